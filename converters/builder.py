@@ -1,0 +1,221 @@
+"""Appends operations to a step graph while a model is walked, and keeps track of time.
+
+Time is the heart of it. A step takes `frames` frames; a layer of stride 2 leaves
+half of them. A layer without padding drops the first frames of a sequence,
+padding on the left adds some: `Signal.delay` counts, for every tensor, how many
+frames of the stream come before frame 0 of the whole sequence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.errors import ConversionError
+
+from .graph import (
+    Activation, Axis, Binary, Concat, Constant, Conv, Depthwise, Linear, Op, Pool, Shape, Slice,
+    State,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A tensor of the step graph, and its place in time."""
+
+    tensor: str
+    frames: int  # a step
+    channels: int
+    delay: int = 0  # stream frames before frame 0 of the whole sequence
+    sequence: bool = True  # False: one vector, always the newest
+
+    @property
+    def shape(self) -> Shape:
+        return (self.frames, self.channels)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The stretch of frames that one output of a convolution or pooling looks at."""
+
+    size: int  # frames, dilation included
+    stride: int
+
+
+class Builder:
+    """Collects operations, shapes and states under unique names."""
+
+    def __init__(self) -> None:
+        self.ops: list[Op] = []
+        self.shapes: dict[str, Shape] = {}
+        self.states: list[State] = []
+
+    # -- tensors -------------------------------------------------------------------------------
+
+    def source(self, name: str, shape: Shape) -> str:
+        """A tensor that comes from outside."""
+        self.shapes[name] = shape
+        return name
+
+    def _add(self, op: Op, shape: Shape) -> str:
+        self.ops.append(op)
+        self.shapes[op.output] = shape
+        return op.output
+
+    def _name(self, layer: str, what: str) -> str:
+        name, count = f"{layer}/{what}", 1
+        while name in self.shapes:
+            count += 1
+            name = f"{layer}/{what}_{count}"
+        return name
+
+    # -- operations on tensors -----------------------------------------------------------------
+
+    def linear(
+        self, x: str, weights: NDArray[np.float32], bias: NDArray[np.float32], layer: str,
+        what: str = "linear",
+    ) -> str:  # fmt: skip
+        op = Linear((x,), self._name(layer, what), layer, weights, bias)
+        return self._add(op, (self.shapes[x][0], weights.shape[1]))
+
+    def binary(self, kind: str, a: str, b: str, layer: str, what: str | None = None) -> str:
+        op = Binary((a, b), self._name(layer, what or kind), layer, kind)  # type: ignore[arg-type]
+        (fa, ca), (fb, cb) = self.shapes[a], self.shapes[b]
+        return self._add(op, (max(fa, fb), max(ca, cb)))
+
+    def activation(self, kind: str, x: str, layer: str, alpha: float = 0.0) -> str:
+        op = Activation((x,), self._name(layer, kind), layer, kind, alpha)
+        return self._add(op, self.shapes[x])
+
+    def constant(self, value: NDArray[np.float32], layer: str, what: str = "constant") -> str:
+        op = Constant((), self._name(layer, what), layer, value)
+        return self._add(op, (value.shape[0], value.shape[1]))
+
+    def concat(self, tensors: Sequence[str], axis: Axis, layer: str, what: str = "concat") -> str:
+        if len(tensors) == 1:
+            return tensors[0]
+        shape = list(self.shapes[tensors[0]])
+        shape[axis] = sum(self.shapes[t][axis] for t in tensors)
+        op = Concat(tuple(tensors), self._name(layer, what), layer, axis)
+        return self._add(op, (shape[0], shape[1]))
+
+    def slice(self, x: str, axis: Axis, start: int, size: int, layer: str, what: str = "slice") -> str:
+        shape = list(self.shapes[x])
+        if start == 0 and size == shape[axis]:
+            return x
+        shape[axis] = size
+        op = Slice((x,), self._name(layer, what), layer, axis, start, size)
+        return self._add(op, (shape[0], shape[1]))
+
+    def scale(
+        self, x: str, factor: NDArray[np.float32], offset: NDArray[np.float32], layer: str
+    ) -> str:
+        """x · factor + offset, a channel at a time."""
+        weights = np.asarray(factor, np.float32).reshape(1, -1, 1)
+        offset = np.asarray(offset, np.float32)
+        op = Depthwise((x,), self._name(layer, "scale"), layer, weights, offset)
+        return self._add(op, self.shapes[x])
+
+    # -- operations on signals, which know time ------------------------------------------------
+
+    def conv(
+        self, x: Signal, weights: NDArray[np.float32], bias: NDArray[np.float32], stride: int,
+        dilation: int, layer: str,
+    ) -> Signal:  # fmt: skip
+        """A convolution over time: (kernel, in, out) weights."""
+        if weights.shape[0] == 1 and stride == 1:
+            return replace(
+                x, tensor=self.linear(x.tensor, weights[0], bias, layer), channels=len(bias)
+            )
+        reach = Reach((weights.shape[0] - 1) * dilation + 1, stride)
+        window, out = self._window(x, reach, layer)
+        op = Conv((window,), self._name(layer, "conv"), layer, weights, bias, stride, dilation)
+        return replace(out, tensor=self._add(op, (out.frames, len(bias))), channels=len(bias))
+
+    def depthwise(
+        self, x: Signal, weights: NDArray[np.float32], bias: NDArray[np.float32], stride: int,
+        dilation: int, layer: str,
+    ) -> Signal:  # fmt: skip
+        """A convolution over time, each channel by itself: (kernel, channels, multiplier) weights."""
+        reach = Reach((weights.shape[0] - 1) * dilation + 1, stride)
+        window, out = self._window(x, reach, layer)
+        op = Depthwise(
+            (window,), self._name(layer, "depthwise"), layer, weights, bias, stride, dilation
+        )
+        return replace(out, tensor=self._add(op, (out.frames, len(bias))), channels=len(bias))
+
+    def pool(
+        self, x: Signal, kind: Literal["average", "max"], size: int, stride: int, layer: str
+    ) -> Signal:
+        """Average or maximum over `size` frames."""
+        window, out = self._window(x, Reach(size, stride), layer)
+        op = Pool((window,), self._name(layer, "pool"), layer, kind, size, stride)
+        return replace(out, tensor=self._add(op, (out.frames, x.channels)))
+
+    def _window(self, x: Signal, reach: Reach, layer: str) -> tuple[str, Signal]:
+        """The frames that the outputs of this step look at, older ones from a ring buffer.
+
+        Output i of a stride-s layer may look at any fixed place within the s new
+        frames of its turn; the place is chosen so that outputs of the stream and
+        of the whole sequence fall together.
+        """
+        if not x.sequence:
+            raise ConversionError(f"layer '{layer}' needs a sequence, and time is already gone")
+        if x.frames % reach.stride:
+            raise ConversionError(
+                f"layer '{layer}': its stride of {reach.stride} does not divide the {x.frames} "
+                f"frames that reach it in one step"
+            )
+        ahead = reach.size - 1 + x.delay  # stream frames before the first whole output
+        newest = ahead % reach.stride  # place of a window's last frame among its new frames
+        delay = (ahead - newest) // reach.stride
+        if delay < 0:
+            raise ConversionError(
+                f"layer '{layer}': {-x.delay} frames of left padding are more than its window of "
+                f"{reach.size} frames can take; pad by {reach.size - 1}"
+            )
+        out = replace(x, frames=x.frames // reach.stride, delay=delay)
+        history = max(0, reach.size - 1 - newest)
+        tensor = x.tensor
+        if history:
+            tensor = self._remember(x, history, layer)
+        skipped = max(0, newest - (reach.size - 1))
+        used = (out.frames - 1) * reach.stride + reach.size
+        return self.slice(tensor, 0, skipped, used, layer, "window"), out
+
+    def _remember(self, x: Signal, history: int, layer: str) -> str:
+        """Put the last `history` frames of earlier steps before this step's frames."""
+        shape = (history, x.channels)
+        past = self.source(self._name(layer, "past"), shape)
+        window = self.concat([past, x.tensor], 0, layer, "recent")
+        following = self.slice(window, 0, x.frames, history, layer, "next")
+        self.states.append(State(past, following, shape, layer, hold=self._hold(x, layer)))
+        return window
+
+    def _hold(self, x: Signal, layer: str) -> int:
+        """Steps in which a state must not move, as nothing of the whole sequence came yet."""
+        if x.delay <= 0:
+            return 0
+        if x.delay % x.frames:
+            raise ConversionError(
+                f"layer '{layer}': the {x.delay} frames that layers before it drop at the start "
+                f"are no whole number of steps of {x.frames}; use causal padding before it"
+            )
+        return x.delay // x.frames
+
+    def recurrent_state(self, x: Signal, units: int, layer: str, what: str) -> str:
+        """The state of a recurrent cell; `close_state` says what follows it."""
+        return self.source(self._name(layer, what), (1, units))
+
+    def close_state(
+        self, x: Signal, before: str, after: str, layer: str, *, initial: float = 0.0,
+        float_only: bool = False,
+    ) -> None:  # fmt: skip
+        """Say which tensor is the next value of a state."""
+        shape = self.shapes[before]
+        hold = self._hold(x, layer)
+        self.states.append(State(before, after, shape, layer, initial, hold, float_only))

@@ -1,0 +1,182 @@
+"""The step graph: what one step of a recurrent or causal net computes.
+
+Every tensor is (frames, channels) for one stream. A step takes the newest
+frames and the state, and gives scores and the next state. The graph is small on
+purpose: what Keras calls two hundred layers are these twelve operations, each
+of which every format has. Converters write it out; `reference` runs it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Shape = tuple[int, int]  # (frames, channels)
+Weights = NDArray[np.float32]
+Fused = Literal["none", "relu", "relu6"]
+Axis = Literal[0, 1]  # frames, channels
+
+ACTIVATIONS = (
+    "relu", "relu6", "sigmoid", "tanh", "softmax", "elu", "leaky_relu", "exponential",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Op:
+    """One operation: tensors in by name, one tensor out."""
+
+    weighted: ClassVar[bool] = False
+
+    inputs: tuple[str, ...]
+    output: str
+    layer: str  # the Keras layer that it comes from
+
+
+@dataclass(frozen=True)
+class Linear(Op):
+    """output = input @ weights + bias, frame by frame."""
+
+    weighted: ClassVar[bool] = True
+
+    weights: Weights  # (channels in, channels out)
+    bias: Weights  # (channels out,)
+    fused: Fused = "none"
+
+
+@dataclass(frozen=True)
+class Conv(Op):
+    """Convolution over frames, without padding."""
+
+    weighted: ClassVar[bool] = True
+
+    weights: Weights  # (kernel, channels in, channels out)
+    bias: Weights  # (channels out,)
+    stride: int = 1
+    dilation: int = 1
+    fused: Fused = "none"
+
+
+@dataclass(frozen=True)
+class Depthwise(Op):
+    """Convolution over frames of each channel by itself, without padding.
+
+    With a kernel of 1 it is a scale and an offset a channel.
+    """
+
+    weighted: ClassVar[bool] = True
+
+    weights: Weights  # (kernel, channels, multiplier)
+    bias: Weights  # (channels * multiplier,)
+    stride: int = 1
+    dilation: int = 1
+    fused: Fused = "none"
+
+
+@dataclass(frozen=True)
+class Binary(Op):
+    """Element by element; a one-frame or one-channel input is broadcast."""
+
+    kind: Literal["add", "sub", "mul", "div", "max"]
+
+
+@dataclass(frozen=True)
+class Activation(Op):
+    """A function of each element (softmax: of each frame)."""
+
+    kind: str  # one of ACTIVATIONS
+    alpha: float = 0.0  # slope below zero of leaky_relu
+
+
+@dataclass(frozen=True)
+class Concat(Op):
+    """Tensors one after another along an axis."""
+
+    axis: Axis
+
+
+@dataclass(frozen=True)
+class Slice(Op):
+    """A stretch of an axis."""
+
+    axis: Axis
+    start: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Pool(Op):
+    """Average or maximum over stretches of frames, without padding."""
+
+    kind: Literal["average", "max"]
+    size: int
+    stride: int
+
+
+@dataclass(frozen=True)
+class Requantize(Op):
+    """The same values with a quantization of their own; nothing at all in float."""
+
+
+@dataclass(frozen=True)
+class Constant(Op):
+    """A tensor that never changes; it has no inputs."""
+
+    value: Weights  # (frames, channels)
+
+
+@dataclass(frozen=True)
+class State:
+    """A tensor that a step hands to the next one."""
+
+    input: str
+    output: str
+    shape: Shape
+    layer: str
+    initial: float = 0.0  # every element's value after a reset
+    hold: int = 0  # steps after a reset in which it keeps its initial value
+    float_only: bool = False  # never quantized: a sum or a count has no bounded range
+
+
+@dataclass(frozen=True)
+class StepGraph:
+    """A step model, before it is written in any format."""
+
+    name: str
+    input: str
+    output: str
+    frames: int  # frames that a step takes
+    ops: tuple[Op, ...]  # in an order in which they can run
+    shapes: dict[str, Shape]  # of every tensor
+    states: tuple[State, ...] = ()
+    warmup: int = 0  # steps after a reset whose output means nothing yet
+    # Layers that stay float in integer precisions.
+    float_layers: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Tensors that come from outside: the input, then the states."""
+        return (self.input, *(s.input for s in self.states))
+
+    @property
+    def results(self) -> tuple[str, ...]:
+        """Tensors that go outside: the output, then the next states."""
+        return (self.output, *(s.output for s in self.states))
+
+    def producer(self) -> dict[str, Op]:
+        """Which operation makes a tensor."""
+        return {op.output: op for op in self.ops}
+
+    def consumers(self) -> dict[str, list[Op]]:
+        """Which operations take a tensor; the graph's results have none beyond these."""
+        found: dict[str, list[Op]] = {name: [] for name in self.shapes}
+        for op in self.ops:
+            for name in op.inputs:
+                found[name].append(op)
+        return found
+
+    def parameters(self) -> int:
+        """Weights and biases, counted."""
+        return sum(op.weights.size + op.bias.size for op in self.ops if op.weighted)  # type: ignore[attr-defined]

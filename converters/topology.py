@@ -1,0 +1,133 @@
+"""A Keras model as a flat list of layer calls, in an order in which they can run.
+
+Read from `get_config()`, which is what a `.keras` file stores, so nothing here
+leans on how Keras keeps its graph in memory. Nested models are unfolded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edgenets.errors import ConversionError
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Call:
+    """One use of one layer."""
+
+    layer: Any  # keras.Layer
+    inputs: tuple[str, ...]  # names of the tensors that it takes
+    output: str  # name of the tensor that it gives
+
+
+@dataclass(frozen=True)
+class Topology:
+    """A model with one input and one output."""
+
+    calls: tuple[Call, ...]
+    input: str
+    input_shape: tuple[int | None, ...]  # (batch, frames, channels)
+    output: str
+
+
+def read(model: keras.Model) -> Topology:
+    """The calls of a Sequential or functional model.
+
+    Raises:
+        ConversionError: it is a subclassed model, or has several inputs or outputs.
+    """
+    if not _is_sequential(model) and not _is_functional(model):
+        raise ConversionError(
+            f"model '{model.name}' is a subclassed {type(model).__name__}: its layers cannot be "
+            f"walked. Build it as a Sequential or functional model"
+        )
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ConversionError(
+            f"model '{model.name}' has {len(model.inputs)} inputs and {len(model.outputs)} "
+            f"outputs; a step model takes one sequence and gives one"
+        )
+    calls: list[Call] = []
+    output = _unfold(model, ["input"], "", calls)
+    shape = tuple(model.inputs[0].shape)
+    return Topology(tuple(calls), "input", shape, output)
+
+
+def _unfold(model: Any, inputs: list[str], prefix: str, calls: list[Call]) -> str:
+    """Append a model's calls; give the name of its output tensor."""
+    if _is_sequential(model):
+        tensor = inputs[0]
+        for layer in model.layers:
+            tensor = _append(layer, [tensor], f"{prefix}{layer.name}", calls)
+        return tensor
+    config = model.get_config()
+    tensors: dict[tuple[str, int, int], str] = {}
+    for entry, name in zip(_references(config["input_layers"]), inputs, strict=True):
+        tensors[entry] = name
+    for name, node, feeds in _in_order(config, tensors, model.name):
+        layer = model.get_layer(name)
+        unique = f"{prefix}{name}" + (f"_{node}" if node else "")
+        tensors[(name, node, 0)] = _append(layer, [tensors[f] for f in feeds], unique, calls)
+    return tensors[next(_references(config["output_layers"]))]
+
+
+def _append(layer: Any, inputs: list[str], unique: str, calls: list[Call]) -> str:
+    if _is_sequential(layer) or _is_functional(layer):
+        return _unfold(layer, inputs, f"{unique}/", calls)
+    if type(layer).__name__ == "InputLayer":
+        return inputs[0]
+    calls.append(Call(layer, tuple(inputs), unique))
+    return unique
+
+
+def _in_order(
+    config: dict[str, Any], known: dict[tuple[str, int, int], str], model: str
+) -> Iterator[tuple[str, int, list[tuple[str, int, int]]]]:
+    """(layer, node, tensors taken), each after all that it takes."""
+    waiting = [
+        (entry["name"], number, list(_tensors(node)))
+        for entry in config["layers"]
+        for number, node in enumerate(entry["inbound_nodes"])
+    ]
+    while waiting:
+        ready = [w for w in waiting if all(t in known for t in w[2])]
+        if not ready:
+            raise ConversionError(f"model '{model}': its graph has a cycle at {waiting[0][0]}")
+        for item in ready:
+            yield item
+        waiting = [w for w in waiting if w not in ready]
+
+
+def _references(entry: Any) -> Iterator[tuple[str, int, int]]:
+    """`input_layers` and `output_layers` hold one triple, or a list of them."""
+    if entry and isinstance(entry[0], str):
+        entry = [entry]
+    for name, node, tensor in entry:
+        yield name, int(node), int(tensor)
+
+
+def _tensors(value: Any) -> Iterator[tuple[str, int, int]]:
+    """Every Keras tensor mentioned anywhere in a node's arguments."""
+    if isinstance(value, dict):
+        if value.get("class_name") == "__keras_tensor__":
+            name, node, tensor = value["config"]["keras_history"]
+            yield name, int(node), int(tensor)
+            return
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _tensors(item)
+
+
+def _is_sequential(layer: Any) -> bool:
+    return type(layer).__name__ == "Sequential"
+
+
+def _is_functional(layer: Any) -> bool:
+    return type(layer).__name__ in ("Functional", "Model") and hasattr(layer, "_functional") or (
+        type(layer).__name__ == "Functional"
+    )

@@ -1,0 +1,142 @@
+"""Sound files and sample rates: everything becomes mono float32 in [−1, 1).
+
+16-bit WAV is read by the standard library, so a device needs nothing more for
+it; other files are read by soundfile (libsndfile), other rates turned by soxr.
+"""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.errors import DataError
+from edgenets.extras import require
+
+SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg"})
+
+# Frames read at once from a file: a quarter of a second at 16 kHz.
+BLOCK = 4096
+
+# Rates that a sound card or file can have; beyond them a header is broken.
+RATES = range(1_000, 768_001)
+
+
+class Resampler:
+    """Mono sound of one rate to mono sound of another, block by block."""
+
+    def __init__(self, source_rate: int, target_rate: int) -> None:
+        self._stream = None
+        if source_rate != target_rate:
+            soxr = require("soxr")
+            self._stream = soxr.ResampleStream(source_rate, target_rate, 1, dtype="float32")
+
+    def push(self, samples: NDArray[np.float32], last: bool = False) -> NDArray[np.float32]:
+        """(n,) samples to (m,) samples; `last` flushes what the filter still holds."""
+        if self._stream is None:
+            return samples
+        out: NDArray[np.float32] = self._stream.resample_chunk(samples, last=last)
+        return out
+
+
+def to_mono(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(n,) or (n, channels) to (n,): the mean of the channels."""
+    if samples.ndim == 1:
+        return samples
+    if samples.shape[1] == 1:
+        return samples[:, 0]
+    return samples.mean(axis=1, dtype=np.float32)
+
+
+def pcm16_to_float(data: bytes | NDArray[np.int16]) -> NDArray[np.float32]:
+    """16-bit little-endian PCM to float32 in [−1, 1)."""
+    pcm = np.frombuffer(data, dtype="<i2") if isinstance(data, bytes) else data
+    return pcm * np.float32(1.0 / 32768.0)
+
+
+def float_to_pcm16(samples: NDArray[np.floating]) -> NDArray[np.int16]:
+    """Float in [−1, 1) to 16-bit PCM, saturating."""
+    scaled = np.rint(np.asarray(samples) * 32768.0)
+    return np.clip(scaled, -32768, 32767).astype("<i2")
+
+
+def read_blocks(path: Path, rate: int, block: int = BLOCK) -> Iterator[NDArray[np.float32]]:
+    """The sound of a file as mono float32 blocks at `rate` Hz, with bounded memory.
+
+    Raises:
+        DataError: the file is missing, empty, truncated before its first sample, or no sound.
+        MissingExtra: the file needs soundfile or soxr and it is not installed.
+    """
+    with _reader(path) as (source_rate, blocks):
+        if source_rate not in RATES:
+            raise DataError(f"{path}: a sample rate of {source_rate} Hz cannot be right")
+        resampler = Resampler(source_rate, rate)
+        for samples in blocks(block):
+            if not np.isfinite(samples).all():
+                raise DataError(f"{path}: holds samples that are not finite numbers")
+            out = resampler.push(to_mono(samples))
+            if len(out):
+                yield out
+        out = resampler.push(np.zeros(0, dtype=np.float32), last=True)
+        if len(out):
+            yield out
+
+
+def read(path: Path, rate: int) -> NDArray[np.float32]:
+    """The whole sound of a file as (n,) mono float32 at `rate` Hz; errors as `read_blocks`."""
+    parts = list(read_blocks(path, rate, block=1 << 20))
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+
+
+def write_wav(path: Path, samples: NDArray[np.floating], rate: int) -> None:
+    """Write mono sound as 16-bit WAV."""
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes(float_to_pcm16(samples).tobytes())
+
+
+@contextmanager
+def _reader(path: Path) -> Iterator[tuple[int, Any]]:
+    """The file's rate, and a function of the block size that iterates over (n, channels) float32."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such sound file")
+    plain = _open_pcm16_wav(path)
+    if plain is not None:
+        with plain:
+            yield plain.getframerate(), lambda block: _wave_blocks(plain, block)
+        return
+    soundfile = require("soundfile")
+    try:
+        with soundfile.SoundFile(str(path)) as sound:
+            yield (
+                sound.samplerate,
+                lambda block: sound.blocks(block, dtype="float32", always_2d=True),
+            )
+    except soundfile.LibsndfileError as exc:
+        raise DataError(f"{path}: not a sound file that can be read ({exc})") from exc
+
+
+def _open_pcm16_wav(path: Path) -> wave.Wave_read | None:
+    """The file as an open 16-bit WAV, or None when another reader is needed."""
+    try:
+        sound = wave.open(str(path), "rb")
+    except (wave.Error, EOFError):
+        return None
+    if sound.getsampwidth() != 2:
+        sound.close()
+        return None
+    return sound
+
+
+def _wave_blocks(sound: wave.Wave_read, block: int) -> Iterator[NDArray[np.float32]]:
+    channels = sound.getnchannels()
+    while data := sound.readframes(block):
+        usable = len(data) - len(data) % (2 * channels)  # a truncated file ends in mid-frame
+        yield pcm16_to_float(data[:usable]).reshape(-1, channels)

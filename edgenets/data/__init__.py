@@ -1,0 +1,1 @@
+"""Data: folders of recordings, their split by speaker, augmentation, and synthesised words."""

@@ -1,0 +1,86 @@
+"""What happens to a recording before training sees it: speed, gain, room, noise, masks.
+
+Every function takes the random generator that it draws from, so a training is
+reproducible from its seed. Sound is mono float32 in [−1, 1).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Sound = NDArray[np.float32]
+
+# Reverberation times of small to middling rooms.
+ROOM_SECONDS = (0.1, 0.4)
+
+# Level of the hiss that is always added: a microphone is never digitally silent.
+DITHER = 1e-4
+
+
+def change_speed(sound: Sound, factor: float) -> Sound:
+    """Play `factor` times as fast, pitch and all, by linear interpolation."""
+    places = np.arange(int(len(sound) / factor)) * factor
+    return np.interp(places, np.arange(len(sound)), sound).astype(np.float32)
+
+
+def fit(sound: Sound, length: int, offset: int = 0) -> Sound:
+    """Cut or pad to `length` samples about the middle, moved later by `offset` samples."""
+    out = np.zeros(length, dtype=np.float32)
+    start = (length - len(sound)) // 2 + offset
+    source = max(0, -start)
+    target = max(0, start)
+    count = min(len(sound) - source, length - target)
+    if count > 0:
+        out[target : target + count] = sound[source : source + count]
+    return out
+
+
+def coloured_noise(rng: np.random.Generator, length: int) -> Sound:
+    """Noise with a spectrum between white and brown (power ∝ 1/f^a, a in 0…2), unit RMS."""
+    size = 1 << (length - 1).bit_length()  # a length that the FFT likes
+    spectrum = np.fft.rfft(rng.standard_normal(size))
+    spectrum[1:] *= np.arange(1, len(spectrum)) ** (-rng.uniform(0, 2) / 2)
+    spectrum[0] = 0
+    noise = np.fft.irfft(spectrum)[:length]
+    return (noise / (noise.std() + 1e-12)).astype(np.float32)
+
+
+def reverberate(rng: np.random.Generator, sound: Sound, sample_rate: int) -> Sound:
+    """Put sound into a synthetic room: a direct path and exponentially decaying noise."""
+    seconds = rng.uniform(*ROOM_SECONDS)
+    taps = int(seconds * sample_rate)
+    # 60 dB of decay over the reverberation time is a factor of e^(−6.9).
+    tail = rng.standard_normal(taps) * np.exp(-6.9 * np.arange(taps) / taps)
+    tail *= rng.uniform(0.2, 0.8) / np.sqrt(np.sum(tail**2))
+    tail[0] = 1.0
+    size = 1 << (len(sound) + taps - 1).bit_length()
+    wet = np.fft.irfft(np.fft.rfft(sound, size) * np.fft.rfft(tail, size))[: len(sound)]
+    return wet.astype(np.float32)
+
+
+def add_noise(sound: Sound, noise: Sound, snr_db: float) -> Sound:
+    """Add noise at a signal-to-noise ratio, measured on RMS over the whole of both."""
+    level = _rms(sound) / max(_rms(noise), 1e-9) * 10 ** (-snr_db / 20)
+    return sound + np.float32(level) * noise
+
+
+def apply_gain(sound: Sound, decibels: float) -> Sound:
+    """Louder or softer, saturating where a sound card would."""
+    return np.clip(sound * np.float32(10 ** (decibels / 20)), -1.0, 1.0)
+
+
+def mask(
+    rng: np.random.Generator, frames: NDArray[np.float32], axis: int, count: int, widest: int
+) -> None:
+    """Blank up to `count` stretches along an axis, in place (SpecAugment, arXiv:1904.08779)."""
+    for _ in range(count):
+        width = int(rng.integers(0, widest + 1))
+        start = int(rng.integers(0, frames.shape[axis] - width + 1))
+        stretch = [slice(None)] * frames.ndim
+        stretch[axis] = slice(start, start + width)
+        frames[tuple(stretch)] = 0.0  # the mean, as features are normalised
+
+
+def _rms(sound: Sound) -> float:
+    return float(np.sqrt(np.mean(np.square(sound), dtype=np.float64)))

@@ -1,0 +1,155 @@
+"""Training streams: several recordings one after another, as a microphone would hear them.
+
+A device listens without end and never resets its net between words. So the net
+is trained on streams of several clips, and asked for the word of each clip over
+the last steps of it; what comes before is context that it must learn to leave.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.audio import pcm16_to_float
+from edgenets.data import augment
+from edgenets.data.clips import ClipSet
+from edgenets.logmel import LogMel, frame_count
+from edgenets.recipe import AugmentRecipe
+from edgenets.spec import AudioInput
+
+# The answer is asked for over this long before a clip's end, and a step after it.
+ANSWER_SECONDS = 0.2
+
+# The longest pause between two clips of a stream.
+LONGEST_GAP = 0.2  # s
+
+# Widest SpecAugment stretches.
+MASK_SECONDS = 0.2
+MASK_BANDS = 8
+
+# Background noise is drawn from a bank made once a training.
+NOISE_SECONDS = 8.0
+NOISE_COUNT = 48
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one training step sees."""
+
+    features: NDArray[np.float32]  # (streams, frames, bands)
+    targets: NDArray[np.float32]  # (streams, steps, labels), one-hot
+    weights: NDArray[np.float32]  # (streams, steps), 1 where an answer is asked for
+
+
+class StreamMaker:
+    """Draws training batches from a set of clips."""
+
+    def __init__(
+        self,
+        clips: ClipSet,
+        features: AudioInput,
+        recipe: AugmentRecipe,
+        frames_per_step: int,
+        clip_seconds: float,
+        clips_per_stream: int,
+        seed: int,
+    ) -> None:
+        self.clips = clips
+        self._features = features
+        self.bands = features.bands
+        self._recipe = recipe
+        self._frames_per_step = frames_per_step
+        self._per_stream = clips_per_stream
+        self._seed = seed
+        rate = features.sample_rate
+        self._clip_length = int(clip_seconds * rate)
+        self._gap = int(LONGEST_GAP * rate)
+        self.length = (self._clip_length + self._gap) * clips_per_stream  # samples a stream
+        frames = frame_count(self.length, features)
+        self.steps = frames // frames_per_step
+        self.frames = self.steps * frames_per_step
+        self._log_mel = LogMel(features)
+        self._noises = self._noise_bank(np.random.default_rng((seed, 0)))
+
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """Clip numbers for one epoch, (streams, clips_per_stream); every clip once."""
+        rng = np.random.default_rng((self._seed, 1, epoch))
+        order = rng.permutation(len(self.clips))
+        usable = len(order) - len(order) % self._per_stream
+        return order[:usable].reshape(-1, self._per_stream)
+
+    def batch(self, numbers: NDArray[np.int64], epoch: int, index: int) -> Batch:
+        """The streams for some rows of `order`; the same arguments give the same batch."""
+        rng = np.random.default_rng((self._seed, 2, epoch, index))
+        features = np.empty((len(numbers), self.frames, self._features.bands), dtype=np.float32)
+        targets = np.zeros((len(numbers), self.steps, len(self.clips.labels)), dtype=np.float32)
+        weights = np.zeros((len(numbers), self.steps), dtype=np.float32)
+        for row, clips in enumerate(numbers):
+            sound = self._stream(rng, clips, targets[row], weights[row])
+            self._log_mel.reset()
+            features[row] = self._log_mel.push(sound)[: self.frames]
+            mask_frames = int(MASK_SECONDS / self._features.frame_seconds)
+            augment.mask(rng, features[row], 0, self._recipe.time_masks, mask_frames)
+            augment.mask(rng, features[row], 1, self._recipe.band_masks, MASK_BANDS)
+        return Batch(features, targets, weights)
+
+    def _stream(
+        self,
+        rng: np.random.Generator,
+        clips: NDArray[np.int64],
+        targets: NDArray[np.float32],
+        weights: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """One stream of sound, (length,); fills in what is asked for."""
+        recipe, rate = self._recipe, self._features.sample_rate
+        sound = np.zeros(self.length, dtype=np.float32)
+        # Half of the streams begin with a clip at once, as a recording on disk does.
+        place = int(rng.integers(0, self._gap)) if rng.random() < 0.5 else 0
+        for number in clips:
+            piece = pcm16_to_float(self.clips.sounds[number])
+            piece = augment.change_speed(piece, 1.0 + rng.uniform(-recipe.speed, recipe.speed))
+            shift = int(rng.uniform(-recipe.shift, recipe.shift) * rate)
+            piece = augment.fit(piece, self._clip_length, shift)
+            gain = 10 ** (rng.uniform(-recipe.gain, recipe.gain) / 20)
+            sound[place : place + self._clip_length] = gain * piece
+            place += self._clip_length
+            asked = self._steps_before(place)
+            targets[asked, self.clips.targets[number]] = 1.0
+            weights[asked] = 1.0
+            place += int(rng.integers(0, self._gap))
+            place = min(place, self.length - self._clip_length)
+        if rng.random() < recipe.room:
+            sound = augment.reverberate(rng, sound, rate)
+        if rng.random() < recipe.noise:
+            sound = augment.add_noise(sound, self._noise(rng), rng.uniform(*recipe.noise_snr))
+        sound += np.float32(augment.DITHER) * rng.standard_normal(self.length, dtype=np.float32)
+        return np.clip(sound, -1.0, 1.0)
+
+    def _steps_before(self, sample: int) -> slice:
+        """The steps that end within ANSWER_SECONDS before a sample, and the one that covers it."""
+        step = self._frames_per_step * self._features.hop
+        last = (sample - self._features.window) // step
+        first = last - int(ANSWER_SECONDS * self._features.sample_rate / step)
+        return slice(max(0, first), min(self.steps, last + 1))
+
+    def _noise(self, rng: np.random.Generator) -> NDArray[np.float32]:
+        noise = self._noises[int(rng.integers(len(self._noises)))]
+        if len(noise) < self.length:  # a recording of silence is as short as a clip
+            noise = np.tile(noise, -(-self.length // len(noise)))
+        start = int(rng.integers(0, len(noise) - self.length + 1))
+        return noise[start : start + self.length]
+
+    def _noise_bank(self, rng: np.random.Generator) -> list[NDArray[np.float32]]:
+        """Synthetic noises, and the recordings of silence where the data has them."""
+        length = int(NOISE_SECONDS * self._features.sample_rate)
+        bank = [augment.coloured_noise(rng, length) for _ in range(NOISE_COUNT)]
+        if "_silence_" in self.clips.labels:
+            silence = self.clips.labels.index("_silence_")
+            found = np.flatnonzero(self.clips.targets == silence)
+            bank += [pcm16_to_float(self.clips.sounds[i]) for i in found if self._loud(i)]
+        return bank
+
+    def _loud(self, number: int) -> bool:
+        return len(self.clips.sounds[number]) > 0 and bool(np.any(self.clips.sounds[number]))

@@ -1,0 +1,78 @@
+"""What can go wrong, as one tree.
+
+    EdgenetsError                 exit code 2: the user can mend it; the message says how
+    ├── RecordError               a recipe or manifest value of the wrong kind
+    ├── RecipeError               a recipe that cannot be read or is not consistent
+    ├── DataError                 recordings or a data folder that cannot be used
+    ├── ModelError                a model file that cannot be read or is not what was announced
+    ├── ConversionError           a model that cannot be converted
+    │   └── UnsupportedPrecision  a precision that a format does not have
+    ├── BundleError               an `.edge` file that is damaged, hostile or too new
+    ├── BackendError              an artefact that a backend will not load or run
+    ├── SourceError               a source that cannot be opened
+    ├── SinkError                 a sink that cannot be written
+    ├── MissingExtra              an optional dependency that is not installed
+    └── GateFailed                exit code 1: an artefact is not equal to its model
+
+Errors of other libraries are turned into one of these where they cross into
+edgenets, with `raise … from exc`. `edgenets.cli.main` turns them into an exit
+code; nothing else does.
+"""
+
+from __future__ import annotations
+
+
+class EdgenetsError(Exception):
+    """Base of every error that edgenets raises on purpose."""
+
+    exit_code = 2
+
+
+class RecordError(EdgenetsError):
+    """A value of a recipe or manifest is missing, unknown or of the wrong type."""
+
+
+class RecipeError(EdgenetsError):
+    """A recipe cannot be read, or its parts do not fit together."""
+
+
+class DataError(EdgenetsError):
+    """A data folder or a recording cannot be used."""
+
+
+class ModelError(EdgenetsError):
+    """A model file cannot be read, or is not what its spec says."""
+
+
+class ConversionError(EdgenetsError):
+    """A model cannot be converted; the message names the layer and the way out."""
+
+
+class UnsupportedPrecision(ConversionError):
+    """A format has no such precision; said, never faked."""
+
+
+class BundleError(EdgenetsError):
+    """An `.edge` file is damaged, tampered with, hostile, or of a newer version."""
+
+
+class BackendError(EdgenetsError):
+    """A backend refuses an artefact, or fails while it runs one."""
+
+
+class SourceError(EdgenetsError):
+    """A source cannot be opened or read."""
+
+
+class SinkError(EdgenetsError):
+    """A sink cannot be opened or written."""
+
+
+class MissingExtra(EdgenetsError):
+    """An optional dependency is needed and not installed."""
+
+
+class GateFailed(EdgenetsError):
+    """At least one artefact failed verification."""
+
+    exit_code = 1

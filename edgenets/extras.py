@@ -1,0 +1,49 @@
+"""Optional dependencies, imported at the moment of use.
+
+The base install is numpy, click and rich. Everything else belongs to an extra
+of `pyproject.toml`; a missing one is reported with the exact command to type.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from edgenets.errors import MissingExtra
+
+# import name → (extra that brings it, why it is needed)
+EXTRAS = {
+    "ai_edge_litert.interpreter": ("tflite", "to run TFLite artefacts"),
+    "flatbuffers": ("convert", "to write TFLite artefacts"),
+    "jinja2": ("convert", "to write HTML reports"),
+    "keras": ("train", "to train models and to read .keras files"),
+    "matplotlib": ("train", "to draw curves"),
+    "onnx": ("convert", "to write ONNX artefacts"),
+    "onnxruntime": ("onnx", "to run ONNX artefacts"),
+    "openvino": ("openvino", "to run and write OpenVINO artefacts"),
+    "sounddevice": ("mic", "to listen to a microphone"),
+    "soundfile": ("mic", "to read sound files other than 16-bit WAV"),
+    "soxr": ("mic", "to change a sample rate"),
+    "espeakng_loader": ("train", "to synthesise words"),
+}
+
+
+def require(module: str) -> ModuleType:
+    """Import `module`, which is listed in `EXTRAS`.
+
+    Raises:
+        MissingExtra: it is not installed, or is installed and does not load.
+    """
+    extra, purpose = EXTRAS[module]
+    try:
+        return importlib.import_module(module)
+    except ImportError as exc:
+        raise MissingExtra(
+            f"{module.partition('.')[0]} is needed {purpose} and did not load ({exc}). "
+            f"Install it: pip install 'edgenets[{extra}]'"
+        ) from exc
+    except OSError as exc:  # sounddevice and soundfile bind a C library as they load
+        raise MissingExtra(
+            f"{module} is installed, but its C library is not: {exc}. "
+            f"On Debian: apt-get install libportaudio2 libsndfile1"
+        ) from exc

@@ -1,0 +1,34 @@
+"""Keyword spotting by a recurrent net: a causal convolution, then stacked GRU, LSTM or SimpleRNN."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edgenets.extras import require
+from edgenets.recipe import ModelRecipe
+
+if TYPE_CHECKING:
+    import keras
+
+
+def build(recipe: ModelRecipe, bands: int, labels: int) -> keras.Model:
+    """See `edgenets.models.build`."""
+    layers = require("keras").layers
+    cells = {"gru": layers.GRU, "lstm": layers.LSTM, "rnn": layers.SimpleRNN}
+    features = layers.Input((None, bands), name="features")
+    x = layers.Conv1D(
+        recipe.stem,
+        recipe.stem_kernel,
+        strides=recipe.frames_per_step,
+        padding="causal",
+        use_bias=False,
+        name="stem",
+    )(features)
+    x = layers.BatchNormalization(name="stem_norm")(x)
+    x = layers.ReLU(name="stem_relu")(x)
+    for i, units in enumerate(recipe.units):
+        x = layers.Dropout(recipe.dropout, name=f"dropout_{i}")(x)
+        x = cells[recipe.cell](units, return_sequences=True, name=f"{recipe.cell}_{i}")(x)
+    x = layers.Dropout(recipe.dropout, name="dropout_head")(x)
+    logits = layers.Dense(labels, name="logits")(x)
+    return require("keras").Model(features, logits, name="kws_gru")

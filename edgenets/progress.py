@@ -1,0 +1,95 @@
+"""How long work tells what it is doing: bars on a terminal, plain lines elsewhere, or nothing.
+
+Library functions take a `Progress` and never print. All of it goes to stderr,
+so that stdout holds results alone.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# A plain log gets a line of progress this often, so that a CI log stays readable.
+PLAIN_INTERVAL = 5.0  # s
+
+
+class Task:
+    """One piece of work that is counted."""
+
+    def update(self, done: int, total: int, note: str = "") -> None:
+        """Say how far the work is; `note` is a short figure such as a loss."""
+
+
+class Progress:
+    """The silent reporter, and the interface of the others."""
+
+    def say(self, text: str) -> None:
+        """One line for the person who waits."""
+
+    @contextmanager
+    def task(self, name: str) -> Iterator[Task]:
+        """A counted piece of work."""
+        yield Task()
+
+
+class _PlainTask(Task):
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._next = time.monotonic() + PLAIN_INTERVAL
+
+    def update(self, done: int, total: int, note: str = "") -> None:
+        now = time.monotonic()
+        if now >= self._next or done == total:
+            self._next = now + PLAIN_INTERVAL
+            print(f"{self._name}: {done}/{total} {note}".rstrip(), file=sys.stderr, flush=True)
+
+
+class PlainProgress(Progress):
+    """Lines on stderr."""
+
+    def say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    @contextmanager
+    def task(self, name: str) -> Iterator[Task]:
+        yield _PlainTask(name)
+
+
+class TerminalProgress(Progress):
+    """Bars on a terminal."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console = Console(stderr=True, highlight=False)
+
+    def say(self, text: str) -> None:
+        self._console.print(text, markup=False)
+
+    @contextmanager
+    def task(self, name: str) -> Iterator[Task]:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bars
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=32),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        with Bars(*columns, console=self._console) as bars:
+            handle = bars.add_task(name, total=None, note="")
+
+            class _BarTask(Task):
+                def update(self, done: int, total: int, note: str = "") -> None:
+                    bars.update(handle, completed=done, total=total, note=note)
+
+            yield _BarTask()
+
+
+def for_stderr() -> Progress:
+    """Bars where stderr is a terminal, plain lines elsewhere."""
+    return TerminalProgress() if sys.stderr.isatty() else PlainProgress()

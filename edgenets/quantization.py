@@ -1,0 +1,102 @@
+"""Affine quantization: the one home of q = round(x / scale) + zero_point.
+
+Training, calibration, converters and sessions all use these functions, so that
+a value is never rounded in two ways. Rounding is half-to-even, as TFLite, ONNX
+and OpenVINO have it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntegerType = Literal["int8", "int16", "uint8"]
+
+# A scale of zero would divide by zero; a tensor that is constant at zero gets this one.
+SMALLEST_SCALE = 1e-9
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """How the integers of one tensor stand for real numbers."""
+
+    scale: float  # real value of one integer step, > 0
+    zero_point: int  # the integer that stands for 0.0
+    dtype: IntegerType = "int8"
+
+    def __post_init__(self) -> None:
+        if not self.scale > 0:
+            raise ValueError(f"scale must be positive, found {self.scale}")
+        info = np.iinfo(self.dtype)
+        if not info.min <= self.zero_point <= info.max:
+            raise ValueError(f"zero_point {self.zero_point} does not fit {self.dtype}")
+
+    @property
+    def low(self) -> float:
+        """The smallest real value that can be stored."""
+        return (np.iinfo(self.dtype).min - self.zero_point) * self.scale
+
+    @property
+    def high(self) -> float:
+        """The largest real value that can be stored."""
+        return (np.iinfo(self.dtype).max - self.zero_point) * self.scale
+
+
+def from_range(low: float, high: float, dtype: IntegerType = "int8") -> Quantization:
+    """The quantization that covers [low, high] and holds 0.0 exactly.
+
+    int16 is symmetric (zero point 0), as TFLite's 16x8 kernels require.
+    """
+    low, high = min(low, 0.0), max(high, 0.0)
+    info = np.iinfo(dtype)
+    if dtype == "int16":
+        return Quantization(max(-low, high, SMALLEST_SCALE * info.max) / info.max, 0, dtype)
+    scale = max((high - low) / (info.max - info.min), SMALLEST_SCALE)
+    zero_point = int(np.clip(np.rint(info.min - low / scale), info.min, info.max))
+    return Quantization(scale, zero_point, dtype)
+
+
+def quantize(
+    values: NDArray[np.floating], q: Quantization, out: NDArray[np.integer] | None = None
+) -> NDArray[np.integer]:
+    """Real values to integers, saturating at the ends of the type; NaN becomes the smallest."""
+    info = np.iinfo(q.dtype)
+    scaled = np.multiply(values, 1.0 / q.scale, dtype=np.float32)
+    np.rint(scaled, out=scaled)
+    scaled += q.zero_point
+    np.fmax(scaled, info.min, out=scaled)
+    np.fmin(scaled, info.max, out=scaled)
+    if out is None:
+        return scaled.astype(q.dtype)
+    out[...] = scaled
+    return out
+
+
+def dequantize(values: NDArray[np.integer], q: Quantization) -> NDArray[np.float32]:
+    """Integers to the real values that they stand for."""
+    real = np.subtract(values, q.zero_point, dtype=np.float32)
+    real *= np.float32(q.scale)
+    return real
+
+
+def per_channel_scales(weights: NDArray[np.floating], axis: int) -> NDArray[np.float32]:
+    """Symmetric int8 scales, one a slice along `axis`: max|w| / 127.
+
+    The range is narrow (−127…127), as TFLite requires of int8 weights.
+    """
+    others = tuple(i for i in range(weights.ndim) if i != axis % weights.ndim)
+    peak = np.abs(weights).max(axis=others)
+    return np.maximum(peak / 127.0, SMALLEST_SCALE).astype(np.float32)
+
+
+def quantize_weights(
+    weights: NDArray[np.floating], scales: NDArray[np.float32], axis: int
+) -> NDArray[np.int8]:
+    """Symmetric per-channel int8 weights for `scales` along `axis`."""
+    shape = [1] * weights.ndim
+    shape[axis] = -1
+    q = np.rint(weights.astype(np.float64) / scales.reshape(shape).astype(np.float64))
+    return np.clip(q, -127, 127).astype(np.int8)

@@ -1,0 +1,136 @@
+"""Frozen dataclasses from plain data, and back.
+
+Recipes (TOML) and manifests (JSON) become frozen dataclasses here, at the
+border, with one message a fault: which value, what it is, what it should be.
+Behind the border no stage checks a type again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from edgenets.errors import RecordError
+
+T = TypeVar("T")
+
+
+def parse(cls: type[T], data: object, where: str = "") -> T:
+    """Build the dataclass `cls` from nested mappings and lists.
+
+    Args:
+        cls: a dataclass whose fields are str, int, float, bool, `Literal`,
+            optional, `tuple[X, ...]`, `tuple[X, Y]`, `dict[str, X]` or dataclasses.
+        data: what a TOML or JSON reader gave.
+        where: the path to `data` inside its file, for messages.
+
+    Raises:
+        RecordError: a key is unknown or missing, or a value has the wrong type.
+    """
+    if not isinstance(data, Mapping):
+        raise RecordError(f"{where or 'the document'}: a table is needed, found {_describe(data)}")
+    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    for key in data:
+        if key not in fields:
+            near = difflib.get_close_matches(str(key), fields, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(fields)}"
+            raise RecordError(f"{_join(where, str(key))}: unknown key; {hint}")
+    hints = typing.get_type_hints(cls)
+    values: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name in data:
+            values[name] = _convert(hints[name], data[name], _join(where, name))
+        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+            raise RecordError(f"{_join(where, name)}: missing")
+    try:
+        return cls(**values)
+    except ValueError as exc:  # a dataclass's own __post_init__ check
+        raise RecordError(f"{where or cls.__name__}: {exc}") from exc
+
+
+def to_plain(record: Any) -> Any:
+    """Turn dataclasses and tuples into dicts and lists, as JSON wants them."""
+    if dataclasses.is_dataclass(record) and not isinstance(record, type):
+        return {f.name: to_plain(getattr(record, f.name)) for f in dataclasses.fields(record)}
+    if isinstance(record, Mapping):
+        return {str(k): to_plain(v) for k, v in record.items()}
+    if isinstance(record, (list, tuple)):
+        return [to_plain(v) for v in record]
+    return record
+
+
+def _convert(kind: Any, value: Any, where: str) -> Any:
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return _convert_union(args, value, where)
+    if origin is typing.Literal:
+        if value not in args:
+            raise RecordError(f"{where}: {value!r} is not one of {', '.join(map(str, args))}")
+        return value
+    if origin is tuple:
+        return _convert_tuple(args, value, where)
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise RecordError(f"{where}: a table is needed, found {_describe(value)}")
+        return {str(k): _convert(args[1], v, _join(where, str(k))) for k, v in value.items()}
+    if dataclasses.is_dataclass(kind):
+        return parse(typing.cast(type, kind), value, where)
+    return _convert_scalar(kind, value, where)
+
+
+def _convert_scalar(kind: Any, value: Any, where: str) -> Any:
+    if kind is Any:
+        return value
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise RecordError(f"{where}: {kind.__name__} is needed, found {_describe(value)}")
+    if kind is float and not math.isfinite(value):
+        raise RecordError(f"{where}: a finite number is needed, found {value}")
+    return value
+
+
+def _convert_union(args: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value is None and type(None) in args:
+        return None
+    options = [a for a in args if a is not type(None)]
+    tagged = [a for a in options if dataclasses.is_dataclass(a) and hasattr(a, "kind")]
+    if tagged and isinstance(value, Mapping):
+        for option in tagged:
+            if getattr(option, "kind", None) == value.get("kind"):
+                return parse(typing.cast(type, option), value, where)
+        known = ", ".join(str(getattr(a, "kind", "?")) for a in tagged)
+        raise RecordError(f"{where}.kind: {value.get('kind')!r} is not one of {known}")
+    errors = []
+    for option in options:
+        try:
+            return _convert(option, value, where)
+        except RecordError as exc:
+            errors.append(exc)
+    raise errors[0]
+
+
+def _convert_tuple(args: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, (list, tuple)):
+        raise RecordError(f"{where}: a list is needed, found {_describe(value)}")
+    if len(args) == 2 and args[1] is Ellipsis:
+        return tuple(_convert(args[0], v, f"{where}[{i}]") for i, v in enumerate(value))
+    if len(args) != len(value):
+        raise RecordError(f"{where}: {len(args)} values are needed, found {len(value)}")
+    return tuple(
+        _convert(a, v, f"{where}[{i}]") for i, (a, v) in enumerate(zip(args, value, strict=True))
+    )
+
+
+def _describe(value: object) -> str:
+    text = repr(value)
+    return f"{type(value).__name__} {text if len(text) <= 40 else text[:37] + '…'}"
+
+
+def _join(where: str, key: str) -> str:
+    return f"{where}.{key}" if where else key

@@ -1,0 +1,100 @@
+"""Run folders: what a training leaves, and what conversion starts from.
+
+    model.keras      the trained model
+    spec.json        its ModelSpec
+    recipe.json      the recipe it was made by
+    metrics.json     its figures, confusion matrix included
+    curves.png, confusion.png
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgenets import records
+from edgenets.errors import ModelError, RecordError
+from edgenets.extras import require
+from edgenets.files import replacing, write_json
+from edgenets.recipe import Recipe
+from edgenets.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import keras
+
+MODEL = "model.keras"
+SPEC = "spec.json"
+RECIPE = "recipe.json"
+METRICS = "metrics.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model with all that is known about it."""
+
+    folder: Path
+    spec: ModelSpec
+    recipe: Recipe
+    metrics: dict[str, Any]
+
+    def model(self) -> keras.Model:
+        """Read the Keras model."""
+        return load_keras(self.folder / MODEL)
+
+
+def save(
+    folder: Path, model: keras.Model, spec: ModelSpec, recipe: Recipe, metrics: dict[str, Any]
+) -> None:
+    """Write a run folder."""
+    with replacing(folder / MODEL) as beside:
+        model.save(beside)
+    write_json(folder / SPEC, records.to_plain(spec))
+    write_json(folder / RECIPE, records.to_plain(recipe))
+    write_json(folder / METRICS, metrics)
+
+
+def load(folder: Path) -> Run:
+    """Open a run folder, without reading the model yet.
+
+    Raises:
+        ModelError: it is no run folder, or one of its files is broken.
+    """
+    if folder.name == MODEL:
+        folder = folder.parent
+    if not (folder / MODEL).is_file():
+        raise ModelError(f"{folder}: no {MODEL} in it; a run folder of `edgenets train` is needed")
+    return Run(
+        folder,
+        _read(folder / SPEC, ModelSpec),
+        _read(folder / RECIPE, Recipe),
+        json.loads((folder / METRICS).read_text(encoding="utf-8")),
+    )
+
+
+def load_keras(path: Path) -> keras.Model:
+    """Read a `.keras` file; nothing stored in it is executed.
+
+    Raises:
+        ModelError: the file is missing, damaged, or would need code of its own.
+    """
+    keras = require("keras")
+    if not path.is_file():
+        raise ModelError(f"{path}: no such model file")
+    try:
+        model: keras.Model = keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as exc:  # Keras raises ValueError, TypeError, OSError, KeyError, zip errors …
+        raise ModelError(f"{path}: Keras cannot read it: {_first_line(exc)}") from exc
+    return model
+
+
+def _read(path: Path, cls: type[Any]) -> Any:
+    try:
+        return records.parse(cls, json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, json.JSONDecodeError, RecordError) as exc:
+        raise ModelError(f"{path}: {exc}") from exc
+
+
+def _first_line(exc: Exception) -> str:
+    return (str(exc).strip().splitlines() or [type(exc).__name__])[0][:200]

@@ -1,0 +1,86 @@
+"""What training and verification read: the splits in memory, and their features."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.audio import pcm16_to_float
+from edgenets.data import augment
+from edgenets.data.clips import Clip, ClipSet, Split, find_clips, load_clips, split_of
+from edgenets.errors import DataError
+from edgenets.logmel import LogMel, frame_count
+from edgenets.progress import Progress
+from edgenets.recipe import Recipe
+from edgenets.spec import AudioInput
+
+# The statistics of the features settle long before this many clips.
+STATISTICS_CLIPS = 1000
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The recordings of one recipe, divided by speaker."""
+
+    train: ClipSet
+    validation: ClipSet
+    test: ClipSet
+
+
+def load(recipe: Recipe, data: Path, progress: Progress) -> Splits:
+    """Read all splits.
+
+    Raises:
+        DataError: no data, or a split is left without a label.
+    """
+    return Splits(*(load_split(recipe, data, s, progress) for s in ("train", "validation", "test")))
+
+
+def load_split(recipe: Recipe, data: Path, split: Split, progress: Progress) -> ClipSet:
+    """Read one split; errors as `load`."""
+    clips = find_clips(data, recipe.data.labels)
+    labels = recipe.data.labels or tuple(sorted({c.label for c in clips}))
+    if len(labels) < 2:
+        raise DataError(f"{data}: one label alone ({labels[0]}) leaves nothing to tell apart")
+    chosen = [c for c in clips if _split(c, recipe) == split]
+    missing = set(labels) - {c.label for c in chosen}
+    if missing:
+        raise DataError(
+            f"{data}: the {split} split has no recordings of {', '.join(sorted(missing))}; "
+            f"more speakers, or larger fractions in the recipe's [data], are needed"
+        )
+    with progress.task(f"reading {split}") as task:
+        return load_clips(chosen, labels, recipe.features.sample_rate, task.update)
+
+
+def _split(clip: Clip, recipe: Recipe) -> Split:
+    return split_of(clip, recipe.data.validation, recipe.data.test)
+
+
+def normalised(features: AudioInput, clips: ClipSet) -> AudioInput:
+    """The same features with the mean and deviation of these clips."""
+    raw = LogMel(dataclasses.replace(features, mean=0.0, std=1.0))
+    frames = []
+    for sound in clips.sounds[:: max(1, len(clips) // STATISTICS_CLIPS)]:
+        raw.reset()
+        frames.append(raw.push(pcm16_to_float(sound)))
+    every = np.concatenate(frames)
+    # Rounded, so that the JSON of a spec stays readable; the figures need no more.
+    return dataclasses.replace(
+        features, mean=round(float(every.mean()), 4), std=round(float(every.std()), 4)
+    )
+
+
+def features_of(clips: ClipSet, features: AudioInput, seconds: float) -> NDArray[np.float32]:
+    """The features of whole clips, cut or padded to one length: (clips, frames, bands) float32."""
+    length = int(seconds * features.sample_rate)
+    out = np.empty((len(clips), frame_count(length, features), features.bands), dtype=np.float32)
+    log_mel = LogMel(features)
+    for row, sound in zip(out, clips.sounds, strict=True):
+        log_mel.reset()
+        row[:] = log_mel.push(augment.fit(pcm16_to_float(sound), length))
+    return out

@@ -1,0 +1,70 @@
+"""Pictures of a training: curves and the confusion matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.extras import require
+from edgenets.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+INK, BLUE, ORANGE = "#1f2933", "#2563eb", "#ea580c"
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """A figure with this project's plain look, independent of any global state."""
+    require("matplotlib")
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=110, layout="constrained")
+
+
+def curves(loss: Sequence[float], accuracy: Sequence[float], path: Path) -> None:
+    """Training loss and validation accuracy against epochs."""
+    figure = new_figure(7, 3.2)
+    left = figure.subplots()
+    epochs = np.arange(1, len(loss) + 1)
+    left.plot(epochs, loss, color=BLUE)
+    left.set_xlabel("epoch")
+    left.set_ylabel("training loss", color=BLUE)
+    left.spines[["top"]].set_visible(False)
+    right = left.twinx()
+    right.plot(epochs, np.asarray(accuracy) * 100, color=ORANGE)
+    right.set_ylabel("validation accuracy, %", color=ORANGE)
+    right.spines[["top"]].set_visible(False)
+    with replacing(path) as beside:
+        figure.savefig(beside)
+
+
+def confusion(matrix: NDArray[np.integer], labels: Sequence[str], path: Path) -> None:
+    """The confusion matrix, rows normalised, counts written in."""
+    figure = new_figure(0.55 * len(labels) + 2, 0.5 * len(labels) + 1.6)
+    axes = figure.subplots()
+    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set_xlabel("decided")
+    axes.set_ylabel("spoken")
+    for (row, column), count in np.ndenumerate(matrix):
+        if count:
+            colour = "white" if share[row, column] > 0.5 else INK
+            axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=8)
+    with replacing(path) as beside:
+        figure.savefig(beside)
+
+
+def confusion_matrix(
+    targets: NDArray[np.integer], decided: NDArray[np.integer], labels: int
+) -> NDArray[np.int64]:
+    """Counts, (labels, labels): row the truth, column the decision."""
+    matrix = np.zeros((labels, labels), dtype=np.int64)
+    np.add.at(matrix, (targets, decided), 1)
+    return matrix
