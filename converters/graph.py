@@ -24,7 +24,7 @@ ACTIVATIONS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Op:
     """One operation: tensors in by name, one tensor out."""
 
@@ -35,7 +35,7 @@ class Op:
     layer: str  # the Keras layer that it comes from
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Linear(Op):
     """output = input @ weights + bias, frame by frame."""
 
@@ -46,7 +46,7 @@ class Linear(Op):
     fused: Fused = "none"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Conv(Op):
     """Convolution over frames, without padding."""
 
@@ -59,7 +59,7 @@ class Conv(Op):
     fused: Fused = "none"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Depthwise(Op):
     """Convolution over frames of each channel by itself, without padding.
 
@@ -75,14 +75,14 @@ class Depthwise(Op):
     fused: Fused = "none"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Binary(Op):
     """Element by element; a one-frame or one-channel input is broadcast."""
 
     kind: Literal["add", "sub", "mul", "div", "max"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Activation(Op):
     """A function of each element (softmax: of each frame)."""
 
@@ -90,14 +90,14 @@ class Activation(Op):
     alpha: float = 0.0  # slope below zero of leaky_relu
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Concat(Op):
     """Tensors one after another along an axis."""
 
     axis: Axis
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Slice(Op):
     """A stretch of an axis."""
 
@@ -106,7 +106,7 @@ class Slice(Op):
     size: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pool(Op):
     """Average or maximum over stretches of frames, without padding."""
 
@@ -115,12 +115,12 @@ class Pool(Op):
     stride: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Requantize(Op):
     """The same values with a quantization of their own; nothing at all in float."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Constant(Op):
     """A tensor that never changes; it has no inputs."""
 

@@ -14,6 +14,7 @@ from edgenets.errors import MissingExtra
 # import name → (extra that brings it, why it is needed)
 EXTRAS = {
     "ai_edge_litert.interpreter": ("tflite", "to run TFLite artefacts"),
+    "ai_edge_litert.schema_py_generated": ("convert", "to write TFLite artefacts"),
     "flatbuffers": ("convert", "to write TFLite artefacts"),
     "jinja2": ("convert", "to write HTML reports"),
     "keras": ("train", "to train models and to read .keras files"),

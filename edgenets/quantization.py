@@ -100,3 +100,12 @@ def quantize_weights(
     shape[axis] = -1
     q = np.rint(weights.astype(np.float64) / scales.reshape(shape).astype(np.float64))
     return np.clip(q, -127, 127).astype(np.int8)
+
+
+def quantize_bias(
+    bias: NDArray[np.floating], scales: NDArray[np.float32], wide: bool = False
+) -> NDArray[np.int32] | NDArray[np.int64]:
+    """A bias in the scale of an integer sum (input scale × weight scales), 32 or 64 bits wide."""
+    limit = np.iinfo(np.int32).max
+    rounded = np.clip(np.rint(bias.astype(np.float64) / scales), -limit, limit)
+    return rounded.astype(np.int64 if wide else np.int32)

@@ -1,0 +1,318 @@
+"""Step graph → ONNX.
+
+Tensors are (frames, channels) inside and (1, frames, channels) at the border.
+In integer precisions what moves stays an integer (state, ring buffers), what
+has weights reads integers through DequantizeLinear, which ONNX Runtime and
+OpenVINO turn into integer kernels, and gates are computed in float in between:
+ONNX has no integer tanh, and a step is too short for more nodes than it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import singledispatchmethod
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.errors import ConversionError
+from edgenets.extras import require
+from edgenets.quantization import Quantization, per_channel_scales, quantize_bias, quantize_weights
+
+from .graph import (
+    Activation, Binary, Concat, Constant, Conv, Depthwise, Linear, Op, Pool, Requantize, Slice,
+    StepGraph,
+)  # fmt: skip
+from .plan import Plan
+
+Weights = Literal["float32", "float16", "int8", "int8-dynamic"]
+
+# Opset 17 is read by every ONNX Runtime since 1.12 (2022); 16-bit QuantizeLinear came with 21.
+OPSET, OPSET_INT16 = 17, 21
+IR_VERSION, IR_VERSION_INT16 = 8, 10
+
+_ACTIVATIONS = {
+    "relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "softmax": "Softmax", "elu": "Elu",
+    "leaky_relu": "LeakyRelu", "exponential": "Exp",
+}  # fmt: skip
+_BINARIES = {"add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "max": "Max"}
+
+
+class OnnxWriter:
+    """Writes one step graph in one precision."""
+
+    def __init__(self, graph: StepGraph, weights: Weights, plan: Plan | None = None) -> None:
+        self._graph, self._weights, self._plan = graph, weights, plan
+        self._onnx = require("onnx")
+        self._nodes: list[Any] = []
+        self._initializers: dict[str, Any] = {}
+        self._integer: dict[str, str] = {}  # tensor → its name in integers
+        self._real: dict[str, str] = {}  # tensor → its name in float
+        self._rounded: dict[str, str] = {}  # tensor → its name in float, after rounding
+        self._dynamic: dict[str, tuple[str, str, str]] = {}  # tensor → integers, scale, zero point
+
+    def write(self, input_name: str, output_name: str, states: Sequence[tuple[str, str]]) -> bytes:
+        """The `.onnx` file.
+
+        Args:
+            input_name: public name of the input.
+            output_name: public name of the output.
+            states: public (input, output) names of the graph's states, in order.
+        """
+        graph, helper = self._graph, self._onnx.helper
+        inputs = [
+            self._source(name, public)
+            for name, public in zip(graph.sources, [input_name, *(s[0] for s in states)], strict=True)
+        ]
+        for op in graph.ops:
+            self._write(op)
+        outputs = [self._result(graph.output, output_name, self._real_form(graph.output), None)]
+        for state, (_, public) in zip(graph.states, states, strict=True):
+            integer = self._is_integer(state.input)
+            form = self._integer_form(state.output) if integer else self._real_form(state.output)
+            q = self._quantization(state.output) if integer else None
+            outputs.append(self._result(state.output, public, form, q))
+        wide = self._plan is not None and self._plan.dtype == "int16"
+        model = helper.make_model(
+            helper.make_graph(
+                self._nodes, graph.name, inputs, outputs, list(self._initializers.values())
+            ),
+            opset_imports=[helper.make_opsetid("", OPSET_INT16 if wide else OPSET)],
+            ir_version=IR_VERSION_INT16 if wide else IR_VERSION,
+            producer_name="edgenets",
+        )
+        self._onnx.checker.check_model(model, full_check=True)
+        blob: bytes = model.SerializeToString()
+        return blob
+
+    # -- border --------------------------------------------------------------------------------
+
+    def _source(self, name: str, public: str) -> Any:
+        integer = self._is_integer(name) and name != self._graph.input
+        inside = f"{name}/inside"
+        self._node("Reshape", [public, self._ints(self._graph.shapes[name])], inside)
+        (self._integer if integer else self._real)[name] = inside
+        return self._value(public, name, self._quantization(name) if integer else None)
+
+    def _result(self, name: str, public: str, form: str, q: Quantization | None) -> Any:
+        self._node("Reshape", [form, self._ints((1, *self._graph.shapes[name]))], public)
+        return self._value(public, name, q)
+
+    def _value(self, public: str, name: str, q: Quantization | None) -> Any:
+        kind = np.dtype(np.float32 if q is None else q.dtype)
+        element = self._onnx.helper.np_dtype_to_tensor_dtype(kind)
+        shape = (1, *self._graph.shapes[name])
+        return self._onnx.helper.make_tensor_value_info(public, element, shape)
+
+    # -- forms of a tensor ---------------------------------------------------------------------
+
+    def _is_integer(self, name: str) -> bool:
+        return self._plan is not None and name in self._plan.integer_tensors
+
+    def _quantization(self, name: str) -> Quantization:
+        assert self._plan is not None
+        return self._plan.quantization[name]
+
+    def _integer_form(self, name: str) -> str:
+        if name not in self._integer:
+            self._integer[name] = self._node(
+                "QuantizeLinear", [self._real[name], *self._scale(name)], f"{name}/q"
+            )
+        return self._integer[name]
+
+    def _rounded_form(self, name: str) -> str:
+        """In float, but with the values that its integers stand for."""
+        if name not in self._rounded:
+            self._rounded[name] = self._node(
+                "DequantizeLinear", [self._integer_form(name), *self._scale(name)], f"{name}/dq"
+            )
+        return self._rounded[name]
+
+    def _real_form(self, name: str) -> str:
+        return self._real[name] if name in self._real else self._rounded_form(name)
+
+    def _scale(self, name: str) -> list[str]:
+        q = self._quantization(name)
+        return [
+            self._constant(np.asarray(q.scale, np.float32)),
+            self._constant(np.asarray(q.zero_point, q.dtype)),
+        ]
+
+    # -- operations ----------------------------------------------------------------------------
+
+    @singledispatchmethod
+    def _write(self, op: Op) -> None:
+        raise ConversionError(f"layer '{op.layer}': {type(op).__name__} cannot be written to ONNX")
+
+    @_write.register
+    def _(self, op: Binary) -> None:
+        names = [self._real_form(n) for n in op.inputs]
+        self._real[op.output] = self._node(_BINARIES[op.kind], names, op.output)
+
+    @_write.register
+    def _(self, op: Activation) -> None:
+        self._real[op.output] = self._activation(op.kind, self._real_form(op.inputs[0]), op.output, op.alpha)
+
+    @_write.register
+    def _(self, op: Requantize) -> None:
+        self._real[op.output] = self._real_form(op.inputs[0])
+
+    @_write.register
+    def _(self, op: Constant) -> None:
+        self._real[op.output] = self._constant(op.value)
+
+    @_write.register
+    def _(self, op: Concat) -> None:
+        moving = self._is_integer(op.output) and any(n in self._integer for n in op.inputs)
+        form, forms = (self._integer_form, self._integer) if moving else (self._real_form, self._real)
+        forms[op.output] = self._node("Concat", [form(n) for n in op.inputs], op.output, axis=op.axis)
+
+    @_write.register
+    def _(self, op: Slice) -> None:
+        name = op.inputs[0]
+        moving = self._is_integer(op.output) and name in self._integer
+        form, forms = (self._integer_form, self._integer) if moving else (self._real_form, self._real)
+        ends = [self._ints([op.start]), self._ints([op.start + op.size]), self._ints([op.axis])]
+        forms[op.output] = self._node("Slice", [form(name), *ends], op.output)
+
+    @_write.register
+    def _(self, op: Pool) -> None:
+        code = "AveragePool" if op.kind == "average" else "MaxPool"
+        image = self._image(self._real_form(op.inputs[0]), op)
+        pooled = self._node(
+            code, [image], f"{op.output}/image", kernel_shape=[op.size], strides=[op.stride]
+        )
+        self._real[op.output] = self._from_image(pooled, op)
+
+    @_write.register
+    def _(self, op: Linear) -> None:
+        self._real[op.output] = self._product(op, op.inputs[0], op.weights, None)
+
+    @_write.register
+    def _(self, op: Conv) -> None:
+        kernel, channels, out = op.weights.shape
+        frames = self._graph.shapes[op.output][0]
+        if frames == 1 and op.dilation == 1:  # the window is one row of a matrix product
+            self._real[op.output] = self._product(
+                op, op.inputs[0], op.weights.reshape(kernel * channels, out), (1, kernel * channels)
+            )
+            return
+        self._convolve(op, op.weights.transpose(2, 1, 0), group=1)
+
+    @_write.register
+    def _(self, op: Depthwise) -> None:
+        kernel, channels, multiplier = op.weights.shape
+        weights = op.weights.transpose(1, 2, 0).reshape(channels * multiplier, 1, kernel)
+        self._convolve(op, weights, group=channels)
+
+    def _product(
+        self, op: Linear | Conv, source: str, weights: NDArray[np.float32], shape: tuple[int, int] | None
+    ) -> str:
+        if self._weights == "int8-dynamic":
+            return self._dynamic_product(op, source, weights, shape)
+        x = self._weighted_input(op, source)
+        if shape is not None:
+            x = self._node("Reshape", [x, self._ints(shape)], f"{op.output}/row")
+        stored = self._stored(op, weights, axis=1)
+        bias = self._bias(op, weights, axis=1)
+        plain = self._node("Gemm", [x, stored, bias], f"{op.output}/sum")
+        return self._fuse(op, plain)
+
+    def _dynamic_product(
+        self, op: Linear | Conv, source: str, weights: NDArray[np.float32], shape: tuple[int, int] | None
+    ) -> str:
+        """Activations quantized as they come, weights ahead: an integer matrix product."""
+        if source not in self._dynamic:
+            names = (f"{source}/dynamic", f"{source}/scale", f"{source}/zero")
+            self._nodes.append(
+                self._onnx.helper.make_node("DynamicQuantizeLinear", [self._real_form(source)], names)
+            )
+            self._dynamic[source] = names
+        x, scale, zero = self._dynamic[source]
+        if shape is not None:
+            x = self._node("Reshape", [x, self._ints(shape)], f"{op.output}/row")
+        scales = per_channel_scales(weights, 1)
+        stored = self._constant(quantize_weights(weights, scales, 1))
+        total = self._node("MatMulInteger", [x, stored, zero], f"{op.output}/integers")
+        cast = self._node("Cast", [total], f"{op.output}/cast", to=self._onnx.TensorProto.FLOAT)
+        factor = self._node("Mul", [scale, self._constant(scales)], f"{op.output}/factor")
+        scaled = self._node("Mul", [cast, factor], f"{op.output}/scaled")
+        return self._fuse(op, self._node("Add", [scaled, self._constant(op.bias)], f"{op.output}/sum"))
+
+    def _convolve(self, op: Conv | Depthwise, weights: NDArray[np.float32], group: int) -> None:
+        image = self._image(self._weighted_input(op, op.inputs[0]), op)
+        stored = self._stored(op, np.ascontiguousarray(weights), axis=0)
+        out = self._node(
+            "Conv", [image, stored, self._bias(op, weights, axis=0)], f"{op.output}/image", group=group,
+            kernel_shape=[weights.shape[2]], strides=[op.stride], dilations=[op.dilation],
+        )  # fmt: skip
+        self._real[op.output] = self._fuse(op, self._from_image(out, op, f"{op.output}/sum"))
+
+    def _weighted_input(self, op: Op, source: str) -> str:
+        return self._rounded_form(source) if self._is_integer(op.output) else self._real_form(source)
+
+    def _stored(self, op: Linear | Conv | Depthwise, weights: NDArray[np.float32], axis: int) -> str:
+        """Weights as they are stored, and the node that makes them float again."""
+        if self._is_integer(op.output) or self._weights.startswith("int8"):
+            scales = per_channel_scales(weights, axis)
+            stored = self._constant(quantize_weights(weights, scales, axis))
+            zeros = self._constant(np.zeros(scales.shape, np.int8))
+            parts = [stored, self._constant(scales), zeros]
+            return self._node("DequantizeLinear", parts, f"{op.output}/weights", axis=axis)
+        if self._weights == "float16":
+            half = self._constant(weights.astype(np.float16))
+            to = self._onnx.TensorProto.FLOAT
+            return self._node("Cast", [half], f"{op.output}/weights", to=to)
+        return self._constant(weights)
+
+    def _bias(self, op: Linear | Conv | Depthwise, weights: NDArray[np.float32], axis: int) -> str:
+        """An integer kernel adds the bias to its sums, which have the scales of both factors."""
+        if not self._is_integer(op.output) or self._quantization(op.inputs[0]).dtype != "int8":
+            return self._constant(op.bias)
+        scales = per_channel_scales(weights, axis)
+        scales = scales * np.float32(self._quantization(op.inputs[0]).scale)
+        stored = self._constant(quantize_bias(op.bias, scales))
+        parts = [stored, self._constant(scales), self._constant(np.zeros(scales.shape, np.int32))]
+        return self._node("DequantizeLinear", parts, f"{op.output}/bias", axis=0)
+
+    def _fuse(self, op: Linear | Conv | Depthwise, plain: str) -> str:
+        return plain if op.fused == "none" else self._activation(op.fused, plain, op.output)
+
+    def _activation(self, kind: str, x: str, name: str, alpha: float = 0.0) -> str:
+        if kind == "relu6":
+            limits = [self._constant(np.asarray(v, np.float32)) for v in (0, 6)]
+            return self._node("Clip", [x, *limits], name)
+        options = {"leaky_relu": {"alpha": alpha}, "softmax": {"axis": -1}}.get(kind, {})
+        return self._node(_ACTIVATIONS[kind], [x], name, **options)
+
+    # -- nodes ---------------------------------------------------------------------------------
+
+    def _image(self, x: str, op: Op) -> str:
+        """(frames, channels) as (1, channels, frames), which convolutions want."""
+        turned = self._node("Transpose", [x], f"{op.output}/turned", perm=[1, 0])
+        frames, channels = self._graph.shapes[op.inputs[0]]
+        shape = self._ints((1, channels, frames))
+        return self._node("Reshape", [turned, shape], f"{op.output}/image_in")
+
+    def _from_image(self, image: str, op: Op, name: str = "") -> str:
+        frames, channels = self._graph.shapes[op.output]
+        flat = self._node("Reshape", [image, self._ints((channels, frames))], f"{image}/flat")
+        return self._node("Transpose", [flat], name or op.output, perm=[1, 0])
+
+    def _node(self, code: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+        self._nodes.append(self._onnx.helper.make_node(code, inputs, [output], **attributes))
+        return output
+
+    def _ints(self, values: Sequence[int]) -> str:
+        return self._constant(np.asarray(values, np.int64))
+
+    def _constant(self, value: NDArray[Any]) -> str:
+        """An initializer; equal ones are stored once."""
+        value = np.ascontiguousarray(value) if value.ndim else value
+        key = f"{value.dtype}{value.shape}{value.tobytes()!r}"
+        if key not in self._initializers:
+            tensor = self._onnx.numpy_helper.from_array(value, f"constant_{len(self._initializers)}")
+            self._initializers[key] = tensor
+        name: str = self._initializers[key].name
+        return name

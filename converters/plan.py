@@ -1,0 +1,121 @@
+"""Which operations compute in integers, and how every integer tensor stands for real values.
+
+The plan is made once and written out by every format, so that the same net has
+the same scales everywhere. Tensors that only move (slices, concatenations,
+ring buffers, a state and its next value) share one scale: between steps nothing
+is requantized.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from edgenets.quantization import Quantization, from_range
+
+from .calibrate import Range
+from .graph import Activation, Binary, Concat, Constant, Op, Pool, Slice, StepGraph
+from .passes import FIXED_RANGE
+
+ActivationType = Literal["int8", "int16"]
+
+# TFLite's integer kernels have just these output quantizations, and those of the other formats
+# are as good.
+_FIXED = {
+    "int8": {
+        "sigmoid": Quantization(1 / 256, -128, "int8"),
+        "softmax": Quantization(1 / 256, -128, "int8"),
+        "tanh": Quantization(1 / 128, 0, "int8"),
+    },
+    "int16": {
+        "sigmoid": Quantization(1 / 32768, 0, "int16"),
+        "softmax": Quantization(1 / 32768, 0, "int16"),
+        "tanh": Quantization(1 / 32768, 0, "int16"),
+    },
+}
+
+# Activations and element-wise operations that have integer kernels in every format.
+_INTEGER_ACTIVATIONS = ("relu", "relu6", "sigmoid", "tanh", "softmax", "leaky_relu")
+_INTEGER_BINARIES = ("add", "sub", "mul")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The integer part of a step graph."""
+
+    dtype: ActivationType
+    integer_ops: frozenset[str]  # outputs of the operations that compute in integers
+    integer_tensors: frozenset[str]  # those, and the input and states that are integers
+    quantization: Mapping[str, Quantization]  # of every tensor that an integer operation touches
+
+    def is_integer(self, op: Op) -> bool:
+        """Whether an operation computes in integers."""
+        return op.output in self.integer_ops
+
+
+def make_plan(graph: StepGraph, ranges: Mapping[str, Range], dtype: ActivationType) -> Plan:
+    """Decide scales for a graph.
+
+    Requires: `passes.isolate_fixed` ran; `ranges` has every tensor of `graph`.
+    Ensures: a state and its next value have one scale, as have all inputs and
+        the output of a concatenation, slice or pooling.
+    """
+    integer = frozenset(op.output for op in graph.ops if _has_integer_form(op, graph))
+    groups = _Groups(graph.shapes)
+    touched = set()
+    for op in graph.ops:
+        if op.output in integer:
+            touched |= {op.output, *op.inputs}
+            if isinstance(op, (Concat, Slice, Pool)):
+                groups.join(op.output, *op.inputs)
+    states = [s for s in graph.states if s.output in integer and not s.float_only]
+    for state in states:
+        groups.join(state.input, state.output)
+        touched |= {state.input, state.output}
+    fixed = {
+        groups.root(op.output): _FIXED[dtype][op.kind]
+        for op in graph.ops
+        if op.output in integer and isinstance(op, Activation) and op.kind in FIXED_RANGE
+    }
+    merged: dict[str, Range] = {}
+    for name in touched:
+        root = groups.root(name)
+        merged[root] = merged[root].union(ranges[name]) if root in merged else ranges[name]
+    quantization = {
+        name: fixed.get(groups.root(name)) or _choose(merged[groups.root(name)], dtype)
+        for name in touched
+    }
+    outside = {s.input for s in states} | ({graph.input} & touched)
+    return Plan(dtype, integer, integer | outside, quantization)
+
+
+def _choose(found: Range, dtype: ActivationType) -> Quantization:
+    return from_range(found.low, found.high, dtype)
+
+
+def _has_integer_form(op: Op, graph: StepGraph) -> bool:
+    if op.layer in graph.float_layers or isinstance(op, Constant):
+        return False
+    if isinstance(op, Activation):
+        return op.kind in _INTEGER_ACTIVATIONS
+    if isinstance(op, Binary):
+        return op.kind in _INTEGER_BINARIES
+    return True
+
+
+class _Groups:
+    """Tensors that must share a quantization (union–find)."""
+
+    def __init__(self, names: Mapping[str, object]) -> None:
+        self._parent = {name: name for name in names}
+
+    def root(self, name: str) -> str:
+        while self._parent[name] != name:
+            self._parent[name] = self._parent[self._parent[name]]
+            name = self._parent[name]
+        return name
+
+    def join(self, first: str, *others: str) -> None:
+        for other in others:
+            self._parent[self.root(other)] = self.root(first)

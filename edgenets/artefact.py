@@ -1,0 +1,79 @@
+"""Artefacts: one model in one format and precision, and the types of its tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from edgenets.quantization import Quantization
+
+Format = Literal["tflite", "onnx", "openvino"]
+Precision = Literal["fp32", "fp16", "dynamic", "int8", "int16x8"]
+DType = Literal["float32", "int8", "uint8", "int16", "int32", "int64"]
+
+FORMATS: tuple[Format, ...] = get_args(Format)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+# No tensor of a compact net comes near this; a file that says so is broken or hostile.
+LARGEST_TENSOR = 1 << 26  # elements
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """One input or output of an artefact."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: DType
+    quantization: Quantization | None = None  # None: the values are what they say
+
+    def __post_init__(self) -> None:
+        elements = 1
+        for dimension in self.shape:
+            if dimension < 1:
+                raise ValueError(f"tensor {self.name}: shape {list(self.shape)} is not positive")
+            elements *= dimension
+        if elements > LARGEST_TENSOR:
+            raise ValueError(f"tensor {self.name}: shape {list(self.shape)} is absurdly large")
+        if self.quantization is not None and self.quantization.dtype != self.dtype:
+            raise ValueError(f"tensor {self.name}: its type and its quantization's differ")
+
+
+@dataclass(frozen=True)
+class StateLink:
+    """An output that is the same stream's input in the next step."""
+
+    input: TensorInfo
+    output: TensorInfo
+    initial: float = 0.0  # real value of every element after a reset
+    hold: int = 0  # steps after a reset in which it keeps its initial value
+
+    def __post_init__(self) -> None:
+        if self.input.shape != self.output.shape or self.input.dtype != self.output.dtype:
+            raise ValueError(f"state {self.input.name}: what goes in is not what comes out")
+        if self.input.quantization != self.output.quantization:
+            raise ValueError(f"state {self.input.name}: its scale changes from step to step")
+        if not 0 <= self.hold <= 1 << 20:
+            raise ValueError(f"state {self.input.name}: hold of {self.hold} steps")
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """One file, or the files, that a backend loads."""
+
+    format: Format
+    precision: Precision
+    files: tuple[str, ...]  # names; the first is the one to open
+    inputs: tuple[TensorInfo, ...]  # without the states
+    outputs: tuple[TensorInfo, ...]  # without the states
+    states: tuple[StateLink, ...] = ()
+    note: str = ""  # what a person should know about it
+
+    def __post_init__(self) -> None:
+        if not self.files or not self.inputs or not self.outputs:
+            raise ValueError("an artefact has files, inputs and outputs")
+
+    @property
+    def id(self) -> str:
+        """Its short name, such as `tflite-int8`."""
+        return f"{self.format}-{self.precision}"
