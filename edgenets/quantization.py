@@ -59,19 +59,32 @@ def from_range(low: float, high: float, dtype: IntegerType = "int8") -> Quantiza
     return Quantization(scale, zero_point, dtype)
 
 
-def quantize(
-    values: NDArray[np.floating], q: Quantization, out: NDArray[np.integer] | None = None
-) -> NDArray[np.integer]:
+class Quantizer:
+    """Turns real values into integers, again and again, without allocating anew."""
+
+    def __init__(self, q: Quantization, shape: tuple[int, ...]) -> None:
+        info = np.iinfo(q.dtype)
+        self._factor = np.array(1.0 / q.scale, np.float32)
+        self._zero_point = np.array(q.zero_point, np.float32)
+        self._low, self._high = np.array(info.min, np.float32), np.array(info.max, np.float32)
+        self._scratch = np.empty(shape, np.float32)
+
+    def into(self, values: NDArray[np.floating], out: NDArray[np.integer]) -> None:
+        """Write the integers of `values` to `out`; both have the shape given before."""
+        scratch = self._scratch
+        np.multiply(values, self._factor, out=scratch)
+        np.rint(scratch, out=scratch)
+        np.add(scratch, self._zero_point, out=scratch)
+        # fmax and fmin: a NaN becomes the smallest integer rather than an undefined one.
+        np.fmax(scratch, self._low, out=scratch)
+        np.fmin(scratch, self._high, out=scratch)
+        out[...] = scratch
+
+
+def quantize(values: NDArray[np.floating], q: Quantization) -> NDArray[np.integer]:
     """Real values to integers, saturating at the ends of the type; NaN becomes the smallest."""
-    info = np.iinfo(q.dtype)
-    scaled = np.multiply(values, 1.0 / q.scale, dtype=np.float32)
-    np.rint(scaled, out=scaled)
-    scaled += q.zero_point
-    np.fmax(scaled, info.min, out=scaled)
-    np.fmin(scaled, info.max, out=scaled)
-    if out is None:
-        return scaled.astype(q.dtype)
-    out[...] = scaled
+    out = np.empty(values.shape, q.dtype)
+    Quantizer(q, values.shape).into(np.asarray(values, np.float32), out)
     return out
 
 

@@ -7,9 +7,7 @@ read by the runtime. It is all that a device needs to know about a model.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
-
-import numpy as np
+from typing import Literal
 
 Task = Literal["keywords"]
 
@@ -18,8 +16,7 @@ Task = Literal["keywords"]
 class AudioInput:
     """Log-mel features of mono sound; see `edgenets.logmel`."""
 
-    kind: ClassVar[str] = "audio"
-
+    kind: Literal["audio"] = "audio"
     sample_rate: int = 16_000  # Hz
     window: int = 480  # samples, Hann
     hop: int = 320  # samples from one frame to the next
@@ -67,30 +64,12 @@ class KeywordDecoding:
 
 
 @dataclass(frozen=True)
-class StateSpec:
-    """One tensor that a step model hands to its own next step. Its initial value is zero."""
-
-    input: str  # name of the tensor that takes the state
-    output: str  # name of the tensor that gives the next state
-    shape: tuple[int, ...]
-    layer: str  # the Keras layer that it belongs to
-    hold: int = 0  # steps after a reset in which the state keeps its initial value
-
-    def __post_init__(self) -> None:
-        if not self.shape or any(d < 1 for d in self.shape):
-            raise ValueError(f"state {self.input}: every dimension of {self.shape} must be ≥ 1")
-        if int(np.prod(self.shape, dtype=np.float64)) > 1 << 24:
-            raise ValueError(f"state {self.input}: {self.shape} is absurdly large")
-
-
-@dataclass(frozen=True)
 class StepSpec:
     """The face of a step model: what one call takes and gives."""
 
-    input: str = "features"
-    output: str = "logits"
+    input: str = "features"  # (1, frames, bands) float32
+    output: str = "logits"  # (1, scores a step, labels) float32
     frames: int = 1  # frames that one step takes
-    states: tuple[StateSpec, ...] = ()
     warmup: int = 0  # steps after a reset whose output means nothing yet
 
 

@@ -1,0 +1,1 @@
+"""One file a backend; `edgenets.backend` holds the table and the contract."""

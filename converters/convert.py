@@ -1,0 +1,102 @@
+"""`convert`: a Keras model and calibration recordings become artefacts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.artefact import Format, Precision
+from edgenets.errors import ConversionError, UnsupportedPrecision
+from edgenets.progress import Progress
+from edgenets.recipe import QuantizeRecipe
+
+from . import formats
+from .calibrate import Range, calibrate
+from .graph import StepGraph
+from .passes import isolate_fixed, simplify
+from .plan import make_plan
+from .walk import walk
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What came of a conversion."""
+
+    graph: StepGraph
+    written: tuple[formats.Written, ...]
+    missing: tuple[str, ...]  # why a wanted precision is not there, a sentence each
+
+
+def convert(
+    model: keras.Model,
+    clips: NDArray[np.float32] | None = None,
+    to: Sequence[Format] = ("tflite", "onnx", "openvino"),
+    precisions: Sequence[Precision] = ("fp32", "fp16", "dynamic", "int8", "int16x8"),
+    quantize: QuantizeRecipe | None = None,
+    progress: Progress | None = None,
+) -> Conversion:
+    """Convert a recurrent or causal Keras model to step artefacts.
+
+    Args:
+        model: a model from (batch, time, channels) to (batch, time, …) or (batch, …).
+        clips: (clips, frames, channels) float32 features of recordings to calibrate
+            on; needed for int8 and int16x8 alone.
+        to: formats to write.
+        precisions: precisions to write; one that a format lacks is reported in `missing`.
+        quantize: how ranges are found, and which layers stay float.
+
+    Raises:
+        ConversionError: the model has no step form, or calibration clips are missing.
+    """
+    progress = progress or Progress()
+    quantize = quantize or QuantizeRecipe()
+    graph = simplify(walk(model))
+    _check_layers(graph, quantize.keep_float)
+    graph = replace(graph, float_layers=graph.float_layers | set(quantize.keep_float))
+    fixed = isolate_fixed(graph)
+    ranges = _ranges(fixed, clips, precisions, quantize, progress)
+    written, missing = [], []
+    with progress.task("converting") as task:
+        wanted = [(f, p) for f in to for p in precisions]
+        for done, (format, precision) in enumerate(wanted, 1):
+            dtype = formats.activation_type(precision)
+            plan = make_plan(fixed, ranges, dtype) if dtype is not None else None
+            try:
+                source = graph if plan is None else fixed
+                written.append(formats.write(source, format, precision, plan))
+            except UnsupportedPrecision as exc:
+                missing.append(str(exc))
+            task.update(done, len(wanted))
+    return Conversion(graph, tuple(written), tuple(missing))
+
+
+def _ranges(
+    graph: StepGraph, clips: NDArray[np.float32] | None, precisions: Iterable[Precision],
+    quantize: QuantizeRecipe, progress: Progress,
+) -> dict[str, Range]:  # fmt: skip
+    if all(formats.activation_type(p) is None for p in precisions):
+        return {}
+    if clips is None or not len(clips):
+        raise ConversionError(
+            "int8 and int16x8 need recordings to calibrate on; give --data, or leave them out"
+        )
+    progress.say(f"calibrating on {min(len(clips), quantize.clips)} clips")
+    spread = np.linspace(0, len(clips) - 1, min(len(clips), quantize.clips)).astype(int)
+    return calibrate(graph, clips[spread], quantize.method, quantize.percentile)
+
+
+def _check_layers(graph: StepGraph, names: Iterable[str]) -> None:
+    known = {op.layer for op in graph.ops}
+    unknown = sorted(set(names) - known)
+    if unknown:
+        raise ConversionError(
+            f"keep_float names layers that are not in the step graph: {', '.join(unknown)}; "
+            f"known: {', '.join(sorted(known))}"
+        )

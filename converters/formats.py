@@ -1,0 +1,125 @@
+"""Which format has which precision, and how each is written.
+
+The table says why a precision is missing, so that it can be said and not faked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgenets.artefact import Artefact, Format, Precision, StateLink, TensorInfo
+from edgenets.errors import UnsupportedPrecision
+from edgenets.quantization import Quantization
+
+from .graph import State, StepGraph
+from .onnx import OnnxWriter
+from .openvino import to_ir
+from .plan import ActivationType, Plan
+from .tflite import TFLiteWriter
+
+INPUT, OUTPUT = "features", "logits"
+
+# (format, precision) → why there is no such artefact
+MISSING: dict[tuple[Format, Precision], str] = {
+    ("openvino", "int16x8"): (
+        "OpenVINO has no 16-bit integer activations; int8, or fp16, is its nearest"
+    ),
+}
+
+# What a person should know about an artefact that its name does not say.
+NOTES: dict[tuple[Format, Precision], str] = {
+    ("onnx", "fp16"): "weights are stored in 16 bits; ONNX Runtime computes in float32 on a CPU",
+    ("onnx", "int16x8"): "needs opset 21 (ONNX Runtime ≥ 1.20), which computes it in float32 on a CPU",
+    ("openvino", "fp16"): "weights are stored in 16 bits; the CPU plugin computes in float32",
+    ("openvino", "dynamic"): "weights are stored in 8 bits; activations stay float",
+    ("tflite", "fp16"): "weights are stored in 16 bits; TFLite computes in float32 on a CPU",
+    ("tflite", "int16x8"): "runs on TFLite's reference kernels, without XNNPACK: exact, and slow",
+}
+
+
+@dataclass(frozen=True)
+class Written:
+    """An artefact and the bytes of its files."""
+
+    artefact: Artefact
+    files: dict[str, bytes]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(map(len, self.files.values()))
+
+
+def activation_type(precision: Precision) -> ActivationType | None:
+    """The integers that activations become, or None where they stay float."""
+    return {"int8": "int8", "int16x8": "int16"}.get(precision)  # type: ignore[return-value]
+
+
+def write(
+    graph: StepGraph, format: Format, precision: Precision, plan: Plan | None = None
+) -> Written:
+    """Write a step graph in one format and precision.
+
+    Requires: `passes.simplify` ran; a plan of the right integers, and
+        `passes.isolate_fixed`, for int8 and int16x8.
+    Ensures: the artefact's states keep one quantization from step to step.
+
+    Raises:
+        UnsupportedPrecision: the format has no such precision.
+    """
+    reason = MISSING.get((format, precision))
+    if reason is not None:
+        raise UnsupportedPrecision(f"{format} in {precision}: {reason}")
+    names = [(s.input, f"{s.input}/next") for s in graph.states]
+    stem = f"{format}-{precision}"
+    if format == "tflite":
+        weights = {"fp32": "float32", "fp16": "float16"}.get(precision, "int8")
+        writer = TFLiteWriter(graph, weights, plan)  # type: ignore[arg-type]
+        files = {f"{stem}.tflite": writer.write(INPUT, OUTPUT, names)}
+    elif format == "onnx":
+        files = {f"{stem}.onnx": _onnx(graph, precision, plan, names)}
+    else:
+        # OpenVINO halves float weights itself, and knows no dynamically quantized product.
+        source = "fp32" if precision == "fp16" else precision
+        model = _onnx(graph, source, plan, names, weights_only=True)
+        xml, weights_file = to_ir(model, half=precision == "fp16")
+        files = {f"{stem}.xml": xml, f"{stem}.bin": weights_file}
+    return Written(describe(graph, format, precision, plan, tuple(files)), files)
+
+
+def _onnx(
+    graph: StepGraph, precision: Precision, plan: Plan | None, names: list[tuple[str, str]],
+    weights_only: bool = False,
+) -> bytes:  # fmt: skip
+    weights = {"fp32": "float32", "fp16": "float16", "dynamic": "int8-dynamic"}.get(precision, "int8")
+    if weights_only and precision == "dynamic":
+        weights = "int8"
+    return OnnxWriter(graph, weights, plan).write(INPUT, OUTPUT, names)  # type: ignore[arg-type]
+
+
+def describe(
+    graph: StepGraph, format: Format, precision: Precision, plan: Plan | None, files: tuple[str, ...]
+) -> Artefact:
+    """The artefact's tensors, as `write` makes them."""
+
+    def info(name: str, public: str, like: str | None = None) -> TensorInfo:
+        integer = plan is not None and (like or name) in plan.integer_tensors
+        # ONNX takes and gives float at its border: it quantizes in the graph.
+        if format != "tflite" and public in (INPUT, OUTPUT):
+            integer = False
+        q: Quantization | None = plan.quantization[name] if plan is not None and integer else None
+        shape = (1, *graph.shapes[name])
+        return TensorInfo(public, shape, q.dtype if q is not None else "float32", q)
+
+    def link(state: State) -> StateLink:
+        return StateLink(
+            info(state.input, state.input),
+            info(state.output, f"{state.input}/next", like=state.input),
+            state.initial,
+            state.hold,
+        )
+
+    return Artefact(
+        format, precision, files, (info(graph.input, INPUT),), (info(graph.output, OUTPUT),),
+        tuple(link(s) for s in graph.states), NOTES.get((format, precision), ""),
+    )  # fmt: skip

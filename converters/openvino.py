@@ -1,0 +1,31 @@
+"""Step graph → OpenVINO IR, through the ONNX form of it.
+
+OpenVINO reads the quantized ONNX file and keeps its scales, so there is no
+second quantization to go wrong: NNCF's default post-training quantization of a
+GRU net answered 43 % where this road answers as the float net does.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from edgenets.extras import require
+
+
+def to_ir(onnx_model: bytes, half: bool) -> tuple[bytes, bytes]:
+    """Read an ONNX file into OpenVINO's IR.
+
+    Args:
+        onnx_model: the `.onnx` file.
+        half: store float weights in 16 bits.
+
+    Returns:
+        the `.xml` and the `.bin`.
+    """
+    openvino = require("openvino")
+    model = openvino.Core().read_model(onnx_model)
+    with tempfile.TemporaryDirectory(prefix="edgenets-") as folder:
+        xml = Path(folder) / "model.xml"
+        openvino.save_model(model, xml, compress_to_fp16=half)
+        return xml.read_bytes(), xml.with_suffix(".bin").read_bytes()

@@ -1,0 +1,219 @@
+"""Verification: is an artefact the model? A gate that no broken one passes.
+
+Each artefact is run, step by step, on the backend that a device would use, and
+held against the Keras model on whole sequences of real recordings: tensors,
+decisions, the task's own metric, and a stream long enough for drift to show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets import backend, keywords
+from edgenets.artefact import Artefact
+from edgenets.errors import EdgenetsError
+from edgenets.progress import Progress
+from edgenets.recipe import GateRecipe
+from edgenets.spec import ModelSpec
+
+from .formats import Written
+
+if TYPE_CHECKING:
+    import keras
+
+# Clips that Keras computes at once.
+_BATCH = 128
+
+# Early and late in the stream are this many steps each.
+_DRIFT_STEPS = 1000
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Recordings to verify on, as features."""
+
+    features: NDArray[np.float32]  # (clips, frames, bands)
+    targets: NDArray[np.int64]  # (clips,), label numbers
+
+
+@dataclass(frozen=True)
+class Check:
+    """One condition of the gate."""
+
+    name: str
+    value: float
+    limit: float
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What verification found of one artefact."""
+
+    id: str
+    format: str
+    precision: str
+    size: int  # bytes
+    runs_on: str
+    accuracy: float  # of the task, streaming, 0…1
+    agreement: float  # decisions equal to the Keras model's, 0…1
+    max_error: float  # largest |logit difference| at any step of any clip
+    mean_error: float
+    stream_steps: int
+    stream_error: float  # largest |logit difference| in the stream
+    drift: float  # RMS error late in the stream over RMS error early in it
+    checks: tuple[Check, ...]
+    error: str = ""  # why it could not be run at all
+    note: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it may enter a bundle."""
+        return not self.error and all(c.passed for c in self.checks)
+
+
+@dataclass(frozen=True)
+class Report:
+    """The verification of one model."""
+
+    model: str
+    labels: tuple[str, ...]
+    reference_accuracy: float  # of the Keras model on the same clips
+    clips: int
+    verdicts: tuple[Verdict, ...]
+    missing: tuple[str, ...] = ()  # precisions that a format lacks, and why
+
+    @property
+    def passed(self) -> bool:
+        """Whether every artefact passed."""
+        return all(v.passed for v in self.verdicts)
+
+
+def verify(
+    model: keras.Model,
+    spec: ModelSpec,
+    written: Sequence[Written],
+    samples: Samples,
+    gate: GateRecipe,
+    missing: tuple[str, ...] = (),
+    progress: Progress | None = None,
+) -> Report:
+    """Hold artefacts against the Keras model that they were made of.
+
+    Args:
+        model: from (clips, frames, bands) to (clips, steps, labels).
+        samples: recordings that the model was not trained on.
+        gate: what an artefact must hold.
+
+    Returns:
+        a report; an artefact that cannot be run has a verdict that says why.
+    """
+    progress = progress or Progress()
+    judge = _Judge(model, spec, samples, gate)
+    verdicts = []
+    with progress.task("verifying") as task:
+        for done, item in enumerate(written, 1):
+            verdicts.append(judge.verdict(item))
+            task.update(done, len(written), verdicts[-1].id)
+    return Report(
+        spec.name, spec.labels, judge.accuracy(judge.clips), len(samples.targets),
+        tuple(verdicts), missing,
+    )  # fmt: skip
+
+
+class _Judge:
+    """The Keras model's answers, computed once for all artefacts."""
+
+    def __init__(self, model: Any, spec: ModelSpec, samples: Samples, gate: GateRecipe) -> None:
+        self._spec, self._gate = spec, gate
+        frames = spec.step.frames
+        count = min(gate.clips, len(samples.targets))
+        usable = samples.features.shape[1] - samples.features.shape[1] % frames
+        self._features = samples.features[:count, :usable]
+        self._targets = samples.targets[:count]
+        self._stream = _long_stream(samples.features[:, :usable], gate.stream_steps * frames)
+        self.clips = model.predict(self._features, batch_size=_BATCH, verbose=0)
+        self.stream = model.predict(self._stream[None], verbose=0)[0]
+
+    def accuracy(self, logits: NDArray[np.float32]) -> float:
+        """The task's metric."""
+        return float(np.mean(self._decide(logits) == self._targets))
+
+    def verdict(self, item: Written) -> Verdict:
+        """Run an artefact and judge it."""
+        artefact = item.artefact
+        try:
+            session = backend.load(backend.backend_of(artefact), artefact, item.files)
+            clips = np.stack([_steps(session, x) for x in self._features])
+            stream = _steps(session, self._stream)
+        except EdgenetsError as exc:
+            return _broken(item, str(exc))
+        clip_error, stream_error = np.abs(clips - self.clips), np.abs(stream - self.stream)
+        agreement = float(np.mean(self._decide(clips) == self._decide(self.clips)))
+        early, late = stream_error[:_DRIFT_STEPS], stream_error[-_DRIFT_STEPS:]
+        found = {
+            "finite": float(np.isfinite(clips).all() and np.isfinite(stream).all()),
+            "max_error": _largest(clip_error),
+            "stream_error": _largest(stream_error),
+            "agreement": agreement,
+            "accuracy_drop": self.accuracy(self.clips) - self.accuracy(clips),
+            "drift": _rms(late) / max(_rms(early), 1e-12),
+        }
+        return Verdict(
+            artefact.id, artefact.format, artefact.precision, item.size, session.runs_on,
+            self.accuracy(clips), agreement, found["max_error"], float(clip_error.mean()),
+            len(stream), found["stream_error"], found["drift"],
+            _checks(artefact, found, self._gate), note=artefact.note,
+        )  # fmt: skip
+
+    def _decide(self, logits: NDArray[np.float32]) -> NDArray[np.int64]:
+        return keywords.clip_posteriors(logits, self._spec.decoding.smoothing).argmax(axis=-1)
+
+
+def _checks(artefact: Artefact, found: dict[str, float], gate: GateRecipe) -> tuple[Check, ...]:
+    """The conditions for an artefact's precision."""
+    at_most = {"accuracy_drop": gate.accuracy_drop}
+    if artefact.precision in ("fp32", "fp16"):
+        limit = gate.float_error if artefact.precision == "fp32" else gate.half_error
+        at_most |= {"max_error": limit, "stream_error": limit}
+    else:
+        at_most |= {"drift": gate.drift_growth}
+    at_least = {"finite": 1.0, "agreement": gate.agreement}
+    checks = [Check(n, found[n], limit, bool(found[n] <= limit)) for n, limit in at_most.items()]
+    checks += [Check(n, found[n], limit, bool(found[n] >= limit)) for n, limit in at_least.items()]
+    return tuple(checks)
+
+
+def _steps(session: backend.Session, features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(frames, bands) to (scores, labels), step by step."""
+    out = backend.run_sequence(session, features)
+    return out.reshape(-1, out.shape[-1])
+
+
+def _long_stream(features: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
+    """Recordings one after another, again from the start where they run out."""
+    flat = features.reshape(-1, features.shape[-1])
+    return np.tile(flat, (-(-frames // len(flat)), 1))[:frames]
+
+
+def _largest(error: NDArray[np.float32]) -> float:
+    """The largest error; infinity where any is no number, so that no limit holds."""
+    largest = float(error.max())
+    return largest if np.isfinite(largest) else float("inf")
+
+
+def _rms(error: NDArray[np.float32]) -> float:
+    return float(np.sqrt(np.mean(np.square(error, dtype=np.float64))))
+
+
+def _broken(item: Written, why: str) -> Verdict:
+    artefact = item.artefact
+    return Verdict(
+        artefact.id, artefact.format, artefact.precision, item.size, "", 0.0, 0.0, float("inf"),
+        float("inf"), 0, float("inf"), float("inf"), (), why, artefact.note,
+    )  # fmt: skip

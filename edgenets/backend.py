@@ -1,0 +1,164 @@
+"""Backends: what runs an artefact, behind one face.
+
+`BACKENDS` names the module of each; it is imported when it is used. A backend
+module has `FORMAT`, `version()` and `load(artefact, files, options)`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.artefact import Artefact
+from edgenets.errors import BackendError, MissingExtra
+from edgenets.quantization import quantize
+
+# Backend → its module. To add one: a file there, and a line here.
+BACKENDS = {
+    "tflite": "edgenets.runtime.backends.tflite",
+    "onnx": "edgenets.runtime.backends.onnx",
+    "openvino": "edgenets.runtime.backends.openvino",
+    "null": "edgenets.runtime.backends.null",
+}
+
+Interpreter = Literal["auto", "ai-edge-litert", "tflite-runtime"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an artefact is run."""
+
+    threads: int = 1  # a step of a compact net is too short to share
+    interpreter: Interpreter = "auto"  # tflite: which package
+    providers: tuple[str, ...] = ("CPUExecutionProvider",)  # onnx: in order of preference
+    # openvino: its CPU plugin computes fp32 models in bf16 where the chip can, unless told.
+    inference_precision: Literal["f32", "bf16", "f16"] = "f32"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.threads <= 256:
+            raise ValueError("threads must be 1 to 256")
+
+
+@runtime_checkable
+class Session(Protocol):
+    """A loaded artefact. It speaks real values; integers stay inside."""
+
+    artefact: Artefact
+    runs_on: str  # package, version and device that really compute
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """One inference; the state goes on from the one before.
+
+        Args:
+            inputs: every input of the artefact but the states, by name. Where it
+                is quantized, real values in float32.
+
+        Returns:
+            every output but the states, by name, in arrays of the caller's own;
+            where it is quantized, real values in float32.
+
+        Raises:
+            BackendError: an input is missing, unknown or of another shape.
+        """
+        ...
+
+    def reset(self) -> None:
+        """Put the state back to its initial value."""
+        ...
+
+
+def load(
+    backend: str, artefact: Artefact, files: Mapping[str, bytes], options: Options | None = None
+) -> Session:
+    """Load an artefact on a backend.
+
+    Raises:
+        BackendError: there is no such backend, or it refuses the artefact.
+        MissingExtra: its package is not installed.
+    """
+    module = _module(backend)
+    if module.FORMAT is not None and module.FORMAT != artefact.format:
+        raise BackendError(f"{backend} runs {module.FORMAT} artefacts, not {artefact.format}")
+    session: Session = module.load(artefact, files, options or Options())
+    return session
+
+
+def backend_of(artefact: Artefact) -> str:
+    """The backend that runs an artefact's format."""
+    return artefact.format
+
+
+def why_not(backend: str) -> str | None:
+    """Why a backend cannot be used on this machine, or None when it can."""
+    try:
+        _module(backend).version()
+    except MissingExtra as exc:
+        return str(exc)
+    return None
+
+
+def version(backend: str) -> str:
+    """Package and version of a backend."""
+    text: str = _module(backend).version()
+    return text
+
+
+def run_sequence(session: Session, features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Step through a whole sequence from a reset state.
+
+    Args:
+        session: of a step model with one input and one output.
+        features: (frames, channels); frames that fill no step are left out.
+
+    Returns:
+        (steps, frames out, channels out).
+    """
+    session.reset()
+    (source,), (result,) = session.artefact.inputs, session.artefact.outputs
+    frames = source.shape[1]
+    steps = len(features) // frames
+    out = np.empty((steps, *result.shape[1:]), np.float32)
+    for step in range(steps):
+        inputs = {source.name: features[None, step * frames : (step + 1) * frames]}
+        out[step] = session.run(inputs)[result.name][0]
+    return out
+
+
+def check_inputs(artefact: Artefact, inputs: Mapping[str, NDArray[Any]]) -> None:
+    """Refuse inputs that an artefact does not take, with a message that names them.
+
+    Raises:
+        BackendError: an input is missing, unknown or of another shape.
+    """
+    wanted = {info.name: info for info in artefact.inputs}
+    if inputs.keys() != wanted.keys():
+        raise BackendError(f"inputs {sorted(inputs)} were given; {sorted(wanted)} are needed")
+    for name, info in wanted.items():
+        if inputs[name].shape != info.shape:
+            raise BackendError(
+                f"input '{name}' has shape {list(inputs[name].shape)}; {list(info.shape)} is needed"
+            )
+
+
+def initial_state(artefact: Artefact) -> dict[str, NDArray[Any]]:
+    """The states of an artefact after a reset, in its own integers, by input name."""
+    states = {}
+    for link in artefact.states:
+        info = link.input
+        if info.quantization is None:
+            states[info.name] = np.full(info.shape, link.initial, info.dtype)
+        else:
+            real = np.full(info.shape, link.initial, np.float32)
+            states[info.name] = quantize(real, info.quantization)
+    return states
+
+
+def _module(backend: str) -> Any:
+    if backend not in BACKENDS:
+        raise BackendError(f"no backend '{backend}'; there are {', '.join(BACKENDS)}")
+    return importlib.import_module(BACKENDS[backend])

@@ -1,0 +1,205 @@
+"""Bundles: one `.edge` file that runs on any board.
+
+    manifest.json       what is in it (this module's `Manifest`), SHA-256 of every other member
+    artefacts/…         the model, in the formats and precisions that passed the gate
+    golden/sound.pcm    16-bit mono sound to try it with, at the model's sample rate
+    golden/ID.f32       what each artefact answers to it: float32, step after step
+    report.json         the verification report
+    card.md             the model card: data, figures, limits, licences
+
+A bundle is read from the file as it is; nothing is unpacked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets import archive, records
+from edgenets.artefact import Artefact
+from edgenets.errors import BundleError, RecordError
+from edgenets.spec import ModelSpec
+
+FORMAT_VERSION = 1
+SUFFIX = ".edge"
+MANIFEST, REPORT, CARD = "manifest.json", "report.json", "card.md"
+GOLDEN_SOUND = "golden/sound.pcm"
+
+# A manifest of a thousand artefacts is shorter.
+_LONGEST_MANIFEST = 4 << 20
+
+
+@dataclass(frozen=True)
+class Member:
+    """What a member must be."""
+
+    sha256: str
+    size: int  # bytes
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The table of contents."""
+
+    format_version: int
+    spec: ModelSpec
+    artefacts: tuple[Artefact, ...]
+    members: dict[str, Member]
+    licence: str  # of the model, as an SPDX expression or a sentence
+    made_by: str  # package and version
+
+    def __post_init__(self) -> None:
+        ids = [a.id for a in self.artefacts]
+        if not ids or len(set(ids)) != len(ids):
+            raise ValueError("a bundle has artefacts, each of another format and precision")
+        for artefact in self.artefacts:
+            missing = {f"artefacts/{f}" for f in artefact.files} - self.members.keys()
+            if missing:
+                raise ValueError(f"{artefact.id}: {', '.join(sorted(missing))} is no member")
+
+
+class Bundle:
+    """An open bundle."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Open a bundle and check its table of contents.
+
+        Raises:
+            BundleError: it is damaged, hostile, of a newer version, or no bundle.
+        """
+        self.path = Path(path)
+        self._archive = archive.Archive(self.path)
+        self.manifest = self._manifest()
+        stray = set(self._archive.names) - self.manifest.members.keys() - {MANIFEST}
+        if stray:
+            raise BundleError(f"{self.path}: tampered with: '{min(stray)}' is not in its manifest")
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the model is."""
+        return self.manifest.spec
+
+    @property
+    def artefacts(self) -> tuple[Artefact, ...]:
+        """The model's forms."""
+        return self.manifest.artefacts
+
+    def artefact(self, id: str) -> Artefact:
+        """One artefact by its id, such as `tflite-int8`.
+
+        Raises:
+            BundleError: there is none.
+        """
+        for artefact in self.artefacts:
+            if artefact.id == id:
+                return artefact
+        have = ", ".join(a.id for a in self.artefacts)
+        raise BundleError(f"{self.path}: has no artefact '{id}'; it has {have}")
+
+    def read(self, name: str) -> memoryview:
+        """The bytes of a member, held against its SHA-256.
+
+        Raises:
+            BundleError: it is missing, damaged or tampered with.
+        """
+        data = self._archive.read(name)
+        member = self.manifest.members[name]
+        if len(data) != member.size or hashlib.sha256(data).hexdigest() != member.sha256:
+            raise BundleError(f"{self.path}: damaged or tampered with: '{name}' fails its SHA-256")
+        return data
+
+    def files(self, artefact: Artefact) -> dict[str, bytes]:
+        """The files of an artefact, by name; errors as `read`."""
+        return {name: bytes(self.read(f"artefacts/{name}")) for name in artefact.files}
+
+    def size(self, artefact: Artefact) -> int:
+        """Bytes of an artefact's files."""
+        return sum(self.manifest.members[f"artefacts/{name}"].size for name in artefact.files)
+
+    def golden_sound(self) -> NDArray[np.int16]:
+        """The sound to try the model with, (samples,) int16."""
+        return np.frombuffer(self.read(GOLDEN_SOUND), "<i2")
+
+    def golden_output(self, artefact: Artefact) -> NDArray[np.float32]:
+        """What an artefact answers to the golden sound, (steps, labels) float32."""
+        values = np.frombuffer(self.read(golden_name(artefact)), "<f4")
+        if values.size % len(self.spec.labels):
+            raise BundleError(f"{self.path}: damaged: the golden output of {artefact.id}")
+        return values.reshape(-1, len(self.spec.labels))
+
+    def report(self) -> dict[str, Any]:
+        """The verification report."""
+        return _json(bytes(self.read(REPORT)), f"{self.path}: {REPORT}")
+
+    def card(self) -> str:
+        """The model card."""
+        return bytes(self.read(CARD)).decode("utf-8", "replace")
+
+    def check(self) -> None:
+        """Hold every member against its SHA-256; errors as `read`."""
+        for name in self.manifest.members:
+            self.read(name)
+
+    def _manifest(self) -> Manifest:
+        where = f"{self.path}: {MANIFEST}"
+        raw = self._archive.read(MANIFEST)
+        if len(raw) > _LONGEST_MANIFEST:
+            raise BundleError(f"{where}: hostile: {len(raw):,} bytes long")
+        data = _json(bytes(raw), where)
+        version = data.get("format_version")
+        if type(version) is not int or version < 1:
+            raise BundleError(f"{where}: format_version is {version!r}: not a bundle of edgenets")
+        if version > FORMAT_VERSION:
+            raise BundleError(
+                f"{self.path}: made by a newer edgenets (bundle format {version}; this one reads "
+                f"up to {FORMAT_VERSION}). Upgrade: pip install -U edgenets"
+            )
+        try:
+            return records.parse(Manifest, data)
+        except RecordError as exc:
+            raise BundleError(f"{where}: {exc}") from exc
+
+
+def write(
+    path: Path, spec: ModelSpec, artefacts: Mapping[Artefact, Mapping[str, bytes]],
+    others: Mapping[str, bytes], licence: str, made_by: str,
+) -> None:  # fmt: skip
+    """Write a bundle, whole or not at all.
+
+    Args:
+        artefacts: the files of each artefact.
+        others: golden data, report and card, by member name.
+        licence: of the model.
+        made_by: package and version.
+    """
+    members = {f"artefacts/{n}": d for files in artefacts.values() for n, d in files.items()}
+    members |= others
+    manifest = Manifest(
+        FORMAT_VERSION, spec, tuple(artefacts),
+        {n: Member(hashlib.sha256(d).hexdigest(), len(d)) for n, d in members.items()},
+        licence, made_by,
+    )  # fmt: skip
+    text = json.dumps(records.to_plain(manifest), indent=1, ensure_ascii=False, allow_nan=False)
+    archive.write(path, {MANIFEST: text.encode(), **members})
+
+
+def golden_name(artefact: Artefact) -> str:
+    """The member that holds an artefact's golden output."""
+    return f"golden/{artefact.id}.f32"
+
+
+def _json(raw: bytes, where: str) -> dict[str, Any]:
+    try:
+        data = json.loads(raw)
+    except (ValueError, RecursionError) as exc:
+        raise BundleError(f"{where}: damaged: no JSON ({exc})") from exc
+    if not isinstance(data, dict):
+        raise BundleError(f"{where}: damaged: no JSON object")
+    return data

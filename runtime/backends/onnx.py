@@ -1,0 +1,103 @@
+"""ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.artefact import Artefact, TensorInfo
+from edgenets.backend import Options, check_inputs, initial_state
+from edgenets.errors import BackendError
+from edgenets.extras import require
+from edgenets.quantization import dequantize, quantize
+
+FORMAT = "onnx"
+
+# ONNX Runtime's levels; its warnings are about optimizations that concern no user.
+_LOG_ERRORS = 3
+
+_TYPES = {
+    "tensor(float)": "float32", "tensor(int8)": "int8", "tensor(uint8)": "uint8",
+    "tensor(int16)": "int16", "tensor(int32)": "int32", "tensor(int64)": "int64",
+}  # fmt: skip
+
+
+def version() -> str:
+    """The package that would run an artefact; MissingExtra where there is none."""
+    return f"onnxruntime {require('onnxruntime').__version__}"
+
+
+def load(artefact: Artefact, files: Mapping[str, bytes], options: Options) -> OnnxSession:
+    """Load an `.onnx` file; errors as `edgenets.backend.load`."""
+    return OnnxSession(artefact, files[artefact.files[0]], options)
+
+
+class OnnxSession:
+    """One inference session; its states stay ONNX Runtime's own values between steps."""
+
+    def __init__(self, artefact: Artefact, model: bytes, options: Options) -> None:
+        ort = require("onnxruntime")
+        self.artefact = artefact
+        settings = ort.SessionOptions()
+        settings.intra_op_num_threads = options.threads
+        settings.inter_op_num_threads = 1
+        settings.log_severity_level = _LOG_ERRORS
+        try:
+            self._session = ort.InferenceSession(
+                bytes(model), settings, providers=list(options.providers)
+            )
+        except Exception as exc:  # ONNX Runtime's error classes share no base but Exception
+            raise BackendError(f"{artefact.files[0]}: ONNX Runtime refuses it: {exc}") from exc
+        provider = self._session.get_providers()[0]
+        self.runs_on = f"onnxruntime {ort.__version__}, {provider}, {options.threads} thread(s)"
+        self._check(artefact)
+        self._names = [info.name for info in artefact.outputs]
+        self._wanted = self._names + [link.output.name for link in artefact.states]
+        self._state_names = [link.input.name for link in artefact.states]
+        self._quantized_in = [i for i in artefact.inputs if i.quantization is not None]
+        self._quantized_out = [i for i in artefact.outputs if i.quantization is not None]
+        self._longest_hold = max((link.hold for link in artefact.states), default=0)
+        self.reset()
+
+    def reset(self) -> None:
+        """Put the state back to its initial value."""
+        self._step = 0
+        self._state = initial_state(self.artefact)
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """One inference; see `edgenets.backend.Session`."""
+        check_inputs(self.artefact, inputs)
+        feeds = {**inputs, **self._state}
+        for info in self._quantized_in:
+            feeds[info.name] = quantize(feeds[info.name], info.quantization)  # type: ignore[arg-type]
+        values = self._session.run(self._wanted, feeds)
+        outputs = dict(zip(self._names, values, strict=False))
+        for info in self._quantized_out:
+            outputs[info.name] = dequantize(outputs[info.name], info.quantization)  # type: ignore[arg-type]
+        following = dict(zip(self._state_names, values[len(self._names) :], strict=True))
+        if self._step < self._longest_hold:
+            for link in self.artefact.states:
+                if self._step < link.hold:
+                    following[link.input.name] = self._state[link.input.name]
+            self._step += 1
+        self._state = following
+        return outputs
+
+    def _check(self, artefact: Artefact) -> None:
+        """Hold the file's tensors against what was announced."""
+        found = {t.name: t for t in (*self._session.get_inputs(), *self._session.get_outputs())}
+        every: list[TensorInfo] = [*artefact.inputs, *artefact.outputs]
+        every += [info for link in artefact.states for info in (link.input, link.output)]
+        for info in every:
+            tensor = found.get(info.name)
+            if tensor is None:
+                raise BackendError(f"{artefact.files[0]}: has no tensor '{info.name}'")
+            kind = _TYPES.get(tensor.type, tensor.type)
+            if tuple(tensor.shape) != info.shape or kind != np.dtype(info.dtype).name:
+                raise BackendError(
+                    f"{artefact.files[0]}: tensor '{info.name}' is {tensor.shape} {kind}; "
+                    f"{list(info.shape)} {info.dtype} was announced"
+                )

@@ -1,0 +1,101 @@
+"""OpenVINO, on its CPU plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.artefact import Artefact, TensorInfo
+from edgenets.backend import Options, check_inputs, initial_state
+from edgenets.errors import BackendError
+from edgenets.extras import require
+from edgenets.quantization import Quantization, dequantize, quantize
+
+FORMAT = "openvino"
+
+
+def version() -> str:
+    """The package that would run an artefact; MissingExtra where there is none."""
+    return f"openvino {_number()}"
+
+
+def load(artefact: Artefact, files: Mapping[str, bytes], options: Options) -> OpenVinoSession:
+    """Load an `.xml` and its `.bin`; errors as `edgenets.backend.load`."""
+    if len(artefact.files) != 2:
+        raise BackendError(f"{artefact.id}: an .xml and a .bin are needed, found {artefact.files}")
+    return OpenVinoSession(artefact, *(files[name] for name in artefact.files), options)
+
+
+class OpenVinoSession:
+    """One infer request. States are copied from output tensor to input tensor."""
+
+    def __init__(self, artefact: Artefact, xml: bytes, weights: bytes, options: Options) -> None:
+        openvino = require("openvino")
+        self.artefact = artefact
+        settings = {
+            "INFERENCE_PRECISION_HINT": options.inference_precision,
+            "INFERENCE_NUM_THREADS": options.threads,
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": 1,
+        }
+        try:
+            core = openvino.Core()
+            model = core.read_model(bytes(xml), bytes(weights))
+            self._request = core.compile_model(model, "CPU", settings).create_infer_request()
+        except RuntimeError as exc:
+            first = str(exc).strip().splitlines()[-1]
+            raise BackendError(f"{artefact.files[0]}: OpenVINO refuses it: {first}") from exc
+        self.runs_on = (
+            f"openvino {_number()}, CPU, {options.inference_precision}, {options.threads} thread(s)"
+        )
+        self._inputs = [(i.name, self._tensor(i), i.quantization) for i in artefact.inputs]
+        self._outputs = [(i.name, self._tensor(i), i.quantization) for i in artefact.outputs]
+        self._states = [
+            (self._tensor(link.output), self._tensor(link.input), link.hold)
+            for link in artefact.states
+        ]
+        initial = initial_state(artefact)
+        self._initial = [initial[link.input.name] for link in artefact.states]
+        self.reset()
+
+    def reset(self) -> None:
+        """Put the state back to its initial value."""
+        self._step = 0
+        for (_, into, _), value in zip(self._states, self._initial, strict=True):
+            into[...] = value
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """One inference; see `edgenets.backend.Session`."""
+        check_inputs(self.artefact, inputs)
+        for name, into, q in self._inputs:
+            into[...] = inputs[name] if q is None else quantize(inputs[name], q)
+        self._request.infer()
+        for out, into, hold in self._states:
+            if self._step >= hold:
+                into[...] = out
+        self._step += 1
+        return {name: _real(out, q) for name, out, q in self._outputs}
+
+    def _tensor(self, info: TensorInfo) -> NDArray[Any]:
+        """The request's memory for a tensor, checked against what was announced."""
+        try:
+            data: NDArray[Any] = self._request.get_tensor(info.name).data
+        except RuntimeError as exc:
+            raise BackendError(f"{self.artefact.files[0]}: has no tensor '{info.name}'") from exc
+        if data.shape != info.shape or data.dtype != np.dtype(info.dtype):
+            raise BackendError(
+                f"{self.artefact.files[0]}: tensor '{info.name}' is {list(data.shape)} {data.dtype}; "
+                f"{list(info.shape)} {info.dtype} was announced"
+            )
+        return data
+
+
+def _real(values: NDArray[Any], q: Quantization | None) -> NDArray[Any]:
+    return values.copy() if q is None else dequantize(values, q)
+
+
+def _number() -> str:
+    return str(require("openvino").__version__).split("-")[0]
