@@ -7,17 +7,25 @@ every stream, as a microphone hears them, and the states roll through them all.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.quantization import IntegerType, dequantize, from_range, quantize
+
 from .graph import StepGraph
 from .reference import Reference
 
-# Values kept of each tensor a step, for percentiles; ranges settle long before.
+Method = Literal["minmax", "percentile", "mse"]
+
+# Values kept of each tensor a step; ranges settle long before.
 SAMPLES = 512
+
+# Parts of the full range that `mse` tries.
+_SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 
 # Recordings that follow one another in a stream.
 CLIPS_PER_STREAM = 4
@@ -35,35 +43,65 @@ class Range:
         return Range(min(self.low, other.low), max(self.high, other.high))
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """What was seen of every tensor."""
+
+    extremes: Mapping[str, Range]
+    samples: Mapping[str, NDArray[np.float32]]  # (n,) values of each tensor
+    method: Method
+    percentile: float
+
+    def ranges(self, dtype: IntegerType) -> dict[str, Range]:
+        """The range that each tensor gets in integers of a type.
+
+        16 bits have room for every value that was seen. With 8, one outlier costs
+        all others their resolution, so `mse` looks for the range of least mean
+        square error (as in Banner et al. 2019, arXiv:1810.05723), and `percentile`
+        leaves out the outermost values.
+        """
+        if dtype == "int16" or self.method == "minmax":
+            return dict(self.extremes)
+        return {name: self._narrowed(name, values) for name, values in self.samples.items()}
+
+    def _narrowed(self, name: str, values: NDArray[np.float32]) -> Range:
+        if self.method == "percentile":
+            low, high = np.percentile(values, (100 - self.percentile, self.percentile))
+            return Range(float(low), float(high))
+        full = self.extremes[name]
+        candidates = [Range(full.low * share, full.high * share) for share in _SHARES]
+        return min(candidates, key=lambda r: _square_error(values, r))
+
+
 def calibrate(
     graph: StepGraph,
     clips: NDArray[np.float32],
-    method: Literal["minmax", "percentile"] = "percentile",
+    method: Method = "mse",
     percentile: float = 99.99,
     seed: int = 0,
-) -> dict[str, Range]:
-    """The range of every tensor of a graph.
+) -> Calibration:
+    """Watch every tensor of a graph while recordings roll through it.
 
     Args:
         graph: a step graph.
         clips: (clips, frames, channels) features of recordings; the first ones
             of a stream come before the others in time.
-        method: `minmax` takes the extremes; `percentile` leaves out the outermost
-            values, so that one outlier does not cost all others their resolution.
+        method: how 8-bit ranges are chosen; see `Calibration.ranges`.
         percentile: of the values, where method is `percentile`.
         seed: of the sampling of values.
-
-    Returns:
-        the range of each tensor, by its name.
     """
     per_stream = min(CLIPS_PER_STREAM, len(clips))
     streams = len(clips) // per_stream
     sequences = clips[: streams * per_stream].reshape(streams, -1, clips.shape[2])
     watcher = _Watcher(np.random.default_rng(seed))
     Reference(graph, streams).sequence(sequences, watcher)
-    if method == "minmax":
-        return watcher.extremes
-    return watcher.percentiles(percentile)
+    samples = {name: np.concatenate(parts) for name, parts in watcher.samples.items()}
+    return Calibration(watcher.extremes, samples, method, percentile)
+
+
+def _square_error(values: NDArray[np.float32], range_: Range) -> float:
+    q = from_range(range_.low, range_.high, "int8")
+    return float(np.mean(np.square(dequantize(quantize(values, q), q) - values)))
 
 
 class _Watcher:
@@ -71,7 +109,7 @@ class _Watcher:
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.extremes: dict[str, Range] = {}
-        self._samples: dict[str, list[NDArray[np.float32]]] = {}
+        self.samples: dict[str, list[NDArray[np.float32]]] = {}
         self._rng = rng
 
     def __call__(self, name: str, value: NDArray[np.float32]) -> None:
@@ -80,12 +118,4 @@ class _Watcher:
         flat = value.reshape(-1)
         if flat.size > SAMPLES:
             flat = flat[self._rng.integers(0, flat.size, SAMPLES)]
-        self._samples.setdefault(name, []).append(flat)
-
-    def percentiles(self, percentile: float) -> dict[str, Range]:
-        """Ranges that hold `percentile` percent of the values at either end."""
-        ranges = {}
-        for name, parts in self._samples.items():
-            low, high = np.percentile(np.concatenate(parts), (100 - percentile, percentile))
-            ranges[name] = Range(float(low), float(high))
-        return ranges
+        self.samples.setdefault(name, []).append(flat)

@@ -15,7 +15,7 @@ from edgenets.progress import Progress
 from edgenets.recipe import QuantizeRecipe
 
 from . import formats
-from .calibrate import Range, calibrate
+from .calibrate import Calibration, calibrate
 from .graph import StepGraph
 from .passes import isolate_fixed, simplify
 from .plan import make_plan
@@ -61,13 +61,13 @@ def convert(
     _check_layers(graph, quantize.keep_float)
     graph = replace(graph, float_layers=graph.float_layers | set(quantize.keep_float))
     fixed = isolate_fixed(graph)
-    ranges = _ranges(fixed, clips, precisions, quantize, progress)
+    calibration = _calibrate(fixed, clips, precisions, quantize, progress)
     written, missing = [], []
     with progress.task("converting") as task:
         wanted = [(f, p) for f in to for p in precisions]
         for done, (format, precision) in enumerate(wanted, 1):
             dtype = formats.activation_type(precision)
-            plan = make_plan(fixed, ranges, dtype) if dtype is not None else None
+            plan = None if dtype is None or calibration is None else make_plan(fixed, calibration, dtype)
             try:
                 source = graph if plan is None else fixed
                 written.append(formats.write(source, format, precision, plan))
@@ -77,12 +77,12 @@ def convert(
     return Conversion(graph, tuple(written), tuple(missing))
 
 
-def _ranges(
+def _calibrate(
     graph: StepGraph, clips: NDArray[np.float32] | None, precisions: Iterable[Precision],
     quantize: QuantizeRecipe, progress: Progress,
-) -> dict[str, Range]:  # fmt: skip
+) -> Calibration | None:  # fmt: skip
     if all(formats.activation_type(p) is None for p in precisions):
-        return {}
+        return None
     if clips is None or not len(clips):
         raise ConversionError(
             "int8 and int16x8 need recordings to calibrate on; give --data, or leave them out"

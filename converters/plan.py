@@ -14,7 +14,7 @@ from typing import Literal
 
 from edgenets.quantization import Quantization, from_range
 
-from .calibrate import Range
+from .calibrate import Calibration, Range
 from .graph import Activation, Binary, Concat, Constant, Op, Pool, Slice, StepGraph
 from .passes import FIXED_RANGE
 
@@ -33,6 +33,12 @@ _FIXED = {
         "softmax": Quantization(1 / 32768, 0, "int16"),
         "tanh": Quantization(1 / 32768, 0, "int16"),
     },
+}
+
+# Inputs beyond which an activation changes by less than its output's last digit.
+_SATURATES = {
+    "int8": {"sigmoid": 6.0, "tanh": 3.5},
+    "int16": {"sigmoid": 11.0, "tanh": 6.0},
 }
 
 # Activations and element-wise operations that have integer kernels in every format.
@@ -54,13 +60,14 @@ class Plan:
         return op.output in self.integer_ops
 
 
-def make_plan(graph: StepGraph, ranges: Mapping[str, Range], dtype: ActivationType) -> Plan:
+def make_plan(graph: StepGraph, calibration: Calibration, dtype: ActivationType) -> Plan:
     """Decide scales for a graph.
 
-    Requires: `passes.isolate_fixed` ran; `ranges` has every tensor of `graph`.
+    Requires: `passes.isolate_fixed` ran; `calibration` is of this graph.
     Ensures: a state and its next value have one scale, as have all inputs and
         the output of a concatenation, slice or pooling.
     """
+    ranges = _useful(graph, calibration.ranges(dtype), dtype)
     integer = frozenset(op.output for op in graph.ops if _has_integer_form(op, graph))
     groups = _Groups(graph.shapes)
     touched = set()
@@ -88,6 +95,35 @@ def make_plan(graph: StepGraph, ranges: Mapping[str, Range], dtype: ActivationTy
     }
     outside = {s.input for s in states} | ({graph.input} & touched)
     return Plan(dtype, integer, integer | outside, quantization)
+
+
+def _useful(graph: StepGraph, ranges: dict[str, Range], dtype: ActivationType) -> dict[str, Range]:
+    """Leave out what saturates anyway: a sigmoid of 30 is a sigmoid of 6.
+
+    A term of a sum that goes into a saturating activation is cut where the sum
+    saturates whatever the other term is.
+    """
+    consumers = graph.consumers()
+    results = set(graph.results)
+    useful = dict(ranges)
+    for op in reversed(graph.ops):
+        if isinstance(op, Activation) and op.kind in _SATURATES[dtype]:
+            edge = _SATURATES[dtype][op.kind]
+            limits = {op.inputs[0]: Range(-edge, edge)}
+        elif isinstance(op, Binary) and op.kind == "add" and useful[op.output] != ranges[op.output]:
+            out, (a, b) = useful[op.output], op.inputs
+            limits = {
+                a: Range(out.low - ranges[b].high, out.high - ranges[b].low),
+                b: Range(out.low - ranges[a].high, out.high - ranges[a].low),
+            }
+        else:
+            continue
+        for name, limit in limits.items():
+            if len(consumers[name]) == 1 and name not in results:
+                low, high = max(ranges[name].low, limit.low), min(ranges[name].high, limit.high)
+                if low < high:
+                    useful[name] = Range(low, high)
+    return useful
 
 
 def _choose(found: Range, dtype: ActivationType) -> Quantization:

@@ -46,7 +46,7 @@ class Check:
     """One condition of the gate."""
 
     name: str
-    value: float
+    value: float | None  # None: no number
     limit: float
     passed: bool
 
@@ -62,11 +62,12 @@ class Verdict:
     runs_on: str
     accuracy: float  # of the task, streaming, 0…1
     agreement: float  # decisions equal to the Keras model's, 0…1
-    max_error: float  # largest |logit difference| at any step of any clip
-    mean_error: float
+    # Largest |logit difference| at any step of any clip, and its mean; None: no number came.
+    max_error: float | None
+    mean_error: float | None
     stream_steps: int
-    stream_error: float  # largest |logit difference| in the stream
-    drift: float  # RMS error late in the stream over RMS error early in it
+    stream_error: float | None  # largest |logit difference| in the stream
+    drift: float | None  # RMS error late in the stream over RMS error early in it
     checks: tuple[Check, ...]
     error: str = ""  # why it could not be run at all
     note: str = ""
@@ -158,16 +159,17 @@ class _Judge:
         early, late = stream_error[:_DRIFT_STEPS], stream_error[-_DRIFT_STEPS:]
         found = {
             "finite": float(np.isfinite(clips).all() and np.isfinite(stream).all()),
-            "max_error": _largest(clip_error),
-            "stream_error": _largest(stream_error),
+            "max_error": float(clip_error.max()),
+            "stream_error": float(stream_error.max()),
             "agreement": agreement,
             "accuracy_drop": self.accuracy(self.clips) - self.accuracy(clips),
             "drift": _rms(late) / max(_rms(early), 1e-12),
         }
         return Verdict(
             artefact.id, artefact.format, artefact.precision, item.size, session.runs_on,
-            self.accuracy(clips), agreement, found["max_error"], float(clip_error.mean()),
-            len(stream), found["stream_error"], found["drift"],
+            self.accuracy(clips), agreement, _number(found["max_error"]),
+            _number(float(clip_error.mean())), len(stream), _number(found["stream_error"]),
+            _number(found["drift"]),
             _checks(artefact, found, self._gate), note=artefact.note,
         )  # fmt: skip
 
@@ -184,9 +186,18 @@ def _checks(artefact: Artefact, found: dict[str, float], gate: GateRecipe) -> tu
     else:
         at_most |= {"drift": gate.drift_growth}
     at_least = {"finite": 1.0, "agreement": gate.agreement}
-    checks = [Check(n, found[n], limit, bool(found[n] <= limit)) for n, limit in at_most.items()]
-    checks += [Check(n, found[n], limit, bool(found[n] >= limit)) for n, limit in at_least.items()]
+    # A comparison with NaN is false, so what is no number passes nothing.
+    checks = [
+        Check(n, _number(found[n]), limit, bool(found[n] <= limit)) for n, limit in at_most.items()
+    ]
+    checks += [
+        Check(n, _number(found[n]), limit, bool(found[n] >= limit)) for n, limit in at_least.items()
+    ]
     return tuple(checks)
+
+
+def _number(value: float) -> float | None:
+    return value if np.isfinite(value) else None
 
 
 def _steps(session: backend.Session, features: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -201,12 +212,6 @@ def _long_stream(features: NDArray[np.float32], frames: int) -> NDArray[np.float
     return np.tile(flat, (-(-frames // len(flat)), 1))[:frames]
 
 
-def _largest(error: NDArray[np.float32]) -> float:
-    """The largest error; infinity where any is no number, so that no limit holds."""
-    largest = float(error.max())
-    return largest if np.isfinite(largest) else float("inf")
-
-
 def _rms(error: NDArray[np.float32]) -> float:
     return float(np.sqrt(np.mean(np.square(error, dtype=np.float64))))
 
@@ -214,6 +219,6 @@ def _rms(error: NDArray[np.float32]) -> float:
 def _broken(item: Written, why: str) -> Verdict:
     artefact = item.artefact
     return Verdict(
-        artefact.id, artefact.format, artefact.precision, item.size, "", 0.0, 0.0, float("inf"),
-        float("inf"), 0, float("inf"), float("inf"), (), why, artefact.note,
+        artefact.id, artefact.format, artefact.precision, item.size, "", 0.0, 0.0, None,
+        None, 0, None, None, (), why, artefact.note,
     )  # fmt: skip

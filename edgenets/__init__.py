@@ -1,0 +1,28 @@
+"""edgenets: train, quantize, convert, prove and run compact nets on edge devices.
+
+    import edgenets
+
+    bundle = edgenets.load("kws-gru")
+    for detection in edgenets.run(bundle, "speech.wav"):
+        print(f"{detection.time:6.2f} s  {detection.label}  {detection.score:.2f}")
+
+Importing this package imports nothing else; each function brings what it needs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgenets.api import convert, load, run, train
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "convert", "load", "run", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("convert", "load", "run", "train"):
+        from edgenets import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'edgenets' has no attribute '{name}'")

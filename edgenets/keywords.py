@@ -51,6 +51,7 @@ class KeywordDecoder:
     ) -> None:
         self.labels = labels
         self._count = decoding.smoothing
+        self._divisor = np.float32(decoding.smoothing)
         self._is_word = [label not in decoding.background for label in labels]
         self._thresholds = [decoding.thresholds.get(w, decoding.threshold) for w in labels]
         self._refractory = int(np.ceil(decoding.refractory / step_seconds))  # steps
@@ -60,7 +61,6 @@ class KeywordDecoder:
     def reset(self) -> None:
         """Forget the steps so far."""
         self._recent[:] = 0.0
-        self._sum = np.zeros(len(self.labels), dtype=np.float32)
         self._step = 0
         self._ready_at = 0
         self.posterior: NDArray[np.float32] = np.zeros(len(self.labels), dtype=np.float32)
@@ -70,15 +70,15 @@ class KeywordDecoder:
 
         `posterior` then holds the smoothed posterior, (labels,) float32.
         """
-        slot = self._step % self._count
-        recent = self._recent[slot]
-        np.subtract(logits, logits.max(), out=recent)
+        recent = self._recent[self._step % self._count]
+        # The reduce methods of ufuncs: those of arrays come to the same by way of Python.
+        np.subtract(logits, np.maximum.reduce(logits), out=recent)
         np.exp(recent, out=recent)
-        recent /= recent.sum()
-        self._step += 1
         # Until enough steps came, the missing ones count as nothing heard: no word in a hurry.
-        self.posterior = self._recent.sum(axis=0) / np.float32(self._count)
-        best = int(self.posterior.argmax())
+        np.divide(recent, np.add.reduce(recent) * self._divisor, out=recent)
+        self._step += 1
+        self.posterior = np.add.reduce(self._recent, axis=0)
+        best = self.posterior.argmax()
         if not self._is_word[best] or self._step < self._ready_at:
             return None
         score = float(self.posterior[best])

@@ -7,8 +7,9 @@ and OpenVINO have it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,8 +91,19 @@ def quantize(values: NDArray[np.floating], q: Quantization) -> NDArray[np.intege
 
 def dequantize(values: NDArray[np.integer], q: Quantization) -> NDArray[np.float32]:
     """Integers to the real values that they stand for."""
-    real = np.subtract(values, q.zero_point, dtype=np.float32)
-    real *= np.float32(q.scale)
+    return dequantizer(q)(values)
+
+
+def dequantizer(q: Quantization | None) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """A function from integers to real values; for None, one that copies."""
+    if q is None:
+        return np.copy
+    scale, zero_point = np.array(q.scale, np.float32), np.array(q.zero_point, np.float32)
+
+    def real(values: NDArray[np.integer]) -> NDArray[np.float32]:
+        out: NDArray[np.float32] = np.subtract(values, zero_point, dtype=np.float32)
+        return np.multiply(out, scale, out=out)
+
     return real
 
 

@@ -80,7 +80,7 @@ class QuantizeRecipe:
     """How ranges are found for integer precisions."""
 
     clips: int = 300  # training clips that calibration rolls through the model
-    method: Literal["minmax", "percentile"] = "percentile"
+    method: Literal["minmax", "percentile", "mse"] = "mse"
     percentile: float = 99.99  # of |x| a tensor, where method is percentile
     keep_float: tuple[str, ...] = ()  # layers that stay float in integer precisions
 

@@ -54,13 +54,18 @@ def parse(cls: type[T], data: object, where: str = "") -> T:
 
 
 def to_plain(record: Any) -> Any:
-    """Turn dataclasses and tuples into dicts and lists, as JSON wants them."""
+    """Turn dataclasses and tuples into dicts and lists, as JSON wants them.
+
+    JSON has no infinity and no NaN: they become null.
+    """
     if dataclasses.is_dataclass(record) and not isinstance(record, type):
         return {f.name: to_plain(getattr(record, f.name)) for f in dataclasses.fields(record)}
     if isinstance(record, Mapping):
         return {str(k): to_plain(v) for k, v in record.items()}
     if isinstance(record, (list, tuple)):
         return [to_plain(v) for v in record]
+    if isinstance(record, float) and not math.isfinite(record):
+        return None
     return record
 
 

@@ -74,6 +74,14 @@ class StepSpec:
 
 
 @dataclass(frozen=True)
+class SplitShares:
+    """How training divided its recordings; see `edgenets.data.clips.split_of`."""
+
+    validation: float = 0.1  # fraction of the speakers
+    test: float = 0.15  # fraction of the speakers
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     """Everything about a model but its weights."""
 
@@ -83,6 +91,7 @@ class ModelSpec:
     input: AudioInput
     decoding: KeywordDecoding
     step: StepSpec = field(default_factory=StepSpec)
+    split: SplitShares = field(default_factory=SplitShares)
 
     def __post_init__(self) -> None:
         if len(set(self.labels)) != len(self.labels) or not self.labels:

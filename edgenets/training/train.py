@@ -16,7 +16,7 @@ from edgenets.errors import RecipeError
 from edgenets.files import write_json
 from edgenets.progress import Progress
 from edgenets.recipe import Recipe
-from edgenets.spec import AudioInput, ModelSpec, StepSpec
+from edgenets.spec import AudioInput, ModelSpec, SplitShares, StepSpec
 from edgenets.training import dataset, figures
 from edgenets.training.trainer import Trainer
 
@@ -86,6 +86,7 @@ def _spec(recipe: Recipe, features: AudioInput, labels: tuple[str, ...]) -> Mode
         input=features,
         decoding=recipe.decoding,
         step=StepSpec(frames=recipe.model.frames_per_step),
+        split=SplitShares(recipe.data.validation, recipe.data.test),
     )
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgenets.artefact import Artefact, TensorInfo
 from edgenets.backend import Options, check_inputs, initial_state
 from edgenets.errors import BackendError, MissingExtra
-from edgenets.quantization import Quantization, Quantizer, dequantize
+from edgenets.quantization import Quantizer, dequantizer
 
 FORMAT = "tflite"
 
@@ -55,10 +55,12 @@ class TFLiteSession:
         results = _by_name(self._interpreter.get_output_details())
         links = artefact.states
         self._inputs = [
-            (info.name, self._view(info, sources), _quantizer(info)) for info in artefact.inputs
+            (info.name, info.shape, self._view(info, sources), _quantizer(info))
+            for info in artefact.inputs
         ]
         self._outputs = [
-            (info.name, self._view(info, results), info.quantization) for info in artefact.outputs
+            (info.name, self._view(info, results), dequantizer(info.quantization))
+            for info in artefact.outputs
         ]
         self._states = [
             (self._view(link.output, results), self._view(link.input, sources)) for link in links
@@ -77,14 +79,18 @@ class TFLiteSession:
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """One inference; see `edgenets.backend.Session`."""
-        check_inputs(self.artefact, inputs)
-        for name, into, quantizer in self._inputs:
-            if quantizer is None:
-                into()[...] = inputs[name]
+        if len(inputs) != len(self._inputs):
+            check_inputs(self.artefact, inputs)
+        for name, shape, into, quantizer in self._inputs:
+            value = inputs.get(name)
+            if value is None or value.shape != shape:
+                check_inputs(self.artefact, inputs)
+            elif quantizer is None:
+                into()[...] = value
             else:
-                quantizer.into(inputs[name], into())
+                quantizer.into(value, into())
         self._interpreter.invoke()
-        outputs = {name: _real(view, q) for name, view, q in self._outputs}
+        outputs = {name: real(view()) for name, view, real in self._outputs}
         if self._step < self._longest_hold:
             self._carry_held()
         else:
@@ -112,10 +118,6 @@ class TFLiteSession:
             )
         view: View = self._interpreter.tensor(found["index"])
         return view
-
-
-def _real(view: View, q: Quantization | None) -> NDArray[Any]:
-    return view().copy() if q is None else dequantize(view(), q)
 
 
 def _quantizer(info: TensorInfo) -> Quantizer | None:

@@ -1,0 +1,103 @@
+"""Where results go. One file a sink; `SINKS` is the table.
+
+A sink that fails (a full disk, a broken pipe) never stops the run: the failure
+is said once, counted, and the sink is opened again after a while.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from edgenets.errors import SinkError
+from edgenets.events import Remark, Result
+
+# URI scheme → module with `open_sink(rest)`. To add one: a file here, and a line.
+SINKS = {
+    "console": "edgenets.runtime.sinks.console",
+    "jsonl": "edgenets.runtime.sinks.jsonl",
+}
+
+# A disk that is full or a file system that is gone rarely mends sooner.
+REOPEN_AFTER = 5.0  # s
+
+
+class Sink(Protocol):
+    """One place that results go to. Errors are OSError or SinkError."""
+
+    def write(self, event: Result | Remark) -> None:
+        """Deliver one event at once."""
+        ...
+
+    def close(self) -> None:
+        """Deliver what is held back, and let go."""
+        ...
+
+
+def open_sink(uri: str) -> Sink:
+    """Open a sink by its URI, such as `console:` or `jsonl:out.jsonl`.
+
+    Raises:
+        SinkError: the scheme is unknown, or the place cannot be written to.
+    """
+    scheme, colon, rest = uri.partition(":")
+    if not colon or scheme not in SINKS:
+        known = ", ".join(f"{name}:" for name in SINKS)
+        raise SinkError(f"{uri}: no such sink; there are {known}")
+    opener: Callable[[str], Sink] = importlib.import_module(SINKS[scheme]).open_sink
+    try:
+        return opener(rest)
+    except OSError as exc:
+        raise SinkError(f"{uri}: cannot be written: {exc}") from exc
+
+
+class Sinks:
+    """Several sinks, of which any may fail without the others noticing."""
+
+    def __init__(self, uris: Sequence[str], complain: Callable[[str], None]) -> None:
+        """Open all; an error here is the user's to see, so it is raised."""
+        self._uris, self._complain = list(uris), complain
+        self._open: list[Sink | None] = [open_sink(uri) for uri in uris]
+        self._retry_at = [0.0] * len(self._uris)
+        self.failures = 0  # events that a sink did not take
+
+    def write(self, event: Result | Remark) -> None:
+        """Give an event to every sink that works."""
+        for i, sink in enumerate(self._open):
+            if sink is None:
+                sink = self._reopen(i)
+            if sink is None:
+                self.failures += 1
+                continue
+            try:
+                sink.write(event)
+            except (OSError, SinkError) as exc:
+                self.failures += 1
+                self._drop(i, exc)
+
+    def close(self) -> None:
+        """Close all."""
+        for i, sink in enumerate(self._open):
+            if sink is not None:
+                try:
+                    sink.close()
+                except (OSError, SinkError) as exc:
+                    self.failures += 1
+                    self._complain(f"{self._uris[i]}: failed as it was closed: {exc}")
+
+    def _drop(self, i: int, exc: Exception) -> None:
+        self._complain(f"{self._uris[i]}: failed ({exc}); tried again in {REOPEN_AFTER:g} s")
+        self._open[i] = None
+        self._retry_at[i] = time.monotonic() + REOPEN_AFTER
+
+    def _reopen(self, i: int) -> Sink | None:
+        if time.monotonic() < self._retry_at[i]:
+            return None
+        try:
+            self._open[i] = open_sink(self._uris[i])
+            self._complain(f"{self._uris[i]}: works again")
+        except SinkError:
+            self._retry_at[i] = time.monotonic() + REOPEN_AFTER
+        return self._open[i]

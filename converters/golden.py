@@ -1,0 +1,47 @@
+"""Golden data: a sound to try a bundle with, and what each artefact answers to it.
+
+The sound is made, not recorded: glides and bursts that move through all bands,
+so that a bundle carries nobody's voice and every feature is exercised.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets import backend
+from edgenets.audio import float_to_pcm16, pcm16_to_float
+from edgenets.logmel import log_mel
+from edgenets.spec import ModelSpec
+
+from .formats import Written
+
+SECONDS = 1.2
+
+
+def golden_sound(spec: ModelSpec) -> NDArray[np.int16]:
+    """The same glides and bursts for every model of one sample rate, (samples,) int16."""
+    rate = spec.input.sample_rate
+    time = np.arange(int(SECONDS * rate)) / rate
+    rng = np.random.default_rng(20)
+    sound = np.zeros(len(time))
+    for start, low, high in ((0.05, 200, 900), (0.35, 2500, 700), (0.7, 120, 3800)):
+        inside = (time >= start) & (time < start + 0.25)
+        local = time[inside] - start
+        pitch = low + (high - low) * local / 0.25
+        envelope = np.sin(np.pi * local / 0.25) ** 2
+        for harmonic in (1, 2, 3):
+            phase = 2 * np.pi * np.cumsum(np.minimum(harmonic * pitch, 0.45 * rate)) / rate
+            sound[inside] += 0.2 / harmonic * envelope * np.sin(phase)
+    burst = (time > 0.62) & (time < 0.66)
+    sound[burst] += 0.2 * rng.standard_normal(int(burst.sum()))
+    sound += 0.001 * rng.standard_normal(len(time))
+    return float_to_pcm16(sound)
+
+
+def golden_output(spec: ModelSpec, written: Written) -> NDArray[np.float32]:
+    """What an artefact answers to the golden sound, (steps, labels) float32."""
+    features = log_mel(pcm16_to_float(golden_sound(spec)), spec.input)
+    session = backend.load(backend.backend_of(written.artefact), written.artefact, written.files)
+    out = backend.run_sequence(session, features)
+    return out.reshape(-1, out.shape[-1])

@@ -1,0 +1,64 @@
+"""`pack`: what passed the gate becomes one `.edge` bundle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edgenets import __version__, records
+from edgenets.bundle import CARD, GOLDEN_SOUND, REPORT, Bundle, golden_name, write
+from edgenets.errors import GateFailed, ModelError
+from edgenets.spec import ModelSpec
+
+from .formats import Written
+from .golden import golden_output, golden_sound
+from .verify import Report
+
+
+def pack(
+    path: Path, spec: ModelSpec, written: Sequence[Written], report: Report, card: str, licence: str,
+    only: Collection[str] | None = None,
+) -> Bundle:  # fmt: skip
+    """Write a bundle of the artefacts that passed, and open it.
+
+    Args:
+        path: the `.edge` file.
+        report: the verification of just these artefacts.
+        card: the model card, Markdown.
+        licence: of the model.
+        only: ids of the artefacts to take; None takes all that passed.
+
+    Raises:
+        GateFailed: none passed, or one that was asked for did not.
+        ModelError: one that was asked for does not exist.
+    """
+    passed = {v.id for v in report.verdicts if v.passed}
+    known = {w.artefact.id: w for w in written}
+    if only is not None:
+        if absent := sorted(set(only) - known.keys()):
+            raise ModelError(f"no such artefacts: {', '.join(absent)}; there are {', '.join(known)}")
+        if failed := sorted(set(only) - passed):
+            raise GateFailed(f"{', '.join(failed)} did not pass the gate and cannot enter a bundle")
+    chosen = [w for id, w in known.items() if id in passed and (only is None or id in only)]
+    if not chosen:
+        raise GateFailed("no artefact passed the gate: there is nothing to put into a bundle")
+    others = {
+        REPORT: json.dumps(records.to_plain(report), indent=1, allow_nan=False).encode(),
+        CARD: card.encode(),
+        GOLDEN_SOUND: golden_sound(spec).astype("<i2").tobytes(),
+    }
+    for item in chosen:
+        output = golden_output(spec, item)
+        if not np.isfinite(output).all():
+            raise GateFailed(f"{item.artefact.id} answers the golden sound with no numbers")
+        others[golden_name(item.artefact)] = output.astype("<f4").tobytes()
+    write(
+        path, spec, {w.artefact: w.files for w in chosen}, others, licence,
+        f"edgenets {__version__}",
+    )  # fmt: skip
+    bundle = Bundle(path)
+    bundle.check()
+    return bundle

@@ -1,0 +1,158 @@
+"""The verification report as one HTML page: self-contained, light, readable years later."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgenets import __version__
+from edgenets.extras import require
+from edgenets.files import replacing
+from edgenets.runs import Run
+from edgenets.training.figures import BLUE, INK, ORANGE, new_figure
+
+from .verify import Report, Verdict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_COLOURS = {"tflite": ORANGE, "onnx": BLUE, "openvino": "#7c3aed"}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page that another stage adds: a picture and a table."""
+
+    title: str
+    text: str
+    svg: str = ""
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+
+
+def page(report: Report, run: Run, extra: Sequence[Section] = ()) -> str:
+    """The page of one model.
+
+    Args:
+        extra: sections to put before the verification, such as a demonstration.
+
+    Raises:
+        MissingExtra: jinja2 or matplotlib is not installed.
+    """
+    jinja2 = require("jinja2")
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(
+        (Path(__file__).parent / "report.html").read_text(encoding="utf-8")
+    )
+    text: str = template.render(
+        report=report, run=run, metrics=run.metrics, extra=extra, version=__version__,
+        sizes=_svg(_sizes(report)), errors=_svg(_errors(report)),
+        confusion=_svg(_confusion(run)), percent=lambda x: f"{100 * x:.2f} %",
+        figure=lambda x: "–" if x is None else f"{x:.2g}", failed=_failed,
+    )  # fmt: skip
+    return text
+
+
+def write(path: Path, report: Report, run: Run, extra: Sequence[Section] = ()) -> None:
+    """Write the page to a file."""
+    with replacing(path) as beside:
+        beside.write_text(page(report, run, extra), encoding="utf-8")
+
+
+def _failed(verdict: Verdict) -> str:
+    """Why an artefact did not pass, in words."""
+    if verdict.error:
+        return verdict.error
+    parts = [f"{c.name} {c.value} (limit {c.limit:g})" for c in verdict.checks if not c.passed]
+    return ", ".join(parts)
+
+
+def to_svg(figure: Figure) -> str:
+    """A figure as an inline SVG element."""
+    return _svg(figure)
+
+
+def _svg(figure: Figure) -> str:
+    require("matplotlib")
+    import matplotlib
+
+    # The salt makes ids, and with them the file, the same every time; text stays text.
+    with matplotlib.rc_context({"svg.hashsalt": "edgenets", "svg.fonttype": "none"}):
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
+    text = out.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _sizes(report: Report) -> Figure:
+    figure = new_figure(5.4, 3.4)
+    axes = figure.subplots()
+    for v in report.verdicts:
+        if v.error:
+            continue
+        axes.scatter(v.size / 1024, 100 * v.accuracy, color=_COLOURS[v.format], s=42, zorder=3)
+        axes.annotate(
+            v.precision, (v.size / 1024, 100 * v.accuracy), xytext=(5, 4),
+            textcoords="offset points", fontsize=7, color=INK,
+        )  # fmt: skip
+    axes.axhline(100 * report.reference_accuracy, color=INK, lw=1, ls=":", label="Keras float")
+    for name, colour in _COLOURS.items():
+        axes.scatter([], [], color=colour, label=name)
+    axes.set_xlabel("size, kB")
+    axes.set_ylabel("streaming accuracy, %")
+    axes.margins(x=0.15, y=0.3)
+    axes.legend(frameon=False, fontsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _errors(report: Report) -> Figure:
+    good = [v for v in report.verdicts if v.max_error is not None]
+    figure = new_figure(5.4, 0.26 * len(good) + 1.0)
+    axes = figure.subplots()
+    places = np.arange(len(good))
+    for offset, name, alpha in ((-0.2, "max_error", 1.0), (0.2, "stream_error", 0.45)):
+        values = [max(getattr(v, name) or 0.0, 1e-9) for v in good]
+        colours = [_COLOURS[v.format] for v in good]
+        axes.barh(places + offset, values, 0.38, color=colours, alpha=alpha)
+    axes.set_xscale("log")
+    axes.set_yticks(places, [v.id for v in good], fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("largest logit error: clips (solid), long stream (pale)")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _confusion(run: Run) -> Figure:
+    matrix = np.array(run.metrics["test"]["confusion"])
+    labels = run.spec.labels
+    figure = new_figure(0.36 * len(labels) + 1.6, 0.33 * len(labels) + 1.3)
+    axes = figure.subplots()
+    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", fontsize=8)
+    axes.set_yticks(range(len(labels)), labels, fontsize=8)
+    for (row, column), count in np.ndenumerate(matrix):
+        if count:
+            colour = "white" if share[row, column] > 0.5 else INK
+            axes.text(column, row, str(count), ha="center", va="center", fontsize=6, color=colour)
+    axes.set_xlabel("decided")
+    axes.set_ylabel("spoken")
+    return figure
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """The report for `--json`."""
+    from edgenets import records
+
+    plain: dict[str, Any] = json.loads(json.dumps(records.to_plain(report)))
+    plain["passed"] = report.passed
+    for verdict, found in zip(plain["verdicts"], report.verdicts, strict=True):
+        verdict["passed"] = found.passed
+    return plain

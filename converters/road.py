@@ -1,0 +1,116 @@
+"""The road from a run folder to a bundle, stage by stage, on disk.
+
+    RUN/model.keras, spec.json …      what training left
+    RUN/artefacts/                    `convert_run`
+    RUN/report.json, report.html      `verify_run`
+    NAME.edge                         `pack_run`
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgenets import records, runs
+from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision
+from edgenets.bundle import Bundle
+from edgenets.errors import ModelError
+from edgenets.files import replacing, write_json
+from edgenets.progress import Progress
+from edgenets.training import dataset
+
+from . import card, report, store
+from .convert import Conversion, convert
+from .formats import Written, activation_type
+from .pack import pack
+from .verify import Report, Samples, verify
+
+REPORT, REPORT_PAGE = "report.json", "report.html"
+
+
+def convert_run(
+    run: runs.Run,
+    data: Path | None,
+    to: Sequence[Format] = FORMATS,
+    precisions: Sequence[Precision] = PRECISIONS,
+    progress: Progress | None = None,
+) -> Conversion:
+    """Convert a trained model, calibrated on its training split, into `RUN/artefacts`.
+
+    Raises:
+        ConversionError: the model has no step form, or integers are wanted without data.
+    """
+    progress = progress or Progress()
+    clips = None
+    if data is not None and any(activation_type(p) for p in precisions):
+        clips = _samples(run, data, "train", progress).features
+    found = convert(run.model(), clips, to, precisions, run.recipe.quantize, progress)
+    store.save(run.folder, found.written, found.missing)
+    return found
+
+
+def verify_run(run: runs.Run, data: Path, progress: Progress | None = None) -> Report:
+    """Verify `RUN/artefacts` on the validation split; write `report.json` and `report.html`.
+
+    Raises:
+        ModelError: nothing was converted.
+    """
+    progress = progress or Progress()
+    written, missing = store.load(run.folder)
+    samples = _samples(run, data, "validation", progress)
+    model = run.model()
+    found = verify(model, run.spec, written, samples, run.recipe.gate, missing, progress)
+    plain = records.to_plain(found)
+    write_json(run.folder / REPORT, {"artefacts": _fingerprint(written), **plain})
+    with replacing(run.folder / REPORT_PAGE) as beside:
+        beside.write_text(report.page(found, run), encoding="utf-8")
+    return found
+
+
+def pack_run(
+    run: runs.Run, path: Path, licence: str, data_licence: str, only: Collection[str] | None = None
+) -> Bundle:
+    """Bundle the artefacts that passed.
+
+    Args:
+        licence: of the model that is bundled.
+        data_licence: of the recordings that it was trained on, for the card.
+        only: ids to take; None takes all that passed.
+
+    Raises:
+        ModelError: the artefacts were not verified, or not these.
+        GateFailed: none passed.
+    """
+    written, _ = store.load(run.folder)
+    found = load_report(run.folder, written)
+    text = card.write(run, found, licence, data_licence)
+    return pack(path, run.spec, written, found, text, licence, only)
+
+
+def load_report(folder: Path, written: Sequence[Written]) -> Report:
+    """The report of just these artefacts.
+
+    Raises:
+        ModelError: there is none, or the artefacts changed since.
+    """
+    path = folder / REPORT
+    if not path.is_file():
+        raise ModelError(f"{folder}: not verified yet; run `edgenets verify {folder}` first")
+    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    if data.pop("artefacts", None) != _fingerprint(written):
+        raise ModelError(f"{path}: is of other artefacts; run `edgenets verify {folder}` again")
+    return records.parse(Report, data, str(path))
+
+
+def _samples(run: runs.Run, data: Path, split: dataset.Split, progress: Progress) -> Samples:
+    clips = dataset.load_split(run.recipe, data, split, progress)
+    seconds = run.recipe.data.clip_seconds
+    return Samples(dataset.features_of(clips, run.spec.input, seconds), clips.targets)
+
+
+def _fingerprint(written: Sequence[Written]) -> dict[str, str]:
+    """What ties a report to the files that it is about."""
+    return {n: hashlib.sha256(d).hexdigest() for w in written for n, d in w.files.items()}

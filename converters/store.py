@@ -1,0 +1,76 @@
+"""Artefacts on disk, between conversion and bundle.
+
+    artefacts/tflite-int8.tflite …   the files
+    artefacts/artefacts.json         what they are, their SHA-256, and what is missing and why
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgenets import records
+from edgenets.artefact import Artefact
+from edgenets.errors import ModelError, RecordError
+from edgenets.files import replacing, write_json
+
+from .formats import Written
+
+FOLDER = "artefacts"
+INDEX = "artefacts.json"
+
+
+@dataclass(frozen=True)
+class _Index:
+    artefacts: tuple[Artefact, ...]
+    sha256: dict[str, str]  # of every file, by name
+    missing: tuple[str, ...] = ()
+
+
+def save(folder: Path, written: Sequence[Written], missing: Sequence[str] = ()) -> Path:
+    """Write artefacts to `folder/artefacts`; give that folder. Ones of before are removed."""
+    target = folder / FOLDER
+    target.mkdir(parents=True, exist_ok=True)
+    (target / INDEX).unlink(missing_ok=True)
+    for old in target.iterdir():
+        old.unlink()
+    digests = {}
+    for item in written:
+        for name, data in item.files.items():
+            with replacing(target / name) as beside:
+                beside.write_bytes(data)
+            digests[name] = hashlib.sha256(data).hexdigest()
+    index = _Index(tuple(w.artefact for w in written), digests, tuple(missing))
+    write_json(target / INDEX, records.to_plain(index))
+    return target
+
+
+def load(folder: Path) -> tuple[list[Written], tuple[str, ...]]:
+    """Read the artefacts of `folder/artefacts`, and what is missing and why.
+
+    Raises:
+        ModelError: nothing was converted there, or a file changed since.
+    """
+    target = folder / FOLDER
+    path = target / INDEX
+    if not path.is_file():
+        raise ModelError(f"{folder}: no artefacts in it; run `edgenets convert {folder}` first")
+    try:
+        index = records.parse(_Index, json.loads(path.read_text(encoding="utf-8")))
+    except (RecordError, json.JSONDecodeError) as exc:
+        raise ModelError(f"{path}: {exc}; run `edgenets convert` again") from exc
+    written = []
+    for artefact in index.artefacts:
+        files = {}
+        for name in artefact.files:
+            try:
+                files[name] = (target / name).read_bytes()
+            except OSError as exc:
+                raise ModelError(f"{target / name}: {exc}") from exc
+            if hashlib.sha256(files[name]).hexdigest() != index.sha256.get(name):
+                raise ModelError(f"{target / name}: changed since it was converted")
+        written.append(Written(artefact, files))
+    return written, index.missing

@@ -1,0 +1,79 @@
+"""The Python face: what the command line does, one call each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgenets import recipe, runs, zoo
+from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision
+from edgenets.bundle import Bundle
+from edgenets.events import Remark, Result
+from edgenets.progress import Progress
+from edgenets.stages import stage
+
+if TYPE_CHECKING:
+    import keras
+
+
+def load(name: str | Path) -> Bundle:
+    """Open a bundle by its path, or a shipped one by its name.
+
+    Raises:
+        BundleError: there is none, or it is damaged, hostile or too new.
+    """
+    return zoo.load(name)
+
+
+def train(
+    recipe_name: str | Path, data: str | Path, out: str | Path, progress: Progress | None = None
+) -> runs.Run:
+    """Train a recipe on a folder of `LABEL/*.wav`; see `edgenets.training.train.train`."""
+    found: runs.Run = stage("train")(recipe.load_recipe(recipe_name), Path(data), Path(out), progress)
+    return found
+
+
+def convert(
+    model: keras.Model | str | Path,
+    calibration: Any = None,
+    to: Sequence[Format] = FORMATS,
+    precisions: Sequence[Precision] = PRECISIONS,
+) -> Any:
+    """Convert a recurrent or causal Keras model to step artefacts.
+
+    Args:
+        model: a Keras model, or the path of a `.keras` file.
+        calibration: (clips, frames, channels) float32; needed for int8 and int16x8 alone.
+
+    Returns:
+        an `edgenets.converters.convert.Conversion`.
+
+    Raises:
+        ModelError: the file cannot be read.
+        ConversionError: the model has no step form.
+    """
+    if isinstance(model, (str, Path)):
+        model = runs.load_keras(Path(model))
+    return stage("convert")(model, calibration, to, precisions)
+
+
+def run(
+    bundle: Bundle | str | Path,
+    source: str = "mic:default",
+    backend: str | None = None,
+    precision: Precision | None = None,
+) -> Iterator[Result | Remark]:
+    """Run a bundle on a source; iterate over what it hears.
+
+    Args:
+        source: `mic:default`, `mic:NAME`, a sound file, a folder of them, or `-`.
+
+    Raises:
+        BackendError: nothing in the bundle can be run here.
+        SourceError: the source cannot be opened.
+    """
+    opened = bundle if isinstance(bundle, Bundle) else load(bundle)
+    choice = stage("choose")(opened, backend, precision)
+    session = stage("load_session")(opened, choice)
+    return iter(stage("run")(opened, session, source))

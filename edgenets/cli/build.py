@@ -1,0 +1,68 @@
+"""`edgenets build`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgenets.cli.options import (
+    FORMATS, PRECISIONS, AnyPath, Folder, Several, emit, json_option, size,
+)  # fmt: skip
+from edgenets.cli.verify import show
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  edgenets build kws-gru --data speech_commands --out kws.edge
+  edgenets build my-recipe.toml --data recordings --precision fp32,int8 --out mine.edge
+
+Exit code 1 when an artefact fails the gate; what passed is bundled all the same."""
+)
+@click.argument("recipe")
+@click.option("--data", required=True, type=Folder, help="Folder of LABEL/*.wav|flac|mp3.")
+@click.option("--out", type=AnyPath, help="The .edge file.  [default: NAME.edge]")
+@click.option("--run", "run_folder", type=AnyPath, help="Run folder.  [default: runs/NAME]")
+@click.option("--to", type=Several(FORMATS), default=",".join(FORMATS), show_default=True)
+@click.option(
+    "--precision", type=Several(PRECISIONS), default=",".join(PRECISIONS), show_default=True
+)
+@click.option("--only", help="Ids of the artefacts to bundle, comma-separated.")
+@click.option("--licence", default="unstated", show_default=True, help="Of the model.")
+@click.option("--data-licence", default="Licence of the recordings: unstated.", help="For the card.")
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context, recipe: str, data: Path, out: Path | None, run_folder: Path | None,
+    to: tuple[Any, ...], precision: tuple[Any, ...], only: str | None, licence: str,
+    data_licence: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Train, convert, verify and bundle in one go.
+
+    RECIPE is a TOML file, or the name of a shipped recipe.
+    """
+    from edgenets import progress
+    from edgenets.recipe import load_recipe
+    from edgenets.stages import stage
+
+    reporter = progress.for_stderr()
+    found = load_recipe(recipe)
+    run = stage("train")(found, data, run_folder or Path("runs") / found.name, reporter)
+    stage("convert_run")(run, data, to, precision, reporter)
+    report = stage("verify_run")(run, data, reporter)
+    path = out or Path(f"{found.name}.edge")
+    ids = [part.strip() for part in only.split(",")] if only else None
+    bundle = stage("pack_run")(run, path, licence, data_licence, ids)
+    if as_json:
+        emit(
+            {
+                "bundle": str(path), "bytes": path.stat().st_size, "test": run.metrics["test"]["accuracy"],
+                "artefacts": [a.id for a in bundle.artefacts], "report": stage("report_json")(report),
+            }
+        )  # fmt: skip
+    else:
+        show(report)
+        click.echo(f"{path}: {size(path.stat().st_size)}. Report: {run.folder / 'report.html'}")
+    ctx.exit(0 if report.passed else 1)

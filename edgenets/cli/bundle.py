@@ -1,0 +1,46 @@
+"""`edgenets bundle`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edgenets.cli.options import AnyPath, Folder, emit, json_option, size
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  edgenets bundle runs/kws-gru
+  edgenets bundle runs/kws-gru --out kws.edge --only tflite-int8,onnx-int8,openvino-int8
+
+Only artefacts that passed `edgenets verify` enter a bundle."""
+)
+@click.argument("run", type=Folder)
+@click.option("--out", type=AnyPath, help="The .edge file.  [default: RUN/NAME.edge]")
+@click.option("--only", help="Ids of the artefacts to take, comma-separated.")
+@click.option("--licence", default="unstated", show_default=True, help="Of the model.")
+@click.option("--data-licence", default="Licence of the recordings: unstated.", help="For the card.")
+@json_option
+def command(
+    run: Path, out: Path | None, only: str | None, licence: str, data_licence: str, as_json: bool
+) -> None:
+    """Pack what passed the gate into one .edge file.
+
+    RUN is a run folder that was converted and verified.
+    """
+    from edgenets import runs
+    from edgenets.stages import stage
+
+    opened = runs.load(run)
+    path = out or run / f"{opened.spec.name}.edge"
+    ids = [part.strip() for part in only.split(",")] if only else None
+    found = stage("pack_run")(opened, path, licence, data_licence, ids)
+    ids = [a.id for a in found.artefacts]
+    if as_json:
+        emit({"bundle": str(path), "bytes": path.stat().st_size, "artefacts": ids})
+        return
+    click.echo(
+        f"{path}: {size(path.stat().st_size)}, {', '.join(ids)}\nNext: edgenets run {path} mic:default"
+    )

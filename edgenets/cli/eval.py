@@ -1,0 +1,64 @@
+"""`edgenets eval`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgenets.cli.options import BACKENDS, PRECISIONS, BundleName, Folder, emit, json_option, table
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  edgenets eval kws-gru --data speech_commands --split test
+  edgenets eval mine.edge --data recordings --backend onnx --precision int8 --json
+
+Without --split all recordings count, those that the model was trained on too."""
+)
+@click.argument("bundle", type=BundleName())
+@click.option("--data", required=True, type=Folder, help="Folder of LABEL/*.wav|flac|mp3.")
+@click.option("--backend", type=click.Choice(BACKENDS), help="Take no other backend.")
+@click.option("--precision", type=click.Choice(PRECISIONS), help="Take no other precision.")
+@click.option("--split", type=click.Choice(("train", "validation", "test")), help="Of the training.")
+@json_option
+def command(
+    bundle: str, data: Path, backend: str | None, precision: Any, split: str | None, as_json: bool
+) -> None:
+    """Measure a bundle's accuracy on labelled recordings, streaming, through the runtime."""
+    from edgenets import progress, zoo
+    from edgenets.data.clips import find_clips, split_of
+    from edgenets.errors import DataError
+    from edgenets.stages import stage
+
+    opened = zoo.load(bundle)
+    spec = opened.spec
+    clips = find_clips(data, spec.labels)
+    if split is not None:
+        shares = spec.split
+        clips = [c for c in clips if split_of(c, shares.validation, shares.test) == split]
+        if not clips:
+            raise DataError(f"{data}: nothing in it belongs to the {split} split")
+    choice = stage("choose")(opened, backend, precision)
+    session = stage("load_session")(opened, choice)
+    found = stage("evaluate")(
+        spec, session, clips, backend=choice.backend, progress=progress.for_stderr()
+    )
+    if as_json:
+        emit(
+            {
+                "metric": found.metric, "value": found.value, "n": found.n,
+                "backend": found.backend, "precision": found.precision,
+                "split": split, "runs_on": found.runs_on,
+            }
+        )  # fmt: skip
+        return
+    rows = []
+    for i, label in enumerate(found.labels):
+        right, spoken = found.confusion[i][i], sum(found.confusion[i])
+        share = f"{right / spoken:.1%}" if spoken else "–"
+        rows.append((label, str(spoken), str(right), share))
+    table("", ("label", "clips", "right", "share"), rows)
+    click.echo(f"{found.metric} {found.value:.2%} of {found.n} clips, {choice.artefact.id}")

@@ -1,0 +1,58 @@
+"""`edgenets inspect`."""
+
+from __future__ import annotations
+
+import click
+
+from edgenets.cli.options import BundleName, emit, json_option, size, table
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  edgenets inspect kws-gru
+  edgenets inspect mine.edge --card
+  edgenets inspect mine.edge --json | jq .artefacts"""
+)
+@click.argument("bundle", type=BundleName())
+@click.option("--card", is_flag=True, help="Print the model card.")
+@json_option
+def command(bundle: str, card: bool, as_json: bool) -> None:
+    """Show what is in a bundle, and check every member against its SHA-256."""
+    from edgenets import records, zoo
+
+    opened = zoo.load(bundle)
+    opened.check()
+    if as_json:
+        emit(records.to_plain(opened.manifest))
+        return
+    if card:
+        click.echo(opened.card())
+        return
+    spec, verdicts = opened.spec, {v["id"]: v for v in opened.report().get("verdicts", [])}
+    words = ", ".join(w for w in spec.labels if w not in spec.decoding.background)
+    click.echo(f"{spec.name}: {spec.task}; {words}")
+    click.echo(
+        f"sound at {spec.input.sample_rate:,} Hz, {spec.input.bands} mel bands; a step every "
+        f"{1e3 * spec.step_seconds:.0f} ms · {size(opened.path.stat().st_size)} · "
+        f"licence {opened.manifest.licence} · {opened.manifest.made_by}"
+    )
+    rows = []
+    for artefact in opened.artefacts:
+        accuracy = verdicts.get(artefact.id, {}).get("accuracy")
+        state = sum(_elements(s.input.shape) for s in artefact.states)
+        rows.append(
+            (
+                artefact.id, size(opened.size(artefact)),
+                "–" if accuracy is None else f"{accuracy:.2%}", str(len(artefact.states)),
+                str(state), artefact.note,
+            )
+        )  # fmt: skip
+    table("", ("artefact", "size", "verified", "states", "values", "note"), rows)
+
+
+def _elements(shape: tuple[int, ...]) -> int:
+    count = 1
+    for dimension in shape:
+        count *= dimension
+    return count

@@ -1,0 +1,132 @@
+"""`edgenets`: the group of commands, loaded one by one as they are called.
+
+`edgenets --help` imports click and nothing else. One function turns errors into
+exit codes: 0 well, 1 a gate failed, 2 usage or bad input.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+
+import click
+
+from edgenets import __version__
+
+# Command → its module, and the line that `--help` shows, so that help loads no module.
+COMMANDS = {
+    "train": ("edgenets.cli.train", "Train a recipe on a folder of recordings."),
+    "convert": ("edgenets.cli.convert", "Convert a trained model to TFLite, ONNX and OpenVINO."),
+    "verify": ("edgenets.cli.verify", "Prove that artefacts equal their model; a gate."),
+    "bundle": ("edgenets.cli.bundle", "Pack what passed the gate into one .edge file."),
+    "build": ("edgenets.cli.build", "Train, convert, verify and bundle in one go."),
+    "words": ("edgenets.cli.words", "Synthesise recordings of words of your choice."),
+    "run": ("edgenets.cli.run", "Run a bundle on a microphone, a file or a stream."),
+    "eval": ("edgenets.cli.eval", "Measure a bundle's accuracy on labelled recordings."),
+    "bench": ("edgenets.cli.bench", "Measure what a bundle costs on this machine."),
+    "inspect": ("edgenets.cli.inspect", "Show what is in a bundle."),
+    "selftest": ("edgenets.cli.selftest", "Replay a bundle's golden data on this machine."),
+    "zoo": ("edgenets.cli.zoo", "List the recipes and bundles that come with edgenets."),
+    "demo": ("edgenets.cli.demo", "The whole road in a few minutes, with words of your choice."),
+    "completion": ("edgenets.cli.completion", "Print the completion script of your shell."),
+}
+
+GATE_FAILED, BAD_INPUT, INTERRUPTED, INTERNAL = 1, 2, 130, 70
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the road."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with a hint where a name is nearly right."""
+        import difflib
+
+        near = difflib.get_close_matches(args[0], COMMANDS, n=1) if args else []
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as exc:
+            if near:
+                exc.message += f" Did you mean '{near[0]}'?"
+            raise
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Begin with: edgenets demo    Then: edgenets run kws-gru mic:default",
+)
+@click.version_option(__version__, prog_name="edgenets")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def cli(debug: bool) -> None:
+    """Train, quantize, convert, prove and run compact nets on edge devices."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    sys.exit(_run(list(arguments)))
+
+
+def _run(arguments: list[str]) -> int:
+    from edgenets.errors import EdgenetsError
+
+    wants_json = "--json" in arguments
+    debug = "--debug" in arguments[:1]
+    try:
+        result = cli.main(arguments, prog_name="edgenets", standalone_mode=False)
+    except click.ClickException as exc:
+        exc.show()
+        return _report(exc.format_message(), "usage", BAD_INPUT, wants_json)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:  # `edgenets … | head`
+        sys.stderr.close()
+        return 0
+    except EdgenetsError as exc:
+        if debug:
+            raise
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {exc}", err=True)
+        return _report(str(exc), type(exc).__name__, exc.exit_code, wants_json)
+    except Exception as exc:
+        if debug:
+            raise
+        name = type(exc).__name__
+        click.echo(
+            f"{click.style('internal error:', fg='red', bold=True)} {name}: {exc}\n"
+            f"This is a fault of edgenets. `edgenets --debug …` shows where it is.",
+            err=True,
+        )
+        return _report(str(exc), name, INTERNAL, wants_json)
+    return result if isinstance(result, int) else 0
+
+
+def _report(message: str, kind: str, code: int, wants_json: bool) -> int:
+    """With --json, an error too is one object on stdout."""
+    if wants_json:
+        click.echo(json.dumps({"error": message, "kind": kind}))
+    return code
+
+
+if __name__ == "__main__":
+    main()

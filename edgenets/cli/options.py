@@ -1,0 +1,99 @@
+"""Options and output that commands share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Names repeated from edgenets.artefact, whose import would bring NumPy to `--help`; a test
+# holds them together.
+FORMATS = ("tflite", "onnx", "openvino")
+PRECISIONS = ("fp32", "fp16", "dynamic", "int8", "int16x8")
+BACKENDS = ("tflite", "onnx", "openvino", "null")
+
+Folder = click.Path(exists=True, file_okay=False, path_type=Path)
+AnyPath = click.Path(path_type=Path)
+
+
+class Several(click.ParamType):
+    """A comma-separated list of known names."""
+
+    name = "list"
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self.known = known
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """`a,b` to ("a", "b")."""
+        if isinstance(value, tuple):
+            return value
+        names = tuple(part.strip() for part in value.split(",") if part.strip())
+        for name in names:
+            if name not in self.known:
+                self.fail(f"'{name}' is not one of {', '.join(self.known)}", param, ctx)
+        return names or self.fail("at least one is needed", param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        """Complete the last name of the list."""
+        from click.shell_completion import CompletionItem
+
+        head, _, tail = incomplete.rpartition(",")
+        prefix = f"{head}," if head else ""
+        return [CompletionItem(prefix + n) for n in self.known if n.startswith(tail)]
+
+
+class BundleName(click.ParamType):
+    """A bundle's path, or the name of a shipped one."""
+
+    name = "bundle"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        """Complete shipped names, then files."""
+        from click.shell_completion import CompletionItem
+
+        zoo = Path(__file__).parent.parent / "zoo"
+        names = sorted(p.stem for p in zoo.glob("*.edge") if p.stem.startswith(incomplete))
+        return [CompletionItem(n) for n in names] or [CompletionItem(incomplete, type="file")]
+
+
+def json_option(function: F) -> F:
+    """Add `--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")(function)
+
+
+def emit(data: Any) -> None:
+    """Print one JSON object on stdout."""
+    click.echo(json.dumps(data, ensure_ascii=False, allow_nan=False))
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table on stdout; numbers, which begin with a digit or a minus, go to the right."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    grid = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
+    for i, column in enumerate(columns):
+        cells = [row[i] for row in rows]
+        numeric = bool(cells) and all(c[:1].isdigit() or c[:1] in "-–" for c in cells if c)
+        grid.add_column(column, justify="right" if numeric else "left", no_wrap=i == 0)
+    for row in rows:
+        grid.add_row(*row)
+    console = Console()
+    # A pipe has no width; rows must not be broken for it.
+    console.print(grid, width=None if console.is_terminal else 160)
+
+
+def size(count: int) -> str:
+    """Bytes for people."""
+    return f"{count / 1024:,.1f} kB" if count < 1 << 20 else f"{count / (1 << 20):,.1f} MB"

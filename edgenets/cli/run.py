@@ -1,0 +1,101 @@
+"""`edgenets run`."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import click
+
+from edgenets.cli.options import BACKENDS, PRECISIONS, BundleName, emit, json_option
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  edgenets run kws-gru mic:default
+  edgenets run kws-gru speech.flac --sink jsonl:words.jsonl
+  edgenets run mine.edge recordings/ --sink console: --sink jsonl:-
+  arecord -t raw -f S16_LE -r 16000 | edgenets run kws-gru -
+  edgenets run kws-gru mic:USB --threshold stop=0.9 --seconds 60
+
+Sources: mic:default, mic:NAME, a sound file, a folder of them, - (raw PCM on stdin), null:SECONDS.
+Sinks: console:, jsonl:PATH, jsonl:-. Ctrl-C ends a run with its summary."""
+)
+@click.argument("bundle", type=BundleName())
+@click.argument("source", default="mic:default")
+@click.option("--sink", "sinks", multiple=True, metavar="URI", help="May be given several times.")
+@click.option("--backend", type=click.Choice(BACKENDS), help="Take no other backend.")
+@click.option("--precision", type=click.Choice(PRECISIONS), help="Take no other precision.")
+@click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True)
+@click.option("--threshold", "thresholds", multiple=True, metavar="[WORD=]X", help="0…1.")
+@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End after this long.")
+@json_option
+def command(
+    bundle: str, source: str, sinks: tuple[str, ...], backend: str | None, precision: Any,
+    threads: int, thresholds: tuple[str, ...], seconds: float | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Run a bundle on a microphone, a file or a stream.
+
+    BUNDLE is an .edge file or the name of a shipped one; SOURCE is where the sound comes from.
+    """
+    from edgenets import zoo
+    from edgenets.backend import Options
+    from edgenets.stages import stage
+
+    opened = zoo.load(bundle)
+    spec = _with_thresholds(opened.spec, thresholds)
+    choice = stage("choose")(opened, backend, precision)
+    session = stage("load_session")(opened, choice, Options(threads=threads))
+    run = stage("run")(opened, session, source, spec=spec, seconds=seconds)
+    click.echo(f"{spec.name} · {choice.artefact.id} on {session.runs_on}: {choice.reason}", err=True)
+    words = ", ".join(w for w in spec.labels if w not in spec.decoding.background)
+    click.echo(f"listening to {run.source_name} for: {words}", err=True)
+    stop = signal.signal(signal.SIGTERM, lambda *_: run.stop())
+    interrupt = signal.signal(signal.SIGINT, lambda *_: run.stop())
+    try:
+        default = "console:stderr" if as_json else "console:"
+        summary = run.deliver(sinks or (default,), lambda text: click.echo(text, err=True))
+    finally:
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, interrupt)
+    if as_json:
+        emit(summary.plain())
+    else:
+        click.echo(_sentence(summary), err=True)
+
+
+def _with_thresholds(spec: Any, texts: tuple[str, ...]) -> Any:
+    """The spec with the thresholds that were given."""
+    import dataclasses
+
+    decoding = spec.decoding
+    for text in texts:
+        word, equals, number = text.rpartition("=")
+        try:
+            value = float(number)
+            if equals:
+                if word not in spec.labels:
+                    raise click.BadParameter(f"'{word}' is no word of this model", param_hint="--threshold")
+                thresholds = {**decoding.thresholds, word: value}
+                decoding = dataclasses.replace(decoding, thresholds=thresholds)
+            else:
+                decoding = dataclasses.replace(decoding, threshold=value, thresholds={})
+        except ValueError as exc:
+            raise click.BadParameter(f"{text}: {exc}", param_hint="--threshold") from exc
+    return dataclasses.replace(spec, decoding=decoding)
+
+
+def _sentence(summary: Any) -> str:
+    words = ", ".join(f"{w} ×{n}" for w, n in sorted(summary.detections.items())) or "nothing"
+    parts = [f"heard {words} in {summary.audio_seconds:.1f} s"]
+    if summary.cpu_ms_per_audio_s is not None:
+        parts.append(f"{summary.cpu_ms_per_audio_s:.2f} ms CPU a second of sound")
+    if summary.age_ms_p95 is not None:
+        parts.append(f"age p50 {summary.age_ms_p50:.0f} ms, p95 {summary.age_ms_p95:.0f} ms")
+    parts += [f"{kind} ×{n}" for kind, n in sorted(summary.remarks.items())]
+    if summary.samples_lost:
+        parts.append(f"{summary.samples_lost:,} samples lost")
+    if summary.sink_failures:
+        parts.append(f"{summary.sink_failures} results not delivered")
+    return " · ".join(parts)

@@ -1,0 +1,57 @@
+"""`edgenets train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edgenets.cli.options import AnyPath, Folder, emit, json_option
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  edgenets train kws-gru --data speech_commands
+  edgenets train my-recipe.toml --data recordings --out runs/mine --seed 7
+
+The data folder holds one folder a label, each with .wav, .flac or .mp3 files; `_unknown_` and
+`_silence_` are labels too. Files named SPEAKER_nohash_N are split by speaker. An interrupted
+training goes on where it stopped when the same command is given again."""
+)
+@click.argument("recipe")
+@click.option("--data", required=True, type=Folder, help="Folder of LABEL/*.wav|flac|mp3.")
+@click.option("--out", type=AnyPath, help="Run folder.  [default: runs/RECIPE]")
+@click.option("--seed", type=int, help="Another seed than the recipe's.")
+@click.option("--epochs", type=click.IntRange(1), help="Another length than the recipe's.")
+@json_option
+def command(
+    recipe: str, data: Path, out: Path | None, seed: int | None, epochs: int | None, as_json: bool
+) -> None:
+    """Train a recipe on a folder of recordings.
+
+    RECIPE is a TOML file, or the name of a shipped recipe (`edgenets zoo`).
+    """
+    import dataclasses
+
+    from edgenets import progress
+    from edgenets.recipe import load_recipe
+    from edgenets.stages import stage
+
+    found = load_recipe(recipe)
+    if seed is not None:
+        found = dataclasses.replace(found, seed=seed)
+    if epochs is not None:
+        schedule = dataclasses.replace(found.schedule, epochs=epochs)
+        found = dataclasses.replace(found, schedule=schedule)
+    folder = out or Path("runs") / found.name
+    run = stage("train")(found, data, folder, progress.for_stderr())
+    if as_json:
+        emit({"run": str(run.folder), **run.metrics})
+        return
+    metrics = run.metrics
+    click.echo(
+        f"{run.folder}: {metrics['parameters']:,} parameters, test accuracy "
+        f"{metrics['test']['accuracy']:.2%} on {metrics['test']['clips']} clips\n"
+        f"Next: edgenets convert {run.folder} --data {data}"
+    )

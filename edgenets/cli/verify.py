@@ -1,0 +1,70 @@
+"""`edgenets verify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgenets.cli.options import Folder, emit, json_option, size, table
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  edgenets verify runs/kws-gru --data speech_commands
+  edgenets verify runs/kws-gru --data speech_commands --json | jq .passed
+
+Exit code 0: every artefact equals the model, within the limits of the recipe's [gate].
+Exit code 1: at least one does not. The report is written to RUN/report.html and report.json."""
+)
+@click.argument("run", type=Folder)
+@click.option("--data", required=True, type=Folder, help="Recordings; the validation split is used.")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, run: Path, data: Path, as_json: bool) -> None:
+    """Prove that artefacts equal their model.
+
+    RUN is a run folder that was converted.
+    """
+    from edgenets import progress, runs
+    from edgenets.stages import stage
+
+    report = stage("verify_run")(runs.load(run), data, progress.for_stderr())
+    if as_json:
+        emit(stage("report_json")(report))
+    else:
+        show(report)
+        click.echo(f"Report: {run / 'report.html'}")
+    ctx.exit(0 if report.passed else 1)
+
+
+def show(report: Any) -> None:
+    """Print a report as a table."""
+    rows = [
+        (
+            v.id, size(v.size), f"{v.accuracy:.2%}", f"{v.agreement:.2%}", _number(v.max_error),
+            _number(v.stream_error), _number(v.drift), "passed" if v.passed else _why(v),
+        )
+        for v in report.verdicts
+    ]  # fmt: skip
+    title = (
+        f"{report.model}: the Keras model answers {report.reference_accuracy:.2%} of "
+        f"{report.clips} clips"
+    )
+    columns = (
+        "artefact", "size", "accuracy", "agreement", "max error", "stream error", "drift", "gate",
+    )  # fmt: skip
+    table(title, columns, rows)
+    for line in report.missing:
+        click.echo(f"Not there: {line}.")
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2g}"
+
+
+def _why(verdict: Any) -> str:
+    failed = [f"{c.name} {_number(c.value)} > {c.limit:g}" for c in verdict.checks if not c.passed]
+    return "FAILED: " + (verdict.error or ", ".join(failed))

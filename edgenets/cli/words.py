@@ -1,0 +1,39 @@
+"""`edgenets words`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edgenets.cli.options import AnyPath, emit, json_option
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  edgenets words lights music stop --out recordings
+  edgenets build kws-gru --data recordings --out lights.edge
+
+The voices are espeak-ng's: many accents, pitches and speeds. Real recordings of real people make
+a better model; put theirs into the same folders."""
+)
+@click.argument("words", nargs=-1, required=True)
+@click.option("--out", required=True, type=AnyPath, help="Folder for LABEL/*.wav.")
+@click.option("--clips", type=click.IntRange(1), default=200, show_default=True, help="A word.")
+@click.option("--seed", type=int, default=1, show_default=True)
+@json_option
+def command(words: tuple[str, ...], out: Path, clips: int, seed: int, as_json: bool) -> None:
+    """Synthesise recordings of words of your choice, and of others, and of silence."""
+    from edgenets import progress
+    from edgenets.data.clips import find_clips
+    from edgenets.data.speech import make_dataset
+
+    make_dataset(words, out, clips_per_word=clips, seed=seed, progress=progress.for_stderr())
+    counts: dict[str, int] = {}
+    for clip in find_clips(out):
+        counts[clip.label] = counts.get(clip.label, 0) + 1
+    if as_json:
+        emit({"folder": str(out), "clips": counts})
+    else:
+        click.echo(f"{out}: " + ", ".join(f"{label} {n}" for label, n in counts.items()))

@@ -1,0 +1,49 @@
+"""`edgenets zoo`."""
+
+from __future__ import annotations
+
+import click
+
+from edgenets.cli.options import emit, json_option, size, table
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  edgenets zoo
+  edgenets run kws-gru mic:default      # a shipped bundle, by its name
+  edgenets train kws-gru --data DATA    # a shipped recipe, by its name"""
+)
+@json_option
+def command(as_json: bool) -> None:
+    """List the recipes and bundles that come with edgenets."""
+    from edgenets import recipe, zoo
+
+    recipes = {name: recipe.load_recipe(name) for name in recipe.shipped()}
+    bundles = {name: zoo.load(name) for name in zoo.shipped()}
+    accuracy = {name: bundle.report().get("reference_accuracy") for name, bundle in bundles.items()}
+    if as_json:
+        emit(
+            {
+                "recipes": [{"name": n, "description": r.description} for n, r in recipes.items()],
+                "bundles": [
+                    {
+                        "name": n, "labels": list(b.spec.labels), "bytes": b.path.stat().st_size,
+                        "artefacts": [a.id for a in b.artefacts], "accuracy": accuracy[n],
+                        "path": str(b.path),
+                    }
+                    for n, b in bundles.items()
+                ],
+            }
+        )  # fmt: skip
+        return
+    table("Recipes", ("name", "what it makes"), [(n, r.description) for n, r in recipes.items()])
+    rows = [
+        (
+            name, ", ".join(w for w in b.spec.labels if w not in b.spec.decoding.background),
+            "–" if accuracy[name] is None else f"{accuracy[name]:.1%}",
+            size(b.path.stat().st_size), str(len(b.artefacts)),
+        )
+        for name, b in bundles.items()
+    ]  # fmt: skip
+    table("Bundles", ("name", "words", "verified", "size", "artefacts"), rows)

@@ -1,0 +1,35 @@
+"""Where the ground reaches the stages: by name, imported at the moment of use.
+
+Converters, runtime and devices import the ground and never each other; the
+command line and the Python face find them here. A test loads every entry.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+ENTRIES = {
+    "bench": "edgenets.runtime.bench:bench",
+    "choose": "edgenets.runtime.choose:choose",
+    "convert": "edgenets.converters.convert:convert",
+    "convert_run": "edgenets.converters.road:convert_run",
+    "evaluate": "edgenets.runtime.evaluate:evaluate",
+    "load_session": "edgenets.runtime.choose:load",
+    "pack_run": "edgenets.converters.road:pack_run",
+    "report_json": "edgenets.converters.report:as_json",
+    "report_page": "edgenets.converters.report:write",
+    "report_section": "edgenets.converters.report:Section",
+    "report_svg": "edgenets.converters.report:to_svg",
+    "run": "edgenets.runtime.stream:Run",
+    "save_artefacts": "edgenets.converters.store:save",
+    "selftest": "edgenets.runtime.selftest:selftest",
+    "train": "edgenets.training.train:train",
+    "verify_run": "edgenets.converters.road:verify_run",
+}
+
+
+def stage(name: str) -> Any:
+    """The function or class of an entry."""
+    module, _, attribute = ENTRIES[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,36 @@
+"""The zoo: bundles that ship with edgenets, found by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgenets.bundle import SUFFIX, Bundle
+from edgenets.errors import BundleError
+
+ZOO = Path(__file__).parent / "zoo"
+
+
+def shipped() -> list[str]:
+    """Names of the bundles that come with edgenets."""
+    return sorted(p.stem for p in ZOO.glob(f"*{SUFFIX}"))
+
+
+def find(name: str | Path) -> Path:
+    """The file of a bundle: a path, or the name of a shipped one.
+
+    Raises:
+        BundleError: there is neither.
+    """
+    path = Path(name)
+    if path.exists():
+        return path
+    shipped_path = ZOO / f"{name}{SUFFIX}"
+    if shipped_path.is_file():
+        return shipped_path
+    known = ", ".join(shipped()) or "none"
+    raise BundleError(f"{name}: no such file, and no shipped bundle of that name ({known})")
+
+
+def load(name: str | Path) -> Bundle:
+    """Open a bundle by path or shipped name; errors as `find` and `Bundle`."""
+    return Bundle(find(name))

@@ -1,0 +1,127 @@
+"""`bench`: what an artefact costs on this machine, each in a process of its own.
+
+A process of its own makes the first call a first call, and the peak memory that
+of one backend. It is `python -m edgenets.runtime.bench`, which prints JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgenets import backend, records
+from edgenets.bundle import Bundle
+from edgenets.errors import BackendError
+
+# Steps before counting begins: caches fill, kernels are chosen, the clock settles.
+WARM_UP_STEPS = 200
+
+# A child that takes this much longer than its audio hangs.
+TIMEOUT = 300.0  # s
+
+
+@dataclass(frozen=True)
+class Row:
+    """Figures of one artefact with one number of threads."""
+
+    backend: str
+    precision: str
+    threads: int
+    first_us: float  # first step after loading
+    p50_us: float  # of one step: inference and state, without features
+    p90_us: float
+    p99_us: float
+    cpu_ms_per_audio_s: float  # CPU time, sound in to decision out, a second of sound
+    peak_rss_mb: float  # of a process that does this alone
+    bytes: int  # of the artefact's files
+    load_ms: float  # from import of the backend to a session that is ready
+    runs_on: str
+
+
+def bench(bundle: Bundle, id: str, threads: int = 1, seconds: float = 20.0) -> Row:
+    """Measure one artefact in a process of its own.
+
+    Args:
+        id: of the artefact, such as `tflite-int8`.
+        seconds: of sound that is streamed.
+
+    Raises:
+        BackendError: the artefact cannot be loaded, or its process ends badly.
+    """
+    command = [
+        sys.executable, "-m", "edgenets.runtime.bench", str(bundle.path), id, str(threads), str(seconds),
+    ]  # fmt: skip
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT + seconds)
+    except subprocess.TimeoutExpired as exc:
+        raise BackendError(f"{id}: still not done after {exc.timeout:.0f} s") from exc
+    if done.returncode:
+        why = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise BackendError(f"{id}: its process ended with {done.returncode}: {why}")
+    return records.parse(Row, json.loads(done.stdout.splitlines()[-1]))
+
+
+def measure(bundle: Bundle, id: str, threads: int, seconds: float) -> Row:
+    """Measure one artefact in this process."""
+    from .listener import Listener
+
+    artefact = bundle.artefact(id)
+    name = backend.backend_of(artefact)
+    files = bundle.files(artefact)
+    begun = time.perf_counter()
+    session = backend.load(name, artefact, files, backend.Options(threads=threads))
+    loaded = time.perf_counter()
+    (source,) = artefact.inputs
+    rng = np.random.default_rng(0)
+    frames = rng.standard_normal((64, *source.shape)).astype(np.float32)
+    first = _time_step(session, source.name, frames[0])
+    for i in range(WARM_UP_STEPS):
+        _time_step(session, source.name, frames[i % 64])
+    spec = bundle.spec
+    steps = max(1000, int(seconds / spec.step_seconds))
+    times = [_time_step(session, source.name, frames[i % 64]) for i in range(steps)]
+    rate = spec.input.sample_rate
+    block = spec.step.frames * spec.input.hop
+    sound = (0.05 * rng.standard_normal(int(seconds * rate))).astype(np.float32)
+    listener = Listener(spec, session)
+    listener.push(sound[: 20 * block])
+    cpu = time.process_time()
+    for start in range(0, len(sound), block):
+        listener.push(sound[start : start + block])
+    cpu = time.process_time() - cpu
+    p50, p90, p99 = np.percentile(times, (50, 90, 99))
+    return Row(
+        name, artefact.precision, threads, round(first, 1), round(float(p50), 2),
+        round(float(p90), 2), round(float(p99), 2), round(1e3 * cpu / seconds, 4),
+        round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        bundle.size(artefact), round(1e3 * (loaded - begun), 1), session.runs_on,
+    )  # fmt: skip
+
+
+def _time_step(session: backend.Session, name: str, frames: np.ndarray) -> float:
+    """Microseconds of one step."""
+    start = time.perf_counter_ns()
+    session.run({name: frames})
+    return (time.perf_counter_ns() - start) / 1e3
+
+
+def _child() -> None:
+    path, id, threads, seconds = sys.argv[1:]
+    # Backends that log to stdout would break the JSON; it goes out by a handle of its own.
+    out = os.dup(1)
+    os.dup2(2, 1)
+    row = measure(Bundle(Path(path)), id, int(threads), float(seconds))
+    with os.fdopen(out, "w") as handle:
+        handle.write(json.dumps(records.to_plain(row)) + "\n")
+
+
+if __name__ == "__main__":
+    _child()

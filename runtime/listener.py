@@ -1,0 +1,84 @@
+"""Sound in, words out: features → session → decoder, block by block.
+
+This is the hot loop. It allocates little, takes blocks of any length, and gives
+the same words however the sound was cut up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.backend import Session
+from edgenets.keywords import KeywordDecoder
+from edgenets.logmel import LogMel
+from edgenets.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A word that was heard."""
+
+    label: str
+    score: float  # smoothed posterior, 0…1
+    time: float  # s of stream until the end of the sound that decided it
+
+
+class Listener:
+    """One stream through one session."""
+
+    def __init__(self, spec: ModelSpec, session: Session) -> None:
+        self.spec, self.session = spec, session
+        self.decoder = KeywordDecoder(spec.labels, spec.decoding, spec.step_seconds)
+        self._log_mel = LogMel(spec.input)
+        self._frames, self._warmup = spec.step.frames, spec.step.warmup
+        self._input, self._output = spec.step.input, spec.step.output
+        self._waiting = np.empty((0, spec.input.bands), np.float32)  # frames that fill no step yet
+        self.steps = 0
+
+    def reset(self) -> None:
+        """Begin a new stream."""
+        self.session.reset()
+        self.decoder.reset()
+        self._log_mel.reset()
+        self._waiting = self._waiting[:0]
+        self.steps = 0
+
+    @property
+    def posterior(self) -> NDArray[np.float32]:
+        """The smoothed posterior after the last step, (labels,) float32."""
+        return self.decoder.posterior
+
+    def push(self, samples: NDArray[np.float32]) -> list[Detection]:
+        """Take mono sound at the model's rate, (n,) float32 in [−1, 1), any n."""
+        frames = self._log_mel.push(samples)
+        if len(self._waiting):
+            frames = np.concatenate((self._waiting, frames))
+        size, heard = self._frames, []
+        whole = len(frames) - len(frames) % size
+        for start in range(0, whole, size):
+            detection = self._step(frames[start : start + size])
+            if detection is not None:
+                heard.append(detection)
+        self._waiting = frames[whole:]
+        return heard
+
+    def time_of(self, step: int) -> float:
+        """Seconds of stream that had been heard when a step was complete."""
+        features = self.spec.input
+        last_frame = (step + 1) * self._frames - 1
+        return (last_frame * features.hop + features.window) / features.sample_rate
+
+    def _step(self, frames: NDArray[np.float32]) -> Detection | None:
+        scores = self.session.run({self._input: frames[None]})[self._output][0]
+        self.steps += 1
+        if self.steps <= self._warmup:
+            return None
+        detection = None
+        for row in scores:
+            heard = self.decoder.push(row)
+            if heard is not None:
+                detection = Detection(heard.label, heard.score, self.time_of(self.steps - 1))
+        return detection

@@ -1,0 +1,62 @@
+"""`selftest`: does this bundle answer on this machine as it did where it was made?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgenets import backend
+from edgenets.artefact import Artefact
+from edgenets.audio import pcm16_to_float
+from edgenets.bundle import Bundle
+from edgenets.errors import EdgenetsError
+from edgenets.logmel import log_mel
+
+# Largest |logit difference| from one machine to another. Float kernels differ in the order of
+# their sums; integer ones may round a tie the other way, which a recurrent net carries on.
+TOLERANCE = {"fp32": 1e-3, "fp16": 2e-2, "dynamic": 0.5, "int8": 1.0, "int16x8": 0.5}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of one artefact."""
+
+    id: str
+    passed: bool | None  # None: no backend for it on this machine
+    difference: float | None  # largest |logit difference| from the golden output
+    tolerance: float
+    runs_on: str
+    reason: str = ""
+
+
+def selftest(bundle: Bundle) -> list[Trial]:
+    """Check every member, then replay the golden sound on every backend that is here.
+
+    Raises:
+        BundleError: the bundle is damaged.
+    """
+    bundle.check()
+    features = log_mel(pcm16_to_float(bundle.golden_sound()), bundle.spec.input)
+    return [_try(bundle, artefact, features) for artefact in bundle.artefacts]
+
+
+def _try(bundle: Bundle, artefact: Artefact, features: np.ndarray) -> Trial:
+    tolerance = TOLERANCE[artefact.precision]
+    name = backend.backend_of(artefact)
+    obstacle = backend.why_not(name)
+    if obstacle is not None:
+        return Trial(artefact.id, None, None, tolerance, "", obstacle)
+    golden = bundle.golden_output(artefact)
+    try:
+        session = backend.load(name, artefact, bundle.files(artefact))
+        out = backend.run_sequence(session, features)
+    except EdgenetsError as exc:
+        return Trial(artefact.id, False, None, tolerance, "", str(exc))
+    found = out.reshape(-1, out.shape[-1])
+    if found.shape != golden.shape:
+        reason = f"gives {list(found.shape)} scores where {list(golden.shape)} are golden"
+        return Trial(artefact.id, False, None, tolerance, session.runs_on, reason)
+    difference = float(np.abs(found - golden).max())
+    passed = bool(difference <= tolerance)  # a NaN is not
+    return Trial(artefact.id, passed, difference, tolerance, session.runs_on)

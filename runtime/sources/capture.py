@@ -1,0 +1,190 @@
+"""One open input stream of PortAudio: which device, which format, and the queue it fills.
+
+Everything here but `Capture.taken` and `Capture.muted` belongs to the errands of `portaudio`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any
+
+from edgenets.errors import SourceError
+
+from . import BLOCK_SECONDS, portaudio
+
+# A reader may stall this long before sound is dropped: longer than a slow disk or a garbage
+# collection, and not so long that words are answered which nobody remembers saying.
+QUEUE_SECONDS = 2.0
+
+# Asked of PortAudio beside the block being filled: on ALSA a ring of four periods, each a block.
+LATENCY_SECONDS = 3 * BLOCK_SECONDS
+
+
+@dataclass(frozen=True)
+class Device:
+    """An input device as PortAudio lists it."""
+
+    index: int
+    name: str
+    host: str  # ALSA, Core Audio, …
+    channels: int  # at most
+    rate: int  # Hz, its default
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.host}, {self.channels} channels, {self.rate} Hz)"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for; None where the device may choose."""
+
+    device: str  # part of its name, any case; "default" for PortAudio's default
+    sample_rate: int  # Hz; another rate is resampled later
+    rate: int | None = None  # Hz, forced
+    channels: int | None = None  # forced
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What one callback brought."""
+
+    capture: Capture
+    data: bytes  # interleaved native int16
+    captured: float  # s of time.monotonic() when its last sample was captured, to a block
+    dropped: int  # frames before it for which the queue was full
+    overflows: int  # times before it that PortAudio itself lost sound
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The device ended its stream."""
+
+    capture: Capture
+
+
+class Capture:
+    """An open stream. Its callback only counts and puts chunks into `inbox`."""
+
+    def __init__(self, device: Device, inbox: SimpleQueue[Any]) -> None:
+        self.device, self.rate, self.channels = device, 0, 0
+        self.muted = True  # until its owner knows of it, and once its owner has given it up
+        self.taken = 0  # frames, counted by the reader alone
+        self._put = 0  # frames, counted by the callback alone; the difference is what waits
+        self._dropped, self._overflows = 0, 0
+        self._inbox = inbox
+        self._stream: Any = None
+
+    def open(self, sounddevice: Any, rate: int, channels: int) -> None:
+        """Start the stream; sounddevice.PortAudioError where the device cannot do this."""
+        self.rate, self.channels = rate, channels
+        self._stream = sounddevice.RawInputStream(
+            device=self.device.index,
+            samplerate=rate,
+            channels=channels,
+            dtype="int16",  # bounded, and a broken driver's NaN cannot come through
+            blocksize=round(BLOCK_SECONDS * rate),
+            latency=LATENCY_SECONDS,
+            dither_off=True,
+            callback=self._callback,
+            finished_callback=self._finished,
+        )
+        portaudio.open_streams.add(self._stream)
+        try:
+            self._stream.start()
+        except sounddevice.PortAudioError:
+            self.close(sounddevice)
+            raise
+
+    def close(self, sounddevice: Any) -> None:
+        """Close the stream. This is the call that hangs with a frozen sound server."""
+        self.muted = True
+        try:
+            self._stream.close()
+        except sounddevice.PortAudioError:
+            pass  # the device is gone already, and so is the stream
+        finally:
+            portaudio.open_streams.discard(self._stream)
+
+    def _callback(self, data: Any, frames: int, _: Any, status: Any) -> None:
+        """PortAudio's thread: no waiting, no work."""
+        now = time.monotonic()
+        if self.muted:
+            return
+        if status.input_overflow:
+            self._overflows += 1
+        if self._put - self.taken + frames > QUEUE_SECONDS * self.rate:
+            self._dropped += frames
+            return
+        self._inbox.put(Chunk(self, bytes(data), now, self._dropped, self._overflows))
+        self._put += frames
+        self._dropped = self._overflows = 0
+
+    def _finished(self) -> None:
+        if not self.muted:
+            self._inbox.put(Ended(self))
+
+
+def open_capture(wish: Wish, inbox: SimpleQueue[Any]) -> Capture:
+    """Open what is wished for, in the first format that the device takes.
+
+    Raises:
+        SourceError: there is no such device, more than one, or it cannot be opened.
+        MissingExtra: sounddevice or libportaudio is not installed.
+    """
+    sounddevice = portaudio.library()
+    device = _choose(sounddevice, wish.device)
+    refusal: Exception | None = None
+    for rate in _in_order(wish.rate, wish.sample_rate, device.rate):
+        # Two channels first: asked for one, PortAudio gives the left of a stereo device, which
+        # may be the silent one.
+        for channels in _in_order(wish.channels, min(2, device.channels), 1, device.channels):
+            capture = Capture(device, inbox)
+            try:
+                capture.open(sounddevice, rate, channels)
+                return capture
+            except (sounddevice.PortAudioError, ValueError) as exc:
+                refusal = exc
+    raise SourceError(f"{device}: cannot be opened: {refusal}") from refusal
+
+
+def _in_order(forced: int | None, *preferred: int) -> list[int]:
+    return [forced] if forced else list(dict.fromkeys(preferred))
+
+
+def _choose(sounddevice: Any, wanted: str) -> Device:
+    """The one device that is meant, or SourceError with the list of those there are."""
+    devices = _inputs(sounddevice)
+    if not devices:
+        raise SourceError(
+            "there is no microphone: PortAudio lists no input device. "
+            "Is it plugged in, and may this user use it (group audio)?"
+        )
+    if wanted in ("", "default"):
+        found = [d for d in devices if d.index == sounddevice.default.device[0]]
+        problem = "there is no default microphone"
+    else:
+        folded = wanted.casefold()
+        exact = [d for d in devices if d.name.casefold() == folded]
+        found = exact or [d for d in devices if folded in f"{d.name}, {d.host}".casefold()]
+        problem = f"{len(found) or 'no'} microphones are called '{wanted}'"
+    if len(found) == 1:
+        return found[0]
+    listed = "".join(f"\n  mic:{d.name:<30} {d}" for d in devices)
+    raise SourceError(f"{problem}; there are:{listed}")
+
+
+def _inputs(sounddevice: Any) -> list[Device]:
+    hosts = [host["name"] for host in sounddevice.query_hostapis()]
+    return [
+        Device(
+            index=d["index"],
+            name=d["name"],
+            host=hosts[d["hostapi"]],
+            channels=d["max_input_channels"],
+            rate=round(d["default_samplerate"]),
+        )
+        for d in sounddevice.query_devices()
+        if d["max_input_channels"] > 0
+    ]

@@ -1,0 +1,214 @@
+"""A microphone: `mic:default`, or `mic:NAME` with a part of its name; `?rate=…&channels=…`.
+
+The reader waits at one queue, `_inbox`, and nowhere else: PortAudio's callback puts
+sound there, its thread of errands puts what came of opening a device, `close` puts None.
+A queue's `put` takes no lock that a signal handler could find taken.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from queue import Empty, SimpleQueue
+
+import numpy as np
+
+from edgenets.audio import Resampler, pcm16_to_float, to_mono
+from edgenets.errors import EdgenetsError, SourceError
+
+from . import Block, Item, Notice, Source, portaudio, query
+from .capture import Capture, Chunk, Ended, Wish, open_capture
+
+# A healthy stream calls back every block (40 ms); a whole second without is no jitter.
+SILENCE_PATIENCE = 1.0  # s
+
+# A device that has just been opened may take longer: a null sink's monitor gives its first sound
+# after 2 s, a Bluetooth headset has to change its profile.
+FIRST_PATIENCE = 5.0  # s
+
+# Listing and opening devices takes well under a second, also on a Pi with a USB hub.
+OPEN_PATIENCE = 10.0  # s
+
+# While a device is away: at once, then ever slower. Each try starts PortAudio anew, which costs
+# some 50 ms; after five seconds between tries it costs nothing, and nobody has to wait long.
+RETRY_FIRST = 0.5  # s
+RETRY_LONGEST = 5.0  # s
+
+Message = Chunk | Ended | Capture | Exception | None
+
+
+def open_source(rest: str, sample_rate: int) -> Source:
+    """The microphone `rest`; errors as `edgenets.runtime.sources.open_source`."""
+    name, options = query.split(rest, ("rate", "channels"))
+    return Microphone(Wish(name, sample_rate, query.rate(options), query.channels(options)))
+
+
+class Microphone(Source):
+    """A live input device. It is waited for when it goes away, not when it was never there."""
+
+    live = True
+
+    def __init__(self, wish: Wish) -> None:
+        super().__init__(f"mic:{wish.device or 'default'}")
+        self._wish = wish
+        self._inbox: SimpleQueue[Message] = SimpleQueue()
+        self._owned: Capture | None = None  # for errands only
+        self._last: float | None = None  # captured time of the last sound passed on
+        self._lost = 0  # samples lost before the next block
+        self._gone: float | None = None  # time.monotonic() since when the device is away
+        portaudio.start()
+        portaudio.ask(self._open)
+        try:
+            answer = self._inbox.get(timeout=OPEN_PATIENCE)
+        except Empty:
+            self.close()
+            portaudio.give_back_stderr()
+            raise SourceError(
+                f"{self.name}: the sound system has not answered for {OPEN_PATIENCE:.0f} s; "
+                f"is its server (PulseAudio, PipeWire) stuck?"
+            ) from None
+        if isinstance(answer, Exception):
+            raise answer
+        assert isinstance(answer, Capture)  # nothing else comes before `_use` unmutes it
+        self._use(answer)
+
+    def close(self) -> None:
+        """See `Source.close`. The stream itself is closed in PortAudio's thread."""
+        if not self._closed:
+            self._closed = True
+            self._inbox.put(None)
+            portaudio.ask(self._hang_up)
+
+    def __iter__(self) -> Iterator[Item]:
+        patience = FIRST_PATIENCE
+        while not self._closed:
+            try:
+                message = self._inbox.get(timeout=patience)
+            except Empty:
+                yield from self._reconnect(f"no sound has come for {patience:.0f} s")
+                patience = FIRST_PATIENCE
+                continue
+            if isinstance(message, Chunk) and message.capture is self._capture:
+                yield from self._pass_on(message)
+                patience = SILENCE_PATIENCE
+            elif isinstance(message, Ended) and message.capture is self._capture:
+                yield from self._reconnect("the device ended its stream")
+                patience = FIRST_PATIENCE
+
+    def _use(self, capture: Capture) -> None:
+        self._capture = capture
+        self._resampler = Resampler(capture.rate, self._wish.sample_rate)
+        capture.muted = False
+
+    def _pass_on(self, chunk: Chunk) -> Iterator[Item]:
+        """A chunk as a block, after notices of what went wrong before it."""
+        capture = chunk.capture
+        frames = np.frombuffer(chunk.data, np.int16).reshape(-1, capture.channels)
+        capture.taken += len(frames)
+        if self._gone is not None:
+            yield self._back(chunk, len(frames))
+        yield from self._overruns(chunk)
+        samples = self._resampler.push(to_mono(pcm16_to_float(frames)))
+        self._last = chunk.captured
+        if len(samples):
+            lost, self._lost = self._lost, 0
+            yield Block(samples, chunk.captured, lost)
+
+    def _overruns(self, chunk: Chunk) -> Iterator[Notice]:
+        if chunk.dropped:
+            seconds = chunk.dropped / chunk.capture.rate
+            samples = self._lose(seconds)
+            self.counters.overruns += 1
+            text = f"{self.name}: {seconds:.2f} s of sound were dropped, since nobody took them"
+            yield Notice("overrun", text, samples=samples)
+        if chunk.overflows:
+            self.counters.overruns += chunk.overflows
+            text = f"{self.name}: the sound card overflowed; how much is lost is not known"
+            yield Notice("overrun", text, count=chunk.overflows)
+
+    def _lose(self, seconds: float) -> int:
+        samples = round(max(0.0, seconds) * self._wish.sample_rate)
+        self._lost += samples
+        self.counters.lost += samples
+        return samples
+
+    def _back(self, chunk: Chunk, frames: int) -> Notice:
+        """The device is there when its sound is, not when it could be opened."""
+        assert self._gone is not None
+        away, self._gone = time.monotonic() - self._gone, None
+        began = chunk.captured - frames / chunk.capture.rate
+        samples = self._lose(began - self._last) if self._last is not None else 0
+        self.counters.reconnects += 1
+        text = f"{self.name}: {chunk.capture.device} is back after {away:.1f} s"
+        return Notice("back", text, samples=samples)
+
+    def _reconnect(self, why: str) -> Iterator[Notice]:
+        """Wait until the device can be opened again, or `close` is called."""
+        self._capture.muted = True
+        if self._gone is None:
+            self._gone = time.monotonic()
+            yield Notice("lost", f"{self.name}: {self._capture.device} is lost: {why}")
+        delay = RETRY_FIRST
+        while not self._closed:
+            portaudio.ask(self._reopen)
+            if self._answer():
+                return
+            self._wait(delay)
+            delay = min(2 * delay, RETRY_LONGEST)
+
+    def _answer(self) -> bool:
+        """Whether the device was opened; waits as long as that takes.
+
+        Raises:
+            MissingExtra: what was there a while ago is not now.
+        """
+        patience: float | None = OPEN_PATIENCE
+        while not self._closed:
+            try:
+                message = self._inbox.get(timeout=patience)
+            except Empty:
+                portaudio.give_back_stderr()  # it hangs; it may go on yet
+                patience = None
+                continue
+            if isinstance(message, Capture):
+                self._use(message)
+                return True
+            if isinstance(message, SourceError):
+                return False
+            if isinstance(message, Exception):
+                raise message
+        return False
+
+    def _wait(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self._closed and (left := until - time.monotonic()) > 0:
+            try:
+                self._inbox.get(timeout=left)  # old sound, or None from `close`
+            except Empty:
+                return
+
+    # Errands: in PortAudio's thread.
+
+    def _open(self) -> None:
+        try:
+            self._owned = open_capture(self._wish, self._inbox)
+        except EdgenetsError as exc:
+            self._inbox.put(exc)
+        except Exception as exc:  # a fault of ours: the reader must not wait for ever
+            self._inbox.put(exc)
+        else:
+            self._inbox.put(self._owned)
+
+    def _reopen(self) -> None:
+        self._hang_up()
+        try:
+            portaudio.refresh()
+        except Exception as exc:  # PortAudio does not start: no sound system at all, for now
+            self._inbox.put(SourceError(f"PortAudio does not start: {exc}"))
+        else:
+            self._open()
+
+    def _hang_up(self) -> None:
+        capture, self._owned = self._owned, None
+        if capture is not None:
+            capture.close(portaudio.library())

@@ -1,0 +1,124 @@
+"""Raw PCM on standard input: `-`, or `-?rate=44100&channels=2&format=f32le`.
+
+Without options it is mono, signed 16-bit little-endian, at the model's rate.
+Nothing marks raw PCM as sound, so whatever bytes come are sound.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.audio import Resampler, pcm16_to_float, to_mono
+from edgenets.errors import SourceError
+
+from . import BLOCK_SECONDS, Block, Item, Source, query
+
+STDIN = 0  # the descriptor itself: sys.stdin would buffer, and wait for full buffers
+
+FORMATS: dict[str, np.dtype[Any]] = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
+
+
+def open_source(rest: str, sample_rate: int) -> Source:
+    """Standard input as `rest` describes it; errors as `edgenets.runtime.sources.open_source`."""
+    name, options = query.split(rest, ("rate", "channels", "format"))
+    if name:
+        raise SourceError(f"'-{rest}': standard input is '-', or '-?rate=…'")
+    form = options.get("format", "s16le")
+    if form not in FORMATS:
+        raise SourceError(f"format={form}: must be {' or '.join(FORMATS)}")
+    if os.isatty(STDIN):
+        raise SourceError("standard input is a terminal; pipe raw PCM into it")
+    return RawInput(
+        query.rate(options) or sample_rate, query.channels(options) or 1, FORMATS[form], sample_rate
+    )
+
+
+class RawInput(Source):
+    """PCM from a descriptor, passed on as soon as it is there. The writer waits for us."""
+
+    def __init__(
+        self,
+        rate: int,
+        channels: int,
+        dtype: np.dtype[Any],
+        sample_rate: int,
+        descriptor: int = STDIN,
+    ) -> None:
+        super().__init__("-")
+        self._wake, self._waker = os.pipe()  # `close` writes to it, so that a read does not wait
+        os.set_blocking(self._waker, False)
+        self._channels, self._dtype = channels, dtype
+        self._frame = channels * dtype.itemsize  # bytes
+        self._most = max(1, round(BLOCK_SECONDS * rate)) * self._frame  # bytes of a read
+        self._resampler = Resampler(rate, sample_rate)
+        self._descriptor = descriptor
+
+    def __del__(self) -> None:
+        # Not in `close`: a descriptor closed while another thread polls it may be reused by then.
+        os.close(self._wake)
+        os.close(self._waker)
+
+    def close(self) -> None:
+        """See `Source.close`."""
+        if not self._closed:
+            self._closed = True
+            os.write(self._waker, b".")
+
+    def __iter__(self) -> Iterator[Item]:
+        rest, offset = b"", 0
+        while not self._closed:
+            data = self._read()
+            if data is None:
+                continue
+            if not data:
+                break
+            data = rest + data
+            whole = len(data) - len(data) % self._frame
+            rest = data[whole:]
+            yield from self._blocks(self._decode(data[:whole], offset))
+            offset += whole
+        if not self._closed:
+            yield from self._blocks(np.empty(0, np.float32), last=True)
+
+    def _blocks(self, samples: NDArray[np.float32], last: bool = False) -> Iterator[Item]:
+        out = self._resampler.push(samples, last=last)
+        if len(out):
+            yield Block(out, time.monotonic())
+
+    def _read(self) -> bytes | None:
+        """What is there, b"" at the end, None when it is time to look at `_closed` again."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN)
+        poll.register(self._wake, select.POLLIN)
+        poll.poll()
+        if self._closed:
+            return None
+        try:
+            return os.read(self._descriptor, self._most)
+        except BlockingIOError:  # another reader of a shared stdin was faster
+            return None
+        except OSError as exc:
+            raise SourceError(f"standard input cannot be read: {exc.strerror}") from exc
+
+    def _decode(self, data: bytes, offset: int) -> NDArray[np.float32]:
+        """Whole frames to mono float32; `offset` is where they begin in the stream, in bytes."""
+        values: NDArray[Any] = np.frombuffer(data, self._dtype)
+        if values.dtype == np.int16:
+            samples = pcm16_to_float(values)
+        else:
+            samples = values.astype(np.float32, copy=False)
+            bad = np.flatnonzero(~np.isfinite(samples))
+            if len(bad):
+                at = offset + int(bad[0]) * values.itemsize
+                raise SourceError(
+                    f"standard input: {samples[bad[0]]} at byte {at} is no sample; "
+                    f"is it f32le at all?"
+                )
+        return to_mono(samples.reshape(-1, self._channels))

@@ -1,0 +1,122 @@
+"""`Run`: a source through a listener to sinks, until the source or the user ends it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from edgenets.backend import Session
+from edgenets.bundle import Bundle
+from edgenets.events import Remark, Result, Summary
+from edgenets.spec import ModelSpec
+
+from .listener import Listener
+from .sinks import Sinks
+from .sources import Block, Boundary, Notice, open_source
+
+# Ages kept for the percentiles of the summary; a day of talk has fewer.
+_MOST_AGES = 100_000
+
+
+class Run:
+    """One run of a bundle on a source. Iterate over it for the results."""
+
+    def __init__(
+        self, bundle: Bundle, session: Session, source_uri: str, *, spec: ModelSpec | None = None,
+        seconds: float | None = None,
+    ) -> None:  # fmt: skip
+        """Open the source.
+
+        Args:
+            spec: the bundle's spec with other thresholds; None takes the bundle's own.
+            seconds: end after this much sound; None goes on to the end of the source.
+
+        Raises:
+            SourceError: it cannot be opened.
+        """
+        spec = spec or bundle.spec
+        self._listener = Listener(spec, session)
+        self._rate = spec.input.sample_rate
+        self._seconds = seconds
+        self._source = open_source(source_uri, self._rate)
+        self._name = self.source_name = self._source.name
+        self._samples = 0  # of this stream
+        self._ages: list[float] = []
+        self.summary = Summary(str(bundle.path), session.artefact.id, session.runs_on)
+
+    def stop(self) -> None:
+        """End the run soon; safe from a signal handler or another thread."""
+        self._source.close()
+
+    def __iter__(self) -> Iterator[Result | Remark]:
+        """Results and remarks, as they come."""
+        started, cpu = time.monotonic(), time.process_time()
+        try:
+            for item in self._source:
+                if isinstance(item, Block):
+                    yield from self._hear(item)
+                    if self._seconds is not None and self.summary.audio_seconds >= self._seconds:
+                        break
+                elif isinstance(item, Boundary):
+                    self._begin(str(item.path))
+                else:
+                    yield self._remark(item)
+        finally:
+            self._source.close()
+            self._finish(time.monotonic() - started, time.process_time() - cpu)
+
+    def deliver(self, sink_uris: Sequence[str], complain: Callable[[str], None]) -> Summary:
+        """Run to the end, into sinks.
+
+        Raises:
+            SinkError: a sink cannot be opened; one that fails later is only complained of.
+        """
+        sinks = Sinks(sink_uris, complain)
+        try:
+            for event in self:
+                sinks.write(event)
+        finally:
+            sinks.close()
+            self.summary.sink_failures = sinks.failures
+        return self.summary
+
+    def _hear(self, block: Block) -> Iterator[Result]:
+        if block.lost:
+            # What was lost is made silence, so that times stay true and no word is glued together.
+            self.summary.samples_lost += block.lost
+            yield from self._push(np.zeros(min(block.lost, 60 * self._rate), np.float32), block)
+        yield from self._push(block.samples, block)
+
+    def _push(self, samples: np.ndarray, block: Block) -> Iterator[Result]:
+        found = self._listener.push(samples)
+        self._samples += len(samples)
+        self.summary.audio_seconds += len(samples) / self._rate
+        for detection in found:
+            # The block's last sample was captured at `captured`; the word's may have been earlier.
+            behind = self._samples / self._rate - detection.time
+            age = time.monotonic() - block.captured + max(0.0, behind)
+            if len(self._ages) < _MOST_AGES:
+                self._ages.append(age)
+            counts = self.summary.detections
+            counts[detection.label] = counts.get(detection.label, 0) + 1
+            yield Result(self._name, detection.label, detection.score, detection.time, age)
+
+    def _begin(self, name: str) -> None:
+        """A new recording: nothing goes over from the one before."""
+        self.summary.steps += self._listener.steps
+        self._listener.reset()
+        self._samples, self._name = 0, name
+
+    def _remark(self, notice: Notice) -> Remark:
+        counts = self.summary.remarks
+        counts[notice.kind] = counts.get(notice.kind, 0) + 1
+        return Remark(self._name, notice.kind, notice.text, self._samples / self._rate)
+
+    def _finish(self, wall: float, cpu: float) -> None:
+        self.summary.steps += self._listener.steps
+        self.summary.wall_seconds, self.summary.cpu_seconds = wall, cpu
+        if self._ages:
+            p50, p95 = np.percentile(self._ages, (50, 95))
+            self.summary.age_ms_p50, self.summary.age_ms_p95 = 1e3 * p50, 1e3 * p95
