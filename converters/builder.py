@@ -1,9 +1,11 @@
 """Appends operations to a step graph while a model is walked, and keeps track of time.
 
 Time is the heart of it. A step takes `frames` frames; a layer of stride 2 leaves
-half of them. A layer without padding drops the first frames of a sequence,
-padding on the left adds some: `Signal.delay` counts, for every tensor, how many
-frames of the stream come before frame 0 of the whole sequence.
+half of them. A layer without padding drops the first frames of a sequence:
+`Signal.delay` counts, for every tensor, how many frames of the stream come before
+the first one of the whole sequence. Padding on the left adds frames that no stream
+has: `Signal.padding` counts them until a convolution or pooling takes them up as
+the zeros that its ring buffer starts with.
 """
 
 from __future__ import annotations
@@ -18,7 +20,18 @@ from numpy.typing import NDArray
 from edgenets.errors import ConversionError
 
 from .graph import (
-    Activation, Axis, Binary, Concat, Constant, Conv, Depthwise, Linear, Op, Pool, Shape, Slice,
+    Activation,
+    Axis,
+    Binary,
+    Concat,
+    Constant,
+    Conv,
+    Depthwise,
+    Linear,
+    Op,
+    Pool,
+    Shape,
+    Slice,
     State,
 )  # fmt: skip
 
@@ -30,12 +43,9 @@ class Signal:
     tensor: str
     frames: int  # a step
     channels: int
-    delay: int = 0  # stream frames before frame 0 of the whole sequence
+    delay: int = 0  # stream frames before the first that means anything
+    padding: int = 0  # frames of zeros that the whole sequence has before that one
     sequence: bool = True  # False: one vector, always the newest
-
-    @property
-    def shape(self) -> Shape:
-        return (self.frames, self.channels)
 
 
 @dataclass(frozen=True)
@@ -57,7 +67,7 @@ class Builder:
     # -- tensors -------------------------------------------------------------------------------
 
     def source(self, name: str, shape: Shape) -> str:
-        """A tensor that comes from outside."""
+        """Name a tensor that comes from outside."""
         self.shapes[name] = shape
         return name
 
@@ -79,23 +89,28 @@ class Builder:
         self, x: str, weights: NDArray[np.float32], bias: NDArray[np.float32], layer: str,
         what: str = "linear",
     ) -> str:  # fmt: skip
+        """A matrix product frame by frame: (in, out) weights, (out,) bias."""
         op = Linear((x,), self._name(layer, what), layer, weights, bias)
         return self._add(op, (self.shapes[x][0], weights.shape[1]))
 
     def binary(self, kind: str, a: str, b: str, layer: str, what: str | None = None) -> str:
+        """Two tensors joined element by element, as `graph.Binary`."""
         op = Binary((a, b), self._name(layer, what or kind), layer, kind)  # type: ignore[arg-type]
         (fa, ca), (fb, cb) = self.shapes[a], self.shapes[b]
         return self._add(op, (max(fa, fb), max(ca, cb)))
 
     def activation(self, kind: str, x: str, layer: str, alpha: float = 0.0) -> str:
+        """A function of each element, as `graph.Activation`."""
         op = Activation((x,), self._name(layer, kind), layer, kind, alpha)
         return self._add(op, self.shapes[x])
 
     def constant(self, value: NDArray[np.float32], layer: str, what: str = "constant") -> str:
+        """A value that never changes, (frames, channels)."""
         op = Constant((), self._name(layer, what), layer, value)
         return self._add(op, (value.shape[0], value.shape[1]))
 
     def concat(self, tensors: Sequence[str], axis: Axis, layer: str, what: str = "concat") -> str:
+        """Tensors one after another along an axis; of one alone, itself."""
         if len(tensors) == 1:
             return tensors[0]
         shape = list(self.shapes[tensors[0]])
@@ -103,7 +118,10 @@ class Builder:
         op = Concat(tuple(tensors), self._name(layer, what), layer, axis)
         return self._add(op, (shape[0], shape[1]))
 
-    def slice(self, x: str, axis: Axis, start: int, size: int, layer: str, what: str = "slice") -> str:
+    def slice(
+        self, x: str, axis: Axis, start: int, size: int, layer: str, what: str = "slice"
+    ) -> str:
+        """A stretch of an axis; of the whole axis, the tensor itself."""
         shape = list(self.shapes[x])
         if start == 0 and size == shape[axis]:
             return x
@@ -127,7 +145,7 @@ class Builder:
         dilation: int, layer: str,
     ) -> Signal:  # fmt: skip
         """A convolution over time: (kernel, in, out) weights."""
-        if weights.shape[0] == 1 and stride == 1:
+        if weights.shape[0] == 1 and stride == 1 and not x.padding:
             return replace(
                 x, tensor=self.linear(x.tensor, weights[0], bias, layer), channels=len(bias)
             )
@@ -140,7 +158,7 @@ class Builder:
         self, x: Signal, weights: NDArray[np.float32], bias: NDArray[np.float32], stride: int,
         dilation: int, layer: str,
     ) -> Signal:  # fmt: skip
-        """A convolution over time, each channel by itself: (kernel, channels, multiplier) weights."""
+        """A convolution of each channel by itself: (kernel, channels, multiplier) weights."""
         reach = Reach((weights.shape[0] - 1) * dilation + 1, stride)
         window, out = self._window(x, reach, layer)
         op = Depthwise(
@@ -170,15 +188,15 @@ class Builder:
                 f"layer '{layer}': its stride of {reach.stride} does not divide the {x.frames} "
                 f"frames that reach it in one step"
             )
-        ahead = reach.size - 1 + x.delay  # stream frames before the first whole output
-        newest = ahead % reach.stride  # place of a window's last frame among its new frames
-        delay = (ahead - newest) // reach.stride
-        if delay < 0:
+        if x.padding >= reach.size:
             raise ConversionError(
-                f"layer '{layer}': {-x.delay} frames of left padding are more than its window of "
+                f"layer '{layer}': {x.padding} frames of left padding are more than its window of "
                 f"{reach.size} frames can take; pad by {reach.size - 1}"
             )
-        out = replace(x, frames=x.frames // reach.stride, delay=delay)
+        # stream frames before the last one that the first whole output looks at
+        ahead = x.delay - x.padding + reach.size - 1
+        newest = ahead % reach.stride  # place of a window's last frame among its new frames
+        out = replace(x, frames=x.frames // reach.stride, delay=ahead // reach.stride, padding=0)
         history = max(0, reach.size - 1 - newest)
         tensor = x.tensor
         if history:
@@ -193,13 +211,13 @@ class Builder:
         past = self.source(self._name(layer, "past"), shape)
         window = self.concat([past, x.tensor], 0, layer, "recent")
         following = self.slice(window, 0, x.frames, history, layer, "next")
-        self.states.append(State(past, following, shape, layer, hold=self._hold(x, layer)))
+        # Without padding no output that means anything looks further back than the stream does.
+        hold = self._hold(x, layer) if x.padding else 0
+        self.states.append(State(past, following, shape, layer, hold=hold))
         return window
 
     def _hold(self, x: Signal, layer: str) -> int:
         """Steps in which a state must not move, as nothing of the whole sequence came yet."""
-        if x.delay <= 0:
-            return 0
         if x.delay % x.frames:
             raise ConversionError(
                 f"layer '{layer}': the {x.delay} frames that layers before it drop at the start "

@@ -26,8 +26,8 @@ def write(run: Run, report: Report, licence: str, data_licence: str) -> str:
         f"hop {1e3 * features.frame_seconds:.0f} ms.",
         f"- **Data**: {sum(train.values()):,} training clips; split by speaker. {data_licence}",
         f"- **Licence of the model**: {licence}",
-        f"- **Seed** {recipe.seed}, {recipe.schedule.epochs} epochs, {metrics['seconds']:,.0f} s of "
-        f"training.",
+        f"- **Seed** {recipe.seed}, {recipe.schedule.epochs} epochs, "
+        f"{metrics['seconds']:,.0f} s of training.",
         "",
         "## Figures",
         "",

@@ -121,7 +121,7 @@ def _unroll(
         outputs.append(h)
     b.close_state(x, before, h, name)
     if not layer.return_sequences:
-        return Signal(h, 1, units, x.delay // x.frames, sequence=False)
+        return Signal(h, 1, units, delay=x.delay // x.frames, sequence=False)
     return replace(x, tensor=b.concat(outputs, 0, name, "sequence"), channels=units)
 
 
@@ -131,4 +131,3 @@ def _weights(cell: Any, columns: int) -> tuple[Any, Any, Any]:
         return kernel, recurrent, np.asarray(cell.bias, np.float32)
     both = getattr(cell, "reset_after", False)
     return kernel, recurrent, np.zeros((2, columns) if both else columns, np.float32)
-

@@ -67,7 +67,11 @@ def convert(
         wanted = [(f, p) for f in to for p in precisions]
         for done, (format, precision) in enumerate(wanted, 1):
             dtype = formats.activation_type(precision)
-            plan = None if dtype is None or calibration is None else make_plan(fixed, calibration, dtype)
+            plan = (
+                None
+                if dtype is None or calibration is None
+                else make_plan(fixed, calibration, dtype)
+            )
             try:
                 source = graph if plan is None else fixed
                 written.append(formats.write(source, format, precision, plan))

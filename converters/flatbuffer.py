@@ -56,7 +56,9 @@ class FlatModel:
         if model.quantization is not None:
             q = model.quantization
             scales = (q.scale.tolist(), q.zeroPoint.tolist(), 0)
-        dtype = next(k for k, v in _TYPES.items() if getattr(self.schema.TensorType, v) == model.type)
+        dtype = next(
+            k for k, v in _TYPES.items() if getattr(self.schema.TensorType, v) == model.type
+        )
         return self._add("", model.shape if shape is None else shape, dtype, 0, scales)
 
     def shape(self, index: int) -> tuple[int, ...]:
@@ -125,7 +127,9 @@ class FlatModel:
             self._codes[key] = len(self._codes)
         return self._codes[key]
 
-    def finish(self, inputs: Sequence[tuple[str, int]], outputs: Sequence[tuple[str, int]]) -> bytes:
+    def finish(
+        self, inputs: Sequence[tuple[str, int]], outputs: Sequence[tuple[str, int]]
+    ) -> bytes:
         """Close the graph under its public tensor names; give the file's bytes."""
         signature = self.schema.SignatureDefT()
         signature.signatureKey = b"serving_default"
@@ -155,7 +159,7 @@ def _sharing_builder() -> Any:
             super().__init__(1 << 16)
             self._stored: dict[tuple[str, bytes], int] = {}
 
-        def CreateNumpyVector(self, x: NDArray[Any]) -> int:  # noqa: N802 - the base class's name
+        def CreateNumpyVector(self, x: NDArray[Any]) -> int:
             key = (str(x.dtype), x.tobytes())
             if key not in self._stored:
                 self._stored[key] = super().CreateNumpyVector(x)

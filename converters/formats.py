@@ -29,7 +29,10 @@ MISSING: dict[tuple[Format, Precision], str] = {
 # What a person should know about an artefact that its name does not say.
 NOTES: dict[tuple[Format, Precision], str] = {
     ("onnx", "fp16"): "weights are stored in 16 bits; ONNX Runtime computes in float32 on a CPU",
-    ("onnx", "int16x8"): "needs opset 21 (ONNX Runtime ≥ 1.20), which computes it in float32 on a CPU",
+    (
+        "onnx",
+        "int16x8",
+    ): "needs opset 21 (ONNX Runtime ≥ 1.20), which computes it in float32 on a CPU",
     ("openvino", "fp16"): "weights are stored in 16 bits; the CPU plugin computes in float32",
     ("openvino", "dynamic"): "weights are stored in 8 bits; activations stay float",
     ("tflite", "fp16"): "weights are stored in 16 bits; TFLite computes in float32 on a CPU",
@@ -91,22 +94,25 @@ def _onnx(
     graph: StepGraph, precision: Precision, plan: Plan | None, names: list[tuple[str, str]],
     weights_only: bool = False,
 ) -> bytes:  # fmt: skip
-    weights = {"fp32": "float32", "fp16": "float16", "dynamic": "int8-dynamic"}.get(precision, "int8")
+    weights = {"fp32": "float32", "fp16": "float16", "dynamic": "int8-dynamic"}.get(
+        precision, "int8"
+    )
     if weights_only and precision == "dynamic":
         weights = "int8"
     return OnnxWriter(graph, weights, plan).write(INPUT, OUTPUT, names)  # type: ignore[arg-type]
 
 
 def describe(
-    graph: StepGraph, format: Format, precision: Precision, plan: Plan | None, files: tuple[str, ...]
+    graph: StepGraph,
+    format: Format,
+    precision: Precision,
+    plan: Plan | None,
+    files: tuple[str, ...],
 ) -> Artefact:
     """The artefact's tensors, as `write` makes them."""
 
     def info(name: str, public: str, like: str | None = None) -> TensorInfo:
-        integer = plan is not None and (like or name) in plan.integer_tensors
-        # ONNX takes and gives float at its border: it quantizes in the graph.
-        if format != "tflite" and public in (INPUT, OUTPUT):
-            integer = False
+        integer = plan is not None and public != OUTPUT and (like or name) in plan.integer_tensors
         q: Quantization | None = plan.quantization[name] if plan is not None and integer else None
         shape = (1, *graph.shapes[name])
         return TensorInfo(public, shape, q.dtype if q is not None else "float32", q)

@@ -21,7 +21,17 @@ from edgenets.extras import require
 from edgenets.quantization import Quantization, per_channel_scales, quantize_bias, quantize_weights
 
 from .graph import (
-    Activation, Binary, Concat, Constant, Conv, Depthwise, Linear, Op, Pool, Requantize, Slice,
+    Activation,
+    Binary,
+    Concat,
+    Constant,
+    Conv,
+    Depthwise,
+    Linear,
+    Op,
+    Pool,
+    Requantize,
+    Slice,
     StepGraph,
 )  # fmt: skip
 from .plan import Plan
@@ -63,7 +73,9 @@ class OnnxWriter:
         graph, helper = self._graph, self._onnx.helper
         inputs = [
             self._source(name, public)
-            for name, public in zip(graph.sources, [input_name, *(s[0] for s in states)], strict=True)
+            for name, public in zip(
+                graph.sources, [input_name, *(s[0] for s in states)], strict=True
+            )
         ]
         for op in graph.ops:
             self._write(op)
@@ -89,7 +101,7 @@ class OnnxWriter:
     # -- border --------------------------------------------------------------------------------
 
     def _source(self, name: str, public: str) -> Any:
-        integer = self._is_integer(name) and name != self._graph.input
+        integer = self._is_integer(name)
         inside = f"{name}/inside"
         self._node("Reshape", [public, self._ints(self._graph.shapes[name])], inside)
         (self._integer if integer else self._real)[name] = inside
@@ -152,7 +164,9 @@ class OnnxWriter:
 
     @_write.register
     def _(self, op: Activation) -> None:
-        self._real[op.output] = self._activation(op.kind, self._real_form(op.inputs[0]), op.output, op.alpha)
+        self._real[op.output] = self._activation(
+            op.kind, self._real_form(op.inputs[0]), op.output, op.alpha
+        )
 
     @_write.register
     def _(self, op: Requantize) -> None:
@@ -165,14 +179,20 @@ class OnnxWriter:
     @_write.register
     def _(self, op: Concat) -> None:
         moving = self._is_integer(op.output) and any(n in self._integer for n in op.inputs)
-        form, forms = (self._integer_form, self._integer) if moving else (self._real_form, self._real)
-        forms[op.output] = self._node("Concat", [form(n) for n in op.inputs], op.output, axis=op.axis)
+        form, forms = (
+            (self._integer_form, self._integer) if moving else (self._real_form, self._real)
+        )
+        forms[op.output] = self._node(
+            "Concat", [form(n) for n in op.inputs], op.output, axis=op.axis
+        )
 
     @_write.register
     def _(self, op: Slice) -> None:
         name = op.inputs[0]
         moving = self._is_integer(op.output) and name in self._integer
-        form, forms = (self._integer_form, self._integer) if moving else (self._real_form, self._real)
+        form, forms = (
+            (self._integer_form, self._integer) if moving else (self._real_form, self._real)
+        )
         ends = [self._ints([op.start]), self._ints([op.start + op.size]), self._ints([op.axis])]
         forms[op.output] = self._node("Slice", [form(name), *ends], op.output)
 
@@ -207,7 +227,11 @@ class OnnxWriter:
         self._convolve(op, weights, group=channels)
 
     def _product(
-        self, op: Linear | Conv, source: str, weights: NDArray[np.float32], shape: tuple[int, int] | None
+        self,
+        op: Linear | Conv,
+        source: str,
+        weights: NDArray[np.float32],
+        shape: tuple[int, int] | None,
     ) -> str:
         if self._weights == "int8-dynamic":
             return self._dynamic_product(op, source, weights, shape)
@@ -220,13 +244,19 @@ class OnnxWriter:
         return self._fuse(op, plain)
 
     def _dynamic_product(
-        self, op: Linear | Conv, source: str, weights: NDArray[np.float32], shape: tuple[int, int] | None
+        self,
+        op: Linear | Conv,
+        source: str,
+        weights: NDArray[np.float32],
+        shape: tuple[int, int] | None,
     ) -> str:
         """Activations quantized as they come, weights ahead: an integer matrix product."""
         if source not in self._dynamic:
             names = (f"{source}/dynamic", f"{source}/scale", f"{source}/zero")
             self._nodes.append(
-                self._onnx.helper.make_node("DynamicQuantizeLinear", [self._real_form(source)], names)
+                self._onnx.helper.make_node(
+                    "DynamicQuantizeLinear", [self._real_form(source)], names
+                )
             )
             self._dynamic[source] = names
         x, scale, zero = self._dynamic[source]
@@ -238,21 +268,28 @@ class OnnxWriter:
         cast = self._node("Cast", [total], f"{op.output}/cast", to=self._onnx.TensorProto.FLOAT)
         factor = self._node("Mul", [scale, self._constant(scales)], f"{op.output}/factor")
         scaled = self._node("Mul", [cast, factor], f"{op.output}/scaled")
-        return self._fuse(op, self._node("Add", [scaled, self._constant(op.bias)], f"{op.output}/sum"))
+        return self._fuse(
+            op, self._node("Add", [scaled, self._constant(op.bias)], f"{op.output}/sum")
+        )
 
     def _convolve(self, op: Conv | Depthwise, weights: NDArray[np.float32], group: int) -> None:
         image = self._image(self._weighted_input(op, op.inputs[0]), op)
         stored = self._stored(op, np.ascontiguousarray(weights), axis=0)
         out = self._node(
-            "Conv", [image, stored, self._bias(op, weights, axis=0)], f"{op.output}/image", group=group,
-            kernel_shape=[weights.shape[2]], strides=[op.stride], dilations=[op.dilation],
+            "Conv", [image, stored, self._bias(op, weights, axis=0)], f"{op.output}/image",
+            group=group, kernel_shape=[weights.shape[2]], strides=[op.stride],
+            dilations=[op.dilation],
         )  # fmt: skip
         self._real[op.output] = self._fuse(op, self._from_image(out, op, f"{op.output}/sum"))
 
     def _weighted_input(self, op: Op, source: str) -> str:
-        return self._rounded_form(source) if self._is_integer(op.output) else self._real_form(source)
+        return (
+            self._rounded_form(source) if self._is_integer(op.output) else self._real_form(source)
+        )
 
-    def _stored(self, op: Linear | Conv | Depthwise, weights: NDArray[np.float32], axis: int) -> str:
+    def _stored(
+        self, op: Linear | Conv | Depthwise, weights: NDArray[np.float32], axis: int
+    ) -> str:
         """Weights as they are stored, and the node that makes them float again."""
         if self._is_integer(op.output) or self._weights.startswith("int8"):
             scales = per_channel_scales(weights, axis)
@@ -283,7 +320,8 @@ class OnnxWriter:
         if kind == "relu6":
             limits = [self._constant(np.asarray(v, np.float32)) for v in (0, 6)]
             return self._node("Clip", [x, *limits], name)
-        options = {"leaky_relu": {"alpha": alpha}, "softmax": {"axis": -1}}.get(kind, {})
+        every: dict[str, dict[str, Any]] = {"leaky_relu": {"alpha": alpha}, "softmax": {"axis": -1}}
+        options = every.get(kind, {})
         return self._node(_ACTIVATIONS[kind], [x], name, **options)
 
     # -- nodes ---------------------------------------------------------------------------------
@@ -312,7 +350,9 @@ class OnnxWriter:
         value = np.ascontiguousarray(value) if value.ndim else value
         key = f"{value.dtype}{value.shape}{value.tobytes()!r}"
         if key not in self._initializers:
-            tensor = self._onnx.numpy_helper.from_array(value, f"constant_{len(self._initializers)}")
+            tensor = self._onnx.numpy_helper.from_array(
+                value, f"constant_{len(self._initializers)}"
+            )
             self._initializers[key] = tensor
         name: str = self._initializers[key].name
         return name

@@ -19,8 +19,8 @@ from .verify import Report
 
 
 def pack(
-    path: Path, spec: ModelSpec, written: Sequence[Written], report: Report, card: str, licence: str,
-    only: Collection[str] | None = None,
+    path: Path, spec: ModelSpec, written: Sequence[Written], report: Report, card: str,
+    licence: str, only: Collection[str] | None = None,
 ) -> Bundle:  # fmt: skip
     """Write a bundle of the artefacts that passed, and open it.
 
@@ -39,7 +39,9 @@ def pack(
     known = {w.artefact.id: w for w in written}
     if only is not None:
         if absent := sorted(set(only) - known.keys()):
-            raise ModelError(f"no such artefacts: {', '.join(absent)}; there are {', '.join(known)}")
+            raise ModelError(
+                f"no such artefacts: {', '.join(absent)}; there are {', '.join(known)}"
+            )
         if failed := sorted(set(only) - passed):
             raise GateFailed(f"{', '.join(failed)} did not pass the gate and cannot enter a bundle")
     chosen = [w for id, w in known.items() if id in passed and (only is None or id in only)]

@@ -39,7 +39,9 @@ def fold_scales(graph: StepGraph) -> StepGraph:
             return None
         factor = after.weights.reshape(channels)
         # (…, channels out) for Linear and Conv, (kernel, channels, multiplier) for Depthwise
-        spread = factor.reshape(before.weights.shape[1:]) if isinstance(before, Depthwise) else factor
+        spread = (
+            factor.reshape(before.weights.shape[1:]) if isinstance(before, Depthwise) else factor
+        )
         return replace(
             before, output=after.output, weights=(before.weights * spread).astype(np.float32),
             bias=(before.bias * factor + after.bias).astype(np.float32), fused=after.fused,

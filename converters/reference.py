@@ -14,12 +14,27 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from .graph import (
-    Activation, Binary, Concat, Constant, Conv, Depthwise, Linear, Op, Pool, Requantize, Slice,
+    Activation,
+    Binary,
+    Concat,
+    Constant,
+    Conv,
+    Depthwise,
+    Linear,
+    Op,
+    Pool,
+    Requantize,
+    Slice,
     StepGraph,
 )  # fmt: skip
 
 Array = NDArray[np.float32]
 Watch = Callable[[str, Array], None]
+
+
+_BINARIES: dict[str, Callable[[Array, Array], Array]] = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "max": np.maximum,
+}  # fmt: skip
 
 
 class Reference:
@@ -63,7 +78,15 @@ class Reference:
         return tensors[self.graph.output]
 
     def sequence(self, features: Array, watch: Watch | None = None) -> Array:
-        """All steps of whole sequences: (streams, time, channels) to (streams, frames out, channels)."""
+        """All steps of whole sequences.
+
+        Args:
+            features: (streams, time, channels); frames that fill no step are left out.
+            watch: as for `step`.
+
+        Returns:
+            (streams, frames out, channels out) of all steps, one after another.
+        """
         frames = self.graph.frames
         return np.concatenate(
             [
@@ -88,7 +111,9 @@ def _(op: Linear, inputs: list[Array]) -> Array:
 @run.register
 def _(op: Conv, inputs: list[Array]) -> Array:
     windows = _windows(inputs[0], op.weights.shape[0], op.stride, op.dilation)
-    return _fused(np.einsum("bfck,kco->bfo", windows, op.weights, optimize=True) + op.bias, op.fused)
+    return _fused(
+        np.einsum("bfck,kco->bfo", windows, op.weights, optimize=True) + op.bias, op.fused
+    )
 
 
 @run.register
@@ -100,11 +125,7 @@ def _(op: Depthwise, inputs: list[Array]) -> Array:
 
 @run.register
 def _(op: Binary, inputs: list[Array]) -> Array:
-    functions = {
-        "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "max": np.maximum,
-    }  # fmt: skip
-    out: Array = functions[op.kind](*inputs)
-    return out
+    return _BINARIES[op.kind](*inputs)
 
 
 @run.register
@@ -114,7 +135,8 @@ def _(op: Activation, inputs: list[Array]) -> Array:
 
 @run.register
 def _(op: Concat, inputs: list[Array]) -> Array:
-    return np.concatenate(inputs, axis=op.axis + 1)
+    out: Array = np.concatenate(inputs, axis=op.axis + 1)
+    return out
 
 
 @run.register
@@ -126,7 +148,8 @@ def _(op: Slice, inputs: list[Array]) -> Array:
 @run.register
 def _(op: Pool, inputs: list[Array]) -> Array:
     windows = _windows(inputs[0], op.size, op.stride, 1)
-    return windows.mean(axis=-1) if op.kind == "average" else windows.max(axis=-1)
+    out: Array = windows.mean(axis=-1) if op.kind == "average" else windows.max(axis=-1)
+    return out
 
 
 @run.register
@@ -146,7 +169,8 @@ def apply(kind: str, x: Array, alpha: float = 0.0) -> Array:
     if kind == "relu6":
         return np.clip(x, 0, 6)
     if kind == "sigmoid":
-        return np.float32(0.5) * (np.tanh(np.float32(0.5) * x) + np.float32(1))
+        out: Array = np.float32(0.5) * (np.tanh(np.float32(0.5) * x) + np.float32(1))
+        return out
     if kind == "tanh":
         return np.tanh(x)
     if kind == "elu":
@@ -155,7 +179,7 @@ def apply(kind: str, x: Array, alpha: float = 0.0) -> Array:
         return np.where(x > 0, x, np.float32(alpha) * x)
     if kind == "exponential":
         return np.exp(x)
-    shifted = np.exp(x - x.max(axis=-1, keepdims=True))
+    shifted: Array = np.exp(x - x.max(axis=-1, keepdims=True))
     return shifted / shifted.sum(axis=-1, keepdims=True)
 
 

@@ -1,9 +1,9 @@
 """The road from a run folder to a bundle, stage by stage, on disk.
 
-    RUN/model.keras, spec.json …      what training left
-    RUN/artefacts/                    `convert_run`
-    RUN/report.json, report.html      `verify_run`
-    NAME.edge                         `pack_run`
+RUN/model.keras, spec.json …      what training left
+RUN/artefacts/                    `convert_run`
+RUN/report.json, report.html      `verify_run`
+NAME.edge                         `pack_run`
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from edgenets import records, runs
 from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision
 from edgenets.bundle import Bundle
+from edgenets.data.clips import Split
 from edgenets.errors import ModelError
 from edgenets.files import replacing, write_json
 from edgenets.progress import Progress
@@ -105,7 +106,7 @@ def load_report(folder: Path, written: Sequence[Written]) -> Report:
     return records.parse(Report, data, str(path))
 
 
-def _samples(run: runs.Run, data: Path, split: dataset.Split, progress: Progress) -> Samples:
+def _samples(run: runs.Run, data: Path, split: Split, progress: Progress) -> Samples:
     clips = dataset.load_split(run.recipe, data, split, progress)
     seconds = run.recipe.data.clip_seconds
     return Samples(dataset.features_of(clips, run.spec.input, seconds), clips.targets)

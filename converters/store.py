@@ -1,7 +1,7 @@
 """Artefacts on disk, between conversion and bundle.
 
-    artefacts/tflite-int8.tflite …   the files
-    artefacts/artefacts.json         what they are, their SHA-256, and what is missing and why
+artefacts/tflite-int8.tflite …   the files
+artefacts/artefacts.json         what they are, their SHA-256, and what is missing and why
 """
 
 from __future__ import annotations

@@ -25,7 +25,17 @@ from edgenets.quantization import per_channel_scales, quantize_bias, quantize_we
 
 from .flatbuffer import FlatModel
 from .graph import (
-    Activation, Binary, Concat, Constant, Conv, Depthwise, Linear, Op, Pool, Requantize, Slice,
+    Activation,
+    Binary,
+    Concat,
+    Constant,
+    Conv,
+    Depthwise,
+    Linear,
+    Op,
+    Pool,
+    Requantize,
+    Slice,
     StepGraph,
 )  # fmt: skip
 from .plan import Plan
@@ -77,7 +87,7 @@ class TFLiteWriter:
         sources = [self._public_source(name) for name in graph.sources]
         for op in graph.ops:
             self._emit(op)
-        results = [self._public_result(self._native(graph.output))]
+        results = [self._public_result(self._real_index(graph.output))]
         for state in graph.states:
             integer = self._is_integer(state.input)
             following = (self._integer_index if integer else self._real_index)(state.output)
@@ -115,9 +125,6 @@ class TFLiteWriter:
         self._reshape(inside, public)
         return public
 
-    def _native(self, name: str) -> int:
-        return self._integer[name] if self._is_integer(name) else self._real[name]
-
     def _integer_index(self, name: str) -> int:
         if name not in self._integer:
             index = self._new(name, True)
@@ -137,7 +144,12 @@ class TFLiteWriter:
     # -- operators -----------------------------------------------------------------------------
 
     def _operator(
-        self, code: str, inputs: Sequence[int], outputs: Sequence[int], integer: bool, **options: object
+        self,
+        code: str,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        integer: bool,
+        **options: object,
     ) -> None:
         column = 0
         if integer and self._plan is not None:
@@ -151,7 +163,9 @@ class TFLiteWriter:
 
     @singledispatchmethod
     def _write(self, op: Op, inputs: list[int], out: int, integer: bool) -> None:
-        raise ConversionError(f"layer '{op.layer}': {type(op).__name__} cannot be written to TFLite")
+        raise ConversionError(
+            f"layer '{op.layer}': {type(op).__name__} cannot be written to TFLite"
+        )
 
     @_write.register
     def _(self, op: Binary, inputs: list[int], out: int, integer: bool) -> None:
@@ -225,7 +239,11 @@ class TFLiteWriter:
             options |= {"strideH": op.stride, "dilationHFactor": op.dilation}
         if isinstance(op, Depthwise):
             options["depthMultiplier"] = op.weights.shape[2]
-        inputs = [source, self._kernel(op, kernel, axis, integer), self._bias(op, kernel, axis, integer)]
+        inputs = [
+            source,
+            self._kernel(op, kernel, axis, integer),
+            self._bias(op, kernel, axis, integer),
+        ]
         if not integer and self._weights == "int8":
             self._model.operator(code, inputs, [out], _HYBRID[code], **options)
         else:

@@ -97,8 +97,7 @@ def _in_order(
         ready = [w for w in waiting if all(t in known for t in w[2])]
         if not ready:
             raise ConversionError(f"model '{model}': its graph has a cycle at {waiting[0][0]}")
-        for item in ready:
-            yield item
+        yield from ready
         waiting = [w for w in waiting if w not in ready]
 
 
@@ -128,6 +127,6 @@ def _is_sequential(layer: Any) -> bool:
 
 
 def _is_functional(layer: Any) -> bool:
-    return type(layer).__name__ in ("Functional", "Model") and hasattr(layer, "_functional") or (
+    return (type(layer).__name__ in ("Functional", "Model") and hasattr(layer, "_functional")) or (
         type(layer).__name__ == "Functional"
     )

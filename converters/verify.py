@@ -174,7 +174,9 @@ class _Judge:
         )  # fmt: skip
 
     def _decide(self, logits: NDArray[np.float32]) -> NDArray[np.int64]:
-        return keywords.clip_posteriors(logits, self._spec.decoding.smoothing).argmax(axis=-1)
+        posteriors = keywords.clip_posteriors(logits, self._spec.decoding.smoothing)
+        best: NDArray[np.int64] = posteriors.argmax(axis=-1)
+        return best
 
 
 def _checks(artefact: Artefact, found: dict[str, float], gate: GateRecipe) -> tuple[Check, ...]:

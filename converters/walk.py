@@ -176,7 +176,9 @@ def _batch_norm(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Sign
     x = _one(inputs, name)
     axis = layer.axis if isinstance(layer.axis, int) else layer.axis[0]
     if axis not in (-1, 2) and x.sequence:
-        raise ConversionError(f"layer '{name}' normalises axis {axis}; only channels have a step form")
+        raise ConversionError(
+            f"layer '{name}' normalises axis {axis}; only channels have a step form"
+        )
     mean, variance = _array(layer.moving_mean), _array(layer.moving_variance)
     factor = 1.0 / np.sqrt(variance.astype(np.float64) + layer.epsilon)
     if layer.scale:
@@ -253,7 +255,9 @@ def _zero_padding(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Si
     x = _one(inputs, name)
     left, right = layer.padding
     if right:
-        raise ConversionError(f"layer '{name}' pads {right} frames at the end of time; use left only")
+        raise ConversionError(
+            f"layer '{name}' pads {right} frames at the end of time; use left only"
+        )
     return replace(x, delay=x.delay - left)
 
 

@@ -30,7 +30,9 @@ def train(
     recipe_name: str | Path, data: str | Path, out: str | Path, progress: Progress | None = None
 ) -> runs.Run:
     """Train a recipe on a folder of `LABEL/*.wav`; see `edgenets.training.train.train`."""
-    found: runs.Run = stage("train")(recipe.load_recipe(recipe_name), Path(data), Path(out), progress)
+    found: runs.Run = stage("train")(
+        recipe.load_recipe(recipe_name), Path(data), Path(out), progress
+    )
     return found
 
 

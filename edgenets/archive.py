@@ -42,7 +42,9 @@ def write(path: Path, members: Mapping[str, bytes]) -> None:
             info = zipfile.ZipInfo(name, _EPOCH)
             info.external_attr = 0o644 << 16
             start = out.start_dir + _LOCAL_HEADER.size + len(name.encode()) + 4
-            info.extra = struct.pack("<HH", _PADDING_FIELD, -start % ALIGNMENT) + bytes(-start % ALIGNMENT)
+            info.extra = struct.pack("<HH", _PADDING_FIELD, -start % ALIGNMENT) + bytes(
+                -start % ALIGNMENT
+            )
             out.writestr(info, data)
 
 

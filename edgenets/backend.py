@@ -82,7 +82,7 @@ def load(
         MissingExtra: its package is not installed.
     """
     module = _module(backend)
-    if module.FORMAT is not None and module.FORMAT != artefact.format:
+    if module.FORMAT is not None and artefact.format != module.FORMAT:
         raise BackendError(f"{backend} runs {module.FORMAT} artefacts, not {artefact.format}")
     session: Session = module.load(artefact, files, options or Options())
     return session

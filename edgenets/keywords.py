@@ -51,38 +51,44 @@ class KeywordDecoder:
     ) -> None:
         self.labels = labels
         self._count = decoding.smoothing
-        self._divisor = np.float32(decoding.smoothing)
         self._is_word = [label not in decoding.background for label in labels]
         self._thresholds = [decoding.thresholds.get(w, decoding.threshold) for w in labels]
         self._refractory = int(np.ceil(decoding.refractory / step_seconds))  # steps
+        # From a mean of at least one half follows that the word was first in one of the steps.
+        self._skips = min(self._thresholds) > 0.5
         self._recent = np.zeros((decoding.smoothing, len(labels)), dtype=np.float32)
         self.reset()
 
     def reset(self) -> None:
         """Forget the steps so far."""
-        self._recent[:] = 0.0
+        # Steps that are still to come count as nothing heard: no word in a hurry.
+        self._recent[:] = -np.inf
         self._step = 0
         self._ready_at = 0
-        self.posterior: NDArray[np.float32] = np.zeros(len(self.labels), dtype=np.float32)
+        self._word_at = -self._count  # the last step in which a word was first
+
+    @property
+    def posterior(self) -> NDArray[np.float32]:
+        """The smoothed posterior after the last step, (labels,) float32."""
+        rows = self._recent[: self._step]
+        total = np.add.reduce(softmax(rows)) if len(rows) else np.zeros(len(self.labels))
+        return (total / np.float32(self._count)).astype(np.float32)
 
     def push(self, logits: NDArray[np.float32]) -> Heard | None:
-        """Take the scores of the next step, (labels,) float32.
-
-        `posterior` then holds the smoothed posterior, (labels,) float32.
-        """
-        recent = self._recent[self._step % self._count]
-        # The reduce methods of ufuncs: those of arrays come to the same by way of Python.
-        np.subtract(logits, np.maximum.reduce(logits), out=recent)
-        np.exp(recent, out=recent)
-        # Until enough steps came, the missing ones count as nothing heard: no word in a hurry.
-        np.divide(recent, np.add.reduce(recent) * self._divisor, out=recent)
-        self._step += 1
-        self.posterior = np.add.reduce(self._recent, axis=0)
-        best = self.posterior.argmax()
-        if not self._is_word[best] or self._step < self._ready_at:
+        """Take the scores of the next step, (labels,) float32."""
+        step = self._step
+        self._recent[step % self._count] = logits
+        self._step = step + 1
+        if self._is_word[logits.argmax()]:
+            self._word_at = step
+        elif self._skips and step - self._word_at >= self._count:
+            return None  # most of a day is silence: no posterior is computed for it
+        if step + 1 < self._ready_at:
             return None
-        score = float(self.posterior[best])
-        if score < self._thresholds[best]:
+        posterior = self.posterior
+        best = int(posterior.argmax())
+        score = float(posterior[best])
+        if not self._is_word[best] or score < self._thresholds[best]:
             return None
-        self._ready_at = self._step + self._refractory
-        return Heard(self.labels[best], score, self._step - 1)
+        self._ready_at = step + 1 + self._refractory
+        return Heard(self.labels[best], score, step)

@@ -43,8 +43,18 @@ class LogMel:
         self._fill = 0
         # The window is written to the front of these rows; their tails stay zero.
         self._padded = np.zeros((BLOCK, config.fft))
-        self._windowed = self._padded[:, : config.window]
+        self._power = np.empty((BLOCK, 1, config.fft // 2 + 1))
         self._sides = np.empty((BLOCK, 2, config.fft // 2 + 1))
+        self._views = [self._rows(n) for n in range(BLOCK + 1)]
+        self._even = (config.bands + 1) // 2
+
+    def _rows(self, n: int) -> tuple[NDArray[np.float64], ...]:
+        """The scratch arrays of n frames: making a view costs as much as summing a frame."""
+        padded, power, sides = self._padded[:n], self._power[:n], self._sides[:n]
+        return (
+            self._frames[:n], padded[:, : self._window], padded, power[:, 0], power, sides,
+            sides.reshape(n, 2 * sides.shape[2]),
+        )  # fmt: skip
 
     def reset(self) -> None:
         """Forget what was heard."""
@@ -80,22 +90,21 @@ class LogMel:
 
     def _transform(self, n: int, out: NDArray[np.float32]) -> None:
         """The first n frames that wait, to (n, bands) normalised log power; n ≤ BLOCK."""
-        sides = self._sides[:n]
-        np.multiply(self._frames[:n], self._hann, out=self._windowed[:n])
-        spectrum = np.fft.rfft(self._padded[:n]).view(np.float64)
+        frames, windowed, padded, power, rows, sides, flat = self._views[n]
+        np.multiply(frames, self._hann, out=windowed)
+        spectrum = np.fft.rfft(padded).view(np.float64)
         np.multiply(spectrum, spectrum, out=spectrum)
-        power = spectrum[:, 0::2] + spectrum[:, 1::2]
-        np.multiply(power[:, None, :], self._weights, out=sides)
+        np.add(spectrum[:, 0::2], spectrum[:, 1::2], out=power)
+        np.multiply(rows, self._weights, out=sides)
         # Neighbouring triangles overlap, every second one does not: the even bands lie side by
         # side in one row of the weights, the odd ones in the other, and reduceat sums each.
-        mel = np.add.reduceat(sides.reshape(n, -1), self._edges, axis=1)
+        mel = np.add.reduceat(flat, self._edges, axis=1)
         np.add(mel, self._floor, out=mel)
         np.log(mel, out=mel)
         np.multiply(mel, self._scale, out=mel)
         np.add(mel, self._shift, out=mel)
-        even = (self._bands + 1) // 2
-        out[:, 0::2] = mel[:, :even]
-        out[:, 1::2] = mel[:, even + 1 : -1]
+        out[:, 0::2] = mel[:, : self._even]
+        out[:, 1::2] = mel[:, self._even + 1 : -1]
 
 
 def log_mel(samples: NDArray[np.float32], config: AudioInput) -> NDArray[np.float32]:
@@ -143,7 +152,9 @@ def _filterbank(config: AudioInput) -> tuple[NDArray[np.float64], NDArray[np.int
     for band, (low, centre, high) in enumerate(zip(hz, hz[1:], hz[2:], strict=False)):
         inside = slice(first[band], first[band + 2])
         f = bin_hz[inside]
-        weights[band % 2, inside] = np.minimum((f - low) / (centre - low), (high - f) / (high - centre))
+        weights[band % 2, inside] = np.minimum(
+            (f - low) / (centre - low), (high - f) / (high - centre)
+        )
     starts = [np.append(first[p : config.bands : 2], _end(first, config.bands, p)) for p in (0, 1)]
     return weights, np.concatenate([starts[0], bins + starts[1]])
 

@@ -1,10 +1,10 @@
 """Run folders: what a training leaves, and what conversion starts from.
 
-    model.keras      the trained model
-    spec.json        its ModelSpec
-    recipe.json      the recipe it was made by
-    metrics.json     its figures, confusion matrix included
-    curves.png, confusion.png
+model.keras      the trained model
+spec.json        its ModelSpec
+recipe.json      the recipe it was made by
+metrics.json     its figures, confusion matrix included
+curves.png, confusion.png
 """
 
 from __future__ import annotations

@@ -53,10 +53,14 @@ class Listener:
 
     def push(self, samples: NDArray[np.float32]) -> list[Detection]:
         """Take mono sound at the model's rate, (n,) float32 in [−1, 1), any n."""
-        frames = self._log_mel.push(samples)
-        if len(self._waiting):
+        frames, size = self._log_mel.push(samples), self._frames
+        waiting = len(self._waiting)
+        if not waiting and len(frames) == size:  # a block that is a step: the usual case, live
+            detection = self._step(frames)
+            return [] if detection is None else [detection]
+        if waiting:
             frames = np.concatenate((self._waiting, frames))
-        size, heard = self._frames, []
+        heard = []
         whole = len(frames) - len(frames) % size
         for start in range(0, whole, size):
             detection = self._step(frames[start : start + size])

@@ -7,7 +7,14 @@ from typing import Any
 import click
 
 from edgenets.cli.options import (
-    BACKENDS, PRECISIONS, BundleName, Several, emit, json_option, size, table,
+    BACKENDS,
+    PRECISIONS,
+    BundleName,
+    Several,
+    emit,
+    json_option,
+    size,
+    table,
 )  # fmt: skip
 
 
@@ -24,7 +31,9 @@ apart; `CPU` is everything from sound to decision, a second of sound."""
 @click.option("--backend", type=Several(BACKENDS[:3]), help="Take no others.")
 @click.option("--precision", type=Several(PRECISIONS), help="Take no others.")
 @click.option("--threads", default="1", show_default=True, help="One number or several, by comma.")
-@click.option("--seconds", type=click.FloatRange(1), default=20.0, show_default=True, help="Of sound.")
+@click.option(
+    "--seconds", type=click.FloatRange(1), default=20.0, show_default=True, help="Of sound."
+)
 @json_option
 def command(
     bundle: str, backend: Any, precision: Any, threads: str, seconds: float, as_json: bool
@@ -39,11 +48,14 @@ def command(
     try:
         counts = [int(part) for part in threads.split(",")]
     except ValueError:
-        raise click.BadParameter(f"'{threads}' is no list of numbers", param_hint="--threads") from None
+        raise click.BadParameter(
+            f"'{threads}' is no list of numbers", param_hint="--threads"
+        ) from None
     wanted = [
         a
         for a in opened.artefacts
-        if (backend is None or a.format in backend) and (precision is None or a.precision in precision)
+        if (backend is None or a.format in backend)
+        and (precision is None or a.precision in precision)
     ]
     obstacles = {name: backends.why_not(name) for name in {a.format for a in wanted}}
     here = [a for a in wanted if obstacles[a.format] is None]

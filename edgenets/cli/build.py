@@ -8,7 +8,14 @@ from typing import Any
 import click
 
 from edgenets.cli.options import (
-    FORMATS, PRECISIONS, AnyPath, Folder, Several, emit, json_option, size,
+    FORMATS,
+    PRECISIONS,
+    AnyPath,
+    Folder,
+    Several,
+    emit,
+    json_option,
+    size,
 )  # fmt: skip
 from edgenets.cli.verify import show
 
@@ -31,7 +38,9 @@ Exit code 1 when an artefact fails the gate; what passed is bundled all the same
 )
 @click.option("--only", help="Ids of the artefacts to bundle, comma-separated.")
 @click.option("--licence", default="unstated", show_default=True, help="Of the model.")
-@click.option("--data-licence", default="Licence of the recordings: unstated.", help="For the card.")
+@click.option(
+    "--data-licence", default="Licence of the recordings: unstated.", help="For the card."
+)
 @json_option
 @click.pass_context
 def command(

@@ -21,7 +21,9 @@ Only artefacts that passed `edgenets verify` enter a bundle."""
 @click.option("--out", type=AnyPath, help="The .edge file.  [default: RUN/NAME.edge]")
 @click.option("--only", help="Ids of the artefacts to take, comma-separated.")
 @click.option("--licence", default="unstated", show_default=True, help="Of the model.")
-@click.option("--data-licence", default="Licence of the recordings: unstated.", help="For the card.")
+@click.option(
+    "--data-licence", default="Licence of the recordings: unstated.", help="For the card."
+)
 @json_option
 def command(
     run: Path, out: Path | None, only: str | None, licence: str, data_licence: str, as_json: bool

@@ -8,7 +8,15 @@ from typing import Any
 import click
 
 from edgenets.cli.options import (
-    FORMATS, PRECISIONS, AnyPath, Folder, Several, emit, json_option, size, table,
+    FORMATS,
+    PRECISIONS,
+    AnyPath,
+    Folder,
+    Several,
+    emit,
+    json_option,
+    size,
+    table,
 )  # fmt: skip
 
 
@@ -59,7 +67,9 @@ def command(
             {"id": w.artefact.id, "files": list(w.files), "bytes": w.size, "note": w.artefact.note}
             for w in found.written
         ]
-        emit({"folder": str(folder / "artefacts"), "artefacts": rows, "missing": list(found.missing)})
+        emit(
+            {"folder": str(folder / "artefacts"), "artefacts": rows, "missing": list(found.missing)}
+        )
         return
     rows = [(w.artefact.id, size(w.size), w.artefact.note) for w in found.written]
     table(str(folder / "artefacts"), ("artefact", "size", ""), rows)

@@ -22,7 +22,9 @@ Without --split all recordings count, those that the model was trained on too.""
 @click.option("--data", required=True, type=Folder, help="Folder of LABEL/*.wav|flac|mp3.")
 @click.option("--backend", type=click.Choice(BACKENDS), help="Take no other backend.")
 @click.option("--precision", type=click.Choice(PRECISIONS), help="Take no other precision.")
-@click.option("--split", type=click.Choice(("train", "validation", "test")), help="Of the training.")
+@click.option(
+    "--split", type=click.Choice(("train", "validation", "test")), help="Of the training."
+)
 @json_option
 def command(
     bundle: str, data: Path, backend: str | None, precision: Any, split: str | None, as_json: bool

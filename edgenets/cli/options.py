@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -68,7 +69,9 @@ class BundleName(click.ParamType):
 
 def json_option(function: F) -> F:
     """Add `--json`."""
-    return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")(function)
+    return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")(
+        function
+    )
 
 
 def emit(data: Any) -> None:
@@ -89,9 +92,8 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
         grid.add_column(column, justify="right" if numeric else "left", no_wrap=i == 0)
     for row in rows:
         grid.add_row(*row)
-    console = Console()
     # A pipe has no width; rows must not be broken for it.
-    console.print(grid, width=None if console.is_terminal else 160)
+    Console(width=None if sys.stdout.isatty() else 160).print(grid)
 
 
 def size(count: int) -> str:

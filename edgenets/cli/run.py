@@ -48,7 +48,9 @@ def command(
     choice = stage("choose")(opened, backend, precision)
     session = stage("load_session")(opened, choice, Options(threads=threads))
     run = stage("run")(opened, session, source, spec=spec, seconds=seconds)
-    click.echo(f"{spec.name} · {choice.artefact.id} on {session.runs_on}: {choice.reason}", err=True)
+    click.echo(
+        f"{spec.name} · {choice.artefact.id} on {session.runs_on}: {choice.reason}", err=True
+    )
     words = ", ".join(w for w in spec.labels if w not in spec.decoding.background)
     click.echo(f"listening to {run.source_name} for: {words}", err=True)
     stop = signal.signal(signal.SIGTERM, lambda *_: run.stop())
@@ -76,7 +78,9 @@ def _with_thresholds(spec: Any, texts: tuple[str, ...]) -> Any:
             value = float(number)
             if equals:
                 if word not in spec.labels:
-                    raise click.BadParameter(f"'{word}' is no word of this model", param_hint="--threshold")
+                    raise click.BadParameter(
+                        f"'{word}' is no word of this model", param_hint="--threshold"
+                    )
                 thresholds = {**decoding.thresholds, word: value}
                 decoding = dataclasses.replace(decoding, thresholds=thresholds)
             else:

@@ -20,7 +20,9 @@ Exit code 0: every artefact equals the model, within the limits of the recipe's 
 Exit code 1: at least one does not. The report is written to RUN/report.html and report.json."""
 )
 @click.argument("run", type=Folder)
-@click.option("--data", required=True, type=Folder, help="Recordings; the validation split is used.")
+@click.option(
+    "--data", required=True, type=Folder, help="Recordings; the validation split is used."
+)
 @json_option
 @click.pass_context
 def command(ctx: click.Context, run: Path, data: Path, as_json: bool) -> None:

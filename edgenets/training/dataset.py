@@ -31,13 +31,34 @@ class Splits:
     test: ClipSet
 
 
-def load(recipe: Recipe, data: Path, progress: Progress) -> Splits:
+def load(recipe: Recipe, data: Path, progress: Progress, extra: Path | None = None) -> Splits:
     """Read all splits.
+
+    Args:
+        extra: more recordings of the same labels, for training alone; synthesised ones, say.
 
     Raises:
         DataError: no data, or a split is left without a label.
     """
-    return Splits(*(load_split(recipe, data, s, progress) for s in ("train", "validation", "test")))
+    train, validation, test = (
+        load_split(recipe, data, split, progress) for split in ("train", "validation", "test")
+    )
+    if extra is not None:
+        train = _joined(train, _load_extra(extra, train, progress))
+    return Splits(train, validation, test)
+
+
+def _load_extra(extra: Path, like: ClipSet, progress: Progress) -> ClipSet:
+    clips = [c for c in find_clips(extra) if c.label in like.labels]
+    if not clips:
+        raise DataError(f"{extra}: no recordings of {', '.join(like.labels)}")
+    with progress.task("reading extra") as task:
+        return load_clips(clips, like.labels, like.sample_rate, task.update)
+
+
+def _joined(first: ClipSet, second: ClipSet) -> ClipSet:
+    targets = np.concatenate((first.targets, second.targets))
+    return ClipSet(first.sounds + second.sounds, targets, first.labels, first.sample_rate)
 
 
 def load_split(recipe: Recipe, data: Path, split: Split, progress: Progress) -> ClipSet:

@@ -21,7 +21,13 @@ from edgenets.training import dataset, figures
 from edgenets.training.trainer import Trainer
 
 
-def train(recipe: Recipe, data: Path, out: Path, progress: Progress | None = None) -> runs.Run:
+def train(
+    recipe: Recipe,
+    data: Path,
+    out: Path,
+    progress: Progress | None = None,
+    extra: Path | None = None,
+) -> runs.Run:
     """Train a recipe's model on recordings.
 
     Resumes where an interrupted training of the same recipe stopped. The same
@@ -31,6 +37,7 @@ def train(recipe: Recipe, data: Path, out: Path, progress: Progress | None = Non
         recipe: what to train.
         data: a folder of `LABEL/*.wav|flac|mp3`.
         out: the run folder; see `edgenets.runs` for what it gets.
+        extra: more recordings of the same labels, for training alone.
 
     Raises:
         DataError: the data cannot be used.
@@ -39,7 +46,7 @@ def train(recipe: Recipe, data: Path, out: Path, progress: Progress | None = Non
     progress = progress or Progress()
     started = time.monotonic()
     _claim(out, recipe)
-    splits = dataset.load(recipe, data, progress)
+    splits = dataset.load(recipe, data, progress, extra)
     features = dataset.normalised(recipe.features, splits.train)
     streams = StreamMaker(
         splits.train, features, recipe.augment, recipe.model.frames_per_step,

@@ -28,7 +28,9 @@ class ConsoleSink:
             bar = "█" * max(1, round(_BAR * event.score))
             word = self._paint(f"{event.label:<12}", "1;36")
             score = self._paint(f"{bar:<{_BAR}}", "36")
-            line = f"{event.time:8.2f} s  {word} {score} {event.score:4.2f}  {1e3 * event.age:5.1f} ms"
+            line = (
+                f"{event.time:8.2f} s  {word} {score} {event.score:4.2f}  {1e3 * event.age:5.1f} ms"
+            )
         else:
             line = self._paint(f"{event.time:8.2f} s  {event.kind}: {event.text}", "33")
         self._out.write(line + "\n")

@@ -52,7 +52,9 @@ class Chunk:
 
     capture: Capture
     data: bytes  # interleaved native int16
-    captured: float  # s of time.monotonic() when its last sample was captured, to a block
+    # s of time.monotonic() at the callback. When the sound reached the card is not to be had:
+    # through PulseAudio, PortAudio's times are off by up to half a second, and drift.
+    captured: float
     dropped: int  # frames before it for which the queue was full
     overflows: int  # times before it that PortAudio itself lost sound
 

@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 import numpy as np
 
 from edgenets.audio import Resampler, pcm16_to_float, to_mono
-from edgenets.errors import EdgenetsError, SourceError
+from edgenets.errors import SourceError
 
 from . import Block, Item, Notice, Source, portaudio, query
 from .capture import Capture, Chunk, Ended, Wish, open_capture
@@ -27,10 +27,11 @@ SILENCE_PATIENCE = 1.0  # s
 FIRST_PATIENCE = 5.0  # s
 
 # Listing and opening devices takes well under a second, also on a Pi with a USB hub.
-OPEN_PATIENCE = 10.0  # s
+OPEN_PATIENCE = 5.0  # s
 
-# While a device is away: at once, then ever slower. Each try starts PortAudio anew, which costs
-# some 50 ms; after five seconds between tries it costs nothing, and nobody has to wait long.
+# While a device is away: at once, then ever slower. A try starts PortAudio anew, which takes
+# 50 ms; but a device that opens and stays silent costs a core for as long as it is listened to,
+# since PortAudio polls PulseAudio without rest until the first sound comes.
 RETRY_FIRST = 0.5  # s
 RETRY_LONGEST = 5.0  # s
 
@@ -56,6 +57,7 @@ class Microphone(Source):
         self._last: float | None = None  # captured time of the last sound passed on
         self._lost = 0  # samples lost before the next block
         self._gone: float | None = None  # time.monotonic() since when the device is away
+        self._delay = 0.0  # s until it is tried again
         portaudio.start()
         portaudio.ask(self._open)
         try:
@@ -145,16 +147,16 @@ class Microphone(Source):
     def _reconnect(self, why: str) -> Iterator[Notice]:
         """Wait until the device can be opened again, or `close` is called."""
         self._capture.muted = True
+        portaudio.ask(self._hang_up)
         if self._gone is None:
-            self._gone = time.monotonic()
+            self._gone, self._delay = time.monotonic(), 0.0
             yield Notice("lost", f"{self.name}: {self._capture.device} is lost: {why}")
-        delay = RETRY_FIRST
         while not self._closed:
+            self._wait(self._delay)
+            self._delay = min(max(2 * self._delay, RETRY_FIRST), RETRY_LONGEST)
             portaudio.ask(self._reopen)
             if self._answer():
                 return
-            self._wait(delay)
-            delay = min(2 * delay, RETRY_LONGEST)
 
     def _answer(self) -> bool:
         """Whether the device was opened; waits as long as that takes.
@@ -192,15 +194,12 @@ class Microphone(Source):
     def _open(self) -> None:
         try:
             self._owned = open_capture(self._wish, self._inbox)
-        except EdgenetsError as exc:
-            self._inbox.put(exc)
-        except Exception as exc:  # a fault of ours: the reader must not wait for ever
+        except Exception as exc:  # whatever it is, the reader must not wait for ever
             self._inbox.put(exc)
         else:
             self._inbox.put(self._owned)
 
     def _reopen(self) -> None:
-        self._hang_up()
         try:
             portaudio.refresh()
         except Exception as exc:  # PortAudio does not start: no sound system at all, for now

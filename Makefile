@@ -1,0 +1,52 @@
+# The two commands are `make demo` and `make test`; `make help` lists the others.
+
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+DATA ?= ../shared/data/speech_commands
+WORDS ?= lights music stop
+OUT ?= demo-out
+
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench zoo measure clean
+
+help: ## List the targets.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
+
+setup: $(VENV)/.installed ## Prepare .venv with everything that the demo needs.
+
+$(VENV)/.python:
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]'
+	@touch $@
+
+$(VENV)/.tested: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
+
+demo: setup ## The whole road with words of your choice: make demo WORDS="lights music stop"
+	$(BIN)/edgenets demo $(WORDS) --out $(OUT)
+
+test: $(VENV)/.tested ## Run the whole suite; Debian packages that it needs are installed where it may.
+	@sh tests/packages.sh
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.tested ## Ruff and mypy.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.tested ## The pipeline's cost beside a peer's, and a shipped bundle's figures.
+	$(BIN)/python -m tests.benchmarks.pipeline
+	$(BIN)/edgenets bench kws-gru
+
+zoo: setup ## Rebuild the shipped bundles from DATA.
+	$(BIN)/python -m edgenets.training.zoo --data $(DATA)
+
+clean: ## Remove what was built; .venv stays.
+	rm -rf build dist *.egg-info runs $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis
