@@ -45,8 +45,11 @@ bench: $(VENV)/.tested ## The pipeline's cost beside a peer's, and a shipped bun
 	$(BIN)/python -m tests.benchmarks.pipeline
 	$(BIN)/edgenets bench kws-gru
 
-zoo: setup ## Rebuild the shipped bundles from DATA.
-	$(BIN)/python -m edgenets.training.zoo --data $(DATA)
+zoo: setup ## Rebuild the shipped bundles from DATA (a Speech Commands folder).
+	for name in kws-gru kws-dscnn; do \
+	  $(BIN)/edgenets build $$name --data $(DATA) --run runs/$$name --out edgenets/zoo/$$name.edge && \
+	  $(BIN)/edgenets inspect edgenets/zoo/$$name.edge --card > edgenets/zoo/$$name.md || exit 1; \
+	done
 
 clean: ## Remove what was built; .venv stays.
 	rm -rf build dist *.egg-info runs $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -193,6 +193,8 @@ class Builder:
                 f"layer '{layer}': {x.padding} frames of left padding are more than its window of "
                 f"{reach.size} frames can take; pad by {reach.size - 1}"
             )
+        # Without padding no output that means anything looks at frames before the delay.
+        hold = self._hold(x, layer) if x.padding else 0
         # stream frames before the last one that the first whole output looks at
         ahead = x.delay - x.padding + reach.size - 1
         newest = ahead % reach.stride  # place of a window's last frame among its new frames
@@ -200,19 +202,17 @@ class Builder:
         history = max(0, reach.size - 1 - newest)
         tensor = x.tensor
         if history:
-            tensor = self._remember(x, history, layer)
+            tensor = self._remember(x, history, hold, layer)
         skipped = max(0, newest - (reach.size - 1))
         used = (out.frames - 1) * reach.stride + reach.size
         return self.slice(tensor, 0, skipped, used, layer, "window"), out
 
-    def _remember(self, x: Signal, history: int, layer: str) -> str:
+    def _remember(self, x: Signal, history: int, hold: int, layer: str) -> str:
         """Put the last `history` frames of earlier steps before this step's frames."""
         shape = (history, x.channels)
         past = self.source(self._name(layer, "past"), shape)
         window = self.concat([past, x.tensor], 0, layer, "recent")
         following = self.slice(window, 0, x.frames, history, layer, "next")
-        # Without padding no output that means anything looks further back than the stream does.
-        hold = self._hold(x, layer) if x.padding else 0
         self.states.append(State(past, following, shape, layer, hold=hold))
         return window
 

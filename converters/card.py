@@ -7,7 +7,7 @@ from edgenets.runs import Run
 from .verify import Report
 
 
-def write(run: Run, report: Report, licence: str, data_licence: str) -> str:
+def write(run: Run, report: Report) -> str:
     """The card of one bundle, Markdown."""
     metrics, spec, recipe = run.metrics, run.spec, run.recipe
     words = [w for w in spec.labels if w not in spec.decoding.background]
@@ -24,8 +24,9 @@ def write(run: Run, report: Report, licence: str, data_licence: str) -> str:
         f"- **Input**: mono sound at {features.sample_rate:,} Hz; {features.bands} log-mel bands, "
         f"window {1e3 * features.window / features.sample_rate:.0f} ms, "
         f"hop {1e3 * features.frame_seconds:.0f} ms.",
-        f"- **Data**: {sum(train.values()):,} training clips; split by speaker. {data_licence}",
-        f"- **Licence of the model**: {licence}",
+        f"- **Data**: {sum(train.values()):,} training clips; split by speaker. "
+        f"{recipe.bundle.data_licence}",
+        f"- **Licence of the model**: {recipe.bundle.licence}",
         f"- **Seed** {recipe.seed}, {recipe.schedule.epochs} epochs, "
         f"{metrics['seconds']:,.0f} s of training.",
         "",

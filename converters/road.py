@@ -71,24 +71,21 @@ def verify_run(run: runs.Run, data: Path, progress: Progress | None = None) -> R
     return found
 
 
-def pack_run(
-    run: runs.Run, path: Path, licence: str, data_licence: str, only: Collection[str] | None = None
-) -> Bundle:
+def pack_run(run: runs.Run, path: Path, only: Collection[str] | None = None) -> Bundle:
     """Bundle the artefacts that passed.
 
     Args:
-        licence: of the model that is bundled.
-        data_licence: of the recordings that it was trained on, for the card.
-        only: ids to take; None takes all that passed.
+        only: ids to take; None takes those of the recipe's `[bundle]`.
 
     Raises:
         ModelError: the artefacts were not verified, or not these.
-        GateFailed: none passed.
+        GateFailed: none passed, or one that is to be taken did not.
     """
     written, _ = store.load(run.folder)
     found = load_report(run.folder, written)
-    text = card.write(run, found, licence, data_licence)
-    return pack(path, run.spec, written, found, text, licence, only)
+    chosen = only if only is not None else run.recipe.bundle.artefacts
+    text = card.write(run, found)
+    return pack(path, run.spec, written, found, text, run.recipe.bundle.licence, chosen)
 
 
 def load_report(folder: Path, written: Sequence[Written]) -> Report:

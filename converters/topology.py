@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     import keras
 
 
+# Name of the model's input; no layer can be called so, as Keras allows no slash.
+_INPUT = "/input"
+
+
 @dataclass(frozen=True)
 class Call:
     """One use of one layer."""
 
-    layer: Any  # keras.Layer
+    layer: Any  # keras.Layer, or a keras.ops operation that stands between layers, as in `x + y`
     inputs: tuple[str, ...]  # names of the tensors that it takes
     output: str  # name of the tensor that it gives
 
@@ -39,12 +43,18 @@ def read(model: keras.Model) -> Topology:
     """The calls of a Sequential or functional model.
 
     Raises:
-        ConversionError: it is a subclassed model, or has several inputs or outputs.
+        ConversionError: it is a subclassed model, was never built, or has several inputs or
+            outputs.
     """
     if not _is_sequential(model) and not _is_functional(model):
         raise ConversionError(
             f"model '{model.name}' is a subclassed {type(model).__name__}: its layers cannot be "
             f"walked. Build it as a Sequential or functional model"
+        )
+    if not model.built or not hasattr(model, "inputs"):
+        raise ConversionError(
+            f"model '{model.name}' was never built, so it has no weights; begin it with "
+            f"Input((None, channels))"
         )
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise ConversionError(
@@ -52,9 +62,9 @@ def read(model: keras.Model) -> Topology:
             f"outputs; a step model takes one sequence and gives one"
         )
     calls: list[Call] = []
-    output = _unfold(model, ["input"], "", calls)
+    output = _unfold(model, [_INPUT], "", calls)
     shape = tuple(model.inputs[0].shape)
-    return Topology(tuple(calls), "input", shape, output)
+    return Topology(tuple(calls), _INPUT, shape, output)
 
 
 def _unfold(model: Any, inputs: list[str], prefix: str, calls: list[Call]) -> str:
@@ -68,11 +78,15 @@ def _unfold(model: Any, inputs: list[str], prefix: str, calls: list[Call]) -> st
     tensors: dict[tuple[str, int, int], str] = {}
     for entry, name in zip(_references(config["input_layers"]), inputs, strict=True):
         tensors[entry] = name
+    layers = {layer.name: layer for layer in model.operations}
     for name, node, feeds in _in_order(config, tensors, model.name):
-        layer = model.get_layer(name)
+        layer = layers[name]
         unique = f"{prefix}{name}" + (f"_{node}" if node else "")
         tensors[(name, node, 0)] = _append(layer, [tensors[f] for f in feeds], unique, calls)
-    return tensors[next(_references(config["output_layers"]))]
+    name, node, tensor = next(_references(config["output_layers"]))
+    if _is_functional(layers[name]):
+        node -= 1  # there Keras counts the nested model's own graph as its first use
+    return tensors[(name, node, tensor)]
 
 
 def _append(layer: Any, inputs: list[str], unique: str, calls: list[Call]) -> str:
@@ -88,17 +102,28 @@ def _in_order(
     config: dict[str, Any], known: dict[tuple[str, int, int], str], model: str
 ) -> Iterator[tuple[str, int, list[tuple[str, int, int]]]]:
     """(layer, node, tensors taken), each after all that it takes."""
-    waiting = [
-        (entry["name"], number, list(_tensors(node)))
-        for entry in config["layers"]
-        for number, node in enumerate(entry["inbound_nodes"])
-    ]
+    waiting = []
+    for entry in config["layers"]:
+        for number, node in enumerate(entry["inbound_nodes"]):
+            _check_arguments(entry["name"], node)
+            waiting.append((entry["name"], number, list(_tensors(node))))
     while waiting:
         ready = [w for w in waiting if all(t in known for t in w[2])]
         if not ready:
             raise ConversionError(f"model '{model}': its graph has a cycle at {waiting[0][0]}")
         yield from ready
         waiting = [w for w in waiting if w not in ready]
+
+
+def _check_arguments(name: str, node: dict[str, Any]) -> None:
+    """Refuse arguments of a call that would change what it computes."""
+    for argument, value in node["kwargs"].items():
+        if value is None or value is False or any(True for _ in _tensors(value)):
+            continue
+        raise ConversionError(
+            f"layer '{name}' is called with {argument}={value!r}, which has no step form; "
+            f"call it without"
+        )
 
 
 def _references(entry: Any) -> Iterator[tuple[str, int, int]]:

@@ -19,8 +19,8 @@ from edgenets.errors import ConversionError
 from . import cells
 from .activations import activate
 from .builder import Builder, Signal
-from .graph import StepGraph
-from .topology import Topology, read
+from .graph import Conv, Depthwise, Linear, StepGraph
+from .topology import Call, Topology, read
 
 if TYPE_CHECKING:
     import keras
@@ -54,24 +54,66 @@ def walk(model: keras.Model) -> StepGraph:
     signals = {topology.input: Signal(features, frames, shape[2])}
     float_layers = set()
     for call in topology.calls:
-        kind = type(call.layer).__name__
-        if kind not in LAYERS:
-            raise ConversionError(
-                f"layer '{call.output}' ({kind}) has no step form; those that have: "
-                f"{', '.join(sorted(LAYERS))}"
-            )
+        kind = _kind(call)
         inputs = [signals[name] for name in call.inputs]
         if not inputs:
             raise ConversionError(f"layer '{call.output}' takes no tensor that the walk knows")
+        if kind not in _TAKES_PADDING and any(s.padding for s in inputs):
+            raise ConversionError(
+                f"layer '{call.output}' ({kind}) stands between a left padding and the "
+                f"convolution or pooling that it is for; put the padding right before that one"
+            )
         signals[call.output] = LAYERS[kind](builder, inputs, call.layer, call.output)
         if kind in _UNBOUNDED:
             float_layers.add(call.output)
     output = signals[topology.output]
+    if output.padding:
+        raise ConversionError(
+            f"layer '{topology.output}' ends the model with {output.padding} frames of left "
+            f"padding, which no stream has; leave them out"
+        )
+    _check_finite(builder)
     return StepGraph(
         model.name, features, output.tensor, frames, tuple(builder.ops), dict(builder.shapes),
         tuple(builder.states), warmup=-(-output.delay // output.frames),
         float_layers=frozenset(float_layers),
     )  # fmt: skip
+
+
+def _kind(call: Call) -> str:
+    """The name in `LAYERS` of a layer.
+
+    Raises:
+        ConversionError: it is none of them, or was quantized by Keras.
+    """
+    layer = call.layer
+    kind = type(layer).__name__
+    # A class of the user's own may be called as one of Keras's.
+    keras_own = type(layer).__module__.partition(".")[0] == "keras"
+    if kind not in LAYERS or not keras_own:
+        described = kind if keras_own else f"{kind} of {type(layer).__module__}"
+        raise ConversionError(
+            f"layer '{call.output}' ({described}) has no step form; use Keras's own layers that "
+            f"have: {', '.join(sorted(LAYERS))}"
+        )
+    if getattr(layer, "quantization_mode", None) is not None:
+        raise ConversionError(
+            f"layer '{call.output}' was quantized by Keras; convert the float model, and let "
+            f"the conversion quantize it"
+        )
+    return kind
+
+
+def _check_finite(builder: Builder) -> None:
+    """Refuse weights that are no numbers."""
+    for op in builder.ops:
+        if isinstance(op, (Linear, Conv, Depthwise)) and not (
+            np.isfinite(op.weights).all() and np.isfinite(op.bias).all()
+        ):
+            raise ConversionError(
+                f"layer '{op.layer}' has weights that are NaN or infinite; train the model again, "
+                f"with a lower learning rate"
+            )
 
 
 def _total_stride(topology: Topology) -> int:
@@ -106,11 +148,11 @@ def _one(inputs: list[Signal], name: str) -> Signal:
 
 
 def _padded(b: Builder, x: Signal, layer: Any, name: str) -> Signal:
-    """The layer's own padding as a change of delay."""
+    """The layer's own padding, before what it looks at."""
     kernel = _single(layer.kernel_size if hasattr(layer, "kernel_size") else layer.pool_size)
     reach = (kernel - 1) * _single(getattr(layer, "dilation_rate", 1)) + 1
     if layer.padding == "causal":
-        return replace(x, delay=x.delay - (reach - 1))
+        return replace(x, padding=x.padding + reach - 1)
     if layer.padding == "same" and (reach > 1 or _single(layer.strides) > 1):
         raise ConversionError(
             f"layer '{name}' has padding='same', which looks ahead in time; use "
@@ -175,7 +217,7 @@ def _dense(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
 def _batch_norm(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
     x = _one(inputs, name)
     axis = layer.axis if isinstance(layer.axis, int) else layer.axis[0]
-    if axis not in (-1, 2) and x.sequence:
+    if not _over_channels(axis, x):
         raise ConversionError(
             f"layer '{name}' normalises axis {axis}; only channels have a step form"
         )
@@ -202,15 +244,16 @@ def _activation(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Sign
 
 def _relu(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
     x = _one(inputs, name)
-    if layer.threshold or layer.max_value not in (None, 6):
+    kind = {(None, False): "relu", (6, False): "relu6", (None, True): "leaky_relu"}.get(
+        (layer.max_value, bool(layer.negative_slope))
+    )
+    if kind is None or layer.threshold:
         raise ConversionError(
-            f"layer '{name}': ReLU with threshold={layer.threshold}, max_value={layer.max_value} "
-            f"has no step form; max_value 6 or none has"
+            f"layer '{name}': ReLU with max_value={layer.max_value}, "
+            f"negative_slope={layer.negative_slope} and threshold={layer.threshold} has no step "
+            f"form; max_value 6, a negative_slope, or neither has"
         )
-    if layer.negative_slope:
-        return replace(x, tensor=b.activation("leaky_relu", x.tensor, name, layer.negative_slope))
-    kind = "relu" if layer.max_value is None else "relu6"
-    return replace(x, tensor=b.activation(kind, x.tensor, name))
+    return replace(x, tensor=b.activation(kind, x.tensor, name, layer.negative_slope))
 
 
 def _leaky_relu(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
@@ -220,6 +263,11 @@ def _leaky_relu(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Sign
 
 def _softmax(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
     x = _one(inputs, name)
+    if not _over_channels(layer.axis, x):
+        raise ConversionError(
+            f"layer '{name}' is a softmax over axis {layer.axis}; only channels (-1) have a step "
+            f"form"
+        )
     return replace(x, tensor=b.activation("softmax", x.tensor, name))
 
 
@@ -236,13 +284,23 @@ def _merge(kind: str) -> Handler:
 
 def _concatenate(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
     _together(inputs, name)
-    if layer.axis not in (-1, 2):
+    if not _over_channels(layer.axis, inputs[0]):
         raise ConversionError(f"layer '{name}' concatenates along axis {layer.axis}; use channels")
     tensor = b.concat([s.tensor for s in inputs], 1, name)
     return replace(inputs[0], tensor=tensor, channels=sum(s.channels for s in inputs))
 
 
+def _over_channels(axis: Any, x: Signal) -> bool:
+    """Whether an axis of a Keras tensor, batch included, is the channels."""
+    return axis in (-1, 2) or (axis == 1 and not x.sequence)
+
+
 def _together(inputs: list[Signal], name: str) -> None:
+    if len(inputs) < 2:
+        raise ConversionError(
+            f"layer '{name}' joins a tensor with a constant; write that as a layer, such as Dense "
+            f"or BatchNormalization"
+        )
     if len({(s.frames, s.delay, s.sequence) for s in inputs}) != 1:
         lags = ", ".join(f"{s.frames} a step, {s.delay} late" for s in inputs)
         raise ConversionError(
@@ -258,7 +316,7 @@ def _zero_padding(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Si
         raise ConversionError(
             f"layer '{name}' pads {right} frames at the end of time; use left only"
         )
-    return replace(x, delay=x.delay - left)
+    return replace(x, padding=x.padding + left)
 
 
 def _cropping(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
@@ -266,7 +324,8 @@ def _cropping(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal
     left, right = layer.cropping
     if right:
         raise ConversionError(f"layer '{name}' crops the end, which looks ahead in time")
-    return replace(x, delay=x.delay + left)
+    taken = min(left, x.padding)
+    return replace(x, padding=x.padding - taken, delay=x.delay + left - taken)
 
 
 def _pooling(kind: str) -> Handler:
@@ -290,7 +349,7 @@ def _global_average(b: Builder, inputs: list[Signal], layer: Any, name: str) -> 
     b.close_state(x, before, total, name, float_only=True)
     b.close_state(x, count, counted, name, float_only=True)
     mean = b.binary("div", total, counted, name)
-    return Signal(mean, 1, x.channels, x.delay // x.frames, sequence=False)
+    return Signal(mean, 1, x.channels, delay=x.delay // x.frames, sequence=False)
 
 
 def _global_max(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
@@ -301,11 +360,18 @@ def _global_max(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Sign
         peak = b.binary("max", peak, b.slice(x.tensor, 0, frame, 1, name), name)
     lowest = float(np.finfo(np.float32).min)
     b.close_state(x, before, peak, name, initial=lowest, float_only=True)
-    return Signal(peak, 1, x.channels, x.delay // x.frames, sequence=False)
+    return Signal(peak, 1, x.channels, delay=x.delay // x.frames, sequence=False)
 
 
 # Layers whose state grows without bound, so that no integer could hold it.
 _UNBOUNDED = ("GlobalAveragePooling1D", "GlobalMaxPooling1D")
+
+# Layers that take up left padding, or hand it on unchanged.
+_TAKES_PADDING = frozenset({
+    "AveragePooling1D", "Conv1D", "Cropping1D", "DepthwiseConv1D", "Dropout", "GaussianDropout",
+    "GaussianNoise", "LeakyReLU", "MaxPooling1D", "ReLU", "SeparableConv1D", "SpatialDropout1D",
+    "ZeroPadding1D",
+})  # fmt: skip
 
 LAYERS: dict[str, Handler] = {
     "Activation": _activation,

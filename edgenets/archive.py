@@ -3,16 +3,21 @@
 Nothing in it is compressed, so a member can be mapped into memory, and no small
 file can unfold into a large one. The reader trusts no header: names, sizes,
 offsets and overlaps are checked before a byte is used, and nothing is ever
-unpacked to disk.
+unpacked to disk. It reads the part of the format that `write` uses, and refuses
+the rest (ZIP64, comments, several disks, bytes before or after): what is not
+needed cannot be abused.
 """
 
 from __future__ import annotations
 
 import mmap
+import os
 import re
+import stat
 import struct
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgenets.errors import BundleError
@@ -24,38 +29,72 @@ ALIGNMENT = 64
 # Far more members than any bundle has.
 MOST_MEMBERS = 1000
 
-# A time stamp would make two equal bundles differ.
+# A time stamp would make two equal bundles differ, and so would the system it was made on.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_UNIX = 3
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*(/[A-Za-z0-9_][A-Za-z0-9_.\-]*)*")
-_LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, …, length of name, length of extra field
-_LOCAL_SIGNATURE = b"PK\x03\x04"
 _PADDING_FIELD = 0xED6E  # id of the extra field that only fills
+
+# The headers of a zip (PKWARE's APPNOTE 4.3), of which the fields that are not looked at are x.
+# End: signature, number of this disk, members on it, members, size and offset of the directory,
+# length of the comment.
+_END = struct.Struct("<4sH2xHHIIH")
+# Entry of the directory: signature, flags, method, size stored and size unfolded, lengths of
+# name, extra field and comment, offset of the local header.
+_ENTRY = struct.Struct("<4s4xHH8xIIHHH8xI")
+# Local header: signature, flags, method, size stored and size unfolded, lengths of name and extra.
+_LOCAL = struct.Struct("<4s2xHH8xIIHH")
 
 
 def write(path: Path, members: Mapping[str, bytes]) -> None:
-    """Write an archive, whole or not at all; the same members give the same bytes."""
+    """Write an archive, whole or not at all; the same members give the same bytes.
+
+    Raises:
+        BundleError: a member cannot be called so.
+    """
     with replacing(path) as beside, zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as out:
         for name, data in members.items():
             if not _NAME.fullmatch(name):
                 raise BundleError(f"'{name}' cannot be the name of a bundle's member")
             info = zipfile.ZipInfo(name, _EPOCH)
+            info.create_system = _UNIX
             info.external_attr = 0o644 << 16
-            start = out.start_dir + _LOCAL_HEADER.size + len(name.encode()) + 4
+            start = out.start_dir + _LOCAL.size + len(name.encode()) + 4
             info.extra = struct.pack("<HH", _PADDING_FIELD, -start % ALIGNMENT) + bytes(
                 -start % ALIGNMENT
             )
             out.writestr(info, data)
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where a member lies, in bytes from the beginning of the file."""
+
+    header: int  # its local header
+    start: int  # its data
+    end: int  # one past its data
+
+
 class Archive:
     """An open archive; members are views into the mapped file."""
 
     def __init__(self, path: Path) -> None:
+        """Map a file and check its index.
+
+        Raises:
+            BundleError: there is no such file, or it is no archive that can be trusted.
+        """
         self.path = path
         try:
-            with open(path, "rb") as handle:
-                self._map = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+            # A pipe or a device is asked for what it is, not waited for.
+            handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                if not stat.S_ISREG(os.fstat(handle).st_mode):
+                    raise BundleError(f"{path}: cannot be read as a bundle: it is no regular file")
+                self._map = mmap.mmap(handle, 0, access=mmap.ACCESS_READ)
+            finally:
+                os.close(handle)
         except FileNotFoundError as exc:
             raise BundleError(f"{path}: no such bundle") from exc
         except (OSError, ValueError) as exc:  # a folder, no permission, an empty file
@@ -76,46 +115,77 @@ class Archive:
         """
         if name not in self._members:
             raise BundleError(f"{self.path}: damaged: '{name}' is missing")
-        start, end = self._members[name]
-        return self._view[start:end]
+        place = self._members[name]
+        return self._view[place.start : place.end]
 
-    def _index(self) -> dict[str, tuple[int, int]]:
-        """Where the data of each member lies."""
-        try:
-            with zipfile.ZipFile(self.path) as archive:
-                infos = archive.infolist()
-        except Exception as exc:  # zipfile raises a dozen types on broken headers
-            raise BundleError(
-                f"{self.path}: not a bundle, or a truncated or damaged one ({exc})"
-            ) from exc
-        if len(infos) > MOST_MEMBERS:
-            raise BundleError(f"{self.path}: hostile: {len(infos)} members")
-        members: dict[str, tuple[int, int]] = {}
-        for info in infos:
-            if info.filename in members:
-                raise BundleError(f"{self.path}: hostile: two members named '{info.filename}'")
-            members[info.filename] = self._place(info)
-        end = 0
-        for name, (start, stop) in sorted(members.items(), key=lambda item: item[1]):
-            if start < end:
+    def _index(self) -> dict[str, _Place]:
+        """Where each member lies."""
+        count, directory, end = self._directory()
+        at = directory
+        members: dict[str, _Place] = {}
+        for _ in range(count):
+            name, place, at = self._entry(at, end)
+            if name in members:
+                raise BundleError(f"{self.path}: hostile: two members named '{name}'")
+            members[name] = place
+        if at != end:
+            raise BundleError(f"{self.path}: damaged: its directory is longer than its entries")
+        free_from = 0
+        for name, place in sorted(members.items(), key=lambda item: item[1].header):
+            if place.header < free_from:
                 raise BundleError(f"{self.path}: hostile: '{name}' overlaps another member")
-            end = stop
+            free_from = place.end
+            if free_from > directory:
+                raise BundleError(f"{self.path}: damaged: '{name}' reaches past the last member")
         return members
 
-    def _place(self, info: zipfile.ZipInfo) -> tuple[int, int]:
-        """First and last offset of a member's data, after every check."""
-        shown = info.filename[:60]
-        if not _NAME.fullmatch(info.filename):
-            raise BundleError(f"{self.path}: hostile: a member is named {shown!r}")
-        if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
+    def _directory(self) -> tuple[int, int, int]:
+        """How many entries the directory has, where it begins, and where it ends."""
+        end = len(self._view) - _END.size
+        if end < 0:
+            raise BundleError(f"{self.path}: not a bundle, or a truncated one")
+        signature, disk, here, count, size, offset, comment = _END.unpack_from(self._view, end)
+        if signature != b"PK\x05\x06" or disk or comment or here != count:
+            raise BundleError(f"{self.path}: not a bundle, or a truncated or damaged one")
+        if count > MOST_MEMBERS:
+            raise BundleError(f"{self.path}: hostile: {count} members")
+        if offset + size != end:
+            raise BundleError(f"{self.path}: damaged: its directory is not where it should be")
+        return count, offset, end
+
+    def _entry(self, at: int, end: int) -> tuple[str, _Place, int]:
+        """A member of the directory: its name, its place, and where the next entry begins."""
+        if at + _ENTRY.size > end:
+            raise BundleError(f"{self.path}: damaged: its directory is cut off")
+        signature, flags, method, stored, unfolded, name_size, extra, comment, header = (
+            _ENTRY.unpack_from(self._view, at)
+        )
+        following = at + _ENTRY.size + name_size + extra + comment
+        if signature != b"PK\x01\x02" or following > end:
+            raise BundleError(f"{self.path}: damaged: its directory is broken")
+        raw_name = bytes(self._view[at + _ENTRY.size : at + _ENTRY.size + name_size])
+        name = raw_name.decode("latin-1")
+        if not _NAME.fullmatch(name):
+            raise BundleError(f"{self.path}: hostile: a member is named {name[:60]!a}")
+        shown = name[:60]
+        if flags or method != zipfile.ZIP_STORED:
             raise BundleError(f"{self.path}: hostile: '{shown}' is compressed or encrypted")
-        if info.file_size != info.compress_size:
+        if stored != unfolded:
             raise BundleError(f"{self.path}: damaged: '{shown}' has two sizes")
-        header = bytes(self._view[info.header_offset : info.header_offset + _LOCAL_HEADER.size])
-        if len(header) < _LOCAL_HEADER.size or not header.startswith(_LOCAL_SIGNATURE):
+        return name, self._place(raw_name, header, stored), following
+
+    def _place(self, name: bytes, header: int, size: int) -> _Place:
+        """Where a member lies, when its local header says what the directory says."""
+        shown = name[:60].decode()
+        if header + _LOCAL.size > len(self._view):
             raise BundleError(f"{self.path}: damaged: '{shown}' has no header")
-        _, name, extra = _LOCAL_HEADER.unpack(header)
-        start = info.header_offset + _LOCAL_HEADER.size + name + extra
-        if start + info.file_size > len(self._view):
-            raise BundleError(f"{self.path}: damaged: '{shown}' reaches past the end of the file")
-        return start, start + info.file_size
+        signature, flags, method, stored, unfolded, name_size, extra = _LOCAL.unpack_from(
+            self._view, header
+        )
+        start = header + _LOCAL.size + name_size + extra
+        local_name = bytes(self._view[header + _LOCAL.size : start - extra])
+        if signature != b"PK\x03\x04" or local_name != name:
+            raise BundleError(f"{self.path}: damaged: '{shown}' has no header")
+        if (flags, method, stored, unfolded) != (0, zipfile.ZIP_STORED, size, size):
+            raise BundleError(f"{self.path}: damaged: '{shown}' has two headers that differ")
+        return _Place(header, start, start + size)

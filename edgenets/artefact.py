@@ -16,6 +16,10 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 # No tensor of a compact net comes near this; a file that says so is broken or hostile.
 LARGEST_TENSOR = 1 << 26  # elements
+MOST_DIMENSIONS = 8
+
+# What a state may begin at: a running maximum begins at the least number that float32 has.
+LARGEST_INITIAL = 3.4028234663852886e38
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class TensorInfo:
     quantization: Quantization | None = None  # None: the values are what they say
 
     def __post_init__(self) -> None:
+        if len(self.shape) > MOST_DIMENSIONS:
+            raise ValueError(f"tensor {self.name}: {len(self.shape)} dimensions are too many")
         elements = 1
         for dimension in self.shape:
             if dimension < 1:
@@ -53,6 +59,8 @@ class StateLink:
             raise ValueError(f"state {self.input.name}: what goes in is not what comes out")
         if self.input.quantization != self.output.quantization:
             raise ValueError(f"state {self.input.name}: its scale changes from step to step")
+        if not abs(self.initial) <= LARGEST_INITIAL:
+            raise ValueError(f"state {self.input.name}: begins at {self.initial:g}")
         if not 0 <= self.hold <= 1 << 20:
             raise ValueError(f"state {self.input.name}: hold of {self.hold} steps")
 

@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 
 from edgenets.errors import DataError
 from edgenets.extras import require
+from edgenets.spec import SAMPLE_RATES
 
 SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg"})
 
 # Frames read at once from a file: a quarter of a second at 16 kHz.
 BLOCK = 4096
 
-# Rates that a sound card or file can have; beyond them a header is broken.
-RATES = range(1_000, 768_001)
+# Beyond them a header is broken.
+RATES = SAMPLE_RATES
 
 
 class Resampler:
@@ -114,21 +115,27 @@ def _reader(path: Path) -> Iterator[tuple[int, Any]]:
         return
     soundfile = require("soundfile")
     try:
-        with soundfile.SoundFile(str(path)) as sound:
+        opened = soundfile.SoundFile(str(path))
+    except (soundfile.SoundFileError, TypeError) as exc:  # TypeError: a .raw tells no rate
+        raise DataError(f"{path}: not a sound file that can be read ({exc})") from exc
+    with opened as sound:
+        try:
             yield (
                 sound.samplerate,
                 lambda block: sound.blocks(block, dtype="float32", always_2d=True),
             )
-    except soundfile.LibsndfileError as exc:
-        raise DataError(f"{path}: not a sound file that can be read ({exc})") from exc
+        except soundfile.SoundFileError as exc:
+            raise DataError(f"{path}: damaged: {exc}") from exc
 
 
 def _open_pcm16_wav(path: Path) -> wave.Wave_read | None:
     """The file as an open 16-bit WAV, or None when another reader is needed."""
     try:
-        sound = wave.open(str(path), "rb")
+        sound = wave.open(str(path), "rb")  # noqa: SIM115  its user closes it
     except (wave.Error, EOFError):
         return None
+    except OSError as exc:
+        raise DataError(f"{path}: cannot be read: {exc.strerror}") from exc
     if sound.getsampwidth() != 2:
         sound.close()
         return None

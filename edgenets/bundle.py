@@ -63,6 +63,31 @@ class Manifest:
             missing = {f"artefacts/{f}" for f in artefact.files} - self.members.keys()
             if missing:
                 raise ValueError(f"{artefact.id}: {', '.join(sorted(missing))} is no member")
+            _check_face(self.spec, artefact)
+
+
+def _check_face(spec: ModelSpec, artefact: Artefact) -> None:
+    """Hold an artefact's input and output against what the runtime will give it and take from it.
+
+    Raises:
+        ValueError: they are not those of a step of this model.
+    """
+    if len(artefact.inputs) != 1 or len(artefact.outputs) != 1:
+        raise ValueError(f"{artefact.id}: one input and one output are needed beside the states")
+    (source,), (result,) = artefact.inputs, artefact.outputs
+    for info, name in ((source, spec.step.input), (result, spec.step.output)):
+        if info.name != name:
+            raise ValueError(f"{artefact.id}: has '{info.name}' where the spec has '{name}'")
+        if info.dtype != "float32" and info.quantization is None:
+            raise ValueError(f"{artefact.id}: '{name}' is {info.dtype} without a quantization")
+    features = (1, spec.step.frames, spec.input.bands)
+    if source.shape != features:
+        raise ValueError(f"{artefact.id}: '{source.name}' is not of shape {list(features)}")
+    scores = (len(result.shape) == 3 and result.shape[1]) or 0
+    if not 1 <= scores <= spec.step.frames or result.shape != (1, scores, len(spec.labels)):
+        raise ValueError(
+            f"{artefact.id}: '{result.name}' is not of shape [1, scores, {len(spec.labels)}]"
+        )
 
 
 class Bundle:
@@ -110,7 +135,9 @@ class Bundle:
             BundleError: it is missing, damaged or tampered with.
         """
         data = self._archive.read(name)
-        member = self.manifest.members[name]
+        member = self.manifest.members.get(name)
+        if member is None:
+            raise BundleError(f"{self.path}: '{name}' is not in the manifest")
         if len(data) != member.size or hashlib.sha256(data).hexdigest() != member.sha256:
             raise BundleError(f"{self.path}: damaged or tampered with: '{name}' fails its SHA-256")
         return data
@@ -124,18 +151,17 @@ class Bundle:
         return sum(self.manifest.members[f"artefacts/{name}"].size for name in artefact.files)
 
     def golden_sound(self) -> NDArray[np.int16]:
-        """The sound to try the model with, (samples,) int16."""
-        return np.frombuffer(self.read(GOLDEN_SOUND), "<i2")
+        """The sound to try the model with, (samples,) int16; errors as `read`."""
+        return self._numbers(GOLDEN_SOUND, np.dtype("<i2"), 1)
 
     def golden_output(self, artefact: Artefact) -> NDArray[np.float32]:
-        """What an artefact answers to the golden sound, (steps, labels) float32."""
-        values = np.frombuffer(self.read(golden_name(artefact)), "<f4")
-        if values.size % len(self.spec.labels):
-            raise BundleError(f"{self.path}: damaged: the golden output of {artefact.id}")
-        return values.reshape(-1, len(self.spec.labels))
+        """What an artefact answers to the golden sound, (steps, labels) float32; errors as `read`."""
+        labels = len(self.spec.labels)
+        values = self._numbers(golden_name(artefact), np.dtype("<f4"), labels)
+        return values.reshape(-1, labels)
 
     def report(self) -> dict[str, Any]:
-        """The verification report."""
+        """The verification report; errors as `read`. What is in it is as its maker wrote it."""
         return _json(bytes(self.read(REPORT)), f"{self.path}: {REPORT}")
 
     def card(self) -> str:
@@ -146,6 +172,13 @@ class Bundle:
         """Hold every member against its SHA-256; errors as `read`."""
         for name in self.manifest.members:
             self.read(name)
+
+    def _numbers(self, name: str, dtype: np.dtype[Any], columns: int) -> NDArray[Any]:
+        """A member as numbers, (n,), of which whole rows must be there."""
+        data = self.read(name)
+        if not len(data) or len(data) % (dtype.itemsize * columns):
+            raise BundleError(f"{self.path}: damaged: '{name}' has {len(data)} bytes")
+        return np.frombuffer(data, dtype)
 
     def _manifest(self) -> Manifest:
         where = f"{self.path}: {MANIFEST}"

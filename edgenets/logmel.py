@@ -104,7 +104,7 @@ class LogMel:
         np.multiply(mel, self._scale, out=mel)
         np.add(mel, self._shift, out=mel)
         out[:, 0::2] = mel[:, : self._even]
-        out[:, 1::2] = mel[:, self._even + 1 : -1]
+        out[:, 1::2] = mel[:, self._even + 1 : self._bands + 1]
 
 
 def log_mel(samples: NDArray[np.float32], config: AudioInput) -> NDArray[np.float32]:
@@ -127,27 +127,38 @@ def mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(700.0 * (10.0 ** (np.asarray(mel) / 2595.0) - 1.0))
 
 
+def check_resolution(config: AudioInput) -> None:
+    """Refuse bands that an FFT cannot tell apart.
+
+    Raises:
+        ValueError: a side of a triangle holds no bin.
+    """
+    if np.any(np.diff(_edges(config)[1]) < 1):
+        raise ValueError(
+            f"{config.bands} mel bands from {config.low_hz:g} Hz are finer than a "
+            f"{config.fft}-point FFT resolves; use fewer bands or a longer FFT"
+        )
+
+
+def _edges(config: AudioInput) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """The edges of the bands, (bands + 2,) Hz, and the first bin at or above each."""
+    low, high = hz_to_mel(np.array([config.low_hz, config.high_hz]))
+    hz = mel_to_hz(np.linspace(float(low), float(high), config.bands + 2))
+    bin_hz = np.arange(config.fft // 2 + 1) * config.sample_rate / config.fft
+    return hz, np.searchsorted(bin_hz, hz)
+
+
 def _filterbank(config: AudioInput) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """The triangles of the even and the odd bands, and where each begins.
 
     Returns:
         weights: (2, bins): in row 0 the even bands side by side, in row 1 the odd ones.
         edges: offsets into the flattened weights: the even bands and what is left
-            of their row, then the odd bands and what is left of theirs.
-
-    Raises:
-        ValueError: a side of a triangle holds no bin.
+            of their row, then the odd bands and what is left of theirs, if anything.
     """
     bins = config.fft // 2 + 1
-    mels = np.linspace(*hz_to_mel(np.array([config.low_hz, config.high_hz])), config.bands + 2)
-    hz = mel_to_hz(mels)
+    hz, first = _edges(config)
     bin_hz = np.arange(bins) * config.sample_rate / config.fft
-    first = np.searchsorted(bin_hz, hz)  # first bin at or above each edge
-    if np.any(np.diff(first) < 1):
-        raise ValueError(
-            f"{config.bands} mel bands from {config.low_hz:g} Hz are finer than a "
-            f"{config.fft}-point FFT resolves; use fewer bands or a longer FFT"
-        )
     weights = np.zeros((2, bins))
     for band, (low, centre, high) in enumerate(zip(hz, hz[1:], hz[2:], strict=False)):
         inside = slice(first[band], first[band + 2])
@@ -156,7 +167,9 @@ def _filterbank(config: AudioInput) -> tuple[NDArray[np.float64], NDArray[np.int
             (f - low) / (centre - low), (high - f) / (high - centre)
         )
     starts = [np.append(first[p : config.bands : 2], _end(first, config.bands, p)) for p in (0, 1)]
-    return weights, np.concatenate([starts[0], bins + starts[1]])
+    edges = np.concatenate([starts[0], bins + starts[1]])
+    # Where the last odd band takes the last bin, nothing is left of its row.
+    return weights, edges[:-1] if edges[-1] == weights.size else edges
 
 
 def _end(first: NDArray[np.intp], bands: int, parity: int) -> int:

@@ -29,8 +29,8 @@ class Quantization:
     dtype: IntegerType = "int8"
 
     def __post_init__(self) -> None:
-        if not self.scale > 0:
-            raise ValueError(f"scale must be positive, found {self.scale}")
+        if not 1e-30 <= self.scale <= 1e30:  # float32 holds it, and its inverse
+            raise ValueError(f"scale must be positive and within reason, found {self.scale}")
         info = np.iinfo(self.dtype)
         if not info.min <= self.zero_point <= info.max:
             raise ValueError(f"zero_point {self.zero_point} does not fit {self.dtype}")

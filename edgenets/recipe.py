@@ -21,6 +21,15 @@ Architecture = Literal["kws-gru", "kws-dscnn"]
 Cell = Literal["gru", "lstm", "rnn"]
 
 
+def _check(record: object, low: float, high: float, *names: str) -> None:
+    """Refuse a number, or one of several, that no training could use."""
+    for name in names:
+        value = getattr(record, name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if not low <= number <= high:
+                raise ValueError(f"{name} must be {low:g} to {high:g}, found {number:g}")
+
+
 @dataclass(frozen=True)
 class DataRecipe:
     """Which recordings, and how they are divided."""
@@ -29,6 +38,14 @@ class DataRecipe:
     clip_seconds: float = 1.0  # recordings are cut or padded to this
     validation: float = 0.1  # fraction of the speakers
     test: float = 0.15  # fraction of the speakers
+    synthetic: int = 0  # synthesised clips a word that are added to training, and to it alone
+
+    def __post_init__(self) -> None:
+        _check(self, 0.1, 60, "clip_seconds")
+        _check(self, 0, 1, "validation", "test")
+        _check(self, 0, 100_000, "synthetic")
+        if self.validation + self.test >= 1:
+            raise ValueError("validation and test leave no speaker to train on")
 
 
 @dataclass(frozen=True)
@@ -47,6 +64,15 @@ class ModelRecipe:
     pool: int = 12  # kws-dscnn: steps that the head averages over
     dropout: float = 0.2
 
+    def __post_init__(self) -> None:
+        _check(self, 1, 64, "frames_per_step", "stem_kernel", "kernel")
+        _check(self, 1, 4096, "stem", "units", "channels", "dilations", "pool")
+        _check(self, 0, 0.99, "dropout")
+        if not self.units or not self.channels:
+            raise ValueError("units and channels have one number a layer, and at least one")
+        if len(self.channels) != len(self.dilations):
+            raise ValueError("channels and dilations must have one number a block each")
+
 
 @dataclass(frozen=True)
 class AugmentRecipe:
@@ -58,8 +84,19 @@ class AugmentRecipe:
     noise: float = 0.6  # probability of background noise
     noise_snr: tuple[float, float] = (0.0, 30.0)  # dB
     room: float = 0.2  # probability of a synthetic room
+    band_shift: int = 2  # bands that a voice's formants move up or down, at most
+    equalizer: float = 3.0  # dB that a microphone's response differs by, at most, at either end
     time_masks: int = 1  # SpecAugment stretches of frames
     band_masks: int = 1  # SpecAugment stretches of bands
+
+    def __post_init__(self) -> None:
+        _check(self, 0, 1, "noise", "room")
+        _check(self, 0, 0.9, "speed")
+        _check(self, 0, 60, "shift", "gain", "equalizer")
+        _check(self, 0, 100, "time_masks", "band_masks", "band_shift")
+        _check(self, -100, 100, "noise_snr")
+        if self.noise_snr[0] > self.noise_snr[1]:
+            raise ValueError("noise_snr goes from the lower to the higher")
 
 
 @dataclass(frozen=True)
@@ -74,6 +111,11 @@ class ScheduleRecipe:
     label_smoothing: float = 0.1
     average: float = 0.99  # momentum of the weight average that is kept (EMA)
 
+    def __post_init__(self) -> None:
+        _check(self, 1, 1_000_000, "epochs", "batch", "clips_per_stream")
+        _check(self, 1e-9, 10, "learning_rate")
+        _check(self, 0, 0.999999, "label_smoothing", "average", "weight_decay")
+
 
 @dataclass(frozen=True)
 class QuantizeRecipe:
@@ -83,6 +125,10 @@ class QuantizeRecipe:
     method: Literal["minmax", "percentile", "mse"] = "mse"
     percentile: float = 99.99  # of |x| a tensor, where method is percentile
     keep_float: tuple[str, ...] = ()  # layers that stay float in integer precisions
+
+    def __post_init__(self) -> None:
+        _check(self, 1, 1_000_000, "clips")
+        _check(self, 50, 100, "percentile")
 
 
 @dataclass(frozen=True)
@@ -96,6 +142,18 @@ class GateRecipe:
     agreement: float = 0.95  # fraction of decisions that equal the model's, integer precisions
     accuracy_drop: float = 0.005  # of the task metric, against the float model
     drift_growth: float = 2.0  # error late in the stream over error early in it
+
+    def __post_init__(self) -> None:
+        _check(self, 1, 10_000_000, "clips", "stream_steps")
+
+
+@dataclass(frozen=True)
+class BundleRecipe:
+    """What a bundle carries."""
+
+    artefacts: tuple[str, ...] | None = None  # ids, such as tflite-int8; None: all that passed
+    licence: str = "unstated"  # of the model
+    data_licence: str = "Licence of the recordings: unstated."  # a sentence for the card
 
 
 @dataclass(frozen=True)
@@ -113,6 +171,12 @@ class Recipe:
     decoding: KeywordDecoding = field(default_factory=KeywordDecoding)
     quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
     gate: GateRecipe = field(default_factory=GateRecipe)
+    bundle: BundleRecipe = field(default_factory=BundleRecipe)
+
+    def __post_init__(self) -> None:
+        _check(self, 0, (1 << 63) - 1, "seed")
+        if not self.name or self.name.startswith(".") or "/" in self.name:
+            raise ValueError("name is also that of a folder and of a file")
 
     def with_seed(self, seed: int) -> Recipe:
         """The same recipe with another seed."""
@@ -132,15 +196,18 @@ def load_recipe(source: str | Path) -> Recipe:
         RecordError: a key or value of it is wrong.
     """
     path = Path(source)
-    if not path.is_file():
-        path = RECIPES / f"{source}.toml"
-        if not path.is_file():
-            raise RecipeError(
-                f"{source}: neither a file nor a shipped recipe ({', '.join(shipped())})"
-            )
     try:
+        if not path.is_file():
+            if str(source) not in shipped():
+                raise RecipeError(
+                    f"{source}: neither a file nor a shipped recipe ({', '.join(shipped())})"
+                )
+            path = RECIPES / f"{source}.toml"
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except OSError as exc:
+        raise RecipeError(f"{source}: cannot be read: {exc.strerror}") from exc
+    # ValueError: also of bytes that are no UTF-8, and of numbers with thousands of digits.
+    except (ValueError, RecursionError) as exc:
         raise RecipeError(f"{path}: not valid TOML: {exc}") from exc
     try:
         return records.parse(Recipe, data)

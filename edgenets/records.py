@@ -10,6 +10,8 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import re
+import reprlib
 import types
 import typing
 from collections.abc import Mapping
@@ -18,6 +20,16 @@ from typing import Any, TypeVar
 from edgenets.errors import RecordError
 
 T = TypeVar("T")
+
+# Python's integers have no end, and overflow where they meet a float or an array.
+_INTEGERS = range(-(1 << 63), 1 << 63)
+
+# Text is shown on terminals and written to files: it moves no cursor, and UTF-8 can hold it.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+# How values appear in messages: on one line, whatever a file holds.
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 40
 
 
 def parse(cls: type[T], data: object, where: str = "") -> T:
@@ -39,7 +51,7 @@ def parse(cls: type[T], data: object, where: str = "") -> T:
         if key not in fields:
             near = difflib.get_close_matches(str(key), fields, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(fields)}"
-            raise RecordError(f"{_join(where, str(key))}: unknown key; {hint}")
+            raise RecordError(f"{_join(where, _shown(key))}: unknown key; {hint}")
     hints = typing.get_type_hints(cls)
     values: dict[str, Any] = {}
     for name, field in fields.items():
@@ -75,14 +87,18 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
         return _convert_union(args, value, where)
     if origin is typing.Literal:
         if value not in args:
-            raise RecordError(f"{where}: {value!r} is not one of {', '.join(map(str, args))}")
+            known = ", ".join(map(str, args))
+            raise RecordError(f"{where}: {_describe(value)} is not one of {known}")
         return value
     if origin is tuple:
         return _convert_tuple(args, value, where)
     if origin is dict:
         if not isinstance(value, Mapping):
             raise RecordError(f"{where}: a table is needed, found {_describe(value)}")
-        return {str(k): _convert(args[1], v, _join(where, str(k))) for k, v in value.items()}
+        return {
+            _convert(str, k, where): _convert(args[1], v, _join(where, _shown(k)))
+            for k, v in value.items()
+        }
     if dataclasses.is_dataclass(kind):
         return parse(typing.cast(type, kind), value, where)
     return _convert_scalar(kind, value, where)
@@ -91,12 +107,16 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
 def _convert_scalar(kind: Any, value: Any, where: str) -> Any:
     if kind is Any:
         return value
+    if type(value) is int and value not in _INTEGERS:
+        raise RecordError(f"{where}: an integer of more than 64 bits is no number for this")
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:
         raise RecordError(f"{where}: {kind.__name__} is needed, found {_describe(value)}")
     if kind is float and not math.isfinite(value):
         raise RecordError(f"{where}: a finite number is needed, found {value}")
+    if kind is str and _UNPRINTABLE.search(value):
+        raise RecordError(f"{where}: holds control characters: {_describe(value)}")
     return value
 
 
@@ -110,7 +130,8 @@ def _convert_union(args: tuple[Any, ...], value: Any, where: str) -> Any:
             if getattr(option, "kind", None) == value.get("kind"):
                 return parse(typing.cast(type, option), value, where)
         known = ", ".join(str(getattr(a, "kind", "?")) for a in tagged)
-        raise RecordError(f"{where}.kind: {value.get('kind')!r} is not one of {known}")
+        found = _describe(value.get("kind"))
+        raise RecordError(f"{_join(where, 'kind')}: {found} is not one of {known}")
     errors = []
     for option in options:
         try:
@@ -133,8 +154,18 @@ def _convert_tuple(args: tuple[Any, ...], value: Any, where: str) -> tuple[Any, 
 
 
 def _describe(value: object) -> str:
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 40 else text[:37] + '…'}"
+    """A value for a message: its type and its beginning, however large or deep it is."""
+    if isinstance(value, (Mapping, list, tuple)):
+        return f"a {'table' if isinstance(value, Mapping) else 'list'} of {len(value)}"
+    if isinstance(value, int) and value not in _INTEGERS:
+        return "int of more than 64 bits"
+    return f"{type(value).__name__} {_SHORT.repr(value)}"
+
+
+def _shown(key: object) -> str:
+    """A key for a message: on one line, and short."""
+    text = str(key)
+    return text if len(text) <= _SHORT.maxstring and text.isprintable() else _SHORT.repr(text)
 
 
 def _join(where: str, key: str) -> str:

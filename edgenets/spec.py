@@ -11,6 +11,14 @@ from typing import Literal
 
 Task = Literal["keywords"]
 
+# What a sound card or a file can have.
+SAMPLE_RATES = range(1_000, 768_001)  # Hz
+
+# Bounds far above all use: beyond them a file is broken or hostile, and memory would run out.
+MOST_SMOOTHING = 10_000  # steps
+LONGEST_REFRACTORY = 3600.0  # s
+MOST_STEPS = 1 << 20
+
 
 @dataclass(frozen=True)
 class AudioInput:
@@ -29,14 +37,23 @@ class AudioInput:
     std: float = 1.0  # of the log power over the training set
 
     def __post_init__(self) -> None:
+        if self.sample_rate not in SAMPLE_RATES:
+            raise ValueError(f"a sample rate of {self.sample_rate} Hz cannot be right")
         if not 0 < self.hop <= self.window <= self.fft <= 8192:
             raise ValueError("0 < hop ≤ window ≤ fft ≤ 8192 must hold")
         if not 0 < self.low_hz < self.high_hz <= self.sample_rate / 2:
             raise ValueError("0 < low_hz < high_hz ≤ sample_rate / 2 must hold")
         if not 0 < self.bands <= 512:
             raise ValueError("0 < bands ≤ 512 must hold")
-        if self.log_floor <= 0 or self.std <= 0:
-            raise ValueError("log_floor and std must be positive")
+        # A float32 must hold their ratios; the logarithm of a power is never this large or exact.
+        if not (1e-30 <= self.log_floor <= 1e30 and 1e-6 <= self.std <= 1e6):
+            raise ValueError("log_floor and std must be positive, and within reason")
+        if not abs(self.mean) <= 1e6:
+            raise ValueError(f"a mean log power of {self.mean:g} cannot be right")
+        # Here, for logmel needs this class; one of its configurations is not to be had at all.
+        from edgenets.logmel import check_resolution
+
+        check_resolution(self)
 
     @property
     def frame_seconds(self) -> float:
@@ -55,10 +72,10 @@ class KeywordDecoding:
     background: tuple[str, ...] = ("_silence_", "_unknown_")  # labels that are no detections
 
     def __post_init__(self) -> None:
-        if self.smoothing < 1:
-            raise ValueError("smoothing must be at least 1 step")
-        if self.refractory < 0:
-            raise ValueError("refractory must not be negative")
+        if not 1 <= self.smoothing <= MOST_SMOOTHING:
+            raise ValueError(f"smoothing must be 1 to {MOST_SMOOTHING} steps")
+        if not 0 <= self.refractory <= LONGEST_REFRACTORY:
+            raise ValueError(f"refractory must be 0 to {LONGEST_REFRACTORY:g} s")
         if any(not 0 < t <= 1 for t in (self.threshold, *self.thresholds.values())):
             raise ValueError("thresholds must lie in (0, 1]")
 
@@ -72,6 +89,12 @@ class StepSpec:
     frames: int = 1  # frames that one step takes
     warmup: int = 0  # steps after a reset whose output means nothing yet
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.frames <= 1000:
+            raise ValueError("a step takes 1 to 1000 frames")
+        if not 0 <= self.warmup <= MOST_STEPS:
+            raise ValueError(f"warmup must be 0 to {MOST_STEPS} steps")
+
 
 @dataclass(frozen=True)
 class SplitShares:
@@ -79,6 +102,10 @@ class SplitShares:
 
     validation: float = 0.1  # fraction of the speakers
     test: float = 0.15  # fraction of the speakers
+
+    def __post_init__(self) -> None:
+        if self.validation < 0 or self.test < 0 or not self.validation + self.test <= 1:
+            raise ValueError("validation and test are fractions that leave something to train on")
 
 
 @dataclass(frozen=True)
@@ -96,11 +123,12 @@ class ModelSpec:
     def __post_init__(self) -> None:
         if len(set(self.labels)) != len(self.labels) or not self.labels:
             raise ValueError("labels must be present and distinct")
+        for label in self.labels:  # also the name of a folder, and shown on one line
+            if not label.strip() or not label.isprintable() or "/" in label:
+                raise ValueError(f"{label!a} cannot be a label")
         unknown = set(self.decoding.thresholds) - set(self.labels)
         if unknown:
             raise ValueError(f"thresholds name words that are no labels: {sorted(unknown)}")
-        if not 1 <= self.step.frames <= 1000:
-            raise ValueError("a step takes 1 to 1000 frames")
 
     @property
     def step_seconds(self) -> float:

@@ -22,11 +22,13 @@ def find(name: str | Path) -> Path:
         BundleError: there is neither.
     """
     path = Path(name)
-    if path.exists():
-        return path
-    shipped_path = ZOO / f"{name}{SUFFIX}"
-    if shipped_path.is_file():
-        return shipped_path
+    try:
+        if path.exists():
+            return path
+    except OSError as exc:  # a name that is too long, a folder that may not be looked into
+        raise BundleError(f"{name}: cannot be read as a bundle: {exc.strerror}") from exc
+    if str(name) in shipped():
+        return ZOO / f"{name}{SUFFIX}"
     known = ", ".join(shipped()) or "none"
     raise BundleError(f"{name}: no such file, and no shipped bundle of that name ({known})")
 

@@ -19,7 +19,7 @@ import pytest
 
 from edgenets import audio
 from edgenets.errors import SourceError
-from edgenets.runtime.sources import Block, Notice, microphone, open_source
+from edgenets.runtime.sources import Block, Notice, microphone, open_source, portaudio
 from tests import pulse as pulse_server
 
 MISSING = pulse_server.missing()
@@ -369,6 +369,9 @@ def straw(monkeypatch: pytest.MonkeyPatch) -> Iterator[Straw]:
     monkeypatch.setattr(microphone, "RETRY_FIRST", 0.01)
     yield straw
     straw.over.set()
+    done = threading.Event()  # what is still to be done is done with straw, too
+    portaudio.ask(done.set)
+    assert done.wait(PATIENCE)
 
 
 def test_a_device_of_another_rate_is_resampled_and_mixed(straw: Straw) -> None:

@@ -42,7 +42,7 @@ BLOCK = round(BLOCK_SECONDS * RATE)  # samples
 PATIENCE = 20.0  # s
 
 folders_are_reused = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=400
 )
 
 
@@ -180,10 +180,11 @@ class TestFiles:
         assert all(len(b.samples) == BLOCK for b in blocks[:-1])
         assert abs(len(heard) - len(wave) * RATE / rate) <= 1
         np.testing.assert_allclose(heard, audio.read(path, RATE), atol=1e-6)
-        middle = slice(len(heard) // 4, -len(heard) // 4)
         coarse = 1e-2 if subtype == "PCM_U8" else 1e-3
-        expected = sound(len(heard) / RATE)[middle]
-        np.testing.assert_allclose(heard[middle], expected, atol=coarse)
+        middle = slice(RATE // 20, -RATE // 20)  # the resampler's filter rings at both ends
+        np.testing.assert_allclose(
+            heard[middle], sound(len(heard) / RATE)[: len(heard)][middle], atol=coarse
+        )
 
     def test_other_formats_are_read(self, tmp_path: Path) -> None:
         for suffix in ("flac", "ogg", "mp3"):
@@ -292,7 +293,7 @@ def all_of(data: bytes, **options: Any) -> np.ndarray:
     pipe = Pipe()
 
     def write() -> None:
-        with open(pipe.write, "wb") as out:
+        with os.fdopen(pipe.write, "wb") as out:
             out.write(data)
 
     writer = threading.Thread(target=write, daemon=True)

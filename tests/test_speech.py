@@ -90,7 +90,23 @@ def test_trimming_cuts_nothing_that_is_heard(text):
     kept = speak(text, voice, espeak.SAMPLE_RATE) * np.abs(raw).max() / PEAK
     lost = np.sum(raw**2) - np.sum(kept**2)
     assert lost < 1e-5 * np.sum(raw**2)
-    assert len(kept) < len(raw)  # and espeak-ng's own pause is gone
+
+
+def test_silence_around_speech_is_cut(monkeypatch):
+    said = speak("six", PLAIN)
+    bare = espeak.synthesize
+
+    def hesitant(*arguments):
+        return np.pad(bare(*arguments), (espeak.SAMPLE_RATE, espeak.SAMPLE_RATE // 2))
+
+    monkeypatch.setattr(espeak, "synthesize", hesitant)
+    assert np.array_equal(speak("six", PLAIN), said)
+
+
+def test_silence_alone_is_an_error(monkeypatch):
+    monkeypatch.setattr(espeak, "synthesize", lambda *_: np.zeros(999, dtype=np.int16))
+    with pytest.raises(DataError, match="says nothing"):
+        speak("six", PLAIN)
 
 
 def test_sample_rate_changes_the_samples_and_not_the_time():
@@ -313,6 +329,7 @@ def test_unknown_words_are_none_of_the_users_to_the_ear():
     assert {"night", "white", "low"} <= set(known.near)
     assert not [p for p in known.phrases if {"right", "no", "know", "go"} & set(p.split())]
     assert "thank you" in known.phrases
+    assert "inside" not in vocabulary(["in side"]).others
 
 
 def test_parts_of_a_phrase_are_unknown():
@@ -382,15 +399,30 @@ def test_every_split_has_every_label_and_no_speaker_is_in_two(dataset):
     assert all(len(labels) == 4 for labels in where.values())
 
 
-def test_clips_are_loud_and_soft_early_and_late_and_never_clipped(dataset):
-    peaks, starts = [], []
-    for clip in find_clips(dataset, ["marvin"]):
-        sound = audio.read(clip.path, RATE)
-        peaks.append(np.abs(sound).max())
-        loud = np.flatnonzero(np.abs(sound) > 0.3 * peaks[-1])
+def test_words_are_put_anywhere_but_at_the_very_end_of_a_clip():
+    word = PEAK * np.ones(RATE // 2, dtype=np.float32)
+    starts, ends = [], []
+    for seed in range(60):
+        clip = speech._record(np.random.default_rng(seed), word, RATE, RATE)
+        loud = np.flatnonzero(np.abs(clip) > 0.5 * np.abs(clip).max())
+        assert len(clip) == RATE and loud[-1] - loud[0] == pytest.approx(len(word), abs=2)
         starts.append(loud[0] / RATE)
+        ends.append(loud[-1] / RATE)
+    assert min(starts) < 0.03 and max(starts) > 0.25
+    assert max(ends) < 0.81  # training asks over the last 0.2 s
+
+
+def test_phrases_longer_than_a_clip_are_cut():
+    rng = np.random.default_rng(1)
+    clip = speech._record(rng, PEAK * np.ones(3 * RATE, dtype=np.float32), RATE, RATE)
+    assert len(clip) == RATE and np.abs(clip).min() > 0
+
+
+def test_clips_are_loud_and_soft_and_never_clipped(dataset):
+    peaks = []
+    for clip in find_clips(dataset, ["marvin"]):
+        peaks.append(np.abs(audio.read(clip.path, RATE)).max())
     assert max(peaks) < 0.9 and max(peaks) / min(peaks) > 10 ** (12 / 20)
-    assert np.ptp(starts) > 0.15
     for clip in find_clips(dataset, [SILENCE, UNKNOWN]):
         assert np.abs(audio.read(clip.path, RATE)).max() < 0.999
 

@@ -37,16 +37,11 @@ Exit code 1 when an artefact fails the gate; what passed is bundled all the same
     "--precision", type=Several(PRECISIONS), default=",".join(PRECISIONS), show_default=True
 )
 @click.option("--only", help="Ids of the artefacts to bundle, comma-separated.")
-@click.option("--licence", default="unstated", show_default=True, help="Of the model.")
-@click.option(
-    "--data-licence", default="Licence of the recordings: unstated.", help="For the card."
-)
 @json_option
 @click.pass_context
 def command(
     ctx: click.Context, recipe: str, data: Path, out: Path | None, run_folder: Path | None,
-    to: tuple[Any, ...], precision: tuple[Any, ...], only: str | None, licence: str,
-    data_licence: str, as_json: bool,
+    to: tuple[Any, ...], precision: tuple[Any, ...], only: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Train, convert, verify and bundle in one go.
 
@@ -63,7 +58,7 @@ def command(
     report = stage("verify_run")(run, data, reporter)
     path = out or Path(f"{found.name}.edge")
     ids = [part.strip() for part in only.split(",")] if only else None
-    bundle = stage("pack_run")(run, path, licence, data_licence, ids)
+    bundle = stage("pack_run")(run, path, ids)
     if as_json:
         emit(
             {

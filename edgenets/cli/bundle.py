@@ -20,13 +20,9 @@ Only artefacts that passed `edgenets verify` enter a bundle."""
 @click.argument("run", type=Folder)
 @click.option("--out", type=AnyPath, help="The .edge file.  [default: RUN/NAME.edge]")
 @click.option("--only", help="Ids of the artefacts to take, comma-separated.")
-@click.option("--licence", default="unstated", show_default=True, help="Of the model.")
-@click.option(
-    "--data-licence", default="Licence of the recordings: unstated.", help="For the card."
-)
 @json_option
 def command(
-    run: Path, out: Path | None, only: str | None, licence: str, data_licence: str, as_json: bool
+    run: Path, out: Path | None, only: str | None, as_json: bool
 ) -> None:
     """Pack what passed the gate into one .edge file.
 
@@ -38,7 +34,7 @@ def command(
     opened = runs.load(run)
     path = out or run / f"{opened.spec.name}.edge"
     ids = [part.strip() for part in only.split(",")] if only else None
-    found = stage("pack_run")(opened, path, licence, data_licence, ids)
+    found = stage("pack_run")(opened, path, ids)
     ids = [a.id for a in found.artefacts]
     if as_json:
         emit({"bundle": str(path), "bytes": path.stat().st_size, "artefacts": ids})

@@ -29,7 +29,8 @@ def command(words: tuple[str, ...], out: Path, clips: int, seed: int, as_json: b
     from edgenets.data.clips import find_clips
     from edgenets.data.speech import make_dataset
 
-    make_dataset(words, out, clips_per_word=clips, seed=seed, progress=progress.for_stderr())
+    with progress.for_stderr().task("speaking") as task:
+        make_dataset(words, out, clips_per_word=clips, seed=seed, progress=task.update)
     counts: dict[str, int] = {}
     for clip in find_clips(out):
         counts[clip.label] = counts.get(clip.label, 0) + 1

@@ -70,6 +70,25 @@ def apply_gain(sound: Sound, decibels: float) -> Sound:
     return np.clip(sound * np.float32(10 ** (decibels / 20)), -1.0, 1.0)
 
 
+def shift_bands(frames: NDArray[np.float32], shift: int) -> NDArray[np.float32]:
+    """Move (frames, bands) up by `shift` bands, as a shorter vocal tract would; edges repeat.
+
+    A cheap kin of vocal tract length perturbation (Jaitly and Hinton 2013).
+    """
+    if shift == 0:
+        return frames
+    bands = np.clip(np.arange(frames.shape[1]) - shift, 0, frames.shape[1] - 1)
+    return frames[:, bands]
+
+
+def equalize(rng: np.random.Generator, bands: int, decibels: float) -> NDArray[np.float32]:
+    """A microphone's response: a random smooth curve over the bands, (bands,) in dB."""
+    low, middle, high = rng.uniform(-decibels, decibels, 3)
+    return np.interp(
+        np.arange(bands), (0, (bands - 1) / 2, bands - 1), (low, middle / 2, high)
+    ).astype(np.float32)
+
+
 def mask(
     rng: np.random.Generator, frames: NDArray[np.float32], axis: int, count: int, widest: int
 ) -> None:

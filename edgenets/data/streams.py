@@ -89,7 +89,7 @@ class StreamMaker:
         for row, clips in enumerate(numbers):
             sound = self._stream(rng, clips, targets[row], weights[row])
             self._log_mel.reset()
-            features[row] = self._log_mel.push(sound)[: self.frames]
+            features[row] = self._voice(rng, self._log_mel.push(sound)[: self.frames])
             mask_frames = int(MASK_SECONDS / self._features.frame_seconds)
             augment.mask(rng, features[row], 0, self._recipe.time_masks, mask_frames)
             augment.mask(rng, features[row], 1, self._recipe.band_masks, MASK_BANDS)
@@ -126,6 +126,17 @@ class StreamMaker:
             sound = augment.add_noise(sound, self._noise(rng), rng.uniform(*recipe.noise_snr))
         sound += np.float32(augment.DITHER) * rng.standard_normal(self.length, dtype=np.float32)
         return np.clip(sound, -1.0, 1.0)
+
+    def _voice(
+        self, rng: np.random.Generator, frames: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Another vocal tract and another microphone, on (frames, bands) log-mel."""
+        recipe = self._recipe
+        shift = int(rng.integers(-recipe.band_shift, recipe.band_shift + 1))
+        curve = augment.equalize(rng, self.bands, recipe.equalizer)
+        # Features are natural logarithms of power, normalised; 10 dB are ln 10 of it.
+        offset = curve * np.float32(np.log(10) / 10 / self._features.std)
+        return augment.shift_bands(frames, shift) + offset
 
     def _steps_before(self, sample: int) -> slice:
         """The steps that end within ANSWER_SECONDS before a sample, and the one that covers it."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edgenets.audio import pcm16_to_float
 from edgenets.data import augment
 from edgenets.data.clips import Clip, ClipSet, Split, find_clips, load_clips, split_of
+from edgenets.data.speech import make_dataset
 from edgenets.errors import DataError
 from edgenets.logmel import LogMel, frame_count
 from edgenets.progress import Progress
@@ -31,11 +32,11 @@ class Splits:
     test: ClipSet
 
 
-def load(recipe: Recipe, data: Path, progress: Progress, extra: Path | None = None) -> Splits:
+def load(recipe: Recipe, data: Path, progress: Progress, synthetic: Path) -> Splits:
     """Read all splits.
 
     Args:
-        extra: more recordings of the same labels, for training alone; synthesised ones, say.
+        synthetic: folder for the words that the recipe has synthesised, if it has any.
 
     Raises:
         DataError: no data, or a split is left without a label.
@@ -43,17 +44,22 @@ def load(recipe: Recipe, data: Path, progress: Progress, extra: Path | None = No
     train, validation, test = (
         load_split(recipe, data, split, progress) for split in ("train", "validation", "test")
     )
-    if extra is not None:
-        train = _joined(train, _load_extra(extra, train, progress))
+    if recipe.data.synthetic:
+        train = _joined(train, _synthesised(recipe, train, synthetic, progress))
     return Splits(train, validation, test)
 
 
-def _load_extra(extra: Path, like: ClipSet, progress: Progress) -> ClipSet:
-    clips = [c for c in find_clips(extra) if c.label in like.labels]
-    if not clips:
-        raise DataError(f"{extra}: no recordings of {', '.join(like.labels)}")
-    with progress.task("reading extra") as task:
-        return load_clips(clips, like.labels, like.sample_rate, task.update)
+def _synthesised(recipe: Recipe, like: ClipSet, folder: Path, progress: Progress) -> ClipSet:
+    """More clips of the same labels, spoken by espeak-ng."""
+    words = [label for label in like.labels if label not in recipe.decoding.background]
+    with progress.task("speaking") as task:
+        make_dataset(
+            words, folder, clips_per_word=recipe.data.synthetic, seed=recipe.seed,
+            sample_rate=like.sample_rate, clip_seconds=recipe.data.clip_seconds,
+            progress=task.update,
+        )  # fmt: skip
+    clips = [c for c in find_clips(folder) if c.label in like.labels]
+    return load_clips(clips, like.labels, like.sample_rate)
 
 
 def _joined(first: ClipSet, second: ClipSet) -> ClipSet:

@@ -20,13 +20,15 @@ from edgenets.spec import AudioInput, ModelSpec, SplitShares, StepSpec
 from edgenets.training import dataset, figures
 from edgenets.training.trainer import Trainer
 
+# Where a run keeps the words that its recipe has synthesised.
+SYNTHETIC = "synthetic"
+
 
 def train(
     recipe: Recipe,
     data: Path,
     out: Path,
     progress: Progress | None = None,
-    extra: Path | None = None,
 ) -> runs.Run:
     """Train a recipe's model on recordings.
 
@@ -37,7 +39,6 @@ def train(
         recipe: what to train.
         data: a folder of `LABEL/*.wav|flac|mp3`.
         out: the run folder; see `edgenets.runs` for what it gets.
-        extra: more recordings of the same labels, for training alone.
 
     Raises:
         DataError: the data cannot be used.
@@ -46,7 +47,7 @@ def train(
     progress = progress or Progress()
     started = time.monotonic()
     _claim(out, recipe)
-    splits = dataset.load(recipe, data, progress, extra)
+    splits = dataset.load(recipe, data, progress, out / SYNTHETIC)
     features = dataset.normalised(recipe.features, splits.train)
     streams = StreamMaker(
         splits.train, features, recipe.augment, recipe.model.frames_per_step,

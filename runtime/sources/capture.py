@@ -77,10 +77,12 @@ class Capture:
         self._dropped, self._overflows = 0, 0
         self._inbox = inbox
         self._stream: Any = None
+        self._error: Any = None  # sounddevice.PortAudioError
 
     def open(self, sounddevice: Any, rate: int, channels: int) -> None:
         """Start the stream; sounddevice.PortAudioError where the device cannot do this."""
         self.rate, self.channels = rate, channels
+        self._error = sounddevice.PortAudioError
         self._stream = sounddevice.RawInputStream(
             device=self.device.index,
             samplerate=rate,
@@ -95,16 +97,16 @@ class Capture:
         portaudio.open_streams.add(self._stream)
         try:
             self._stream.start()
-        except sounddevice.PortAudioError:
-            self.close(sounddevice)
+        except self._error:
+            self.close()
             raise
 
-    def close(self, sounddevice: Any) -> None:
+    def close(self) -> None:
         """Close the stream. This is the call that hangs with a frozen sound server."""
         self.muted = True
         try:
             self._stream.close()
-        except sounddevice.PortAudioError:
+        except self._error:
             pass  # the device is gone already, and so is the stream
         finally:
             portaudio.open_streams.discard(self._stream)

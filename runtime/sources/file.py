@@ -52,6 +52,8 @@ def blocks_of(path: Path, sample_rate: int) -> Generator[NDArray[np.float32], No
             yield samples
     except (DataError, OSError) as exc:
         raise SourceError(str(exc)) from exc
+    except RuntimeError as exc:  # what `wave` raises for a chunk that ends outside its file
+        raise SourceError(f"{path}: not a sound file that can be read") from exc
     if empty:
         raise SourceError(f"{path}: holds no sound")
 

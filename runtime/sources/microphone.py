@@ -210,4 +210,4 @@ class Microphone(Source):
     def _hang_up(self) -> None:
         capture, self._owned = self._owned, None
         if capture is not None:
-            capture.close(portaudio.library())
+            capture.close()

@@ -35,9 +35,8 @@ def open_source(rest: str, sample_rate: int) -> Source:
         raise SourceError(f"format={form}: must be {' or '.join(FORMATS)}")
     if os.isatty(STDIN):
         raise SourceError("standard input is a terminal; pipe raw PCM into it")
-    return RawInput(
-        query.rate(options) or sample_rate, query.channels(options) or 1, FORMATS[form], sample_rate
-    )
+    rate, channels = query.rate(options) or sample_rate, query.channels(options) or 1
+    return RawInput(rate, channels, FORMATS[form], sample_rate, STDIN)
 
 
 class RawInput(Source):
@@ -49,7 +48,7 @@ class RawInput(Source):
         channels: int,
         dtype: np.dtype[Any],
         sample_rate: int,
-        descriptor: int = STDIN,
+        descriptor: int,
     ) -> None:
         super().__init__("-")
         self._wake, self._waker = os.pipe()  # `close` writes to it, so that a read does not wait

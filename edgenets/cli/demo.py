@@ -1,0 +1,92 @@
+"""`edgenets demo`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgenets.cli.options import AnyPath, emit, json_option, size, table
+from edgenets.cli.verify import show
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  edgenets demo
+  edgenets demo lights music stop
+  edgenets demo "open door" "close door" --out doors
+
+Nothing is downloaded: the words are synthesised by espeak-ng."""
+)
+@click.argument("words", nargs=-1)
+@click.option("--out", type=AnyPath, default="demo-out", show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context, words: tuple[str, ...], out: Path, seed: int, as_json: bool
+) -> None:
+    """The whole road in a few minutes, with words of your choice.
+
+    Synthesises WORDS, trains a net on them, quantizes and converts it to three formats, proves
+    each artefact, packs a bundle, and spots the words in a stream.
+    """
+    from edgenets import progress
+    from edgenets.demo import demo
+
+    found = demo(words or ("lights", "music", "stop"), out, seed, progress.for_stderr())
+    if as_json:
+        emit(
+            {
+                "bundle": str(found.bundle), "report": str(found.report),
+                "seconds": round(found.seconds, 1), "test_accuracy": found.test_accuracy,
+                "passed": found.verification.passed, "heard": _plain(found.hearing),
+                "shipped": None if found.shipped is None else _plain(found.shipped),
+            }
+        )  # fmt: skip
+    else:
+        _show(found)
+    ctx.exit(0 if found.verification.passed else 1)
+
+
+def _plain(hearing: Any) -> dict[str, Any]:
+    found = hearing.score
+    return {
+        "artefact": hearing.artefact, "said": len(found.matches), "hits": found.hits,
+        "false_alarms": len(found.false_alarms), "seconds": round(found.seconds, 1),
+        "cpu_ms_per_audio_s": hearing.cpu_ms_per_audio_s,
+    }  # fmt: skip
+
+
+def _show(found: Any) -> None:
+    show(found.verification)
+    rows = [
+        (
+            m.spoken.label, f"{m.spoken.start:.2f} s",
+            "missed" if m.heard is None else f"{m.heard.time:.2f} s",
+            "" if m.heard is None else f"{m.heard.score:.2f}",
+            "" if m.latency is None else f"{1e3 * m.latency:+.0f} ms",
+        )
+        for m in found.hearing.score.matches
+    ]  # fmt: skip
+    table("The stream", ("word", "said at", "heard at", "score", "after its end"), rows)
+    hearings = [("new", found.hearing)]
+    if found.shipped is not None:
+        hearings.insert(0, ("shipped", found.shipped))
+    rows = [
+        (
+            name, Path(h.bundle).name, h.artefact, f"{h.score.hits} of {len(h.score.matches)}",
+            str(len(h.score.false_alarms)), f"{h.score.seconds:.0f} s", f"{h.cpu_ms_per_audio_s:.2f} ms",
+        )
+        for name, h in hearings
+    ]  # fmt: skip
+    columns = ("", "bundle", "artefact", "heard", "false alarms", "of sound", "CPU a second")
+    table("Heard", columns, rows)
+    click.echo(
+        f"Done in {found.seconds:.0f} s.\n"
+        f"  bundle  {found.bundle} ({size(found.bundle.stat().st_size)})\n"
+        f"  report  {found.report}\n"
+        f"  listen  edgenets run {found.bundle} mic:default"
+    )

@@ -1,0 +1,185 @@
+"""`demo`: the whole road in a few minutes, with words of the user's choice, and no download.
+
+    1  a shipped bundle hears its words in a synthesised stream
+    2  recordings of the user's words are synthesised, many voices each
+    3  a net is trained, converted, verified and bundled
+    4  the new bundle hears its words, by voices that it never heard, at known times
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgenets import audio, zoo
+from edgenets.bundle import Bundle
+from edgenets.data.speech import Stream, make_dataset, make_stream
+from edgenets.events import Result
+from edgenets.progress import Progress
+from edgenets.recipe import load_recipe
+from edgenets.runs import Run
+from edgenets.scoring import Heard, Score, Spoken, score
+from edgenets.stages import stage
+from edgenets.training.figures import BLUE, INK, ORANGE, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+RECIPE = "custom-words"
+SHIPPED, SHIPPED_WORDS = "kws-gru", ("yes", "stop", "left", "go")
+
+# Enough that three words are learned in about three minutes on two cores.
+CLIPS_PER_WORD = 240
+
+# Of each word in the streams that are listened to.
+SAID = 8
+
+# What the demonstration converts to: every format, from the plain form to the small one.
+PRECISIONS = ("fp32", "fp16", "dynamic", "int8", "int16x8")
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """How a bundle heard a stream."""
+
+    bundle: str
+    artefact: str
+    score: Score
+    cpu_ms_per_audio_s: float
+    sound: Path  # the stream, as WAV
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demonstration came to."""
+
+    shipped: Hearing | None  # None: no bundle ships
+    hearing: Hearing
+    bundle: Path
+    report: Path
+    verification: Any  # the converters' Report
+    test_accuracy: float
+    seconds: float
+
+
+def demo(
+    words: Sequence[str], out: Path, seed: int = 1, progress: Progress | None = None
+) -> Demo:
+    """Make and try a keyword model for words.
+
+    Args:
+        words: what to listen for.
+        out: folder for recordings, run, bundle, streams and report.
+
+    Raises:
+        DataError: a word cannot be said, or is there twice.
+        MissingExtra: a package of the `convert` extra is not installed.
+    """
+    progress = progress or Progress()
+    started = time.monotonic()
+    shipped = None
+    if SHIPPED in zoo.shipped():
+        progress.say(f"\n1 · the shipped bundle '{SHIPPED}' listens to a synthesised stream")
+        stream = make_stream(SHIPPED_WORDS, seed=seed, count=SAID * len(SHIPPED_WORDS))
+        shipped = listen(zoo.load(SHIPPED), stream, out / "shipped.wav")
+    progress.say(f"\n2 · synthesising recordings of: {', '.join(words)}")
+    data = out / "recordings"
+    with progress.task("speaking") as task:
+        make_dataset(words, data, clips_per_word=CLIPS_PER_WORD, seed=seed, progress=task.update)
+    progress.say("\n3 · training, converting, verifying, bundling")
+    run, report, bundle = _build(data, out, seed, progress)
+    progress.say("\n4 · the new bundle listens to voices that it never heard")
+    stream = make_stream(words, seed=seed + 1, count=SAID * len(words))
+    hearing = listen(bundle, stream, out / "stream.wav")
+    page = out / "report.html"
+    sections = [_section(f"Hearing {', '.join(words)}", hearing)]
+    if shipped is not None:
+        sections.append(_section(f"The shipped bundle '{SHIPPED}'", shipped))
+    stage("report_page")(page, report, run, sections)
+    return Demo(
+        shipped, hearing, bundle.path, page, report, run.metrics["test"]["accuracy"],
+        time.monotonic() - started,
+    )  # fmt: skip
+
+
+def listen(bundle: Bundle, stream: Stream, path: Path) -> Hearing:
+    """Write a stream to a file, run a bundle on it, and score what it heard.
+
+    Raises:
+        BackendError: nothing in the bundle can be run here.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    audio.write_wav(path, stream.sound, stream.sample_rate)
+    choice = stage("choose")(bundle)
+    run = stage("run")(bundle, stage("load_session")(bundle, choice), str(path))
+    results = [event for event in run if isinstance(event, Result)]
+    found = score(
+        [Spoken(w.label, w.start, w.end) for w in stream.words],
+        [Heard(r.label, r.time, r.score) for r in results],
+        len(stream.sound) / stream.sample_rate,
+    )
+    cost = run.summary.cpu_ms_per_audio_s
+    return Hearing(str(bundle.path), choice.artefact.id, found, cost, path)
+
+
+def _build(data: Path, out: Path, seed: int, progress: Progress) -> tuple[Run, Any, Bundle]:
+    recipe = dataclasses.replace(load_recipe(RECIPE), seed=seed)
+    run: Run = stage("train")(recipe, data, out / "run", progress)
+    stage("convert_run")(run, data, precisions=PRECISIONS, progress=progress)
+    report = stage("verify_run")(run, data, progress)
+    bundle: Bundle = stage("pack_run")(run, out / f"{recipe.name}.edge")
+    return run, report, bundle
+
+
+def _section(title: str, hearing: Hearing) -> Any:
+    """The part of the report that shows a stream and what was heard in it."""
+    found = hearing.score
+    rows = tuple(
+        (
+            m.spoken.label,
+            f"{m.spoken.start:.2f} – {m.spoken.end:.2f} s",
+            "missed" if m.heard is None else f"{m.heard.time:.2f} s",
+            "" if m.heard is None else f"{m.heard.score:.2f}",
+            "" if m.latency is None else f"{1e3 * m.latency:+.0f} ms",
+        )
+        for m in found.matches
+    )
+    text = (
+        f"{hearing.artefact}: {found.hits} of {len(found.matches)} words heard, "
+        f"{len(found.false_alarms)} false alarms in {found.seconds:.0f} s; "
+        f"{hearing.cpu_ms_per_audio_s:.2f} ms CPU a second of sound, on the machine that made this."
+    )
+    columns = ("word", "said", "heard", "score", "after its end")
+    return stage("report_section")(
+        title, text, stage("report_svg")(_timeline(found)), columns, rows
+    )
+
+
+def _timeline(found: Score) -> Figure:
+    """Words as they were said, and a mark where each was heard."""
+    labels = sorted({m.spoken.label for m in found.matches})
+    place = {label: i for i, label in enumerate(labels)}
+    figure = new_figure(9.4, 0.34 * len(labels) + 1.0)
+    axes = figure.subplots()
+    for m in found.matches:
+        y = place[m.spoken.label]
+        width = m.spoken.end - m.spoken.start
+        axes.barh(y, width, 0.62, left=m.spoken.start, color=BLUE, alpha=0.35)
+        if m.heard is not None:
+            axes.plot(m.heard.time, y, "|", color=BLUE, ms=15, mew=2)
+        else:
+            axes.text(m.spoken.end, y, " missed", va="center", fontsize=7, color=ORANGE)
+    for heard in found.false_alarms:
+        axes.plot(heard.time, place.get(heard.label, -1), "x", color=ORANGE, ms=7)
+    axes.set_yticks(np.arange(len(labels)), labels)
+    axes.set_xlim(0, found.seconds)
+    axes.set_xlabel("s of stream; bars are words as said, strokes are detections, crosses false alarms")
+    axes.tick_params(colors=INK)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    return figure

@@ -1,0 +1,217 @@
+"""Keras nets to convert: drawn at random, and small ones with a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from hypothesis import strategies as st
+from keras import layers
+from numpy.typing import NDArray
+
+CHANNELS = 3  # of the input of drawn nets
+
+# Frames a step that a drawn net may take at most.
+LONGEST_STEP = 6
+
+ACTIVATIONS = ["linear", "relu", "relu6", "sigmoid", "tanh", "softmax", "elu", "silu", "leaky_relu"]
+ACTIVATIONS += ["hard_sigmoid", "hard_silu"]
+
+
+@dataclass
+class Drawing:
+    """A net under construction."""
+
+    draw: Callable[..., Any]
+    x: Any  # keras tensor
+    frames: int = 1  # product of the strides so far
+
+    @property
+    def channels(self) -> int:
+        return int(self.x.shape[-1])
+
+    def pick(self, *choices: Any) -> Any:
+        return self.draw(st.sampled_from(choices))
+
+    def flag(self) -> bool:
+        return self.draw(st.booleans())
+
+    def stride(self) -> int:
+        stride = self.pick(*(s for s in (1, 2, 3) if s * self.frames <= LONGEST_STEP))
+        self.frames *= stride
+        return stride
+
+    def then(self, layer: Any) -> None:
+        self.x = layer(self.x)
+
+
+def conv(d: Drawing) -> None:
+    stride = d.stride()
+    d.then(
+        layers.Conv1D(
+            d.pick(1, 2, 4), d.pick(1, 2, 3, 5), strides=stride, padding=d.pick("causal", "valid"),
+            dilation_rate=d.pick(1, 2, 3) if stride == 1 else 1, use_bias=d.flag(),
+            activation=d.pick(*ACTIVATIONS),
+        )
+    )  # fmt: skip
+
+
+def depthwise(d: Drawing) -> None:
+    stride, kernel = d.stride(), d.pick(1, 2, 3, 5)
+    dilation = d.pick(1, 2) if stride == 1 else 1
+    if d.flag():
+        d.then(layers.ZeroPadding1D(((kernel - 1) * dilation, 0)))
+    d.then(
+        layers.DepthwiseConv1D(
+            kernel, strides=stride, dilation_rate=dilation, depth_multiplier=d.pick(1, 2),
+            use_bias=d.flag(),
+        )
+    )  # fmt: skip
+
+
+def separable(d: Drawing) -> None:
+    stride, kernel = d.stride(), d.pick(2, 3)
+    if d.flag():
+        d.then(layers.ZeroPadding1D((d.pick(*range(kernel)), 0)))
+    d.then(
+        layers.SeparableConv1D(
+            d.pick(1, 3), kernel, strides=stride, depth_multiplier=d.pick(1, 2), use_bias=d.flag(),
+            activation=d.pick(*ACTIVATIONS),
+        )
+    )  # fmt: skip
+
+
+def pool(d: Drawing) -> None:
+    size, stride = d.pick(1, 2, 3, 4), d.stride()
+    if d.flag():
+        d.then(layers.ZeroPadding1D((size - 1, 0)))
+    kind = d.pick(layers.AveragePooling1D, layers.MaxPooling1D)
+    d.then(kind(size, strides=stride))
+
+
+def recurrent(d: Drawing) -> None:
+    units, bias = d.pick(1, 3), d.flag()
+    cell = d.pick("gru", "gru-before", "lstm", "rnn")
+    options: dict[str, Any] = {"return_sequences": True, "use_bias": bias}
+    if cell == "rnn":
+        d.then(layers.SimpleRNN(units, activation=d.pick("tanh", "sigmoid", "relu6"), **options))
+        return
+    options["activation"] = d.pick("tanh", "elu", "softmax")
+    options["recurrent_activation"] = d.pick("sigmoid", "hard_sigmoid")
+    if cell == "lstm":
+        d.then(layers.LSTM(units, unit_forget_bias=bias, **options))
+    else:
+        d.then(layers.GRU(units, reset_after=cell == "gru", **options))
+
+
+def pointwise(d: Drawing) -> None:
+    kind = d.pick("dense", "norm", "activation", "relu", "leaky", "softmax", "dropout", "noise")
+    d.then(
+        {
+            "dense": lambda: layers.Dense(d.pick(1, 4), activation=d.pick(*ACTIVATIONS)),
+            "norm": lambda: layers.BatchNormalization(scale=d.flag(), center=d.flag()),
+            "activation": lambda: layers.Activation(d.pick(*ACTIVATIONS)),
+            "relu": lambda: layers.ReLU(max_value=d.pick(None, 6.0)),
+            "leaky": lambda: layers.LeakyReLU(negative_slope=d.pick(0.01, 0.3)),
+            "softmax": layers.Softmax,
+            "dropout": lambda: d.pick(layers.Dropout, layers.SpatialDropout1D)(0.5),
+            "noise": lambda: d.pick(layers.GaussianNoise, layers.GaussianDropout)(0.5),
+        }[kind]()
+    )
+
+
+def crop(d: Drawing) -> None:
+    d.then(layers.Cropping1D((d.pick(1, 2, 6), 0)))
+
+
+def branch(d: Drawing) -> None:
+    """A causal branch beside the stream, joined again."""
+    entry = d.x
+    kernel = d.pick(2, 3)
+    if d.flag():
+        d.then(layers.Conv1D(d.channels, kernel, padding="causal", dilation_rate=d.pick(1, 2)))
+    else:
+        d.then(layers.ZeroPadding1D((kernel - 1, 0)))
+        d.then(layers.DepthwiseConv1D(kernel))
+    if d.flag():
+        d.then(layers.BatchNormalization())
+    join = d.pick("add", "concatenate", "multiply", "subtract", "operator")
+    if join == "operator":
+        d.x = entry + d.x
+    else:
+        d.x = getattr(layers, join)([entry, d.x])
+
+
+def nested(d: Drawing) -> None:
+    """Two blocks in a model of their own."""
+    inside = Drawing(d.draw, layers.Input((None, d.channels)), d.frames)
+    entry = inside.x
+    for _ in range(2):
+        d.pick(conv, recurrent, pointwise, branch)(inside)
+    model = keras.Model(entry, inside.x)
+    if d.flag():
+        model = keras.Sequential([layers.Input((None, d.channels)), model])
+    d.frames = inside.frames
+    d.then(model)
+
+
+BLOCKS = [conv, conv, depthwise, separable, pool, recurrent, recurrent, pointwise, pointwise]
+BLOCKS += [crop, branch, nested]
+
+
+def end(d: Drawing) -> None:
+    """What may come last: nothing, or the end of time, and scores."""
+    final = d.pick("sequence", "sequence", "gru", "lstm", "rnn", "average", "max")
+    if final != "sequence":
+        d.then(
+            {
+                "gru": lambda: layers.GRU(2, reset_after=d.flag()),
+                "lstm": lambda: layers.LSTM(2),
+                "rnn": lambda: layers.SimpleRNN(2),
+                "average": lambda: layers.GlobalAveragePooling1D(keepdims=d.flag()),
+                "max": layers.GlobalMaxPooling1D,
+            }[final]()
+        )
+    if d.flag():
+        d.then(layers.Dense(2, activation=d.pick("linear", "softmax")))
+
+
+def drawn(draw: Callable[..., Any], blocks: int = 4) -> keras.Model:
+    """A net of up to `blocks` blocks, with random weights and statistics."""
+    entry = layers.Input((None, CHANNELS))
+    d = Drawing(draw, entry)
+    for _ in range(draw(st.integers(1, blocks))):
+        d.pick(*BLOCKS)(d)
+    end(d)
+    return randomise(keras.Model(entry, d.x), draw(st.integers(0, 1 << 16)))
+
+
+def randomise(model: keras.Model, seed: int, size: float = 1.0) -> keras.Model:
+    """Give every weight, bias and statistic a random value."""
+    rng = np.random.default_rng(seed)
+    for variable in model.weights:
+        shape = tuple(variable.shape)
+        if variable.name == "moving_variance":
+            value = rng.uniform(0.3, 2.0, shape)
+        elif variable.name == "gamma":
+            value = rng.uniform(0.5, 1.5, shape) * rng.choice([-1, 1], shape)
+        elif len(shape) < 2 or variable.name == "bias":
+            value = 0.3 * rng.standard_normal(shape)
+        else:
+            value = size * rng.standard_normal(shape) / np.sqrt(np.prod(shape[:-1]))
+        variable.assign(value.astype(np.float32))
+    return model
+
+
+def features(
+    frames: int, channels: int = CHANNELS, clips: int = 1, seed: int = 0
+) -> NDArray[np.float32]:
+    """(clips, frames, channels), each channel a slow walk with noise, about as log-mel moves."""
+    rng = np.random.default_rng(seed)
+    slow = np.cumsum(rng.standard_normal((clips, frames, channels)), axis=1)
+    slow -= slow.mean(axis=1, keepdims=True)
+    slow /= np.maximum(np.abs(slow).max(axis=1, keepdims=True), 1e-9)
+    return (1.5 * slow + 0.5 * rng.standard_normal(slow.shape)).astype(np.float32)
