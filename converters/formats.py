@@ -127,5 +127,5 @@ def describe(
 
     return Artefact(
         format, precision, files, (info(graph.input, INPUT),), (info(graph.output, OUTPUT),),
-        tuple(link(s) for s in graph.states), NOTES.get((format, precision), ""),
+        tuple(link(s) for s in graph.states), note=NOTES.get((format, precision), ""),
     )  # fmt: skip

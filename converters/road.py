@@ -61,7 +61,7 @@ def verify_run(run: runs.Run, data: Path, progress: Progress | None = None) -> R
     """
     progress = progress or Progress()
     written, missing = store.load(run.folder)
-    samples = _samples(run, data, "validation", progress)
+    samples = _samples(run, data, "validation", progress, run.recipe.gate.views)
     model = run.model()
     found = verify(model, run.spec, written, samples, run.recipe.gate, missing, progress)
     plain = records.to_plain(found)
@@ -103,10 +103,13 @@ def load_report(folder: Path, written: Sequence[Written]) -> Report:
     return records.parse(Report, data, str(path))
 
 
-def _samples(run: runs.Run, data: Path, split: Split, progress: Progress) -> Samples:
-    clips = dataset.load_split(run.recipe, data, split, progress)
-    seconds = run.recipe.data.clip_seconds
-    return Samples(dataset.features_of(clips, run.spec.input, seconds), clips.targets)
+def _samples(
+    run: runs.Run, data: Path, split: Split, progress: Progress, views: int = 1
+) -> Samples:
+    recipe = run.recipe
+    clips = dataset.views(dataset.load_split(recipe, data, split, progress), views, recipe.seed)
+    features = dataset.features_of(clips, run.spec.input, recipe.data.clip_seconds)
+    return Samples(features, clips.targets)
 
 
 def _fingerprint(written: Sequence[Written]) -> dict[str, str]:

@@ -83,10 +83,10 @@ def _unfold(model: Any, inputs: list[str], prefix: str, calls: list[Call]) -> st
         layer = layers[name]
         unique = f"{prefix}{name}" + (f"_{node}" if node else "")
         tensors[(name, node, 0)] = _append(layer, [tensors[f] for f in feeds], unique, calls)
-    name, node, tensor = next(_references(config["output_layers"]))
-    if _is_functional(layers[name]):
+    last, node, number = next(_references(config["output_layers"]))
+    if _is_functional(layers[last]):
         node -= 1  # there Keras counts the nested model's own graph as its first use
-    return tensors[(name, node, tensor)]
+    return tensors[(last, node, number)]
 
 
 def _append(layer: Any, inputs: list[str], unique: str, calls: list[Call]) -> str:

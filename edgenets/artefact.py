@@ -75,6 +75,7 @@ class Artefact:
     inputs: tuple[TensorInfo, ...]  # without the states
     outputs: tuple[TensorInfo, ...]  # without the states
     states: tuple[StateLink, ...] = ()
+    internal_state: bool = False  # a foreign model that keeps state inside itself
     note: str = ""  # what a person should know about it
 
     def __post_init__(self) -> None:

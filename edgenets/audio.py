@@ -21,6 +21,9 @@ from edgenets.spec import SAMPLE_RATES
 
 SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg"})
 
+# What is read into memory is a clip; beyond this it is not, or a damaged file never ends.
+LONGEST_CLIP = 3600.0  # s
+
 # Frames read at once from a file: a quarter of a second at 16 kHz.
 BLOCK = 4096
 
@@ -89,8 +92,17 @@ def read_blocks(path: Path, rate: int, block: int = BLOCK) -> Iterator[NDArray[n
 
 
 def read(path: Path, rate: int) -> NDArray[np.float32]:
-    """The whole sound of a file as (n,) mono float32 at `rate` Hz; errors as `read_blocks`."""
-    parts = list(read_blocks(path, rate, block=1 << 20))
+    """The whole sound of a file as (n,) mono float32 at `rate` Hz; errors as `read_blocks`.
+
+    Raises:
+        DataError: it is longer than `LONGEST_CLIP`.
+    """
+    parts, left = [], LONGEST_CLIP * rate
+    for part in read_blocks(path, rate, block=1 << 20):
+        left -= len(part)
+        if left < 0:
+            raise DataError(f"{path}: longer than {LONGEST_CLIP:g} s; cut it into clips")
+        parts.append(part)
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
 
 
@@ -120,10 +132,7 @@ def _reader(path: Path) -> Iterator[tuple[int, Any]]:
         raise DataError(f"{path}: not a sound file that can be read ({exc})") from exc
     with opened as sound:
         try:
-            yield (
-                sound.samplerate,
-                lambda block: sound.blocks(block, dtype="float32", always_2d=True),
-            )
+            yield sound.samplerate, lambda block: _soundfile_blocks(sound, block)
         except soundfile.SoundFileError as exc:
             raise DataError(f"{path}: damaged: {exc}") from exc
 
@@ -132,7 +141,7 @@ def _open_pcm16_wav(path: Path) -> wave.Wave_read | None:
     """The file as an open 16-bit WAV, or None when another reader is needed."""
     try:
         sound = wave.open(str(path), "rb")  # noqa: SIM115  its user closes it
-    except (wave.Error, EOFError):
+    except (wave.Error, EOFError, RuntimeError):  # RuntimeError: a chunk outside of its chunk
         return None
     except OSError as exc:
         raise DataError(f"{path}: cannot be read: {exc.strerror}") from exc
@@ -140,6 +149,12 @@ def _open_pcm16_wav(path: Path) -> wave.Wave_read | None:
         sound.close()
         return None
     return sound
+
+
+def _soundfile_blocks(sound: Any, block: int) -> Iterator[NDArray[np.float32]]:
+    # SoundFile.blocks believes the header's length, and repeats itself where a file is cut off.
+    while len(samples := sound.read(block, dtype="float32", always_2d=True)):
+        yield samples
 
 
 def _wave_blocks(sound: wave.Wave_read, block: int) -> Iterator[NDArray[np.float32]]:

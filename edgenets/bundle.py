@@ -83,8 +83,10 @@ def _check_face(spec: ModelSpec, artefact: Artefact) -> None:
     features = (1, spec.step.frames, spec.input.bands)
     if source.shape != features:
         raise ValueError(f"{artefact.id}: '{source.name}' is not of shape {list(features)}")
-    scores = (len(result.shape) == 3 and result.shape[1]) or 0
-    if not 1 <= scores <= spec.step.frames or result.shape != (1, scores, len(spec.labels)):
+    # Foreign models give (1, labels) where ours give (1, scores a step, labels).
+    one, *scores, labels = (0, *result.shape) if len(result.shape) < 2 else result.shape
+    few = not scores or (len(scores) == 1 and 1 <= scores[0] <= spec.step.frames)
+    if one != 1 or not few or labels != len(spec.labels):
         raise ValueError(
             f"{artefact.id}: '{result.name}' is not of shape [1, scores, {len(spec.labels)}]"
         )

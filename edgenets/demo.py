@@ -1,9 +1,9 @@
 """`demo`: the whole road in a few minutes, with words of the user's choice, and no download.
 
-    1  a shipped bundle hears its words in a synthesised stream
-    2  recordings of the user's words are synthesised, many voices each
-    3  a net is trained, converted, verified and bundled
-    4  the new bundle hears its words, by voices that it never heard, at known times
+1  a shipped bundle hears its words in a synthesised stream
+2  recordings of the user's words are synthesised, many voices each
+3  a net is trained, converted, verified and bundled
+4  the new bundle hears its words, by voices that it never heard, at known times
 """
 
 from __future__ import annotations
@@ -68,9 +68,7 @@ class Demo:
     seconds: float
 
 
-def demo(
-    words: Sequence[str], out: Path, seed: int = 1, progress: Progress | None = None
-) -> Demo:
+def demo(words: Sequence[str], out: Path, seed: int = 1, progress: Progress | None = None) -> Demo:
     """Make and try a keyword model for words.
 
     Args:
@@ -179,7 +177,9 @@ def _timeline(found: Score) -> Figure:
         axes.plot(heard.time, place.get(heard.label, -1), "x", color=ORANGE, ms=7)
     axes.set_yticks(np.arange(len(labels)), labels)
     axes.set_xlim(0, found.seconds)
-    axes.set_xlabel("s of stream; bars are words as said, strokes are detections, crosses false alarms")
+    axes.set_xlabel(
+        "s of stream; bars are words as said, strokes are detections, crosses false alarms"
+    )
     axes.tick_params(colors=INK)
     axes.spines[["top", "right", "left"]].set_visible(False)
     return figure

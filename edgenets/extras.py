@@ -22,6 +22,7 @@ EXTRAS = {
     "onnx": ("convert", "to write ONNX artefacts"),
     "onnxruntime": ("onnx", "to run ONNX artefacts"),
     "openvino": ("openvino", "to run and write OpenVINO artefacts"),
+    "pymicro_features": ("microwakeword", "to compute the features of microWakeWord's models"),
     "sounddevice": ("mic", "to listen to a microphone"),
     "soundfile": ("mic", "to read sound files other than 16-bit WAV"),
     "soxr": ("mic", "to change a sample rate"),

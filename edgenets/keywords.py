@@ -51,6 +51,7 @@ class KeywordDecoder:
     ) -> None:
         self.labels = labels
         self._count = decoding.smoothing
+        self._are_logits = decoding.scores == "logits"
         self._is_word = [label not in decoding.background for label in labels]
         self._thresholds = [decoding.thresholds.get(w, decoding.threshold) for w in labels]
         self._refractory = int(np.ceil(decoding.refractory / step_seconds))  # steps
@@ -71,7 +72,9 @@ class KeywordDecoder:
     def posterior(self) -> NDArray[np.float32]:
         """The smoothed posterior after the last step, (labels,) float32."""
         rows = self._recent[: self._step]
-        total = np.add.reduce(softmax(rows)) if len(rows) else np.zeros(len(self.labels))
+        if self._are_logits:
+            rows = softmax(rows)
+        total = np.add.reduce(rows) if len(rows) else np.zeros(len(self.labels))
         return (total / np.float32(self._count)).astype(np.float32)
 
     def push(self, logits: NDArray[np.float32]) -> Heard | None:

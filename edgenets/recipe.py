@@ -135,7 +135,8 @@ class QuantizeRecipe:
 class GateRecipe:
     """What an artefact must hold to enter a bundle."""
 
-    clips: int = 400  # validation clips that are compared
+    clips: int = 1200  # validation clips that are compared, views included
+    views: int = 3  # of each: as it is, and moved in time and in noise
     stream_steps: int = 10_000  # length of the drift stream
     float_error: float = 1e-4  # |logit difference| of fp32, clips and stream
     half_error: float = 0.05  # |logit difference| of fp16

@@ -62,6 +62,29 @@ class AudioInput:
 
 
 @dataclass(frozen=True)
+class MicroFrontendInput:
+    """The features of TFLite Micro's audio frontend, as microWakeWord's models take them.
+
+    They are computed by the package pymicro-features, which has these settings built in.
+    """
+
+    kind: Literal["micro-frontend"] = "micro-frontend"
+    sample_rate: int = 16_000  # Hz
+    window: int = 480  # samples
+    hop: int = 160  # samples from one frame to the next
+    bands: int = 40
+
+    def __post_init__(self) -> None:
+        if (self.sample_rate, self.window, self.hop, self.bands) != (16_000, 480, 160, 40):
+            raise ValueError("the micro frontend has 40 bands, 30 ms windows and 10 ms hops at 16 kHz")
+
+    @property
+    def frame_seconds(self) -> float:
+        """Time from one frame to the next."""
+        return self.hop / self.sample_rate
+
+
+@dataclass(frozen=True)
 class KeywordDecoding:
     """How posteriors become detections; see `edgenets.keywords`."""
 
@@ -70,6 +93,7 @@ class KeywordDecoding:
     thresholds: dict[str, float] = field(default_factory=dict)  # per word, over `threshold`
     refractory: float = 0.8  # s in which the next detection is held back
     background: tuple[str, ...] = ("_silence_", "_unknown_")  # labels that are no detections
+    scores: Literal["logits", "probabilities"] = "logits"  # what the model gives
 
     def __post_init__(self) -> None:
         if not 1 <= self.smoothing <= MOST_SMOOTHING:
@@ -115,7 +139,7 @@ class ModelSpec:
     name: str
     task: Task
     labels: tuple[str, ...]
-    input: AudioInput
+    input: AudioInput | MicroFrontendInput
     decoding: KeywordDecoding
     step: StepSpec = field(default_factory=StepSpec)
     split: SplitShares = field(default_factory=SplitShares)

@@ -14,6 +14,7 @@ ENTRIES = {
     "choose": "edgenets.runtime.choose:choose",
     "convert": "edgenets.converters.convert:convert",
     "convert_run": "edgenets.converters.road:convert_run",
+    "import_microwakeword": "edgenets.converters.microwakeword:bundle_of",
     "evaluate": "edgenets.runtime.evaluate:evaluate",
     "load_session": "edgenets.runtime.choose:load",
     "pack_run": "edgenets.converters.road:pack_run",

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets import features
 from edgenets.backend import Session
 from edgenets.keywords import KeywordDecoder
-from edgenets.logmel import LogMel
 from edgenets.spec import ModelSpec
 
 
@@ -32,7 +32,7 @@ class Listener:
     def __init__(self, spec: ModelSpec, session: Session) -> None:
         self.spec, self.session = spec, session
         self.decoder = KeywordDecoder(spec.labels, spec.decoding, spec.step_seconds)
-        self._log_mel = LogMel(spec.input)
+        self._features = features.extractor(spec.input)
         self._frames, self._warmup = spec.step.frames, spec.step.warmup
         self._input, self._output = spec.step.input, spec.step.output
         self._waiting = np.empty((0, spec.input.bands), np.float32)  # frames that fill no step yet
@@ -42,7 +42,7 @@ class Listener:
         """Begin a new stream."""
         self.session.reset()
         self.decoder.reset()
-        self._log_mel.reset()
+        self._features.reset()
         self._waiting = self._waiting[:0]
         self.steps = 0
 
@@ -53,7 +53,7 @@ class Listener:
 
     def push(self, samples: NDArray[np.float32]) -> list[Detection]:
         """Take mono sound at the model's rate, (n,) float32 in [−1, 1), any n."""
-        frames, size = self._log_mel.push(samples), self._frames
+        frames, size = self._features.push(samples), self._frames
         waiting = len(self._waiting)
         if not waiting and len(frames) == size:  # a block that is a step: the usual case, live
             detection = self._step(frames)
@@ -76,7 +76,9 @@ class Listener:
         return (last_frame * features.hop + features.window) / features.sample_rate
 
     def _step(self, frames: NDArray[np.float32]) -> Detection | None:
-        scores = self.session.run({self._input: frames[None]})[self._output][0]
+        scores = self.session.run({self._input: frames[None]})[self._output]
+        if scores.ndim == 3:  # (1, scores a step, labels); foreign models give (1, labels)
+            scores = scores[0]
         self.steps += 1
         if self.steps <= self._warmup:
             return None

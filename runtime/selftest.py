@@ -11,7 +11,7 @@ from edgenets.artefact import Artefact
 from edgenets.audio import pcm16_to_float
 from edgenets.bundle import Bundle
 from edgenets.errors import EdgenetsError
-from edgenets.logmel import log_mel
+from edgenets.features import frames_of
 
 # Largest |logit difference| from one machine to another. Float kernels differ in the order of
 # their sums; integer ones may round a tie the other way, which a recurrent net carries on.
@@ -37,7 +37,7 @@ def selftest(bundle: Bundle) -> list[Trial]:
         BundleError: the bundle is damaged.
     """
     bundle.check()
-    features = log_mel(pcm16_to_float(bundle.golden_sound()), bundle.spec.input)
+    features = frames_of(pcm16_to_float(bundle.golden_sound()), bundle.spec.input)
     return [_try(bundle, artefact, features) for artefact in bundle.artefacts]
 
 

@@ -42,7 +42,7 @@ BLOCK = round(BLOCK_SECONDS * RATE)  # samples
 PATIENCE = 20.0  # s
 
 folders_are_reused = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=400
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
 )
 
 
@@ -354,9 +354,12 @@ class TestStandardInput:
     def test_a_closed_stdin_is_an_error(self) -> None:
         pipe = Pipe()
         pipe.close()
+        source = pipe.source()
         os.close(pipe.read)
         with pytest.raises(SourceError, match="cannot be read"):
-            list(pipe.source())
+            list(source)
+        with pytest.raises(SourceError, match="cannot be read"):
+            pipe.source()
 
     def test_it_is_really_stdin(self) -> None:
         script = (

@@ -21,9 +21,7 @@ Only artefacts that passed `edgenets verify` enter a bundle."""
 @click.option("--out", type=AnyPath, help="The .edge file.  [default: RUN/NAME.edge]")
 @click.option("--only", help="Ids of the artefacts to take, comma-separated.")
 @json_option
-def command(
-    run: Path, out: Path | None, only: str | None, as_json: bool
-) -> None:
+def command(run: Path, out: Path | None, only: str | None, as_json: bool) -> None:
     """Pack what passed the gate into one .edge file.
 
     RUN is a run folder that was converted and verified.

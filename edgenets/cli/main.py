@@ -22,6 +22,7 @@ COMMANDS = {
     "verify": ("edgenets.cli.verify", "Prove that artefacts equal their model; a gate."),
     "bundle": ("edgenets.cli.bundle", "Pack what passed the gate into one .edge file."),
     "build": ("edgenets.cli.build", "Train, convert, verify and bundle in one go."),
+    "import": ("edgenets.cli.import_", "Make a bundle of a model that others trained."),
     "words": ("edgenets.cli.words", "Synthesise recordings of words of your choice."),
     "run": ("edgenets.cli.run", "Run a bundle on a microphone, a file or a stream."),
     "eval": ("edgenets.cli.eval", "Measure a bundle's accuracy on labelled recordings."),

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.audio import pcm16_to_float
+from edgenets.audio import float_to_pcm16, pcm16_to_float
 from edgenets.data import augment
 from edgenets.data.clips import Clip, ClipSet, Split, find_clips, load_clips, split_of
 from edgenets.data.speech import make_dataset
@@ -18,6 +18,10 @@ from edgenets.logmel import LogMel, frame_count
 from edgenets.progress import Progress
 from edgenets.recipe import Recipe
 from edgenets.spec import AudioInput
+
+# What a view of a clip is moved by, and the noise that it is put into.
+VIEW_SHIFT = 0.1  # s
+VIEW_SNR = (5.0, 25.0)  # dB
 
 # The statistics of the features settle long before this many clips.
 STATISTICS_CLIPS = 1000
@@ -111,3 +115,24 @@ def features_of(clips: ClipSet, features: AudioInput, seconds: float) -> NDArray
         log_mel.reset()
         row[:] = log_mel.push(augment.fit(pcm16_to_float(sound), length))
     return out
+
+
+def views(clips: ClipSet, count: int, seed: int) -> ClipSet:
+    """The clips as they are, then `count` − 1 times moved in time and in noise.
+
+    A decision that is nearly a tie shows a quantization's errors best, and a small
+    split has few of them: the same voices elsewhere and in other noise have more.
+    """
+    rng = np.random.default_rng((seed, 3))
+    sounds = list(clips.sounds)
+    for _ in range(count - 1):
+        for pcm in clips.sounds:
+            sound = augment.fit(
+                pcm16_to_float(pcm),
+                len(pcm),
+                int(rng.uniform(-VIEW_SHIFT, VIEW_SHIFT) * clips.sample_rate),
+            )
+            noise = augment.coloured_noise(rng, len(sound))
+            sounds.append(float_to_pcm16(augment.add_noise(sound, noise, rng.uniform(*VIEW_SNR))))
+    targets = np.tile(clips.targets, count)
+    return ClipSet(tuple(sounds), targets, clips.labels, clips.sample_rate)

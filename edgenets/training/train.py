@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -46,7 +47,11 @@ def train(
     """
     progress = progress or Progress()
     started = time.monotonic()
-    _claim(out, recipe)
+    if _claim(out, recipe):
+        progress.say(f"{out}: trained already; remove the folder to train anew")
+        spec = dataclasses.replace(runs.load(out).spec, decoding=recipe.decoding)
+        write_json(out / runs.SPEC, records.to_plain(spec))
+        return runs.load(out)
     splits = dataset.load(recipe, data, progress, out / SYNTHETIC)
     features = dataset.normalised(recipe.features, splits.train)
     streams = StreamMaker(
@@ -74,16 +79,25 @@ def train(
     return runs.load(out)
 
 
-def _claim(out: Path, recipe: Recipe) -> None:
-    """Make the run folder this recipe's, or refuse one that is another's."""
+def _claim(out: Path, recipe: Recipe) -> bool:
+    """Make the run folder this recipe's, or refuse one that is another's; say if it is trained."""
     path = out / runs.RECIPE
     wanted = records.to_plain(recipe)
-    if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != wanted:
-        raise RecipeError(
-            f"{out}: holds a run of another recipe, or of this one before it was changed; "
-            f"choose another --out, or remove the folder"
-        )
+    if path.is_file():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if _trained_part(found) != _trained_part(wanted):
+            raise RecipeError(
+                f"{out}: holds a run of another recipe, or of this one before it was changed; "
+                f"choose another --out, or remove the folder"
+            )
     write_json(path, wanted)
+    return all((out / name).is_file() for name in (runs.MODEL, runs.SPEC, runs.METRICS))
+
+
+def _trained_part(plain: dict[str, Any]) -> dict[str, Any]:
+    """What of a recipe makes the model; the rest may change after training."""
+    after = ("decoding", "quantize", "gate", "bundle", "description")
+    return {name: value for name, value in plain.items() if name not in after}
 
 
 def _spec(recipe: Recipe, features: AudioInput, labels: tuple[str, ...]) -> ModelSpec:

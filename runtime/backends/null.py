@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.artefact import Artefact
-from edgenets.backend import Options, check_inputs
+from edgenets.backend import Options
+
+from .checks import check_inputs
 
 FORMAT = None  # it takes artefacts of any format
 

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.artefact import Artefact, TensorInfo
-from edgenets.backend import Options, check_inputs, initial_state
+from edgenets.backend import Options, initial_state
 from edgenets.errors import BackendError
 from edgenets.extras import require
 from edgenets.quantization import dequantize, quantize
+
+from .checks import check_inputs, file_of
 
 FORMAT = "onnx"
 
@@ -32,7 +34,7 @@ def version() -> str:
 
 def load(artefact: Artefact, files: Mapping[str, bytes], options: Options) -> OnnxSession:
     """Load an `.onnx` file; errors as `edgenets.backend.load`."""
-    return OnnxSession(artefact, files[artefact.files[0]], options)
+    return OnnxSession(artefact, file_of(artefact, files), options)
 
 
 class OnnxSession:
@@ -46,9 +48,7 @@ class OnnxSession:
         settings.inter_op_num_threads = 1
         settings.log_severity_level = _LOG_ERRORS
         try:
-            self._session = ort.InferenceSession(
-                bytes(model), settings, providers=list(options.providers)
-            )
+            self._session = ort.InferenceSession(model, settings, providers=list(options.providers))
         except Exception as exc:  # ONNX Runtime's error classes share no base but Exception
             raise BackendError(f"{artefact.files[0]}: ONNX Runtime refuses it: {exc}") from exc
         provider = self._session.get_providers()[0]
@@ -73,7 +73,10 @@ class OnnxSession:
         feeds = {**inputs, **self._state}
         for info in self._quantized_in:
             feeds[info.name] = quantize(feeds[info.name], info.quantization)  # type: ignore[arg-type]
-        values = self._session.run(self._wanted, feeds)
+        try:
+            values = self._session.run(self._wanted, feeds)
+        except Exception as exc:  # as above
+            raise BackendError(f"{self.artefact.files[0]}: a step failed: {exc}") from exc
         outputs = dict(zip(self._names, values, strict=False))
         for info in self._quantized_out:
             outputs[info.name] = dequantize(outputs[info.name], info.quantization)  # type: ignore[arg-type]

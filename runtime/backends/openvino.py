@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.artefact import Artefact, TensorInfo
-from edgenets.backend import Options, check_inputs, initial_state
+from edgenets.backend import Options, initial_state
 from edgenets.errors import BackendError
 from edgenets.extras import require
 from edgenets.quantization import Quantization, dequantize, quantize
+
+from .checks import check_inputs, file_of
 
 FORMAT = "openvino"
 
@@ -26,7 +28,8 @@ def load(artefact: Artefact, files: Mapping[str, bytes], options: Options) -> Op
     """Load an `.xml` and its `.bin`; errors as `edgenets.backend.load`."""
     if len(artefact.files) != 2:
         raise BackendError(f"{artefact.id}: an .xml and a .bin are needed, found {artefact.files}")
-    return OpenVinoSession(artefact, *(files[name] for name in artefact.files), options)
+    xml, weights = (file_of(artefact, files, number) for number in range(2))
+    return OpenVinoSession(artefact, xml, weights, options)
 
 
 class OpenVinoSession:
@@ -43,11 +46,10 @@ class OpenVinoSession:
         }
         try:
             core = openvino.Core()
-            model = core.read_model(bytes(xml), bytes(weights))
+            model = core.read_model(xml, weights)
             self._request = core.compile_model(model, "CPU", settings).create_infer_request()
-        except RuntimeError as exc:
-            first = str(exc).strip().splitlines()[-1]
-            raise BackendError(f"{artefact.files[0]}: OpenVINO refuses it: {first}") from exc
+        except Exception as exc:  # of a damaged file, whatever its bytes make of themselves
+            raise BackendError(f"{artefact.files[0]}: OpenVINO refuses it: {_reason(exc)}") from exc
         self.runs_on = (
             f"openvino {_number()}, CPU, {options.inference_precision}, {options.threads} thread(s)"
         )
@@ -72,7 +74,10 @@ class OpenVinoSession:
         check_inputs(self.artefact, inputs)
         for name, into, q in self._inputs:
             into[...] = inputs[name] if q is None else quantize(inputs[name], q)
-        self._request.infer()
+        try:
+            self._request.infer()
+        except RuntimeError as exc:
+            raise BackendError(f"{self.artefact.files[0]}: a step failed: {_reason(exc)}") from exc
         for out, into, hold in self._states:
             if self._step >= hold:
                 into[...] = out
@@ -87,14 +92,19 @@ class OpenVinoSession:
             raise BackendError(f"{self.artefact.files[0]}: has no tensor '{info.name}'") from exc
         if data.shape != info.shape or data.dtype != np.dtype(info.dtype):
             raise BackendError(
-                f"{self.artefact.files[0]}: tensor '{info.name}' is {list(data.shape)} {data.dtype}; "
-                f"{list(info.shape)} {info.dtype} was announced"
+                f"{self.artefact.files[0]}: tensor '{info.name}' is {list(data.shape)} "
+                f"{data.dtype}; {list(info.shape)} {info.dtype} was announced"
             )
         return data
 
 
 def _real(values: NDArray[Any], q: Quantization | None) -> NDArray[Any]:
     return values.copy() if q is None else dequantize(values, q)
+
+
+def _reason(exc: Exception) -> str:
+    """The last line of what OpenVINO says: those before it are places in its own source."""
+    return (str(exc).strip().splitlines() or [type(exc).__name__])[-1]
 
 
 def _number() -> str:

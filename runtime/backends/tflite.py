@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.artefact import Artefact, TensorInfo
-from edgenets.backend import Options, check_inputs, initial_state
+from edgenets.backend import Options, initial_state
 from edgenets.errors import BackendError, MissingExtra
 from edgenets.quantization import Quantizer, dequantizer
+
+from .checks import check_inputs, file_of, taken_dtype
 
 FORMAT = "tflite"
 
@@ -34,7 +36,7 @@ def version(interpreter: str = "auto") -> str:
 
 def load(artefact: Artefact, files: Mapping[str, bytes], options: Options) -> TFLiteSession:
     """Load a `.tflite` file; errors as `edgenets.backend.load`."""
-    return TFLiteSession(artefact, files[artefact.files[0]], options)
+    return TFLiteSession(artefact, file_of(artefact, files), options)
 
 
 class TFLiteSession:
@@ -44,52 +46,69 @@ class TFLiteSession:
         self.artefact = artefact
         name, module = _package(options.interpreter)
         self.runs_on = f"{name} {importlib.metadata.version(name)}, {options.threads} thread(s)"
+        self._package, self._module, self._model, self._threads = (
+            name, module, model, options.threads
+        )  # fmt: skip
+        initial = initial_state(artefact)
+        self._initial = [initial[link.input.name] for link in artefact.states]
+        self._holds = [link.hold for link in artefact.states]
+        self._longest_hold = max(self._holds, default=0)
+        self._open()
+        self.reset()
+
+    def reset(self) -> None:
+        """Put the state back to its initial value."""
+        self._step = 0
+        if self.artefact.internal_state and self._ran:
+            self._open()  # resource variables are only reset with their interpreter
+        for (_, into), value in zip(self._states, self._initial, strict=True):
+            into()[...] = value
+
+    def _open(self) -> None:
+        """Make an interpreter, and find the artefact's tensors in it."""
+        artefact = self.artefact
         try:
-            self._interpreter = module.Interpreter(
-                model_content=bytes(model), num_threads=options.threads
+            self._interpreter = self._module.Interpreter(
+                model_content=self._model, num_threads=self._threads
             )
             self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError, MemoryError) as exc:
-            raise BackendError(f"{artefact.files[0]}: {name} refuses it: {exc}") from exc
-        sources = _by_name(self._interpreter.get_input_details())
-        results = _by_name(self._interpreter.get_output_details())
-        links = artefact.states
+            sources = _by_name(self._interpreter.get_input_details())
+            results = _by_name(self._interpreter.get_output_details())
+        except Exception as exc:  # of a damaged file, whatever its bytes make of themselves
+            raise BackendError(
+                f"{artefact.files[0]}: {self._package} refuses it: {_reason(exc)}"
+            ) from exc
         self._inputs = [
-            (info.name, info.shape, self._view(info, sources), _quantizer(info))
-            for info in artefact.inputs
+            (i.name, i.shape, taken_dtype(i), self._view(i, sources), _quantizer(i))
+            for i in artefact.inputs
         ]
         self._outputs = [
             (info.name, self._view(info, results), dequantizer(info.quantization))
             for info in artefact.outputs
         ]
         self._states = [
-            (self._view(link.output, results), self._view(link.input, sources)) for link in links
+            (self._view(link.output, results), self._view(link.input, sources))
+            for link in artefact.states
         ]
-        initial = initial_state(artefact)
-        self._initial = [initial[link.input.name] for link in links]
-        self._holds = [link.hold for link in links]
-        self._longest_hold = max(self._holds, default=0)
-        self.reset()
-
-    def reset(self) -> None:
-        """Put the state back to its initial value."""
-        self._step = 0
-        for (_, into), value in zip(self._states, self._initial, strict=True):
-            into()[...] = value
+        self._ran = False
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """One inference; see `edgenets.backend.Session`."""
         if len(inputs) != len(self._inputs):
             check_inputs(self.artefact, inputs)
-        for name, shape, into, quantizer in self._inputs:
+        for name, shape, dtype, into, quantizer in self._inputs:
             value = inputs.get(name)
-            if value is None or value.shape != shape:
+            if not isinstance(value, np.ndarray) or (value.shape, value.dtype) != (shape, dtype):
                 check_inputs(self.artefact, inputs)
             elif quantizer is None:
                 into()[...] = value
             else:
                 quantizer.into(value, into())
-        self._interpreter.invoke()
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as exc:
+            raise BackendError(f"{self.artefact.files[0]}: a step failed: {_reason(exc)}") from exc
+        self._ran = True
         outputs = {name: real(view()) for name, view, real in self._outputs}
         if self._step < self._longest_hold:
             self._carry_held()
@@ -111,10 +130,18 @@ class TFLiteSession:
         if info.name not in details:
             raise BackendError(f"{file}: has no tensor '{info.name}', only {', '.join(details)}")
         found = details[info.name]
-        if tuple(found["shape"]) != info.shape or np.dtype(found["dtype"]) != info.dtype:
+        shape, dtype = tuple(int(d) for d in found["shape"]), np.dtype(found["dtype"])
+        if shape != info.shape or dtype != info.dtype:
             raise BackendError(
-                f"{file}: tensor '{info.name}' is {list(found['shape'])} {np.dtype(found['dtype'])}; "
-                f"{list(info.shape)} {info.dtype} was announced"
+                f"{file}: tensor '{info.name}' is {list(shape)} {dtype}; {list(info.shape)} "
+                f"{info.dtype} was announced"
+            )
+        scale, zero_point = found["quantization"]
+        q = info.quantization
+        if q is not None and not (np.float32(q.scale) == scale and q.zero_point == zero_point):
+            raise BackendError(
+                f"{file}: tensor '{info.name}' has scale {scale:g}, zero point {zero_point}; "
+                f"{q.scale:g}, {q.zero_point} were announced"
             )
         view: View = self._interpreter.tensor(found["index"])
         return view
@@ -122,6 +149,17 @@ class TFLiteSession:
 
 def _quantizer(info: TensorInfo) -> Quantizer | None:
     return None if info.quantization is None else Quantizer(info.quantization, info.shape)
+
+
+def _reason(exc: Exception) -> str:
+    """The first line of what an interpreter says, and what to do where that is known."""
+    text = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
+    if "Select TensorFlow op" in text:
+        return (
+            f"{text} Flex operators run in TensorFlow alone; convert the model with "
+            f"`edgenets convert`, which writes built-in ones"
+        )
+    return text
 
 
 def _by_name(details: list[dict[str, Any]]) -> dict[str, Any]:

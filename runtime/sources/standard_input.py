@@ -51,7 +51,12 @@ class RawInput(Source):
         descriptor: int,
     ) -> None:
         super().__init__("-")
-        self._wake, self._waker = os.pipe()  # `close` writes to it, so that a read does not wait
+        self._wake = self._waker = -1  # `close` writes to a pipe, so that a read does not wait
+        try:
+            os.fstat(descriptor)
+        except OSError as exc:  # closed; the pipe below would take its number
+            raise SourceError(f"standard input cannot be read: {exc.strerror}") from exc
+        self._wake, self._waker = os.pipe()
         os.set_blocking(self._waker, False)
         self._channels, self._dtype = channels, dtype
         self._frame = channels * dtype.itemsize  # bytes
@@ -61,8 +66,9 @@ class RawInput(Source):
 
     def __del__(self) -> None:
         # Not in `close`: a descriptor closed while another thread polls it may be reused by then.
-        os.close(self._wake)
-        os.close(self._waker)
+        for end in (self._wake, self._waker):
+            if end >= 0:
+                os.close(end)
 
     def close(self) -> None:
         """See `Source.close`."""

@@ -1,0 +1,155 @@
+"""microWakeWord's models as bundles: a `.tflite` that keeps its state inside, and its JSON.
+
+There is no Keras model to hold such an artefact against, so nothing is proven
+of it: its report says `foreign`. What can be checked is: that it loads, that its
+tensors are what the frontend gives, that it answers numbers.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgenets import __version__, backend, records
+from edgenets.artefact import Artefact, TensorInfo
+from edgenets.audio import pcm16_to_float
+from edgenets.bundle import CARD, GOLDEN_SOUND, REPORT, Bundle, golden_name, write
+from edgenets.errors import ModelError, RecordError
+from edgenets.extras import require
+from edgenets.features import frames_of
+from edgenets.quantization import Quantization
+from edgenets.spec import KeywordDecoding, MicroFrontendInput, ModelSpec, StepSpec
+
+from .golden import golden_sound
+
+# After a wake word nothing is expected for this long; microWakeWord's firmware waits as well.
+REFRACTORY = 2.0  # s
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """The `micro` table of the JSON, as far as it matters here."""
+
+    probability_cutoff: float
+    sliding_window_size: int
+    feature_step_size: int = 10  # ms
+
+
+def bundle_of(path: Path, out: Path) -> Bundle:
+    """Make a bundle of a microWakeWord model.
+
+    Args:
+        path: its JSON; the `.tflite` that it names lies beside.
+        out: the `.edge` file.
+
+    Raises:
+        ModelError: the JSON or the model is not what microWakeWord writes.
+        BackendError: TFLite refuses the model.
+        MissingExtra: ai-edge-litert or pymicro-features is not installed.
+    """
+    description = _description(path)
+    settings = _settings(path, description)
+    model_path = path.parent / Path(str(description.get("model", f"{path.stem}.tflite"))).name
+    if not model_path.is_file():
+        raise ModelError(f"{path}: its model {model_path.name} is not beside it")
+    model = model_path.read_bytes()
+    artefact = _artefact(model_path, model)
+    word = str(description.get("wake_word") or path.stem).strip().lower().replace(" ", "_")
+    spec = ModelSpec(
+        name=path.stem,
+        task="keywords",
+        labels=(word,),
+        input=MicroFrontendInput(),
+        decoding=KeywordDecoding(
+            settings.sliding_window_size, settings.probability_cutoff, {}, REFRACTORY, (),
+            "probabilities",
+        ),
+        step=StepSpec(
+            artefact.inputs[0].name, artefact.outputs[0].name, artefact.inputs[0].shape[1]
+        ),
+    )  # fmt: skip
+    files = {artefact.files[0]: model}
+    session = backend.load("tflite", artefact, files)
+    sound = golden_sound(spec)
+    answer = backend.run_sequence(session, frames_of(pcm16_to_float(sound), spec.input))
+    others = {
+        REPORT: json.dumps({"foreign": True, "model": spec.name, "verdicts": []}).encode(),
+        CARD: _card(description, spec).encode(),
+        GOLDEN_SOUND: sound.astype("<i2").tobytes(),
+        golden_name(artefact): answer.astype("<f4").tobytes(),
+    }
+    licence = "as its author states"
+    write(out, spec, {artefact: files}, others, licence, f"edgenets {__version__}")
+    return Bundle(out)
+
+
+def _description(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise ModelError(f"{path}: cannot be read as microWakeWord's JSON: {exc}") from exc
+    if not isinstance(found, dict) or found.get("type") != "micro":
+        raise ModelError(f"{path}: is no microWakeWord model (its type is not 'micro')")
+    return found
+
+
+def _settings(path: Path, description: dict[str, Any]) -> _Settings:
+    micro = description.get("micro")
+    known = {
+        f: micro[f]
+        for f in _Settings.__dataclass_fields__
+        if isinstance(micro, dict) and f in micro
+    }
+    try:
+        settings = records.parse(_Settings, known, "micro")
+    except RecordError as exc:
+        raise ModelError(f"{path}: {exc}") from exc
+    if settings.feature_step_size != 10:
+        raise ModelError(
+            f"{path}: a feature step of {settings.feature_step_size} ms; 10 ms are known"
+        )
+    return settings
+
+
+def _artefact(path: Path, model: bytes) -> Artefact:
+    """What the file itself says of its tensors."""
+    interpreter = require("ai_edge_litert.interpreter")
+    try:
+        opened = interpreter.Interpreter(model_content=model)
+        (source,), (result,) = opened.get_input_details(), opened.get_output_details()
+    except (ValueError, RuntimeError) as exc:
+        raise ModelError(
+            f"{path}: is no TFLite model with one input and one output: {exc}"
+        ) from exc
+    infos = [_info(path, found) for found in (source, result)]
+    if infos[0].shape[0] != 1 or infos[0].shape[2:] != (40,) or infos[1].shape != (1, 1):
+        raise ModelError(
+            f"{path}: takes {list(infos[0].shape)} and gives {list(infos[1].shape)}; a streaming "
+            f"wake word model takes [1, frames, 40] and gives [1, 1]"
+        )
+    return Artefact(
+        "tflite", "int8", (path.name,), (infos[0],), (infos[1],), internal_state=True,
+        note="foreign: not proven against a model",
+    )  # fmt: skip
+
+
+def _info(path: Path, found: dict[str, Any]) -> TensorInfo:
+    kind = np.dtype(found["dtype"]).name
+    scale, zero_point = found["quantization"]
+    if kind not in ("int8", "uint8") or not scale:
+        raise ModelError(f"{path}: tensor '{found['name']}' is {kind}; int8 or uint8 is needed")
+    q = Quantization(float(scale), int(zero_point), kind)  # type: ignore[arg-type]
+    return TensorInfo(found["name"], tuple(int(d) for d in found["shape"]), kind, q)  # type: ignore[arg-type]
+
+
+def _card(description: dict[str, Any], spec: ModelSpec) -> str:
+    return (
+        f"# {spec.name}\n\nA wake word model of the microWakeWord project for "
+        f"“{description.get('wake_word', spec.name)}”, by {description.get('author', 'its author')} "
+        f"({description.get('website', 'no address given')}).\n\nImported as it is; there is no "
+        f"model to prove it against. Licence: as its author states.\n"
+    )

@@ -1,0 +1,46 @@
+"""What every backend asks of its files and inputs before foreign code sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets import backend
+from edgenets.artefact import Artefact, TensorInfo
+from edgenets.errors import BackendError
+
+
+def file_of(artefact: Artefact, files: Mapping[str, bytes], number: int = 0) -> bytes:
+    """The bytes of an artefact's file.
+
+    Raises:
+        BackendError: the file was not given.
+    """
+    name = artefact.files[number]
+    if name not in files:
+        raise BackendError(f"{artefact.id}: the file {name} is missing")
+    return bytes(files[name])
+
+
+def taken_dtype(info: TensorInfo) -> np.dtype[Any]:
+    """The type in which a caller gives an input: its own, or float32 where it is quantized."""
+    return np.dtype(info.dtype if info.quantization is None else np.float32)
+
+
+def check_inputs(artefact: Artefact, inputs: Mapping[str, NDArray[Any]]) -> None:
+    """Refuse inputs that an artefact does not take, with a message that names them.
+
+    Raises:
+        BackendError: an input is missing, unknown, or of another shape or type.
+    """
+    for name, value in inputs.items():
+        if not isinstance(value, np.ndarray):
+            raise BackendError(f"input '{name}' is a {type(value).__name__}; an array is needed")
+    backend.check_inputs(artefact, inputs)
+    for info in artefact.inputs:
+        found, wanted = inputs[info.name].dtype, taken_dtype(info)
+        if found != wanted:
+            raise BackendError(f"input '{info.name}' is of type {found}; {wanted} is needed")
