@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,14 +63,17 @@ def convert(
 
 def run(
     bundle: Bundle | str | Path,
-    source: str = "mic:default",
+    source: str | Path = "mic:default",
     backend: str | None = None,
     precision: Precision | None = None,
-) -> Iterator[Result | Remark]:
-    """Run a bundle on a source; iterate over what it hears.
+    remark: Callable[[Remark], None] | None = None,
+) -> Iterator[Result]:
+    """Run a bundle on a source; iterate over the words that it hears.
 
     Args:
         source: `mic:default`, `mic:NAME`, a sound file, a folder of them, or `-`.
+        remark: called with what a person should know beside: an overrun, a microphone lost or
+            back, a file skipped. None logs it as a warning.
 
     Raises:
         BackendError: nothing in the bundle can be run here.
@@ -78,4 +82,18 @@ def run(
     opened = bundle if isinstance(bundle, Bundle) else load(bundle)
     choice = stage("choose")(opened, backend, precision)
     session = stage("load_session")(opened, choice)
-    return iter(stage("run")(opened, session, source))
+    return _results(stage("run")(opened, session, str(source)), remark or _log)
+
+
+def _results(
+    events: Iterable[Result | Remark], remark: Callable[[Remark], None]
+) -> Iterator[Result]:
+    for event in events:
+        if isinstance(event, Result):
+            yield event
+        else:
+            remark(event)
+
+
+def _log(remark: Remark) -> None:
+    logging.getLogger("edgenets").warning("%s", remark.text)

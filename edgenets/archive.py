@@ -16,6 +16,7 @@ import re
 import stat
 import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,11 +41,12 @@ _PADDING_FIELD = 0xED6E  # id of the extra field that only fills
 # End: signature, number of this disk, members on it, members, size and offset of the directory,
 # length of the comment.
 _END = struct.Struct("<4sH2xHHIIH")
-# Entry of the directory: signature, flags, method, size stored and size unfolded, lengths of
-# name, extra field and comment, offset of the local header.
-_ENTRY = struct.Struct("<4s4xHH8xIIHHH8xI")
-# Local header: signature, flags, method, size stored and size unfolded, lengths of name and extra.
-_LOCAL = struct.Struct("<4s2xHH8xIIHH")
+# Entry of the directory: signature, flags, method, CRC-32, size stored and size unfolded, lengths
+# of name, extra field and comment, offset of the local header.
+_ENTRY = struct.Struct("<4s4xHH4xIIIHHH8xI")
+# Local header: signature, flags, method, CRC-32, size stored and size unfolded, lengths of name
+# and extra field.
+_LOCAL = struct.Struct("<4s2xHH4xIIIHH")
 
 
 def write(path: Path, members: Mapping[str, bytes]) -> None:
@@ -74,6 +76,7 @@ class _Place:
     header: int  # its local header
     start: int  # its data
     end: int  # one past its data
+    check: int  # CRC-32 of its data
 
 
 class Archive:
@@ -108,15 +111,18 @@ class Archive:
         return list(self._members)
 
     def read(self, name: str) -> memoryview:
-        """The bytes of a member.
+        """The bytes of a member, held against its CRC-32: no seal, but damage is noticed.
 
         Raises:
-            BundleError: there is no such member.
+            BundleError: there is no such member, or it is damaged.
         """
         if name not in self._members:
             raise BundleError(f"{self.path}: damaged: '{name}' is missing")
         place = self._members[name]
-        return self._view[place.start : place.end]
+        data = self._view[place.start : place.end]
+        if zlib.crc32(data) != place.check:
+            raise BundleError(f"{self.path}: damaged: '{name}' fails its CRC-32")
+        return data
 
     def _index(self) -> dict[str, _Place]:
         """Where each member lies."""
@@ -157,7 +163,7 @@ class Archive:
         """A member of the directory: its name, its place, and where the next entry begins."""
         if at + _ENTRY.size > end:
             raise BundleError(f"{self.path}: damaged: its directory is cut off")
-        signature, flags, method, stored, unfolded, name_size, extra, comment, header = (
+        signature, flags, method, check, stored, unfolded, name_size, extra, comment, header = (
             _ENTRY.unpack_from(self._view, at)
         )
         following = at + _ENTRY.size + name_size + extra + comment
@@ -172,20 +178,20 @@ class Archive:
             raise BundleError(f"{self.path}: hostile: '{shown}' is compressed or encrypted")
         if stored != unfolded:
             raise BundleError(f"{self.path}: damaged: '{shown}' has two sizes")
-        return name, self._place(raw_name, header, stored), following
+        return name, self._place(raw_name, header, stored, check), following
 
-    def _place(self, name: bytes, header: int, size: int) -> _Place:
+    def _place(self, name: bytes, header: int, size: int, check: int) -> _Place:
         """Where a member lies, when its local header says what the directory says."""
         shown = name[:60].decode()
         if header + _LOCAL.size > len(self._view):
             raise BundleError(f"{self.path}: damaged: '{shown}' has no header")
-        signature, flags, method, stored, unfolded, name_size, extra = _LOCAL.unpack_from(
-            self._view, header
+        signature, flags, method, local_check, stored, unfolded, name_size, extra = (
+            _LOCAL.unpack_from(self._view, header)
         )
         start = header + _LOCAL.size + name_size + extra
         local_name = bytes(self._view[header + _LOCAL.size : start - extra])
         if signature != b"PK\x03\x04" or local_name != name:
             raise BundleError(f"{self.path}: damaged: '{shown}' has no header")
-        if (flags, method, stored, unfolded) != (0, zipfile.ZIP_STORED, size, size):
+        if (flags, method, local_check, stored, unfolded) != (0, 0, check, size, size):
             raise BundleError(f"{self.path}: damaged: '{shown}' has two headers that differ")
-        return _Place(header, start, start + size)
+        return _Place(header, start, start + size, check)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -34,15 +35,17 @@ class TensorInfo:
     def __post_init__(self) -> None:
         if len(self.shape) > MOST_DIMENSIONS:
             raise ValueError(f"tensor {self.name}: {len(self.shape)} dimensions are too many")
-        elements = 1
-        for dimension in self.shape:
-            if dimension < 1:
-                raise ValueError(f"tensor {self.name}: shape {list(self.shape)} is not positive")
-            elements *= dimension
-        if elements > LARGEST_TENSOR:
+        if any(dimension < 1 for dimension in self.shape):
+            raise ValueError(f"tensor {self.name}: shape {list(self.shape)} is not positive")
+        if self.elements > LARGEST_TENSOR:
             raise ValueError(f"tensor {self.name}: shape {list(self.shape)} is absurdly large")
         if self.quantization is not None and self.quantization.dtype != self.dtype:
             raise ValueError(f"tensor {self.name}: its type and its quantization's differ")
+
+    @property
+    def elements(self) -> int:
+        """How many values it holds."""
+        return math.prod(self.shape)
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,8 @@ class Artefact:
     def __post_init__(self) -> None:
         if not self.files or not self.inputs or not self.outputs:
             raise ValueError("an artefact has files, inputs and outputs")
+        if sum(link.input.elements for link in self.states) > LARGEST_TENSOR:
+            raise ValueError("the states are absurdly large")
 
     @property
     def id(self) -> str:

@@ -54,19 +54,22 @@ def to_mono(samples: NDArray[np.float32]) -> NDArray[np.float32]:
         return samples
     if samples.shape[1] == 1:
         return samples[:, 0]
-    return samples.mean(axis=1, dtype=np.float32)
+    mean: NDArray[np.float32] = samples.mean(axis=1, dtype=np.float32)
+    return mean
 
 
 def pcm16_to_float(data: bytes | NDArray[np.int16]) -> NDArray[np.float32]:
     """16-bit little-endian PCM to float32 in [−1, 1)."""
     pcm = np.frombuffer(data, dtype="<i2") if isinstance(data, bytes) else data
-    return pcm * np.float32(1.0 / 32768.0)
+    samples: NDArray[np.float32] = pcm * np.float32(1.0 / 32768.0)
+    return samples
 
 
-def float_to_pcm16(samples: NDArray[np.floating]) -> NDArray[np.int16]:
+def float_to_pcm16(samples: NDArray[np.floating[Any]]) -> NDArray[np.int16]:
     """Float in [−1, 1) to 16-bit PCM, saturating."""
     scaled = np.rint(np.asarray(samples) * 32768.0)
-    return np.clip(scaled, -32768, 32767).astype("<i2")
+    pcm: NDArray[np.int16] = np.clip(scaled, -32768, 32767).astype("<i2")
+    return pcm
 
 
 def read_blocks(path: Path, rate: int, block: int = BLOCK) -> Iterator[NDArray[np.float32]]:
@@ -106,7 +109,7 @@ def read(path: Path, rate: int) -> NDArray[np.float32]:
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
 
 
-def write_wav(path: Path, samples: NDArray[np.floating], rate: int) -> None:
+def write_wav(path: Path, samples: NDArray[np.floating[Any]], rate: int) -> None:
     """Write mono sound as 16-bit WAV."""
     with wave.open(str(path), "wb") as out:
         out.setnchannels(1)
@@ -117,7 +120,7 @@ def write_wav(path: Path, samples: NDArray[np.floating], rate: int) -> None:
 
 @contextmanager
 def _reader(path: Path) -> Iterator[tuple[int, Any]]:
-    """The file's rate, and a function of the block size that iterates over (n, channels) float32."""
+    """The file's rate, and a function from a block's size to blocks, (n, channels) float32."""
     if not path.is_file():
         raise DataError(f"{path}: no such sound file")
     plain = _open_pcm16_wav(path)

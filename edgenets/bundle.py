@@ -157,7 +157,7 @@ class Bundle:
         return self._numbers(GOLDEN_SOUND, np.dtype("<i2"), 1)
 
     def golden_output(self, artefact: Artefact) -> NDArray[np.float32]:
-        """What an artefact answers to the golden sound, (steps, labels) float32; errors as `read`."""
+        """What an artefact answers to it, (steps, labels) float32; errors as `read`."""
         labels = len(self.spec.labels)
         values = self._numbers(golden_name(artefact), np.dtype("<f4"), labels)
         return values.reshape(-1, labels)

@@ -20,7 +20,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Remark:
-    """Something that a person should know: an overrun, a microphone lost or back, a file skipped."""
+    """Something that a person should know: an overrun, a microphone lost, a file skipped."""
 
     source: str
     kind: str

@@ -8,6 +8,7 @@ and no word was heard within the refractory time (Chen, Parada, Heigold 2014).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +16,14 @@ from numpy.typing import NDArray
 from edgenets.spec import KeywordDecoding
 
 
-def softmax(logits: NDArray[np.floating]) -> NDArray[np.float32]:
+def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """Scores to posteriors along the last axis, (…, labels) float32."""
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return (shifted / shifted.sum(axis=-1, keepdims=True)).astype(np.float32)
+    posteriors: NDArray[np.float32] = shifted / shifted.sum(axis=-1, keepdims=True)
+    return posteriors.astype(np.float32)
 
 
-def clip_posteriors(logits: NDArray[np.floating], smoothing: int) -> NDArray[np.float32]:
+def clip_posteriors(logits: NDArray[np.floating[Any]], smoothing: int) -> NDArray[np.float32]:
     """The smoothed posterior at the end of clips: what the runtime would say there.
 
     Args:
@@ -31,7 +33,8 @@ def clip_posteriors(logits: NDArray[np.floating], smoothing: int) -> NDArray[np.
     Returns:
         (…, labels) float32.
     """
-    return softmax(logits[..., -smoothing:, :]).mean(axis=-2)
+    smoothed: NDArray[np.float32] = softmax(logits[..., -smoothing:, :]).mean(axis=-2)
+    return smoothed
 
 
 @dataclass(frozen=True)

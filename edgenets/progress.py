@@ -50,10 +50,12 @@ class PlainProgress(Progress):
     """Lines on stderr."""
 
     def say(self, text: str) -> None:
+        """See `Progress.say`."""
         print(text, file=sys.stderr, flush=True)
 
     @contextmanager
     def task(self, name: str) -> Iterator[Task]:
+        """See `Progress.task`."""
         yield _PlainTask(name)
 
 
@@ -66,10 +68,12 @@ class TerminalProgress(Progress):
         self._console = Console(stderr=True, highlight=False)
 
     def say(self, text: str) -> None:
+        """See `Progress.say`."""
         self._console.print(text, markup=False)
 
     @contextmanager
     def task(self, name: str) -> Iterator[Task]:
+        """See `Progress.task`."""
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
 

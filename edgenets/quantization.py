@@ -70,7 +70,7 @@ class Quantizer:
         self._low, self._high = np.array(info.min, np.float32), np.array(info.max, np.float32)
         self._scratch = np.empty(shape, np.float32)
 
-    def into(self, values: NDArray[np.floating], out: NDArray[np.integer]) -> None:
+    def into(self, values: NDArray[np.floating[Any]], out: NDArray[np.integer[Any]]) -> None:
         """Write the integers of `values` to `out`; both have the shape given before."""
         scratch = self._scratch
         np.multiply(values, self._factor, out=scratch)
@@ -82,14 +82,14 @@ class Quantizer:
         out[...] = scratch
 
 
-def quantize(values: NDArray[np.floating], q: Quantization) -> NDArray[np.integer]:
+def quantize(values: NDArray[np.floating[Any]], q: Quantization) -> NDArray[np.integer[Any]]:
     """Real values to integers, saturating at the ends of the type; NaN becomes the smallest."""
     out = np.empty(values.shape, q.dtype)
     Quantizer(q, values.shape).into(np.asarray(values, np.float32), out)
     return out
 
 
-def dequantize(values: NDArray[np.integer], q: Quantization) -> NDArray[np.float32]:
+def dequantize(values: NDArray[np.integer[Any]], q: Quantization) -> NDArray[np.float32]:
     """Integers to the real values that they stand for."""
     return dequantizer(q)(values)
 
@@ -100,37 +100,42 @@ def dequantizer(q: Quantization | None) -> Callable[[NDArray[Any]], NDArray[Any]
         return np.copy
     scale, zero_point = np.array(q.scale, np.float32), np.array(q.zero_point, np.float32)
 
-    def real(values: NDArray[np.integer]) -> NDArray[np.float32]:
+    def real(values: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
         out: NDArray[np.float32] = np.subtract(values, zero_point, dtype=np.float32)
-        return np.multiply(out, scale, out=out)
+        np.multiply(out, scale, out=out)
+        return out
 
     return real
 
 
-def per_channel_scales(weights: NDArray[np.floating], axis: int) -> NDArray[np.float32]:
+def per_channel_scales(weights: NDArray[np.floating[Any]], axis: int) -> NDArray[np.float32]:
     """Symmetric int8 scales, one a slice along `axis`: max|w| / 127.
 
     The range is narrow (−127…127), as TFLite requires of int8 weights.
     """
     others = tuple(i for i in range(weights.ndim) if i != axis % weights.ndim)
     peak = np.abs(weights).max(axis=others)
-    return np.maximum(peak / 127.0, SMALLEST_SCALE).astype(np.float32)
+    scales: NDArray[np.float32] = np.maximum(peak / 127.0, SMALLEST_SCALE).astype(np.float32)
+    return scales
 
 
 def quantize_weights(
-    weights: NDArray[np.floating], scales: NDArray[np.float32], axis: int
+    weights: NDArray[np.floating[Any]], scales: NDArray[np.float32], axis: int
 ) -> NDArray[np.int8]:
     """Symmetric per-channel int8 weights for `scales` along `axis`."""
     shape = [1] * weights.ndim
     shape[axis] = -1
     q = np.rint(weights.astype(np.float64) / scales.reshape(shape).astype(np.float64))
-    return np.clip(q, -127, 127).astype(np.int8)
+    clipped: NDArray[np.int8] = np.clip(q, -127, 127).astype(np.int8)
+    return clipped
 
 
 def quantize_bias(
-    bias: NDArray[np.floating], scales: NDArray[np.float32], wide: bool = False
+    bias: NDArray[np.floating[Any]], scales: NDArray[np.float32], wide: bool = False
 ) -> NDArray[np.int32] | NDArray[np.int64]:
     """A bias in the scale of an integer sum (input scale × weight scales), 32 or 64 bits wide."""
     limit = np.iinfo(np.int32).max
     rounded = np.clip(np.rint(bias.astype(np.float64) / scales), -limit, limit)
-    return rounded.astype(np.int64 if wide else np.int32)
+    out: NDArray[np.int32] | NDArray[np.int64]
+    out = rounded.astype(np.int64 if wide else np.int32)
+    return out

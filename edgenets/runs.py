@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from edgenets import records
 from edgenets.errors import ModelError, RecordError
@@ -69,7 +69,7 @@ def load(folder: Path) -> Run:
         folder,
         _read(folder / SPEC, ModelSpec),
         _read(folder / RECIPE, Recipe),
-        json.loads((folder / METRICS).read_text(encoding="utf-8")),
+        _metrics(folder / METRICS),
     )
 
 
@@ -79,20 +79,30 @@ def load_keras(path: Path) -> keras.Model:
     Raises:
         ModelError: the file is missing, damaged, or would need code of its own.
     """
-    keras = require("keras")
+    load_model = require("keras").models.load_model
     if not path.is_file():
         raise ModelError(f"{path}: no such model file")
     try:
-        model: keras.Model = keras.models.load_model(path, compile=False, safe_mode=True)
+        model = load_model(path, compile=False, safe_mode=True)
     except Exception as exc:  # Keras raises ValueError, TypeError, OSError, KeyError, zip errors …
         raise ModelError(f"{path}: Keras cannot read it: {_first_line(exc)}") from exc
-    return model
+    return cast("keras.Model", model)
+
+
+def _metrics(path: Path) -> dict[str, Any]:
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise ModelError(f"{path}: {exc}") from exc
+    if not isinstance(metrics, dict):
+        raise ModelError(f"{path}: no JSON object")
+    return metrics
 
 
 def _read(path: Path, cls: type[Any]) -> Any:
     try:
         return records.parse(cls, json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, json.JSONDecodeError, RecordError) as exc:
+    except (OSError, ValueError, RecursionError, RecordError) as exc:
         raise ModelError(f"{path}: {exc}") from exc
 
 

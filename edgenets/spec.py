@@ -76,7 +76,9 @@ class MicroFrontendInput:
 
     def __post_init__(self) -> None:
         if (self.sample_rate, self.window, self.hop, self.bands) != (16_000, 480, 160, 40):
-            raise ValueError("the micro frontend has 40 bands, 30 ms windows and 10 ms hops at 16 kHz")
+            raise ValueError(
+                "the micro frontend has 40 bands, 30 ms windows and 10 ms hops at 16 kHz"
+            )
 
     @property
     def frame_seconds(self) -> float:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgenets import backend, records
 from edgenets.bundle import Bundle
@@ -57,7 +58,8 @@ def bench(bundle: Bundle, id: str, threads: int = 1, seconds: float = 20.0) -> R
         BackendError: the artefact cannot be loaded, or its process ends badly.
     """
     command = [
-        sys.executable, "-m", "edgenets.runtime.bench", str(bundle.path), id, str(threads), str(seconds),
+        sys.executable, "-m", "edgenets.runtime.bench",
+        str(bundle.path), id, str(threads), str(seconds),
     ]  # fmt: skip
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT + seconds)
@@ -106,7 +108,7 @@ def measure(bundle: Bundle, id: str, threads: int, seconds: float) -> Row:
     )  # fmt: skip
 
 
-def _time_step(session: backend.Session, name: str, frames: np.ndarray) -> float:
+def _time_step(session: backend.Session, name: str, frames: NDArray[np.float32]) -> float:
     """Microseconds of one step."""
     start = time.perf_counter_ns()
     session.run({name: frames})

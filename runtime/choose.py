@@ -52,7 +52,7 @@ def choose(
     if not candidates:
         have = ", ".join(a.id for a in bundle.artefacts)
         raise BackendError(f"{bundle.path}: nothing for {asked}; it has {have}")
-    passed_over = []
+    passed_over: list[str] = []
     for artefact in candidates:
         name = backend.backend_of(artefact)
         obstacle = backend.why_not(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgenets import backend
 from edgenets.artefact import Artefact
@@ -41,7 +42,7 @@ def selftest(bundle: Bundle) -> list[Trial]:
     return [_try(bundle, artefact, features) for artefact in bundle.artefacts]
 
 
-def _try(bundle: Bundle, artefact: Artefact, features: np.ndarray) -> Trial:
+def _try(bundle: Bundle, artefact: Artefact, features: NDArray[np.float32]) -> Trial:
     tolerance = TOLERANCE[artefact.precision]
     name = backend.backend_of(artefact)
     obstacle = backend.why_not(name)
@@ -57,6 +58,6 @@ def _try(bundle: Bundle, artefact: Artefact, features: np.ndarray) -> Trial:
     if found.shape != golden.shape:
         reason = f"gives {list(found.shape)} scores where {list(golden.shape)} are golden"
         return Trial(artefact.id, False, None, tolerance, session.runs_on, reason)
-    difference = float(np.abs(found - golden).max())
+    difference = float(np.abs(found - golden).max())  # neither is empty: `found` is like golden
     passed = bool(difference <= tolerance)  # a NaN is not
     return Trial(artefact.id, passed, difference, tolerance, session.runs_on)

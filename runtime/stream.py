@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
@@ -18,6 +19,10 @@ from .sources import Block, Boundary, Notice, open_source
 
 # Ages kept for the percentiles of the summary; a day of talk has fewer.
 _MOST_AGES = 100_000
+
+# A longer gap is not made silence but begins a new stream: by its end all that was heard before
+# would be forgotten anyway, and a night without a microphone is hours of silence to compute.
+_LONGEST_GAP = 60  # s
 
 
 class Run:
@@ -42,7 +47,9 @@ class Run:
         self._seconds = seconds
         self._source = open_source(source_uri, self._rate)
         self._name = self.source_name = self._source.name
-        self._samples = 0  # of this stream
+        self._samples = 0  # of this recording, lost ones included
+        self._all_samples = 0  # of all recordings
+        self._offset = 0  # samples of this recording before the listener was last reset
         self._ages: list[float] = []
         self.summary = Summary(str(bundle.path), session.artefact.id, session.runs_on)
 
@@ -84,34 +91,49 @@ class Run:
 
     def _hear(self, block: Block) -> Iterator[Result]:
         if block.lost:
-            # What was lost is made silence, so that times stay true and no word is glued together.
             self.summary.samples_lost += block.lost
-            yield from self._push(np.zeros(min(block.lost, 60 * self._rate), np.float32), block)
+            yield from self._pass_over(block)
         yield from self._push(block.samples, block)
 
-    def _push(self, samples: np.ndarray, block: Block) -> Iterator[Result]:
+    def _pass_over(self, block: Block) -> Iterator[Result]:
+        """What was lost is made silence: times stay true, and no word is glued together."""
+        if block.lost <= _LONGEST_GAP * self._rate:
+            yield from self._push(np.zeros(block.lost, np.float32), block)
+        else:
+            self.summary.steps += self._listener.steps
+            self._listener.reset()
+            self._count(block.lost)
+            self._offset = self._samples
+
+    def _push(self, samples: NDArray[np.float32], block: Block) -> Iterator[Result]:
         found = self._listener.push(samples)
-        self._samples += len(samples)
-        self.summary.audio_seconds += len(samples) / self._rate
+        self._count(len(samples))
         for detection in found:
+            time_heard = self._offset / self._rate + detection.time
             # The block's last sample was captured at `captured`; the word's may have been earlier.
-            behind = self._samples / self._rate - detection.time
+            behind = self._samples / self._rate - time_heard
             age = time.monotonic() - block.captured + max(0.0, behind)
             if len(self._ages) < _MOST_AGES:
                 self._ages.append(age)
             counts = self.summary.detections
             counts[detection.label] = counts.get(detection.label, 0) + 1
-            yield Result(self._name, detection.label, detection.score, detection.time, age)
+            yield Result(self._name, detection.label, detection.score, time_heard, age)
+
+    def _count(self, samples: int) -> None:
+        self._samples += samples
+        self._all_samples += samples
+        self.summary.audio_seconds = self._all_samples / self._rate
 
     def _begin(self, name: str) -> None:
         """A new recording: nothing goes over from the one before."""
         self.summary.steps += self._listener.steps
         self._listener.reset()
-        self._samples, self._name = 0, name
+        self._samples = self._offset = 0
+        self._name = name
 
     def _remark(self, notice: Notice) -> Remark:
         counts = self.summary.remarks
-        counts[notice.kind] = counts.get(notice.kind, 0) + 1
+        counts[notice.kind] = counts.get(notice.kind, 0) + notice.count
         return Remark(self._name, notice.kind, notice.text, self._samples / self._rate)
 
     def _finish(self, wall: float, cpu: float) -> None:

@@ -10,6 +10,7 @@ from edgenets.cli.options import (
     BACKENDS,
     PRECISIONS,
     BundleName,
+    Seconds,
     Several,
     emit,
     json_option,
@@ -31,9 +32,7 @@ apart; `CPU` is everything from sound to decision, a second of sound."""
 @click.option("--backend", type=Several(BACKENDS[:3]), help="Take no others.")
 @click.option("--precision", type=Several(PRECISIONS), help="Take no others.")
 @click.option("--threads", default="1", show_default=True, help="One number or several, by comma.")
-@click.option(
-    "--seconds", type=click.FloatRange(1), default=20.0, show_default=True, help="Of sound."
-)
+@click.option("--seconds", type=Seconds(1, 3600), default=20.0, show_default=True, help="Of sound.")
 @json_option
 def command(
     bundle: str, backend: Any, precision: Any, threads: str, seconds: float, as_json: bool
@@ -46,10 +45,10 @@ def command(
 
     opened = zoo.load(bundle)
     try:
-        counts = [int(part) for part in threads.split(",")]
+        counts = [backends.Options(threads=int(part)).threads for part in threads.split(",")]
     except ValueError:
         raise click.BadParameter(
-            f"'{threads}' is no list of numbers", param_hint="--threads"
+            f"'{threads}' is no list of numbers from 1 to 256", param_hint="--threads"
         ) from None
     wanted = [
         a
@@ -81,9 +80,9 @@ def command(
         columns,
         [
             (
-                f"{r.backend}-{r.precision}", str(r.threads), f"{r.load_ms:.0f}", f"{r.first_us:.0f}",
-                f"{r.p50_us:.1f}", f"{r.p90_us:.1f}", f"{r.p99_us:.1f}", f"{r.cpu_ms_per_audio_s:.2f}",
-                f"{r.peak_rss_mb:.0f}", size(r.bytes),
+                f"{r.backend}-{r.precision}", str(r.threads), f"{r.load_ms:.0f}",
+                f"{r.first_us:.0f}", f"{r.p50_us:.1f}", f"{r.p90_us:.1f}", f"{r.p99_us:.1f}",
+                f"{r.cpu_ms_per_audio_s:.2f}", f"{r.peak_rss_mb:.0f}", size(r.bytes),
             )
             for r in rows
         ],

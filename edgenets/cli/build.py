@@ -62,8 +62,10 @@ def command(
     if as_json:
         emit(
             {
-                "bundle": str(path), "bytes": path.stat().st_size, "test": run.metrics["test"]["accuracy"],
-                "artefacts": [a.id for a in bundle.artefacts], "report": stage("report_json")(report),
+                "bundle": str(path), "bytes": path.stat().st_size,
+                "test": run.metrics["test"]["accuracy"],
+                "artefacts": [a.id for a in bundle.artefacts],
+                "report": stage("report_json")(report),
             }
         )  # fmt: skip
     else:

@@ -40,7 +40,7 @@ gives scores and the next state. A precision that a format lacks is said so."""
     "--calibration", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help=".npy of (clips, frames, channels) that a bare .keras file is calibrated on.",
 )  # fmt: skip
-@click.option("--out", type=AnyPath, help="Folder for artefacts/.  [default: the run folder]")
+@click.option("--out", type=AnyPath, help="Folder for artefacts/.  [default: beside MODEL]")
 @json_option
 def command(
     model: Path, to: tuple[Any, ...], precision: tuple[Any, ...], data: Path | None,
@@ -55,6 +55,10 @@ def command(
 
     reporter = progress.for_stderr()
     if model.is_dir():
+        if out is not None or calibration is not None:
+            raise click.UsageError(
+                "--out and --calibration are for a .keras file, not a run folder"
+            )
         folder = model
         found = stage("convert_run")(runs.load(model), data, to, precision, reporter)
     else:
@@ -63,13 +67,19 @@ def command(
         found = stage("convert")(runs.load_keras(model), clips, to, precision, None, reporter)
         stage("save_artefacts")(folder, found.written, found.missing)
     if as_json:
-        rows = [
-            {"id": w.artefact.id, "files": list(w.files), "bytes": w.size, "note": w.artefact.note}
-            for w in found.written
-        ]
         emit(
-            {"folder": str(folder / "artefacts"), "artefacts": rows, "missing": list(found.missing)}
-        )
+            {
+                "folder": str(folder / "artefacts"),
+                "artefacts": [
+                    {
+                        "id": w.artefact.id, "files": list(w.files), "bytes": w.size,
+                        "note": w.artefact.note,
+                    }
+                    for w in found.written
+                ],
+                "missing": list(found.missing),
+            }
+        )  # fmt: skip
         return
     rows = [(w.artefact.id, size(w.size), w.artefact.note) for w in found.written]
     table(str(folder / "artefacts"), ("artefact", "size", ""), rows)
@@ -80,17 +90,24 @@ def command(
 
 
 def _read_npy(path: Path) -> Any:
+    import zipfile
+
     import numpy as np
 
     from edgenets.errors import DataError
 
     try:
         clips = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as exc:
+    # An empty file is an EOFError, one that begins like a zip may be a bad one.
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as exc:
         raise DataError(f"{path}: no NumPy array: {exc}") from exc
+    if not isinstance(clips, np.ndarray):
+        raise DataError(f"{path}: several arrays; one .npy is needed")
     if clips.ndim != 3 or not np.issubdtype(clips.dtype, np.floating):
         raise DataError(
             f"{path}: floats of shape (clips, frames, channels) are needed, found {clips.dtype} "
             f"{list(clips.shape)}"
         )
+    if not np.isfinite(clips).all():
+        raise DataError(f"{path}: holds values that are not finite numbers")
     return clips.astype(np.float32)

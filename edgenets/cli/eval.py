@@ -29,7 +29,10 @@ Without --split all recordings count, those that the model was trained on too.""
 def command(
     bundle: str, data: Path, backend: str | None, precision: Any, split: str | None, as_json: bool
 ) -> None:
-    """Measure a bundle's accuracy on labelled recordings, streaming, through the runtime."""
+    """Measure a bundle's accuracy on labelled recordings.
+
+    They are streamed through the very pipeline that a device runs.
+    """
     from edgenets import progress, zoo
     from edgenets.data.clips import find_clips, split_of
     from edgenets.errors import DataError

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from edgenets.cli.options import BundleName, emit, json_option, size, table
@@ -18,7 +20,10 @@ Examples:
 @click.option("--card", is_flag=True, help="Print the model card.")
 @json_option
 def command(bundle: str, card: bool, as_json: bool) -> None:
-    """Show what is in a bundle, and check every member against its SHA-256."""
+    """Show what is in a bundle.
+
+    Every member is held against its SHA-256.
+    """
     from edgenets import records, zoo
 
     opened = zoo.load(bundle)
@@ -29,7 +34,7 @@ def command(bundle: str, card: bool, as_json: bool) -> None:
     if card:
         click.echo(opened.card())
         return
-    spec, verdicts = opened.spec, {v["id"]: v for v in opened.report().get("verdicts", [])}
+    spec, accuracies = opened.spec, _accuracies(opened.report())
     words = ", ".join(w for w in spec.labels if w not in spec.decoding.background)
     click.echo(f"{spec.name}: {spec.task}; {words}")
     click.echo(
@@ -39,8 +44,8 @@ def command(bundle: str, card: bool, as_json: bool) -> None:
     )
     rows = []
     for artefact in opened.artefacts:
-        accuracy = verdicts.get(artefact.id, {}).get("accuracy")
-        state = sum(_elements(s.input.shape) for s in artefact.states)
+        accuracy = accuracies.get(artefact.id)
+        state = sum(link.input.elements for link in artefact.states)
         rows.append(
             (
                 artefact.id, size(opened.size(artefact)),
@@ -51,8 +56,12 @@ def command(bundle: str, card: bool, as_json: bool) -> None:
     table("", ("artefact", "size", "verified", "states", "values", "note"), rows)
 
 
-def _elements(shape: tuple[int, ...]) -> int:
-    count = 1
-    for dimension in shape:
-        count *= dimension
-    return count
+def _accuracies(report: dict[str, Any]) -> dict[str, float]:
+    """Accuracy by artefact, as far as the report has it; it may come from anywhere."""
+    verdicts = report.get("verdicts")
+    rows = [v for v in verdicts if isinstance(v, dict)] if isinstance(verdicts, list) else []
+    return {
+        str(row.get("id")): float(row["accuracy"])
+        for row in rows
+        if isinstance(row.get("accuracy"), float)
+    }

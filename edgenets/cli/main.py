@@ -6,8 +6,10 @@ exit codes: 0 well, 1 a gate failed, 2 usage or bad input.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 
@@ -57,13 +59,14 @@ class LazyGroup(click.Group):
         """As click does, with a hint where a name is nearly right."""
         import difflib
 
-        near = difflib.get_close_matches(args[0], COMMANDS, n=1) if args else []
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as exc:
-            if near:
-                exc.message += f" Did you mean '{near[0]}'?"
-            raise
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            if not near:
+                raise
+            hint = f"{exc.format_message()} Did you mean '{near[0]}'?"
+            raise click.UsageError(hint, ctx) from exc
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table without importing anything."""
@@ -84,8 +87,12 @@ def cli(debug: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script."""
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
-    sys.exit(_run(list(arguments)))
+    code = _run(sys.argv[1:] if arguments is None else list(arguments))
+    try:
+        sys.stdout.flush()
+    except OSError:  # a reader that left, a full disk: nobody is there to tell
+        _discard_stdout()
+    sys.exit(code)
 
 
 def _run(arguments: list[str]) -> int:
@@ -100,19 +107,20 @@ def _run(arguments: list[str]) -> int:
         return _report(exc.format_message(), "usage", BAD_INPUT, wants_json)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
-        return INTERRUPTED
+        return _report("interrupted", "interrupted", INTERRUPTED, wants_json)
     except BrokenPipeError:  # `edgenets … | head`
-        sys.stderr.close()
+        _discard_stdout()
         return 0
-    except EdgenetsError as exc:
+    except (EdgenetsError, OSError) as exc:  # OSError: a full disk, a folder that is not ours
         if debug:
-            raise
+            _print_traceback()
         click.echo(f"{click.style('error:', fg='red', bold=True)} {exc}", err=True)
-        return _report(str(exc), type(exc).__name__, exc.exit_code, wants_json)
+        code = exc.exit_code if isinstance(exc, EdgenetsError) else BAD_INPUT
+        return _report(str(exc), type(exc).__name__, code, wants_json)
     except Exception as exc:
-        if debug:
-            raise
         name = type(exc).__name__
+        if debug:
+            _print_traceback()
         click.echo(
             f"{click.style('internal error:', fg='red', bold=True)} {name}: {exc}\n"
             f"This is a fault of edgenets. `edgenets --debug …` shows where it is.",
@@ -125,8 +133,23 @@ def _run(arguments: list[str]) -> int:
 def _report(message: str, kind: str, code: int, wants_json: bool) -> int:
     """With --json, an error too is one object on stdout."""
     if wants_json:
-        click.echo(json.dumps({"error": message, "kind": kind}))
+        with contextlib.suppress(OSError):  # stdout may be what failed
+            click.echo(json.dumps({"error": message, "kind": kind}))
     return code
+
+
+def _print_traceback() -> None:
+    import traceback
+
+    traceback.print_exc()
+
+
+def _discard_stdout() -> None:
+    """Let Python's last flush go nowhere, so that it does not complain as it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,7 +23,8 @@ Folder = click.Path(exists=True, file_okay=False, path_type=Path)
 AnyPath = click.Path(path_type=Path)
 
 
-class Several(click.ParamType):
+# Before click 8.4 a ParamType takes no type argument.
+class Several(click.ParamType):  # type: ignore[type-arg]
     """A comma-separated list of known names."""
 
     name = "list"
@@ -34,7 +36,7 @@ class Several(click.ParamType):
         """`a,b` to ("a", "b")."""
         if isinstance(value, tuple):
             return value
-        names = tuple(part.strip() for part in value.split(",") if part.strip())
+        names = tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
         for name in names:
             if name not in self.known:
                 self.fail(f"'{name}' is not one of {', '.join(self.known)}", param, ctx)
@@ -51,7 +53,7 @@ class Several(click.ParamType):
         return [CompletionItem(prefix + n) for n in self.known if n.startswith(tail)]
 
 
-class BundleName(click.ParamType):
+class BundleName(click.ParamType):  # type: ignore[type-arg]
     """A bundle's path, or the name of a shipped one."""
 
     name = "bundle"
@@ -67,6 +69,19 @@ class BundleName(click.ParamType):
         return [CompletionItem(n) for n in names] or [CompletionItem(incomplete, type="file")]
 
 
+class Seconds(click.FloatRange):
+    """A length of time; neither endless nor no number, which a range lets pass."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """A finite number in the range."""
+        seconds = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value} is no length of time", param, ctx)
+        return seconds
+
+
 def json_option(function: F) -> F:
     """Add `--json`."""
     return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")(
@@ -75,8 +90,8 @@ def json_option(function: F) -> F:
 
 
 def emit(data: Any) -> None:
-    """Print one JSON object on stdout."""
-    click.echo(json.dumps(data, ensure_ascii=False, allow_nan=False))
+    """Print one JSON object on stdout, in ASCII: a file's name need not be text."""
+    click.echo(json.dumps(data, allow_nan=False))
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -93,7 +108,11 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     for row in rows:
         grid.add_row(*row)
     # A pipe has no width; rows must not be broken for it.
-    Console(width=None if sys.stdout.isatty() else 160).print(grid)
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    with console.capture() as captured:
+        console.print(grid)
+    # By click, as all else: Rich ends the program itself where a reader of the pipe has left.
+    click.echo(captured.get(), nl=False)
 
 
 def size(count: int) -> str:

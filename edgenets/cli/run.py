@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from edgenets.cli.options import BACKENDS, PRECISIONS, BundleName, emit, json_option
+from edgenets.cli.options import BACKENDS, PRECISIONS, BundleName, Seconds, emit, json_option
 
 
 @click.command(
@@ -29,7 +29,7 @@ Sinks: console:, jsonl:PATH, jsonl:-. Ctrl-C ends a run with its summary."""
 @click.option("--precision", type=click.Choice(PRECISIONS), help="Take no other precision.")
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True)
 @click.option("--threshold", "thresholds", multiple=True, metavar="[WORD=]X", help="0…1.")
-@click.option("--seconds", type=click.FloatRange(min=0, min_open=True), help="End after this long.")
+@click.option("--seconds", type=Seconds(0, min_open=True), help="End after this long.")
 @json_option
 def command(
     bundle: str, source: str, sinks: tuple[str, ...], backend: str | None, precision: Any,

@@ -22,7 +22,7 @@ training goes on where it stopped when the same command is given again."""
 @click.argument("recipe")
 @click.option("--data", required=True, type=Folder, help="Folder of LABEL/*.wav|flac|mp3.")
 @click.option("--out", type=AnyPath, help="Run folder.  [default: runs/RECIPE]")
-@click.option("--seed", type=int, help="Another seed than the recipe's.")
+@click.option("--seed", type=click.IntRange(0), help="Another seed than the recipe's.")
 @click.option("--epochs", type=click.IntRange(1), help="Another length than the recipe's.")
 @json_option
 def command(

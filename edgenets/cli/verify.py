@@ -26,7 +26,7 @@ Exit code 1: at least one does not. The report is written to RUN/report.html and
 @json_option
 @click.pass_context
 def command(ctx: click.Context, run: Path, data: Path, as_json: bool) -> None:
-    """Prove that artefacts equal their model.
+    """Prove that artefacts equal their model; a gate.
 
     RUN is a run folder that was converted.
     """

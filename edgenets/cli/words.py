@@ -21,10 +21,13 @@ a better model; put theirs into the same folders."""
 @click.argument("words", nargs=-1, required=True)
 @click.option("--out", required=True, type=AnyPath, help="Folder for LABEL/*.wav.")
 @click.option("--clips", type=click.IntRange(1), default=200, show_default=True, help="A word.")
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
 @json_option
 def command(words: tuple[str, ...], out: Path, clips: int, seed: int, as_json: bool) -> None:
-    """Synthesise recordings of words of your choice, and of others, and of silence."""
+    """Synthesise recordings of words of your choice.
+
+    Beside them come recordings of other words, and of silence.
+    """
     from edgenets import progress
     from edgenets.data.clips import find_clips
     from edgenets.data.speech import make_dataset

@@ -21,7 +21,8 @@ DITHER = 1e-4
 def change_speed(sound: Sound, factor: float) -> Sound:
     """Play `factor` times as fast, pitch and all, by linear interpolation."""
     places = np.arange(int(len(sound) / factor)) * factor
-    return np.interp(places, np.arange(len(sound)), sound).astype(np.float32)
+    played: Sound = np.interp(places, np.arange(len(sound)), sound).astype(np.float32)
+    return played
 
 
 def fit(sound: Sound, length: int, offset: int = 0) -> Sound:
@@ -43,7 +44,8 @@ def coloured_noise(rng: np.random.Generator, length: int) -> Sound:
     spectrum[1:] *= np.arange(1, len(spectrum)) ** (-rng.uniform(0, 2) / 2)
     spectrum[0] = 0
     noise = np.fft.irfft(spectrum)[:length]
-    return (noise / (noise.std() + 1e-12)).astype(np.float32)
+    unit: Sound = (noise / (noise.std() + 1e-12)).astype(np.float32)
+    return unit
 
 
 def reverberate(rng: np.random.Generator, sound: Sound, sample_rate: int) -> Sound:
@@ -62,7 +64,8 @@ def reverberate(rng: np.random.Generator, sound: Sound, sample_rate: int) -> Sou
 def add_noise(sound: Sound, noise: Sound, snr_db: float) -> Sound:
     """Add noise at a signal-to-noise ratio, measured on RMS over the whole of both."""
     level = _rms(sound) / max(_rms(noise), 1e-9) * 10 ** (-snr_db / 20)
-    return sound + np.float32(level) * noise
+    mixed: Sound = sound + np.float32(level) * noise
+    return mixed
 
 
 def apply_gain(sound: Sound, decibels: float) -> Sound:
@@ -93,6 +96,7 @@ def mask(
     rng: np.random.Generator, frames: NDArray[np.float32], axis: int, count: int, widest: int
 ) -> None:
     """Blank up to `count` stretches along an axis, in place (SpecAugment, arXiv:1904.08779)."""
+    widest = min(widest, frames.shape[axis])
     for _ in range(count):
         width = int(rng.integers(0, widest + 1))
         start = int(rng.integers(0, frames.shape[axis] - width + 1))

@@ -18,6 +18,9 @@ from edgenets.errors import DataError
 
 Split = Literal["train", "validation", "test"]
 
+# Speech Commands keeps minutes of noise among its words, which are no clips of anything.
+NO_LABELS = frozenset({"_background_noise_"})
+
 # Speech Commands writes `SPEAKER_nohash_N`, and `WORD_SPEAKER_nohash_N` among the unknown words.
 _SPEAKER = re.compile(r"(?:^|_)([0-9a-f]{8})_nohash_\d+$")
 
@@ -41,11 +44,12 @@ class Clip:
 
 
 def find_clips(root: Path, labels: Sequence[str] | None = None) -> list[Clip]:
-    """All recordings below `root/LABEL/`, sorted by path.
+    """All recordings below `root/LABEL/`, sorted by path; hidden files are none.
 
     Args:
         root: a folder that holds one folder a label.
-        labels: take only these; every one must be there.
+        labels: take only these; every one must be there. None takes every folder but those of
+            `NO_LABELS`.
 
     Raises:
         DataError: the folder, a label's folder or its recordings are missing.
@@ -58,11 +62,14 @@ def find_clips(root: Path, labels: Sequence[str] | None = None) -> list[Clip]:
         if missing:
             raise DataError(f"{root}: no folder for the label(s) {', '.join(sorted(missing))}")
         folders = [p for p in folders if p.name in labels]
+    else:
+        folders = [p for p in folders if p.name not in NO_LABELS]
     clips = [
         Clip(path, folder.name, speaker_of(path))
         for folder in folders
         for path in sorted(folder.iterdir())
-        if path.suffix.lower() in audio.SUFFIXES
+        # macOS leaves ._NAME.wav beside what it copies.
+        if path.suffix.lower() in audio.SUFFIXES and not path.name.startswith(".")
     ]
     empty = {p.name for p in folders} - {c.label for c in clips}
     if empty:

@@ -127,9 +127,7 @@ class StreamMaker:
         sound += np.float32(augment.DITHER) * rng.standard_normal(self.length, dtype=np.float32)
         return np.clip(sound, -1.0, 1.0)
 
-    def _voice(
-        self, rng: np.random.Generator, frames: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
+    def _voice(self, rng: np.random.Generator, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         """Another vocal tract and another microphone, on (frames, bands) log-mel."""
         recipe = self._recipe
         shift = int(rng.integers(-recipe.band_shift, recipe.band_shift + 1))

@@ -1,4 +1,4 @@
-"""The nets that edgenets brings. One file an architecture; each has `build(recipe, bands, labels)`."""
+"""The nets that edgenets brings: one file an architecture, with `build(recipe, bands, labels)`."""
 
 from __future__ import annotations
 

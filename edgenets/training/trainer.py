@@ -46,7 +46,9 @@ class History:
 class Trainer:
     """Trains one recipe's model, and picks up an interrupted training."""
 
-    def __init__(self, recipe: Recipe, streams: StreamMaker, folder: Path, progress: Progress):
+    def __init__(
+        self, recipe: Recipe, streams: StreamMaker, folder: Path, progress: Progress
+    ) -> None:
         self._keras = require("keras")
         self._recipe, self._streams = recipe, streams
         self._folder, self._progress = folder, progress
@@ -97,7 +99,16 @@ class Trainer:
         (self._folder / CHECKPOINT).unlink(missing_ok=True)
         (self._folder / HISTORY).unlink(missing_ok=True)
 
+    def _seed_dropout(self, epoch: int) -> None:
+        """Begin an epoch with random numbers of its own: Keras saves no generator's state."""
+        for number, layer in enumerate(self.model.layers):
+            generator = getattr(layer, "seed_generator", None)
+            if generator is not None:
+                seed = np.random.default_rng((self._recipe.seed, 4, epoch, number))
+                generator.state.assign(seed.integers(0, 1 << 31, 2).astype("uint32"))
+
     def _epoch(self, epoch: int) -> float:
+        self._seed_dropout(epoch)
         total = weight = 0.0
         for batch in self._prefetch(epoch):
             loss = self.model.train_on_batch(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edgenets.artefact import Artefact, TensorInfo
 from edgenets.backend import Options, initial_state
 from edgenets.errors import BackendError, MissingExtra
+from edgenets.native import captured_stderr
 from edgenets.quantization import Quantizer, dequantizer
 
 from .checks import check_inputs, file_of, taken_dtype
@@ -68,10 +69,11 @@ class TFLiteSession:
         """Make an interpreter, and find the artefact's tensors in it."""
         artefact = self.artefact
         try:
-            self._interpreter = self._module.Interpreter(
-                model_content=self._model, num_threads=self._threads
-            )
-            self._interpreter.allocate_tensors()
+            with captured_stderr():  # it announces its delegates there
+                self._interpreter = self._module.Interpreter(
+                    model_content=self._model, num_threads=self._threads
+                )
+                self._interpreter.allocate_tensors()
             sources = _by_name(self._interpreter.get_input_details())
             results = _by_name(self._interpreter.get_output_details())
         except Exception as exc:  # of a damaged file, whatever its bytes make of themselves

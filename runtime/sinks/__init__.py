@@ -6,6 +6,7 @@ is said once, counted, and the sink is opened again after a while.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import time
 from collections.abc import Callable, Sequence
@@ -59,7 +60,13 @@ class Sinks:
     def __init__(self, uris: Sequence[str], complain: Callable[[str], None]) -> None:
         """Open all; an error here is the user's to see, so it is raised."""
         self._uris, self._complain = list(uris), complain
-        self._open: list[Sink | None] = [open_sink(uri) for uri in uris]
+        self._open: list[Sink | None] = []
+        try:
+            for uri in uris:
+                self._open.append(open_sink(uri))
+        except SinkError:
+            self.close()
+            raise
         self._retry_at = [0.0] * len(self._uris)
         self.failures = 0  # events that a sink did not take
 
@@ -73,9 +80,9 @@ class Sinks:
                 continue
             try:
                 sink.write(event)
-            except (OSError, SinkError) as exc:
+            except (OSError, ValueError, SinkError) as exc:  # ValueError: it was closed
                 self.failures += 1
-                self._drop(i, exc)
+                self._drop(i, sink, exc)
 
     def close(self) -> None:
         """Close all."""
@@ -83,12 +90,14 @@ class Sinks:
             if sink is not None:
                 try:
                     sink.close()
-                except (OSError, SinkError) as exc:
+                except (OSError, ValueError, SinkError) as exc:
                     self.failures += 1
                     self._complain(f"{self._uris[i]}: failed as it was closed: {exc}")
 
-    def _drop(self, i: int, exc: Exception) -> None:
+    def _drop(self, i: int, sink: Sink, exc: Exception) -> None:
         self._complain(f"{self._uris[i]}: failed ({exc}); tried again in {REOPEN_AFTER:g} s")
+        with contextlib.suppress(OSError, ValueError, SinkError):  # it is said already
+            sink.close()
         self._open[i] = None
         self._retry_at[i] = time.monotonic() + REOPEN_AFTER
 

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import sys
-from typing import IO
+from typing import TextIO
 
+from edgenets.errors import SinkError
 from edgenets.events import Remark, Result
 
 _BAR = 12  # characters of a full score
 
 
 def open_sink(rest: str) -> ConsoleSink:
-    """Write to stdout, or to stderr for `console:stderr`."""
+    """Write to stdout, or to stderr for `console:stderr`.
+
+    Raises:
+        SinkError: it is neither.
+    """
+    if rest not in ("", "stdout", "stderr"):
+        raise SinkError(f"console:{rest}: there are console: and console:stderr")
     return ConsoleSink(sys.stderr if rest == "stderr" else sys.stdout)
 
 
 class ConsoleSink:
     """Time, word, score and age; coloured on a terminal."""
 
-    def __init__(self, out: IO[str]) -> None:
+    def __init__(self, out: TextIO) -> None:
         self._out = out
         self._colour = out.isatty()
 
@@ -33,6 +40,9 @@ class ConsoleSink:
             )
         else:
             line = self._paint(f"{event.time:8.2f} s  {event.kind}: {event.text}", "33")
+        # Not every terminal has every letter, and the name of a file need not be text.
+        encoding = self._out.encoding or "utf-8"
+        line = line.encode(encoding, "backslashreplace").decode(encoding)
         self._out.write(line + "\n")
         self._out.flush()
 

@@ -1,0 +1,153 @@
+"""Training: reproducible from its seed, resumed after an interruption, honest in its figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgenets import audio, runs
+from edgenets.errors import DataError, RecipeError
+from edgenets.progress import Progress, Task
+from edgenets.recipe import AugmentRecipe, DataRecipe, ModelRecipe, Recipe, ScheduleRecipe
+from edgenets.training.train import train
+
+RATE = 16_000
+LABELS = ("_silence_", "high", "low")
+
+RECIPE = Recipe(
+    name="tones",
+    description="Two tones and silence",
+    model=ModelRecipe("kws-gru", stem=8, units=(8,), dropout=0.1),
+    seed=3,
+    data=DataRecipe(validation=0.25, test=0.25),
+    augment=AugmentRecipe(room=0.1),
+    schedule=ScheduleRecipe(epochs=6, batch=8, learning_rate=1e-2, average=0.9),
+)
+
+
+@pytest.fixture(scope="module")
+def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three labels that any net tells apart, by twelve speakers each."""
+    root = tmp_path_factory.mktemp("tones")
+    rng = np.random.default_rng(0)
+    for label, pitch in zip(LABELS, (0.0, 2400.0, 300.0), strict=True):
+        (root / label).mkdir()
+        for i in range(24):
+            time = np.arange(RATE) / RATE
+            inside = (time > 0.3) & (time < 0.7)
+            sound = 0.2 * np.sin(2 * np.pi * pitch * rng.uniform(0.9, 1.1) * time) * inside
+            sound += 0.005 * rng.standard_normal(RATE)
+            speaker = f"{0xABC00000 + i // 2:08x}"
+            audio.write_wav(root / label / f"{speaker}_nohash_{i % 2}.wav", sound, RATE)
+    return root
+
+
+def weights(run: runs.Run) -> list[np.ndarray]:
+    return [np.asarray(v) for v in run.model().weights]
+
+
+@pytest.fixture(scope="module")
+def run(tones: Path, tmp_path_factory: pytest.TempPathFactory) -> runs.Run:
+    return train(RECIPE, tones, tmp_path_factory.mktemp("run") / "a")
+
+
+class Stops(Progress):
+    """Interrupts a training after some epochs, as Ctrl-C would."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+
+    @contextmanager
+    def task(self, name: str) -> Iterator[Task]:
+        stops = self
+
+        class Counting(Task):
+            def update(self, done: int, total: int, note: str = "") -> None:
+                if name == "training" and done == stops.epochs:
+                    raise KeyboardInterrupt
+
+        yield Counting()
+
+
+def test_it_learns_and_leaves_what_it_promises(run: runs.Run) -> None:
+    for name in ("model.keras", "spec.json", "recipe.json", "metrics.json"):
+        assert (run.folder / name).is_file()
+    for name in ("curves.png", "confusion.png"):
+        assert (run.folder / name).read_bytes().startswith(b"\x89PNG")
+    assert not (run.folder / "checkpoint.keras").exists()
+    assert run.spec.labels == LABELS
+    assert run.metrics["test"]["accuracy"] > 0.6  # a third would be chance
+    matrix = np.array(run.metrics["test"]["confusion"])
+    assert matrix.sum() == run.metrics["test"]["clips"]
+    assert np.trace(matrix) / matrix.sum() == pytest.approx(run.metrics["test"]["accuracy"])
+
+
+def test_the_same_seed_gives_the_same_model(run: runs.Run, tones: Path, tmp_path: Path) -> None:
+    again = train(RECIPE, tones, tmp_path / "b")
+    for one, other in zip(weights(run), weights(again), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_another_seed_gives_another_model(run: runs.Run, tones: Path, tmp_path: Path) -> None:
+    short = dataclasses.replace(RECIPE.schedule, epochs=1)
+    other = train(dataclasses.replace(RECIPE, seed=4, schedule=short), tones, tmp_path / "c")
+    assert any(
+        not np.array_equal(a, b) for a, b in zip(weights(run), weights(other), strict=True)
+    )
+
+
+def test_an_interrupted_training_goes_on_where_it_stopped(
+    run: runs.Run, tones: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "d"
+    with pytest.raises(KeyboardInterrupt):
+        train(RECIPE, tones, folder, Stops(3))
+    history = json.loads((folder / "history.json").read_text())
+    assert len(history["loss"]) == 3
+    assert not (folder / "model.keras").exists()
+    resumed = train(RECIPE, tones, folder)
+    for one, other in zip(weights(run), weights(resumed), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_a_finished_run_is_not_trained_again_and_takes_new_thresholds(
+    run: runs.Run, tones: Path
+) -> None:
+    before = (run.folder / "model.keras").stat().st_mtime_ns
+    decoding = dataclasses.replace(RECIPE.decoding, threshold=0.9)
+    again = train(dataclasses.replace(RECIPE, decoding=decoding), tones, run.folder)
+    assert (run.folder / "model.keras").stat().st_mtime_ns == before
+    assert again.spec.decoding.threshold == 0.9
+    assert again.spec.input == run.spec.input
+
+
+def test_a_folder_of_another_recipe_is_refused(run: runs.Run, tones: Path) -> None:
+    with pytest.raises(RecipeError, match="another recipe"):
+        train(dataclasses.replace(RECIPE, seed=99), tones, run.folder)
+
+
+def test_a_split_without_a_label_is_refused(tones: Path, tmp_path: Path) -> None:
+    narrow = dataclasses.replace(RECIPE, data=DataRecipe(validation=0.0, test=0.25))
+    with pytest.raises(DataError, match="validation split has no recordings"):
+        train(narrow, tones, tmp_path / "e")
+
+
+def test_a_broken_checkpoint_is_said_and_left(tones: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "f"
+    short = dataclasses.replace(RECIPE, schedule=dataclasses.replace(RECIPE.schedule, epochs=1))
+    folder.mkdir()
+    (folder / "checkpoint.keras").write_bytes(b"no model")
+    said: list[str] = []
+
+    class Hears(Progress):
+        def say(self, text: str) -> None:
+            said.append(text)
+
+    train(short, tones, folder, Hears())
+    assert any("training begins anew" in text for text in said)
