@@ -45,7 +45,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was seen of every tensor."""
+    """What was seen of every tensor that an integer could hold."""
 
     extremes: Mapping[str, Range]
     samples: Mapping[str, NDArray[np.float32]]  # (n,) values of each tensor
@@ -93,7 +93,9 @@ def calibrate(
     per_stream = min(CLIPS_PER_STREAM, len(clips))
     streams = len(clips) // per_stream
     sequences = clips[: streams * per_stream].reshape(streams, -1, clips.shape[2])
-    watcher = _Watcher(np.random.default_rng(seed))
+    # No integer holds a sum without end, nor the lowest float that a maximum begins with.
+    unbounded = frozenset(s.input for s in graph.states if s.float_only)
+    watcher = _Watcher(np.random.default_rng(seed), unbounded)
     Reference(graph, streams).sequence(sequences, watcher)
     samples = {name: np.concatenate(parts) for name, parts in watcher.samples.items()}
     return Calibration(watcher.extremes, samples, method, percentile)
@@ -105,14 +107,17 @@ def _square_error(values: NDArray[np.float32], range_: Range) -> float:
 
 
 class _Watcher:
-    """Gathers extremes and samples of every tensor that it is shown."""
+    """Gathers extremes and samples of every tensor that it is shown but some."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    def __init__(self, rng: np.random.Generator, without: frozenset[str]) -> None:
         self.extremes: dict[str, Range] = {}
         self.samples: dict[str, list[NDArray[np.float32]]] = {}
         self._rng = rng
+        self._without = without
 
     def __call__(self, name: str, value: NDArray[np.float32]) -> None:
+        if name in self._without:
+            return
         seen = Range(float(value.min()), float(value.max()))
         self.extremes[name] = self.extremes[name].union(seen) if name in self.extremes else seen
         flat = value.reshape(-1)

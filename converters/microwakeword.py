@@ -147,9 +147,9 @@ def _info(path: Path, found: dict[str, Any]) -> TensorInfo:
 
 
 def _card(description: dict[str, Any], spec: ModelSpec) -> str:
+    word, author = description.get("wake_word", spec.name), description.get("author", "its author")
     return (
-        f"# {spec.name}\n\nA wake word model of the microWakeWord project for "
-        f"“{description.get('wake_word', spec.name)}”, by {description.get('author', 'its author')} "
-        f"({description.get('website', 'no address given')}).\n\nImported as it is; there is no "
+        f"# {spec.name}\n\nA wake word model of the microWakeWord project for “{word}”, by "
+        f"{author} ({description.get('website', 'no address given')}).\n\nImported as it is; there is no "
         f"model to prove it against. Licence: as its author states.\n"
     )

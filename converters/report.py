@@ -69,7 +69,11 @@ def _failed(verdict: Verdict) -> str:
     """Why an artefact did not pass, in words."""
     if verdict.error:
         return verdict.error
-    parts = [f"{c.name} {c.value} (limit {c.limit:g})" for c in verdict.checks if not c.passed]
+    parts = [
+        f"{c.name} {'is no number' if c.value is None else f'{c.value:.3g}'} (limit {c.limit:g})"
+        for c in verdict.checks
+        if not c.passed
+    ]
     return ", ".join(parts)
 
 

@@ -21,6 +21,7 @@ from edgenets.data.clips import Split
 from edgenets.errors import ModelError
 from edgenets.files import replacing, write_json
 from edgenets.progress import Progress
+from edgenets.spec import AudioInput, ModelSpec
 from edgenets.training import dataset
 
 from . import card, report, store
@@ -61,7 +62,7 @@ def verify_run(run: runs.Run, data: Path, progress: Progress | None = None) -> R
     """
     progress = progress or Progress()
     written, missing = store.load(run.folder)
-    samples = _samples(run, data, "validation", progress, run.recipe.gate.views)
+    samples = _samples(run, data, "validation", progress, run.recipe.gate.clips)
     model = run.model()
     found = verify(model, run.spec, written, samples, run.recipe.gate, missing, progress)
     plain = records.to_plain(found)
@@ -104,12 +105,19 @@ def load_report(folder: Path, written: Sequence[Written]) -> Report:
 
 
 def _samples(
-    run: runs.Run, data: Path, split: Split, progress: Progress, views: int = 1
+    run: runs.Run, data: Path, split: Split, progress: Progress, at_least: int = 0
 ) -> Samples:
     recipe = run.recipe
-    clips = dataset.views(dataset.load_split(recipe, data, split, progress), views, recipe.seed)
-    features = dataset.features_of(clips, run.spec.input, recipe.data.clip_seconds)
+    clips = dataset.load_split(recipe, data, split, progress)
+    clips = dataset.views(clips, -(-at_least // len(clips)), recipe.seed)
+    features = dataset.features_of(clips, _audio(run.spec), recipe.data.clip_seconds)
     return Samples(features, clips.targets)
+
+
+def _audio(spec: ModelSpec) -> AudioInput:
+    if not isinstance(spec.input, AudioInput):
+        raise ModelError(f"{spec.name}: takes {spec.input.kind} features, which no training makes")
+    return spec.input
 
 
 def _fingerprint(written: Sequence[Written]) -> dict[str, str]:

@@ -121,7 +121,11 @@ def write_wav(path: Path, samples: NDArray[np.floating[Any]], rate: int) -> None
 @contextmanager
 def _reader(path: Path) -> Iterator[tuple[int, Any]]:
     """The file's rate, and a function from a block's size to blocks, (n, channels) float32."""
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as exc:  # a name that is too long, a folder that may not be looked into
+        raise DataError(f"{path}: cannot be read: {exc.strerror}") from exc
+    if not there:
         raise DataError(f"{path}: no such sound file")
     plain = _open_pcm16_wav(path)
     if plain is not None:

@@ -190,10 +190,12 @@ class Bundle:
         data = _json(bytes(raw), where)
         version = data.get("format_version")
         if type(version) is not int or version < 1:
-            raise BundleError(f"{where}: format_version is {version!r}: not a bundle of edgenets")
+            found = records.describe(version)
+            raise BundleError(f"{where}: format_version is {found}: not a bundle of edgenets")
         if version > FORMAT_VERSION:
+            number = str(version) if version < 1 << 32 else "of thousands"
             raise BundleError(
-                f"{self.path}: made by a newer edgenets (bundle format {version}; this one reads "
+                f"{self.path}: made by a newer edgenets (bundle format {number}; this one reads "
                 f"up to {FORMAT_VERSION}). Upgrade: pip install -U edgenets"
             )
         try:

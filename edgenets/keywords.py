@@ -3,6 +3,8 @@
 The posterior of every label is averaged over the last few steps. A word is
 heard when its average is the highest of all labels and at least its threshold,
 and no word was heard within the refractory time (Chen, Parada, Heigold 2014).
+It is heard again only after its average fell below its threshold: a net that
+dwells on a word says it once.
 """
 
 from __future__ import annotations
@@ -58,8 +60,9 @@ class KeywordDecoder:
         self._is_word = [label not in decoding.background for label in labels]
         self._thresholds = [decoding.thresholds.get(w, decoding.threshold) for w in labels]
         self._refractory = int(np.ceil(decoding.refractory / step_seconds))  # steps
-        # From a mean of at least one half follows that the word was first in one of the steps.
-        self._skips = min(self._thresholds) > 0.5
+        # From a mean of more than one half follows that the word was first in one of the steps, as
+        # posteriors of all labels are one together. A foreign model's scores need not be.
+        self._skips = self._are_logits and min(self._thresholds) > 0.5
         self._recent = np.zeros((decoding.smoothing, len(labels)), dtype=np.float32)
         self.reset()
 
@@ -70,6 +73,7 @@ class KeywordDecoder:
         self._step = 0
         self._ready_at = 0
         self._word_at = -self._count  # the last step in which a word was first
+        self._held: int | None = None  # the word that was heard, until its average falls
 
     @property
     def posterior(self) -> NDArray[np.float32]:
@@ -88,13 +92,21 @@ class KeywordDecoder:
         if self._is_word[logits.argmax()]:
             self._word_at = step
         elif self._skips and step - self._word_at >= self._count:
+            self._held = None
             return None  # most of a day is silence: no posterior is computed for it
-        if step + 1 < self._ready_at:
+        if step + 1 < self._ready_at and self._held is None:
             return None
         posterior = self.posterior
+        if self._held is not None and not posterior[self._held] >= self._thresholds[self._held]:
+            self._held = None
+        if step + 1 < self._ready_at:
+            return None
         best = int(posterior.argmax())
         score = float(posterior[best])
-        if not self._is_word[best] or score < self._thresholds[best]:
+        if not (self._is_word[best] and score >= self._thresholds[best]):  # nor with a NaN
             return None
+        if best == self._held:
+            return None
+        self._held = best
         self._ready_at = step + 1 + self._refractory
         return Heard(self.labels[best], score, step)

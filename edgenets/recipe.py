@@ -86,6 +86,7 @@ class AugmentRecipe:
     room: float = 0.2  # probability of a synthetic room
     band_shift: int = 2  # bands that a voice's formants move up or down, at most
     equalizer: float = 3.0  # dB that a microphone's response differs by, at most, at either end
+    mixup: float = 0.0  # parameter of the Beta distribution that two streams are mixed by; 0: none
     time_masks: int = 1  # SpecAugment stretches of frames
     band_masks: int = 1  # SpecAugment stretches of bands
 
@@ -135,8 +136,9 @@ class QuantizeRecipe:
 class GateRecipe:
     """What an artefact must hold to enter a bundle."""
 
-    clips: int = 1200  # validation clips that are compared, views included
-    views: int = 3  # of each: as it is, and moved in time and in noise
+    # Clips that are compared: the validation split, and views of it moved in time and in noise
+    # until there are so many. With few, one flipped decision would be half a point.
+    clips: int = 1200
     stream_steps: int = 10_000  # length of the drift stream
     float_error: float = 1e-4  # |logit difference| of fp32, clips and stream
     half_error: float = 0.05  # |logit difference| of fp16

@@ -45,7 +45,7 @@ def parse(cls: type[T], data: object, where: str = "") -> T:
         RecordError: a key is unknown or missing, or a value has the wrong type.
     """
     if not isinstance(data, Mapping):
-        raise RecordError(f"{where or 'the document'}: a table is needed, found {_describe(data)}")
+        raise RecordError(f"{where or 'the document'}: a table is needed, found {describe(data)}")
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for key in data:
         if key not in fields:
@@ -88,13 +88,13 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     if origin is typing.Literal:
         if value not in args:
             known = ", ".join(map(str, args))
-            raise RecordError(f"{where}: {_describe(value)} is not one of {known}")
+            raise RecordError(f"{where}: {describe(value)} is not one of {known}")
         return value
     if origin is tuple:
         return _convert_tuple(args, value, where)
     if origin is dict:
         if not isinstance(value, Mapping):
-            raise RecordError(f"{where}: a table is needed, found {_describe(value)}")
+            raise RecordError(f"{where}: a table is needed, found {describe(value)}")
         return {
             _convert(str, k, where): _convert(args[1], v, _join(where, _shown(k)))
             for k, v in value.items()
@@ -112,11 +112,11 @@ def _convert_scalar(kind: Any, value: Any, where: str) -> Any:
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:
-        raise RecordError(f"{where}: {kind.__name__} is needed, found {_describe(value)}")
+        raise RecordError(f"{where}: {kind.__name__} is needed, found {describe(value)}")
     if kind is float and not math.isfinite(value):
         raise RecordError(f"{where}: a finite number is needed, found {value}")
     if kind is str and _UNPRINTABLE.search(value):
-        raise RecordError(f"{where}: holds control characters: {_describe(value)}")
+        raise RecordError(f"{where}: holds control characters: {describe(value)}")
     return value
 
 
@@ -130,7 +130,7 @@ def _convert_union(args: tuple[Any, ...], value: Any, where: str) -> Any:
             if getattr(option, "kind", None) == value.get("kind"):
                 return parse(typing.cast(type, option), value, where)
         known = ", ".join(str(getattr(a, "kind", "?")) for a in tagged)
-        found = _describe(value.get("kind"))
+        found = describe(value.get("kind"))
         raise RecordError(f"{_join(where, 'kind')}: {found} is not one of {known}")
     errors = []
     for option in options:
@@ -143,7 +143,7 @@ def _convert_union(args: tuple[Any, ...], value: Any, where: str) -> Any:
 
 def _convert_tuple(args: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
     if not isinstance(value, (list, tuple)):
-        raise RecordError(f"{where}: a list is needed, found {_describe(value)}")
+        raise RecordError(f"{where}: a list is needed, found {describe(value)}")
     if len(args) == 2 and args[1] is Ellipsis:
         return tuple(_convert(args[0], v, f"{where}[{i}]") for i, v in enumerate(value))
     if len(args) != len(value):
@@ -153,7 +153,7 @@ def _convert_tuple(args: tuple[Any, ...], value: Any, where: str) -> tuple[Any, 
     )
 
 
-def _describe(value: object) -> str:
+def describe(value: object) -> str:
     """A value for a message: its type and its beginning, however large or deep it is."""
     if isinstance(value, (Mapping, list, tuple)):
         return f"a {'table' if isinstance(value, Mapping) else 'list'} of {len(value)}"

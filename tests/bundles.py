@@ -119,7 +119,7 @@ def conversion() -> Any:
 
 def make_real(path: Path, spec: ModelSpec = SPEC) -> Path:
     """A bundle of `conversion`, golden data and all."""
-    from edgenets.converters import golden  # noqa: TID251  a test may reach into a stage
+    from edgenets.converters import golden
 
     written = conversion().written
     others = {

@@ -21,7 +21,9 @@ folders_are_reused = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300
 )
 
-names = st.from_regex(r"[a-z0-9_][a-z0-9_.\-]{0,8}(/[a-z0-9_][a-z0-9_.\-]{0,8}){0,2}", fullmatch=True)
+names = st.from_regex(
+    r"[a-z0-9_][a-z0-9_.\-]{0,8}(/[a-z0-9_][a-z0-9_.\-]{0,8}){0,2}", fullmatch=True
+)
 
 
 @pytest.fixture(autouse=True)
@@ -165,11 +167,12 @@ def test_any_damage_is_noticed_or_does_not_matter(
 @given(data=st.data())
 def test_any_value_in_a_manifest_is_taken_or_refused(tmp_path: Path, data: st.DataObject) -> None:
     """A manifest of any JSON, at any place in it, gives a bundle that opens or a BundleError."""
+    text = st.text(max_size=9)
     anything = st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | text,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
         max_leaves=5,
-    )  # fmt: skip
+    )
     plain = manifest(members())
     spots: list[tuple[object, object]] = []
 

@@ -75,15 +75,16 @@ def _show(found: Any) -> None:
     hearings = [("new", found.hearing)]
     if found.shipped is not None:
         hearings.insert(0, ("shipped", found.shipped))
-    rows = [
+    lines = [
         (
             name, Path(h.bundle).name, h.artefact, f"{h.score.hits} of {len(h.score.matches)}",
-            str(len(h.score.false_alarms)), f"{h.score.seconds:.0f} s", f"{h.cpu_ms_per_audio_s:.2f} ms",
+            str(len(h.score.false_alarms)), f"{h.score.seconds:.0f} s",
+            f"{h.cpu_ms_per_audio_s:.2f} ms",
         )
         for name, h in hearings
     ]  # fmt: skip
     columns = ("", "bundle", "artefact", "heard", "false alarms", "of sound", "CPU a second")
-    table("Heard", columns, rows)
+    table("Heard", columns, lines)
     click.echo(
         f"Done in {found.seconds:.0f} s.\n"
         f"  bundle  {found.bundle} ({size(found.bundle.stat().st_size)})\n"

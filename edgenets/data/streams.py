@@ -86,40 +86,62 @@ class StreamMaker:
         features = np.empty((len(numbers), self.frames, self._features.bands), dtype=np.float32)
         targets = np.zeros((len(numbers), self.steps, len(self.clips.labels)), dtype=np.float32)
         weights = np.zeros((len(numbers), self.steps), dtype=np.float32)
+        places = self._places(rng)
         for row, clips in enumerate(numbers):
-            sound = self._stream(rng, clips, targets[row], weights[row])
+            sound = self._stream(rng, clips, places, targets[row], weights[row])
             self._log_mel.reset()
             features[row] = self._voice(rng, self._log_mel.push(sound)[: self.frames])
             mask_frames = int(MASK_SECONDS / self._features.frame_seconds)
             augment.mask(rng, features[row], 0, self._recipe.time_masks, mask_frames)
             augment.mask(rng, features[row], 1, self._recipe.band_masks, MASK_BANDS)
+        if self._recipe.mixup:
+            features, targets = self._mixed(rng, features, targets)
         return Batch(features, targets, weights)
+
+    def _places(self, rng: np.random.Generator) -> list[int]:
+        """Where the clips of a batch's streams begin, in samples: in all of them alike."""
+        # Half of the streams begin with a clip at once, as a recording on disk does.
+        place = int(rng.integers(0, self._gap)) if rng.random() < 0.5 else 0
+        places = []
+        for _ in range(self._per_stream):
+            places.append(min(place, self.length - self._clip_length))
+            place += self._clip_length + int(rng.integers(0, self._gap))
+        return places
+
+    def _mixed(
+        self, rng: np.random.Generator, features: NDArray[np.float32], targets: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Every stream mixed with another of its batch (Zhang et al. 2018, arXiv:1710.09412)."""
+        alpha = self._recipe.mixup
+        share = rng.beta(alpha, alpha, (len(features), 1, 1)).astype(np.float32)
+        share = np.maximum(share, 1 - share)
+        other = rng.permutation(len(features))
+        return (
+            share * features + (1 - share) * features[other],
+            share * targets + (1 - share) * targets[other],
+        )
 
     def _stream(
         self,
         rng: np.random.Generator,
         clips: NDArray[np.int64],
+        places: list[int],
         targets: NDArray[np.float32],
         weights: NDArray[np.float32],
     ) -> NDArray[np.float32]:
         """One stream of sound, (length,); fills in what is asked for."""
         recipe, rate = self._recipe, self._features.sample_rate
         sound = np.zeros(self.length, dtype=np.float32)
-        # Half of the streams begin with a clip at once, as a recording on disk does.
-        place = int(rng.integers(0, self._gap)) if rng.random() < 0.5 else 0
-        for number in clips:
+        for number, place in zip(clips, places, strict=True):
             piece = pcm16_to_float(self.clips.sounds[number])
             piece = augment.change_speed(piece, 1.0 + rng.uniform(-recipe.speed, recipe.speed))
             shift = int(rng.uniform(-recipe.shift, recipe.shift) * rate)
             piece = augment.fit(piece, self._clip_length, shift)
             gain = 10 ** (rng.uniform(-recipe.gain, recipe.gain) / 20)
             sound[place : place + self._clip_length] = gain * piece
-            place += self._clip_length
-            asked = self._steps_before(place)
+            asked = self._steps_before(place + self._clip_length)
             targets[asked, self.clips.targets[number]] = 1.0
             weights[asked] = 1.0
-            place += int(rng.integers(0, self._gap))
-            place = min(place, self.length - self._clip_length)
         if rng.random() < recipe.room:
             sound = augment.reverberate(rng, sound, rate)
         if rng.random() < recipe.noise:

@@ -125,7 +125,7 @@ def views(clips: ClipSet, count: int, seed: int) -> ClipSet:
     """
     rng = np.random.default_rng((seed, 3))
     sounds = list(clips.sounds)
-    for _ in range(count - 1):
+    for _ in range(1, count):
         for pcm in clips.sounds:
             sound = augment.fit(
                 pcm16_to_float(pcm),
@@ -134,5 +134,5 @@ def views(clips: ClipSet, count: int, seed: int) -> ClipSet:
             )
             noise = augment.coloured_noise(rng, len(sound))
             sounds.append(float_to_pcm16(augment.add_noise(sound, noise, rng.uniform(*VIEW_SNR))))
-    targets = np.tile(clips.targets, count)
+    targets = np.tile(clips.targets, max(1, count))
     return ClipSet(tuple(sounds), targets, clips.labels, clips.sample_rate)

@@ -43,7 +43,7 @@ def curves(loss: Sequence[float], accuracy: Sequence[float], path: Path) -> None
         figure.savefig(beside)
 
 
-def confusion(matrix: NDArray[np.integer], labels: Sequence[str], path: Path) -> None:
+def confusion(matrix: NDArray[np.int64], labels: Sequence[str], path: Path) -> None:
     """The confusion matrix, rows normalised, counts written in."""
     figure = new_figure(0.55 * len(labels) + 2, 0.5 * len(labels) + 1.6)
     axes = figure.subplots()
@@ -62,7 +62,7 @@ def confusion(matrix: NDArray[np.integer], labels: Sequence[str], path: Path) ->
 
 
 def confusion_matrix(
-    targets: NDArray[np.integer], decided: NDArray[np.integer], labels: int
+    targets: NDArray[np.int64], decided: NDArray[np.int64], labels: int
 ) -> NDArray[np.int64]:
     """Counts, (labels, labels): row the truth, column the decision."""
     matrix = np.zeros((labels, labels), dtype=np.int64)

@@ -64,15 +64,16 @@ def train(
         splits.validation.targets,
     )
     spec = _spec(recipe, features, splits.train.labels)
+    test = _figures(trainer, splits.test, features, recipe)
     metrics = {
         "parameters": int(trainer.model.count_params()),
         "seconds": round(time.monotonic() - started, 1),
         "train": splits.train.counts(),
         "validation": _figures(trainer, splits.validation, features, recipe),
-        "test": _figures(trainer, splits.test, features, recipe),
+        "test": test,
     }
     runs.save(out, trainer.model, spec, recipe, metrics)
-    matrix = np.array(metrics["test"]["confusion"])
+    matrix = np.array(test["confusion"])
     figures.curves(trainer.history.loss, trainer.history.validation_accuracy, out / "curves.png")
     figures.confusion(matrix, spec.labels, out / "confusion.png")
     trainer.clear()

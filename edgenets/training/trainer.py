@@ -179,11 +179,11 @@ class Trainer:
         if not path.is_file():
             return None
         try:
-            model: Any = self._keras.models.load_model(path)
+            model: keras.Model = self._keras.models.load_model(path)
             saved = json.loads((self._folder / HISTORY).read_text(encoding="utf-8"))
         except (OSError, ValueError, KeyError) as exc:
             self._progress.say(f"{path}: cannot be read ({exc}); training begins anew")
             return None
         done = int(model.optimizer.iterations) // self._batches
         self.history = History(**{name: values[:done] for name, values in saved.items()})
-        return model  # type: ignore[no-any-return]
+        return model

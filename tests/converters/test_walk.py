@@ -46,7 +46,8 @@ def compare(
     tolerance: float,
 ) -> None:  # fmt: skip
     """Hold (streams, steps · frames out, channels) against what Keras says of the sequence."""
-    whole = np.asarray(model(x, training=False))
+    # Keras traces a graph for long sequences' sake; short ones are done sooner without.
+    whole = np.asarray(model(x, training=False)) if x.shape[1] < 100 else model.predict(x, verbose=0)
     assert np.isfinite(whole).all()
     if graph_ends_time(model):
         streamed, whole = streamed[:, -1], whole.reshape(len(x), -1)
@@ -62,7 +63,7 @@ def graph_ends_time(model: keras.Model) -> bool:
     return len(model.output_shape) == 2 or model.output_shape[1] == 1
 
 
-@settings(drawing, max_examples=120)
+@settings(drawing, max_examples=80)
 @given(data=st.data())
 def test_steps_equal_the_sequence(data: st.DataObject) -> None:
     model = nets.drawn(data.draw)
