@@ -76,7 +76,7 @@ def write(
     names = [(s.input, f"{s.input}/next") for s in graph.states]
     stem = f"{format}-{precision}"
     if format == "tflite":
-        weights = {"fp32": "float32", "fp16": "float16"}.get(precision, "int8")
+        weights = {"fp16": "float16", "dynamic": "int8"}.get(precision, "float32")
         writer = TFLiteWriter(graph, weights, plan)  # type: ignore[arg-type]
         files = {f"{stem}.tflite": writer.write(INPUT, OUTPUT, names)}
     elif format == "onnx":
@@ -94,9 +94,8 @@ def _onnx(
     graph: StepGraph, precision: Precision, plan: Plan | None, names: list[tuple[str, str]],
     weights_only: bool = False,
 ) -> bytes:  # fmt: skip
-    weights = {"fp32": "float32", "fp16": "float16", "dynamic": "int8-dynamic"}.get(
-        precision, "int8"
-    )
+    # What has integer weights by its plan has them anyway; this is about the layers that have not.
+    weights = {"fp16": "float16", "dynamic": "int8-dynamic"}.get(precision, "float32")
     if weights_only and precision == "dynamic":
         weights = "int8"
     return OnnxWriter(graph, weights, plan).write(INPUT, OUTPUT, names)  # type: ignore[arg-type]

@@ -147,7 +147,8 @@ def _info(path: Path, found: dict[str, Any]) -> TensorInfo:
 
 
 def _card(description: dict[str, Any], spec: ModelSpec) -> str:
-    word, author = description.get("wake_word", spec.name), description.get("author", "its author")
+    word = description.get("wake_word", spec.name)
+    author = description.get("author", "its author")
     return (
         f"# {spec.name}\n\nA wake word model of the microWakeWord project for “{word}”, by "
         f"{author} ({description.get('website', 'no address given')}).\n\nImported as it is; there is no "

@@ -85,7 +85,7 @@ class OnnxWriter:
             form = self._integer_form(state.output) if integer else self._real_form(state.output)
             q = self._quantization(state.output) if integer else None
             outputs.append(self._result(state.output, public, form, q))
-        wide = self._plan is not None and self._plan.dtype == "int16"
+        wide = self._is_wide()
         model = helper.make_model(
             helper.make_graph(
                 self._nodes, graph.name, inputs, outputs, list(self._initializers.values())
@@ -121,6 +121,10 @@ class OnnxWriter:
 
     def _is_integer(self, name: str) -> bool:
         return self._plan is not None and name in self._plan.integer_tensors
+
+    def _is_wide(self) -> bool:
+        """Whether activations are integers of 16 bits."""
+        return self._plan is not None and self._plan.dtype == "int16"
 
     def _quantization(self, name: str) -> Quantization:
         assert self._plan is not None
@@ -238,9 +242,15 @@ class OnnxWriter:
         x = self._weighted_input(op, source)
         if shape is not None:
             x = self._node("Reshape", [x, self._ints(shape)], f"{op.output}/row")
-        stored = self._stored(op, weights, axis=1)
         bias = self._bias(op, weights, axis=1)
-        plain = self._node("Gemm", [x, stored, bias], f"{op.output}/sum")
+        if self._is_wide():
+            # Upright 8-bit weights become ONNX Runtime's MatMulNBits (1.32), which rounds the
+            # 16-bit activations to 8 without a word; those that lie on their side do not.
+            stored = self._stored(op, np.ascontiguousarray(weights.T), axis=0)
+            plain = self._node("Gemm", [x, stored, bias], f"{op.output}/sum", transB=1)
+        else:
+            stored = self._stored(op, weights, axis=1)
+            plain = self._node("Gemm", [x, stored, bias], f"{op.output}/sum")
         return self._fuse(op, plain)
 
     def _dynamic_product(

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .graph import Activation, Concat, Conv, Depthwise, Linear, Op, Pool, Requantize, StepGraph
+from .graph import Activation, Concat, Conv, Depthwise, Linear, Op, Pool, Requantize, Slice, StepGraph
 
 Weighted = Linear | Conv | Depthwise
 
@@ -71,17 +71,21 @@ def isolate_fixed(graph: StepGraph) -> StepGraph:
     """Give an activation of fixed range a requantization before it meets other ranges.
 
     Requires: nothing.
-    Ensures: no output of a sigmoid, tanh or softmax goes straight into a
-        concatenation, a pooling or a state, whose tensors must share one scale.
+    Ensures: no output of a sigmoid, tanh or softmax, nor a slice of one, goes
+        straight into a concatenation, a pooling or a state, whose tensors must
+        share one scale.
     """
     ops: list[Op] = []
     shapes = dict(graph.shapes)
     renamed: dict[str, str] = {}
     for op in graph.ops:
+        fixed = isinstance(op, Activation) and op.kind in FIXED_RANGE
+        if isinstance(op, Slice):  # it has the range of what it is cut from
+            fixed = op.inputs[0] in renamed
         if isinstance(op, (Concat, Pool)):
             op = replace(op, inputs=tuple(renamed.get(name, name) for name in op.inputs))
         ops.append(op)
-        if isinstance(op, Activation) and op.kind in FIXED_RANGE:
+        if fixed:
             copy = f"{op.output}/requantized"
             renamed[op.output] = copy
             shapes[copy] = shapes[op.output]

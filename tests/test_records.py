@@ -123,7 +123,9 @@ WRONG: list[tuple[Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("data", "says"), WRONG, ids=lambda x: x[:40] if isinstance(x, str) else "")
+@pytest.mark.parametrize(
+    ("data", "says"), WRONG, ids=lambda x: x[:40] if isinstance(x, str) else ""
+)
 def test_what_is_wrong_is_said_on_one_line(data: Any, says: str) -> None:
     with pytest.raises(RecordError) as caught:
         parse(Tree, data)

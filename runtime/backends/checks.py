@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -44,3 +44,20 @@ def check_inputs(artefact: Artefact, inputs: Mapping[str, NDArray[Any]]) -> None
         found, wanted = inputs[info.name].dtype, taken_dtype(info)
         if found != wanted:
             raise BackendError(f"input '{info.name}' is of type {found}; {wanted} is needed")
+
+
+def check_nothing_left_out(artefact: Artefact, found: Iterable[str]) -> None:
+    """Refuse a file with inputs that its artefact leaves out: they would never be written.
+
+    Args:
+        found: names of all inputs that the file has.
+
+    Raises:
+        BackendError: it has more than the artefact announces.
+    """
+    announced = {i.name for i in artefact.inputs} | {link.input.name for link in artefact.states}
+    left_out = sorted(set(found) - announced)
+    if left_out:
+        raise BackendError(
+            f"{artefact.files[0]}: takes {', '.join(left_out)}, which its artefact leaves out"
+        )

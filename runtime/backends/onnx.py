@@ -14,7 +14,7 @@ from edgenets.errors import BackendError
 from edgenets.extras import require
 from edgenets.quantization import dequantize, quantize
 
-from .checks import check_inputs, file_of
+from .checks import check_inputs, check_nothing_left_out, file_of
 
 FORMAT = "onnx"
 
@@ -91,6 +91,7 @@ class OnnxSession:
 
     def _check(self, artefact: Artefact) -> None:
         """Hold the file's tensors against what was announced."""
+        check_nothing_left_out(artefact, [t.name for t in self._session.get_inputs()])
         found = {t.name: t for t in (*self._session.get_inputs(), *self._session.get_outputs())}
         every: list[TensorInfo] = [*artefact.inputs, *artefact.outputs]
         every += [info for link in artefact.states for info in (link.input, link.output)]

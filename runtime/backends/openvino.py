@@ -14,7 +14,7 @@ from edgenets.errors import BackendError
 from edgenets.extras import require
 from edgenets.quantization import Quantization, dequantize, quantize
 
-from .checks import check_inputs, file_of
+from .checks import check_inputs, check_nothing_left_out, file_of
 
 FORMAT = "openvino"
 
@@ -47,9 +47,11 @@ class OpenVinoSession:
         try:
             core = openvino.Core()
             model = core.read_model(xml, weights)
-            self._request = core.compile_model(model, "CPU", settings).create_infer_request()
+            compiled = core.compile_model(model, "CPU", settings)
+            self._request = compiled.create_infer_request()
         except Exception as exc:  # of a damaged file, whatever its bytes make of themselves
             raise BackendError(f"{artefact.files[0]}: OpenVINO refuses it: {_reason(exc)}") from exc
+        check_nothing_left_out(artefact, [port.get_any_name() for port in compiled.inputs])
         self.runs_on = (
             f"openvino {_number()}, CPU, {options.inference_precision}, {options.threads} thread(s)"
         )

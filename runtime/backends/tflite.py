@@ -17,7 +17,7 @@ from edgenets.errors import BackendError, MissingExtra
 from edgenets.native import captured_stderr
 from edgenets.quantization import Quantizer, dequantizer
 
-from .checks import check_inputs, file_of, taken_dtype
+from .checks import check_inputs, check_nothing_left_out, file_of, taken_dtype
 
 FORMAT = "tflite"
 
@@ -80,6 +80,7 @@ class TFLiteSession:
             raise BackendError(
                 f"{artefact.files[0]}: {self._package} refuses it: {_reason(exc)}"
             ) from exc
+        check_nothing_left_out(artefact, sources)
         self._inputs = [
             (i.name, i.shape, taken_dtype(i), self._view(i, sources), _quantizer(i))
             for i in artefact.inputs
