@@ -31,7 +31,7 @@ def gru(b: Builder, x: Signal, layer: Any, name: str) -> Signal:
     def step(frame: str, h: str) -> str:
         zr_x = b.linear(frame, kernel[:, gates], bias_in[gates] + bias_rec[gates], name, "gates_x")
         zr_h = b.linear(h, recurrent[:, gates], zero[gates], name, "gates_h")
-        zr = activate(b, cell.recurrent_activation, b.binary("add", zr_x, zr_h, name), name)
+        zr = _gate(b, cell, b.binary("add", zr_x, zr_h, name), name)
         z = b.slice(zr, 1, 0, units, name, "update")
         r = b.slice(zr, 1, units, units, name, "reset")
         n_x = b.linear(frame, kernel[:, candidate], bias_in[candidate], name, "candidate_x")
@@ -66,7 +66,7 @@ def lstm(b: Builder, x: Signal, layer: Any, name: str) -> Signal:
             b.linear(h, recurrent[:, gates], np.zeros(3 * units, np.float32), name, "gates_h"),
             name,
         )
-        g = activate(b, cell.recurrent_activation, g, name)
+        g = _gate(b, cell, g, name)
         n = b.binary(
             "add",
             b.linear(frame, kernel[:, c], bias[c], name, "candidate_x"),
@@ -123,6 +123,15 @@ def _unroll(
     if not layer.return_sequences:
         return Signal(h, 1, units, delay=x.delay // x.frames, sequence=False)
     return replace(x, tensor=b.concat(outputs, 0, name, "sequence"), channels=units)
+
+
+def _gate(b: Builder, cell: Any, x: str, name: str) -> str:
+    """The gates' activation, of all gates in one tensor."""
+    if getattr(cell.recurrent_activation, "__name__", "") == "softmax":
+        raise ConversionError(
+            f"layer '{name}': softmax as recurrent_activation has no step form; use sigmoid"
+        )
+    return activate(b, cell.recurrent_activation, x, name)
 
 
 def _weights(cell: Any, columns: int) -> tuple[Any, Any, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import Format, Precision
+from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision
 from edgenets.errors import ConversionError, UnsupportedPrecision
 from edgenets.progress import Progress
 from edgenets.recipe import QuantizeRecipe
@@ -53,8 +53,12 @@ def convert(
         quantize: how ranges are found, and which layers stay float.
 
     Raises:
-        ConversionError: the model has no step form, or calibration clips are missing.
+        ConversionError: the model has no step form, calibration clips are missing or not the
+            model's, or a format or precision does not exist.
     """
+    for given, known in ((to, FORMATS), (precisions, PRECISIONS)):
+        if unknown := sorted(set(given) - set(known)):
+            raise ConversionError(f"no such: {', '.join(unknown)}; there are {', '.join(known)}")
     progress = progress or Progress()
     quantize = quantize or QuantizeRecipe()
     graph = simplify(walk(model))
@@ -90,6 +94,16 @@ def _calibrate(
     if clips is None or not len(clips):
         raise ConversionError(
             "int8 and int16x8 need recordings to calibrate on; give --data, or leave them out"
+        )
+    frames, channels = graph.shapes[graph.input]
+    if clips.ndim != 3 or clips.shape[1] < frames or clips.shape[2] != channels:
+        raise ConversionError(
+            f"the recordings to calibrate on are of shape {clips.shape}; (clips, frames, channels) "
+            f"with at least {frames} frames and {channels} channels is needed"
+        )
+    if not np.isfinite(clips).all():
+        raise ConversionError(
+            "the recordings to calibrate on hold NaN or infinite values; leave those clips out"
         )
     progress.say(f"calibrating on {min(len(clips), quantize.clips)} clips")
     spread = np.linspace(0, len(clips) - 1, min(len(clips), quantize.clips)).astype(int)

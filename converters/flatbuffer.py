@@ -19,6 +19,8 @@ from edgenets.quantization import Quantization
 _SCHEMA_VERSION = 3
 _IDENTIFIER = b"TFL3"
 
+_ALIGNMENT = 16  # bytes, of a buffer's content
+
 _TYPES = {
     "float32": "FLOAT32", "float16": "FLOAT16", "int8": "INT8", "int16": "INT16",
     "int32": "INT32", "int64": "INT64",
@@ -162,6 +164,10 @@ def _sharing_builder() -> Any:
         def CreateNumpyVector(self, x: NDArray[Any]) -> int:
             key = (str(x.dtype), x.tobytes())
             if key not in self._stored:
+                if x.dtype == np.uint8:
+                    # The schema wants the bytes of weights on 16-byte boundaries, which
+                    # flatbuffers' Python code does not see to; old ARM chips need them there.
+                    self.Prep(_ALIGNMENT, x.size)
                 self._stored[key] = super().CreateNumpyVector(x)
             return self._stored[key]
 

@@ -72,8 +72,8 @@ def isolate_fixed(graph: StepGraph) -> StepGraph:
 
     Requires: nothing.
     Ensures: no output of a sigmoid, tanh or softmax, nor a slice of one, goes
-        straight into a concatenation, a pooling or a state, whose tensors must
-        share one scale.
+        straight into a concatenation or a pooling, whose tensors must share one
+        scale. (A state that such an activation computes takes over its range.)
     """
     ops: list[Op] = []
     shapes = dict(graph.shapes)
@@ -90,10 +90,9 @@ def isolate_fixed(graph: StepGraph) -> StepGraph:
             renamed[op.output] = copy
             shapes[copy] = shapes[op.output]
             ops.append(Requantize((op.output,), copy, op.layer))
-    states = tuple(replace(s, output=renamed.get(s.output, s.output)) for s in graph.states)
-    used = {name for op in ops for name in op.inputs} | {s.output for s in states}
+    used = {name for op in ops for name in op.inputs}
     kept = tuple(op for op in ops if not isinstance(op, Requantize) or op.output in used)
-    return _with_ops(replace(graph, states=states, shapes=shapes), kept)
+    return _with_ops(replace(graph, shapes=shapes), kept)
 
 
 def _merge_pairs(graph: StepGraph, merge: Callable[[Weighted, Op], Op | None]) -> StepGraph:

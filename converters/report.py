@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLOURS = {"tflite": ORANGE, "onnx": BLUE, "openvino": "#7c3aed"}
+_HEIGHTS = {"tflite": 8, "onnx": -14, "openvino": 20}  # points
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,10 @@ def _sizes(report: Report) -> Figure:
         if v.error:
             continue
         axes.scatter(v.size / 1024, 100 * v.accuracy, color=_COLOURS[v.format], s=42, zorder=3)
+        # Formats of one size lie close to each other: each has its own height for its names.
         axes.annotate(
-            v.precision, (v.size / 1024, 100 * v.accuracy), xytext=(5, 4),
-            textcoords="offset points", fontsize=7, color=INK,
+            v.precision, (v.size / 1024, 100 * v.accuracy), xytext=(0, _HEIGHTS[v.format]),
+            textcoords="offset points", fontsize=7, color=_COLOURS[v.format], ha="center",
         )  # fmt: skip
     axes.axhline(100 * report.reference_accuracy, color=INK, lw=1, ls=":", label="Keras float")
     for name, colour in _COLOURS.items():

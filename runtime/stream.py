@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
+from edgenets.errors import SinkError
 from edgenets.events import Remark, Result, Summary
 from edgenets.spec import ModelSpec
 
@@ -80,7 +81,11 @@ class Run:
         Raises:
             SinkError: a sink cannot be opened; one that fails later is only complained of.
         """
-        sinks = Sinks(sink_uris, complain)
+        try:
+            sinks = Sinks(sink_uris, complain)
+        except SinkError:
+            self._source.close()
+            raise
         try:
             for event in self:
                 sinks.write(event)

@@ -28,8 +28,8 @@ from edgenets.bundle import (
 )
 from edgenets.spec import AudioInput, KeywordDecoding, ModelSpec, StepSpec
 
-# With the null backend all labels are equally likely, and the first one is heard: after five
-# steps of 40 ms, and then whenever the refractory time is over.
+# With the null backend all labels are equally likely, and the first one is heard once in each
+# recording, when five steps of 40 ms are full.
 SPEC = ModelSpec(
     name="tiny",
     task="keywords",
@@ -39,7 +39,7 @@ SPEC = ModelSpec(
     step=StepSpec(frames=2),
 )
 
-EVENT_STEPS = 20  # steps from one detection of the null backend to the next
+HEARD_AT = (9 * 320 + 480) / 16_000  # s, the end of the last frame of the fifth step
 
 Change = Callable[[dict[str, Any]], None]
 

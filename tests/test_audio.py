@@ -176,8 +176,9 @@ def test_what_is_no_clip_is_not_read_into_memory(
 
 
 NO_SOUND: dict[str, bytes] = {
-    "empty.wav": b"", "text.wav": b"no sound at all", "zeros.flac": bytes(5000), "riff.wav": b"RIFF",
-    "a.mp3": b"\xff\xfb" * 50, "raw.raw": bytes(4000), "mp3.mp3": bytes(range(256)) * 20,
+    "empty.wav": b"", "text.wav": b"no sound at all", "zeros.flac": bytes(5000),
+    "riff.wav": b"RIFF", "a.mp3": b"\xff\xfb" * 50, "raw.raw": bytes(4000),
+    "mp3.mp3": bytes(range(256)) * 20,
 }  # fmt: skip
 
 

@@ -28,6 +28,7 @@ def plainly(scores: NDArray[np.float32], decoding: KeywordDecoding) -> list[Hear
     """What is heard, computed anew for each step from all that came before."""
     found: list[Heard] = []
     last = -np.inf  # step
+    held = None  # a word that is dwelt on is said once
     logits = scores.astype(np.float64)
     rows = np.exp(logits - logits.max(axis=1, keepdims=True))
     rows /= rows.sum(axis=1, keepdims=True)
@@ -35,12 +36,17 @@ def plainly(scores: NDArray[np.float32], decoding: KeywordDecoding) -> list[Hear
     for step in range(len(scores)):
         window = rows[max(0, step - decoding.smoothing + 1) : step + 1]
         mean = window.sum(axis=0) / decoding.smoothing
+        above = [
+            mean[i] >= decoding.thresholds.get(w, decoding.threshold) for i, w in enumerate(LABELS)
+        ]
         best = int(mean.argmax())
-        threshold = decoding.thresholds.get(LABELS[best], decoding.threshold)
+        if held is not None and not above[held]:
+            held = None
+        ready = (step - last) * STEP >= decoding.refractory - 1e-9
         word = LABELS[best] not in decoding.background
-        if word and mean[best] >= threshold and (step - last) * STEP >= decoding.refractory - 1e-9:
+        if word and above[best] and ready and best != held:
             found.append(Heard(LABELS[best], float(mean[best]), step))
-            last = step
+            last, held = step, best
     return found
 
 
@@ -102,7 +108,7 @@ def test_steps_that_are_still_to_come_count_as_nothing() -> None:
 
 
 def test_a_word_has_its_own_threshold() -> None:
-    scores = np.stack([np.log(np.array([0.7, 0.1, 0.1, 0.1], np.float32))] * 3)
+    scores = np.stack([np.log(np.array([0.7, 0.1, 0.1, 0.1], np.float32)), UNSURE] * 3)
     decoding = KeywordDecoding(smoothing=1, threshold=0.6, refractory=0.0)
     assert len(heard(scores, decoding)) == 3
     assert heard(scores, replace(decoding, thresholds={"yes": 0.8})) == []
@@ -113,9 +119,10 @@ def test_a_word_has_its_own_threshold() -> None:
 @pytest.mark.parametrize("label", ["_unknown_", "_silence_"])
 def test_background_is_never_heard(label: str) -> None:
     decoding = KeywordDecoding(smoothing=1, threshold=0.1, refractory=0.0)
-    assert heard(np.stack([sure(label)] * 50), decoding) == []
+    scores = np.stack([sure(label), UNSURE] * 50)
+    assert [h for h in heard(scores, decoding) if h.label == label] == []
     everything = replace(decoding, background=())
-    assert len(heard(np.stack([sure(label)] * 50), everything)) == 50
+    assert len([h for h in heard(scores, everything) if h.label == label]) == 50
 
 
 def test_nothing_is_heard_in_the_refractory_time() -> None:
@@ -130,6 +137,14 @@ def test_a_word_waits_for_the_end_of_the_refractory_time() -> None:
     decoding = KeywordDecoding(smoothing=1, refractory=0.8)
     scores = np.stack([sure("yes")] + [UNSURE] * 10 + [sure("no")] * 15)
     assert [(h.label, h.step) for h in heard(scores, decoding)] == [("yes", 0), ("no", 20)]
+
+
+def test_a_word_that_is_dwelt_on_is_said_once() -> None:
+    decoding = KeywordDecoding(smoothing=1, refractory=0.2)
+    scores = np.stack([sure("yes")] * 50 + [UNSURE] + [sure("yes")] * 50)
+    assert [h.step for h in heard(scores, decoding)] == [0, 51]
+    to_another = np.stack([sure("yes")] * 50 + [sure("no")] * 50)
+    assert [(h.label, h.step) for h in heard(to_another, decoding)] == [("yes", 0), ("no", 50)]
 
 
 def test_reset_forgets_all() -> None:
@@ -148,11 +163,8 @@ def test_scores_that_are_no_numbers_are_no_word(value: float) -> None:
         decoder = KeywordDecoder(LABELS, decoding, STEP)
         with np.errstate(invalid="ignore"):
             assert decoder.push(np.full(4, value, np.float32)) is None
-            for _ in range(2):
-                assert decoder.push(sure("yes")) is None or value == -np.inf
-            decoder.push(sure("yes"))
-            last = decoder.push(sure("yes"))
-        assert last is not None and last.label == "yes"
+            found = [decoder.push(sure("yes")) for _ in range(4)]
+        assert [h.label for h in found if h is not None] == ["yes"]
 
 
 def test_softmax_of_large_scores() -> None:

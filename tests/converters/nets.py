@@ -12,10 +12,22 @@ from hypothesis import strategies as st
 from keras import layers
 from numpy.typing import NDArray
 
+from edgenets.models import build
+from edgenets.recipe import ModelRecipe
+
 CHANNELS = 3  # of the input of drawn nets
 
 # Frames a step that a drawn net may take at most.
 LONGEST_STEP = 6
+
+# Keyword nets of 50 to 80 thousand parameters.
+KEYWORD_NETS = {
+    "gru": ModelRecipe("kws-gru"),
+    "lstm": ModelRecipe("kws-gru", cell="lstm", units=(64, 56)),
+    "rnn": ModelRecipe("kws-gru", cell="rnn", units=(128, 112)),
+    "dscnn": ModelRecipe("kws-dscnn", channels=(96,) * 5, dilations=(1, 1, 2, 2, 4)),
+}
+BANDS, LABELS = 40, 12  # of the keyword nets
 
 ACTIVATIONS = ["linear", "relu", "relu6", "sigmoid", "tanh", "softmax", "elu", "silu", "leaky_relu"]
 ACTIVATIONS += ["hard_sigmoid", "hard_silu"]
@@ -187,6 +199,19 @@ def drawn(draw: Callable[..., Any], blocks: int = 4) -> keras.Model:
         d.pick(*BLOCKS)(d)
     end(d)
     return randomise(keras.Model(entry, d.x), draw(st.integers(0, 1 << 16)))
+
+
+def keyword_net(name: str) -> keras.Model:
+    """One of `KEYWORD_NETS`, with random weights."""
+    return randomise(build(KEYWORD_NETS[name], BANDS, LABELS), 1)
+
+
+def chain(*parts: Any, channels: int = CHANNELS, seed: int = 5) -> keras.Model:
+    """A functional net of layers one after another, with random weights."""
+    entry = x = layers.Input((None, channels))
+    for layer in parts:
+        x = layer(x)
+    return randomise(keras.Model(entry, x), seed)
 
 
 def randomise(model: keras.Model, seed: int, size: float = 1.0) -> keras.Model:

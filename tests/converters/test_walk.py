@@ -87,13 +87,6 @@ def test_every_format_steps_as_the_sequence(data: st.DataObject) -> None:
         compare(out.reshape(1, -1, out.shape[-1]), model, x, graph, 1e-4)
 
 
-def functional(*chain: Any, channels: int = nets.CHANNELS) -> keras.Model:
-    entry = x = layers.Input((None, channels))
-    for layer in chain:
-        x = layer(x)
-    return nets.randomise(keras.Model(entry, x), 5)
-
-
 # What a convolution without padding drops means nothing: no state may move on it.
 HELD = {
     "valid before GRU": ([layers.Conv1D(4, 3), layers.GRU(3, return_sequences=True)], [2], 2),
@@ -124,7 +117,7 @@ HELD = {
 @pytest.mark.parametrize("case", HELD)
 def test_states_wait_for_the_first_frame(case: str) -> None:
     chain, held, warmup = HELD[case]
-    model = functional(*[layer.from_config(layer.get_config()) for layer in chain])
+    model = nets.chain(*[layer.from_config(layer.get_config()) for layer in chain])
     graph = walk(model)
     assert graph.warmup == warmup
     assert [s.hold for s in graph.states if s.hold] == [h for h in held if h]
@@ -141,7 +134,7 @@ def test_states_wait_for_the_first_frame(case: str) -> None:
 @pytest.mark.parametrize("activation", [*nets.ACTIVATIONS, "exponential"])
 @pytest.mark.parametrize("format", FORMATS)
 def test_activations(activation: str, format: Any) -> None:
-    model = functional(layers.Dense(5, activation=activation), layers.Dense(2))
+    model = nets.chain(layers.Dense(5, activation=activation), layers.Dense(2))
     graph = simplify(walk(model))
     written = formats.write(graph, format, "fp32")
     x = nets.features(50, seed=4)
@@ -150,7 +143,7 @@ def test_activations(activation: str, format: Any) -> None:
 
 
 def test_several_frames_a_step_are_unrolled() -> None:
-    model = functional(
+    model = nets.chain(
         layers.GRU(3, return_sequences=True), layers.LSTM(3, return_sequences=True),
         layers.MaxPooling1D(3), layers.Conv1D(2, 2, strides=2, padding="causal"),
     )  # fmt: skip
@@ -161,7 +154,7 @@ def test_several_frames_a_step_are_unrolled() -> None:
 
 
 def test_predict_says_the_same() -> None:
-    model = functional(layers.Conv1D(4, 3, padding="causal"), layers.GRU(3), layers.Dense(2))
+    model = nets.chain(layers.Conv1D(4, 3, padding="causal"), layers.GRU(3), layers.Dense(2))
     x = nets.features(40, clips=3)
     streamed = Reference(walk(model), streams=3).sequence(x)
     assert np.allclose(streamed[:, -1], model.predict(x, verbose=0), atol=1e-5)
@@ -169,7 +162,7 @@ def test_predict_says_the_same() -> None:
 
 def test_a_shared_layer_has_a_state_for_each_use() -> None:
     shared = layers.GRU(nets.CHANNELS, return_sequences=True, name="shared")
-    model = functional(shared, layers.Dense(nets.CHANNELS), shared)
+    model = nets.chain(shared, layers.Dense(nets.CHANNELS), shared)
     graph = walk(model)
     assert len({s.input for s in graph.states}) == 2
     x = nets.features(30)
@@ -191,7 +184,7 @@ def test_names_of_layers_do_not_meet_those_of_the_graph() -> None:
 
 
 def test_simplify_folds_what_it_promises() -> None:
-    model = functional(
+    model = nets.chain(
         layers.Conv1D(4, 3, padding="causal"), layers.BatchNormalization(), layers.ReLU(),
         layers.ZeroPadding1D((2, 0)), layers.DepthwiseConv1D(3), layers.BatchNormalization(),
         layers.ReLU(6.0), layers.Dense(2),
