@@ -35,6 +35,7 @@ from .graph import (
     StepGraph,
 )  # fmt: skip
 from .plan import Plan
+from .scales import weight_scales
 
 Weights = Literal["float32", "float16", "int8", "int8-dynamic"]
 
@@ -302,7 +303,7 @@ class OnnxWriter:
     ) -> str:
         """Weights as they are stored, and the node that makes them float again."""
         if self._is_integer(op.output) or self._weights.startswith("int8"):
-            scales = per_channel_scales(weights, axis)
+            scales = self._weight_scales(op, weights, axis)
             stored = self._constant(quantize_weights(weights, scales, axis))
             zeros = self._constant(np.zeros(scales.shape, np.int8))
             parts = [stored, self._constant(scales), zeros]
@@ -313,11 +314,18 @@ class OnnxWriter:
             return self._node("Cast", [half], f"{op.output}/weights", to=to)
         return self._constant(weights)
 
+    def _weight_scales(
+        self, op: Linear | Conv | Depthwise, weights: NDArray[np.float32], axis: int
+    ) -> NDArray[np.float32]:
+        integer = self._is_integer(op.output)
+        source = self._quantization(op.inputs[0]).scale if integer else None
+        return weight_scales(weights, axis, op.bias, source)
+
     def _bias(self, op: Linear | Conv | Depthwise, weights: NDArray[np.float32], axis: int) -> str:
         """An integer kernel adds the bias to its sums, which have the scales of both factors."""
         if not self._is_integer(op.output) or self._quantization(op.inputs[0]).dtype != "int8":
             return self._constant(op.bias)
-        scales = per_channel_scales(weights, axis)
+        scales = self._weight_scales(op, weights, axis)
         scales = scales * np.float32(self._quantization(op.inputs[0]).scale)
         stored = self._constant(quantize_bias(op.bias, scales))
         parts = [stored, self._constant(scales), self._constant(np.zeros(scales.shape, np.int32))]

@@ -21,10 +21,14 @@ def to_ir(onnx_model: bytes, half: bool) -> tuple[bytes, bytes]:
         half: store float weights in 16 bits.
 
     Returns:
-        the `.xml` and the `.bin`.
+        the `.xml` and the `.bin`, the same every time.
     """
     openvino = require("openvino")
     model = openvino.Core().read_model(onnx_model)
+    # Nodes that the ONNX file does not name are numbered as they come in a process.
+    for number, node in enumerate(model.get_ordered_ops()):
+        if node.get_friendly_name() == node.get_name():
+            node.set_friendly_name(f"{node.get_type_name()}_{number}")
     with tempfile.TemporaryDirectory(prefix="edgenets-") as folder:
         xml = Path(folder) / "model.xml"
         openvino.save_model(model, xml, compress_to_fp16=half)

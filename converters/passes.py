@@ -10,7 +10,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from .graph import Activation, Concat, Conv, Depthwise, Linear, Op, Pool, Requantize, Slice, StepGraph
+from .graph import (
+    Activation,
+    Concat,
+    Conv,
+    Depthwise,
+    Linear,
+    Op,
+    Pool,
+    Requantize,
+    Slice,
+    StepGraph,
+)
 
 Weighted = Linear | Conv | Depthwise
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.errors import ConversionError
-from edgenets.quantization import per_channel_scales, quantize_bias, quantize_weights
+from edgenets.quantization import quantize_bias, quantize_weights
 
 from .flatbuffer import FlatModel
 from .graph import (
@@ -39,6 +39,7 @@ from .graph import (
     StepGraph,
 )  # fmt: skip
 from .plan import Plan
+from .scales import weight_scales
 
 Weights = Literal["float32", "float16", "int8"]
 
@@ -253,16 +254,22 @@ class TFLiteWriter:
         self, op: Linear | Conv | Depthwise, kernel: NDArray[np.float32], axis: int, integer: bool
     ) -> int:
         if integer or self._weights == "int8":
-            scales = per_channel_scales(kernel, axis)
+            scales = self._scales(op, kernel, axis, integer)
             return self._model.constant(quantize_weights(kernel, scales, axis), scales, axis)
         return self._float_constant(kernel)
+
+    def _scales(
+        self, op: Linear | Conv | Depthwise, kernel: NDArray[np.float32], axis: int, integer: bool
+    ) -> NDArray[np.float32]:
+        q = self._plan.quantization[op.inputs[0]] if integer and self._plan is not None else None
+        return weight_scales(kernel, axis, op.bias, None if q is None else q.scale)
 
     def _bias(
         self, op: Linear | Conv | Depthwise, kernel: NDArray[np.float32], axis: int, integer: bool
     ) -> int:
         if not integer or self._plan is None:
             return self._float_constant(op.bias)
-        scales = per_channel_scales(kernel, axis) * np.float32(
+        scales = self._scales(op, kernel, axis, integer) * np.float32(
             self._plan.quantization[op.inputs[0]].scale
         )
         wide = self._plan.dtype == "int16"

@@ -1,0 +1,1 @@
+"""Onto the device: board profiles, flash, deploy, update. Nothing is here yet."""

@@ -100,6 +100,7 @@ def _run(arguments: list[str]) -> int:
 
     wants_json = "--json" in arguments
     debug = "--debug" in arguments[:1]
+    stdout = sys.stdout
     try:
         result = cli.main(arguments, prog_name="edgenets", standalone_mode=False)
     except click.ClickException as exc:
@@ -108,7 +109,11 @@ def _run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return _report("interrupted", "interrupted", INTERRUPTED, wants_json)
-    except BrokenPipeError:  # `edgenets … | head`
+    except SystemExit:
+        # `edgenets … | head`: click wraps stdout and ends with 1, which is a failed gate's here.
+        if sys.stdout is stdout:
+            raise
+        sys.stdout = stdout
         _discard_stdout()
         return 0
     except (EdgenetsError, OSError) as exc:  # OSError: a full disk, a folder that is not ours

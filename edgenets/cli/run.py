@@ -9,6 +9,9 @@ import click
 
 from edgenets.cli.options import BACKENDS, PRECISIONS, BundleName, Seconds, emit, json_option
 
+# Sinks that would stand beside the one JSON object of --json.
+ON_STDOUT = ("console:", "console:stdout", "jsonl:", "jsonl:-")
+
 
 @click.command(
     epilog="""\b
@@ -43,6 +46,8 @@ def command(
     from edgenets.backend import Options
     from edgenets.stages import stage
 
+    if as_json and any(sink in ON_STDOUT for sink in sinks):
+        raise click.UsageError("with --json stdout holds the summary alone; give a sink elsewhere")
     opened = zoo.load(bundle)
     spec = _with_thresholds(opened.spec, thresholds)
     choice = stage("choose")(opened, backend, precision)

@@ -50,7 +50,7 @@ def open_sink(uri: str) -> Sink:
     opener: Callable[[str], Sink] = importlib.import_module(SINKS[scheme]).open_sink
     try:
         return opener(rest)
-    except OSError as exc:
+    except (OSError, ValueError) as exc:
         raise SinkError(f"{uri}: cannot be written: {exc}") from exc
 
 

@@ -85,9 +85,12 @@ class _File:
 
 def _ends_inside_a_line(path: Path) -> bool:
     """Whether a disk was full, or the power gone, in the middle of the last line."""
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode) or not status.st_size:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or not status.st_size:
+            return False
+        with path.open("rb") as handle:
+            handle.seek(-1, os.SEEK_END)
+            return handle.read() != b"\n"
+    except OSError:  # a file that may be written and not read
         return False
-    with path.open("rb") as handle:
-        handle.seek(-1, os.SEEK_END)
-        return handle.read() != b"\n"

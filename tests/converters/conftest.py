@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable
 
 import pytest
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # before the first import of TensorFlow
-
- 
-from tests.converters.converted import Converted  # noqa: E402
-from tests.converters.trained import Trained  # noqa: E402
+from tests.converters.converted import Converted
+from tests.converters.trained import Trained
 
 
 @pytest.fixture(scope="session")

@@ -47,7 +47,9 @@ def compare(
 ) -> None:  # fmt: skip
     """Hold (streams, steps · frames out, channels) against what Keras says of the sequence."""
     # Keras traces a graph for long sequences' sake; short ones are done sooner without.
-    whole = np.asarray(model(x, training=False)) if x.shape[1] < 100 else model.predict(x, verbose=0)
+    whole = (
+        np.asarray(model(x, training=False)) if x.shape[1] < 100 else model.predict(x, verbose=0)
+    )
     assert np.isfinite(whole).all()
     if graph_ends_time(model):
         streamed, whole = streamed[:, -1], whole.reshape(len(x), -1)
@@ -101,13 +103,17 @@ HELD = {
         [layers.Conv1D(4, 3), layers.GRU(3, return_sequences=True),
          layers.Conv1D(2, 2, strides=2, padding="causal")], [0, 1, 1], 1,
     ),
-    "valid before causal": ([layers.Conv1D(4, 3), layers.Conv1D(2, 4, padding="causal")], [0, 2], 2),
+    "valid before causal": (
+        [layers.Conv1D(4, 3), layers.Conv1D(2, 4, padding="causal")], [0, 2], 2,
+    ),
     "valid before valid": ([layers.Conv1D(4, 3), layers.Conv1D(2, 4)], [0, 0], 5),
     "crop before padding": (
-        [layers.Cropping1D((6, 0)), layers.ZeroPadding1D((4, 0)), layers.DepthwiseConv1D(5)], [6], 6,
+        [layers.Cropping1D((6, 0)), layers.ZeroPadding1D((4, 0)), layers.DepthwiseConv1D(5)],
+        [6], 6,
     ),
     "padding before crop": (
-        [layers.ZeroPadding1D((4, 0)), layers.Cropping1D((1, 0)), layers.DepthwiseConv1D(5)], [0], 1,
+        [layers.ZeroPadding1D((4, 0)), layers.Cropping1D((1, 0)), layers.DepthwiseConv1D(5)],
+        [0], 1,
     ),
     "mean of what is left": ([layers.Conv1D(4, 3), layers.GlobalAveragePooling1D()], [0, 2, 2], 2),
     "peak of what is left": ([layers.Conv1D(4, 3), layers.GlobalMaxPooling1D()], [0, 2], 2),

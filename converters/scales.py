@@ -1,0 +1,33 @@
+"""The scales of integer weights, wide enough for the bias that goes with them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.quantization import per_channel_scales
+
+# A bias is an integer of 32 bits in the scale of input times weight; this leaves the sums room.
+_LARGEST_BIAS = 1 << 30
+
+
+def weight_scales(
+    weights: NDArray[np.float32], axis: int, bias: NDArray[np.float32], input_scale: float | None
+) -> NDArray[np.float32]:
+    """Symmetric int8 scales, one a slice along `axis`.
+
+    A channel whose weights are all but zero, as pruning and batch normalisation
+    leave them, would have a scale in which its bias does not fit 32 bits: what
+    such a channel answers is its bias, so its scale is that of the bias.
+
+    Args:
+        weights: of one operation.
+        axis: of its output channels.
+        bias: (output channels,).
+        input_scale: of its input in integers; None where that stays float.
+    """
+    scales = per_channel_scales(weights, axis)
+    if input_scale is None:
+        return scales
+    least: NDArray[np.float32] = (np.abs(bias) / (_LARGEST_BIAS * input_scale)).astype(np.float32)
+    return np.maximum(scales, least)
