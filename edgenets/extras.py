@@ -7,6 +7,7 @@ of `pyproject.toml`; a missing one is reported with the exact command to type.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from types import ModuleType
 
 from edgenets.errors import MissingExtra
@@ -36,16 +37,30 @@ def require(module: str) -> ModuleType:
     Raises:
         MissingExtra: it is not installed, or is installed and does not load.
     """
-    extra, purpose = EXTRAS[module]
     try:
         return importlib.import_module(module)
     except ImportError as exc:
-        raise MissingExtra(
-            f"{module.partition('.')[0]} is needed {purpose} and did not load ({exc}). "
-            f"Install it: pip install 'edgenets[{extra}]'"
-        ) from exc
+        raise _missing(module, str(exc)) from exc
     except OSError as exc:  # sounddevice and soundfile bind a C library as they load
         raise MissingExtra(
             f"{module} is installed, but its C library is not: {exc}. "
             f"On Debian: apt-get install libportaudio2 libsndfile1"
         ) from exc
+
+
+def ensure(module: str) -> None:
+    """Refuse at once what would fail for want of `module` after a while; it is not imported.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise _missing(module, "it is not installed")
+
+
+def _missing(module: str, why: str) -> MissingExtra:
+    extra, purpose = EXTRAS[module]
+    return MissingExtra(
+        f"{module.partition('.')[0]} is needed {purpose} and did not load ({why}). "
+        f"Install it: pip install 'edgenets[{extra}]'"
+    )

@@ -56,6 +56,7 @@ class KeywordDecoder:
     ) -> None:
         self.labels = labels
         self._count = decoding.smoothing
+        self._divisor = np.float32(decoding.smoothing)
         self._are_logits = decoding.scores == "logits"
         self._is_word = [label not in decoding.background for label in labels]
         self._thresholds = [decoding.thresholds.get(w, decoding.threshold) for w in labels]
@@ -69,8 +70,8 @@ class KeywordDecoder:
     def reset(self) -> None:
         """Forget the steps so far."""
         # Steps that are still to come count as nothing heard: no word in a hurry.
-        self._recent[:] = -np.inf
-        self._step = 0
+        self._recent[:] = 0.0
+        self._step = self._known = 0  # steps so far, and how many of them have a posterior
         self._ready_at = 0
         self._word_at = -self._count  # the last step in which a word was first
         self._held: int | None = None  # the word that was heard, until its average falls
@@ -78,11 +79,17 @@ class KeywordDecoder:
     @property
     def posterior(self) -> NDArray[np.float32]:
         """The smoothed posterior after the last step, (labels,) float32."""
-        rows = self._recent[: self._step]
-        if self._are_logits:
-            rows = softmax(rows)
-        total = np.add.reduce(rows) if len(rows) else np.zeros(len(self.labels))
-        return (total / np.float32(self._count)).astype(np.float32)
+        # Each step's own posterior is computed once, and not at all where nobody asks.
+        for step in range(max(self._known, self._step - self._count), self._step):
+            row = self._recent[step % self._count]
+            if self._are_logits:
+                # The reduce methods of ufuncs: those of arrays come to the same through Python.
+                np.subtract(row, np.maximum.reduce(row), out=row)
+                np.exp(row, out=row)
+                np.divide(row, np.add.reduce(row), out=row)
+        self._known = self._step
+        mean: NDArray[np.float32] = np.add.reduce(self._recent[: self._step]) / self._divisor
+        return mean
 
     def push(self, logits: NDArray[np.float32]) -> Heard | None:
         """Take the scores of the next step, (labels,) float32."""

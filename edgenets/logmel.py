@@ -4,9 +4,11 @@ A frame is a Hann-windowed stretch of sound; its power spectrum is summed into
 triangular bands on the mel scale (HTK formula, O'Shaughnessy 1987) and the
 logarithm is taken. Frame t covers the samples [t·hop, t·hop + window).
 
-Every operation works on one frame at a time or element by element, and none
-goes through BLAS, whose rounding depends on how many rows it is given. So a
-frame has the same bits however its samples arrived: in one clip or in crumbs.
+A frame has the same bits however its samples arrived, in one clip or in crumbs:
+every operation works on one frame at a time or element by element, but for the
+sum into bands. That is a matrix product, and BLAS rounds differently for
+different numbers of rows, so it always gets two: frames 2k and 2k + 1, the one
+that is missing being whatever was there before.
 """
 
 from __future__ import annotations
@@ -31,34 +33,39 @@ class LogMel:
         self.config = config
         self._window, self._hop, self._bands = config.window, config.hop, config.bands
         self._hann = np.hanning(config.window + 1)[:-1]
-        self._weights, self._edges = _filterbank(config)
-        # Arrays, not numbers: NumPy would convert a number anew in every call.
-        self._floor = np.array(config.log_floor)
-        self._scale = np.array(1.0 / config.std)
-        self._shift = np.array(-config.mean / config.std)
+        self._filterbank = _filterbank(config)
         # Sound waits at the front of this buffer; the frames are views into it, made once.
         # It is float64 because NumPy's FFT is: a product of mixed types would be buffered.
         self._sound = np.zeros((BLOCK - 1) * config.hop + config.window)
         self._frames = sliding_window_view(self._sound, config.window)[:: config.hop]
         self._fill = 0
+        self._odd = 0  # 1 where the next frame is an odd one
         # The window is written to the front of these rows; their tails stay zero.
         self._padded = np.zeros((BLOCK, config.fft))
-        self._power = np.empty((BLOCK, 1, config.fft // 2 + 1))
-        self._sides = np.empty((BLOCK, 2, config.fft // 2 + 1))
-        self._views = [self._rows(n) for n in range(BLOCK + 1)]
-        self._even = (config.bands + 1) // 2
+        # Real and imaginary parts in turn.
+        self._squares = np.zeros((BLOCK + 2, len(self._filterbank)))
+        self._sums = np.zeros((BLOCK + 2, config.bands))
+        # Whole arrays, not numbers: NumPy is slower where it has to repeat one.
+        shape = (BLOCK, config.bands)
+        self._floor = np.full(shape, config.log_floor)
+        self._scale = np.full(shape, 1.0 / config.std)
+        self._shift = np.full(shape, -config.mean / config.std)
+        self._views = [[self._rows(odd, n) for n in range(BLOCK + 1)] for odd in (0, 1)]
 
-    def _rows(self, n: int) -> tuple[NDArray[np.float64], ...]:
+    def _rows(self, odd: int, n: int) -> tuple[NDArray[np.float64], ...]:
         """The scratch arrays of n frames: making a view costs as much as summing a frame."""
-        padded, power, sides = self._padded[:n], self._power[:n], self._sides[:n]
+        end, pairs = odd + n, (odd + n + 1) // 2
+        squares, sums = self._squares[: 2 * pairs], self._sums[: 2 * pairs]
+        padded = self._padded[:n]
         return (
-            self._frames[:n], padded[:, : self._window], padded, power[:, 0], power, sides,
-            sides.reshape(n, 2 * sides.shape[2]),
+            self._frames[:n], padded[:, : self._window], padded, squares[odd:end],
+            squares.reshape(pairs, 2, squares.shape[1]), sums.reshape(pairs, 2, self._bands),
+            sums[odd:end], self._floor[:n], self._scale[:n], self._shift[:n],
         )  # fmt: skip
 
     def reset(self) -> None:
         """Forget what was heard."""
-        self._fill = 0
+        self._fill = self._odd = 0
 
     def push(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Take mono samples in [−1, 1) and give the frames that they complete.
@@ -81,7 +88,7 @@ class LogMel:
             taken += room
             if fill >= window:
                 n = (fill - window) // hop + 1
-                self._transform(n, out[done : done + n])
+                self._transform(n, out if n == count else out[done : done + n])
                 done += n
                 sound[: fill - n * hop] = sound[n * hop : fill]
                 fill -= n * hop
@@ -90,21 +97,22 @@ class LogMel:
 
     def _transform(self, n: int, out: NDArray[np.float32]) -> None:
         """The first n frames that wait, to (n, bands) normalised log power; n ≤ BLOCK."""
-        frames, windowed, padded, power, rows, sides, flat = self._views[n]
+        frames, windowed, padded, squares, pairs, sums, mel, floor, scale, shift = self._views[
+            self._odd
+        ][n]
         np.multiply(frames, self._hann, out=windowed)
         spectrum = np.fft.rfft(padded).view(np.float64)
-        np.multiply(spectrum, spectrum, out=spectrum)
-        np.add(spectrum[:, 0::2], spectrum[:, 1::2], out=power)
-        np.multiply(rows, self._weights, out=sides)
-        # Neighbouring triangles overlap, every second one does not: the even bands lie side by
-        # side in one row of the weights, the odd ones in the other, and reduceat sums each.
-        mel = np.add.reduceat(flat, self._edges, axis=1)
-        np.add(mel, self._floor, out=mel)
+        np.multiply(spectrum, spectrum, out=squares)
+        if len(pairs) == 1:  # the usual case, live; one product has less to set up than a stack
+            np.dot(pairs[0], self._filterbank, out=sums[0])
+        else:
+            np.matmul(pairs, self._filterbank, out=sums)
+        np.add(mel, floor, out=mel)
         np.log(mel, out=mel)
-        np.multiply(mel, self._scale, out=mel)
-        np.add(mel, self._shift, out=mel)
-        out[:, 0::2] = mel[:, : self._even]
-        out[:, 1::2] = mel[:, self._even + 1 : self._bands + 1]
+        np.multiply(mel, scale, out=mel)
+        np.add(mel, shift, out=mel)
+        out[...] = mel
+        self._odd = (self._odd + n) & 1
 
 
 def log_mel(samples: NDArray[np.float32], config: AudioInput) -> NDArray[np.float32]:
@@ -148,31 +156,19 @@ def _edges(config: AudioInput) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     return hz, np.searchsorted(bin_hz, hz)
 
 
-def _filterbank(config: AudioInput) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """The triangles of the even and the odd bands, and where each begins.
+def _filterbank(config: AudioInput) -> NDArray[np.float64]:
+    """The triangles as weights of the squared parts of a spectrum.
 
     Returns:
-        weights: (2, bins): in row 0 the even bands side by side, in row 1 the odd ones.
-        edges: offsets into the flattened weights: the even bands and what is left
-            of their row, then the odd bands and what is left of theirs, if anything.
+        (2 · bins, bands): a bin's real and imaginary part have the same weight, so
+        the product with the squares is the weighted sum of the power.
     """
     bins = config.fft // 2 + 1
     hz, first = _edges(config)
     bin_hz = np.arange(bins) * config.sample_rate / config.fft
-    weights = np.zeros((2, bins))
+    weights = np.zeros((bins, config.bands))
     for band, (low, centre, high) in enumerate(zip(hz, hz[1:], hz[2:], strict=False)):
         inside = slice(first[band], first[band + 2])
         f = bin_hz[inside]
-        weights[band % 2, inside] = np.minimum(
-            (f - low) / (centre - low), (high - f) / (high - centre)
-        )
-    starts = [np.append(first[p : config.bands : 2], _end(first, config.bands, p)) for p in (0, 1)]
-    edges = np.concatenate([starts[0], bins + starts[1]])
-    # Where the last odd band takes the last bin, nothing is left of its row.
-    return weights, edges[:-1] if edges[-1] == weights.size else edges
-
-
-def _end(first: NDArray[np.intp], bands: int, parity: int) -> int:
-    """The bin after the last band of that parity."""
-    last = bands - 1 if (bands - 1) % 2 == parity else bands - 2
-    return int(first[last + 2]) if last >= 0 else 0
+        weights[inside, band] = np.minimum((f - low) / (centre - low), (high - f) / (high - centre))
+    return np.repeat(weights, 2, axis=0)

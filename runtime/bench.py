@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from edgenets import backend, records
 from edgenets.bundle import Bundle
-from edgenets.errors import BackendError
+from edgenets.errors import BackendError, EdgenetsError
 
 # Steps before counting begins: caches fill, kernels are chosen, the clock settles.
 WARM_UP_STEPS = 200
@@ -120,7 +120,10 @@ def _child() -> None:
     # Backends that log to stdout would break the JSON; it goes out by a handle of its own.
     out = os.dup(1)
     os.dup2(2, 1)
-    row = measure(Bundle(Path(path)), id, int(threads), float(seconds))
+    try:
+        row = measure(Bundle(Path(path)), id, int(threads), float(seconds))
+    except EdgenetsError as exc:
+        sys.exit(str(exc))  # to stderr; `bench` passes it on
     with os.fdopen(out, "w") as handle:
         handle.write(json.dumps(records.to_plain(row)) + "\n")
 

@@ -48,9 +48,11 @@ def command(
     RECIPE is a TOML file, or the name of a shipped recipe.
     """
     from edgenets import progress
+    from edgenets.extras import ensure
     from edgenets.recipe import load_recipe
     from edgenets.stages import stage
 
+    ensure("keras")
     reporter = progress.for_stderr()
     found = load_recipe(recipe)
     run = stage("train")(found, data, run_folder or Path("runs") / found.name, reporter)

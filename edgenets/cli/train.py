@@ -35,9 +35,11 @@ def command(
     import dataclasses
 
     from edgenets import progress
+    from edgenets.extras import ensure
     from edgenets.recipe import load_recipe
     from edgenets.stages import stage
 
+    ensure("keras")
     found = load_recipe(recipe)
     if seed is not None:
         found = dataclasses.replace(found, seed=seed)

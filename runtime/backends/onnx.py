@@ -48,7 +48,10 @@ class OnnxSession:
         settings.inter_op_num_threads = 1
         settings.log_severity_level = _LOG_ERRORS
         try:
-            self._session = ort.InferenceSession(model, settings, providers=list(options.providers))
+            # Its own fallback tells stdout that it tries the same once more.
+            self._session = ort.InferenceSession(
+                model, settings, providers=list(options.providers), enable_fallback=0
+            )
         except Exception as exc:  # ONNX Runtime's error classes share no base but Exception
             raise BackendError(f"{artefact.files[0]}: ONNX Runtime refuses it: {exc}") from exc
         provider = self._session.get_providers()[0]
