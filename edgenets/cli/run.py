@@ -53,13 +53,13 @@ def command(
     choice = stage("choose")(opened, backend, precision)
     session = stage("load_session")(opened, choice, Options(threads=threads))
     run = stage("run")(opened, session, source, spec=spec, seconds=seconds)
+    stop = signal.signal(signal.SIGTERM, lambda *_: run.stop())
+    interrupt = signal.signal(signal.SIGINT, lambda *_: run.stop())
     click.echo(
         f"{spec.name} · {choice.artefact.id} on {session.runs_on}: {choice.reason}", err=True
     )
     words = ", ".join(w for w in spec.labels if w not in spec.decoding.background)
     click.echo(f"listening to {run.source_name} for: {words}", err=True)
-    stop = signal.signal(signal.SIGTERM, lambda *_: run.stop())
-    interrupt = signal.signal(signal.SIGINT, lambda *_: run.stop())
     try:
         default = "console:stderr" if as_json else "console:"
         summary = run.deliver(sinks or (default,), lambda text: click.echo(text, err=True))
