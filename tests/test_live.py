@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,6 +80,11 @@ class Listening:
         self._out.close()
 
 
+def in_common(live: list[str], offline: list[str]) -> float:
+    """Part of the words of the file that were heard live as well."""
+    return sum((Counter(live) & Counter(offline)).values()) / len(offline)
+
+
 def test_words_are_heard_and_a_lost_microphone_is_taken_up_again(
     tmp_path: Path, speech: Path
 ) -> None:
@@ -92,8 +98,7 @@ def test_words_are_heard_and_a_lost_microphone_is_taken_up_again(
             server.play(speech).wait(PATIENCE)
             time.sleep(1)
             first = [e["word"] for e in listening.events("detection")]
-            assert len(first) >= 0.6 * len(offline)
-            assert set(first) <= set(WORDS) | set(offline)
+            assert in_common(first, offline) >= 0.6
 
             server.restart()
             listening.wait(lambda: bool(listening.events("lost")), "loss")
@@ -102,7 +107,7 @@ def test_words_are_heard_and_a_lost_microphone_is_taken_up_again(
             server.play(speech).wait(PATIENCE)
             time.sleep(1)
             second = [e["word"] for e in listening.events("detection")][len(first) :]
-            assert len(second) >= 0.6 * len(offline)
+            assert in_common(second, offline) >= 0.6
 
             summary = listening.interrupt()
         finally:

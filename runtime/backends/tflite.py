@@ -62,8 +62,11 @@ class TFLiteSession:
         self._step = 0
         if self.artefact.internal_state and self._ran:
             self._open()  # resource variables are only reset with their interpreter
-        for (_, into), value in zip(self._states, self._initial, strict=True):
-            into()[...] = value
+        try:
+            for (_, into), value in zip(self._states, self._initial, strict=True):
+                into()[...] = value
+        except ValueError as exc:
+            raise BackendError(f"{self.artefact.files[0]}: {_reason(exc)}") from exc
 
     def _open(self) -> None:
         """Make an interpreter, and find the artefact's tensors in it."""
@@ -99,6 +102,12 @@ class TFLiteSession:
         """One inference; see `edgenets.backend.Session`."""
         if len(inputs) != len(self._inputs):
             check_inputs(self.artefact, inputs)
+        try:
+            return self._advance(inputs)
+        except (RuntimeError, ValueError) as exc:  # ValueError: a damaged file's tensor is nowhere
+            raise BackendError(f"{self.artefact.files[0]}: a step failed: {_reason(exc)}") from exc
+
+    def _advance(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         for name, shape, dtype, into, quantizer in self._inputs:
             value = inputs.get(name)
             if not isinstance(value, np.ndarray) or (value.shape, value.dtype) != (shape, dtype):
@@ -107,10 +116,7 @@ class TFLiteSession:
                 into()[...] = value
             else:
                 quantizer.into(value, into())
-        try:
-            self._interpreter.invoke()
-        except RuntimeError as exc:
-            raise BackendError(f"{self.artefact.files[0]}: a step failed: {_reason(exc)}") from exc
+        self._interpreter.invoke()
         self._ran = True
         outputs = {name: real(view()) for name, view, real in self._outputs}
         if self._step < self._longest_hold:

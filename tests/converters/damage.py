@@ -98,6 +98,7 @@ def main(folder: str, id: str, count: str, seed: str) -> None:
     # Imported once, before the forks; no session is made here, so no thread is lost in one.
     importlib.import_module(backend.BACKENDS[item.artefact.format]).version()
     rng = np.random.default_rng(int(seed))
+    assert outcome(item, item.files) == "ran"
     found: dict[str, list[str]] = {}
     for _ in range(int(count)):
         name = str(rng.choice(sorted(item.files)))
