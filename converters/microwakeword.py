@@ -151,6 +151,6 @@ def _card(description: dict[str, Any], spec: ModelSpec) -> str:
     author = description.get("author", "its author")
     return (
         f"# {spec.name}\n\nA wake word model of the microWakeWord project for “{word}”, by "
-        f"{author} ({description.get('website', 'no address given')}).\n\nImported as it is; there is no "
-        f"model to prove it against. Licence: as its author states.\n"
+        f"{author} ({description.get('website', 'no address given')}).\n\n"
+        f"Imported as it is; there is no model to prove it against. Licence: as its author states.\n"
     )

@@ -97,9 +97,7 @@ def test_the_same_seed_gives_the_same_model(run: runs.Run, tones: Path, tmp_path
 def test_another_seed_gives_another_model(run: runs.Run, tones: Path, tmp_path: Path) -> None:
     short = dataclasses.replace(RECIPE.schedule, epochs=1)
     other = train(dataclasses.replace(RECIPE, seed=4, schedule=short), tones, tmp_path / "c")
-    assert any(
-        not np.array_equal(a, b) for a, b in zip(weights(run), weights(other), strict=True)
-    )
+    assert any(not np.array_equal(a, b) for a, b in zip(weights(run), weights(other), strict=True))
 
 
 def test_an_interrupted_training_goes_on_where_it_stopped(

@@ -32,7 +32,10 @@ def sound(seconds: float) -> np.ndarray:
     return np.clip(level * rng.standard_normal(count) * 32767, -32768, 32767).astype(np.int16)
 
 
-def ours(bundle_name: str, backend_name: str, precision: str) -> tuple[str, Callable[[bytes], None]]:
+Push = Callable[[bytes], None]
+
+
+def ours(bundle_name: str, backend_name: str, precision: str) -> tuple[str, Push]:
     """Our listener, as `edgenets run` drives it."""
     import edgenets
     from edgenets.audio import pcm16_to_float
@@ -89,7 +92,8 @@ def main() -> None:
     for _ in range(arguments.rounds):
         for record, (_, push) in zip(times, runners, strict=True):
             record.append(cpu_ms(push, pcm))
-    print(f"{platform.processor() or platform.machine()}, one core, {arguments.seconds:g} s of sound")
+    machine = platform.processor() or platform.machine()
+    print(f"{machine}, one core, {arguments.seconds:g} s of sound")
     for record, (name, _) in zip(times, runners, strict=True):
         print(
             f"{name:48} CPU ms a second of sound: median {statistics.median(record):.3f}, "
