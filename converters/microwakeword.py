@@ -152,5 +152,5 @@ def _card(description: dict[str, Any], spec: ModelSpec) -> str:
     return (
         f"# {spec.name}\n\nA wake word model of the microWakeWord project for “{word}”, by "
         f"{author} ({description.get('website', 'no address given')}).\n\n"
-        f"Imported as it is; no model is there to prove it against. Licence: as its author states.\n"
+        f"Imported as it is; there is no model to prove it by. Licence: as its author states.\n"
     )

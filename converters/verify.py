@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgenets import backend, keywords
 from edgenets.artefact import Artefact
-from edgenets.errors import EdgenetsError
+from edgenets.errors import DataError, EdgenetsError
 from edgenets.progress import Progress
 from edgenets.recipe import GateRecipe
 from edgenets.spec import ModelSpec
@@ -107,12 +107,15 @@ def verify(
     """Hold artefacts against the Keras model that they were made of.
 
     Args:
-        model: from (clips, frames, bands) to (clips, steps, labels).
+        model: from (clips, frames, bands) to (clips, steps, labels) or (clips, labels).
         samples: recordings that the model was not trained on.
         gate: what an artefact must hold.
 
     Returns:
         a report; an artefact that cannot be run has a verdict that says why.
+
+    Raises:
+        DataError: there are no recordings, or they are shorter than a step.
     """
     progress = progress or Progress()
     judge = _Judge(model, spec, samples, gate)
@@ -133,13 +136,18 @@ class _Judge:
     def __init__(self, model: Any, spec: ModelSpec, samples: Samples, gate: GateRecipe) -> None:
         self._spec, self._gate = spec, gate
         frames = spec.step.frames
+        if not len(samples.targets) or samples.features.shape[1] < frames:
+            raise DataError(
+                f"there is nothing to verify on: {len(samples.targets)} recordings of "
+                f"{samples.features.shape[1]} frames; a step takes {frames}"
+            )
         count = min(gate.clips, len(samples.targets))
         usable = samples.features.shape[1] - samples.features.shape[1] % frames
         self._features = samples.features[:count, :usable]
         self._targets = samples.targets[:count]
         self._stream = _long_stream(samples.features[:, :usable], gate.stream_steps * frames)
-        self.clips = model.predict(self._features, batch_size=_BATCH, verbose=0)
-        self.stream = model.predict(self._stream[None], verbose=0)[0]
+        self.clips = _sequences(model.predict(self._features, batch_size=_BATCH, verbose=0))
+        self.stream = _sequences(model.predict(self._stream[None], verbose=0))[0]
 
     def accuracy(self, logits: NDArray[np.float32]) -> float:
         """The task's metric."""
@@ -154,6 +162,13 @@ class _Judge:
             stream = _steps(session, self._stream)
         except EdgenetsError as exc:
             return _broken(item, str(exc))
+        # Without padding the first steps mean nothing; with time gone, all but the last.
+        clips, stream = clips[:, -self.clips.shape[1] :], stream[-len(self.stream) :]
+        if clips.shape != self.clips.shape or stream.shape != self.stream.shape:
+            return _broken(
+                item, f"gives {clips.shape[1:]} (steps, scores) a clip; its model gives "
+                f"{self.clips.shape[1:]}",
+            )  # fmt: skip
         clip_error, stream_error = np.abs(clips - self.clips), np.abs(stream - self.stream)
         agreement = float(np.mean(self._decide(clips) == self._decide(self.clips)))
         early, late = stream_error[:_DRIFT_STEPS], stream_error[-_DRIFT_STEPS:]
@@ -200,6 +215,11 @@ def _checks(artefact: Artefact, found: dict[str, float], gate: GateRecipe) -> tu
 
 def _number(value: float) -> float | None:
     return value if np.isfinite(value) else None
+
+
+def _sequences(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(clips, steps, labels); of a model that gives one vector a clip, one step."""
+    return scores[:, None] if scores.ndim == 2 else scores
 
 
 def _steps(session: backend.Session, features: NDArray[np.float32]) -> NDArray[np.float32]:
