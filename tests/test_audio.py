@@ -20,7 +20,8 @@ from edgenets.errors import DataError, MissingExtra
 RATE = 16_000  # Hz
 
 folders_are_reused = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=150,
 )
 
 

@@ -18,7 +18,8 @@ from tests.bundles import SPEC, artefact, fake_bundle, make_fake, make_with, man
 __all__ = ["fake_bundle"]  # a fixture
 
 folders_are_reused = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=300,
 )
 
 names = st.from_regex(

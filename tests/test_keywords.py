@@ -64,7 +64,7 @@ def streams(seed: int, length: int) -> NDArray[np.float32]:
     return scores.astype(np.float32)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     seed=st.integers(0, 1 << 30),
     smoothing=st.integers(1, 12),
@@ -86,7 +86,7 @@ def test_it_hears_what_a_plain_decoder_hears(
     assert [h.score for h in found] == pytest.approx([h.score for h in wanted], abs=1e-5)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 1 << 30), steps=st.integers(0, 60), smoothing=st.integers(1, 12))
 def test_at_the_end_of_a_clip_it_says_what_training_says(
     seed: int, steps: int, smoothing: int

@@ -65,7 +65,7 @@ def test_they_are_those_of_the_textbook(config: AudioInput) -> None:
     np.testing.assert_allclose(found, textbook(sound, config), rtol=1e-6, atol=1e-5)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     config=st.sampled_from(CONFIGS),
     length=st.integers(0, 9000),

@@ -98,7 +98,7 @@ def tones(count: int = 9) -> ClipSet:
 TONES = {count: maker(data=tones(), clips_per_stream=count) for count in range(1, 5)}
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(epoch=st.integers(0, 99), index=st.integers(0, 99), count=st.integers(1, 4))
 def test_the_answer_is_asked_for_where_a_clip_ends(epoch: int, index: int, count: int) -> None:
     numbers = TONES[count].order(epoch)[:2]
