@@ -33,7 +33,7 @@ _BATCH = 128
 _DRIFT_STEPS = 1000
 
 # Mean |logit difference| of integers over the standard deviation of the logits. Nets that are
-# only rounded stay at a tenth of this; a state in a wrong scale goes beyond it, even where the
+# only rounded stay at a fifth of this; a state in a wrong scale goes beyond it, even where the
 # recordings are so easy that no decision changes.
 _RELATIVE_ERROR = 0.25
 

@@ -97,6 +97,22 @@ def rescaled_tflite(written: Written, state: str, factor: float, *, public: bool
     if not public:
         (place,) = (op.inputs[0] for op in graph.operators if place in op.outputs)
     graph.tensors[place].quantization.scale = factor * graph.tensors[place].quantization.scale
+    return replace(written, files={name: _packed(model)})
+
+
+def flat_weights(written: Written, change: Change) -> Written:
+    """Every float matrix of a TFLite file changed."""
+    name = written.artefact.files[0]
+    model: Any = schema.ModelT.InitFromPackedBuf(written.files[name], 0)
+    for tensor in model.subgraphs[0].tensors:
+        buffer = model.buffers[tensor.buffer]
+        if buffer.data is not None and tensor.type == schema.TensorType.FLOAT32:
+            value = np.frombuffer(bytes(buffer.data), np.float32)
+            buffer.data = np.frombuffer(change(value).tobytes(), np.uint8)
+    return replace(written, files={name: _packed(model)})
+
+
+def _packed(model: Any) -> bytes:
     builder = flatbuffers.Builder(1 << 16)
     builder.Finish(model.Pack(builder), b"TFL3")
-    return replace(written, files={name: bytes(builder.Output())})
+    return bytes(builder.Output())
