@@ -29,6 +29,7 @@ from .graph import (
     Depthwise,
     Linear,
     Op,
+    Pair,
     Pool,
     Shape,
     Slice,
@@ -42,10 +43,21 @@ class Signal:
 
     tensor: str
     frames: int  # a step
-    channels: int
+    channels: int  # of all bands together
+    bands: int = 0  # 0: a frame is a vector; else it is (bands, channels of a band)
     delay: int = 0  # stream frames before the first that means anything
     padding: int = 0  # frames of zeros that the whole sequence has before that one
     sequence: bool = True  # False: one vector, always the newest
+
+    @property
+    def rows(self) -> int:
+        """Bands of a frame; a vector is one."""
+        return self.bands or 1
+
+    @property
+    def depth(self) -> int:
+        """Channels of a band."""
+        return self.channels // self.rows
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,11 @@ class Reach:
 
     size: int  # frames, dilation included
     stride: int
+
+
+def _reach(kernel: Sequence[int], stride: Pair, dilation: Pair) -> Reach:
+    """Over time; over bands nothing needs to be remembered."""
+    return Reach((kernel[0] - 1) * dilation[0] + 1, stride[0])
 
 
 class Builder:
@@ -130,49 +147,69 @@ class Builder:
         return self._add(op, (shape[0], shape[1]))
 
     def scale(
-        self, x: str, factor: NDArray[np.float32], offset: NDArray[np.float32], layer: str
-    ) -> str:
-        """x · factor + offset, a channel at a time."""
-        weights = np.asarray(factor, np.float32).reshape(1, -1, 1)
+        self, x: str, factor: NDArray[np.float32], offset: NDArray[np.float32], layer: str,
+        bands: int = 1,
+    ) -> str:  # fmt: skip
+        """x · factor + offset, a channel at a time; of every band alike."""
+        weights = np.asarray(factor, np.float32).reshape(1, 1, -1, 1)
         offset = np.asarray(offset, np.float32)
-        op = Depthwise((x,), self._name(layer, "scale"), layer, weights, offset)
+        op = Depthwise((x,), self._name(layer, "scale"), layer, weights, offset, bands)
         return self._add(op, self.shapes[x])
 
     # -- operations on signals, which know time ------------------------------------------------
 
     def conv(
-        self, x: Signal, weights: NDArray[np.float32], bias: NDArray[np.float32], stride: int,
-        dilation: int, layer: str,
+        self, x: Signal, weights: NDArray[np.float32], bias: NDArray[np.float32], stride: Pair,
+        dilation: Pair, layer: str,
     ) -> Signal:  # fmt: skip
-        """A convolution over time: (kernel, in, out) weights."""
-        if weights.shape[0] == 1 and stride == 1 and not x.padding:
-            return replace(
-                x, tensor=self.linear(x.tensor, weights[0], bias, layer), channels=len(bias)
-            )
-        reach = Reach((weights.shape[0] - 1) * dilation + 1, stride)
-        window, out = self._window(x, reach, layer)
-        op = Conv((window,), self._name(layer, "conv"), layer, weights, bias, stride, dilation)
-        return replace(out, tensor=self._add(op, (out.frames, len(bias))), channels=len(bias))
+        """A convolution over time and bands: (kernel frames, kernel bands, in, out) weights."""
+        if weights.shape[:2] == stride == (1, 1) and x.rows == 1 and not x.padding:
+            tensor = self.linear(x.tensor, weights[0, 0], bias, layer)
+            return replace(x, tensor=tensor, channels=len(bias))
+        window, out = self._window(x, _reach(weights.shape, stride, dilation), layer)
+        name = self._name(layer, "conv")
+        op = Conv((window,), name, layer, weights, bias, x.rows, stride, dilation)
+        return self._banded(op, out, len(bias))
 
     def depthwise(
-        self, x: Signal, weights: NDArray[np.float32], bias: NDArray[np.float32], stride: int,
-        dilation: int, layer: str,
+        self, x: Signal, weights: NDArray[np.float32], bias: NDArray[np.float32], stride: Pair,
+        dilation: Pair, layer: str,
     ) -> Signal:  # fmt: skip
-        """A convolution of each channel by itself: (kernel, channels, multiplier) weights."""
-        reach = Reach((weights.shape[0] - 1) * dilation + 1, stride)
-        window, out = self._window(x, reach, layer)
-        op = Depthwise(
-            (window,), self._name(layer, "depthwise"), layer, weights, bias, stride, dilation
-        )
-        return replace(out, tensor=self._add(op, (out.frames, len(bias))), channels=len(bias))
+        """A convolution of each channel by itself: (…, channels, multiplier) weights."""
+        window, out = self._window(x, _reach(weights.shape, stride, dilation), layer)
+        name = self._name(layer, "depthwise")
+        op = Depthwise((window,), name, layer, weights, bias, x.rows, stride, dilation)
+        return self._banded(op, out, len(bias))
 
     def pool(
-        self, x: Signal, kind: Literal["average", "max"], size: int, stride: int, layer: str
+        self, x: Signal, kind: Literal["average", "max"], size: Pair, stride: Pair, layer: str
     ) -> Signal:
-        """Average or maximum over `size` frames."""
-        window, out = self._window(x, Reach(size, stride), layer)
-        op = Pool((window,), self._name(layer, "pool"), layer, kind, size, stride)
-        return replace(out, tensor=self._add(op, (out.frames, x.channels)))
+        """Average or maximum over `size` frames and bands."""
+        window, out = self._window(x, _reach(size, stride, (1, 1)), layer)
+        op = Pool((window,), self._name(layer, "pool"), layer, kind, size, stride, x.rows)
+        return self._banded(op, out, x.depth)
+
+    def _banded(self, op: Conv | Depthwise | Pool, out: Signal, depth: int) -> Signal:
+        """Append an operation over bands, whose output has `depth` channels a band."""
+        if op.bands_out < 1:
+            raise ConversionError(f"layer '{op.layer}': {op.bands} bands are fewer than its kernel")
+        channels = op.bands_out * depth
+        tensor = self._add(op, (out.frames, channels))
+        bands = op.bands_out if out.bands else 0
+        return replace(out, tensor=tensor, channels=channels, bands=bands)
+
+    def pad_bands(self, x: Signal, before: int, after: int, layer: str) -> Signal:
+        """Bands of zeros below and above those of every frame."""
+        if not before and not after:
+            return x
+
+        def zeros(bands: int) -> list[str]:
+            value = np.zeros((x.frames, bands * x.depth), np.float32)
+            return [self.constant(value, layer, "zeros")] if bands else []
+
+        tensor = self.concat([*zeros(before), x.tensor, *zeros(after)], 1, layer, "padded")
+        bands = before + x.rows + after
+        return replace(x, tensor=tensor, bands=bands, channels=bands * x.depth)
 
     def _window(self, x: Signal, reach: Reach, layer: str) -> tuple[str, Signal]:
         """The frames that the outputs of this step look at, older ones from a ring buffer.

@@ -1,9 +1,11 @@
 """The step graph: what one step of a recurrent or causal net computes.
 
-Every tensor is (frames, channels) for one stream. A step takes the newest
-frames and the state, and gives scores and the next state. The graph is small on
-purpose: what Keras calls two hundred layers are these twelve operations, each
-of which every format has. Converters write it out; `reference` runs it.
+Every tensor is (frames, channels) for one stream. Where a net convolves over bands
+as well as time, a frame's channels are those of its bands, one band after another.
+A step takes the newest frames and the state, and gives scores and the next state.
+The graph is small on purpose: what Keras calls two hundred layers are these twelve
+operations, each of which every format has. Converters write it out; `reference`
+runs it.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Shape = tuple[int, int]  # (frames, channels)
+Pair = tuple[int, int]  # over frames, over bands
 Weights = NDArray[np.float32]
 Fused = Literal["none", "relu", "relu6"]
 Axis = Literal[0, 1]  # frames, channels
@@ -22,6 +25,11 @@ Axis = Literal[0, 1]  # frames, channels
 ACTIVATIONS = (
     "relu", "relu6", "sigmoid", "tanh", "softmax", "elu", "leaky_relu", "exponential",
 )  # fmt: skip
+
+
+def steps(length: int, kernel: int, stride: int, dilation: int = 1) -> int:
+    """Places that a kernel has in a length without padding."""
+    return (length - (kernel - 1) * dilation - 1) // stride + 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,31 +56,43 @@ class Linear(Op):
 
 @dataclass(frozen=True, eq=False)
 class Conv(Op):
-    """Convolution over frames, without padding."""
+    """Convolution over frames and bands, without padding."""
 
     weighted: ClassVar[bool] = True
 
-    weights: Weights  # (kernel, channels in, channels out)
-    bias: Weights  # (channels out,)
-    stride: int = 1
-    dilation: int = 1
+    weights: Weights  # (kernel frames, kernel bands, channels of a band in, out)
+    bias: Weights  # (channels of a band out,)
+    bands: int = 1  # of the input
+    stride: Pair = (1, 1)
+    dilation: Pair = (1, 1)
     fused: Fused = "none"
+
+    @property
+    def bands_out(self) -> int:
+        """Bands of the output."""
+        return steps(self.bands, self.weights.shape[1], self.stride[1], self.dilation[1])
 
 
 @dataclass(frozen=True, eq=False)
 class Depthwise(Op):
-    """Convolution over frames of each channel by itself, without padding.
+    """Convolution over frames and bands of each channel by itself, without padding.
 
-    With a kernel of 1 it is a scale and an offset a channel.
+    With a kernel of 1 × 1 it is a scale and an offset a channel.
     """
 
     weighted: ClassVar[bool] = True
 
-    weights: Weights  # (kernel, channels, multiplier)
-    bias: Weights  # (channels * multiplier,)
-    stride: int = 1
-    dilation: int = 1
+    weights: Weights  # (kernel frames, kernel bands, channels of a band, multiplier)
+    bias: Weights  # (channels of a band · multiplier,)
+    bands: int = 1  # of the input
+    stride: Pair = (1, 1)
+    dilation: Pair = (1, 1)
     fused: Fused = "none"
+
+    @property
+    def bands_out(self) -> int:
+        """Bands of the output."""
+        return steps(self.bands, self.weights.shape[1], self.stride[1], self.dilation[1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,11 +128,17 @@ class Slice(Op):
 
 @dataclass(frozen=True, eq=False)
 class Pool(Op):
-    """Average or maximum over stretches of frames, without padding."""
+    """Average or maximum over stretches of frames and bands, without padding."""
 
     kind: Literal["average", "max"]
-    size: int
-    stride: int
+    size: Pair
+    stride: Pair
+    bands: int = 1  # of the input
+
+    @property
+    def bands_out(self) -> int:
+        """Bands of the output."""
+        return steps(self.bands, self.size[1], self.stride[1])
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,9 @@ ONNX has no integer tanh, and a step is too short for more nodes than it needs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import singledispatchmethod
 from typing import Any, Literal
 
@@ -17,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.errors import ConversionError
-from edgenets.extras import require
 from edgenets.quantization import Quantization, per_channel_scales, quantize_bias, quantize_weights
 
 from .graph import (
@@ -34,6 +35,7 @@ from .graph import (
     Slice,
     StepGraph,
 )  # fmt: skip
+from .onnxfile import OnnxFile
 from .plan import Plan
 from .scales import weight_scales
 
@@ -55,9 +57,7 @@ class OnnxWriter:
 
     def __init__(self, graph: StepGraph, weights: Weights, plan: Plan | None = None) -> None:
         self._graph, self._weights, self._plan = graph, weights, plan
-        self._onnx = require("onnx")
-        self._nodes: list[Any] = []
-        self._initializers: dict[str, Any] = {}
+        self._file = OnnxFile(graph.name)
         self._integer: dict[str, str] = {}  # tensor → its name in integers
         self._real: dict[str, str] = {}  # tensor → its name in float
         self._rounded: dict[str, str] = {}  # tensor → its name in float, after rounding
@@ -71,7 +71,7 @@ class OnnxWriter:
             output_name: public name of the output.
             states: public (input, output) names of the graph's states, in order.
         """
-        graph, helper = self._graph, self._onnx.helper
+        graph = self._graph
         inputs = [
             self._source(name, public)
             for name, public in zip(
@@ -86,37 +86,26 @@ class OnnxWriter:
             form = self._integer_form(state.output) if integer else self._real_form(state.output)
             q = self._quantization(state.output) if integer else None
             outputs.append(self._result(state.output, public, form, q))
-        wide = self._is_wide()
-        model = helper.make_model(
-            helper.make_graph(
-                self._nodes, graph.name, inputs, outputs, list(self._initializers.values())
-            ),
-            opset_imports=[helper.make_opsetid("", OPSET_INT16 if wide else OPSET)],
-            ir_version=IR_VERSION_INT16 if wide else IR_VERSION,
-            producer_name="edgenets",
-        )
-        self._onnx.checker.check_model(model, full_check=True)
-        blob: bytes = model.SerializeToString()
-        return blob
+        if self._is_wide():
+            return self._file.finish(inputs, outputs, OPSET_INT16, IR_VERSION_INT16)
+        return self._file.finish(inputs, outputs, OPSET, IR_VERSION)
 
     # -- border --------------------------------------------------------------------------------
 
     def _source(self, name: str, public: str) -> Any:
         integer = self._is_integer(name)
         inside = f"{name}/inside"
-        self._node("Reshape", [public, self._ints(self._graph.shapes[name])], inside)
+        self._file.node("Reshape", [public, self._file.ints(self._graph.shapes[name])], inside)
         (self._integer if integer else self._real)[name] = inside
         return self._value(public, name, self._quantization(name) if integer else None)
 
     def _result(self, name: str, public: str, form: str, q: Quantization | None) -> Any:
-        self._node("Reshape", [form, self._ints((1, *self._graph.shapes[name]))], public)
+        self._file.node("Reshape", [form, self._file.ints((1, *self._graph.shapes[name]))], public)
         return self._value(public, name, q)
 
     def _value(self, public: str, name: str, q: Quantization | None) -> Any:
-        kind = np.dtype(np.float32 if q is None else q.dtype)
-        element = self._onnx.helper.np_dtype_to_tensor_dtype(kind)
-        shape = (1, *self._graph.shapes[name])
-        return self._onnx.helper.make_tensor_value_info(public, element, shape)
+        dtype = "float32" if q is None else q.dtype
+        return self._file.value(public, dtype, (1, *self._graph.shapes[name]))
 
     # -- forms of a tensor ---------------------------------------------------------------------
 
@@ -133,7 +122,7 @@ class OnnxWriter:
 
     def _integer_form(self, name: str) -> str:
         if name not in self._integer:
-            self._integer[name] = self._node(
+            self._integer[name] = self._file.node(
                 "QuantizeLinear", [self._real[name], *self._scale(name)], f"{name}/q"
             )
         return self._integer[name]
@@ -141,9 +130,7 @@ class OnnxWriter:
     def _rounded_form(self, name: str) -> str:
         """In float, but with the values that its integers stand for."""
         if name not in self._rounded:
-            self._rounded[name] = self._node(
-                "DequantizeLinear", [self._integer_form(name), *self._scale(name)], f"{name}/dq"
-            )
+            self._rounded[name] = self._dequantized(self._integer_form(name), name)
         return self._rounded[name]
 
     def _real_form(self, name: str) -> str:
@@ -152,8 +139,8 @@ class OnnxWriter:
     def _scale(self, name: str) -> list[str]:
         q = self._quantization(name)
         return [
-            self._constant(np.asarray(q.scale, np.float32)),
-            self._constant(np.asarray(q.zero_point, q.dtype)),
+            self._file.constant(np.asarray(q.scale, np.float32)),
+            self._file.constant(np.asarray(q.zero_point, q.dtype)),
         ]
 
     # -- operations ----------------------------------------------------------------------------
@@ -165,7 +152,7 @@ class OnnxWriter:
     @_write.register
     def _(self, op: Binary) -> None:
         names = [self._real_form(n) for n in op.inputs]
-        self._real[op.output] = self._node(_BINARIES[op.kind], names, op.output)
+        self._real[op.output] = self._file.node(_BINARIES[op.kind], names, op.output)
 
     @_write.register
     def _(self, op: Activation) -> None:
@@ -179,7 +166,7 @@ class OnnxWriter:
 
     @_write.register
     def _(self, op: Constant) -> None:
-        self._real[op.output] = self._constant(op.value)
+        self._real[op.output] = self._file.constant(op.value)
 
     @_write.register
     def _(self, op: Concat) -> None:
@@ -187,7 +174,7 @@ class OnnxWriter:
         form, forms = (
             (self._integer_form, self._integer) if moving else (self._real_form, self._real)
         )
-        forms[op.output] = self._node(
+        forms[op.output] = self._file.node(
             "Concat", [form(n) for n in op.inputs], op.output, axis=op.axis
         )
 
@@ -198,105 +185,140 @@ class OnnxWriter:
         form, forms = (
             (self._integer_form, self._integer) if moving else (self._real_form, self._real)
         )
-        ends = [self._ints([op.start]), self._ints([op.start + op.size]), self._ints([op.axis])]
-        forms[op.output] = self._node("Slice", [form(name), *ends], op.output)
+        ends = [
+            self._file.ints([op.start]),
+            self._file.ints([op.start + op.size]),
+            self._file.ints([op.axis]),
+        ]
+        forms[op.output] = self._file.node("Slice", [form(name), *ends], op.output)
 
     @_write.register
     def _(self, op: Pool) -> None:
         code = "AveragePool" if op.kind == "average" else "MaxPool"
         image = self._image(self._real_form(op.inputs[0]), op)
-        pooled = self._node(
-            code, [image], f"{op.output}/image", kernel_shape=[op.size], strides=[op.stride]
+        pooled = self._file.node(
+            code, [image], f"{op.output}/image", kernel_shape=op.size, strides=op.stride
         )
         self._real[op.output] = self._from_image(pooled, op)
 
     @_write.register
     def _(self, op: Linear) -> None:
-        self._real[op.output] = self._product(op, op.inputs[0], op.weights, None)
+        if op.output in self._real:
+            return  # with another product of the same input
+        beside = self._beside(op)
+        if len(beside) == 1:
+            self._real[op.output] = self._product(op, op.weights, None)
+            return
+        # One wide product takes little longer than a narrow one.
+        weights = np.concatenate([o.weights for o in beside], axis=1)
+        wide = replace(op, weights=weights, bias=np.concatenate([o.bias for o in beside]))
+        product = self._product(wide, weights, None)
+        sizes = self._file.ints([len(o.bias) for o in beside])
+        names = [o.output for o in beside]
+        self._file.nodes("Split", [product, sizes], names, axis=1)
+        self._real.update(zip(names, names, strict=True))
+
+    def _beside(self, op: Linear) -> list[Linear]:
+        """The matrix products of the same input that can be one with this."""
+        return [
+            other
+            for other in self._graph.ops
+            if isinstance(other, Linear)
+            and other.inputs == op.inputs
+            and (other is op or other.fused == op.fused == "none")
+            and self._is_integer(other.output) == self._is_integer(op.output)
+        ]
 
     @_write.register
     def _(self, op: Conv) -> None:
-        kernel, channels, out = op.weights.shape
+        *kernel, channels, out = op.weights.shape
         frames = self._graph.shapes[op.output][0]
-        if frames == 1 and op.dilation == 1:  # the window is one row of a matrix product
-            self._real[op.output] = self._product(
-                op, op.inputs[0], op.weights.reshape(kernel * channels, out), (1, kernel * channels)
-            )
+        whole = op.bands_out == 1 and kernel[1] == op.bands  # the kernel covers all bands
+        if frames == 1 and whole and op.dilation == (1, 1):  # one row of a matrix product
+            row = math.prod(kernel) * channels
+            self._real[op.output] = self._product(op, op.weights.reshape(row, out), (1, row))
             return
-        self._convolve(op, op.weights.transpose(2, 1, 0), group=1)
+        self._convolve(op, op.weights.transpose(3, 2, 0, 1), group=1)
 
     @_write.register
     def _(self, op: Depthwise) -> None:
-        kernel, channels, multiplier = op.weights.shape
-        weights = op.weights.transpose(1, 2, 0).reshape(channels * multiplier, 1, kernel)
+        *kernel, channels, multiplier = op.weights.shape
+        weights = op.weights.transpose(2, 3, 0, 1).reshape(channels * multiplier, 1, *kernel)
         self._convolve(op, weights, group=channels)
 
     def _product(
-        self,
-        op: Linear | Conv,
-        source: str,
-        weights: NDArray[np.float32],
-        shape: tuple[int, int] | None,
+        self, op: Linear | Conv, weights: NDArray[np.float32], shape: tuple[int, int] | None
     ) -> str:
+        """A matrix product with the input, in another shape if one is given."""
         if self._weights == "int8-dynamic":
-            return self._dynamic_product(op, source, weights, shape)
-        x = self._weighted_input(op, source)
-        if shape is not None:
-            x = self._node("Reshape", [x, self._ints(shape)], f"{op.output}/row")
+            return self._dynamic_product(op, weights, shape)
+        x = self._weighted_input(op, shape)
         bias = self._bias(op, weights, axis=1)
         if self._is_wide():
             # Upright 8-bit weights become ONNX Runtime's MatMulNBits (1.32), which rounds the
             # 16-bit activations to 8 without a word; those that lie on their side do not.
             stored = self._stored(op, np.ascontiguousarray(weights.T), axis=0)
-            plain = self._node("Gemm", [x, stored, bias], f"{op.output}/sum", transB=1)
+            plain = self._file.node("Gemm", [x, stored, bias], f"{op.output}/sum", transB=1)
         else:
             stored = self._stored(op, weights, axis=1)
-            plain = self._node("Gemm", [x, stored, bias], f"{op.output}/sum")
+            plain = self._file.node("Gemm", [x, stored, bias], f"{op.output}/sum")
         return self._fuse(op, plain)
 
     def _dynamic_product(
-        self,
-        op: Linear | Conv,
-        source: str,
-        weights: NDArray[np.float32],
-        shape: tuple[int, int] | None,
+        self, op: Linear | Conv, weights: NDArray[np.float32], shape: tuple[int, int] | None
     ) -> str:
         """Activations quantized as they come, weights ahead: an integer matrix product."""
+        source = op.inputs[0]
         if source not in self._dynamic:
             names = (f"{source}/dynamic", f"{source}/scale", f"{source}/zero")
-            self._nodes.append(
-                self._onnx.helper.make_node(
-                    "DynamicQuantizeLinear", [self._real_form(source)], names
-                )
-            )
+            self._file.nodes("DynamicQuantizeLinear", [self._real_form(source)], names)
             self._dynamic[source] = names
         x, scale, zero = self._dynamic[source]
         if shape is not None:
-            x = self._node("Reshape", [x, self._ints(shape)], f"{op.output}/row")
+            x = self._reshaped(x, shape, op)
         scales = per_channel_scales(weights, 1)
-        stored = self._constant(quantize_weights(weights, scales, 1))
-        total = self._node("MatMulInteger", [x, stored, zero], f"{op.output}/integers")
-        cast = self._node("Cast", [total], f"{op.output}/cast", to=self._onnx.TensorProto.FLOAT)
-        factor = self._node("Mul", [scale, self._constant(scales)], f"{op.output}/factor")
-        scaled = self._node("Mul", [cast, factor], f"{op.output}/scaled")
+        stored = self._file.constant(quantize_weights(weights, scales, 1))
+        total = self._file.node("MatMulInteger", [x, stored, zero], f"{op.output}/integers")
+        cast = self._file.node(
+            "Cast", [total], f"{op.output}/cast", to=self._file.onnx.TensorProto.FLOAT
+        )
+        factor = self._file.node("Mul", [scale, self._file.constant(scales)], f"{op.output}/factor")
+        scaled = self._file.node("Mul", [cast, factor], f"{op.output}/scaled")
         return self._fuse(
-            op, self._node("Add", [scaled, self._constant(op.bias)], f"{op.output}/sum")
+            op, self._file.node("Add", [scaled, self._file.constant(op.bias)], f"{op.output}/sum")
         )
 
     def _convolve(self, op: Conv | Depthwise, weights: NDArray[np.float32], group: int) -> None:
-        image = self._image(self._weighted_input(op, op.inputs[0]), op)
+        image = self._weighted_image(op)
         stored = self._stored(op, np.ascontiguousarray(weights), axis=0)
-        out = self._node(
+        out = self._file.node(
             "Conv", [image, stored, self._bias(op, weights, axis=0)], f"{op.output}/image",
-            group=group, kernel_shape=[weights.shape[2]], strides=[op.stride],
-            dilations=[op.dilation],
+            group=group, kernel_shape=weights.shape[2:], strides=op.stride,
+            dilations=op.dilation,
         )  # fmt: skip
         self._real[op.output] = self._fuse(op, self._from_image(out, op, f"{op.output}/sum"))
 
-    def _weighted_input(self, op: Op, source: str) -> str:
-        return (
-            self._rounded_form(source) if self._is_integer(op.output) else self._real_form(source)
-        )
+    def _weighted_input(self, op: Op, shape: tuple[int, int] | None = None) -> str:
+        """The input of an operation with weights; integers are dequantized right before it."""
+        source = op.inputs[0]
+        if not self._is_integer(op.output):
+            x = self._real_form(source)
+            return x if shape is None else self._reshaped(x, shape, op)
+        if shape is None:
+            return self._rounded_form(source)
+        return self._dequantized(self._reshaped(self._integer_form(source), shape, op), source)
+
+    def _weighted_image(self, op: Conv | Depthwise) -> str:
+        source = op.inputs[0]
+        if not self._is_integer(op.output):
+            return self._image(self._real_form(source), op)
+        return self._dequantized(self._image(self._integer_form(source), op), source)
+
+    def _reshaped(self, x: str, shape: tuple[int, int], op: Op) -> str:
+        return self._file.node("Reshape", [x, self._file.ints(shape)], f"{op.output}/row")
+
+    def _dequantized(self, x: str, like: str) -> str:
+        return self._file.node("DequantizeLinear", [x, *self._scale(like)], f"{x}/dq")
 
     def _stored(
         self, op: Linear | Conv | Depthwise, weights: NDArray[np.float32], axis: int
@@ -304,15 +326,15 @@ class OnnxWriter:
         """Weights as they are stored, and the node that makes them float again."""
         if self._is_integer(op.output) or self._weights.startswith("int8"):
             scales = self._weight_scales(op, weights, axis)
-            stored = self._constant(quantize_weights(weights, scales, axis))
-            zeros = self._constant(np.zeros(scales.shape, np.int8))
-            parts = [stored, self._constant(scales), zeros]
-            return self._node("DequantizeLinear", parts, f"{op.output}/weights", axis=axis)
+            stored = self._file.constant(quantize_weights(weights, scales, axis))
+            zeros = self._file.constant(np.zeros(scales.shape, np.int8))
+            parts = [stored, self._file.constant(scales), zeros]
+            return self._file.node("DequantizeLinear", parts, f"{op.output}/weights", axis=axis)
         if self._weights == "float16":
-            half = self._constant(weights.astype(np.float16))
-            to = self._onnx.TensorProto.FLOAT
-            return self._node("Cast", [half], f"{op.output}/weights", to=to)
-        return self._constant(weights)
+            half = self._file.constant(weights.astype(np.float16))
+            to = self._file.onnx.TensorProto.FLOAT
+            return self._file.node("Cast", [half], f"{op.output}/weights", to=to)
+        return self._file.constant(weights)
 
     def _weight_scales(
         self, op: Linear | Conv | Depthwise, weights: NDArray[np.float32], axis: int
@@ -324,53 +346,38 @@ class OnnxWriter:
     def _bias(self, op: Linear | Conv | Depthwise, weights: NDArray[np.float32], axis: int) -> str:
         """An integer kernel adds the bias to its sums, which have the scales of both factors."""
         if not self._is_integer(op.output) or self._quantization(op.inputs[0]).dtype != "int8":
-            return self._constant(op.bias)
+            return self._file.constant(op.bias)
         scales = self._weight_scales(op, weights, axis)
         scales = scales * np.float32(self._quantization(op.inputs[0]).scale)
-        stored = self._constant(quantize_bias(op.bias, scales))
-        parts = [stored, self._constant(scales), self._constant(np.zeros(scales.shape, np.int32))]
-        return self._node("DequantizeLinear", parts, f"{op.output}/bias", axis=0)
+        stored = self._file.constant(quantize_bias(op.bias, scales))
+        parts = [
+            stored,
+            self._file.constant(scales),
+            self._file.constant(np.zeros(scales.shape, np.int32)),
+        ]
+        return self._file.node("DequantizeLinear", parts, f"{op.output}/bias", axis=0)
 
     def _fuse(self, op: Linear | Conv | Depthwise, plain: str) -> str:
         return plain if op.fused == "none" else self._activation(op.fused, plain, op.output)
 
     def _activation(self, kind: str, x: str, name: str, alpha: float = 0.0) -> str:
         if kind == "relu6":
-            limits = [self._constant(np.asarray(v, np.float32)) for v in (0, 6)]
-            return self._node("Clip", [x, *limits], name)
+            limits = [self._file.constant(np.asarray(v, np.float32)) for v in (0, 6)]
+            return self._file.node("Clip", [x, *limits], name)
         every: dict[str, dict[str, Any]] = {"leaky_relu": {"alpha": alpha}, "softmax": {"axis": -1}}
         options = every.get(kind, {})
-        return self._node(_ACTIVATIONS[kind], [x], name, **options)
+        return self._file.node(_ACTIVATIONS[kind], [x], name, **options)
 
     # -- nodes ---------------------------------------------------------------------------------
 
-    def _image(self, x: str, op: Op) -> str:
-        """(frames, channels) as (1, channels, frames), which convolutions want."""
-        turned = self._node("Transpose", [x], f"{op.output}/turned", perm=[1, 0])
+    def _image(self, x: str, op: Conv | Depthwise | Pool) -> str:
+        """(frames, channels) as (1, channels of a band, frames, bands), as convolutions want it."""
         frames, channels = self._graph.shapes[op.inputs[0]]
-        shape = self._ints((1, channels, frames))
-        return self._node("Reshape", [turned, shape], f"{op.output}/image_in")
+        shape = self._file.ints((1, frames, op.bands, channels // op.bands))
+        divided = self._file.node("Reshape", [x, shape], f"{op.output}/bands")
+        return self._file.node("Transpose", [divided], f"{op.output}/image_in", perm=[0, 3, 1, 2])
 
     def _from_image(self, image: str, op: Op, name: str = "") -> str:
-        frames, channels = self._graph.shapes[op.output]
-        flat = self._node("Reshape", [image, self._ints((channels, frames))], f"{image}/flat")
-        return self._node("Transpose", [flat], name or op.output, perm=[1, 0])
-
-    def _node(self, code: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
-        self._nodes.append(self._onnx.helper.make_node(code, inputs, [output], **attributes))
-        return output
-
-    def _ints(self, values: Sequence[int]) -> str:
-        return self._constant(np.asarray(values, np.int64))
-
-    def _constant(self, value: NDArray[Any]) -> str:
-        """An initializer; equal ones are stored once."""
-        value = np.ascontiguousarray(value) if value.ndim else value
-        key = f"{value.dtype}{value.shape}{value.tobytes()!r}"
-        if key not in self._initializers:
-            tensor = self._onnx.numpy_helper.from_array(
-                value, f"constant_{len(self._initializers)}"
-            )
-            self._initializers[key] = tensor
-        name: str = self._initializers[key].name
-        return name
+        turned = self._file.node("Transpose", [image], f"{image}/turned", perm=[0, 2, 3, 1])
+        shape = self._file.ints(self._graph.shapes[op.output])
+        return self._file.node("Reshape", [turned, shape], name or op.output)

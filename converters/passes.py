@@ -38,20 +38,20 @@ def fold_scales(graph: StepGraph) -> StepGraph:
     """Fold a scale-and-offset into the weights of the operation that feeds it.
 
     Requires: nothing.
-    Ensures: no `Depthwise` of kernel 1 follows, alone, an operation with weights
+    Ensures: no `Depthwise` of kernel 1 × 1 follows, alone, an operation with weights
         and no activation; the values of all other tensors stay as they were.
     """
 
     def fold(before: Weighted, after: Op) -> Op | None:
         if not isinstance(after, Depthwise) or before.fused != "none":
             return None
-        kernel, channels, multiplier = after.weights.shape
-        if kernel != 1 or multiplier != 1 or after.stride != 1:
+        channels = len(before.bias)
+        if after.weights.shape != (1, 1, channels, 1) or after.stride != (1, 1):
             return None
         factor = after.weights.reshape(channels)
-        # (…, channels out) for Linear and Conv, (kernel, channels, multiplier) for Depthwise
+        # (…, channels out) for Linear and Conv, (…, channels, multiplier) for Depthwise
         spread = (
-            factor.reshape(before.weights.shape[1:]) if isinstance(before, Depthwise) else factor
+            factor.reshape(before.weights.shape[2:]) if isinstance(before, Depthwise) else factor
         )
         return replace(
             before, output=after.output, weights=(before.weights * spread).astype(np.float32),

@@ -22,6 +22,7 @@ from .graph import (
     Depthwise,
     Linear,
     Op,
+    Pair,
     Pool,
     Requantize,
     Slice,
@@ -110,17 +111,16 @@ def _(op: Linear, inputs: list[Array]) -> Array:
 
 @run.register
 def _(op: Conv, inputs: list[Array]) -> Array:
-    windows = _windows(inputs[0], op.weights.shape[0], op.stride, op.dilation)
-    return _fused(
-        np.einsum("bfck,kco->bfo", windows, op.weights, optimize=True) + op.bias, op.fused
-    )
+    windows = _windows(inputs[0], op.bands, _kernel(op), op.stride, op.dilation)
+    out = np.einsum("sfbckl,klco->sfbo", windows, op.weights, optimize=True) + op.bias
+    return _fused(_flat(out), op.fused)
 
 
 @run.register
 def _(op: Depthwise, inputs: list[Array]) -> Array:
-    windows = _windows(inputs[0], op.weights.shape[0], op.stride, op.dilation)
-    out = np.einsum("bfck,kcm->bfcm", windows, op.weights, optimize=True)
-    return _fused(out.reshape(*out.shape[:2], -1) + op.bias, op.fused)
+    windows = _windows(inputs[0], op.bands, _kernel(op), op.stride, op.dilation)
+    out = np.einsum("sfbckl,klcm->sfbcm", windows, op.weights, optimize=True)
+    return _fused(_flat(out.reshape(*out.shape[:3], -1) + op.bias), op.fused)
 
 
 @run.register
@@ -135,7 +135,9 @@ def _(op: Activation, inputs: list[Array]) -> Array:
 
 @run.register
 def _(op: Concat, inputs: list[Array]) -> Array:
-    out: Array = np.concatenate(inputs, axis=op.axis + 1)
+    streams = max(len(x) for x in inputs)  # a constant is of one alone
+    parts = [np.broadcast_to(x, (streams, *x.shape[1:])) for x in inputs]
+    out: Array = np.concatenate(parts, axis=op.axis + 1)
     return out
 
 
@@ -147,9 +149,9 @@ def _(op: Slice, inputs: list[Array]) -> Array:
 
 @run.register
 def _(op: Pool, inputs: list[Array]) -> Array:
-    windows = _windows(inputs[0], op.size, op.stride, 1)
-    out: Array = windows.mean(axis=-1) if op.kind == "average" else windows.max(axis=-1)
-    return out
+    windows = _windows(inputs[0], op.bands, op.size, op.stride, (1, 1))
+    reduce = np.mean if op.kind == "average" else np.max
+    return _flat(reduce(windows, axis=(-2, -1)))
 
 
 @run.register
@@ -188,7 +190,20 @@ def _fused(x: Array, fused: str) -> Array:
     return x if fused == "none" else apply(fused, x)
 
 
-def _windows(x: Array, kernel: int, stride: int, dilation: int) -> Array:
-    """(streams, frames, channels) to (streams, frames out, channels, kernel)."""
-    reach = (kernel - 1) * dilation + 1
-    return sliding_window_view(x, reach, axis=1)[:, ::stride, :, ::dilation]
+def _kernel(op: Conv | Depthwise) -> Pair:
+    frames, bands = op.weights.shape[:2]
+    return frames, bands
+
+
+def _windows(x: Array, bands: int, kernel: Pair, stride: Pair, dilation: Pair) -> Array:
+    """(streams, frames, channels) to (streams, frames out, bands out, channels, *kernel)."""
+    x = x.reshape(*x.shape[:2], bands, -1)
+    for axis in (0, 1):
+        reach = (kernel[axis] - 1) * dilation[axis] + 1
+        x = sliding_window_view(x, reach, axis=1 + axis)[..., :: dilation[axis]]
+    return x[:, :: stride[0], :: stride[1]]
+
+
+def _flat(x: Array) -> Array:
+    """(streams, frames, bands, channels of a band) to (streams, frames, channels)."""
+    return x.reshape(*x.shape[:2], -1)

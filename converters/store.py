@@ -31,12 +31,16 @@ class _Index:
 
 
 def save(folder: Path, written: Sequence[Written], missing: Sequence[str] = ()) -> Path:
-    """Write artefacts to `folder/artefacts`; give that folder. Ones of before are removed."""
+    """Write artefacts to `folder/artefacts`; give that folder.
+
+    Ones of before are removed: what lies there is of one model and one calibration.
+    """
     target = folder / FOLDER
     target.mkdir(parents=True, exist_ok=True)
+    before = _files_of(target)
     (target / INDEX).unlink(missing_ok=True)
-    for old in target.iterdir():
-        old.unlink()
+    for name in before:
+        (target / name).unlink(missing_ok=True)
     digests = {}
     for item in written:
         for name, data in item.files.items():
@@ -46,6 +50,15 @@ def save(folder: Path, written: Sequence[Written], missing: Sequence[str] = ()) 
     index = _Index(tuple(w.artefact for w in written), digests, tuple(missing))
     write_json(target / INDEX, records.to_plain(index))
     return target
+
+
+def _files_of(target: Path) -> list[str]:
+    """Names of the files that an index lists; what it does not list is the user's own."""
+    try:
+        index = records.parse(_Index, json.loads((target / INDEX).read_text(encoding="utf-8")))
+    except (OSError, RecordError, ValueError):
+        return []
+    return [name for name in index.sha256 if Path(name).name == name]
 
 
 def load(folder: Path) -> tuple[list[Written], tuple[str, ...]]:
@@ -60,7 +73,7 @@ def load(folder: Path) -> tuple[list[Written], tuple[str, ...]]:
         raise ModelError(f"{folder}: no artefacts in it; run `edgenets convert {folder}` first")
     try:
         index = records.parse(_Index, json.loads(path.read_text(encoding="utf-8")))
-    except (RecordError, json.JSONDecodeError) as exc:
+    except (RecordError, ValueError) as exc:  # ValueError: no JSON, or no UTF-8
         raise ModelError(f"{path}: {exc}; run `edgenets convert` again") from exc
     written = []
     for artefact in index.artefacts:

@@ -205,10 +205,13 @@ class TFLiteWriter:
     @_write.register
     def _(self, op: Pool, inputs: list[int], out: int, integer: bool) -> None:
         code = "AVERAGE_POOL_2D" if op.kind == "average" else "MAX_POOL_2D"
-        self._operator(
-            code, inputs, [out], integer, padding=self._model.schema.Padding.VALID,
-            strideH=op.stride, strideW=1, filterHeight=op.size, filterWidth=1,
-        )  # fmt: skip
+        options = {
+            "padding": self._model.schema.Padding.VALID, "strideH": op.stride[0],
+            "strideW": op.stride[1], "filterHeight": op.size[0], "filterWidth": op.size[1],
+        }  # fmt: skip
+        source, target = self._banded(inputs[0], op.bands), self._like_banded(out, op.bands_out)
+        self._operator(code, [source], [target], integer, **options)
+        self._unbanded(target, out)
 
     @_write.register
     def _(self, op: Linear, inputs: list[int], out: int, integer: bool) -> None:
@@ -217,19 +220,41 @@ class TFLiteWriter:
 
     @_write.register
     def _(self, op: Conv, inputs: list[int], out: int, integer: bool) -> None:
-        kernel = np.ascontiguousarray(op.weights.transpose(2, 0, 1))[:, :, None, :]
-        self._convolve("CONV_2D", op, kernel, 0, inputs[0], out, integer)
+        kernel = np.ascontiguousarray(op.weights.transpose(3, 0, 1, 2))
+        source, target = self._banded(inputs[0], op.bands), self._like_banded(out, op.bands_out)
+        self._convolve("CONV_2D", op, kernel, 0, source, target, integer)
+        self._unbanded(target, out)
 
     @_write.register
     def _(self, op: Depthwise, inputs: list[int], out: int, integer: bool) -> None:
-        kernel = op.weights.reshape(1, op.weights.shape[0], 1, -1)
-        self._convolve("DEPTHWISE_CONV_2D", op, kernel, 3, inputs[0], out, integer)
+        kernel = op.weights.reshape(1, *op.weights.shape[:2], -1)
+        source, target = self._banded(inputs[0], op.bands), self._like_banded(out, op.bands_out)
+        self._convolve("DEPTHWISE_CONV_2D", op, kernel, 3, source, target, integer)
+        self._unbanded(target, out)
+
+    def _banded(self, source: int, bands: int) -> int:
+        """A tensor of (1, frames, 1, channels) as (1, frames, bands, channels of a band)."""
+        target = self._like_banded(source, bands)
+        if target != source:
+            self._reshape(source, target)
+        return target
+
+    def _like_banded(self, like: int, bands: int) -> int:
+        """A new tensor for what `like` holds, divided into bands; itself where there is one."""
+        _, frames, _, channels = self._model.shape(like)
+        if bands == 1:
+            return like
+        return self._model.tensor_like(like, (1, frames, bands, channels // bands))
+
+    def _unbanded(self, source: int, target: int) -> None:
+        if source != target:
+            self._reshape(source, target)
 
     def _convolve(
         self, code: str, op: Linear | Conv | Depthwise, kernel: NDArray[np.float32], axis: int,
         source: int, out: int, integer: bool,
     ) -> None:  # fmt: skip
-        """A convolution over (1, frames, 1, channels); `axis` is the kernel's output channel."""
+        """A convolution over (1, frames, bands, channels); `axis` is of the kernel's outputs."""
         fused = {"none": "NONE", "relu": "RELU", "relu6": "RELU6"}[op.fused]
         options: dict[str, object] = {
             "padding": self._model.schema.Padding.VALID, "strideW": 1, "strideH": 1,
@@ -237,9 +262,12 @@ class TFLiteWriter:
             "fusedActivationFunction": getattr(self._activation, fused),
         }  # fmt: skip
         if not isinstance(op, Linear):
-            options |= {"strideH": op.stride, "dilationHFactor": op.dilation}
+            options |= {
+                "strideH": op.stride[0], "strideW": op.stride[1],
+                "dilationHFactor": op.dilation[0], "dilationWFactor": op.dilation[1],
+            }  # fmt: skip
         if isinstance(op, Depthwise):
-            options["depthMultiplier"] = op.weights.shape[2]
+            options["depthMultiplier"] = op.weights.shape[3]
         inputs = [
             source,
             self._kernel(op, kernel, axis, integer),

@@ -26,8 +26,8 @@ def walk(model: keras.Model) -> StepGraph:
     """The step graph of a Sequential or functional Keras model.
 
     Requires:
-        one input of shape (batch, time, channels); every layer in `LAYERS`; no
-        layer that looks ahead in time.
+        one input of shape (batch, time, channels) or (batch, time, bands, channels); every
+        layer in `LAYERS`; no layer that looks ahead in time.
     Ensures:
         after n steps the graph's output equals the model's on the n · frames
         frames so far, up to the rounding of float32, once `warmup` steps are past.
@@ -37,15 +37,16 @@ def walk(model: keras.Model) -> StepGraph:
     """
     topology = read(model)
     shape = topology.input_shape
-    if len(shape) != 3 or shape[2] is None:
+    if len(shape) not in (3, 4) or None in shape[2:]:
         raise ConversionError(
             f"model '{model.name}' takes input of shape {shape}; a step model needs "
-            f"(batch, time, channels) with a fixed number of channels"
+            f"(batch, time, channels) or (batch, time, bands, channels), with time alone left open"
         )
-    frames = _total_stride(topology)
+    frames, channels = _total_stride(topology), math.prod(n or 0 for n in shape[2:])
     builder = Builder()
-    features = builder.source("features", (frames, shape[2]))
-    signals = {topology.input: Signal(features, frames, shape[2])}
+    features = builder.source("features", (frames, channels))
+    bands = 0 if len(shape) == 3 else shape[2] or 0
+    signals = {topology.input: Signal(features, frames, channels, bands)}
     float_layers = set()
     for call in topology.calls:
         kind = _kind(call)
@@ -61,6 +62,11 @@ def walk(model: keras.Model) -> StepGraph:
         if kind in UNBOUNDED:
             float_layers.add(call.output)
     output = signals[topology.output]
+    if output.bands:
+        raise ConversionError(
+            f"layer '{topology.output}' ends the model with {output.bands} bands in every frame; "
+            f"end it with Reshape((-1, {output.channels}))"
+        )
     if output.padding:
         raise ConversionError(
             f"layer '{topology.output}' ends the model with {output.padding} frames of left "

@@ -1,4 +1,4 @@
-"""Sound files and sample rates: everything becomes mono float32 in [−1, 1).
+"""Sound files and sample rates: everything becomes mono sound of one rate.
 
 16-bit WAV is read by the standard library, so a device needs nothing more for
 it; other files are read by soundfile (libsndfile), other rates turned by soxr.
@@ -10,7 +10,7 @@ import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,12 @@ LONGEST_CLIP = 3600.0  # s
 # Frames read at once from a file: a quarter of a second at 16 kHz.
 BLOCK = 4096
 
+# Float32 in [−1, 1), or 16-bit PCM as it comes from most microphones.
+Sound = NDArray[np.float32] | NDArray[np.int16]
+
+# One step of 16-bit sound.
+_PCM_UNIT = np.float32(1.0 / 32768.0)
+
 # Beyond them a header is broken.
 RATES = SAMPLE_RATES
 
@@ -40,28 +46,43 @@ class Resampler:
             soxr = require("soxr")
             self._stream = soxr.ResampleStream(source_rate, target_rate, 1, dtype="float32")
 
-    def push(self, samples: NDArray[np.float32], last: bool = False) -> NDArray[np.float32]:
+    def push(self, samples: Sound, last: bool = False) -> Sound:
         """(n,) samples to (m,) samples; `last` flushes what the filter still holds."""
         if self._stream is None:
             return samples
-        out: NDArray[np.float32] = self._stream.resample_chunk(samples, last=last)
+        out: NDArray[np.float32] = self._stream.resample_chunk(as_float(samples), last=last)
         return out
 
 
-def to_mono(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+def to_mono(samples: Sound) -> Sound:
     """(n,) or (n, channels) to (n,): the mean of the channels."""
     if samples.ndim == 1:
         return samples
     if samples.shape[1] == 1:
         return samples[:, 0]
-    mean: NDArray[np.float32] = samples.mean(axis=1, dtype=np.float32)
+    mean: NDArray[np.float32] = as_float(samples).mean(axis=1, dtype=np.float32)
     return mean
+
+
+def as_float(samples: Sound) -> NDArray[np.float32]:
+    """Sound of either kind as float32 in [−1, 1)."""
+    if samples.dtype == np.int16:
+        return pcm16_to_float(cast("NDArray[np.int16]", samples))
+    return cast("NDArray[np.float32]", samples)
+
+
+def as_pcm16(samples: Sound) -> NDArray[np.int16]:
+    """Sound of either kind as 16-bit PCM."""
+    if samples.dtype == np.int16:
+        return cast("NDArray[np.int16]", samples)
+    return float_to_pcm16(cast("NDArray[np.float32]", samples))
 
 
 def pcm16_to_float(data: bytes | NDArray[np.int16]) -> NDArray[np.float32]:
     """16-bit little-endian PCM to float32 in [−1, 1)."""
     pcm = np.frombuffer(data, dtype="<i2") if isinstance(data, bytes) else data
-    samples: NDArray[np.float32] = pcm * np.float32(1.0 / 32768.0)
+    samples = pcm.astype(np.float32)
+    samples *= _PCM_UNIT  # in place: a product of mixed types takes NumPy twice as long
     return samples
 
 
@@ -88,10 +109,10 @@ def read_blocks(path: Path, rate: int, block: int = BLOCK) -> Iterator[NDArray[n
                 raise DataError(f"{path}: holds samples that are not finite numbers")
             out = resampler.push(to_mono(samples))
             if len(out):
-                yield out
+                yield as_float(out)
         out = resampler.push(np.zeros(0, dtype=np.float32), last=True)
         if len(out):
-            yield out
+            yield as_float(out)
 
 
 def read(path: Path, rate: int) -> NDArray[np.float32]:

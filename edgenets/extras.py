@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 from types import ModuleType
 
 from edgenets.errors import MissingExtra
+from edgenets.native import captured_stderr
 
 # import name → (extra that brings it, why it is needed)
 EXTRAS = {
@@ -38,6 +40,8 @@ def require(module: str) -> ModuleType:
         MissingExtra: it is not installed, or is installed and does not load.
     """
     try:
+        if module == "keras" and module not in sys.modules:
+            return _keras()
         return importlib.import_module(module)
     except ImportError as exc:
         raise _missing(module, str(exc)) from exc
@@ -46,6 +50,19 @@ def require(module: str) -> ModuleType:
             f"{module} is installed, but its C library is not: {exc}. "
             f"On Debian: apt-get install libportaudio2 libsndfile1"
         ) from exc
+
+
+def _keras() -> ModuleType:
+    """Keras, without what TensorFlow tells every user of GPUs that it did not find.
+
+    That comes at the import and at the first look at devices, whatever
+    TF_CPP_MIN_LOG_LEVEL says; what matters comes as an exception.
+    """
+    with captured_stderr():
+        keras = importlib.import_module("keras")
+        if "tensorflow" in sys.modules:
+            sys.modules["tensorflow"].config.list_physical_devices()
+    return keras
 
 
 def ensure(module: str) -> None:

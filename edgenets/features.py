@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.audio import Sound
 from edgenets.spec import AudioInput, MicroFrontendInput
 
 # Kind of input → its extractor. To add one: a class, and a line here.
@@ -23,8 +24,12 @@ EXTRACTORS = {
 class Extractor(Protocol):
     """Turns sound into frames, and keeps what the next frame needs."""
 
-    def push(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n,) mono sound in [−1, 1) to the (frames, bands) float32 that it completes."""
+    def push(self, samples: Sound) -> NDArray[np.float32]:
+        """(n,) mono sound, float32 in [−1, 1) or int16, to the frames that it completes.
+
+        Returns:
+            (frames, bands) float32.
+        """
         ...
 
     def reset(self) -> None:
@@ -32,19 +37,17 @@ class Extractor(Protocol):
         ...
 
 
-def extractor(config: AudioInput | MicroFrontendInput) -> Extractor:
-    """The extractor for a model's input.
+def extractor(config: AudioInput | MicroFrontendInput, group: int = 1) -> Extractor:
+    """The extractor for a model's input, which gives frames in multiples of `group`.
 
     Raises:
         MissingExtra: it needs a package that is not installed.
     """
     module, _, name = EXTRACTORS[config.kind].partition(":")
-    made: Extractor = getattr(importlib.import_module(module), name)(config)
+    made: Extractor = getattr(importlib.import_module(module), name)(config, group)
     return made
 
 
-def frames_of(
-    samples: NDArray[np.float32], config: AudioInput | MicroFrontendInput
-) -> NDArray[np.float32]:
-    """The frames of a whole clip: (n,) float32 to (frames, bands) float32."""
+def frames_of(samples: Sound, config: AudioInput | MicroFrontendInput) -> NDArray[np.float32]:
+    """The frames of a whole clip: (n,) sound to (frames, bands) float32."""
     return extractor(config).push(samples)

@@ -9,6 +9,7 @@ dwells on a word says it once.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,10 @@ def clip_posteriors(logits: NDArray[np.floating[Any]], smoothing: int) -> NDArra
     return smoothed
 
 
+# By so much may a mean in float32 differ from the same in float64.
+_ROUNDING = 1e-5
+
+
 @dataclass(frozen=True)
 class Heard:
     """A word that a decoder heard."""
@@ -61,9 +66,13 @@ class KeywordDecoder:
         self._is_word = [label not in decoding.background for label in labels]
         self._thresholds = [decoding.thresholds.get(w, decoding.threshold) for w in labels]
         self._refractory = int(np.ceil(decoding.refractory / step_seconds))  # steps
-        # From a mean of more than one half follows that the word was first in one of the steps, as
-        # posteriors of all labels are one together. A foreign model's scores need not be.
-        self._skips = self._are_logits and min(self._thresholds) > 0.5
+        self._scratch = np.empty(len(labels), np.float32)
+        # A label that is not first in a step has a posterior of at most one half there. So where
+        # all thresholds are above that, a word's mean can only reach one if the word was first in
+        # so many of the last steps. A foreign model's scores need not be posteriors.
+        lowest = min(self._thresholds)
+        self._skips = self._are_logits and lowest > 0.5
+        self._least_firsts = max(1, math.ceil(decoding.smoothing * (2 * lowest - 1) - 1e-6))
         self._recent = np.zeros((decoding.smoothing, len(labels)), dtype=np.float32)
         self.reset()
 
@@ -73,8 +82,11 @@ class KeywordDecoder:
         self._recent[:] = 0.0
         self._step = self._known = 0  # steps so far, and how many of them have a posterior
         self._ready_at = 0
-        self._word_at = -self._count  # the last step in which a word was first
         self._held: int | None = None  # the word that was heard, until its average falls
+        # Of each of the last steps: which label was first, and its posterior where it is a word.
+        self._firsts = [-1] * self._count
+        self._likely = [0.0] * self._count
+        self._firsts_of = [0] * len(self.labels)  # how often each word was first in these steps
 
     @property
     def posterior(self) -> NDArray[np.float32]:
@@ -96,11 +108,8 @@ class KeywordDecoder:
         step = self._step
         self._recent[step % self._count] = logits
         self._step = step + 1
-        if self._is_word[logits.argmax()]:
-            self._word_at = step
-        elif self._skips and step - self._word_at >= self._count:
-            self._held = None
-            return None  # most of a day is silence: no posterior is computed for it
+        if self._skips and not self._worth_a_look(logits, step % self._count):
+            return None
         if step + 1 < self._ready_at and self._held is None:
             return None
         posterior = self.posterior
@@ -117,3 +126,32 @@ class KeywordDecoder:
         self._held = best
         self._ready_at = step + 1 + self._refractory
         return Heard(self.labels[best], score, step)
+
+    def _worth_a_look(self, logits: NDArray[np.float32], slot: int) -> bool:
+        """Whether the means of all labels can lead to anything.
+
+        Most of a day is silence, or noise that a net takes for this word and that:
+        counting who came first is enough for the one, a sum of a few numbers for the other.
+        """
+        firsts, counts = self._firsts, self._firsts_of
+        first, before = int(logits.argmax()), firsts[slot]
+        firsts[slot] = first
+        if before >= 0 and self._is_word[before]:
+            counts[before] -= 1
+        if self._is_word[first]:
+            counts[first] += 1
+            scratch = self._scratch
+            np.subtract(logits, logits[first], out=scratch)
+            np.exp(scratch, out=scratch)
+            self._likely[slot] = 1.0 / float(np.add.reduce(scratch))
+        most = max(counts)
+        if most < self._least_firsts:
+            self._held = None
+            return False
+        if most < self._count:
+            return True
+        mean = sum(self._likely) / self._count  # one word was first in all of these steps
+        if mean < self._thresholds[first] - _ROUNDING:
+            self._held = None
+            return False
+        return first != self._held or mean < self._thresholds[first] + _ROUNDING

@@ -13,14 +13,21 @@ that is missing being whatever was there before.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from edgenets.audio import Sound
 from edgenets.spec import AudioInput
 
 # Frames that are computed at once: bounds the memory of a long clip's scratch arrays.
 BLOCK = 64
+
+
+# A power of two: dividing by it rounds nothing.
+_FULL_SCALE = 32768.0
 
 
 class LogMel:
@@ -29,65 +36,83 @@ class LogMel:
     Memory is bounded: what is kept between calls is less than one window.
     """
 
-    def __init__(self, config: AudioInput) -> None:
+    def __init__(self, config: AudioInput, group: int = 1) -> None:
+        """Begin a stream.
+
+        Args:
+            group: frames are given in multiples of so many, at most BLOCK; the others wait as
+                sound. Several at once cost little more than one.
+        """
         self.config = config
+        self._group = group
         self._window, self._hop, self._bands = config.window, config.hop, config.bands
-        self._hann = np.hanning(config.window + 1)[:-1]
-        self._filterbank = _filterbank(config)
+        # What waits is in units of 16-bit sound: then that needs no conversion at all.
+        self._hann = np.hanning(config.window + 1)[:-1] / _FULL_SCALE
+        # ln(e^(−mean) · x) is ln x − mean: the mean is taken off by weights that are there anyway.
+        centre = np.exp(-config.mean)
+        self._filterbank = centre * _filterbank(config)
         # Sound waits at the front of this buffer; the frames are views into it, made once.
         # It is float64 because NumPy's FFT is: a product of mixed types would be buffered.
         self._sound = np.zeros((BLOCK - 1) * config.hop + config.window)
-        self._frames = sliding_window_view(self._sound, config.window)[:: config.hop]
+        frames = sliding_window_view(self._sound, config.window)[:: config.hop]
         self._fill = 0
         self._odd = 0  # 1 where the next frame is an odd one
         # The window is written to the front of these rows; their tails stay zero.
         self._padded = np.zeros((BLOCK, config.fft))
+        # Row by row, as NumPy is slower where the frames of one product overlap.
+        self._windowed = list(zip(frames, self._padded[:, : config.window], strict=True))
         # Real and imaginary parts in turn.
         self._squares = np.zeros((BLOCK + 2, len(self._filterbank)))
         self._sums = np.zeros((BLOCK + 2, config.bands))
         # Whole arrays, not numbers: NumPy is slower where it has to repeat one.
         shape = (BLOCK, config.bands)
-        self._floor = np.full(shape, config.log_floor)
+        self._floor = np.full(shape, centre * config.log_floor)
         self._scale = np.full(shape, 1.0 / config.std)
-        self._shift = np.full(shape, -config.mean / config.std)
         self._views = [[self._rows(odd, n) for n in range(BLOCK + 1)] for odd in (0, 1)]
 
-    def _rows(self, odd: int, n: int) -> tuple[NDArray[np.float64], ...]:
+    def _rows(self, odd: int, n: int) -> tuple[Any, ...]:
         """The scratch arrays of n frames: making a view costs as much as summing a frame."""
         end, pairs = odd + n, (odd + n + 1) // 2
         squares, sums = self._squares[: 2 * pairs], self._sums[: 2 * pairs]
-        padded = self._padded[:n]
+        stacks = squares.reshape(pairs, 2, squares.shape[1]), sums.reshape(pairs, 2, self._bands)
+        # One pair, which is the usual case live: one product has less to set up than a stack.
+        product, into, out = (
+            (np.dot, stacks[0][0], stacks[1][0]) if pairs == 1 else (np.matmul, *stacks)
+        )
         return (
-            self._frames[:n], padded[:, : self._window], padded, squares[odd:end],
-            squares.reshape(pairs, 2, squares.shape[1]), sums.reshape(pairs, 2, self._bands),
-            sums[odd:end], self._floor[:n], self._scale[:n], self._shift[:n],
+            self._windowed[:n], self._padded[:n], squares[odd:end], product, into, out,
+            sums[odd:end], self._floor[:n], self._scale[:n],
         )  # fmt: skip
 
     def reset(self) -> None:
         """Forget what was heard."""
         self._fill = self._odd = 0
 
-    def push(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take mono samples in [−1, 1) and give the frames that they complete.
+    def push(self, samples: Sound) -> NDArray[np.float32]:
+        """Take mono sound and give the frames that it completes.
 
         Args:
-            samples: (n,) float32, any n.
+            samples: (n,) float32 in [−1, 1) or int16, any n. Sound that is given in the one way
+                and in the other, value by value the same, gives the same frames to the bit.
 
         Returns:
             (frames, bands) float32; frames may be 0.
         """
-        size, window, hop = len(samples), self._window, self._hop
-        count = max(0, (self._fill + size - window) // hop + 1)
+        size, hop = len(samples), self._hop
+        count = self._whole(self._fill + size)
         out = np.empty((count, self._bands), dtype=np.float32)
-        sound, taken, done = self._sound, 0, 0
+        sound, taken, done, is_pcm = self._sound, 0, 0, samples.dtype == np.int16
         while taken < size:
             fill = self._fill
             room = min(len(sound) - fill, size - taken)
-            sound[fill : fill + room] = samples[taken : taken + room]
+            if is_pcm:
+                sound[fill : fill + room] = samples[taken : taken + room]
+            else:
+                np.multiply(samples[taken : taken + room], _FULL_SCALE, sound[fill : fill + room])
             fill += room
             taken += room
-            if fill >= window:
-                n = (fill - window) // hop + 1
+            n = self._whole(fill)
+            if n:
                 self._transform(n, out if n == count else out[done : done + n])
                 done += n
                 sound[: fill - n * hop] = sound[n * hop : fill]
@@ -95,28 +120,29 @@ class LogMel:
             self._fill = fill
         return out
 
+    def _whole(self, samples: int) -> int:
+        """How many frames `samples` samples give."""
+        frames = max(0, (samples - self._window) // self._hop + 1)
+        return frames - frames % self._group
+
     def _transform(self, n: int, out: NDArray[np.float32]) -> None:
         """The first n frames that wait, to (n, bands) normalised log power; n ≤ BLOCK."""
-        frames, windowed, padded, squares, pairs, sums, mel, floor, scale, shift = self._views[
-            self._odd
-        ][n]
-        np.multiply(frames, self._hann, out=windowed)
+        rows, padded, squares, product, factors, sums, mel, floor, scale = self._views[self._odd][n]
+        hann, multiply = self._hann, np.multiply
+        for frame, windowed in rows:
+            multiply(frame, hann, windowed)
         spectrum = np.fft.rfft(padded).view(np.float64)
-        np.multiply(spectrum, spectrum, out=squares)
-        if len(pairs) == 1:  # the usual case, live; one product has less to set up than a stack
-            np.dot(pairs[0], self._filterbank, out=sums[0])
-        else:
-            np.matmul(pairs, self._filterbank, out=sums)
-        np.add(mel, floor, out=mel)
-        np.log(mel, out=mel)
-        np.multiply(mel, scale, out=mel)
-        np.add(mel, shift, out=mel)
+        multiply(spectrum, spectrum, squares)
+        product(factors, self._filterbank, sums)
+        np.add(mel, floor, mel)
+        np.log(mel, mel)
+        multiply(mel, scale, mel)
         out[...] = mel
         self._odd = (self._odd + n) & 1
 
 
-def log_mel(samples: NDArray[np.float32], config: AudioInput) -> NDArray[np.float32]:
-    """The log-mel frames of a whole clip: (n,) float32 to (frames, bands) float32."""
+def log_mel(samples: Sound, config: AudioInput) -> NDArray[np.float32]:
+    """The log-mel frames of a whole clip: (n,) sound to (frames, bands) float32."""
     return LogMel(config).push(samples)
 
 

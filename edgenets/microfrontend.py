@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.audio import float_to_pcm16
+from edgenets.audio import Sound, as_pcm16
 from edgenets.extras import require
 from edgenets.spec import MicroFrontendInput
 
@@ -13,7 +13,9 @@ from edgenets.spec import MicroFrontendInput
 class MicroFrontend:
     """Noise-suppressed, gain-controlled filterbank features, as microWakeWord trains on."""
 
-    def __init__(self, config: MicroFrontendInput) -> None:
+    def __init__(self, config: MicroFrontendInput, group: int = 1) -> None:
+        """Begin a stream; frames are given in multiples of `group`."""
+        self._group = group
         self._module = require("pymicro_features")
         self._hop_bytes = 2 * config.hop
         self._bands = config.bands
@@ -23,15 +25,18 @@ class MicroFrontend:
         """Forget what was heard, the running noise estimate too."""
         self._frontend = self._module.MicroFrontend()
         self._pending = b""
+        self._waiting: list[list[float]] = []  # frames that fill no group yet
 
-    def push(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n,) mono sound in [−1, 1) to the (frames, bands) float32 that it completes."""
-        sound = self._pending + float_to_pcm16(samples).tobytes()
-        frames, at = [], 0
+    def push(self, samples: Sound) -> NDArray[np.float32]:
+        """(n,) mono sound to the (frames, bands) float32 that it completes."""
+        sound = self._pending + as_pcm16(samples).tobytes()
+        frames, at = self._waiting, 0
         while at + self._hop_bytes <= len(sound):
             found = self._frontend.process_samples(sound[at : at + self._hop_bytes])
             at += 2 * found.samples_read
             if found.features:
                 frames.append(found.features)
         self._pending = sound[at:]
+        whole = len(frames) - len(frames) % self._group
+        frames, self._waiting = frames[:whole], frames[whole:]
         return np.asarray(frames, np.float32).reshape(-1, self._bands)

@@ -97,7 +97,7 @@ def dequantize(values: NDArray[np.integer[Any]], q: Quantization) -> NDArray[np.
 def dequantizer(q: Quantization | None) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """A function from integers to real values; for None, one that copies."""
     if q is None:
-        return np.copy
+        return np.ndarray.copy
     scale, zero_point = np.array(q.scale, np.float32), np.array(q.zero_point, np.float32)
 
     def real(values: NDArray[np.integer[Any]]) -> NDArray[np.float32]:

@@ -54,6 +54,7 @@ class ModelRecipe:
 
     architecture: Architecture
     frames_per_step: int = 2  # stride of the first convolution, in frames
+    front: tuple[int, ...] = ()  # channels of convolutions over time and bands, before the stem
     stem: int = 48  # channels of the first convolution
     stem_kernel: int = 5  # frames
     cell: Cell = "gru"  # kws-gru: the recurrent cell
@@ -66,7 +67,7 @@ class ModelRecipe:
 
     def __post_init__(self) -> None:
         _check(self, 1, 64, "frames_per_step", "stem_kernel", "kernel")
-        _check(self, 1, 4096, "stem", "units", "channels", "dilations", "pool")
+        _check(self, 1, 4096, "front", "stem", "units", "channels", "dilations", "pool")
         _check(self, 0, 0.99, "dropout")
         if not self.units or not self.channels:
             raise ValueError("units and channels have one number a layer, and at least one")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import features
+from edgenets.audio import Sound
 from edgenets.backend import Session
 from edgenets.keywords import KeywordDecoder
 from edgenets.spec import ModelSpec
@@ -32,10 +33,9 @@ class Listener:
     def __init__(self, spec: ModelSpec, session: Session) -> None:
         self.spec, self.session = spec, session
         self.decoder = KeywordDecoder(spec.labels, spec.decoding, spec.step_seconds)
-        self._features = features.extractor(spec.input)
+        self._features = features.extractor(spec.input, spec.step.frames)
         self._frames, self._warmup = spec.step.frames, spec.step.warmup
         self._input, self._output = spec.step.input, spec.step.output
-        self._waiting = np.empty((0, spec.input.bands), np.float32)  # frames that fill no step yet
         self.steps = 0
 
     def reset(self) -> None:
@@ -43,7 +43,6 @@ class Listener:
         self.session.reset()
         self.decoder.reset()
         self._features.reset()
-        self._waiting = self._waiting[:0]
         self.steps = 0
 
     @property
@@ -51,23 +50,14 @@ class Listener:
         """The smoothed posterior after the last step, (labels,) float32."""
         return self.decoder.posterior
 
-    def push(self, samples: NDArray[np.float32]) -> list[Detection]:
-        """Take mono sound at the model's rate, (n,) float32 in [−1, 1), any n."""
+    def push(self, samples: Sound) -> list[Detection]:
+        """Take mono sound at the model's rate, (n,) float32 in [−1, 1) or int16, any n."""
         frames, size = self._features.push(samples), self._frames
-        waiting = len(self._waiting)
-        if not waiting and len(frames) == size:  # a block that is a step: the usual case, live
+        if len(frames) == size:  # a block that is a step: the usual case, live
             detection = self._step(frames)
             return [] if detection is None else [detection]
-        if waiting:
-            frames = np.concatenate((self._waiting, frames))
-        heard = []
-        whole = len(frames) - len(frames) % size
-        for start in range(0, whole, size):
-            detection = self._step(frames[start : start + size])
-            if detection is not None:
-                heard.append(detection)
-        self._waiting = frames[whole:]
-        return heard
+        found = (self._step(frames[at : at + size]) for at in range(0, len(frames), size))
+        return [detection for detection in found if detection is not None]
 
     def time_of(self, step: int) -> float:
         """Seconds of stream that had been heard when a step was complete."""

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgenets.audio import Sound
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.errors import SinkError
@@ -110,7 +110,7 @@ class Run:
             self._count(block.lost)
             self._offset = self._samples
 
-    def _push(self, samples: NDArray[np.float32], block: Block) -> Iterator[Result]:
+    def _push(self, samples: Sound, block: Block) -> Iterator[Result]:
         found = self._listener.push(samples)
         self._count(len(samples))
         for detection in found:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from edgenets import audio
 from edgenets.errors import RecordError
 from edgenets.logmel import BLOCK, LogMel, frame_count, hz_to_mel, log_mel, mel_to_hz
 from edgenets.records import parse
@@ -88,6 +89,26 @@ def test_streamed_they_have_the_same_bits(
     streamed = np.concatenate(parts) if parts else np.empty((0, config.bands), np.float32)
     assert streamed.tobytes() == whole.tobytes()
     assert len(whole) == frame_count(length, config)
+
+
+@settings(max_examples=100)
+@given(
+    config=st.sampled_from(CONFIGS),
+    group=st.integers(1, BLOCK),
+    length=st.integers(0, 30_000),
+    size=st.sampled_from((1, 160, 640, 4000, 30_000)),
+)
+def test_in_groups_and_of_integers_they_have_the_same_bits(
+    config: AudioInput, group: int, length: int, size: int
+) -> None:
+    pcm = audio.float_to_pcm16(noise(length))
+    whole = log_mel(audio.pcm16_to_float(pcm), config)
+    extractor, size = LogMel(config, group), max(size, length // 100)
+    parts = [extractor.push(pcm[at : at + size]) for at in range(0, length, size)]
+    assert all(len(part) % group == 0 for part in parts)
+    found = np.concatenate([np.empty((0, config.bands), np.float32), *parts])
+    assert len(found) == len(whole) - len(whole) % group
+    assert found.tobytes() == whole[: len(found)].tobytes()
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=range(len(CONFIGS)))

@@ -136,6 +136,15 @@ def test_a_split_without_a_label_is_refused(tones: Path, tmp_path: Path) -> None
         train(narrow, tones, tmp_path / "e")
 
 
+def test_silence_alone_is_refused(tones: Path, tmp_path: Path) -> None:
+    for label in LABELS:
+        (tmp_path / label).mkdir()
+        for path in (tones / label).iterdir():
+            audio.write_wav(tmp_path / label / path.name, np.zeros(RATE), RATE)
+    with pytest.raises(DataError, match="all silent"):
+        train(RECIPE, tmp_path, tones.parent / "silent")
+
+
 def test_a_broken_checkpoint_is_said_and_left(tones: Path, tmp_path: Path) -> None:
     folder = tmp_path / "f"
     short = dataclasses.replace(RECIPE, schedule=dataclasses.replace(RECIPE.schedule, epochs=1))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.audio import RATES, Resampler, pcm16_to_float
+from edgenets.audio import RATES, Resampler, as_float, pcm16_to_float
 from edgenets.data import espeak
 from edgenets.errors import DataError
 
@@ -127,7 +127,7 @@ def speak(text: str, voice: Voice, sample_rate: int = 16_000) -> NDArray[np.floa
     sound = _trim(pcm16_to_float(samples))
     if not len(sound):
         raise DataError(f"{text!r}: espeak-ng says nothing as {voice.identifier}")
-    sound = Resampler(espeak.SAMPLE_RATE, sample_rate).push(sound, last=True)
+    sound = as_float(Resampler(espeak.SAMPLE_RATE, sample_rate).push(sound, last=True))
     return sound * np.float32(PEAK / np.abs(sound).max())
 
 

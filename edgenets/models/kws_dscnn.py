@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from edgenets.extras import require
 from edgenets.recipe import ModelRecipe
 
+from .front import front
+
 if TYPE_CHECKING:
     import keras
 
@@ -20,16 +22,7 @@ def build(recipe: ModelRecipe, bands: int, labels: int) -> keras.Model:
     """See `edgenets.models.build`."""
     layers = require("keras").layers
     features = layers.Input((None, bands), name="features")
-    x = layers.Conv1D(
-        recipe.stem,
-        recipe.stem_kernel,
-        strides=recipe.frames_per_step,
-        padding="causal",
-        use_bias=False,
-        name="stem",
-    )(features)
-    x = layers.BatchNormalization(name="stem_norm")(x)
-    x = layers.ReLU(name="stem_relu")(x)
+    x = front(recipe, features)
     for i, (channels, dilation) in enumerate(zip(recipe.channels, recipe.dilations, strict=True)):
         entry = x
         # DepthwiseConv1D has no causal padding of its own.

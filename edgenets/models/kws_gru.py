@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from edgenets.extras import require
 from edgenets.recipe import ModelRecipe
 
+from .front import front
+
 if TYPE_CHECKING:
     import keras
 
@@ -16,16 +18,7 @@ def build(recipe: ModelRecipe, bands: int, labels: int) -> keras.Model:
     layers = require("keras").layers
     cells = {"gru": layers.GRU, "lstm": layers.LSTM, "rnn": layers.SimpleRNN}
     features = layers.Input((None, bands), name="features")
-    x = layers.Conv1D(
-        recipe.stem,
-        recipe.stem_kernel,
-        strides=recipe.frames_per_step,
-        padding="causal",
-        use_bias=False,
-        name="stem",
-    )(features)
-    x = layers.BatchNormalization(name="stem_norm")(x)
-    x = layers.ReLU(name="stem_relu")(x)
+    x = front(recipe, features)
     for i, units in enumerate(recipe.units):
         x = layers.Dropout(recipe.dropout, name=f"dropout_{i}")(x)
         x = cells[recipe.cell](units, return_sequences=True, name=f"{recipe.cell}_{i}")(x)

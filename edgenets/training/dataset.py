@@ -93,13 +93,19 @@ def _split(clip: Clip, recipe: Recipe) -> Split:
 
 
 def normalised(features: AudioInput, clips: ClipSet) -> AudioInput:
-    """The same features with the mean and deviation of these clips."""
+    """The same features with the mean and deviation of these clips.
+
+    Raises:
+        DataError: the clips are all silent.
+    """
     raw = LogMel(dataclasses.replace(features, mean=0.0, std=1.0))
     frames = []
     for sound in clips.sounds[:: max(1, len(clips) // STATISTICS_CLIPS)]:
         raw.reset()
         frames.append(raw.push(pcm16_to_float(sound)))
     every = np.concatenate(frames)
+    if not every.std() > 0:
+        raise DataError("the recordings are all silent: every frame of every clip is the same")
     # Rounded, so that the JSON of a spec stays readable; the figures need no more.
     return dataclasses.replace(
         features, mean=round(float(every.mean()), 4), std=round(float(every.std()), 4)

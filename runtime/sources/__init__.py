@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
+from edgenets.audio import Sound
 from edgenets.errors import SourceError
 
 # Scheme → its module. To add one: a file here, and a line.
@@ -38,7 +36,7 @@ BLOCK_SECONDS = 0.04
 class Block:
     """A piece of sound."""
 
-    samples: NDArray[np.float32]  # (n,) mono in [−1, 1) at the model's sample rate, n > 0
+    samples: Sound  # (n,) mono at the model's sample rate, n > 0
     captured: float  # s of time.monotonic() when the last sample was captured
     lost: int = 0  # samples known to be lost just before the first one
 

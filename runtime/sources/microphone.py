@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 
 import numpy as np
 
-from edgenets.audio import Resampler, pcm16_to_float, to_mono
+from edgenets.audio import Resampler, to_mono
 from edgenets.errors import SourceError
 
 from . import Block, Item, Notice, Source, portaudio, query
@@ -110,7 +110,7 @@ class Microphone(Source):
         if self._gone is not None:
             yield self._back(chunk, len(frames))
         yield from self._overruns(chunk)
-        samples = self._resampler.push(to_mono(pcm16_to_float(frames)))
+        samples = self._resampler.push(to_mono(frames))
         self._last = chunk.captured
         if len(samples):
             lost, self._lost = self._lost, 0

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.audio import Resampler, pcm16_to_float, to_mono
+from edgenets.audio import Resampler, Sound, to_mono
 from edgenets.errors import SourceError
 
 from . import BLOCK_SECONDS, Block, Item, Source, query
@@ -92,7 +92,7 @@ class RawInput(Source):
         if not self._closed:
             yield from self._blocks(np.empty(0, np.float32), last=True)
 
-    def _blocks(self, samples: NDArray[np.float32], last: bool = False) -> Iterator[Item]:
+    def _blocks(self, samples: Sound, last: bool = False) -> Iterator[Item]:
         out = self._resampler.push(samples, last=last)
         if len(out):
             yield Block(out, time.monotonic())
@@ -112,18 +112,16 @@ class RawInput(Source):
         except OSError as exc:
             raise SourceError(f"standard input cannot be read: {exc.strerror}") from exc
 
-    def _decode(self, data: bytes, offset: int) -> NDArray[np.float32]:
-        """Whole frames to mono float32; `offset` is where they begin in the stream, in bytes."""
+    def _decode(self, data: bytes, offset: int) -> Sound:
+        """Whole frames to mono sound; `offset` is where they begin in the stream, in bytes."""
         values: NDArray[Any] = np.frombuffer(data, self._dtype)
         if values.dtype == np.int16:
-            samples = pcm16_to_float(values)
-        else:
-            samples = values.astype(np.float32, copy=False)
-            bad = np.flatnonzero(~np.isfinite(samples))
-            if len(bad):
-                at = offset + int(bad[0]) * values.itemsize
-                raise SourceError(
-                    f"standard input: {samples[bad[0]]} at byte {at} is no sample; "
-                    f"is it f32le at all?"
-                )
+            return to_mono(values.reshape(-1, self._channels))
+        samples = values.astype(np.float32, copy=False)
+        bad = np.flatnonzero(~np.isfinite(samples))
+        if len(bad):
+            at = offset + int(bad[0]) * values.itemsize
+            raise SourceError(
+                f"standard input: {samples[bad[0]]} at byte {at} is no sample; is it f32le at all?"
+            )
         return to_mono(samples.reshape(-1, self._channels))

@@ -38,7 +38,6 @@ Push = Callable[[bytes], None]
 def ours(bundle_name: str, backend_name: str, precision: str) -> tuple[str, Push]:
     """Our listener, as `edgenets run` drives it."""
     import edgenets
-    from edgenets.audio import pcm16_to_float
     from edgenets.runtime.choose import choose, load
     from edgenets.runtime.listener import Listener
 
@@ -47,7 +46,7 @@ def ours(bundle_name: str, backend_name: str, precision: str) -> tuple[str, Push
     listener = Listener(bundle.spec, load(bundle, choice))
 
     def push(block: bytes) -> None:
-        listener.push(pcm16_to_float(block))
+        listener.push(np.frombuffer(block, np.int16))
 
     return f"edgenets {choice.artefact.id} ({bundle.spec.name})", push
 

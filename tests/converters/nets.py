@@ -26,6 +26,7 @@ KEYWORD_NETS = {
     "lstm": ModelRecipe("kws-gru", cell="lstm", units=(64, 56)),
     "rnn": ModelRecipe("kws-gru", cell="rnn", units=(128, 112)),
     "dscnn": ModelRecipe("kws-dscnn", channels=(96,) * 5, dilations=(1, 1, 2, 2, 4)),
+    "front": ModelRecipe("kws-gru", front=(16, 24, 32), stem_kernel=3),
 }
 BANDS, LABELS = 40, 12  # of the keyword nets
 
@@ -157,6 +158,82 @@ def branch(d: Drawing) -> None:
         d.x = getattr(layers, join)([entry, d.x])
 
 
+def bands(d: Drawing) -> None:
+    """Two-dimensional layers: the frame becomes bands, and a vector again."""
+    depth = d.pick(1, 2)
+    if d.flag():
+        d.then(layers.Dense(6 * depth))
+        d.then(layers.Reshape((-1, 6, depth)))
+    else:
+        d.then(layers.Reshape((-1, d.channels, 1)))
+    for _ in range(d.pick(1, 2)):
+        d.pick(conv2d, depthwise2d, separable2d, pool2d, pointwise2d, branch2d)(d)
+    d.then(d.pick(layers.TimeDistributed(layers.Flatten()), layers.Reshape((-1, _flat(d)))))
+
+
+def _flat(d: Drawing) -> int:
+    return int(d.x.shape[2] * d.x.shape[3])
+
+
+def _kernel2d(d: Drawing, dilation: tuple[int, int] = (1, 1)) -> tuple[int, int]:
+    """A kernel, after what padding it may have."""
+    kernel = (d.pick(1, 2, 3), d.pick(*range(1, min(3, d.x.shape[2]) + 1)))
+    if d.flag():
+        low, high = d.pick(0, 1), d.pick(0, 1)
+        d.then(layers.ZeroPadding2D((((kernel[0] - 1) * dilation[0], 0), (low, high))))
+    return kernel
+
+
+def conv2d(d: Drawing) -> None:
+    frames = d.stride()
+    dilation = (d.pick(1, 2), 1) if frames == 1 else (1, 1)
+    if frames == 1 and d.flag():  # what looks at one frame alone may pad bands as it likes
+        d.then(layers.Conv2D(2, (1, 3), padding="same"))
+    kernel = _kernel2d(d, dilation)
+    # TensorFlow 2.21 with oneDNN leaves a single band of a strided convolution uninitialised.
+    strided = dilation == (1, 1) and d.x.shape[2] > kernel[1] + 1
+    d.then(
+        layers.Conv2D(
+            d.pick(1, 3), kernel, strides=(frames, d.pick(1, 2) if strided else 1),
+            dilation_rate=dilation, use_bias=d.flag(),
+            activation=d.pick("linear", "relu", "tanh", "hard_silu"),
+        )
+    )  # fmt: skip
+
+
+def depthwise2d(d: Drawing) -> None:
+    # Keras has one stride for both directions here.
+    d.then(layers.DepthwiseConv2D(_kernel2d(d), depth_multiplier=d.pick(1, 2), use_bias=d.flag()))
+
+
+def separable2d(d: Drawing) -> None:
+    d.then(layers.SeparableConv2D(2, _kernel2d(d), depth_multiplier=d.pick(1, 2)))
+
+
+def pool2d(d: Drawing) -> None:
+    kind = d.pick(layers.AveragePooling2D, layers.MaxPooling2D)
+    stride = (d.stride(), d.pick(1, 2))
+    d.then(kind(_kernel2d(d), strides=stride))
+
+
+def pointwise2d(d: Drawing) -> None:
+    d.then(
+        d.pick(
+            layers.BatchNormalization(), layers.Dense(2), layers.ReLU(), layers.Activation("tanh"),
+            layers.SpatialDropout2D(0.5), layers.TimeDistributed(layers.Dense(3)),
+        )
+    )  # fmt: skip
+
+
+def branch2d(d: Drawing) -> None:
+    entry = d.x
+    d.then(layers.ZeroPadding2D(((2, 0), (1, 1))))
+    d.then(layers.Conv2D(d.channels, 3))
+    axis = d.pick(None, 2, -1)
+    d.then(layers.BatchNormalization())
+    d.x = layers.add([entry, d.x]) if axis is None else layers.concatenate([entry, d.x], axis=axis)
+
+
 def nested(d: Drawing) -> None:
     """Two blocks in a model of their own."""
     inside = Drawing(d.draw, layers.Input((None, d.channels)), d.frames)
@@ -171,7 +248,7 @@ def nested(d: Drawing) -> None:
 
 
 BLOCKS = [conv, conv, depthwise, separable, pool, recurrent, recurrent, pointwise, pointwise]
-BLOCKS += [crop, branch, nested]
+BLOCKS += [crop, branch, nested, bands, bands]
 
 
 def end(d: Drawing) -> None:

@@ -57,6 +57,21 @@ def after(*chain: Any) -> Callable[[], keras.Model]:
     return build
 
 
+def banded(*chain: Any, flat: bool = True) -> Callable[[], keras.Model]:
+    """A model of layers over six bands of two channels, flattened at the end or not."""
+    first = [layers.Dense(12), layers.Reshape((-1, 6, 2))]
+    return after(*first, *chain, *[layers.TimeDistributed(layers.Flatten())] * flat)
+
+
+def bands_joined(join: Any, one: tuple[int, int], other: tuple[int, int]) -> keras.Model:
+    """Two branches of so many bands and channels in one layer, flattened."""
+    x = entry()
+    branches = [
+        layers.Reshape((-1, *shape))(layers.Dense(shape[0] * shape[1])(x)) for shape in (one, other)
+    ]
+    return keras.Model(x, layers.TimeDistributed(layers.Flatten())(join(branches)))
+
+
 def joined(one: Any, other: Any, join: Any) -> Callable[[], keras.Model]:
     """Two branches of the input in one layer."""
     return lambda: keras.Model(x := entry(), join([one(x), other(x)]))
@@ -120,11 +135,43 @@ REFUSED: dict[str, tuple[Callable[[], keras.Model], str, str]] = {
     "same padding, separable": (
         after(layers.SeparableConv1D(2, 3, padding="same", name="wide")), "wide", "ZeroPadding1D",
     ),
+    "same padding over bands": (
+        banded(layers.Conv2D(2, 3, padding="same", name="wide")), "wide",
+        r"ZeroPadding2D\(\(\(2, 0\), \(0, 0\)\)\)",
+    ),
+    "same pooling of bands": (
+        banded(layers.MaxPooling2D((1, 4), padding="same", name="wide")), "wide",
+        "do not fill; use padding='valid'",
+    ),
+    "padding of the end": (
+        banded(layers.ZeroPadding2D(((1, 1), (0, 0)), name="pad")), "pad", "end of time",
+    ),
+    "cropping of the end": (
+        banded(layers.Cropping2D(((0, 1), (0, 0)), name="crop")), "crop", "looks ahead",
+    ),
+    "bands to the end": (banded(layers.ReLU(name="last"), flat=False), "last", "Reshape"),
+    "frames regrouped": (
+        banded(layers.Reshape((-1, 4), name="regrouped"), flat=False), "regrouped",
+        r"keeps frames as they are: \(-1, 12\)",
+    ),
+    "softmax in bands": (banded(layers.Softmax(name="soft")), "soft", "without bands"),
+    "softmax in bands, as an activation": (
+        banded(layers.Conv2D(2, 1, activation="softmax", name="soft")), "soft", "in every band",
+    ),
+    "bands of different channels": (
+        lambda: bands_joined(layers.Multiply(name="join"), (4, 1), (4, 2)), "join",
+        "different numbers of channels",
+    ),
+    "different bands": (
+        lambda: bands_joined(layers.Add(name="join"), (4, 2), (1, 2)), "join",
+        "different numbers of bands",
+    ),
     "bidirectional": (
         after(layers.Bidirectional(layers.GRU(2), name="both")), "both", "layers that have: .*GRU",
     ),
     "time distributed": (
-        after(layers.TimeDistributed(layers.Dense(2), name="each")), "each", "layers that have",
+        after(layers.TimeDistributed(layers.LayerNormalization(), name="each")), "each",
+        r"TimeDistributed\(LayerNormalization\) has no step form",
     ),
     "backwards": (after(layers.GRU(2, go_backwards=True, name="cell")), "cell", "backwards"),
     "backwards LSTM": (after(layers.LSTM(2, go_backwards=True, name="cell")), "cell", "backwards"),
@@ -186,7 +233,7 @@ REFUSED: dict[str, tuple[Callable[[], keras.Model], str, str]] = {
     ),
     "ReLU with threshold": (after(layers.ReLU(threshold=1.0, name="clip")), "clip", "threshold"),
     "groups": (after(layers.Conv1D(4, 3, groups=2, padding="causal", name="g")), "g", "only 1"),
-    "softmax over time": (after(layers.Softmax(axis=1, name="soft")), "soft", "only channels"),
+    "softmax over time": (after(layers.Softmax(axis=1, name="soft")), "soft", "over the channels"),
     "normalised time": (
         lambda: keras.Model(x := entry(frames=8), layers.BatchNormalization(axis=1, name="n")(x)),
         "n", "only channels",
@@ -204,7 +251,7 @@ REFUSED: dict[str, tuple[Callable[[], keras.Model], str, str]] = {
     ),
     "open channels": (
         lambda: keras.Model(x := entry(None), layers.ReLU()(x), name="open"), "open",
-        "fixed number",
+        "time alone left open",
     ),
     "quantized by Keras": (quantized_by_keras, "dense", "convert the float model"),
     "weights of NaN": (weightless, "dense", "train the model again"),
