@@ -151,8 +151,8 @@ class _Judge:
         self._features = samples.features[:count, :usable]
         self._targets = samples.targets[:count]
         self._stream = _long_stream(samples.features[:, :usable], gate.stream_steps * frames)
-        self.clips = _sequences(model.predict(self._features, batch_size=_BATCH, verbose=0))
-        self.stream = _sequences(model.predict(self._stream[None], verbose=0))[0]
+        self.clips = _answers(model, self._features)
+        self.stream = _answers(model, self._stream[None])[0]
 
     def accuracy(self, logits: NDArray[np.float32]) -> float:
         """The task's metric."""
@@ -223,8 +223,10 @@ def _number(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _sequences(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(clips, steps, labels); of a model that gives one vector a clip, one step."""
+def _answers(model: Any, features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A Keras model's (clips, steps, labels); where it gives one vector a clip, one step."""
+    taken = features.reshape(*features.shape[:2], *model.input_shape[2:])  # bands may be divided
+    scores: NDArray[np.float32] = model.predict(taken, batch_size=_BATCH, verbose=0)
     return scores[:, None] if scores.ndim == 2 else scores
 
 

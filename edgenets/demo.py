@@ -161,8 +161,9 @@ def _section(title: str, hearing: Hearing) -> Any:
 
 def _timeline(found: Score) -> Figure:
     """Words as they were said, and a mark where each was heard."""
-    labels = sorted({m.spoken.label for m in found.matches})
-    place = {label: i for i, label in enumerate(labels)}
+    said = {m.spoken.label for m in found.matches}
+    labels = sorted({h.label for h in found.false_alarms} - said) + sorted(said, reverse=True)
+    place = {label: i for i, label in enumerate(labels)}  # from the bottom up
     figure = new_figure(9.4, 0.34 * len(labels) + 1.0)
     axes = figure.subplots()
     for m in found.matches:
@@ -174,7 +175,7 @@ def _timeline(found: Score) -> Figure:
         else:
             axes.text(m.spoken.end, y, " missed", va="center", fontsize=7, color=ORANGE)
     for heard in found.false_alarms:
-        axes.plot(heard.time, place.get(heard.label, -1), "x", color=ORANGE, ms=7)
+        axes.plot(heard.time, place[heard.label], "x", color=ORANGE, ms=7)
     axes.set_yticks(np.arange(len(labels)), labels)
     axes.set_xlim(0, found.seconds)
     axes.set_xlabel(

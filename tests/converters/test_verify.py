@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from keras import layers
@@ -22,7 +23,7 @@ from edgenets.converters.verify import Report, Samples, Verdict, verify
 from edgenets.errors import DataError, GateFailed
 from edgenets.spec import StepSpec
 from tests.converters import broken, liar, nets
-from tests.converters.trained import GATE, Trained
+from tests.converters.trained import BANDS, GATE, LABELS, Trained
 
 CELLS = ("gru/h", "gru_1/h")
 
@@ -213,6 +214,20 @@ def test_what_cannot_be_run_says_why_and_stops_no_other(trained: Trained) -> Non
     assert not found.passed
     assert [v.passed for v in found.verdicts] == [False, True]
     assert "ONNX Runtime refuses it" in found.verdicts[0].error
+
+
+def test_a_model_that_takes_bands(trained: Trained) -> None:
+    """(batch, time, bands, 1) is what most published keyword nets take."""
+    entry = layers.Input((None, BANDS, 1))
+    x = layers.ZeroPadding2D(((2, 0), (1, 1)))(entry)
+    x = layers.Conv2D(4, 3, strides=(1, 2), activation="relu")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    model = nets.randomise(keras.Model(entry, layers.Dense(len(LABELS))(x), name="bands"), 3)
+    spec = replace(trained.spec, name="bands", step=StepSpec(frames=1))
+    clips = trained.samples.features[:40]
+    written = convert(model, clips, precisions=("fp32", "fp16")).written
+    found = verify(model, spec, written, trained.samples, GATE)
+    assert {v.id: v.passed for v in found.verdicts} == {w.artefact.id: True for w in written}
 
 
 def test_an_artefact_of_another_model(trained: Trained) -> None:
