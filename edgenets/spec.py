@@ -48,7 +48,7 @@ class AudioInput:
         # A float32 must hold their ratios; the logarithm of a power is never this large or exact.
         if not (1e-30 <= self.log_floor <= 1e30 and 1e-6 <= self.std <= 1e6):
             raise ValueError("log_floor and std must be positive, and within reason")
-        if not abs(self.mean) <= 1e6:
+        if not abs(self.mean) <= 100:  # its exponential is taken
             raise ValueError(f"a mean log power of {self.mean:g} cannot be right")
         # Here, for logmel needs this class; one of its configurations is not to be had at all.
         from edgenets.logmel import check_resolution
