@@ -110,16 +110,19 @@ def describe(
 ) -> Artefact:
     """The artefact's tensors, as `write` makes them."""
 
-    def info(name: str, public: str, like: str | None = None) -> TensorInfo:
-        integer = plan is not None and public != OUTPUT and (like or name) in plan.integer_tensors
+    def info(name: str, public: str, state: str | None = None) -> TensorInfo:
+        integer = plan is not None and public != OUTPUT and (state or name) in plan.integer_tensors
         q: Quantization | None = plan.quantization[name] if plan is not None and integer else None
-        shape = (1, *graph.shapes[name])
+        frames, channels = graph.shapes[name]
+        shape: tuple[int, ...] = (1, frames, channels)
+        if state is not None:  # as it is inside the file: nobody but the next step looks at it
+            shape = (1, frames, 1, channels) if format == "tflite" else (frames, channels)
         return TensorInfo(public, shape, q.dtype if q is not None else "float32", q)
 
     def link(state: State) -> StateLink:
         return StateLink(
-            info(state.input, state.input),
-            info(state.output, f"{state.input}/next", like=state.input),
+            info(state.input, state.input, state.input),
+            info(state.output, f"{state.input}/next", state.input),
             state.initial,
             state.hold,
         )

@@ -1,6 +1,7 @@
 """Step graph → ONNX.
 
-Tensors are (frames, channels) inside and (1, frames, channels) at the border.
+Tensors are (frames, channels) inside and in the state; the input and the output
+are (1, frames, channels).
 In integer precisions what moves stays an integer (state, ring buffers), what
 has weights reads integers through DequantizeLinear, which ONNX Runtime and
 OpenVINO turn into integer kernels, and gates are computed in float in between:
@@ -72,20 +73,19 @@ class OnnxWriter:
             states: public (input, output) names of the graph's states, in order.
         """
         graph = self._graph
-        inputs = [
-            self._source(name, public)
-            for name, public in zip(
-                graph.sources, [input_name, *(s[0] for s in states)], strict=True
-            )
+        inputs = [self._source(graph.input, input_name)]
+        inputs += [
+            self._state(s.input, public)
+            for s, (public, _) in zip(graph.states, states, strict=True)
         ]
         for op in graph.ops:
             self._write(op)
-        outputs = [self._result(graph.output, output_name, self._real_form(graph.output), None)]
+        outputs = [self._result(graph.output, output_name)]
         for state, (_, public) in zip(graph.states, states, strict=True):
             integer = self._is_integer(state.input)
             form = self._integer_form(state.output) if integer else self._real_form(state.output)
-            q = self._quantization(state.output) if integer else None
-            outputs.append(self._result(state.output, public, form, q))
+            self._file.publish(form, public)
+            outputs.append(self._state_value(state.output, public, integer))
         if self._is_wide():
             return self._file.finish(inputs, outputs, OPSET_INT16, IR_VERSION_INT16)
         return self._file.finish(inputs, outputs, OPSET, IR_VERSION)
@@ -93,19 +93,25 @@ class OnnxWriter:
     # -- border --------------------------------------------------------------------------------
 
     def _source(self, name: str, public: str) -> Any:
+        shape = self._graph.shapes[name]
+        self._real[name] = self._file.node(
+            "Reshape", [public, self._file.ints(shape)], f"{name}/in"
+        )
+        return self._file.value(public, "float32", (1, *shape))
+
+    def _result(self, name: str, public: str) -> Any:
+        shape = (1, *self._graph.shapes[name])
+        self._file.node("Reshape", [self._real_form(name), self._file.ints(shape)], public)
+        return self._file.value(public, "float32", shape)
+
+    def _state(self, name: str, public: str) -> Any:
         integer = self._is_integer(name)
-        inside = f"{name}/inside"
-        self._file.node("Reshape", [public, self._file.ints(self._graph.shapes[name])], inside)
-        (self._integer if integer else self._real)[name] = inside
-        return self._value(public, name, self._quantization(name) if integer else None)
+        (self._integer if integer else self._real)[name] = public
+        return self._state_value(name, public, integer)
 
-    def _result(self, name: str, public: str, form: str, q: Quantization | None) -> Any:
-        self._file.node("Reshape", [form, self._file.ints((1, *self._graph.shapes[name]))], public)
-        return self._value(public, name, q)
-
-    def _value(self, public: str, name: str, q: Quantization | None) -> Any:
-        dtype = "float32" if q is None else q.dtype
-        return self._file.value(public, dtype, (1, *self._graph.shapes[name]))
+    def _state_value(self, name: str, public: str, integer: bool) -> Any:
+        dtype = self._quantization(name).dtype if integer else "float32"
+        return self._file.value(public, dtype, self._graph.shapes[name])
 
     # -- forms of a tensor ---------------------------------------------------------------------
 

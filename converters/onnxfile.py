@@ -31,6 +31,10 @@ class OnnxFile:
         """Append an operator."""
         self._nodes.append(self.onnx.helper.make_node(code, inputs, outputs, **attributes))
 
+    def publish(self, name: str, public: str) -> None:
+        """Give a tensor to the outside, by a name of its own."""
+        self.node("Identity", [name], public)
+
     def ints(self, values: Sequence[int]) -> str:
         """A constant of 64-bit integers, as shapes and axes are."""
         return self.constant(np.asarray(values, np.int64))

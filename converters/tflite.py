@@ -3,8 +3,8 @@
 The file is written operation by operation rather than traced by a converter, so
 that it holds just the plan's scales, built-in operators in their oldest version
 that has the types, and no Flex op or weightless graph can come about. Tensors
-are (1, frames, 1, channels) inside, as convolutions want them, and
-(1, frames, channels) at the border.
+are (1, frames, 1, channels) inside, as convolutions want them, and in the state;
+the input and the output are (1, frames, channels).
 
 Matrix products are 1×1 convolutions where they are quantized: those have had
 scales per channel since 2019, `FULLY_CONNECTED` only in interpreters newer than
@@ -85,14 +85,19 @@ class TFLiteWriter:
             states: public (input, output) names of the graph's states, in order.
         """
         graph = self._graph
-        sources = [self._public_source(name) for name in graph.sources]
+        sources = [self._public_source(graph.input)]
+        sources += [self._new(s.input, self._is_integer(s.input)) for s in graph.states]
         for op in graph.ops:
             self._emit(op)
         results = [self._public_result(self._real_index(graph.output))]
         for state in graph.states:
             integer = self._is_integer(state.input)
             following = (self._integer_index if integer else self._real_index)(state.output)
-            results.append(self._public_result(following))
+            if following in sources or following in results:  # a name of its own for each
+                copy = self._model.tensor_like(following, self._model.shape(following))
+                self._reshape(following, copy)
+                following = copy
+            results.append(following)
         public_in = [input_name, *(s[0] for s in states)]
         public_out = [output_name, *(s[1] for s in states)]
         return self._model.finish(

@@ -87,15 +87,13 @@ def rescaled_onnx(written: Written, state: str, factor: float) -> Written:
     return _onnx(written, apply)
 
 
-def rescaled_tflite(written: Written, state: str, factor: float, *, public: bool) -> Written:
-    """The same of a TFLite file: of the tensor that is seen from outside, or the one behind it."""
+def rescaled_tflite(written: Written, state: str, factor: float) -> Written:
+    """The same of a TFLite file, whose states are seen from outside as they are inside."""
     name = written.artefact.files[0]
     model: Any = schema.ModelT.InitFromPackedBuf(written.files[name], 0)
     (graph,) = model.subgraphs
     names = [t.name.decode() for t in graph.tensors]
     place = names.index(f"{state}/next")
-    if not public:
-        (place,) = (op.inputs[0] for op in graph.operators if place in op.outputs)
     graph.tensors[place].quantization.scale = factor * graph.tensors[place].quantization.scale
     return replace(written, files={name: _packed(model)})
 
