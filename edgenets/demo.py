@@ -148,9 +148,10 @@ def _section(title: str, hearing: Hearing) -> Any:
         )
         for m in found.matches
     )
+    alarms = len(found.false_alarms)
     text = (
         f"{hearing.artefact}: {found.hits} of {len(found.matches)} words heard, "
-        f"{len(found.false_alarms)} false alarms in {found.seconds:.0f} s; "
+        f"{alarms} false alarm{'s' if alarms != 1 else ''} in {found.seconds:.0f} s; "
         f"{hearing.cpu_ms_per_audio_s:.2f} ms CPU a second of sound, on the machine that made this."
     )
     columns = ("word", "said", "heard", "score", "after its end")
