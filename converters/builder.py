@@ -45,6 +45,7 @@ class Signal:
     frames: int  # a step
     channels: int  # of all bands together
     bands: int = 0  # 0: a frame is a vector; else it is (bands, channels of a band)
+    rank: int = 3  # axes that Keras has for it, batch included
     delay: int = 0  # stream frames before the first that means anything
     padding: int = 0  # frames of zeros that the whole sequence has before that one
     sequence: bool = True  # False: one vector, always the newest
@@ -163,6 +164,10 @@ class Builder:
         dilation: Pair, layer: str,
     ) -> Signal:  # fmt: skip
         """A convolution over time and bands: (kernel frames, kernel bands, in, out) weights."""
+        if weights.shape[:2] == (1, 1) != stride:
+            # What is left out is left out first: OpenVINO 2026.4 moves the stride of such a
+            # convolution in front of a reshape, and then refuses its own graph.
+            x, stride = self.pool(x, "max", (1, 1), stride, layer), (1, 1)
         if weights.shape[:2] == stride == (1, 1) and x.rows == 1 and not x.padding:
             tensor = self.linear(x.tensor, weights[0, 0], bias, layer)
             return replace(x, tensor=tensor, channels=len(bias))

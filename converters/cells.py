@@ -121,7 +121,7 @@ def _unroll(
         outputs.append(h)
     b.close_state(x, before, h, name)
     if not layer.return_sequences:
-        return Signal(h, 1, units, delay=x.delay // x.frames, sequence=False)
+        return Signal(h, 1, units, rank=2, delay=x.delay // x.frames, sequence=False)
     return replace(x, tensor=b.concat(outputs, 0, name, "sequence"), channels=units)
 
 

@@ -137,8 +137,6 @@ def _kernel(value: Any) -> NDArray[np.float32]:
 
 def _padded(b: Builder, x: Signal, layer: Any, name: str, *, pads_with_zeros: bool) -> Signal:
     """The layer's own padding, before what it looks at."""
-    if layer.data_format != "channels_last":
-        raise ConversionError(f"layer '{name}' is channels_first; build it channels_last")
     kernel = _pair(layer.kernel_size if hasattr(layer, "kernel_size") else layer.pool_size)
     dilation, stride = _pair(getattr(layer, "dilation_rate", (1,))), _pair(layer.strides)
     reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]

@@ -129,14 +129,15 @@ def _reshape(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
             f"layer '{name}' reshapes to {layer.target_shape}; a step form keeps frames as they "
             f"are: (-1, {x.channels}), or (-1, bands, channels) of the same product"
         )
-    return replace(x, bands=shape[0] if len(shape) == 2 else 0)
+    return replace(x, bands=shape[0] if len(shape) == 2 else 0, rank=2 + len(shape))
 
 
 def _time_distributed(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
     inner = type(layer.layer).__name__
     if inner == "Flatten":
-        return replace(one(inputs, name), bands=0)
+        return replace(one(inputs, name), bands=0, rank=3)
     if inner in FRAME_BY_FRAME:
+        check(layer.layer, name)
         return LAYERS[inner](b, inputs, layer.layer, name)
     raise ConversionError(
         f"layer '{name}': TimeDistributed({inner}) has no step form; use a layer that works on "
@@ -146,8 +147,7 @@ def _time_distributed(b: Builder, inputs: list[Signal], layer: Any, name: str) -
 
 def _over_channels(axis: Any, x: Signal) -> bool:
     """Whether an axis of a Keras tensor, batch included, is the channels."""
-    last = 1 if not x.sequence else 3 if x.bands else 2
-    return axis in (-1, last)
+    return axis in (-1, x.rank - 1)
 
 
 def _together(inputs: list[Signal], name: str, *, same_bands: bool = True) -> None:
@@ -172,6 +172,8 @@ def _together(inputs: list[Signal], name: str, *, same_bands: bool = True) -> No
 def _global_average(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
     """The mean of all frames so far: a sum and a count as state, which stay float."""
     x = one(inputs, name)
+    if not x.sequence:  # there is one frame
+        return replace(x, rank=x.rank if layer.keepdims else 2)
     if x.bands:
         x = b.pool(x, "average", (1, x.bands), (1, 1), name)
     before = total = b.recurrent_state(x, x.channels, name, "sum")
@@ -183,12 +185,15 @@ def _global_average(b: Builder, inputs: list[Signal], layer: Any, name: str) -> 
     b.close_state(x, before, total, name, float_only=True)
     b.close_state(x, count, counted, name, float_only=True)
     mean = b.binary("div", total, counted, name)
-    return Signal(mean, 1, x.channels, delay=x.delay // x.frames, sequence=False)
+    rank = x.rank if layer.keepdims else 2
+    return Signal(mean, 1, x.channels, rank=rank, delay=x.delay // x.frames, sequence=False)
 
 
 def _global_max(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
     """The maximum of all frames so far."""
     x = one(inputs, name)
+    if not x.sequence:  # there is one frame
+        return replace(x, rank=x.rank if layer.keepdims else 2)
     if x.bands:
         x = b.pool(x, "max", (1, x.bands), (1, 1), name)
     before = peak = b.recurrent_state(x, x.channels, name, "peak")
@@ -196,7 +201,33 @@ def _global_max(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Sign
         peak = b.binary("max", peak, b.slice(x.tensor, 0, frame, 1, name), name)
     lowest = float(np.finfo(np.float32).min)
     b.close_state(x, before, peak, name, initial=lowest, float_only=True)
-    return Signal(peak, 1, x.channels, delay=x.delay // x.frames, sequence=False)
+    rank = x.rank if layer.keepdims else 2
+    return Signal(peak, 1, x.channels, rank=rank, delay=x.delay // x.frames, sequence=False)
+
+
+def check(layer: Any, name: str) -> str:
+    """The name in `LAYERS` of a layer.
+
+    Raises:
+        ConversionError: it is none of them, was quantized by Keras, or has channels first.
+    """
+    kind = type(layer).__name__
+    # A class of the user's own may be called as one of Keras's.
+    keras_own = type(layer).__module__.partition(".")[0] == "keras"
+    if kind not in LAYERS or not keras_own:
+        described = kind if keras_own else f"{kind} of {type(layer).__module__}"
+        raise ConversionError(
+            f"layer '{name}' ({described}) has no step form; use Keras's own layers that "
+            f"have: {', '.join(sorted(LAYERS))}"
+        )
+    if getattr(layer, "quantization_mode", None) is not None:
+        raise ConversionError(
+            f"layer '{name}' was quantized by Keras; convert the float model, and let "
+            f"the conversion quantize it"
+        )
+    if LAYERS[kind] is not _same and getattr(layer, "data_format", None) == "channels_first":
+        raise ConversionError(f"layer '{name}' is channels_first; build it channels_last")
+    return kind
 
 
 # Layers whose state grows without bound, so that no integer could hold it.

@@ -58,7 +58,7 @@ def _files_of(target: Path) -> list[str]:
         index = records.parse(_Index, json.loads((target / INDEX).read_text(encoding="utf-8")))
     except (OSError, RecordError, ValueError):
         return []
-    return [name for name in index.sha256 if Path(name).name == name]
+    return [n for n in index.sha256 if Path(n).name == n and (target / n).is_file()]
 
 
 def load(folder: Path) -> tuple[list[Written], tuple[str, ...]]:

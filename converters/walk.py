@@ -15,8 +15,8 @@ from edgenets.errors import ConversionError
 
 from .builder import Builder, Signal
 from .graph import Conv, Depthwise, Linear, StepGraph
-from .layers import LAYERS, TAKES_PADDING, UNBOUNDED
-from .topology import Call, Topology, read
+from .layers import LAYERS, TAKES_PADDING, UNBOUNDED, check
+from .topology import Topology, read
 
 if TYPE_CHECKING:
     import keras
@@ -46,10 +46,10 @@ def walk(model: keras.Model) -> StepGraph:
     builder = Builder()
     features = builder.source("features", (frames, channels))
     bands = 0 if len(shape) == 3 else shape[2] or 0
-    signals = {topology.input: Signal(features, frames, channels, bands)}
+    signals = {topology.input: Signal(features, frames, channels, bands, len(shape))}
     float_layers = set()
     for call in topology.calls:
-        kind = _kind(call)
+        kind = check(call.layer, call.output)
         inputs = [signals[name] for name in call.inputs]
         if not inputs:
             raise ConversionError(f"layer '{call.output}' takes no tensor that the walk knows")
@@ -78,30 +78,6 @@ def walk(model: keras.Model) -> StepGraph:
         tuple(builder.states), warmup=-(-output.delay // output.frames),
         float_layers=frozenset(float_layers),
     )  # fmt: skip
-
-
-def _kind(call: Call) -> str:
-    """The name in `LAYERS` of a layer.
-
-    Raises:
-        ConversionError: it is none of them, or was quantized by Keras.
-    """
-    layer = call.layer
-    kind = type(layer).__name__
-    # A class of the user's own may be called as one of Keras's.
-    keras_own = type(layer).__module__.partition(".")[0] == "keras"
-    if kind not in LAYERS or not keras_own:
-        described = kind if keras_own else f"{kind} of {type(layer).__module__}"
-        raise ConversionError(
-            f"layer '{call.output}' ({described}) has no step form; use Keras's own layers that "
-            f"have: {', '.join(sorted(LAYERS))}"
-        )
-    if getattr(layer, "quantization_mode", None) is not None:
-        raise ConversionError(
-            f"layer '{call.output}' was quantized by Keras; convert the float model, and let "
-            f"the conversion quantize it"
-        )
-    return kind
 
 
 def _check_finite(builder: Builder) -> None:

@@ -154,4 +154,4 @@ class KeywordDecoder:
         if mean < self._thresholds[first] - _ROUNDING:
             self._held = None
             return False
-        return first != self._held or mean < self._thresholds[first] + _ROUNDING
+        return first != self._held or not mean >= self._thresholds[first] + _ROUNDING  # nor NaN

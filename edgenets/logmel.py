@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from edgenets.audio import Sound
 from edgenets.spec import AudioInput
 
-# Frames that are computed at once: bounds the memory of a long clip's scratch arrays.
+# Frames that are computed at once, or a few more: bounds a long clip's scratch arrays.
 BLOCK = 64
 
 
@@ -40,11 +40,12 @@ class LogMel:
         """Begin a stream.
 
         Args:
-            group: frames are given in multiples of so many, at most BLOCK; the others wait as
-                sound. Several at once cost little more than one.
+            group: frames are given in multiples of so many; the others wait as sound. Several
+                at once cost little more than one.
         """
         self.config = config
         self._group = group
+        block = -(-BLOCK // group) * group  # frames that are computed at once
         self._window, self._hop, self._bands = config.window, config.hop, config.bands
         # What waits is in units of 16-bit sound: then that needs no conversion at all.
         self._hann = np.hanning(config.window + 1)[:-1] / _FULL_SCALE
@@ -53,22 +54,22 @@ class LogMel:
         self._filterbank = centre * _filterbank(config)
         # Sound waits at the front of this buffer; the frames are views into it, made once.
         # It is float64 because NumPy's FFT is: a product of mixed types would be buffered.
-        self._sound = np.zeros((BLOCK - 1) * config.hop + config.window)
+        self._sound = np.zeros((block - 1) * config.hop + config.window)
         frames = sliding_window_view(self._sound, config.window)[:: config.hop]
         self._fill = 0
         self._odd = 0  # 1 where the next frame is an odd one
         # The window is written to the front of these rows; their tails stay zero.
-        self._padded = np.zeros((BLOCK, config.fft))
+        self._padded = np.zeros((block, config.fft))
         # Row by row, as NumPy is slower where the frames of one product overlap.
         self._windowed = list(zip(frames, self._padded[:, : config.window], strict=True))
         # Real and imaginary parts in turn.
-        self._squares = np.zeros((BLOCK + 2, len(self._filterbank)))
-        self._sums = np.zeros((BLOCK + 2, config.bands))
+        self._squares = np.zeros((block + 2, len(self._filterbank)))
+        self._sums = np.zeros((block + 2, config.bands))
         # Whole arrays, not numbers: NumPy is slower where it has to repeat one.
-        shape = (BLOCK, config.bands)
+        shape = (block, config.bands)
         self._floor = np.full(shape, centre * config.log_floor)
         self._scale = np.full(shape, 1.0 / config.std)
-        self._views = [[self._rows(odd, n) for n in range(BLOCK + 1)] for odd in (0, 1)]
+        self._views = [[self._rows(odd, n) for n in range(block + 1)] for odd in (0, 1)]
 
     def _rows(self, odd: int, n: int) -> tuple[Any, ...]:
         """The scratch arrays of n frames: making a view costs as much as summing a frame."""
@@ -126,7 +127,7 @@ class LogMel:
         return frames - frames % self._group
 
     def _transform(self, n: int, out: NDArray[np.float32]) -> None:
-        """The first n frames that wait, to (n, bands) normalised log power; n ≤ BLOCK."""
+        """The first n frames that wait, to (n, bands) normalised log power."""
         rows, padded, squares, product, factors, sums, mel, floor, scale = self._views[self._odd][n]
         hann, multiply = self._hann, np.multiply
         for frame, windowed in rows:

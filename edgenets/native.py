@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+
+# The descriptor is one for all threads: two that turn it away at once would lose it.
+_LOCK = threading.RLock()
 
 
 @contextmanager
@@ -17,13 +21,14 @@ def captured_stderr() -> Iterator[list[str]]:
     belongs around a short call, not around a run.
     """
     lines: list[str] = []
-    try:
-        sys.stderr.flush()
-        kept = os.dup(2)
-    except (OSError, ValueError):  # a process without stderr
-        yield lines
-        return
-    with tempfile.TemporaryFile() as file:
+    with _LOCK, ExitStack() as stack:
+        try:
+            sys.stderr.flush()
+            file = stack.enter_context(tempfile.TemporaryFile())
+            kept = os.dup(2)
+        except (OSError, ValueError):  # a process without stderr, or without room for a file
+            yield lines
+            return
         os.dup2(file.fileno(), 2)
         try:
             yield lines

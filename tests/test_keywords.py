@@ -72,16 +72,20 @@ def streams(seed: int, length: int) -> NDArray[np.float32]:
     word=st.floats(0.05, 1),
     refractory=st.sampled_from((0.0, 0.03, 0.04, 0.2, 0.8, 2.0)),
     scores=st.sampled_from(("logits", "probabilities")),
+    broken=st.sampled_from((None, np.nan, np.inf, -np.inf)),
 )
 def test_it_hears_what_a_plain_decoder_hears(
     seed: int, smoothing: int, threshold: float, word: float, refractory: float,
-    scores: Literal["logits", "probabilities"],
+    scores: Literal["logits", "probabilities"], broken: float | None,
 ) -> None:  # fmt: skip
     decoding = KeywordDecoding(smoothing, threshold, {"no": word}, refractory, scores=scores)
     stream = streams(seed, 200)
     if scores == "probabilities":  # each label for itself, as sigmoids give them
         stream = (1 / (1 + np.exp(2 - stream))).astype(np.float32)
-    found, wanted = heard(stream, decoding), plainly(stream, decoding)
+    if broken is not None:
+        stream[np.random.default_rng(seed).integers(0, 200, 3)] = broken
+    with np.errstate(invalid="ignore"):
+        found, wanted = heard(stream, decoding), plainly(stream, decoding)
     assert [(h.label, h.step) for h in found] == [(h.label, h.step) for h in wanted]
     assert [h.score for h in found] == pytest.approx([h.score for h in wanted], abs=1e-5)
 

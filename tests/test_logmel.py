@@ -94,7 +94,7 @@ def test_streamed_they_have_the_same_bits(
 @settings(max_examples=100)
 @given(
     config=st.sampled_from(CONFIGS),
-    group=st.integers(1, BLOCK),
+    group=st.integers(1, 3 * BLOCK),
     length=st.integers(0, 30_000),
     size=st.sampled_from((1, 160, 640, 4000, 30_000)),
 )

@@ -25,6 +25,13 @@ class Doubled(layers.Layer):
         return 2 * x
 
 
+class Dense(layers.Dense):
+    """A layer of the user's own that is called as the one of Keras that it extends."""
+
+    def call(self, x: Any) -> Any:
+        return 2 * super().call(x)
+
+
 def impostor() -> layers.Layer:
     """A layer of the user's own that is called as one of Keras's."""
     return type("ReLU", (Doubled,), {})(name="own")
@@ -172,6 +179,25 @@ REFUSED: dict[str, tuple[Callable[[], keras.Model], str, str]] = {
     "time distributed": (
         after(layers.TimeDistributed(layers.LayerNormalization(), name="each")), "each",
         r"TimeDistributed\(LayerNormalization\) has no step form",
+    ),
+    "time distributed, the user's own": (
+        after(layers.TimeDistributed(Dense(2), name="each")), "each", r"Dense of tests\.converters",
+    ),
+    "channels first, padding": (
+        banded(layers.ZeroPadding2D(((1, 0), (0, 0)), data_format="channels_first", name="pad")),
+        "pad", "channels_last",
+    ),
+    "channels first, cropping": (
+        banded(layers.Cropping2D(((0, 0), (1, 0)), data_format="channels_first", name="crop")),
+        "crop", "channels_last",
+    ),
+    "channels first, mean": (
+        banded(layers.Dense(6), layers.GlobalAveragePooling2D(data_format="channels_first",
+               name="mean"), flat=False), "mean", "channels_last",
+    ),
+    "softmax of a kept axis": (
+        after(layers.GlobalAveragePooling1D(keepdims=True), layers.Softmax(axis=1, name="soft")),
+        "soft", "over the channels",
     ),
     "backwards": (after(layers.GRU(2, go_backwards=True, name="cell")), "cell", "backwards"),
     "backwards LSTM": (after(layers.LSTM(2, go_backwards=True, name="cell")), "cell", "backwards"),

@@ -43,6 +43,15 @@ def test_a_broken_index_costs_no_file(trained: Trained, tmp_path: Path, index: s
     assert len(store.load(tmp_path)[0]) == 1
 
 
+def test_a_damaged_index_reaches_no_other_folder(trained: Trained, tmp_path: Path) -> None:
+    written = trained.get("tflite-int8")
+    path = store.save(tmp_path, [written]) / store.INDEX
+    damaged = path.read_text(encoding="utf-8").replace("tflite-int8.tflite", "..")
+    path.write_text(damaged, encoding="utf-8")
+    store.save(tmp_path, [written])
+    assert len(store.load(tmp_path)[0]) == 1
+
+
 def test_a_file_that_changed_is_refused(trained: Trained, tmp_path: Path) -> None:
     target = store.save(tmp_path, [trained.get("tflite-int8")])
     (target / "tflite-int8.tflite").write_bytes(b"other")

@@ -137,6 +137,59 @@ def test_states_wait_for_the_first_frame(case: str) -> None:
             compare(out.reshape(1, -1, out.shape[-1]), model, x, graph, 1e-4)
 
 
+BANDS = [layers.Dense(12), layers.Reshape((-1, 6, 2))]
+
+# Nets at whose end there is no time left, or one frame that Keras still counts.
+TIMELESS = {
+    "mean, then peak": [
+        layers.GlobalAveragePooling1D(keepdims=True), layers.GlobalMaxPooling1D(), layers.Dense(2),
+    ],
+    "mean of the mean, of bands": [
+        *BANDS, layers.GlobalAveragePooling2D(keepdims=True), layers.GlobalAveragePooling2D(),
+        layers.Dense(2),
+    ],
+    "peak of the last": [layers.GRU(3), layers.Reshape((-1, 3)), layers.GlobalMaxPooling1D()],
+    "norm of a kept axis": [
+        layers.GlobalAveragePooling1D(keepdims=True), layers.BatchNormalization(axis=2),
+        layers.Softmax(axis=2),
+    ],
+    "norm of a kept axis, of bands": [
+        *BANDS, layers.GlobalMaxPooling2D(keepdims=True), layers.BatchNormalization(axis=3),
+        layers.Reshape((-1, 2)),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TIMELESS)
+def test_when_time_is_gone(case: str) -> None:
+    parts = [layer.from_config(layer.get_config()) for layer in TIMELESS[case]]
+    model = nets.chain(*parts)
+    graph, x = simplify(walk(model)), nets.features(30, seed=6)
+    for format in FORMATS:
+        written = formats.write(graph, format, "fp32")
+        out = backend.run_sequence(backend.load(format, written.artefact, written.files), x[0])
+        whole = np.asarray(model(x, training=False)).reshape(-1)
+        assert np.abs(out[-1].reshape(-1) - whole).max() <= 1e-5 * max(1.0, np.abs(whole).max())
+
+
+@pytest.mark.parametrize("precision", ["fp32", "dynamic"])
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("strides", [(2, 2), (1, 2), (2, 1), 2])
+def test_strides_of_a_kernel_of_one(strides: Any, format: Any, precision: Any) -> None:
+    """OpenVINO 2026.4 refused its own graph of these, in weights of 8 bits."""
+    if isinstance(strides, tuple):
+        conv = layers.Conv2D(3, 1, strides=strides)
+        flat = layers.TimeDistributed(layers.Flatten())
+        parts = [layers.Dense(12), layers.Reshape((-1, 12, 1)), conv, flat]
+    else:
+        parts = [layers.Conv1D(3, 1, strides=strides), layers.Conv1D(3, 1, strides=strides)]
+    model = nets.chain(*parts, layers.Dense(2))
+    graph, x = simplify(walk(model)), nets.features(32, seed=7)
+    written = formats.write(graph, format, precision)
+    out = backend.run_sequence(backend.load(format, written.artefact, written.files), x[0])
+    compare(out.reshape(1, -1, 2), model, x, graph, 1e-5 if precision == "fp32" else 0.05)
+
+
 @pytest.mark.parametrize("activation", [*nets.ACTIVATIONS, "exponential"])
 @pytest.mark.parametrize("format", FORMATS)
 def test_activations(activation: str, format: Any) -> None:
