@@ -139,17 +139,35 @@ def open_capture(wish: Wish, inbox: SimpleQueue[Any]) -> Capture:
     """
     sounddevice = portaudio.library()
     device = _choose(sounddevice, wish.device)
+    # Two channels first: asked for one, PortAudio gives the left of a stereo device, which
+    # may be the silent one.
+    formats = [
+        (rate, channels)
+        for rate in _in_order(wish.rate, wish.sample_rate, device.rate)
+        for channels in _in_order(wish.channels, min(2, device.channels), 1, device.channels)
+    ]
+    capture = _first(sounddevice, device, formats, inbox)
+    taken = formats.index((capture.rate, capture.channels))
+    if taken:
+        # A device that is just being plugged in refuses everything until it is there, and then
+        # takes whatever is asked for next: what is better may go by now.
+        capture.close()
+        capture = _first(sounddevice, device, formats[: taken + 1], inbox)
+    return capture
+
+
+def _first(
+    sounddevice: Any, device: Device, formats: list[tuple[int, int]], inbox: SimpleQueue[Any]
+) -> Capture:
+    """An open capture in the first format that the device takes, or SourceError."""
     refusal: Exception | None = None
-    for rate in _in_order(wish.rate, wish.sample_rate, device.rate):
-        # Two channels first: asked for one, PortAudio gives the left of a stereo device, which
-        # may be the silent one.
-        for channels in _in_order(wish.channels, min(2, device.channels), 1, device.channels):
-            capture = Capture(device, inbox)
-            try:
-                capture.open(sounddevice, rate, channels)
-                return capture
-            except (sounddevice.PortAudioError, ValueError) as exc:
-                refusal = exc
+    for rate, channels in formats:
+        capture = Capture(device, inbox)
+        try:
+            capture.open(sounddevice, rate, channels)
+            return capture
+        except (sounddevice.PortAudioError, ValueError) as exc:
+            refusal = exc
     raise SourceError(f"{device}: cannot be opened: {refusal}") from refusal
 
 
