@@ -47,9 +47,9 @@ class OnnxSession:
         settings.intra_op_num_threads = options.threads
         settings.inter_op_num_threads = 1
         settings.log_severity_level = _LOG_ERRORS
-        # A step multiplies matrices with single vectors, for which the integer kernels take three
-        # times as long as the float ones do with the same values (QGemm 9.5 µs, Gemm 3.0), and
-        # weights that no integer kernel takes would be dequantized anew in every step.
+        # A step multiplies matrices with single vectors, for which the integer kernels take longer
+        # than the float ones do with the same values, and weights that no integer kernel takes
+        # would be dequantized anew in every step (`tests/benchmarks/onnx_step.py`).
         in_float = bool(artefact.states) and artefact.precision in ("int8", "int16x8")
         if in_float:
             settings.add_session_config_entry("session.disable_quant_qdq", "1")

@@ -141,7 +141,7 @@ class TFLiteSession:
         self._step += 1
 
     def _bytes(self, info: TensorInfo, details: dict[str, Any]) -> memoryview:
-        """As `_place`, for what is only copied: a tenth of the time that arrays take."""
+        """As `_place`, for what is only copied: that takes less time than arrays do."""
         return self._place(info, details).data.cast("B")
 
     def _place(self, info: TensorInfo, details: dict[str, Any]) -> NDArray[Any]:
