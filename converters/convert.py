@@ -26,12 +26,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Conversion:
-    """What came of a conversion."""
+class Conversion(formats.Converted):
+    """What came of a conversion to step artefacts."""
 
     graph: StepGraph
-    written: tuple[formats.Written, ...]
-    missing: tuple[str, ...]  # why a wanted precision is not there, a sentence each
 
 
 def convert(
@@ -82,7 +80,7 @@ def convert(
             except UnsupportedPrecision as exc:
                 missing.append(str(exc))
             task.update(done, len(wanted))
-    return Conversion(graph, tuple(written), tuple(missing))
+    return Conversion(tuple(written), tuple(missing), graph)
 
 
 def _calibrate(

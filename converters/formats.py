@@ -53,6 +53,14 @@ class Written:
         return sum(map(len, self.files.values()))
 
 
+@dataclass(frozen=True)
+class Converted:
+    """What came of a conversion."""
+
+    written: tuple[Written, ...]
+    missing: tuple[str, ...]  # why a wanted precision is not there, a sentence each
+
+
 def activation_type(precision: Precision) -> ActivationType | None:
     """The integers that activations become, or None where they stay float."""
     return {"int8": "int8", "int16x8": "int16"}.get(precision)  # type: ignore[return-value]

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from edgenets import backend
 from edgenets.audio import float_to_pcm16, pcm16_to_float
 from edgenets.features import frames_of
-from edgenets.spec import ModelSpec
+from edgenets.spec import StreamSpec
 
 from .formats import Written
 
 SECONDS = 1.2
 
 
-def golden_sound(spec: ModelSpec) -> NDArray[np.int16]:
+def golden_sound(spec: StreamSpec) -> NDArray[np.int16]:
     """The same glides and bursts for every model of one sample rate, (samples,) int16."""
     rate = spec.input.sample_rate
     time = np.arange(int(SECONDS * rate)) / rate
@@ -39,7 +39,7 @@ def golden_sound(spec: ModelSpec) -> NDArray[np.int16]:
     return float_to_pcm16(sound)
 
 
-def golden_output(spec: ModelSpec, written: Written) -> NDArray[np.float32]:
+def golden_output(spec: StreamSpec, written: Written) -> NDArray[np.float32]:
     """What an artefact answers to the golden sound, (steps, labels) float32."""
     features = frames_of(pcm16_to_float(golden_sound(spec)), spec.input)
     session = backend.load(backend.backend_of(written.artefact), written.artefact, written.files)

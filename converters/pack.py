@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from edgenets import __version__, records
-from edgenets.bundle import CARD, GOLDEN_SOUND, REPORT, Bundle, golden_name, write
+from edgenets.bundle import CARD, REPORT, Bundle, golden_name, write
 from edgenets.errors import GateFailed, ModelError
 from edgenets.spec import ModelSpec
 
+from .family import family_of
 from .formats import Written
-from .golden import golden_output, golden_sound
-from .verify import Report
+from .verdicts import Report
 
 
 def pack(
@@ -47,15 +47,16 @@ def pack(
     chosen = [w for id, w in known.items() if id in passed and (only is None or id in only)]
     if not chosen:
         raise GateFailed("no artefact passed the gate: there is nothing to put into a bundle")
+    family = family_of(spec)
     others = {
         REPORT: json.dumps(records.to_plain(report), indent=1, allow_nan=False).encode(),
         CARD: card.encode(),
-        GOLDEN_SOUND: golden_sound(spec).astype("<i2").tobytes(),
+        **family.golden(spec),
     }
     for item in chosen:
-        output = golden_output(spec, item)
+        output = family.golden_output(spec, item)
         if not np.isfinite(output).all():
-            raise GateFailed(f"{item.artefact.id} answers the golden sound with no numbers")
+            raise GateFailed(f"{item.artefact.id} answers the golden data with no numbers")
         others[golden_name(item.artefact)] = output.astype("<f4").tobytes()
     write(
         path, spec, {w.artefact: w.files for w in chosen}, others, licence,

@@ -15,9 +15,10 @@ from edgenets import __version__
 from edgenets.extras import require
 from edgenets.files import replacing
 from edgenets.runs import Run
+from edgenets.spec import StreamSpec
 from edgenets.training.figures import BLUE, INK, ORANGE, new_figure
 
-from .verify import Report, Verdict
+from .verdicts import Report, Verdict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,7 +55,8 @@ def page(report: Report, run: Run, extra: Sequence[Section] = ()) -> str:
     text: str = template.render(
         report=report, run=run, metrics=run.metrics, extra=extra, version=__version__,
         sizes=_svg(_sizes(report)), errors=_svg(_errors(report)),
-        confusion=_svg(_confusion(run)), percent=lambda x: f"{100 * x:.2f} %",
+        confusion=_svg(_confusion(run)) if "confusion" in run.metrics["test"] else "",
+        streams=isinstance(run.spec, StreamSpec), percent=lambda x: f"{100 * x:.2f} %",
         figure=lambda x: "–" if x is None else f"{x:.2g}", failed=_failed,
     )  # fmt: skip
     return text
@@ -101,17 +103,17 @@ def _sizes(report: Report) -> Figure:
     for v in report.verdicts:
         if v.error:
             continue
-        axes.scatter(v.size / 1024, 100 * v.accuracy, color=_COLOURS[v.format], s=42, zorder=3)
+        axes.scatter(v.size / 1024, 100 * v.metric, color=_COLOURS[v.format], s=42, zorder=3)
         # Formats of one size lie close to each other: each has its own height for its names.
         axes.annotate(
-            v.precision, (v.size / 1024, 100 * v.accuracy), xytext=(0, _HEIGHTS[v.format]),
+            v.precision, (v.size / 1024, 100 * v.metric), xytext=(0, _HEIGHTS[v.format]),
             textcoords="offset points", fontsize=7, color=_COLOURS[v.format], ha="center",
         )  # fmt: skip
-    axes.axhline(100 * report.reference_accuracy, color=INK, lw=1, ls=":", label="Keras float")
+    axes.axhline(100 * report.reference, color=INK, lw=1, ls=":", label="Keras float")
     for name, colour in _COLOURS.items():
         axes.scatter([], [], color=colour, label=name)
     axes.set_xlabel("size, kB")
-    axes.set_ylabel("streaming accuracy, %")
+    axes.set_ylabel(f"{report.metric}, %")
     axes.margins(x=0.15, y=0.3)
     axes.legend(frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
@@ -120,17 +122,22 @@ def _sizes(report: Report) -> Figure:
 
 def _errors(report: Report) -> Figure:
     good = [v for v in report.verdicts if v.max_error is not None]
+    streams = any(v.stream_steps for v in good)
     figure = new_figure(5.4, 0.26 * len(good) + 1.0)
     axes = figure.subplots()
     places = np.arange(len(good))
-    for offset, name, alpha in ((-0.2, "max_error", 1.0), (0.2, "stream_error", 0.45)):
+    bars = ((-0.2, "max_error", 1.0), (0.2, "stream_error", 0.45))
+    for offset, name, alpha in bars if streams else bars[:1]:
         values = [max(getattr(v, name) or 0.0, 1e-9) for v in good]
         colours = [_COLOURS[v.format] for v in good]
         axes.barh(places + offset, values, 0.38, color=colours, alpha=alpha)
     axes.set_xscale("log")
     axes.set_yticks(places, [v.id for v in good], fontsize=8)
     axes.invert_yaxis()
-    axes.set_xlabel("largest logit error: clips (solid), long stream (pale)")
+    axes.set_xlabel(
+        "largest logit error: clips (solid), long stream (pale)" if streams
+        else "largest error of any output"
+    )  # fmt: skip
     axes.spines[["top", "right"]].set_visible(False)
     return figure
 
@@ -149,7 +156,7 @@ def _confusion(run: Run) -> Figure:
             colour = "white" if share[row, column] > 0.5 else INK
             axes.text(column, row, str(count), ha="center", va="center", fontsize=6, color=colour)
     axes.set_xlabel("decided")
-    axes.set_ylabel("spoken")
+    axes.set_ylabel("the truth")
     return figure
 
 

@@ -17,18 +17,15 @@ from typing import Any
 from edgenets import records, runs
 from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision
 from edgenets.bundle import Bundle
-from edgenets.data.clips import Split
 from edgenets.errors import ModelError
 from edgenets.files import replacing, write_json
 from edgenets.progress import Progress
-from edgenets.spec import AudioInput, ModelSpec
-from edgenets.training import dataset
 
 from . import card, report, store
-from .convert import Conversion, convert
-from .formats import Written, activation_type
+from .family import family_of
+from .formats import Converted, Written
 from .pack import pack
-from .verify import Report, Samples, verify
+from .verdicts import Report
 
 REPORT, REPORT_PAGE = "report.json", "report.html"
 
@@ -39,17 +36,14 @@ def convert_run(
     to: Sequence[Format] = FORMATS,
     precisions: Sequence[Precision] = PRECISIONS,
     progress: Progress | None = None,
-) -> Conversion:
+) -> Converted:
     """Convert a trained model, calibrated on its training split, into `RUN/artefacts`.
 
     Raises:
-        ConversionError: the model has no step form, or integers are wanted without data.
+        ConversionError: the model cannot be converted, or integers are wanted without data.
     """
     progress = progress or Progress()
-    clips = None
-    if data is not None and any(activation_type(p) for p in precisions):
-        clips = _samples(run, data, "train", progress).features
-    found = convert(run.model(), clips, to, precisions, run.recipe.quantize, progress)
+    found = family_of(run.spec).convert(run, data, to, precisions, progress)
     store.save(run.folder, found.written, found.missing)
     return found
 
@@ -60,11 +54,8 @@ def verify_run(run: runs.Run, data: Path, progress: Progress | None = None) -> R
     Raises:
         ModelError: nothing was converted.
     """
-    progress = progress or Progress()
     written, missing = store.load(run.folder)
-    samples = _samples(run, data, "validation", progress, run.recipe.gate.clips)
-    model = run.model()
-    found = verify(model, run.spec, written, samples, run.recipe.gate, missing, progress)
+    found = family_of(run.spec).verify(run, written, missing, data, progress or Progress())
     plain = records.to_plain(found)
     write_json(run.folder / REPORT, {"artefacts": _fingerprint(written), **plain})
     with replacing(run.folder / REPORT_PAGE) as beside:
@@ -102,22 +93,6 @@ def load_report(folder: Path, written: Sequence[Written]) -> Report:
     if data.pop("artefacts", None) != _fingerprint(written):
         raise ModelError(f"{path}: is of other artefacts; run `edgenets verify {folder}` again")
     return records.parse(Report, data, str(path))
-
-
-def _samples(
-    run: runs.Run, data: Path, split: Split, progress: Progress, at_least: int = 0
-) -> Samples:
-    recipe = run.recipe
-    clips = dataset.load_split(recipe, data, split, progress)
-    clips = dataset.views(clips, -(-at_least // len(clips)), recipe.seed)
-    features = dataset.features_of(clips, _audio(run.spec), recipe.data.clip_seconds)
-    return Samples(features, clips.targets)
-
-
-def _audio(spec: ModelSpec) -> AudioInput:
-    if not isinstance(spec.input, AudioInput):
-        raise ModelError(f"{spec.name}: takes {spec.input.kind} features, which no training makes")
-    return spec.input
 
 
 def _fingerprint(written: Sequence[Written]) -> dict[str, str]:

@@ -19,9 +19,10 @@ from edgenets.artefact import Artefact
 from edgenets.errors import DataError, EdgenetsError
 from edgenets.progress import Progress
 from edgenets.recipe import GateRecipe
-from edgenets.spec import ModelSpec
+from edgenets.spec import StreamSpec
 
 from .formats import Written
+from .verdicts import Check, Report, Verdict, broken, checks, number
 
 if TYPE_CHECKING:
     import keras
@@ -46,63 +47,9 @@ class Samples:
     targets: NDArray[np.int64]  # (clips,), label numbers
 
 
-@dataclass(frozen=True)
-class Check:
-    """One condition of the gate."""
-
-    name: str
-    value: float | None  # None: no number
-    limit: float
-    passed: bool
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What verification found of one artefact."""
-
-    id: str
-    format: str
-    precision: str
-    size: int  # bytes
-    runs_on: str
-    accuracy: float  # of the task, streaming, 0…1
-    agreement: float  # decisions equal to the Keras model's, 0…1
-    # Largest |logit difference| at any step of any clip, and its mean; None: no number came.
-    max_error: float | None
-    mean_error: float | None
-    stream_steps: int
-    stream_error: float | None  # largest |logit difference| in the stream
-    drift: float | None  # RMS error late in the stream over RMS error early in it
-    checks: tuple[Check, ...]
-    error: str = ""  # why it could not be run at all
-    note: str = ""
-
-    @property
-    def passed(self) -> bool:
-        """Whether it may enter a bundle."""
-        return not self.error and all(c.passed for c in self.checks)
-
-
-@dataclass(frozen=True)
-class Report:
-    """The verification of one model."""
-
-    model: str
-    labels: tuple[str, ...]
-    reference_accuracy: float  # of the Keras model on the same clips
-    clips: int
-    verdicts: tuple[Verdict, ...]
-    missing: tuple[str, ...] = ()  # precisions that a format lacks, and why
-
-    @property
-    def passed(self) -> bool:
-        """Whether every artefact passed."""
-        return all(v.passed for v in self.verdicts)
-
-
 def verify(
     model: keras.Model,
-    spec: ModelSpec,
+    spec: StreamSpec,
     written: Sequence[Written],
     samples: Samples,
     gate: GateRecipe,
@@ -130,15 +77,15 @@ def verify(
             verdicts.append(judge.verdict(item))
             task.update(done, len(written), verdicts[-1].id)
     return Report(
-        spec.name, spec.labels, judge.accuracy(judge.clips), len(samples.targets),
-        tuple(verdicts), missing,
+        spec.name, spec.labels, "accuracy", judge.accuracy(judge.clips), len(samples.targets),
+        "clips", tuple(verdicts), missing,
     )  # fmt: skip
 
 
 class _Judge:
     """The Keras model's answers, computed once for all artefacts."""
 
-    def __init__(self, model: Any, spec: ModelSpec, samples: Samples, gate: GateRecipe) -> None:
+    def __init__(self, model: Any, spec: StreamSpec, samples: Samples, gate: GateRecipe) -> None:
         self._spec, self._gate = spec, gate
         frames = spec.step.frames
         if not len(samples.targets) or samples.features.shape[1] < frames:
@@ -166,11 +113,11 @@ class _Judge:
             clips = np.stack([_steps(session, x) for x in self._features])
             stream = _steps(session, self._stream)
         except EdgenetsError as exc:
-            return _broken(item, str(exc))
+            return broken(item, str(exc))
         # Without padding the first steps mean nothing; with time gone, all but the last.
         clips, stream = clips[:, -self.clips.shape[1] :], stream[-len(self.stream) :]
         if clips.shape != self.clips.shape or stream.shape != self.stream.shape:
-            return _broken(
+            return broken(
                 item, f"gives {clips.shape[1:]} (steps, scores) a clip; its model gives "
                 f"{self.clips.shape[1:]}",
             )  # fmt: skip
@@ -188,10 +135,10 @@ class _Judge:
         }
         return Verdict(
             artefact.id, artefact.format, artefact.precision, item.size, session.runs_on,
-            self.accuracy(clips), agreement, _number(found["max_error"]),
-            _number(float(clip_error.mean())), len(stream), _number(found["stream_error"]),
-            _number(found["drift"]),
-            _checks(artefact, found, self._gate), note=artefact.note,
+            self.accuracy(clips), agreement, number(found["max_error"]),
+            number(float(clip_error.mean())), _checks(artefact, found, self._gate),
+            note=artefact.note, stream_steps=len(stream),
+            stream_error=number(found["stream_error"]), drift=number(found["drift"]),
         )  # fmt: skip
 
     def _decide(self, logits: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -209,18 +156,7 @@ def _checks(artefact: Artefact, found: dict[str, float], gate: GateRecipe) -> tu
     else:
         at_most |= {"drift": gate.drift_growth, "relative_error": _RELATIVE_ERROR}
     at_least = {"finite": 1.0, "agreement": gate.agreement}
-    # A comparison with NaN is false, so what is no number passes nothing.
-    checks = [
-        Check(n, _number(found[n]), limit, bool(found[n] <= limit)) for n, limit in at_most.items()
-    ]
-    checks += [
-        Check(n, _number(found[n]), limit, bool(found[n] >= limit)) for n, limit in at_least.items()
-    ]
-    return tuple(checks)
-
-
-def _number(value: float) -> float | None:
-    return value if np.isfinite(value) else None
+    return checks(found, at_most, at_least)
 
 
 def _answers(model: Any, features: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -244,11 +180,3 @@ def _long_stream(features: NDArray[np.float32], frames: int) -> NDArray[np.float
 
 def _rms(error: NDArray[np.float32]) -> float:
     return float(np.sqrt(np.mean(np.square(error, dtype=np.float64))))
-
-
-def _broken(item: Written, why: str) -> Verdict:
-    artefact = item.artefact
-    return Verdict(
-        artefact.id, artefact.format, artefact.precision, item.size, "", 0.0, 0.0, None,
-        None, 0, None, None, (), why, artefact.note,
-    )  # fmt: skip

@@ -11,7 +11,6 @@ from edgenets import recipe, runs, zoo
 from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision
 from edgenets.bundle import Bundle
 from edgenets.events import Remark, Result
-from edgenets.extras import ensure
 from edgenets.progress import Progress
 from edgenets.stages import stage
 
@@ -32,7 +31,6 @@ def train(
     recipe_name: str | Path, data: str | Path, out: str | Path, progress: Progress | None = None
 ) -> runs.Run:
     """Train a recipe on a folder of `LABEL/*.wav`; see `edgenets.training.train.train`."""
-    ensure("keras")
     found: runs.Run = stage("train")(
         recipe.load_recipe(recipe_name), Path(data), Path(out), progress
     )

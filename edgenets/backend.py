@@ -71,6 +71,25 @@ class Session(Protocol):
         """Put the state back to its initial value."""
         ...
 
+    def places(self) -> Mapping[str, NDArray[Any]]:
+        """The inputs' own memory, in the artefact's own types, to be written before `infer`.
+
+        It is for models without a state, whose inputs are large: nothing is copied.
+        """
+        ...
+
+    def infer(self) -> Mapping[str, NDArray[Any]]:
+        """One inference on what was written to `places`.
+
+        Returns:
+            every output by name, as `run` gives them, but perhaps in the session's own memory:
+            they hold until the next inference.
+
+        Raises:
+            BackendError: the inference fails.
+        """
+        ...
+
 
 def load(
     backend: str, artefact: Artefact, files: Mapping[str, bytes], options: Options | None = None

@@ -2,7 +2,8 @@
 
     manifest.json       what is in it (this module's `Manifest`), SHA-256 of every other member
     artefacts/…         the model, in the formats and precisions that passed the gate
-    golden/sound.pcm    16-bit mono sound to try it with, at the model's sample rate
+    golden/sound.pcm    16-bit mono sound to try it with, at the model's sample rate, or
+    golden/picture.png  a picture in the model's size
     golden/ID.f32       what each artefact answers to it: float32, step after step
     report.json         the verification report
     card.md             the model card: data, figures, limits, licences
@@ -25,12 +26,13 @@ from numpy.typing import NDArray
 from edgenets import archive, records
 from edgenets.artefact import Artefact
 from edgenets.errors import BundleError, RecordError
-from edgenets.spec import ModelSpec
+from edgenets.face import check_face
+from edgenets.spec import ModelSpec, StreamSpec
 
 FORMAT_VERSION = 1
 SUFFIX = ".edge"
 MANIFEST, REPORT, CARD = "manifest.json", "report.json", "card.md"
-GOLDEN_SOUND = "golden/sound.pcm"
+GOLDEN_SOUND, GOLDEN_PICTURE = "golden/sound.pcm", "golden/picture.png"
 
 # A manifest of a thousand artefacts is shorter.
 _LONGEST_MANIFEST = 4 << 20
@@ -63,33 +65,7 @@ class Manifest:
             missing = {f"artefacts/{f}" for f in artefact.files} - self.members.keys()
             if missing:
                 raise ValueError(f"{artefact.id}: {', '.join(sorted(missing))} is no member")
-            _check_face(self.spec, artefact)
-
-
-def _check_face(spec: ModelSpec, artefact: Artefact) -> None:
-    """Hold an artefact's input and output against what the runtime will give it and take from it.
-
-    Raises:
-        ValueError: they are not those of a step of this model.
-    """
-    if len(artefact.inputs) != 1 or len(artefact.outputs) != 1:
-        raise ValueError(f"{artefact.id}: one input and one output are needed beside the states")
-    (source,), (result,) = artefact.inputs, artefact.outputs
-    for info, name in ((source, spec.step.input), (result, spec.step.output)):
-        if info.name != name:
-            raise ValueError(f"{artefact.id}: has '{info.name}' where the spec has '{name}'")
-        if info.dtype != "float32" and info.quantization is None:
-            raise ValueError(f"{artefact.id}: '{name}' is {info.dtype} without a quantization")
-    features = (1, spec.step.frames, spec.input.bands)
-    if source.shape != features:
-        raise ValueError(f"{artefact.id}: '{source.name}' is not of shape {list(features)}")
-    # Foreign models give (1, labels) where ours give (1, scores a step, labels).
-    one, *scores, labels = (0, *result.shape) if len(result.shape) < 2 else result.shape
-    few = not scores or (len(scores) == 1 and 1 <= scores[0] <= spec.step.frames)
-    if one != 1 or not few or labels != len(spec.labels):
-        raise ValueError(
-            f"{artefact.id}: '{result.name}' is not of shape [1, scores, {len(spec.labels)}]"
-        )
+            check_face(self.spec, artefact)
 
 
 class Bundle:
@@ -156,15 +132,32 @@ class Bundle:
         """The sound to try the model with, (samples,) int16; errors as `read`."""
         return self._numbers(GOLDEN_SOUND, np.dtype("<i2"), 1)
 
+    def golden_picture(self) -> bytes:
+        """The PNG to try the model with; errors as `read`."""
+        return bytes(self.read(GOLDEN_PICTURE))
+
     def golden_output(self, artefact: Artefact) -> NDArray[np.float32]:
-        """What an artefact answers to it, (steps, labels) float32; errors as `read`."""
-        labels = len(self.spec.labels)
-        values = self._numbers(golden_name(artefact), np.dtype("<f4"), labels)
-        return values.reshape(-1, labels)
+        """What an artefact answers to the golden data; errors as `read`.
+
+        Returns:
+            (steps, labels) float32 of a model that is run step by step, (n,) of others.
+        """
+        name, labels = golden_name(artefact), len(self.spec.labels)
+        if isinstance(self.spec, StreamSpec):
+            return self._numbers(name, np.dtype("<f4"), labels).reshape(-1, labels)
+        return self._numbers(name, np.dtype("<f4"), 1)
 
     def report(self) -> dict[str, Any]:
         """The verification report; errors as `read`. What is in it is as its maker wrote it."""
         return _json(bytes(self.read(REPORT)), f"{self.path}: {REPORT}")
+
+    def verified(self) -> dict[str, float]:
+        """The task's metric of each artefact by its id, as far as the report has it."""
+        verdicts = self.report().get("verdicts")
+        rows = [v for v in verdicts if isinstance(v, dict)] if isinstance(verdicts, list) else []
+        # Reports of the first version called every metric accuracy.
+        found = {str(row.get("id")): row.get("metric", row.get("accuracy")) for row in rows}
+        return {id: value for id, value in found.items() if isinstance(value, float)}
 
     def card(self) -> str:
         """The model card."""

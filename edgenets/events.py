@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.vision.picture import Picture
+from edgenets.vision.results import Found
+from edgenets.vision.zones import Crossing
 
 
 @dataclass(frozen=True)
@@ -19,6 +27,25 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What was found in one picture, as sinks get it."""
+
+    source: str  # the camera, stream or file
+    frame: int  # number of the picture in its source, from 0
+    time: float  # s: in a recording, its own time; live, since the source was opened
+    age: float  # s from the capture of the picture to this result
+    found: tuple[Found, ...]
+    zones: tuple[tuple[str, ...], ...] = ()  # the zones that each of `found` is in
+    crossings: tuple[Crossing, ...] = ()
+    # For sinks that show pictures; never written as data.
+    picture: Picture | None = None
+    mask: NDArray[np.uint8] | None = None  # segment: label number a pixel, over the picture
+    path: Path | None = None  # of a picture on disk
+    labels: tuple[str, ...] = ()  # of the model
+    background: tuple[str, ...] = ()  # those of them that are no finding
+
+
+@dataclass(frozen=True)
 class Remark:
     """Something that a person should know: an overrun, a microphone lost, a file skipped."""
 
@@ -26,6 +53,10 @@ class Remark:
     kind: str
     text: str
     time: float  # s of stream
+
+
+# What sinks are given.
+Event = Result | Seen | Remark
 
 
 @dataclass
@@ -54,3 +85,31 @@ class Summary:
     def plain(self) -> Mapping[str, Any]:
         """As JSON has it."""
         return {**vars(self), "cpu_ms_per_audio_s": self.cpu_ms_per_audio_s}
+
+
+@dataclass
+class WatchSummary:
+    """What a run over pictures came to; it grows while the run goes on."""
+
+    bundle: str
+    artefact: str
+    runs_on: str
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    frames: dict[str, int] = field(default_factory=dict)  # pictures looked at, per source
+    dropped: dict[str, int] = field(default_factory=dict)  # pictures nobody looked at, per cause
+    objects: dict[str, int] = field(default_factory=dict)  # followed objects or findings, a label
+    crossings: dict[str, int] = field(default_factory=dict)  # per line and direction
+    remarks: dict[str, int] = field(default_factory=dict)  # per kind
+    sink_failures: int = 0
+    age_ms_p50: float | None = None
+    age_ms_p95: float | None = None
+
+    @property
+    def rate(self) -> float | None:
+        """Pictures a second, of all sources together."""
+        return sum(self.frames.values()) / self.wall_seconds if self.wall_seconds else None
+
+    def plain(self) -> Mapping[str, Any]:
+        """As JSON has it."""
+        return {**vars(self), "frames_per_s": self.rate}

@@ -1,7 +1,8 @@
-"""What native libraries print, which Python's own stderr never sees."""
+"""What libraries tell a terminal that nobody asked for, native ones past Python's stderr."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -11,6 +12,17 @@ from contextlib import ExitStack, contextmanager
 
 # The descriptor is one for all threads: two that turn it away at once would lose it.
 _LOCK = threading.RLock()
+
+
+@contextmanager
+def quiet_logging() -> Iterator[None]:
+    """Keep what tools log as warnings and below to themselves; errors go through."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 @contextmanager

@@ -9,25 +9,18 @@ import dataclasses
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from edgenets import records
 from edgenets.errors import RecipeError, RecordError
+from edgenets.recipeparts import BundleRecipe, Schedule, check_name, check_range
 from edgenets.spec import AudioInput, KeywordDecoding
+from edgenets.vision.recipe import ImageRecipe
 
 RECIPES = Path(__file__).parent / "recipes"
 
 Architecture = Literal["kws-gru", "kws-dscnn"]
 Cell = Literal["gru", "lstm", "rnn"]
-
-
-def _check(record: object, low: float, high: float, *names: str) -> None:
-    """Refuse a number, or one of several, that no training could use."""
-    for name in names:
-        value = getattr(record, name)
-        for number in value if isinstance(value, tuple) else (value,):
-            if not low <= number <= high:
-                raise ValueError(f"{name} must be {low:g} to {high:g}, found {number:g}")
 
 
 @dataclass(frozen=True)
@@ -41,9 +34,9 @@ class DataRecipe:
     synthetic: int = 0  # synthesised clips a word that are added to training, and to it alone
 
     def __post_init__(self) -> None:
-        _check(self, 0.1, 60, "clip_seconds")
-        _check(self, 0, 1, "validation", "test")
-        _check(self, 0, 100_000, "synthetic")
+        check_range(self, 0.1, 60, "clip_seconds")
+        check_range(self, 0, 1, "validation", "test")
+        check_range(self, 0, 100_000, "synthetic")
         if self.validation + self.test >= 1:
             raise ValueError("validation and test leave no speaker to train on")
 
@@ -66,9 +59,9 @@ class ModelRecipe:
     dropout: float = 0.2
 
     def __post_init__(self) -> None:
-        _check(self, 1, 64, "frames_per_step", "stem_kernel", "kernel")
-        _check(self, 1, 4096, "front", "stem", "units", "channels", "dilations", "pool")
-        _check(self, 0, 0.99, "dropout")
+        check_range(self, 1, 64, "frames_per_step", "stem_kernel", "kernel")
+        check_range(self, 1, 4096, "front", "stem", "units", "channels", "dilations", "pool")
+        check_range(self, 0, 0.99, "dropout")
         if not self.units or not self.channels:
             raise ValueError("units and channels have one number a layer, and at least one")
         if len(self.channels) != len(self.dilations):
@@ -92,31 +85,24 @@ class AugmentRecipe:
     band_masks: int = 1  # SpecAugment stretches of bands
 
     def __post_init__(self) -> None:
-        _check(self, 0, 1, "noise", "room")
-        _check(self, 0, 0.9, "speed")
-        _check(self, 0, 60, "shift", "gain", "equalizer")
-        _check(self, 0, 100, "time_masks", "band_masks", "band_shift")
-        _check(self, -100, 100, "noise_snr")
+        check_range(self, 0, 1, "noise", "room")
+        check_range(self, 0, 0.9, "speed")
+        check_range(self, 0, 60, "shift", "gain", "equalizer")
+        check_range(self, 0, 100, "time_masks", "band_masks", "band_shift")
+        check_range(self, -100, 100, "noise_snr")
         if self.noise_snr[0] > self.noise_snr[1]:
             raise ValueError("noise_snr goes from the lower to the higher")
 
 
 @dataclass(frozen=True)
-class ScheduleRecipe:
-    """How long and how fast."""
+class ScheduleRecipe(Schedule):
+    """How long and how fast; an item is a stream."""
 
-    epochs: int = 60
-    batch: int = 64  # streams; each holds `clips_per_stream` clips
     clips_per_stream: int = 2
-    learning_rate: float = 3e-3  # peak of a warm-up and cosine schedule
-    weight_decay: float = 1e-3
-    label_smoothing: float = 0.1
-    average: float = 0.99  # momentum of the weight average that is kept (EMA)
 
     def __post_init__(self) -> None:
-        _check(self, 1, 1_000_000, "epochs", "batch", "clips_per_stream")
-        _check(self, 1e-9, 10, "learning_rate")
-        _check(self, 0, 0.999999, "label_smoothing", "average", "weight_decay")
+        super().__post_init__()
+        check_range(self, 1, 1_000_000, "clips_per_stream")
 
 
 @dataclass(frozen=True)
@@ -129,8 +115,8 @@ class QuantizeRecipe:
     keep_float: tuple[str, ...] = ()  # layers that stay float in integer precisions
 
     def __post_init__(self) -> None:
-        _check(self, 1, 1_000_000, "clips")
-        _check(self, 50, 100, "percentile")
+        check_range(self, 1, 1_000_000, "clips")
+        check_range(self, 50, 100, "percentile")
 
 
 @dataclass(frozen=True)
@@ -148,16 +134,7 @@ class GateRecipe:
     drift_growth: float = 2.0  # error late in the stream over error early in it
 
     def __post_init__(self) -> None:
-        _check(self, 1, 10_000_000, "clips", "stream_steps")
-
-
-@dataclass(frozen=True)
-class BundleRecipe:
-    """What a bundle carries."""
-
-    artefacts: tuple[str, ...] | None = None  # ids, such as tflite-int8; None: all that passed
-    licence: str = "unstated"  # of the model
-    data_licence: str = "Licence of the recordings: unstated."  # a sentence for the card
+        check_range(self, 1, 10_000_000, "clips", "stream_steps")
 
 
 @dataclass(frozen=True)
@@ -167,6 +144,7 @@ class Recipe:
     name: str
     description: str
     model: ModelRecipe
+    task: Literal["keywords"] = "keywords"
     seed: int = 1
     data: DataRecipe = field(default_factory=DataRecipe)
     features: AudioInput = field(default_factory=AudioInput)
@@ -178,13 +156,19 @@ class Recipe:
     bundle: BundleRecipe = field(default_factory=BundleRecipe)
 
     def __post_init__(self) -> None:
-        _check(self, 0, (1 << 63) - 1, "seed")
-        if not self.name or self.name.startswith(".") or "/" in self.name:
-            raise ValueError("name is also that of a folder and of a file")
+        check_name(self.name, self.seed)
 
     def with_seed(self, seed: int) -> Recipe:
         """The same recipe with another seed."""
         return dataclasses.replace(self, seed=seed)
+
+    def with_epochs(self, epochs: int) -> Recipe:
+        """The same recipe with another number of epochs."""
+        return dataclasses.replace(self, schedule=dataclasses.replace(self.schedule, epochs=epochs))
+
+
+# A recipe, by its task.
+AnyRecipe = Recipe | ImageRecipe
 
 
 def shipped() -> list[str]:
@@ -192,7 +176,7 @@ def shipped() -> list[str]:
     return sorted(p.stem for p in RECIPES.glob("*.toml"))
 
 
-def load_recipe(source: str | Path) -> Recipe:
+def load_recipe(source: str | Path) -> AnyRecipe:
     """Read a recipe from a TOML file, or a shipped one by its name.
 
     Raises:
@@ -214,6 +198,16 @@ def load_recipe(source: str | Path) -> Recipe:
     except (ValueError, RecursionError) as exc:
         raise RecipeError(f"{path}: not valid TOML: {exc}") from exc
     try:
-        return records.parse(Recipe, data)
+        return parse(data)
     except RecordError as exc:
         raise RecordError(f"{path}: {exc}") from exc
+
+
+def parse(data: dict[str, Any]) -> AnyRecipe:
+    """A recipe of plain data; one that names no task is about keywords.
+
+    Raises:
+        RecordError: a key or value is wrong.
+    """
+    recipe: AnyRecipe = records.parse(AnyRecipe, {"task": "keywords", **data})  # type: ignore[arg-type]
+    return recipe

@@ -27,6 +27,9 @@ _INTEGERS = range(-(1 << 63), 1 << 63)
 # Text is shown on terminals and written to files: it moves no cursor, and UTF-8 can hold it.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
+# Fields that tell the dataclasses of a union apart.
+_TAGS = ("kind", "task")
+
 # How values appear in messages: on one line, whatever a file holds.
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 40
@@ -37,13 +40,16 @@ def parse(cls: type[T], data: object, where: str = "") -> T:
 
     Args:
         cls: a dataclass whose fields are str, int, float, bool, `Literal`,
-            optional, `tuple[X, ...]`, `tuple[X, Y]`, `dict[str, X]` or dataclasses.
+            optional, `tuple[X, ...]`, `tuple[X, Y]`, `dict[str, X]` or dataclasses; or
+            a union of dataclasses, which their field `kind` or `task` tells apart.
         data: what a TOML or JSON reader gave.
         where: the path to `data` inside its file, for messages.
 
     Raises:
         RecordError: a key is unknown or missing, or a value has the wrong type.
     """
+    if typing.get_origin(cls) in (typing.Union, types.UnionType):
+        return _convert_union(typing.get_args(cls), data, where)  # type: ignore[no-any-return]
     if not isinstance(data, Mapping):
         raise RecordError(f"{where or 'the document'}: a table is needed, found {describe(data)}")
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
@@ -124,14 +130,16 @@ def _convert_union(args: tuple[Any, ...], value: Any, where: str) -> Any:
     if value is None and type(None) in args:
         return None
     options = [a for a in args if a is not type(None)]
-    tagged = [a for a in options if dataclasses.is_dataclass(a) and hasattr(a, "kind")]
-    if tagged and isinstance(value, Mapping):
-        for option in tagged:
-            if getattr(option, "kind", None) == value.get("kind"):
-                return parse(typing.cast(type, option), value, where)
-        known = ", ".join(str(getattr(a, "kind", "?")) for a in tagged)
-        found = describe(value.get("kind"))
-        raise RecordError(f"{_join(where, 'kind')}: {found} is not one of {known}")
+    several: list[Any] = [a for a in options if dataclasses.is_dataclass(a)]
+    if len(several) > 1 and isinstance(value, Mapping):
+        tags = [(a, *_tag(a)) for a in several]
+        found = value.get(tags[0][1])
+        for option, _, known in tags:
+            if found in known:
+                return parse(option, value, where)
+        every = ", ".join(str(word) for _, _, known in tags for word in known)
+        name = _join(where, tags[0][1])
+        raise RecordError(f"{name}: {describe(found)} is not one of {every}")
     errors = []
     for option in options:
         try:
@@ -139,6 +147,13 @@ def _convert_union(args: tuple[Any, ...], value: Any, where: str) -> Any:
         except RecordError as exc:
             errors.append(exc)
     raise errors[0]
+
+
+def _tag(option: type) -> tuple[str, tuple[Any, ...]]:
+    """The field that tells a dataclass from the others of a union, and the values it may have."""
+    hints = typing.get_type_hints(option)
+    name = next(n for n in _TAGS if n in hints)
+    return name, typing.get_args(hints[name])
 
 
 def _convert_tuple(args: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:

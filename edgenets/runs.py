@@ -4,7 +4,7 @@ model.keras      the trained model
 spec.json        its ModelSpec
 recipe.json      the recipe it was made by
 metrics.json     its figures, confusion matrix included
-curves.png, confusion.png
+curves.png …    pictures of the training
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from edgenets import records
 from edgenets.errors import ModelError, RecordError
 from edgenets.extras import require
 from edgenets.files import replacing, write_json
-from edgenets.recipe import Recipe
+from edgenets.recipe import AnyRecipe
 from edgenets.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -36,8 +36,20 @@ class Run:
 
     folder: Path
     spec: ModelSpec
-    recipe: Recipe
+    recipe: AnyRecipe
     metrics: dict[str, Any]
+
+    @property
+    def metric(self) -> str:
+        """What the task is measured by: `accuracy`, `top1`, `mAP50`, `IoU`."""
+        return str(self.metrics["metric"])
+
+    @property
+    def headline(self) -> str:
+        """The figure of the test split, in words."""
+        test = self.metrics["test"]
+        kind = "clips" if "clips" in test else "pictures"
+        return f"{self.metric} {test[self.metric]:.2%} on {test[kind]} {kind}"
 
     def model(self) -> keras.Model:
         """Read the Keras model."""
@@ -45,7 +57,7 @@ class Run:
 
 
 def save(
-    folder: Path, model: keras.Model, spec: ModelSpec, recipe: Recipe, metrics: dict[str, Any]
+    folder: Path, model: keras.Model, spec: ModelSpec, recipe: AnyRecipe, metrics: dict[str, Any]
 ) -> None:
     """Write a run folder."""
     with replacing(folder / MODEL) as beside:
@@ -68,7 +80,7 @@ def load(folder: Path) -> Run:
     return Run(
         folder,
         _read(folder / SPEC, ModelSpec),
-        _read(folder / RECIPE, Recipe),
+        _read(folder / RECIPE, AnyRecipe),
         _metrics(folder / METRICS),
     )
 
@@ -99,7 +111,7 @@ def _metrics(path: Path) -> dict[str, Any]:
     return metrics
 
 
-def _read(path: Path, cls: type[Any]) -> Any:
+def _read(path: Path, cls: Any) -> Any:
     try:
         return records.parse(cls, json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError, RecordError) as exc:

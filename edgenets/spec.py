@@ -1,15 +1,18 @@
 """What a model is: its task, its input with the preprocessing, its output with the decoding.
 
-A `ModelSpec` is written by training, carried by every artefact and bundle, and
-read by the runtime. It is all that a device needs to know about a model.
+A `ModelSpec` (`StreamSpec` or `ImageSpec`) is written by training, carried by every
+artefact and bundle, and read by the runtime. It is all that a device needs to know
+about a model.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-Task = Literal["keywords"]
+from edgenets.data.split import SplitShares
+from edgenets.vision.spec import ImageSpec
 
 # What a sound card or a file can have.
 SAMPLE_RATES = range(1_000, 768_001)  # Hz
@@ -123,23 +126,11 @@ class StepSpec:
 
 
 @dataclass(frozen=True)
-class SplitShares:
-    """How training divided its recordings; see `edgenets.data.clips.split_of`."""
-
-    validation: float = 0.1  # fraction of the speakers
-    test: float = 0.15  # fraction of the speakers
-
-    def __post_init__(self) -> None:
-        if self.validation < 0 or self.test < 0 or not self.validation + self.test <= 1:
-            raise ValueError("validation and test are fractions that leave something to train on")
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """Everything about a model but its weights."""
+class StreamSpec:
+    """Everything about a model that is run step by step over a stream, but its weights."""
 
     name: str
-    task: Task
+    task: Literal["keywords"]
     labels: tuple[str, ...]
     input: AudioInput | MicroFrontendInput
     decoding: KeywordDecoding
@@ -147,16 +138,32 @@ class ModelSpec:
     split: SplitShares = field(default_factory=SplitShares)
 
     def __post_init__(self) -> None:
-        if len(set(self.labels)) != len(self.labels) or not self.labels:
-            raise ValueError("labels must be present and distinct")
-        for label in self.labels:  # also the name of a folder, and shown on one line
-            if not label.strip() or not label.isprintable() or "/" in label:
-                raise ValueError(f"{label!a} cannot be a label")
-        unknown = set(self.decoding.thresholds) - set(self.labels)
-        if unknown:
-            raise ValueError(f"thresholds name words that are no labels: {sorted(unknown)}")
+        check_labels(self.labels, self.decoding.thresholds)
 
     @property
     def step_seconds(self) -> float:
         """Time that one step covers."""
         return self.step.frames * self.input.frame_seconds
+
+
+# What a model is, by its task.
+ModelSpec = StreamSpec | ImageSpec
+
+
+def check_labels(labels: Collection[str], named: Iterable[str]) -> None:
+    """Refuse labels that could not be told apart, shown, or made a folder's name.
+
+    Args:
+        labels: of a model.
+        named: labels that its decoding names.
+
+    Raises:
+        ValueError: a label is no label, or one that is named is none of them.
+    """
+    if len(set(labels)) != len(labels) or not labels:
+        raise ValueError("labels must be present and distinct")
+    for label in labels:  # also the name of a folder, and shown on one line
+        if not label.strip() or not label.isprintable() or "/" in label:
+            raise ValueError(f"{label!a} cannot be a label")
+    if unknown := set(named) - set(labels):
+        raise ValueError(f"the decoding names words that are no labels: {sorted(unknown)}")

@@ -26,6 +26,8 @@ ENTRIES = {
     "save_artefacts": "edgenets.converters.store:save",
     "selftest": "edgenets.runtime.selftest:selftest",
     "train": "edgenets.training.train:train",
+    "evaluate_pictures": "edgenets.runtime.evaluate_pictures:evaluate_pictures",
+    "watch": "edgenets.runtime.watch:Watch",
     "verify_run": "edgenets.converters.road:verify_run",
 }
 

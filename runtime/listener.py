@@ -15,7 +15,7 @@ from edgenets import features
 from edgenets.audio import Sound
 from edgenets.backend import Session
 from edgenets.keywords import KeywordDecoder
-from edgenets.spec import ModelSpec
+from edgenets.spec import StreamSpec
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Detection:
 class Listener:
     """One stream through one session."""
 
-    def __init__(self, spec: ModelSpec, session: Session) -> None:
+    def __init__(self, spec: StreamSpec, session: Session) -> None:
         self.spec, self.session = spec, session
         self.decoder = KeywordDecoder(spec.labels, spec.decoding, spec.step_seconds)
         self._features = features.extractor(spec.input, spec.step.frames)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,14 +10,19 @@ from numpy.typing import NDArray
 
 from edgenets import backend
 from edgenets.artefact import Artefact
-from edgenets.audio import pcm16_to_float
 from edgenets.bundle import Bundle
 from edgenets.errors import EdgenetsError
 from edgenets.features import frames_of
+from edgenets.vision import picture
+from edgenets.vision.golden import output_of
+from edgenets.vision.spec import ImageSpec
 
 # Largest |logit difference| from one machine to another. Float kernels differ in the order of
 # their sums; integer ones may round a tie the other way, which a recurrent net carries on.
 TOLERANCE = {"fp32": 1e-3, "fp16": 2e-2, "dynamic": 0.5, "int8": 1.0, "int16x8": 0.5}
+
+
+Answer = Callable[[backend.Session], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -32,17 +38,33 @@ class Trial:
 
 
 def selftest(bundle: Bundle) -> list[Trial]:
-    """Check every member, then replay the golden sound on every backend that is here.
+    """Check every member, then replay the golden data on every backend that is here.
 
     Raises:
         BundleError: the bundle is damaged.
     """
     bundle.check()
-    features = frames_of(pcm16_to_float(bundle.golden_sound()), bundle.spec.input)
-    return [_try(bundle, artefact, features) for artefact in bundle.artefacts]
+    answer = _answerer(bundle)
+    return [_try(bundle, artefact, answer) for artefact in bundle.artefacts]
 
 
-def _try(bundle: Bundle, artefact: Artefact, features: NDArray[np.float32]) -> Trial:
+def _answerer(bundle: Bundle) -> Answer:
+    """What makes a session answer the golden data, as the bundle holds its answers."""
+    spec = bundle.spec
+    if isinstance(spec, ImageSpec):
+        drawing = picture.decode(bundle.golden_picture(), f"{bundle.path}: the golden picture")
+        image_spec = spec
+        return lambda session: output_of(image_spec, session, drawing)
+    features = frames_of(bundle.golden_sound(), spec.input)
+
+    def steps(session: backend.Session) -> NDArray[np.float32]:
+        out = backend.run_sequence(session, features)
+        return out.reshape(-1, out.shape[-1])
+
+    return steps
+
+
+def _try(bundle: Bundle, artefact: Artefact, answer: Answer) -> Trial:
     tolerance = TOLERANCE[artefact.precision]
     name = backend.backend_of(artefact)
     obstacle = backend.why_not(name)
@@ -51,12 +73,11 @@ def _try(bundle: Bundle, artefact: Artefact, features: NDArray[np.float32]) -> T
     golden = bundle.golden_output(artefact)
     try:
         session = backend.load(name, artefact, bundle.files(artefact))
-        out = backend.run_sequence(session, features)
+        found = answer(session)
     except EdgenetsError as exc:
         return Trial(artefact.id, False, None, tolerance, "", str(exc))
-    found = out.reshape(-1, out.shape[-1])
     if found.shape != golden.shape:
-        reason = f"gives {list(found.shape)} scores where {list(golden.shape)} are golden"
+        reason = f"gives {list(found.shape)} values where {list(golden.shape)} are golden"
         return Trial(artefact.id, False, None, tolerance, session.runs_on, reason)
     difference = float(np.abs(found - golden).max())  # neither is empty: `found` is like golden
     passed = bool(difference <= tolerance)  # a NaN is not

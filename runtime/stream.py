@@ -12,7 +12,7 @@ from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.errors import SinkError
 from edgenets.events import Remark, Result, Summary
-from edgenets.spec import ModelSpec
+from edgenets.spec import StreamSpec
 
 from .listener import Listener
 from .sinks import Sinks
@@ -30,7 +30,7 @@ class Run:
     """One run of a bundle on a source. Iterate over it for the results."""
 
     def __init__(
-        self, bundle: Bundle, session: Session, source_uri: str, *, spec: ModelSpec | None = None,
+        self, bundle: Bundle, session: Session, source_uri: str, *, spec: StreamSpec | None = None,
         seconds: float | None = None,
     ) -> None:  # fmt: skip
         """Open the source.
@@ -42,7 +42,9 @@ class Run:
         Raises:
             SourceError: it cannot be opened.
         """
-        spec = spec or bundle.spec
+        found = spec or bundle.spec
+        assert isinstance(found, StreamSpec), "the command line gives other models to `Watch`"
+        spec = found
         self._listener = Listener(spec, session)
         self._rate = spec.input.sample_rate
         self._seconds = seconds

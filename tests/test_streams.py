@@ -59,11 +59,11 @@ def test_shapes() -> None:
     batch = first(streams)
     assert streams.length == 2 * round((1 + LONGEST_GAP) * RATE)
     assert streams.frames == 2 * streams.steps <= frame_count(streams.length, FEATURES)
-    assert batch.features.shape == (4, streams.frames, FEATURES.bands)
+    assert batch.inputs.shape == (4, streams.frames, FEATURES.bands)
     assert batch.targets.shape == (4, streams.steps, 3)
     assert batch.weights.shape == (4, streams.steps)
     assert all(part.dtype == np.float32 for part in vars(batch).values())
-    assert np.isfinite(batch.features).all()
+    assert np.isfinite(batch.inputs).all()
 
 
 @pytest.mark.parametrize("recipe", [PLAIN, AugmentRecipe(), AugmentRecipe(noise=1.0, room=1.0)])
@@ -111,7 +111,7 @@ def test_the_answer_is_asked_for_where_a_clip_ends(epoch: int, index: int, count
             answer = np.eye(3, dtype=np.float32)[TONES[count].clips.targets[number]]
             assert np.all(batch.targets[row, run] == answer)
             heard = (2 * run + 1) * FEATURES.hop + FEATURES.window  # samples, by each step
-            end = end_of(batch.features[row], number)
+            end = end_of(batch.inputs[row], number)
             # The end is known to half a frame only.
             assert np.all(heard > end - ANSWER_SECONDS * RATE - 2 * STEP)
             assert np.all(heard < end + 1.5 * STEP)
@@ -129,7 +129,7 @@ def end_of(frames: NDArray[np.float32], number: int) -> int:
 def test_no_clip_makes_a_stream_longer(seconds: float) -> None:
     """A recording of a minute among the words costs no more than one of a second."""
     streams = maker(AugmentRecipe(), clips((seconds,) * 9))
-    assert first(streams).features.shape == first(maker()).features.shape
+    assert first(streams).inputs.shape == first(maker()).inputs.shape
     assert streams.length == maker().length
 
 
@@ -139,13 +139,13 @@ def test_silence_among_the_labels_is_noise_to_add() -> None:
     assert len(maker(data=data)._noises) == len(without._noises) + 3
     quiet = replace(data, sounds=tuple(np.zeros_like(s) for s in data.sounds))
     batch = first(maker(AugmentRecipe(noise=1.0), quiet))
-    assert np.isfinite(batch.features).all()
+    assert np.isfinite(batch.inputs).all()
 
 
 @pytest.mark.parametrize("bands", [1, 2, 7])
 def test_few_bands(bands: int) -> None:
     streams = StreamMaker(clips(), replace(FEATURES, bands=bands), AugmentRecipe(), 2, 1.0, 2, 1)
-    assert first(streams).features.shape == (4, streams.frames, bands)
+    assert first(streams).inputs.shape == (4, streams.frames, bands)
 
 
 @given(st.integers(0, 50), st.integers(1, 60), st.integers(-80, 80))

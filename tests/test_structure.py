@@ -162,7 +162,8 @@ class TestDependencies:
         """`pip install 'edgenets[EXTRA]'`, as an error says, must install the module."""
         distributions = {
             "ai_edge_litert": "ai-edge-litert", "espeakng_loader": "espeakng-loader",
-            "pymicro_features": "pymicro-features",
+            "pymicro_features": "pymicro-features", "cv2": "opencv-python-headless",
+            "PIL": "pillow", "paho": "paho-mqtt", "prometheus_client": "prometheus-client",
         }  # fmt: skip
         for module, (extra, _) in extras.EXTRAS.items():
             package = module.partition(".")[0]

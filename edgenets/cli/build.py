@@ -48,11 +48,9 @@ def command(
     RECIPE is a TOML file, or the name of a shipped recipe.
     """
     from edgenets import progress
-    from edgenets.extras import ensure
     from edgenets.recipe import load_recipe
     from edgenets.stages import stage
 
-    ensure("keras")
     reporter = progress.for_stderr()
     found = load_recipe(recipe)
     run = stage("train")(found, data, run_folder or Path("runs") / found.name, reporter)
@@ -65,7 +63,7 @@ def command(
         emit(
             {
                 "bundle": str(path), "bytes": path.stat().st_size,
-                "test": run.metrics["test"]["accuracy"],
+                "test": run.metrics["test"][run.metric],
                 "artefacts": [a.id for a in bundle.artefacts],
                 "report": stage("report_json")(report),
             }

@@ -19,7 +19,7 @@ Examples:
 Without --split all recordings count, those that the model was trained on too."""
 )
 @click.argument("bundle", type=BundleName())
-@click.option("--data", required=True, type=Folder, help="Folder of LABEL/*.wav|flac|mp3.")
+@click.option("--data", required=True, type=Folder, help="Labelled recordings, or pictures.")
 @click.option("--backend", type=click.Choice(BACKENDS), help="Take no other backend.")
 @click.option("--precision", type=click.Choice(PRECISIONS), help="Take no other precision.")
 @click.option(
@@ -29,28 +29,24 @@ Without --split all recordings count, those that the model was trained on too.""
 def command(
     bundle: str, data: Path, backend: str | None, precision: Any, split: str | None, as_json: bool
 ) -> None:
-    """Measure a bundle's accuracy on labelled recordings.
+    """Measure a bundle on labelled recordings or pictures.
 
-    They are streamed through the very pipeline that a device runs.
+    They go through the very pipeline that a device runs.
     """
     from edgenets import progress, zoo
-    from edgenets.data.clips import find_clips, split_of
-    from edgenets.errors import DataError
     from edgenets.stages import stage
 
     opened = zoo.load(bundle)
-    spec = opened.spec
-    clips = find_clips(data, spec.labels)
-    if split is not None:
-        shares = spec.split
-        clips = [c for c in clips if split_of(c, shares.validation, shares.test) == split]
-        if not clips:
-            raise DataError(f"{data}: nothing in it belongs to the {split} split")
     choice = stage("choose")(opened, backend, precision)
     session = stage("load_session")(opened, choice)
+    reporter = progress.for_stderr()
+    if opened.spec.task != "keywords":
+        _pictures(opened, session, choice, data, split, as_json, reporter)
+        return
     found = stage("evaluate")(
-        spec, session, clips, backend=choice.backend, progress=progress.for_stderr()
-    )
+        opened.spec, session, _clips(opened.spec, data, split), backend=choice.backend,
+        progress=reporter,
+    )  # fmt: skip
     if as_json:
         emit(
             {
@@ -67,3 +63,39 @@ def command(
         rows.append((label, str(spoken), str(right), share))
     table("", ("label", "clips", "right", "share"), rows)
     click.echo(f"{found.metric} {found.value:.2%} of {found.n} clips, {choice.artefact.id}")
+
+
+def _clips(spec: Any, data: Path, split: str | None) -> list[Any]:
+    """The recordings of a split, or all."""
+    from edgenets.data.clips import find_clips, split_of
+    from edgenets.errors import DataError
+
+    clips = find_clips(data, spec.labels)
+    if split is not None:
+        shares = spec.split
+        clips = [c for c in clips if split_of(c, shares.validation, shares.test) == split]
+        if not clips:
+            raise DataError(f"{data}: nothing in it belongs to the {split} split")
+    return clips
+
+
+def _pictures(
+    opened: Any, session: Any, choice: Any, data: Path, split: Any, as_json: bool, reporter: Any
+) -> None:
+    """The metric of a model of pictures."""
+    from edgenets.stages import stage
+
+    found = stage("evaluate_pictures")(opened.spec, session, data, split, reporter)
+    if as_json:
+        emit(
+            {
+                "metric": found.metric, "value": found.value, "n": found.n,
+                "backend": choice.backend, "precision": choice.artefact.precision,
+                "split": split, "runs_on": session.runs_on, "figures": found.figures,
+            }
+        )  # fmt: skip
+        return
+    table("", ("figure", "value"), [(n, f"{v:.2%}") for n, v in found.figures.items()])
+    for fault in found.faults[:5]:
+        click.echo(f"left out: {fault}", err=True)
+    click.echo(f"{found.metric} {found.value:.2%} of {found.n} pictures, {choice.artefact.id}")

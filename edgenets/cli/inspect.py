@@ -34,34 +34,33 @@ def command(bundle: str, card: bool, as_json: bool) -> None:
     if card:
         click.echo(opened.card())
         return
-    spec, accuracies = opened.spec, _accuracies(opened.report())
+    spec, verified = opened.spec, opened.verified()
     words = ", ".join(w for w in spec.labels if w not in spec.decoding.background)
     click.echo(f"{spec.name}: {spec.task}; {words}")
     click.echo(
-        f"sound at {spec.input.sample_rate:,} Hz, {spec.input.bands} mel bands; a step every "
-        f"{1e3 * spec.step_seconds:.0f} ms · {size(opened.path.stat().st_size)} · "
+        f"{_input(spec)} · {size(opened.path.stat().st_size)} · "
         f"licence {opened.manifest.licence} · {opened.manifest.made_by}"
     )
     rows = []
     for artefact in opened.artefacts:
-        accuracy = accuracies.get(artefact.id)
+        figure = verified.get(artefact.id)
         state = sum(link.input.elements for link in artefact.states)
         rows.append(
             (
                 artefact.id, size(opened.size(artefact)),
-                "–" if accuracy is None else f"{accuracy:.2%}", str(len(artefact.states)),
+                "–" if figure is None else f"{figure:.2%}", str(len(artefact.states)),
                 str(state), artefact.note,
             )
         )  # fmt: skip
     table("", ("artefact", "size", "verified", "states", "values", "note"), rows)
 
 
-def _accuracies(report: dict[str, Any]) -> dict[str, float]:
-    """Accuracy by artefact, as far as the report has it; it may come from anywhere."""
-    verdicts = report.get("verdicts")
-    rows = [v for v in verdicts if isinstance(v, dict)] if isinstance(verdicts, list) else []
-    return {
-        str(row.get("id")): float(row["accuracy"])
-        for row in rows
-        if isinstance(row.get("accuracy"), float)
-    }
+def _input(spec: Any) -> str:
+    """What the model takes, in words."""
+    if spec.input.kind == "image":
+        frame = spec.input
+        return f"pictures of {frame.width} × {frame.height} {frame.colour}, by {frame.resize}"
+    return (
+        f"sound at {spec.input.sample_rate:,} Hz, {spec.input.bands} mel bands; a step every "
+        f"{1e3 * spec.step_seconds:.0f} ms"
+    )

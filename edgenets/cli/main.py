@@ -19,7 +19,7 @@ from edgenets import __version__
 
 # Command → its module, and the line that `--help` shows, so that help loads no module.
 COMMANDS = {
-    "train": ("edgenets.cli.train", "Train a recipe on a folder of recordings."),
+    "train": ("edgenets.cli.train", "Train a recipe on a folder of recordings or pictures."),
     "convert": ("edgenets.cli.convert", "Convert a trained model to TFLite, ONNX and OpenVINO."),
     "verify": ("edgenets.cli.verify", "Prove that artefacts equal their model; a gate."),
     "bundle": ("edgenets.cli.bundle", "Pack what passed the gate into one .edge file."),
@@ -27,7 +27,7 @@ COMMANDS = {
     "import": ("edgenets.cli.import_", "Make a bundle of a model that others trained."),
     "words": ("edgenets.cli.words", "Synthesise recordings of words of your choice."),
     "run": ("edgenets.cli.run", "Run a bundle on a microphone, a file or a stream."),
-    "eval": ("edgenets.cli.eval", "Measure a bundle's accuracy on labelled recordings."),
+    "eval": ("edgenets.cli.eval", "Measure a bundle on labelled recordings or pictures."),
     "bench": ("edgenets.cli.bench", "Measure what a bundle costs on this machine."),
     "inspect": ("edgenets.cli.inspect", "Show what is in a bundle."),
     "selftest": ("edgenets.cli.selftest", "Replay a bundle's golden data on this machine."),

@@ -28,32 +28,25 @@ training goes on where it stopped when the same command is given again."""
 def command(
     recipe: str, data: Path, out: Path | None, seed: int | None, epochs: int | None, as_json: bool
 ) -> None:
-    """Train a recipe on a folder of recordings.
+    """Train a recipe on a folder of recordings or pictures.
 
     RECIPE is a TOML file, or the name of a shipped recipe (`edgenets zoo`).
     """
-    import dataclasses
-
     from edgenets import progress
-    from edgenets.extras import ensure
     from edgenets.recipe import load_recipe
     from edgenets.stages import stage
 
-    ensure("keras")
     found = load_recipe(recipe)
     if seed is not None:
-        found = dataclasses.replace(found, seed=seed)
+        found = found.with_seed(seed)
     if epochs is not None:
-        schedule = dataclasses.replace(found.schedule, epochs=epochs)
-        found = dataclasses.replace(found, schedule=schedule)
+        found = found.with_epochs(epochs)
     folder = out or Path("runs") / found.name
     run = stage("train")(found, data, folder, progress.for_stderr())
     if as_json:
         emit({"run": str(run.folder), **run.metrics})
         return
-    metrics = run.metrics
     click.echo(
-        f"{run.folder}: {metrics['parameters']:,} parameters, test accuracy "
-        f"{metrics['test']['accuracy']:.2%} on {metrics['test']['clips']} clips\n"
+        f"{run.folder}: {run.metrics['parameters']:,} parameters, test {run.headline}\n"
         f"Next: edgenets convert {run.folder} --data {data}"
     )

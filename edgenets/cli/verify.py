@@ -21,7 +21,10 @@ Exit code 1: at least one does not. The report is written to RUN/report.html and
 )
 @click.argument("run", type=Folder)
 @click.option(
-    "--data", required=True, type=Folder, help="Recordings; the validation split is used."
+    "--data",
+    required=True,
+    type=Folder,
+    help="Recordings or pictures; the validation split is used.",
 )
 @json_option
 @click.pass_context
@@ -44,19 +47,22 @@ def command(ctx: click.Context, run: Path, data: Path, as_json: bool) -> None:
 
 def show(report: Any) -> None:
     """Print a report as a table."""
+    streams = any(v.stream_steps for v in report.verdicts)
     rows = [
         (
-            v.id, size(v.size), f"{v.accuracy:.2%}", f"{v.agreement:.2%}", _number(v.max_error),
-            _number(v.stream_error), _number(v.drift), "passed" if v.passed else _why(v),
+            v.id, size(v.size), f"{v.metric:.2%}", f"{v.agreement:.2%}", _number(v.max_error),
+            *((_number(v.stream_error), _number(v.drift)) if streams else ()),
+            "passed" if v.passed else _why(v),
         )
         for v in report.verdicts
     ]  # fmt: skip
     title = (
-        f"{report.model}: the Keras model answers {report.reference_accuracy:.2%} of "
-        f"{report.clips} clips"
+        f"{report.model}: the Keras model has {report.metric} {report.reference:.2%} on "
+        f"{report.items} {report.kind}"
     )
     columns = (
-        "artefact", "size", "accuracy", "agreement", "max error", "stream error", "drift", "gate",
+        "artefact", "size", report.metric, "agreement", "max error",
+        *(("stream error", "drift") if streams else ()), "gate",
     )  # fmt: skip
     table(title, columns, rows)
     for line in report.missing:

@@ -21,7 +21,7 @@ def command(as_json: bool) -> None:
 
     recipes = {name: recipe.load_recipe(name) for name in recipe.shipped()}
     bundles = {name: zoo.load(name) for name in zoo.shipped()}
-    accuracy = {name: bundle.report().get("reference_accuracy") for name, bundle in bundles.items()}
+    verified = {name: max(b.verified().values(), default=None) for name, b in bundles.items()}
     if as_json:
         emit(
             {
@@ -29,7 +29,8 @@ def command(as_json: bool) -> None:
                 "bundles": [
                     {
                         "name": n, "labels": list(b.spec.labels), "bytes": b.path.stat().st_size,
-                        "artefacts": [a.id for a in b.artefacts], "accuracy": accuracy[n],
+                        "artefacts": [a.id for a in b.artefacts], "task": b.spec.task,
+                        "verified": verified[n],
                         "path": str(b.path),
                     }
                     for n, b in bundles.items()
@@ -41,9 +42,9 @@ def command(as_json: bool) -> None:
     rows = [
         (
             name, ", ".join(w for w in b.spec.labels if w not in b.spec.decoding.background),
-            "–" if accuracy[name] is None else f"{accuracy[name]:.1%}",
+            "–" if verified[name] is None else f"{verified[name]:.1%}",
             size(b.path.stat().st_size), str(len(b.artefacts)),
         )
         for name, b in bundles.items()
     ]  # fmt: skip
-    table("Bundles", ("name", "words", "verified", "size", "artefacts"), rows)
+    table("Bundles", ("name", "labels", "verified", "size", "artefacts"), rows)

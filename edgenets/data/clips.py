@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import audio
+from edgenets.data import split
+from edgenets.data.split import Split
 from edgenets.errors import DataError
-
-Split = Literal["train", "validation", "test"]
 
 # Speech Commands keeps minutes of noise among its words, which are no clips of anything.
 NO_LABELS = frozenset({"_background_noise_"})
 
 # Speech Commands writes `SPEAKER_nohash_N`, and `WORD_SPEAKER_nohash_N` among the unknown words.
 _SPEAKER = re.compile(r"(?:^|_)([0-9a-f]{8})_nohash_\d+$")
-
-# Speech Commands chose its own splits by SHA-1 of the speaker; a hash of another kind divides
-# each of those splits evenly.
-_SALT = "edgenets split 1: "
 
 
 @dataclass(frozen=True)
@@ -86,21 +80,8 @@ def speaker_of(path: Path) -> str | None:
 
 
 def split_of(clip: Clip, validation: float, test: float) -> Split:
-    """The split that a clip belongs to, by a hash of its speaker.
-
-    The answer depends on nothing but the speaker and the fractions, so a
-    speaker stays in his split when recordings are added (the idea of Warden
-    2018, arXiv:1804.03209).
-
-    Args:
-        validation: fraction of the speakers, 0…1.
-        test: fraction of the speakers, 0…1.
-    """
-    digest = hashlib.sha256((_SALT + clip.group).encode()).digest()
-    place = int.from_bytes(digest[:8], "big") / (1 << 64)
-    if place < test:
-        return "test"
-    return "validation" if place < test + validation else "train"
+    """The split that a clip belongs to, with its speaker; see `edgenets.data.split.split_of`."""
+    return split.split_of(clip.group, validation, test)
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,12 @@ the last steps of it; what comes before is context that it must learn to leave.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.audio import pcm16_to_float
 from edgenets.data import augment
+from edgenets.data.batches import Batch
 from edgenets.data.clips import ClipSet
 from edgenets.logmel import LogMel, frame_count
 from edgenets.recipe import AugmentRecipe
@@ -32,15 +31,6 @@ MASK_BANDS = 8
 # Background noise is drawn from a bank made once a training.
 NOISE_SECONDS = 8.0
 NOISE_COUNT = 48
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What one training step sees."""
-
-    features: NDArray[np.float32]  # (streams, frames, bands)
-    targets: NDArray[np.float32]  # (streams, steps, labels), one-hot
-    weights: NDArray[np.float32]  # (streams, steps), 1 where an answer is asked for
 
 
 class StreamMaker:
@@ -184,3 +174,20 @@ class StreamMaker:
 
     def _loud(self, number: int) -> bool:
         return len(self.clips.sounds[number]) > 0 and bool(np.any(self.clips.sounds[number]))
+
+
+class StreamBatches:
+    """A `StreamMaker`'s streams as `Batches` of one size; the last of an epoch may be smaller."""
+
+    def __init__(self, streams: StreamMaker, size: int) -> None:
+        self._streams, self._size = streams, size
+        self._count = -(-len(streams.order(0)) // size)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def batch(self, epoch: int, number: int) -> Batch:
+        """See `edgenets.data.batches.Batches`."""
+        start = number * self._size
+        order = self._streams.order(epoch)[start : start + self._size]
+        return self._streams.batch(order, epoch, number)

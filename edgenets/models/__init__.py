@@ -1,4 +1,4 @@
-"""The nets that edgenets brings: one file an architecture, with `build(recipe, bands, labels)`."""
+"""The nets that edgenets brings: one file an architecture, with a `build`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from edgenets.recipe import ModelRecipe
+from edgenets.vision.recipe import ImageRecipe
 
 if TYPE_CHECKING:
     import keras
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 ARCHITECTURES = {
     "kws-gru": "edgenets.models.kws_gru",
     "kws-dscnn": "edgenets.models.kws_dscnn",
+    "image-classify": "edgenets.models.image_classify",
+    "object-detect": "edgenets.models.object_detect",
+    "segment": "edgenets.models.segment",
 }
 
 
@@ -27,4 +31,16 @@ def build(recipe: ModelRecipe, bands: int, labels: int) -> keras.Model:
     """
     module = importlib.import_module(ARCHITECTURES[recipe.architecture])
     model: keras.Model = module.build(recipe, bands, labels)
+    return model
+
+
+def build_image(recipe: ImageRecipe, labels: int) -> keras.Model:
+    """The untrained Keras model of a recipe.
+
+    Returns:
+        a model from pictures (batch, height, width, channels) float32 to what its
+        architecture's module says.
+    """
+    module = importlib.import_module(ARCHITECTURES[recipe.model.architecture])
+    model: keras.Model = module.build(recipe, labels)
     return model

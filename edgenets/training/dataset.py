@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from edgenets.audio import float_to_pcm16, pcm16_to_float
 from edgenets.data import augment
-from edgenets.data.clips import Clip, ClipSet, Split, find_clips, load_clips, split_of
+from edgenets.data.clips import Clip, ClipSet, find_clips, load_clips, split_of
 from edgenets.data.speech import make_dataset
+from edgenets.data.split import Split
 from edgenets.errors import DataError
 from edgenets.logmel import LogMel, frame_count
 from edgenets.progress import Progress

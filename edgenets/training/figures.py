@@ -26,8 +26,11 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), dpi=110, layout="constrained")
 
 
-def curves(loss: Sequence[float], accuracy: Sequence[float], path: Path) -> None:
-    """Training loss and validation accuracy against epochs."""
+def curves(
+    loss: Sequence[float], found: Sequence[float], path: Path,
+    name: str = "validation accuracy, %",
+) -> None:  # fmt: skip
+    """Training loss, and what was found on the validation split, against epochs."""
     figure = new_figure(7, 3.2)
     left = figure.subplots()
     epochs = np.arange(1, len(loss) + 1)
@@ -36,8 +39,8 @@ def curves(loss: Sequence[float], accuracy: Sequence[float], path: Path) -> None
     left.set_ylabel("training loss", color=BLUE)
     left.spines[["top"]].set_visible(False)
     right = left.twinx()
-    right.plot(epochs, np.asarray(accuracy) * 100, color=ORANGE)
-    right.set_ylabel("validation accuracy, %", color=ORANGE)
+    right.plot(epochs, np.asarray(found) * 100, color=ORANGE)
+    right.set_ylabel(name, color=ORANGE)
     right.spines[["top"]].set_visible(False)
     with replacing(path) as beside:
         figure.savefig(beside)

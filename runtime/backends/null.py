@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgenets.artefact import Artefact
 from edgenets.backend import Options
 
-from .checks import check_inputs
+from .checks import check_inputs, taken_dtype
 
 FORMAT = None  # it takes artefacts of any format
 
@@ -35,14 +35,21 @@ class NullSession:
     def __init__(self, artefact: Artefact) -> None:
         self.artefact = artefact
         self.runs_on = "nothing: the null backend"
+        self._places = {i.name: np.zeros(i.shape, i.dtype) for i in artefact.inputs}
+        self._zeros = {o.name: np.zeros(o.shape, taken_dtype(o)) for o in artefact.outputs}
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """One inference; see `edgenets.backend.Session`."""
         check_inputs(self.artefact, inputs)
-        return {
-            info.name: np.zeros(info.shape, info.dtype if info.quantization is None else np.float32)
-            for info in self.artefact.outputs
-        }
+        return {name: zeros.copy() for name, zeros in self._zeros.items()}
 
     def reset(self) -> None:
         """There is no state."""
+
+    def places(self) -> Mapping[str, NDArray[Any]]:
+        """See `edgenets.backend.Session`."""
+        return self._places
+
+    def infer(self) -> Mapping[str, NDArray[Any]]:
+        """See `edgenets.backend.Session`."""
+        return self._zeros

@@ -70,6 +70,7 @@ class OnnxSession:
         self._state_names = [link.input.name for link in artefact.states]
         self._quantized_in = [i for i in artefact.inputs if i.quantization is not None]
         self._quantized_out = [i for i in artefact.outputs if i.quantization is not None]
+        self._places: dict[str, NDArray[Any]] | None = None
         self._longest_hold = max((link.hold for link in artefact.states), default=0)
         self.reset()
 
@@ -84,6 +85,10 @@ class OnnxSession:
         feeds = {**inputs, **self._state}
         for info in self._quantized_in:
             feeds[info.name] = quantize(feeds[info.name], info.quantization)  # type: ignore[arg-type]
+        return self._answer(feeds)
+
+    def _answer(self, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """The outputs, in arrays of their own; the states go on."""
         try:
             values = self._session.run(self._wanted, feeds)
         except Exception as exc:  # as above
@@ -99,6 +104,16 @@ class OnnxSession:
             self._step += 1
         self._state = following
         return outputs
+
+    def places(self) -> Mapping[str, NDArray[Any]]:
+        """See `edgenets.backend.Session`."""
+        if self._places is None:
+            self._places = {i.name: np.zeros(i.shape, i.dtype) for i in self.artefact.inputs}
+        return self._places
+
+    def infer(self) -> Mapping[str, NDArray[Any]]:
+        """See `edgenets.backend.Session`."""
+        return self._answer({**self.places(), **self._state})
 
     def _check(self, artefact: Artefact) -> None:
         """Hold the file's tensors against what was announced."""

@@ -76,6 +76,20 @@ class OpenVinoSession:
         check_inputs(self.artefact, inputs)
         for name, into, q in self._inputs:
             into[...] = inputs[name] if q is None else quantize(inputs[name], q)
+        self._infer()
+        return {name: _real(out, q) for name, out, q in self._outputs}
+
+    def places(self) -> Mapping[str, NDArray[Any]]:
+        """See `edgenets.backend.Session`."""
+        return {name: into for name, into, _ in self._inputs}
+
+    def infer(self) -> Mapping[str, NDArray[Any]]:
+        """See `edgenets.backend.Session`."""
+        self._infer()
+        return {name: out if q is None else dequantize(out, q) for name, out, q in self._outputs}
+
+    def _infer(self) -> None:
+        """One inference on what stands in the inputs; the states go on."""
         try:
             self._request.infer()
         except RuntimeError as exc:
@@ -84,7 +98,6 @@ class OpenVinoSession:
             if self._step >= hold:
                 into[...] = out
         self._step += 1
-        return {name: _real(out, q) for name, out, q in self._outputs}
 
     def _tensor(self, info: TensorInfo) -> NDArray[Any]:
         """The request's memory for a tensor, checked against what was announced."""

@@ -121,17 +121,41 @@ class TFLiteSession:
                 into[...] = value
             else:
                 quantizer.into(value, into)
+        self._invoke()
+        outputs = {name: real(place) for name, place, real in self._outputs}
+        self._carry()
+        return outputs
+
+    def places(self) -> Mapping[str, NDArray[Any]]:
+        """See `edgenets.backend.Session`."""
+        return {name: into for name, _, _, into, _ in self._inputs}
+
+    def infer(self) -> Mapping[str, NDArray[Any]]:
+        """See `edgenets.backend.Session`."""
+        try:
+            self._invoke()
+        except (RuntimeError, ValueError) as exc:
+            raise BackendError(f"{self.artefact.files[0]}: a step failed: {_reason(exc)}") from exc
+        outputs = {
+            name: place if info.quantization is None else real(place)
+            for (name, place, real), info in zip(self._outputs, self.artefact.outputs, strict=True)
+        }
+        self._carry()
+        return outputs
+
+    def _invoke(self) -> None:
         self._interpreter.invoke()
         if not self._ran:
             self._check_places()
             self._ran = True
-        outputs = {name: real(place) for name, place, real in self._outputs}
+
+    def _carry(self) -> None:
+        """The states go on."""
         if self._step < self._longest_hold:
             self._carry_held()
         else:
             for out, following in self._states:
                 following[:] = out
-        return outputs
 
     def _carry_held(self) -> None:
         """Carry the states that may move already, in the first steps after a reset."""

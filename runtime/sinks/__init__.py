@@ -10,16 +10,25 @@ import contextlib
 import importlib
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from edgenets.errors import SinkError
-from edgenets.events import Remark, Result
+from edgenets.events import Event
 
-# URI scheme → module with `open_sink(rest)`. To add one: a file here, and a line.
+# URI scheme → module with `open_sink(rest)`. To add one: a file here, and a line. The rest of a
+# web address is the whole of it.
 SINKS = {
     "console": "edgenets.runtime.sinks.console",
     "jsonl": "edgenets.runtime.sinks.jsonl",
+    "video": "edgenets.runtime.sinks.video",
+    "frames": "edgenets.runtime.sinks.frames",
+    "mqtt": "edgenets.runtime.sinks.mqtt",
+    "http": "edgenets.runtime.sinks.webhook",
+    "https": "edgenets.runtime.sinks.webhook",
+    "web": "edgenets.runtime.web.sink",
 }
+
+_WHOLE = frozenset({"http", "https"})
 
 # A disk that is full or a file system that is gone rarely mends sooner.
 REOPEN_AFTER = 5.0  # s
@@ -28,12 +37,21 @@ REOPEN_AFTER = 5.0  # s
 class Sink(Protocol):
     """One place that results go to. Errors are OSError or SinkError."""
 
-    def write(self, event: Result | Remark) -> None:
+    def write(self, event: Event) -> None:
         """Deliver one event at once."""
         ...
 
     def close(self) -> None:
         """Deliver what is held back, and let go."""
+        ...
+
+
+@runtime_checkable
+class Steering(Protocol):
+    """A sink through which a person looks at the run itself, and changes it."""
+
+    def steer(self, run: Any) -> str:
+        """Take the run whose events will come; what the person at the terminal should know."""
         ...
 
 
@@ -49,7 +67,7 @@ def open_sink(uri: str) -> Sink:
         raise SinkError(f"{uri}: no such sink; there are {known}")
     opener: Callable[[str], Sink] = importlib.import_module(SINKS[scheme]).open_sink
     try:
-        return opener(rest)
+        return opener(uri if scheme in _WHOLE else rest)
     except (OSError, ValueError) as exc:
         raise SinkError(f"{uri}: cannot be written: {exc}") from exc
 
@@ -57,20 +75,28 @@ def open_sink(uri: str) -> Sink:
 class Sinks:
     """Several sinks, of which any may fail without the others noticing."""
 
-    def __init__(self, uris: Sequence[str], complain: Callable[[str], None]) -> None:
-        """Open all; an error here is the user's to see, so it is raised."""
-        self._uris, self._complain = list(uris), complain
+    def __init__(
+        self, uris: Sequence[str], complain: Callable[[str], None], run: Any = None
+    ) -> None:
+        """Open all; an error here is the user's to see, so it is raised.
+
+        Args:
+            uris: of the sinks.
+            complain: called with what a person should know.
+            run: what sinks that steer are given.
+        """
+        self._uris, self._complain, self._run = list(uris), complain, run
         self._open: list[Sink | None] = []
         try:
             for uri in uris:
-                self._open.append(open_sink(uri))
+                self._open.append(self._opened(uri))
         except SinkError:
             self.close()
             raise
         self._retry_at = [0.0] * len(self._uris)
         self.failures = 0  # events that a sink did not take
 
-    def write(self, event: Result | Remark) -> None:
+    def write(self, event: Event) -> None:
         """Give an event to every sink that works."""
         for i, sink in enumerate(self._open):
             if sink is None:
@@ -94,6 +120,12 @@ class Sinks:
                     self.failures += 1
                     self._complain(f"{self._uris[i]}: failed as it was closed: {exc}")
 
+    def _opened(self, uri: str) -> Sink:
+        sink = open_sink(uri)
+        if isinstance(sink, Steering):
+            self._complain(sink.steer(self._run))
+        return sink
+
     def _drop(self, i: int, sink: Sink, exc: Exception) -> None:
         self._complain(f"{self._uris[i]}: failed ({exc}); tried again in {REOPEN_AFTER:g} s")
         with contextlib.suppress(OSError, ValueError, SinkError):  # it is said already
@@ -105,7 +137,7 @@ class Sinks:
         if time.monotonic() < self._retry_at[i]:
             return None
         try:
-            self._open[i] = open_sink(self._uris[i])
+            self._open[i] = self._opened(self._uris[i])
             self._complain(f"{self._uris[i]}: works again")
         except SinkError:
             self._retry_at[i] = time.monotonic() + REOPEN_AFTER

@@ -1,12 +1,13 @@
-"""`console:`: a line a word, for people."""
+"""`console:`: a line a word, or a line whenever what is seen changes, for people."""
 
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from typing import TextIO
 
 from edgenets.errors import SinkError
-from edgenets.events import Remark, Result
+from edgenets.events import Event, Result, Seen
 
 _BAR = 12  # characters of a full score
 
@@ -28,10 +29,16 @@ class ConsoleSink:
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._colour = out.isatty()
+        self._shown: dict[str, str] = {}  # what was last said of each source
 
-    def write(self, event: Result | Remark) -> None:
-        """One line."""
-        if isinstance(event, Result):
+    def write(self, event: Event) -> None:
+        """One line, or none where a source shows what it showed before."""
+        if isinstance(event, Seen):
+            text = self._seen(event)
+            if text is None:
+                return
+            line = text
+        elif isinstance(event, Result):
             bar = "█" * max(1, round(_BAR * event.score))
             word = self._paint(f"{event.label:<12}", "1;36")
             score = self._paint(f"{bar:<{_BAR}}", "36")
@@ -45,6 +52,23 @@ class ConsoleSink:
         line = line.encode(encoding, "backslashreplace").decode(encoding)
         self._out.write(line + "\n")
         self._out.flush()
+
+    def _seen(self, event: Seen) -> str | None:
+        """What a picture shows, if it is a picture on disk or something has changed."""
+        counts = Counter(found.label for found in event.found)
+        text = ", ".join(f"{n} × {x}" if n > 1 else x for x, n in sorted(counts.items())) or "–"
+        changed = event.path is not None or self._shown.get(event.source) != text
+        self._shown[event.source] = text
+        crossed = "".join(f"  {c.label} → {c.line} {c.direction}" for c in event.crossings)
+        if not changed and not crossed:
+            return None
+        best = max((found.score for found in event.found), default=0.0)
+        where = event.path.name if event.path is not None else f"{event.time:8.2f} s"
+        score = f"{best:4.2f}" if event.found else "    "
+        return (
+            f"{where}  {self._paint(f'{text:<28}', '1;36')} {score}  {1e3 * event.age:5.1f} ms"
+            f"{self._paint(crossed, '35')}"
+        )
 
     def close(self) -> None:
         """Stdout is not this sink's to close."""

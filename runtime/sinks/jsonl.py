@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
-from edgenets.events import Remark, Result
+from edgenets.events import Event
+
+from .plain import plain
 
 
 def open_sink(rest: str) -> JsonlSink:
@@ -24,20 +26,9 @@ class JsonlSink:
     def __init__(self, out: _Lines) -> None:
         self._out = out
 
-    def write(self, event: Result | Remark) -> None:
+    def write(self, event: Event) -> None:
         """One line, in ASCII: the name of a file need not be text."""
-        if isinstance(event, Result):
-            line = {
-                "event": "detection", "source": event.source, "word": event.label,
-                "score": round(event.score, 4), "time": round(event.time, 3),
-                "age_ms": round(1e3 * event.age, 2),
-            }  # fmt: skip
-        else:
-            line = {
-                "event": event.kind, "source": event.source, "text": event.text,
-                "time": round(event.time, 3),
-            }  # fmt: skip
-        self._out.write(json.dumps(line) + "\n")
+        self._out.write(json.dumps(plain(event)) + "\n")
 
     def close(self) -> None:
         """Let go of a file that was opened here."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from edgenets.audio import Resampler, to_mono
 from edgenets.errors import SourceError
+from edgenets.uri import split_options
 
 from . import Block, Item, Notice, Source, portaudio, query
 from .capture import Capture, Chunk, Ended, Wish, open_capture
@@ -40,7 +41,7 @@ Message = Chunk | Ended | Capture | Exception | None
 
 def open_source(rest: str, sample_rate: int) -> Source:
     """The microphone `rest`; errors as `edgenets.runtime.sources.open_source`."""
-    name, options = query.split(rest, ("rate", "channels"))
+    name, options = split_options(rest, ("rate", "channels"), "rate=44100")
     return Microphone(Wish(name, sample_rate, query.rate(options), query.channels(options)))
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edgenets.audio import Resampler, Sound, to_mono
 from edgenets.errors import SourceError
+from edgenets.uri import split_options
 
 from . import BLOCK_SECONDS, Block, Item, Source, query
 
@@ -27,7 +28,7 @@ FORMATS: dict[str, np.dtype[Any]] = {"s16le": np.dtype("<i2"), "f32le": np.dtype
 
 def open_source(rest: str, sample_rate: int) -> Source:
     """Standard input as `rest` describes it; errors as `edgenets.runtime.sources.open_source`."""
-    name, options = query.split(rest, ("rate", "channels", "format"))
+    name, options = split_options(rest, ("rate", "channels", "format"), "rate=44100")
     if name:
         raise SourceError(f"'-{rest}': standard input is '-', or '-?rate=…'")
     form = options.get("format", "s16le")

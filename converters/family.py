@@ -1,0 +1,62 @@
+"""What conversion, verification and packing do differently for streams and for pictures.
+
+The road (`road.py`) is one; each family says how its models go along it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.artefact import Format, Precision
+from edgenets.progress import Progress
+from edgenets.runs import Run
+from edgenets.spec import ModelSpec, StreamSpec
+
+from .formats import Converted, Written
+from .verdicts import Report
+
+
+class Family(Protocol):
+    """One kind of model."""
+
+    def convert(
+        self, run: Run, data: Path | None, to: Sequence[Format], precisions: Sequence[Precision],
+        progress: Progress,
+    ) -> Converted:  # fmt: skip
+        """The artefacts of a run, calibrated on its training split, and what is missing."""
+        ...
+
+    def verify(
+        self, run: Run, written: Sequence[Written], missing: Sequence[str], data: Path,
+        progress: Progress,
+    ) -> Report:  # fmt: skip
+        """Artefacts held against their model on the validation split."""
+        ...
+
+    def golden(self, spec: ModelSpec) -> dict[str, bytes]:
+        """What a bundle carries to be tried with, by member name."""
+        ...
+
+    def golden_output(self, spec: ModelSpec, written: Written) -> NDArray[np.float32]:
+        """What an artefact answers to it, as `golden/ID.f32` holds it."""
+        ...
+
+    def card(self, run: Run, report: Report) -> list[str]:
+        """The lines of a model card that are about this kind of model, with its figures."""
+        ...
+
+
+def family_of(spec: ModelSpec) -> Family:
+    """The family of a model."""
+    if isinstance(spec, StreamSpec):
+        from .streams import Streams
+
+        return Streams()
+    from .pictures import Pictures
+
+    return Pictures()

@@ -1,0 +1,97 @@
+"""TFLite, by TensorFlow's own converter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.artefact import Artefact, Precision, TensorInfo
+from edgenets.errors import ConversionError
+from edgenets.extras import require
+from edgenets.native import captured_stderr, quiet_logging
+from edgenets.quantization import Quantization
+
+from .formats import NOTES, Written
+from .picture_frozen import Frozen
+
+
+def write(frozen: Frozen, precision: Precision, pictures: NDArray[np.float32] | None) -> Written:
+    """Convert to one precision.
+
+    Args:
+        pictures: (n, height, width, channels), as the model takes them, to calibrate on; needed
+            for int8 and int16x8.
+
+    Raises:
+        ConversionError: the converter refuses the model; it says why.
+    """
+    tf = require("tensorflow")
+    with quiet_logging():
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen.function])
+    if precision != "fp32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "fp16":
+        converter.target_spec.supported_types = [tf.float16]
+    if precision in ("int8", "int16x8"):
+        assert pictures is not None, "checked by convert"
+        converter.representative_dataset = lambda: _samples(pictures)
+        operators = tf.lite.OpsSet
+        converter.target_spec.supported_ops = [
+            operators.TFLITE_BUILTINS_INT8
+            if precision == "int8"
+            else operators.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        ]
+    if precision == "int8":  # the pixels as they come, and what an Edge TPU wants
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+    try:
+        with captured_stderr(), quiet_logging():  # it counts its passes there
+            model = converter.convert()
+    except Exception as exc:  # it raises ConverterError, RuntimeError, ValueError …
+        reason = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
+        raise ConversionError(f"tflite in {precision}: TFLiteConverter refuses: {reason}") from exc
+    return _named(model, frozen, precision)
+
+
+def _samples(pictures: NDArray[np.float32]) -> Iterator[list[NDArray[np.float32]]]:
+    for picture in pictures:
+        yield [picture[None]]
+
+
+def _named(model: bytes, frozen: Frozen, precision: Precision) -> Written:
+    """The file with the tensors called as the spec calls them, and what it takes and gives."""
+    schema = require("ai_edge_litert.schema_py_generated")
+    flatbuffers = require("flatbuffers")
+    tree = schema.ModelT.InitFromPackedBuf(model, 0)
+    graph = tree.subgraphs[0]
+    places = [(graph.inputs[0], frozen.input)]
+    places += list(zip(graph.outputs, frozen.outputs, strict=True))
+    for index, name in places:
+        graph.tensors[index].name = name.encode()
+    for signature in tree.signatureDefs or []:
+        for entry, name in zip(signature.outputs, frozen.outputs, strict=False):
+            entry.name = name.encode()
+    builder = flatbuffers.Builder(len(model))
+    builder.Finish(tree.Pack(builder), b"TFL3")
+    (source, *results) = (_info(graph.tensors[i], schema) for i, _ in places)
+    file = f"tflite-{precision}.tflite"
+    artefact = Artefact(
+        "tflite", precision, (file,), (source,), tuple(results),
+        note=NOTES.get(("tflite", precision), ""),
+    )  # fmt: skip
+    return Written(artefact, {file: bytes(builder.Output())})
+
+
+def _info(tensor: Any, schema: Any) -> TensorInfo:
+    names = {
+        schema.TensorType.FLOAT32: "float32", schema.TensorType.INT8: "int8",
+        schema.TensorType.UINT8: "uint8", schema.TensorType.INT16: "int16",
+        schema.TensorType.INT32: "int32", schema.TensorType.INT64: "int64",
+    }  # fmt: skip
+    dtype: Any = names[tensor.type]
+    found, q = tensor.quantization, None
+    if dtype != "float32" and found is not None and found.scale is not None and len(found.scale):
+        q = Quantization(float(found.scale[0]), int(found.zeroPoint[0]), dtype)
+    return TensorInfo(tensor.name.decode(), tuple(int(d) for d in tensor.shape), dtype, q)

@@ -1,0 +1,109 @@
+"""Models of pictures, along the road."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.artefact import Format, Precision
+from edgenets.bundle import GOLDEN_PICTURE
+from edgenets.data.pictures.memory import Examples
+from edgenets.data.split import Split
+from edgenets.errors import ModelError
+from edgenets.progress import Progress
+from edgenets.runs import Run
+from edgenets.spec import ModelSpec
+from edgenets.training import pictures as training
+from edgenets.vision.recipe import ImageRecipe
+from edgenets.vision.spec import ImageSpec
+
+from . import picture_golden
+from .formats import Converted, Written, activation_type
+from .picture_convert import convert_pictures
+from .picture_verify import verify_pictures
+from .verdicts import Report
+
+_TASKS = {
+    "classify": "image classification", "detect": "object detection",
+    "segment": "semantic segmentation",
+}  # fmt: skip
+
+
+class Pictures:
+    """See `Family`."""
+
+    def convert(
+        self, run: Run, data: Path | None, to: Sequence[Format], precisions: Sequence[Precision],
+        progress: Progress,
+    ) -> Converted:  # fmt: skip
+        """See `Family.convert`."""
+        shown = None
+        if data is not None and any(map(activation_type, precisions)):
+            shown = _shown(run, data, "train", _recipe(run).quantize.pictures, progress).inputs
+        model = run.model()
+        names = training.output_names(model)
+        return convert_pictures(model, names, shown, to, precisions, progress)
+
+    def verify(
+        self, run: Run, written: Sequence[Written], missing: Sequence[str], data: Path,
+        progress: Progress,
+    ) -> Report:  # fmt: skip
+        """See `Family.verify`."""
+        gate = _recipe(run).gate
+        part = _shown(run, data, "validation", gate.pictures, progress)
+        return verify_pictures(run.model(), _spec(run.spec), written, part, gate, missing, progress)
+
+    def golden(self, spec: ModelSpec) -> dict[str, bytes]:
+        """See `Family.golden`."""
+        return {GOLDEN_PICTURE: picture_golden.golden_png(_spec(spec).input)}
+
+    def golden_output(self, spec: ModelSpec, written: Written) -> NDArray[np.float32]:
+        """See `Family.golden_output`."""
+        return picture_golden.golden_output(_spec(spec), written)
+
+    def card(self, run: Run, report: Report) -> list[str]:
+        """See `Family.card`."""
+        metrics, spec, recipe = run.metrics, _spec(run.spec), _recipe(run)
+        frame, test = spec.input, metrics["test"]
+        every = {k: v for k, v in test.items() if isinstance(v, float)}
+        return [
+            f"- **Task**: {_TASKS[spec.task]}, {len(spec.labels)} labels: "
+            f"{', '.join(spec.labels)}.",
+            f"- **Model**: `{recipe.model.architecture}`, {metrics['parameters']:,} parameters.",
+            f"- **Input**: pictures of {frame.width} × {frame.height} pixels, {frame.colour}; "
+            f"others are brought to that by '{frame.resize}'.",
+            f"- **Data**: {metrics['train']['pictures']:,} training pictures. "
+            f"{recipe.bundle.data_licence}",
+            f"- **Figures**: float Keras model on {test['pictures']} test pictures: "
+            f"{', '.join(f'{k} {v:.2%}' for k, v in every.items())}; {run.metric} "
+            f"{metrics['validation'][run.metric]:.2%} on {metrics['validation']['pictures']} "
+            f"validation pictures, which the artefacts below were held against.",
+            "- **Limits**: it knows what its training pictures show, in their light and from their "
+            "distance; anything else was not measured. The thresholds are a starting point.",
+        ]
+
+
+def _shown(run: Run, data: Path, split: Split, most: int, progress: Progress) -> training.Shown:
+    """At most so many pictures of a split, spread evenly over it."""
+    recipe = _recipe(run)
+    catalogue = training.read_catalogue(recipe, data, Progress())
+    recipe = replace(recipe, data=replace(recipe.data, labels=run.spec.labels))
+    examples = training.load_split(recipe, catalogue, data, split, progress)
+    spread = np.linspace(0, len(examples) - 1, min(len(examples), most)).astype(int)
+    chosen = Examples(tuple(examples.items[i] for i in spread), examples.labels)
+    return training.shown(recipe, chosen)
+
+
+def _spec(spec: ModelSpec) -> ImageSpec:
+    assert isinstance(spec, ImageSpec), "family_of gives no other"
+    return spec
+
+
+def _recipe(run: Run) -> ImageRecipe:
+    if not isinstance(run.recipe, ImageRecipe):
+        raise ModelError(f"{run.folder}: its recipe is for sound, its spec is not")
+    return run.recipe

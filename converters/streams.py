@@ -1,0 +1,105 @@
+"""Models that are run step by step, along the road."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.artefact import Format, Precision
+from edgenets.bundle import GOLDEN_SOUND
+from edgenets.data.split import Split
+from edgenets.errors import ModelError
+from edgenets.progress import Progress
+from edgenets.recipe import Recipe
+from edgenets.runs import Run
+from edgenets.spec import AudioInput, ModelSpec, StreamSpec
+from edgenets.training import dataset
+
+from . import golden
+from .convert import convert
+from .formats import Converted, Written, activation_type
+from .verdicts import Report
+from .verify import Samples, verify
+
+
+class Streams:
+    """See `Family`."""
+
+    def convert(
+        self, run: Run, data: Path | None, to: Sequence[Format], precisions: Sequence[Precision],
+        progress: Progress,
+    ) -> Converted:  # fmt: skip
+        """See `Family.convert`."""
+        clips = None
+        if data is not None and any(activation_type(p) for p in precisions):
+            clips = _samples(run, data, "train", progress).features
+        return convert(run.model(), clips, to, precisions, _recipe(run).quantize, progress)
+
+    def verify(
+        self, run: Run, written: Sequence[Written], missing: Sequence[str], data: Path,
+        progress: Progress,
+    ) -> Report:  # fmt: skip
+        """See `Family.verify`."""
+        gate = _recipe(run).gate
+        samples = _samples(run, data, "validation", progress, gate.clips)
+        spec = _spec(run.spec)
+        return verify(run.model(), spec, written, samples, gate, tuple(missing), progress)
+
+    def golden(self, spec: ModelSpec) -> dict[str, bytes]:
+        """See `Family.golden`."""
+        return {GOLDEN_SOUND: golden.golden_sound(_spec(spec)).astype("<i2").tobytes()}
+
+    def golden_output(self, spec: ModelSpec, written: Written) -> NDArray[np.float32]:
+        """See `Family.golden_output`."""
+        return golden.golden_output(_spec(spec), written)
+
+    def card(self, run: Run, report: Report) -> list[str]:
+        """See `Family.card`."""
+        metrics, spec, recipe = run.metrics, _spec(run.spec), _recipe(run)
+        words = [w for w in spec.labels if w not in spec.decoding.background]
+        test, train, features = metrics["test"], metrics["train"], spec.input
+        return [
+            f"- **Task**: keyword spotting, {len(spec.labels)} classes. Words: {', '.join(words)}.",
+            f"- **Model**: `{recipe.model.architecture}`, {metrics['parameters']:,} parameters; a "
+            f"step every {1e3 * spec.step_seconds:.0f} ms.",
+            f"- **Input**: mono sound at {features.sample_rate:,} Hz; {features.bands} log-mel "
+            f"bands, window {1e3 * features.window / features.sample_rate:.0f} ms, "
+            f"hop {1e3 * features.frame_seconds:.0f} ms.",
+            f"- **Data**: {sum(train.values()):,} training clips; split by speaker. "
+            f"{recipe.bundle.data_licence}",
+            f"- **Figures**: float Keras model: {test['accuracy']:.2%} on {test['clips']} test "
+            f"clips of speakers that training never heard, "
+            f"{metrics['validation']['accuracy']:.2%} on {metrics['validation']['clips']} "
+            f"validation clips. Artefacts below: streaming, on the validation clips.",
+            "- **Limits**: words in other languages and accents, far-field sound and music were "
+            "not measured. The thresholds are a starting point: set them on recordings of the "
+            "place of use.",
+        ]
+
+
+def _samples(run: Run, data: Path, split: Split, progress: Progress, at_least: int = 0) -> Samples:
+    recipe = _recipe(run)
+    clips = dataset.load_split(recipe, data, split, progress)
+    clips = dataset.views(clips, -(-at_least // len(clips)), recipe.seed)
+    features = dataset.features_of(clips, _audio(_spec(run.spec)), recipe.data.clip_seconds)
+    return Samples(features, clips.targets)
+
+
+def _audio(spec: StreamSpec) -> AudioInput:
+    if not isinstance(spec.input, AudioInput):
+        raise ModelError(f"{spec.name}: takes {spec.input.kind} features, which no training makes")
+    return spec.input
+
+
+def _spec(spec: ModelSpec) -> StreamSpec:
+    assert isinstance(spec, StreamSpec), "family_of gives no other"
+    return spec
+
+
+def _recipe(run: Run) -> Recipe:
+    if not isinstance(run.recipe, Recipe):
+        raise ModelError(f"{run.folder}: its recipe is for pictures, its spec is not")
+    return run.recipe

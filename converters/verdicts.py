@@ -1,0 +1,91 @@
+"""What verification finds: one verdict an artefact, one report a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from .formats import Written
+
+
+@dataclass(frozen=True)
+class Check:
+    """One condition of the gate."""
+
+    name: str
+    value: float | None  # None: no number
+    limit: float
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What verification found of one artefact."""
+
+    id: str
+    format: str
+    precision: str
+    size: int  # bytes
+    runs_on: str
+    metric: float  # of the task, 0…1; streaming, where the model is a step model
+    agreement: float  # decisions equal to the Keras model's, 0…1
+    # Largest |output difference| over all items, and its mean; None: no number came.
+    max_error: float | None
+    mean_error: float | None
+    checks: tuple[Check, ...]
+    error: str = ""  # why it could not be run at all
+    note: str = ""
+    # Of step models alone: a stream long enough for drift to show.
+    stream_steps: int = 0
+    stream_error: float | None = None  # largest |output difference| in the stream
+    drift: float | None = None  # RMS error late in the stream over RMS error early in it
+
+    @property
+    def passed(self) -> bool:
+        """Whether it may enter a bundle."""
+        return not self.error and all(c.passed for c in self.checks)
+
+
+@dataclass(frozen=True)
+class Report:
+    """The verification of one model."""
+
+    model: str
+    labels: tuple[str, ...]
+    metric: str  # what the task is measured by
+    reference: float  # the Keras model's, of the same items
+    items: int
+    kind: str  # of the items: clips, pictures
+    verdicts: tuple[Verdict, ...]
+    missing: tuple[str, ...] = ()  # precisions that a format lacks, and why
+
+    @property
+    def passed(self) -> bool:
+        """Whether every artefact passed."""
+        return all(v.passed for v in self.verdicts)
+
+
+def broken(item: Written, why: str) -> Verdict:
+    """The verdict of an artefact that cannot be run."""
+    artefact = item.artefact
+    return Verdict(
+        artefact.id, artefact.format, artefact.precision, item.size, "", 0.0, 0.0, None, None, (),
+        why, artefact.note,
+    )  # fmt: skip
+
+
+def checks(
+    found: Mapping[str, float], at_most: Mapping[str, float], at_least: Mapping[str, float]
+) -> tuple[Check, ...]:
+    """The conditions of the gate, held against what was found."""
+    # A comparison with NaN is false, so what is no number passes nothing.
+    held = [Check(n, number(found[n]), x, bool(found[n] <= x)) for n, x in at_most.items()]
+    held += [Check(n, number(found[n]), x, bool(found[n] >= x)) for n, x in at_least.items()]
+    return tuple(held)
+
+
+def number(value: float) -> float | None:
+    """A value as JSON can hold it: None where it is no number."""
+    return value if np.isfinite(value) else None

@@ -1,0 +1,30 @@
+"""Batches: what a training step sees, and where they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one training step sees."""
+
+    inputs: NDArray[np.float32]  # (items, …)
+    targets: NDArray[np.float32]  # (items, …), as the loss takes them
+    weights: NDArray[np.float32] | None = None  # how much a target counts; None: all alike
+
+
+class Batches(Protocol):
+    """A training set, in batches."""
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        ...
+
+    def batch(self, epoch: int, number: int) -> Batch:
+        """One batch; the same arguments give the same batch, in any order of calls."""
+        ...

@@ -1,0 +1,87 @@
+"""Is an artefact's face that of its model: the inputs and outputs that the runtime will use?"""
+
+from __future__ import annotations
+
+from edgenets.artefact import Artefact, TensorInfo
+from edgenets.spec import ModelSpec, StreamSpec
+from edgenets.vision.spec import (
+    BoxDecoding,
+    ClassDecoding,
+    ImageSpec,
+    PointHead,
+    SsdHead,
+)  # fmt: skip
+
+
+def check_face(spec: ModelSpec, artefact: Artefact) -> None:
+    """Hold an artefact's inputs and outputs against what the runtime gives it and takes from it.
+
+    Raises:
+        ValueError: they are not those of this model.
+    """
+    if isinstance(spec, StreamSpec):
+        _check_stream(spec, artefact)
+    else:
+        _check_image(spec, artefact)
+
+
+def _check_stream(spec: StreamSpec, artefact: Artefact) -> None:
+    if len(artefact.inputs) != 1 or len(artefact.outputs) != 1:
+        raise ValueError(f"{artefact.id}: one input and one output are needed beside the states")
+    (source,), (result,) = artefact.inputs, artefact.outputs
+    for info, name in ((source, spec.step.input), (result, spec.step.output)):
+        if info.name != name:
+            raise ValueError(f"{artefact.id}: has '{info.name}' where the spec has '{name}'")
+        if info.dtype != "float32" and info.quantization is None:
+            raise ValueError(f"{artefact.id}: '{name}' is {info.dtype} without a quantization")
+    features = (1, spec.step.frames, spec.input.bands)
+    if source.shape != features:
+        raise ValueError(f"{artefact.id}: '{source.name}' is not of shape {list(features)}")
+    # Foreign models give (1, labels) where ours give (1, scores a step, labels).
+    one, *scores, labels = (0, *result.shape) if len(result.shape) < 2 else result.shape
+    few = not scores or (len(scores) == 1 and 1 <= scores[0] <= spec.step.frames)
+    if one != 1 or not few or labels != len(spec.labels):
+        raise ValueError(
+            f"{artefact.id}: '{result.name}' is not of shape [1, scores, {len(spec.labels)}]"
+        )
+
+
+def _check_image(spec: ImageSpec, artefact: Artefact) -> None:
+    if len(artefact.inputs) != 1 or artefact.states:
+        raise ValueError(f"{artefact.id}: one input and no state are needed for pictures")
+    (source,) = artefact.inputs
+    if source.name != spec.input.name or source.shape != spec.input.shape:
+        raise ValueError(
+            f"{artefact.id}: takes '{source.name}' {list(source.shape)} where the spec has "
+            f"'{spec.input.name}' {list(spec.input.shape)}"
+        )
+    found = {info.name: info for info in artefact.outputs}
+    for name, rows in _wanted(spec).items():
+        info = found.get(name)
+        if info is None:
+            raise ValueError(f"{artefact.id}: has no output '{name}', which the spec decodes")
+        if rows is not None and not _fits(info, rows):
+            raise ValueError(
+                f"{artefact.id}: '{name}' is {list(info.shape)}; {list(rows)} at its end is needed"
+            )
+
+
+def _wanted(spec: ImageSpec) -> dict[str, tuple[int, ...] | None]:
+    """The outputs that decoding reads, and how their shapes end; None: as it says itself."""
+    decoding, labels = spec.decoding, len(spec.labels)
+    if isinstance(decoding, ClassDecoding):
+        return {decoding.output: (labels,)}
+    if not isinstance(decoding, BoxDecoding):
+        return {decoding.output: (labels,)}
+    head, frame = decoding.head, spec.input
+    if isinstance(head, PointHead):
+        cells = {s: (-(-frame.height // s), -(-frame.width // s)) for s in head.strides}
+        boxes = {f"boxes_{s}": (*cells[s], 4) for s in head.strides}
+        return {**boxes, **{f"scores_{s}": (*cells[s], labels) for s in head.strides}}
+    if isinstance(head, SsdHead):
+        return {head.boxes: (4,), head.classes: None, head.scores: None, head.count: None}
+    return {head.output: None}
+
+
+def _fits(info: TensorInfo, end: tuple[int, ...]) -> bool:
+    return info.shape[-len(end) :] == end

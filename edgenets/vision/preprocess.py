@@ -1,0 +1,189 @@
+"""A picture becomes a model's input: resized, its colours in order, normalised, quantized.
+
+Resizing is one pass over the source; the rest is a look-up table of 256 entries
+a channel that turns a pixel into the very number that the input tensor holds,
+whatever its type, and writes it there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from edgenets.errors import DataError
+from edgenets.extras import require
+from edgenets.quantization import Quantization, quantize
+from edgenets.vision.picture import Picture
+from edgenets.vision.spec import ImageInput
+
+# What lies around a picture that does not fill the frame.
+GREY = 114
+
+# 16 bits are no 8-bit picture's depth: OpenCV has tables of these types alone.
+_TABLE_TYPES = ("uint8", "int8", "int16", "int32", "float32")
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a picture lies in the model's frame: frame = picture × scale + offset, in pixels."""
+
+    scale_x: float
+    scale_y: float
+    offset_x: float
+    offset_y: float
+    width: int  # of the picture
+    height: int
+
+    def to_picture(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Boxes of the frame as boxes of the picture, cut off at its edges.
+
+        Args:
+            boxes: (n, 4) left, top, right, bottom.
+        """
+        offset = np.array((self.offset_x, self.offset_y) * 2, np.float32)
+        scale = np.array((self.scale_x, self.scale_y) * 2, np.float32)
+        most = np.array((self.width, self.height) * 2, np.float32)
+        out: NDArray[np.float32] = np.clip((boxes - offset) / scale, 0, most)
+        return out
+
+    def to_frame(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The opposite, without cutting off."""
+        offset = np.array((self.offset_x, self.offset_y) * 2, np.float32)
+        scale = np.array((self.scale_x, self.scale_y) * 2, np.float32)
+        out: NDArray[np.float32] = (boxes * scale + offset).astype(np.float32)
+        return out
+
+
+def place(spec: ImageInput, width: int, height: int) -> Placement:
+    """Where a picture of a size goes, by the model's rule."""
+    x, y = spec.width / width, spec.height / height
+    if spec.resize == "stretch":
+        return Placement(x, y, 0.0, 0.0, width, height)
+    scale = min(x, y) if spec.resize == "letterbox" else max(x, y)
+    inner_width, inner_height = (round(width * scale), round(height * scale))
+    left, top = ((spec.width - inner_width) // 2, (spec.height - inner_height) // 2)
+    return Placement(
+        inner_width / width, inner_height / height, float(left), float(top), width, height
+    )
+
+
+class Preprocessor:
+    """Turns pictures of any size into one model's input. Not for several threads at once."""
+
+    def __init__(
+        self,
+        spec: ImageInput,
+        dtype: DTypeLike = np.float32,
+        quantization: Quantization | None = None,
+    ) -> None:
+        """Make the table.
+
+        Args:
+            spec: what the model wants.
+            dtype: of its input tensor.
+            quantization: of its input tensor, where it has one.
+        """
+        self._cv2: Any = require("cv2")
+        self.spec, self._dtype = spec, np.dtype(dtype)
+        self._table = table(spec, self._dtype, quantization)
+        channels = (spec.channels,) if spec.channels > 1 else ()
+        size = (spec.height, spec.width)
+        self._frame = np.full((*size, 3), GREY, np.uint8)
+        self._ordered = np.empty((*size, *channels), np.uint8)
+        self._planes = np.empty((*size, *channels), self._dtype)
+        self._codes = {"rgb": self._cv2.COLOR_BGR2RGB, "grey": self._cv2.COLOR_BGR2GRAY}
+        self._placements: dict[tuple[int, int], Placement] = {}
+
+    def into(self, picture: Picture, out: NDArray[Any]) -> Placement:
+        """Write a picture to the model's input.
+
+        Args:
+            picture: (height, width, 3) uint8, blue, green, red.
+            out: of the input's shape and type, contiguous; the input's own memory, best.
+
+        Returns:
+            where the picture lies in the frame.
+
+        Raises:
+            DataError: it is no such picture.
+        """
+        self._check(picture)
+        height, width = picture.shape[:2]
+        placement = self._placement(width, height)
+        cv2, spec = self._cv2, self.spec
+        self._resize(picture, placement)
+        frame = self._frame
+        if spec.colour != "bgr":
+            cv2.cvtColor(frame, self._codes[spec.colour], dst=self._ordered)
+            frame = self._ordered
+        if spec.layout == "nchw":
+            cv2.LUT(frame, self._table, dst=self._planes)
+            out[0] = self._planes.transpose(2, 0, 1) if spec.channels > 1 else self._planes
+            return placement
+        # The view has the very type and shape that OpenCV would make, so it writes there.
+        view = out.reshape(self._planes.shape)
+        if cv2.LUT(frame, self._table, dst=view) is not view:
+            out[...] = cv2.LUT(frame, self._table).reshape(out.shape)
+        return placement
+
+    def _check(self, picture: Picture) -> None:
+        ok = isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3
+        if not ok or picture.shape[2] != 3 or not picture.size:
+            found = getattr(picture, "shape", type(picture).__name__)
+            raise DataError(f"a picture is (height, width, 3) uint8; found {found}")
+
+    def _placement(self, width: int, height: int) -> Placement:
+        size = (width, height)
+        if size not in self._placements:
+            # Another size: what the last one left of itself around the picture goes.
+            self._placements = {size: place(self.spec, width, height)}
+            self._frame[...] = GREY
+        return self._placements[size]
+
+    def _resize(self, picture: Picture, placement: Placement) -> None:
+        cv2, spec = self._cv2, self.spec
+        if spec.resize == "stretch":
+            cv2.resize(picture, (spec.width, spec.height), dst=self._frame)
+            return
+        width = round(placement.width * placement.scale_x)
+        height = round(placement.height * placement.scale_y)
+        left, top = int(placement.offset_x), int(placement.offset_y)
+        if spec.resize == "crop":  # only what is seen of it is resized
+            wide, high = spec.width / placement.scale_x, spec.height / placement.scale_y
+            x, y = round(-left / placement.scale_x), round(-top / placement.scale_y)
+            part = picture[y : y + max(1, round(high)), x : x + max(1, round(wide))]
+            cv2.resize(part, (spec.width, spec.height), dst=self._frame)
+            return
+        inner = cv2.resize(picture, (max(1, width), max(1, height)))
+        self._frame[top : top + height, left : left + width] = inner[:height, :width]
+
+
+def table(
+    spec: ImageInput, dtype: DTypeLike, quantization: Quantization | None = None
+) -> NDArray[Any]:
+    """What each of 256 pixel values becomes in the input tensor.
+
+    Returns:
+        (1, 256) where all channels are treated alike, else (1, 256, channels), of `dtype`.
+
+    Raises:
+        DataError: the tensor has a type that no picture can be written to.
+    """
+    if np.dtype(dtype).name not in _TABLE_TYPES:
+        raise DataError(f"an input of {np.dtype(dtype).name} takes no picture")
+    pixels = np.arange(256, dtype=np.float64)[:, None]
+    real = (pixels - np.array(spec.mean)) / np.array(spec.std)
+    if quantization is not None:
+        values: NDArray[Any] = quantize(real.astype(np.float32), quantization)
+    elif np.issubdtype(dtype, np.integer):
+        info = np.iinfo(dtype)
+        values = np.clip(np.rint(real), info.min, info.max)
+    else:
+        values = real
+    values = np.ascontiguousarray(values.astype(dtype))
+    if (values == values[:, :1]).all():
+        return values[:, 0].reshape(1, 256)
+    return values.reshape(1, 256, -1)

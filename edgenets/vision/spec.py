@@ -1,0 +1,211 @@
+"""What a model of pictures is: its input with the preprocessing, its outputs with the decoding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
+
+from edgenets.data.split import SplitShares
+
+ImageTask = Literal["classify", "detect", "segment"]
+IMAGE_TASKS: tuple[ImageTask, ...] = get_args(ImageTask)
+
+Colour = Literal["bgr", "rgb", "grey"]
+Resize = Literal["stretch", "letterbox", "crop"]
+Scores = Literal["logits", "probabilities"]
+
+# Bounds far above all use: beyond them a file is broken or hostile, and memory would run out.
+LARGEST_SIDE = 4096  # pixels
+MOST_DETECTIONS = 10_000
+
+
+@dataclass(frozen=True)
+class ImageInput:
+    """How a picture becomes the model's input: value = (pixel − mean) / std, pixel 0…255."""
+
+    kind: Literal["image"] = "image"
+    name: str = "image"  # of the tensor: (1, height, width, channels), or (1, channels, …)
+    height: int = 96  # pixels
+    width: int = 96  # pixels
+    colour: Colour = "rgb"
+    # stretch: both sides to the model's; letterbox: as large as fits, grey around; crop: the
+    # middle of the picture in the model's shape.
+    resize: Resize = "stretch"
+    mean: tuple[float, ...] = (0.0,)  # one for all channels, or one each, in the order of `colour`
+    std: tuple[float, ...] = (255.0,)
+    layout: Literal["nhwc", "nchw"] = "nhwc"
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.height <= LARGEST_SIDE and 1 <= self.width <= LARGEST_SIDE):
+            raise ValueError(f"a picture of {self.width} × {self.height} cannot be right")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) not in (1, self.channels):
+                raise ValueError(f"{name} has 1 or {self.channels} values, one a channel")
+        if not all(1e-6 <= s <= 1e6 for s in self.std) or not all(abs(m) <= 1e6 for m in self.mean):
+            raise ValueError("std must be positive, and mean and std within reason")
+
+    @property
+    def channels(self) -> int:
+        """Of the input tensor."""
+        return 1 if self.colour == "grey" else 3
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the input tensor."""
+        size = (self.height, self.width)
+        return (1, *size, self.channels) if self.layout == "nhwc" else (1, self.channels, *size)
+
+
+@dataclass(frozen=True)
+class ClassDecoding:
+    """One score a label for the whole picture."""
+
+    kind: Literal["class"] = "class"
+    output: str = "logits"  # (1, labels)
+    scores: Scores = "logits"
+    top: int = 1  # labels that are told of, the best first
+    threshold: float = 0.5  # score from which a label is told of
+    thresholds: dict[str, float] = field(default_factory=dict)  # per label, over `threshold`
+    background: tuple[str, ...] = ()  # labels that are no finding
+
+    def __post_init__(self) -> None:
+        _check_thresholds(self.threshold, self.thresholds)
+        if not 1 <= self.top <= 1000:
+            raise ValueError("top must be 1 to 1000")
+
+
+@dataclass(frozen=True)
+class PointHead:
+    """Boxes without anchors, as edgenets trains them: distances from the middle of every cell.
+
+    A level of stride s has `boxes_s`, (1, rows, columns, 4): distances to the left, top, right
+    and bottom edge, in strides; and `scores_s`, (1, rows, columns, labels).
+    """
+
+    kind: Literal["points"] = "points"
+    strides: tuple[int, ...] = (8, 16)  # pixels of the input
+    scores: Scores = "logits"
+
+    def __post_init__(self) -> None:
+        if not self.strides or not all(1 <= s <= 256 for s in self.strides):
+            raise ValueError("strides are 1 to 256 pixels, and at least one")
+
+
+@dataclass(frozen=True)
+class SsdHead:
+    """`TFLite_Detection_PostProcess`: the graph has decoded and suppressed already."""
+
+    kind: Literal["ssd"] = "ssd"
+    boxes: str = "TFLite_Detection_PostProcess"  # (1, n, 4): top, left, bottom, right, 0…1
+    classes: str = "TFLite_Detection_PostProcess:1"  # (1, n), label numbers
+    scores: str = "TFLite_Detection_PostProcess:2"  # (1, n), 0…1
+    count: str = "TFLite_Detection_PostProcess:3"  # (1,), how many of the n are there
+
+
+@dataclass(frozen=True)
+class YoloHead:
+    """A raw YOLO grid in one tensor: x, y, width, height of each box, then its scores."""
+
+    kind: Literal["yolo"] = "yolo"
+    output: str = "output0"  # (1, n, 4 + …) or, transposed, (1, 4 + …, n)
+    transposed: bool = False  # as YOLOv8 and later have it
+    objectness: bool = False  # a fifth column that all scores are multiplied by (YOLOv5)
+    normalised: bool = False  # boxes are fractions of the input, not pixels of it
+    scores: Scores = "probabilities"
+
+
+BoxHead = PointHead | SsdHead | YoloHead
+
+
+@dataclass(frozen=True)
+class BoxDecoding:
+    """Objects, each with a box, a label and a score."""
+
+    kind: Literal["boxes"] = "boxes"
+    head: BoxHead = field(default_factory=PointHead)
+    threshold: float = 0.4  # score from which an object is told of
+    thresholds: dict[str, float] = field(default_factory=dict)  # per label, over `threshold`
+    iou: float = 0.5  # overlap beyond which the lesser of two boxes of a label goes
+    most: int = 100  # objects a picture
+    background: tuple[str, ...] = ()  # labels that are no object
+
+    def __post_init__(self) -> None:
+        _check_thresholds(self.threshold, self.thresholds)
+        if not 0 < self.iou <= 1:
+            raise ValueError("iou must lie in (0, 1]")
+        if not 1 <= self.most <= MOST_DETECTIONS:
+            raise ValueError(f"most must be 1 to {MOST_DETECTIONS}")
+
+
+@dataclass(frozen=True)
+class MaskDecoding:
+    """A label for every pixel; instances, where they are wanted, by connected components."""
+
+    kind: Literal["mask"] = "mask"
+    output: str = "logits"  # (1, rows, columns, labels), at the input's size or a part of it
+    background: tuple[str, ...] = ("background",)  # labels that are no finding
+    instances: bool = False  # tell of every connected region, not of the label's whole area
+    smallest: float = 0.0  # part of the picture below which a region is not told of
+    threshold: float = 0.5  # for two labels: posterior of the second from which it holds
+
+    def __post_init__(self) -> None:
+        _check_thresholds(self.threshold, {})
+        if not 0 <= self.smallest < 1:
+            raise ValueError("smallest is a part of the picture, in [0, 1)")
+
+
+ImageDecoding = ClassDecoding | BoxDecoding | MaskDecoding
+
+_DECODINGS: dict[ImageTask, type] = {
+    "classify": ClassDecoding, "detect": BoxDecoding, "segment": MaskDecoding,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """Everything about a model of pictures but its weights."""
+
+    name: str
+    task: ImageTask
+    labels: tuple[str, ...]
+    input: ImageInput
+    decoding: ImageDecoding
+    split: SplitShares = field(default_factory=SplitShares)
+
+    def __post_init__(self) -> None:
+        from edgenets.spec import check_labels
+
+        named = (*getattr(self.decoding, "thresholds", ()), *self.decoding.background)
+        check_labels(self.labels, named)
+        if not isinstance(self.decoding, _DECODINGS[self.task]):
+            raise ValueError(f"the decoding of a model that is to {self.task} is another")
+
+
+def with_threshold(spec: ImageSpec, label: str, value: float) -> ImageSpec:
+    """The spec with another threshold of one label.
+
+    Raises:
+        ValueError: it is no label, or the value is not in (0, 1].
+    """
+    if label not in spec.labels:
+        raise ValueError(f"'{label}' is no label of this model")
+    decoding = spec.decoding
+    changed: ImageDecoding
+    if isinstance(decoding, MaskDecoding):
+        changed = replace(decoding, threshold=value)
+    else:
+        changed = replace(decoding, thresholds={**decoding.thresholds, label: value})
+    return replace(spec, decoding=changed)
+
+
+def threshold_of(spec: ImageSpec, label: str) -> float:
+    """The score from which a label is told of."""
+    decoding = spec.decoding
+    if isinstance(decoding, MaskDecoding):
+        return decoding.threshold
+    return decoding.thresholds.get(label, decoding.threshold)
+
+
+def _check_thresholds(threshold: float, thresholds: dict[str, float]) -> None:
+    if any(not 0 < t <= 1 for t in (threshold, *thresholds.values())):
+        raise ValueError("thresholds must lie in (0, 1]")

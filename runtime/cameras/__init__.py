@@ -1,0 +1,117 @@
+"""Where pictures come from: a URI names a camera, a stream, a video or pictures on disk.
+
+`CAMERAS` names the module of each; it is imported when it is used. A module has
+`open_camera(rest)`, where `rest` is the URI after its scheme. What it gives is
+read by a thread of its own (`feed.py`), which passes on the newest picture of a
+live source and every picture of the others.
+"""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from edgenets.errors import SourceError
+from edgenets.vision.picture import SUFFIXES, Picture
+
+# Scheme → its module. To add one: a file here, and a line.
+CAMERAS = {
+    "camera": "edgenets.runtime.cameras.v4l",
+    "csi": "edgenets.runtime.cameras.csi",
+    "rtsp": "edgenets.runtime.cameras.network",
+    "rtsps": "edgenets.runtime.cameras.network",
+    "http": "edgenets.runtime.cameras.network",
+    "https": "edgenets.runtime.cameras.network",
+    "video": "edgenets.runtime.cameras.video",
+    "pictures": "edgenets.runtime.cameras.pictures",
+    "null": "edgenets.runtime.cameras.pattern",
+}
+
+# These need their scheme to know where to connect.
+_WHOLE = frozenset({"rtsp", "rtsps", "http", "https"})
+
+HOW = (
+    "there are camera:0, csi:0, rtsp://…, http://… (MJPEG), a video file, a picture, a folder or "
+    "glob of pictures, null: (a test pattern)"
+)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of a source."""
+
+    picture: Picture
+    number: int  # of the source's pictures from 0, lost ones included
+    time: float  # s: in a recording, its own time; live, since the source was opened
+    captured: float  # s of time.monotonic() when it was captured, or read from disk
+    path: Path | None = None  # of a picture on disk
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something that a person should know, and that the source survives."""
+
+    kind: Literal["lost", "back", "stale", "skipped", "dropped"]
+    text: str
+    count: int = 1
+
+
+Item = Frame | Notice
+
+
+class Camera(ABC):
+    """A source of pictures. Its items are taken by one thread, which may wait in them."""
+
+    live = False  # whether pictures come in real time, and only the newest matters
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._closed = False
+
+    @abstractmethod
+    def items(self) -> Iterator[Item]:
+        """Frames and notices until the source ends, or `close` is called.
+
+        No picture is ever made up: where none comes, there is none.
+
+        Raises:
+            SourceError: nothing can be read, and there is nothing to wait for.
+        """
+
+    def close(self) -> None:
+        """Let `items` end soon. It never blocks, and may be called from a signal handler."""
+        self._closed = True
+
+
+def open_camera(uri: str) -> Camera:
+    """Open what a URI names.
+
+    Raises:
+        SourceError: there is no such scheme, device or file, or it cannot be opened.
+        MissingExtra: OpenCV is not installed.
+    """
+    scheme, rest = _split(uri)
+    module = importlib.import_module(CAMERAS[scheme])
+    camera: Camera = module.open_camera(rest)
+    return camera
+
+
+def _split(uri: str) -> tuple[str, str]:
+    """The scheme that stands in `CAMERAS`, and what its module is told."""
+    scheme, colon, rest = uri.partition(":")
+    if colon and scheme in CAMERAS:
+        return scheme, uri if scheme in _WHOLE else rest
+    if not uri:
+        raise SourceError(f"no source is given; {HOW}")
+    path = Path(uri.removeprefix("file:"))
+    if path.is_dir() or path.suffix.lower() in SUFFIXES:
+        return "pictures", str(path)
+    if path.exists():
+        return "video", str(path)
+    if colon and scheme.isalnum() and len(scheme) > 1:
+        raise SourceError(f"no source of pictures is called '{scheme}:'; {HOW}")
+    return ("pictures" if any(mark in uri for mark in "*?[") else "video"), str(path)

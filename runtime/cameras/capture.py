@@ -1,0 +1,145 @@
+"""OpenCV's captures: opened, read, lost and opened again, in the thread that reads them."""
+
+from __future__ import annotations
+
+import os
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from edgenets.errors import SourceError
+from edgenets.extras import require
+from edgenets.vision.picture import Picture
+
+from . import Camera, Frame, Item, Notice
+
+# A stream that is away is tried again at once, then ever slower: a server that restarts is back
+# in a second, a camera without power is not hammered on.
+RETRY_FIRST, RETRY_LONGEST = 0.5, 8.0  # s
+
+# How long `close` may go unnoticed while a source is away.
+_NAP = 0.1  # s
+
+# A server that takes longer to answer, or a stream that is silent for longer, is gone.
+ANSWER_PATIENCE = 5.0  # s
+
+# What OpenCV's FFmpeg is told where the user has not: UDP loses packets, and pictures then smear.
+_FFMPEG = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+_FFMPEG_DEFAULT = "rtsp_transport;tcp|fflags;nobuffer"
+
+Capture = Any  # cv2.VideoCapture
+
+
+class LiveCamera(Camera):
+    """A device or stream that is waited for when it goes away, not when it was never there."""
+
+    live = True
+
+    def __init__(self, name: str) -> None:
+        """Open it.
+
+        Raises:
+            SourceError: it cannot be opened.
+        """
+        super().__init__(name)
+        self._capture: Capture | None = self._open()
+
+    @abstractmethod
+    def _open(self) -> Capture:
+        """An open capture, or SourceError."""
+
+    def items(self) -> Iterator[Item]:
+        """See `Camera.items`."""
+        opened, number = time.monotonic(), 0
+        try:
+            while not self._closed:
+                if self._capture is None:
+                    yield from self._back()
+                    continue
+                done, picture = self._read(self._capture)
+                now = time.monotonic()
+                if done:
+                    yield Frame(picture, number, now - opened, now)
+                    number += 1
+                elif not self._closed:
+                    self._capture.release()
+                    self._capture = None
+                    yield Notice("lost", f"{self.name}: no more pictures come; trying again")
+        finally:
+            if self._capture is not None:
+                self._capture.release()
+
+    def _read(self, capture: Capture) -> tuple[bool, Picture]:
+        try:
+            done, picture = capture.read()
+        except require("cv2").error:  # a format that its converters do not know
+            return False, np.empty((0, 0, 3), np.uint8)
+        return bool(done and picture is not None and picture.size), as_bgr(picture)
+
+    def _back(self) -> Iterator[Item]:
+        """Try until it is back, or `close` is called."""
+        gone, delay = time.monotonic(), RETRY_FIRST
+        while not self._closed:
+            until = time.monotonic() + delay
+            while time.monotonic() < until and not self._closed:
+                time.sleep(_NAP)
+            try:
+                self._capture = self._open()
+            except SourceError:
+                delay = min(2 * delay, RETRY_LONGEST)
+                continue
+            away = time.monotonic() - gone
+            yield Notice("back", f"{self.name}: is back after {away:.1f} s")
+            return
+
+
+def as_bgr(picture: Any) -> Picture:
+    """A picture of any depth and number of channels as blue, green, red in 8 bits."""
+    cv2 = require("cv2")
+    if picture is None or not picture.size:
+        return np.empty((0, 0, 3), np.uint8)
+    if picture.dtype != np.uint8:  # a camera of 10 or 16 bits
+        picture = cv2.convertScaleAbs(picture, alpha=255.0 / np.iinfo(picture.dtype).max)
+    if picture.ndim == 2 or picture.shape[2] == 1:
+        picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
+    elif picture.shape[2] == 4:
+        picture = cv2.cvtColor(picture, cv2.COLOR_BGRA2BGR)
+    out: Picture = picture
+    return out
+
+
+def ffmpeg(target: str, name: str) -> Capture:
+    """A capture by OpenCV's FFmpeg, which gives up on a server that does not answer.
+
+    Raises:
+        SourceError: it cannot be opened.
+    """
+    cv2 = require("cv2")
+    os.environ.setdefault(_FFMPEG, _FFMPEG_DEFAULT)
+    patience = int(1000 * ANSWER_PATIENCE)
+    settings = [
+        cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, patience, cv2.CAP_PROP_READ_TIMEOUT_MSEC, patience,
+    ]  # fmt: skip
+    capture = opened(lambda: cv2.VideoCapture(target, cv2.CAP_FFMPEG, settings))
+    if capture is None:
+        raise SourceError(f"{name}: cannot be opened as a video stream")
+    return capture
+
+
+def opened(make: Callable[[], Capture]) -> Capture | None:
+    """What OpenCV opens, or None; it says itself on stderr why not, which nobody should see."""
+    cv2 = require("cv2")
+    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        capture = make()
+    except cv2.error:
+        return None
+    finally:
+        cv2.utils.logging.setLogLevel(before)
+    if capture.isOpened():
+        return capture
+    capture.release()
+    return None

@@ -1,0 +1,58 @@
+"""Pictures on disk: one, a folder of them, or a glob, in sorted order."""
+
+from __future__ import annotations
+
+import glob
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgenets.errors import DataError, SourceError
+from edgenets.vision import picture
+
+from . import Camera, Frame, Item, Notice
+
+
+def open_camera(rest: str) -> Camera:
+    """The picture, folder or glob `rest`; errors as `edgenets.runtime.cameras.open_camera`."""
+    return Pictures(rest)
+
+
+class Pictures(Camera):
+    """Pictures one after another. A broken one is skipped with a notice."""
+
+    def __init__(self, pattern: str) -> None:
+        super().__init__(pattern)
+        self._paths = _found(pattern)
+
+    def items(self) -> Iterator[Item]:
+        """See `Camera.items`."""
+        readable = False
+        for number, path in enumerate(self._paths):
+            if self._closed:
+                return
+            try:
+                pixels = picture.read(path)
+            except DataError as exc:
+                yield Notice("skipped", f"skipped a picture: {exc}")
+                continue
+            readable = True
+            yield Frame(pixels, number, float(number), time.monotonic(), path)
+        if not readable:
+            raise SourceError(f"{self.name}: not one of {len(self._paths)} pictures can be read")
+
+
+def _found(pattern: str) -> list[Path]:
+    path = Path(pattern)
+    if path.is_dir():
+        paths = list(path.iterdir())
+    elif path.is_file():
+        return [path]
+    else:
+        # Path.glob would do, but takes no absolute pattern.
+        paths = [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207
+    found = sorted(p for p in paths if p.is_file() and picture.is_picture(p))
+    if not found:
+        kinds = ", ".join(sorted(picture.SUFFIXES))
+        raise SourceError(f"{pattern}: no pictures ({kinds}) here")
+    return found

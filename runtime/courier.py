@@ -1,0 +1,73 @@
+"""A thread that delivers: no sink, however slow, holds up the model."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from edgenets.events import Remark, Seen
+
+from .sinks import Sinks
+
+# Events that wait to be delivered, at most: pictures are large.
+_WAITING = 8
+
+# A sink that hangs is not waited for longer at the end.
+_LAST_WAIT = 10.0  # s
+
+
+class Courier:
+    """Gives events to sinks, in order, from a thread of its own."""
+
+    def __init__(self, sinks: Sinks, drops: bool) -> None:
+        """Start the thread.
+
+        Args:
+            drops: leave out the oldest picture where sinks are too slow, as live sources need
+                it; else wait for them.
+        """
+        self._sinks, self._drops = sinks, drops
+        self.dropped = 0  # pictures that no sink got
+        self._waiting: deque[Seen | Remark] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._deliver, name="sinks", daemon=True)
+        self._thread.start()
+
+    def give(self, event: Seen | Remark) -> None:
+        """Take an event to be delivered."""
+        with self._changed:
+            if self._drops:
+                self._make_room()
+            else:
+                self._changed.wait_for(lambda: len(self._waiting) < _WAITING or self._closed)
+            self._waiting.append(event)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Deliver what waits, and close the sinks."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join(_LAST_WAIT)
+
+    def _make_room(self) -> None:
+        """Leave out the oldest picture; what a person should know always goes through."""
+        if len(self._waiting) < _WAITING:
+            return
+        for at, event in enumerate(self._waiting):
+            if isinstance(event, Seen):
+                del self._waiting[at]
+                self.dropped += 1
+                return
+
+    def _deliver(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closed)
+                if not self._waiting:
+                    break
+                event = self._waiting.popleft()
+                self._changed.notify_all()
+            self._sinks.write(event)
+        self._sinks.close()

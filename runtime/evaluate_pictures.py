@@ -1,0 +1,67 @@
+"""`evaluate_pictures`: the task's metric, through the very pipeline that a device runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgenets.backend import Session
+from edgenets.data.pictures import layouts
+from edgenets.data.pictures.catalogue import Fault
+from edgenets.data.pictures.memory import load
+from edgenets.data.split import Split
+from edgenets.errors import DataError
+from edgenets.progress import Progress
+from edgenets.vision.metrics import metric
+from edgenets.vision.spec import ImageSpec
+
+from .watcher import Watcher
+
+
+@dataclass(frozen=True)
+class PictureEvaluation:
+    """The figures of a model over labelled pictures."""
+
+    metric: str
+    value: float  # 0…1
+    n: int  # pictures
+    figures: dict[str, float]  # all, the main one among them
+    faults: tuple[Fault, ...]  # what of the set was left out
+
+
+def evaluate_pictures(
+    spec: ImageSpec, session: Session, data: Path, split: Split | None = None,
+    progress: Progress | None = None,
+) -> PictureEvaluation:  # fmt: skip
+    """Show every picture to the model and judge its findings.
+
+    Args:
+        data: a set in one of the layouts of `edgenets.data.pictures.layouts`, with labels of the
+            model.
+        split: take the pictures of one split of the training alone.
+
+    Raises:
+        DataError: the set cannot be used, or the split is empty.
+    """
+    progress = progress or Progress()
+    catalogue = layouts.read(data, spec.task)
+    if catalogue.labels:
+        catalogue = catalogue.restricted(spec.labels, data)
+    chosen = catalogue.pictures
+    if split is not None:
+        chosen = catalogue.split(split, spec.split.validation, spec.split.test)
+    if not chosen:
+        raise DataError(f"{data}: nothing in it belongs to the {split} split")
+    found = metric(spec)
+    watcher = Watcher(spec, session)
+    instances = spec.task == "segment" and not catalogue.labels and len(spec.labels) == 2
+    with progress.task("evaluating") as task:
+        for done, item in enumerate(chosen, 1):
+            (example,) = load([item], spec.labels, instances).items
+            outputs, placement = watcher.answer(example.picture)
+            found.add(example, outputs, placement)
+            task.update(done, len(chosen))
+    figures = found.figures()
+    return PictureEvaluation(
+        found.name, figures[found.name], len(chosen), figures, catalogue.faults
+    )

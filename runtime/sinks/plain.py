@@ -1,0 +1,50 @@
+"""Events as plain data, as JSON has them: one form for files, brokers, webhooks and pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgenets.events import Event, Result, Seen
+from edgenets.vision.results import Found
+
+
+def plain(event: Event) -> dict[str, Any]:
+    """An event; its field `event` says its kind."""
+    if isinstance(event, Result):
+        return {
+            "event": "detection", "source": event.source, "word": event.label,
+            "score": round(event.score, 4), "time": round(event.time, 3),
+            "age_ms": round(1e3 * event.age, 2),
+        }  # fmt: skip
+    if isinstance(event, Seen):
+        return _seen(event)
+    return {
+        "event": event.kind, "source": event.source, "text": event.text,
+        "time": round(event.time, 3),
+    }  # fmt: skip
+
+
+def _seen(event: Seen) -> dict[str, Any]:
+    found = [_found(thing) for thing in event.found]
+    for thing, zones in zip(found, event.zones, strict=False):
+        thing["zones"] = list(zones)
+    line: dict[str, Any] = {
+        "event": "seen", "source": event.source, "frame": event.frame,
+        "time": round(event.time, 3), "age_ms": round(1e3 * event.age, 2), "found": found,
+    }  # fmt: skip
+    if event.path is not None:
+        line["path"] = str(event.path)
+    if event.crossings:
+        line["crossings"] = [vars(crossing) for crossing in event.crossings]
+    return line
+
+
+def _found(thing: Found) -> dict[str, Any]:
+    line: dict[str, Any] = {"label": thing.label, "score": round(thing.score, 4)}
+    if thing.box is not None:
+        line["box"] = [round(v, 1) for v in thing.box]
+    if thing.area is not None:
+        line["area"] = round(thing.area, 5)
+    if thing.track is not None:
+        line["track"] = thing.track
+    return line

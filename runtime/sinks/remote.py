@@ -1,0 +1,108 @@
+"""What sinks over a network share: a thread that sends, and a backlog that is bounded."""
+
+from __future__ import annotations
+
+import json
+import threading
+from abc import ABC, abstractmethod
+from collections import deque
+
+from edgenets.errors import SinkError
+from edgenets.events import Event, Seen
+
+from .plain import plain
+
+# Events that wait for a network that is away: what is lost beyond it is counted.
+BACKLOG = 1000
+
+# A server that is away is tried again at once, then ever slower.
+RETRY_FIRST, RETRY_LONGEST = 0.5, 30.0  # s
+
+# What is still to be sent at the end is tried for so long.
+LAST_WAIT = 5.0  # s
+
+
+class RemoteSink(ABC):
+    """Sends events as JSON from a thread of its own; in order, and again until they arrive."""
+
+    def __init__(self, name: str, backlog: int = BACKLOG) -> None:
+        self.name = name
+        self.lost = 0  # events that the backlog had no room for
+        self._backlog = backlog
+        self._waiting: deque[bytes] = deque()
+        self._changed = threading.Condition()
+        self._closed = threading.Event()
+        self._unsaid = 0
+        self._empty_seen: set[str] = set()
+        self._thread = threading.Thread(target=self._send_all, name=name, daemon=True)
+        self._thread.start()
+
+    @abstractmethod
+    def send(self, data: bytes) -> bool:
+        """Deliver one event; False, or an OSError: not now."""
+
+    def write(self, event: Event) -> None:
+        """Take an event. Pictures with nothing on them are told of once, until something is.
+
+        Raises:
+            SinkError: the backlog is full, and its oldest event lost.
+        """
+        if isinstance(event, Seen) and self._says_nothing_new(event):
+            return
+        data = json.dumps(plain(event)).encode()
+        with self._changed:
+            full = len(self._waiting) >= self._backlog
+            if full:
+                self._waiting.popleft()
+                self.lost += 1
+            self._waiting.append(data)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Send what waits, for a while.
+
+        Raises:
+            SinkError: something was lost, or could not be sent any more.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting, LAST_WAIT)
+        self._closed.set()
+        with self._changed:
+            self._changed.notify_all()
+        self._thread.join(LAST_WAIT)
+        if self.lost or self._waiting:
+            raise SinkError(
+                f"{self.lost} events were lost for want of room in the backlog of "
+                f"{self._backlog}, {len(self._waiting)} could not be sent"
+            )
+
+    def _says_nothing_new(self, event: Seen) -> bool:
+        if event.found or event.crossings:
+            self._empty_seen.discard(event.source)
+            return False
+        known = event.source in self._empty_seen
+        self._empty_seen.add(event.source)
+        return known
+
+    def _send_all(self) -> None:
+        delay = RETRY_FIRST
+        while not self._closed.is_set():
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closed.is_set())
+                if not self._waiting:
+                    return
+                data = self._waiting[0]
+            try:
+                done = self.send(data)
+            except OSError:
+                done = False
+            if not done:
+                self._closed.wait(delay)
+                delay = min(2 * delay, RETRY_LONGEST)
+                continue
+            delay = RETRY_FIRST
+            with self._changed:
+                # While it was sent, a full backlog may have given it up.
+                if self._waiting and self._waiting[0] is data:
+                    self._waiting.popleft()
+                self._changed.notify_all()

@@ -1,0 +1,102 @@
+"""`video:out.mp4`: what was seen, drawn into a video; one file a source."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from edgenets.errors import SinkError
+from edgenets.events import Event, Seen
+from edgenets.extras import require
+from edgenets.vision.drawing import draw
+from edgenets.vision.picture import Picture
+
+# A video's rate is that of its first two pictures, within what players play.
+_SLOWEST, _FASTEST = 1.0, 120.0
+
+
+def open_sink(rest: str) -> VideoSink:
+    """Write to a file; its suffix says the container."""
+    path = Path(rest)
+    if path.suffix.lower() not in (".mp4", ".avi", ".mkv", ".mov"):
+        raise SinkError(f"video:{rest}: a name that ends in .mp4, .avi, .mkv or .mov is needed")
+    if not path.parent.is_dir():
+        raise SinkError(f"video:{rest}: there is no folder {path.parent}")
+    return VideoSink(path)
+
+
+class VideoSink:
+    """Writes beside and renames at the end: a file that is there can be played."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._films: dict[str, _Film] = {}
+
+    def write(self, event: Event) -> None:
+        """One picture."""
+        if not isinstance(event, Seen) or event.picture is None:
+            return
+        if event.source not in self._films:
+            number = len(self._films)
+            name = self._path.name if not number else f"{self._path.stem}-{number + 1}"
+            path = self._path.with_name(name).with_suffix(self._path.suffix)
+            self._films[event.source] = _Film(path)
+        self._films[event.source].add(draw(event), event.time)
+
+    def close(self) -> None:
+        """Finish the files."""
+        for film in self._films.values():
+            film.close()
+
+
+class _Film:
+    """One file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+        self._first: tuple[Picture, float] | None = None
+        self._writer: Any = None
+        self._size = (0, 0)
+
+    def add(self, picture: Picture, time: float) -> None:
+        if self._writer is None:
+            if self._first is None:
+                self._first = picture, time
+                return
+            gap = max(time - self._first[1], 1 / _FASTEST)
+            self._open(min(max(1 / gap, _SLOWEST), _FASTEST))
+        self._put(picture)
+
+    def close(self) -> None:
+        if self._writer is None and self._first is not None:
+            self._open(_SLOWEST)
+        if self._writer is None:
+            return
+        self._writer.release()
+        if not self._beside.exists() or not self._beside.stat().st_size:
+            raise SinkError(f"{self._path}: nothing was written; is the disk full?")
+        with self._beside.open("rb+") as written:
+            os.fsync(written.fileno())
+        self._beside.replace(self._path)
+
+    def _open(self, rate: float) -> None:
+        cv2 = require("cv2")
+        assert self._first is not None
+        first = self._first[0]
+        self._size = (first.shape[1] & ~1, first.shape[0] & ~1)  # codecs want even sides
+        code = "MJPG" if self._path.suffix.lower() == ".avi" else "mp4v"
+        self._writer = cv2.VideoWriter(
+            str(self._beside), cv2.VideoWriter.fourcc(*code), rate, self._size
+        )
+        if not self._writer.isOpened():
+            self._writer = None
+            raise SinkError(f"{self._path}: OpenCV cannot write this kind of video here")
+        self._put(first)
+
+    def _put(self, picture: Picture) -> None:
+        width, height = self._size
+        if picture.shape[1::-1] != self._size:
+            picture = require("cv2").resize(picture, (width, height))
+        self._writer.write(picture)

@@ -1,0 +1,252 @@
+"""`Watch`: sources of pictures through one model to sinks, until they or the user end it.
+
+Each source is read and decoded by a thread of its own; this thread looks at their
+pictures, one of each in turn; another one delivers. Between them stand short
+queues, so a slow sink holds up neither, and a slow model only means that live
+pictures are passed over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from queue import Empty, SimpleQueue
+
+import numpy as np
+
+from edgenets.backend import Session
+from edgenets.bundle import Bundle
+from edgenets.errors import SinkError
+from edgenets.events import Remark, Seen, WatchSummary
+from edgenets.vision.results import Findings, Found
+from edgenets.vision.spec import ImageSpec, with_threshold
+from edgenets.vision.tracking import Tracker
+from edgenets.vision.zones import LineCounter, Scene, foot
+
+from .cameras import Frame, Notice, open_camera
+from .cameras.feed import Ended, Feed
+from .courier import Courier
+from .sinks import Sinks
+from .watcher import Smoother, Watcher
+
+# A live source that gives nothing for longer is marked stale: what a page shows of it is old.
+STALE_AFTER = 3.0  # s
+
+# How long a source that hangs in foreign code is waited for at the end.
+_LAST_WAIT = 1.0  # s
+
+# Ages kept for the percentiles of the summary: the last hour of 30 pictures a second.
+_MOST_AGES = 100_000
+
+
+# Causes of pictures' being passed over.
+NEWER, SLOW_SINKS = "a newer one came", "sinks too slow"
+
+
+class _Stream:
+    """One source, and what is remembered of it from picture to picture."""
+
+    def __init__(self, feed: Feed, scene: Scene) -> None:
+        self.feed, self.name = feed, feed.camera.name
+        self.tracker = Tracker(scene.rules) if scene.track else None
+        self.smoother = Smoother(scene.smoothing) if scene.smoothing else None
+        self.lines = LineCounter(scene.lines)
+        self.followed: set[int] = set()
+        self.stale = False
+        self.time = 0.0  # s of the last picture
+
+
+class Watch:
+    """One run of a bundle on sources of pictures. Iterate over it for the results."""
+
+    def __init__(
+        self, bundle: Bundle, session: Session, source_uris: Sequence[str], *,
+        spec: ImageSpec | None = None, scene: Scene | None = None, seconds: float | None = None,
+    ) -> None:  # fmt: skip
+        """Open the sources.
+
+        Args:
+            spec: the bundle's spec with other thresholds; None takes the bundle's own.
+            scene: what to tell of; None tells of everything.
+            seconds: end after this long; None goes on to the end of all sources.
+
+        Raises:
+            SourceError: one cannot be opened.
+        """
+        found = spec or bundle.spec
+        assert isinstance(found, ImageSpec), "the command line gives other models to `Run`"
+        self.spec, self.scene = found, scene or Scene()
+        self.watcher = Watcher(found, session)
+        self._seconds = seconds
+        self._ready: SimpleQueue[Feed | None] = SimpleQueue()
+        self._streams: dict[Feed, _Stream] = {}
+        self._closed = False
+        try:
+            for uri in source_uris:
+                feed = Feed(open_camera(uri), self._ready)
+                self._streams[feed] = _Stream(feed, self.scene)
+        except Exception:
+            self.stop()
+            raise
+        self.source_name = ", ".join(s.name for s in self._streams.values())
+        self._ages: deque[float] = deque(maxlen=_MOST_AGES)
+        self.summary = WatchSummary(str(bundle.path), session.artefact.id, session.runs_on)
+
+    def stop(self) -> None:
+        """End the run soon; safe from a signal handler or another thread."""
+        self._closed = True
+        for feed in self._streams:
+            feed.close()
+        self._ready.put(None)
+
+    def set_threshold(self, label: str, value: float) -> None:
+        """Change a label's threshold while the run goes on; safe from another thread.
+
+        Raises:
+            ValueError: it is no label, or the value is not in (0, 1].
+        """
+        self.spec = with_threshold(self.spec, label, value)
+        self.watcher.use(self.spec)
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Pictures that nobody looked at so far, by cause."""
+        passed = sum(feed.dropped for feed in self._streams)
+        return {**self.summary.dropped, **({NEWER: passed} if passed else {})}
+
+    def __iter__(self) -> Iterator[Seen | Remark]:
+        """Results and remarks, as they come.
+
+        Raises:
+            SourceError: the last source that was left failed.
+        """
+        started, cpu = time.monotonic(), time.process_time()
+        for feed in self._streams:
+            feed.start()
+        try:
+            while not self._closed and not all(f.ended for f in self._streams):
+                try:
+                    ready = self._ready.get(timeout=STALE_AFTER / 2)
+                except Empty:
+                    ready = None
+                if ready is not None:
+                    yield from self._take(self._streams[ready])
+                yield from self._stale()
+                if self._seconds is not None and time.monotonic() - started >= self._seconds:
+                    break
+        finally:
+            self.stop()
+            for feed in self._streams:
+                feed.join(_LAST_WAIT)
+            self._finish(time.monotonic() - started, time.process_time() - cpu)
+
+    def deliver(self, sink_uris: Sequence[str], complain: Callable[[str], None]) -> WatchSummary:
+        """Run to the end, into sinks.
+
+        Raises:
+            SinkError: a sink cannot be opened; one that fails later is only complained of.
+            SourceError: the last source that was left failed.
+        """
+        try:
+            sinks = Sinks(sink_uris, complain, self)
+        except SinkError:
+            self.stop()
+            raise
+        live = any(f.camera.live for f in self._streams)
+        courier = Courier(sinks, drops=live)
+        try:
+            for event in self:
+                courier.give(event)
+        finally:
+            courier.close()
+            self.summary.sink_failures = sinks.failures
+            if courier.dropped:
+                self.summary.dropped[SLOW_SINKS] = courier.dropped
+        return self.summary
+
+    def _take(self, stream: _Stream) -> Iterator[Seen | Remark]:
+        item = stream.feed.take()
+        if isinstance(item, Frame):
+            stream.stale = False
+            yield self._look(stream, item)
+        elif isinstance(item, Notice):
+            yield self._remark(stream, item.kind, item.text, item.count)
+        elif isinstance(item, Ended) and item.error is not None:
+            if all(f.ended for f in self._streams) and not self._closed:
+                raise item.error
+            yield self._remark(stream, "failed", str(item.error))
+
+    def _look(self, stream: _Stream, frame: Frame) -> Seen:
+        findings = self.watcher.look(frame.picture)
+        stream.time = frame.time
+        height, width = frame.picture.shape[:2]
+        found = self._chosen(stream, findings, frame.time)
+        zones = tuple(
+            tuple(z.name for z in self.scene.zones if f.box and z.holds(*foot(f, width, height)))
+            for f in found
+        )
+        crossings = tuple(stream.lines.update(found, width, height)) if self.scene.lines else ()
+        self._count(stream, found)
+        for crossing in crossings:
+            key = f"{crossing.line} {crossing.direction}"
+            self.summary.crossings[key] = self.summary.crossings.get(key, 0) + 1
+        age = time.monotonic() - frame.captured
+        self._ages.append(age)
+        return Seen(
+            stream.name, frame.number, frame.time, age, found, zones if self.scene.zones else (),
+            crossings, frame.picture, findings.mask, frame.path, self.spec.labels,
+            self.spec.decoding.background,
+        )  # fmt: skip
+
+    def _chosen(self, stream: _Stream, findings: Findings, at: float) -> tuple[Found, ...]:
+        """The findings that the scene asks for, followed and smoothed as it says."""
+        scene, found = self.scene, findings.found
+        if scene.labels or scene.thresholds:
+            found = tuple(
+                f for f in found
+                if (not scene.labels or f.label in scene.labels)
+                and f.score >= scene.thresholds.get(f.label, 0.0)
+            )  # fmt: skip
+        if stream.tracker is not None and self.spec.task == "detect":
+            found = stream.tracker.update(found, at)
+        if stream.smoother is not None and self.spec.task == "classify":
+            best = found[0] if found else None
+            label, score = stream.smoother.update(
+                best.label if best else None, best.score if best else 0.0, at
+            )
+            found = (Found(label, score),) if label is not None else ()
+        return found
+
+    def _count(self, stream: _Stream, found: Sequence[Found]) -> None:
+        frames, objects = self.summary.frames, self.summary.objects
+        frames[stream.name] = frames.get(stream.name, 0) + 1
+        follows = stream.tracker is not None and self.spec.task == "detect"
+        for thing in found:
+            if follows and (thing.track is None or thing.track in stream.followed):
+                continue
+            if thing.track is not None:
+                stream.followed.add(thing.track)
+            objects[thing.label] = objects.get(thing.label, 0) + 1
+
+    def _stale(self) -> Iterator[Remark]:
+        now = time.monotonic()
+        for stream in self._streams.values():
+            feed = stream.feed
+            if not feed.camera.live or feed.ended or stream.stale:
+                continue
+            if now - feed.seen_at > STALE_AFTER:
+                stream.stale = True
+                text = f"{stream.name}: no picture for {now - feed.seen_at:.0f} s"
+                yield self._remark(stream, "stale", text)
+
+    def _remark(self, stream: _Stream, kind: str, text: str, count: int = 1) -> Remark:
+        self.summary.remarks[kind] = self.summary.remarks.get(kind, 0) + count
+        return Remark(stream.name, kind, text, stream.time)
+
+    def _finish(self, wall: float, cpu: float) -> None:
+        self.summary.wall_seconds, self.summary.cpu_seconds = wall, cpu
+        self.summary.dropped = self.dropped
+        if self._ages:
+            p50, p95 = np.percentile(self._ages, (50, 95))
+            self.summary.age_ms_p50, self.summary.age_ms_p95 = 1e3 * p50, 1e3 * p95

@@ -1,0 +1,66 @@
+"""Figures for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from edgenets.extras import require
+
+from .state import State
+
+
+def exposition(state: State) -> tuple[bytes, str]:
+    """All figures of now, and the type of the text."""
+    prometheus = require("prometheus_client")
+    registry = prometheus.CollectorRegistry(auto_describe=False)
+    registry.register(_Collector(state))
+    return prometheus.generate_latest(registry), prometheus.CONTENT_TYPE_LATEST
+
+
+class _Collector:
+    """Makes families of one snapshot."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def collect(self) -> Iterator[Any]:
+        core: Any = require("prometheus_client.core")
+        found = self._state.snapshot()
+        counter, gauge = core.CounterMetricFamily, core.GaugeMetricFamily
+        yield counter("edgenets_results", "Pictures looked at.", value=found["results"])
+        dropped = counter("edgenets_dropped", "Pictures passed over.", labels=["cause"])
+        for cause, count in found["dropped"].items():
+            dropped.add_metric([cause], count)
+        yield dropped
+        remarks = counter("edgenets_remarks", "What happened to sources.", labels=["kind"])
+        for kind, count in found["remarks"].items():
+            remarks.add_metric([kind], count)
+        yield remarks
+        objects = counter("edgenets_objects", "Objects found.", labels=["label"])
+        for label, count in found.get("counts", {}).items():
+            objects.add_metric([label], count)
+        yield objects
+        rate = gauge("edgenets_rate", "Pictures a second, of late.", labels=["source"])
+        age = gauge(
+            "edgenets_age_seconds", "From capture to result, of late.",
+            labels=["source", "quantile"],
+        )  # fmt: skip
+        for source in found["sources"]:
+            rate.add_metric([source["name"]], source["rate"])
+            age.add_metric([source["name"], "0.5"], source["age_ms_p50"] / 1e3)
+            age.add_metric([source["name"], "0.95"], source["age_ms_p95"] / 1e3)
+        yield rate
+        yield age
+        machine = found["machine"]
+        memory = 1e6 * machine["memory_mb"]
+        yield gauge("edgenets_memory_bytes", "Resident memory of the process.", value=memory)
+        yield gauge(
+            "edgenets_cpu_ratio", "Cores that the process keeps busy.",
+            value=machine["cpu_percent"] / 100,
+        )  # fmt: skip
+        if machine["temperature"] is not None:
+            yield gauge(
+                "edgenets_temperature_celsius", "Of the hottest part.",
+                value=machine["temperature"],
+            )  # fmt: skip
