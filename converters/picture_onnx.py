@@ -52,6 +52,33 @@ def to_onnx(frozen: Frozen) -> Any:
     for value, shape in zip((*model.graph.input, *model.graph.output), shapes, strict=True):
         for dimension, size in zip(value.type.tensor_type.shape.dim, shape, strict=True):
             dimension.dim_value = size
+    return _prepared(model)
+
+
+def _prepared(model: Any) -> Any:
+    """Normalisations folded into convolutions, and constants into one (ONNX Runtime's passes)."""
+    onnx, shape = require("onnx"), require("onnxruntime.quantization.shape_inference")
+    with tempfile.TemporaryDirectory(prefix="edgenets-") as folder, quiet_logging():
+        source, target = (Path(folder) / f"{n}.onnx" for n in ("a", "b"))
+        onnx.save(model, source)
+        try:
+            shape.quant_pre_process(source, target, skip_symbolic_shape=True)
+        except Exception as exc:  # it raises what its passes raise
+            raise ConversionError(f"onnx: quant_pre_process refuses the model: {exc}") from exc
+        return _shortened(onnx.load(target))
+
+
+def _shortened(model: Any) -> Any:
+    """Inner tensors by short names: long ones are a third of a small file."""
+    public = {value.name for value in (*model.graph.input, *model.graph.output)}
+    inner: dict[str, str] = {}
+    for node in model.graph.node:
+        for name in (*node.input, *node.output):
+            if name and name not in public:
+                inner.setdefault(name, f"t{len(inner)}")
+        node.name = ""
+    _rename(model, inner)
+    del model.graph.value_info[:]
     return model
 
 
@@ -101,7 +128,6 @@ def quantized(model: Any, pictures: NDArray[np.float32], input: str, wide: bool 
         ConversionError: the tool refuses it.
     """
     onnx, tool = require("onnx"), require("onnxruntime.quantization")
-    shape = require("onnxruntime.quantization.shape_inference")
     if wide:
         with quiet_logging():
             model = onnx.version_converter.convert_version(model, _OPSET_INT16)
@@ -112,16 +138,15 @@ def quantized(model: Any, pictures: NDArray[np.float32], input: str, wide: bool 
         source, prepared, target = (Path(folder) / f"{n}.onnx" for n in ("a", "b", "c"))
         onnx.save(model, source)
         try:
-            shape.quant_pre_process(source, prepared, skip_symbolic_shape=True)
             tool.quantize_static(
-                prepared, target, reader, quant_format=tool.QuantFormat.QDQ, per_channel=True,
+                source, target, reader, quant_format=tool.QuantFormat.QDQ, per_channel=True,
                 activation_type=tool.QuantType.QInt16 if wide else tool.QuantType.QInt8,
                 weight_type=tool.QuantType.QInt8,
                 extra_options={"ActivationSymmetric": wide, "WeightSymmetric": True},
             )  # fmt: skip
         except Exception as exc:  # it raises what its passes raise
             raise ConversionError(f"onnx: quantize_static refuses the model: {exc}") from exc
-        return onnx.load(target)
+        return _shortened(onnx.load(target))
 
 
 def _stored_otherwise(model: Any, stored: Any) -> Any:
@@ -160,5 +185,5 @@ def _rename(model: Any, names: dict[str, str]) -> None:
     for node in model.graph.node:
         node.input[:] = [names.get(n, n) for n in node.input]
         node.output[:] = [names.get(n, n) for n in node.output]
-    for value in (*model.graph.input, *model.graph.output):
+    for value in (*model.graph.input, *model.graph.output, *model.graph.initializer):
         value.name = names.get(value.name, value.name)

@@ -70,6 +70,9 @@ def _named(model: bytes, frozen: Frozen, precision: Precision) -> Written:
     places += list(zip(graph.outputs, frozen.outputs, strict=True))
     for index, name in places:
         graph.tensors[index].name = name.encode()
+    for number, tensor in enumerate(graph.tensors):
+        if number not in {index for index, _ in places}:
+            tensor.name = f"t{number}".encode()  # long names are a tenth of a small file
     for signature in tree.signatureDefs or []:
         for entry, name in zip(signature.outputs, frozen.outputs, strict=False):
             entry.name = name.encode()

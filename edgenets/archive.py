@@ -1,9 +1,9 @@
 """The container of a bundle: a zip whose members are stored, aligned and checked.
 
-Nothing in it is compressed, so a member can be mapped into memory, and no small
-file can unfold into a large one. The reader trusts no header: names, sizes,
-offsets and overlaps are checked before a byte is used, and nothing is ever
-unpacked to disk. It reads the part of the format that `write` uses, and refuses
+What is computed with is not compressed, so it can be mapped into memory. XML alone,
+which shrinks to a twentieth, is deflated, and no small file can unfold into one of
+more than 16 MB. The reader trusts no header: names, sizes, offsets and overlaps are
+checked before a byte is used, and nothing is ever unpacked to disk. It reads the part of the format that `write` uses, and refuses
 the rest (ZIP64, comments, several disks, bytes before or after): what is not
 needed cannot be abused.
 """
@@ -27,6 +27,10 @@ from edgenets.files import replacing
 # Where a member's data may begin: what vector instructions and FlatBuffers want.
 ALIGNMENT = 64
 
+# Members that are deflated, and what one may unfold to: a net's IR is a megabyte at most.
+_DEFLATED = ".xml"
+_LARGEST_UNFOLDED = 16 << 20
+
 # Far more members than any bundle has.
 MOST_MEMBERS = 1000
 
@@ -35,6 +39,9 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _UNIX = 3
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*(/[A-Za-z0-9_][A-Za-z0-9_.\-]*)*")
+# Two bits of the flags say how thoroughly data were deflated, which is nobody's concern.
+_LEVEL = 0b110
+
 _PADDING_FIELD = 0xED6E  # id of the extra field that only fills
 
 # The headers of a zip (PKWARE's APPNOTE 4.3), of which the fields that are not looked at are x.
@@ -66,7 +73,10 @@ def write(path: Path, members: Mapping[str, bytes]) -> None:
             info.extra = struct.pack("<HH", _PADDING_FIELD, -start % ALIGNMENT) + bytes(
                 -start % ALIGNMENT
             )
-            out.writestr(info, data)
+            if name.endswith(_DEFLATED):
+                out.writestr(info, data, zipfile.ZIP_DEFLATED, compresslevel=9)
+            else:
+                out.writestr(info, data)
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,8 @@ class _Place:
     header: int  # its local header
     start: int  # its data
     end: int  # one past its data
-    check: int  # CRC-32 of its data
+    check: int  # CRC-32 of its data, unfolded
+    unfolded: int | None  # size of deflated data, bytes; None: it is stored
 
 
 class Archive:
@@ -120,9 +131,22 @@ class Archive:
             raise BundleError(f"{self.path}: damaged: '{name}' is missing")
         place = self._members[name]
         data = self._view[place.start : place.end]
+        if place.unfolded is not None:
+            data = self._unfolded(name, data, place.unfolded)
         if zlib.crc32(data) != place.check:
             raise BundleError(f"{self.path}: damaged: '{name}' fails its CRC-32")
         return data
+
+    def _unfolded(self, name: str, data: memoryview, size: int) -> memoryview:
+        """Deflated data, which must be just as long as was said."""
+        unfolding = zlib.decompressobj(-zlib.MAX_WBITS)
+        try:
+            whole = unfolding.decompress(data, size + 1)
+        except zlib.error as exc:
+            raise BundleError(f"{self.path}: damaged: '{name}' cannot be unfolded") from exc
+        if len(whole) != size or not unfolding.eof or unfolding.unused_data:
+            raise BundleError(f"{self.path}: damaged: '{name}' does not unfold to its size")
+        return memoryview(whole)
 
     def _index(self) -> dict[str, _Place]:
         """Where each member lies."""
@@ -174,24 +198,28 @@ class Archive:
         if not _NAME.fullmatch(name):
             raise BundleError(f"{self.path}: hostile: a member is named {name[:60]!a}")
         shown = name[:60]
-        if flags or method != zipfile.ZIP_STORED:
+        deflated = method == zipfile.ZIP_DEFLATED and name.endswith(_DEFLATED)
+        if flags & ~_LEVEL or not (deflated or method == zipfile.ZIP_STORED):
             raise BundleError(f"{self.path}: hostile: '{shown}' is compressed or encrypted")
-        if stored != unfolded:
+        if deflated and unfolded > _LARGEST_UNFOLDED:
+            raise BundleError(f"{self.path}: hostile: '{shown}' unfolds to {unfolded:,} bytes")
+        if not deflated and (flags or stored != unfolded):
             raise BundleError(f"{self.path}: damaged: '{shown}' has two sizes")
-        return name, self._place(raw_name, header, stored, check), following
+        said = (flags, method, check, stored, unfolded)
+        return name, self._place(raw_name, header, said), following
 
-    def _place(self, name: bytes, header: int, size: int, check: int) -> _Place:
+    def _place(self, name: bytes, header: int, said: tuple[int, int, int, int, int]) -> _Place:
         """Where a member lies, when its local header says what the directory says."""
         shown = name[:60].decode()
         if header + _LOCAL.size > len(self._view):
             raise BundleError(f"{self.path}: damaged: '{shown}' has no header")
-        signature, flags, method, local_check, stored, unfolded, name_size, extra = (
-            _LOCAL.unpack_from(self._view, header)
-        )
+        signature, *local, name_size, extra = _LOCAL.unpack_from(self._view, header)
         start = header + _LOCAL.size + name_size + extra
         local_name = bytes(self._view[header + _LOCAL.size : start - extra])
         if signature != b"PK\x03\x04" or local_name != name:
             raise BundleError(f"{self.path}: damaged: '{shown}' has no header")
-        if (flags, method, local_check, stored, unfolded) != (0, 0, check, size, size):
+        if tuple(local) != said:
             raise BundleError(f"{self.path}: damaged: '{shown}' has two headers that differ")
-        return _Place(header, start, start + size, check)
+        _, method, check, stored, unfolded = said
+        folded = unfolded if method == zipfile.ZIP_DEFLATED else None
+        return _Place(header, start, start + stored, check, folded)

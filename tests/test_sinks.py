@@ -13,21 +13,41 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 from edgenets.errors import SinkError
-from edgenets.events import Remark, Result
+from edgenets.events import Remark, Result, Seen
 from edgenets.runtime import sinks
-from edgenets.runtime.sinks import SINKS, Sinks, open_sink
+from edgenets.runtime.sinks import SINKS, Sinks, open_sink, remote
+from edgenets.vision.results import Found
 
 RESULT = Result("mic:default", "yes", 0.87654, 1.23456, 0.0123456)
 REMARK = Remark("mic:default", "overrun", "0.10 s of sound were dropped", 2.5)
 NAMELESS = Remark("a\udcff.wav", "skipped", "a\udcff.wav: ünreadable ✗", 0.0)
 
-EVENTS = (RESULT, REMARK, NAMELESS)
+PICTURE = np.full((48, 64, 3), 90, np.uint8)
+SEEN = Seen(
+    "camera:0", 7, 0.25, 0.0123, (Found("cat", 0.875, (1.0, 2.0, 30.0, 40.0), track=3),),
+    picture=PICTURE, labels=("cat", "dog"),
+)  # fmt: skip
 
-# A place that each can write to.
-PLACES = {"console": "console:", "jsonl": "jsonl:{folder}/out.jsonl"}
+EVENTS = (RESULT, REMARK, NAMELESS, SEEN)
+
+# A place that each can write to; a port on which nobody listens is none that it complains of.
+PLACES = {
+    "console": "console:", "jsonl": "jsonl:{folder}/out.jsonl", "video": "video:{folder}/out.mp4",
+    "frames": "frames:{folder}/out", "mqtt": "mqtt://127.0.0.1:1/topic",
+    "http": "http://127.0.0.1:1/hook", "https": "https://127.0.0.1:1/hook", "web": "web:0",
+}  # fmt: skip
+
+REMOTE = ("mqtt", "http", "https")
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits long for servers that are not there."""
+    monkeypatch.setattr(remote, "LAST_WAIT", 0.2)
 
 
 @pytest.mark.parametrize("scheme", SINKS)
@@ -36,29 +56,43 @@ class TestContract:
         sink = open_sink(PLACES[scheme].format(folder=tmp_path))
         for event in EVENTS:
             sink.write(event)
-        sink.close()
-        sink.close()  # may be called again
+        if scheme in REMOTE:  # what was not delivered is said
+            with pytest.raises(SinkError, match="could not be sent"):
+                sink.close()
+        else:
+            sink.close()
+            sink.close()  # may be called again
 
     def test_its_module_says_what_it_is(self, scheme: str) -> None:
         module = importlib.import_module(SINKS[scheme])
-        assert f"`{scheme}:" in (module.__doc__ or "") and module.open_sink.__doc__
+        assert f"`{scheme}:" in (module.__doc__ or "") or f"`{scheme}://" in (module.__doc__ or "")
+        assert module.open_sink.__doc__
 
-    def test_it_delivers_at_once(
-        self, scheme: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-    ) -> None:
-        sink = open_sink(PLACES[scheme].format(folder=tmp_path))
-        sink.write(RESULT)
-        path = tmp_path / "out.jsonl"
-        found = path.read_text() if path.exists() else capfd.readouterr().out
-        assert "yes" in found and found.endswith("\n") and found.count("\n") == 1
-        sink.close()
+
+@pytest.mark.parametrize("scheme", ["console", "jsonl"])
+def test_it_delivers_at_once(
+    scheme: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sink = open_sink(PLACES[scheme].format(folder=tmp_path))
+    sink.write(RESULT)
+    path = tmp_path / "out.jsonl"
+    found = path.read_text() if path.exists() else capfd.readouterr().out
+    assert "yes" in found and found.endswith("\n") and found.count("\n") == 1
+    sink.close()
 
 
 @pytest.mark.parametrize(
     ("uri", "says"),
     [
         ("", "no such sink"), ("console", "no such sink; there are console:, jsonl:"),
-        ("mqtt://host/topic", "no such sink"), ("console:printer", "there are console: and"),
+        ("kafka://host/topic", "no such sink"), ("mqtt://host", "mqtt://host/topic"),
+        ("mqtt://host/a/#", "without #"), ("mqtt://host:port/a", "mqtt"), ("http:///x", "no host"),
+        ("video:out.gif", "ends in .mp4"), ("video:/nonexistent/a.mp4", "no folder"),
+        ("frames:x?most=0", "most=500"), ("frames:x?size=1", "options are"),
+        ("web:", "a port is needed"), ("web:99999", "a port is needed"),
+        ("web:0?host=0.0.0.0", "a token is needed"), ("web:0?token=short", "12 characters"),
+        ("web:0?host=192.0.2.1&token=abcdefghijklmnop", "192.0.2.1"),
+        ("console:printer", "there are console: and"),
         ("jsonl:/nonexistent/x.jsonl", "cannot be written"), ("jsonl:/", "cannot be written"),
         ("jsonl:" + "x" * 300, "cannot be written"), ("jsonl:a\0b", "cannot be written"),
     ],
@@ -76,13 +110,17 @@ def test_lines_of_json(tmp_path: Path) -> None:
             sink.write(event)
         sink.close()
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert lines[:3] == lines[3:]
+    assert lines[:4] == lines[4:]
     assert lines[0] == {
         "event": "detection", "source": "mic:default", "word": "yes", "score": 0.8765,
         "time": 1.235, "age_ms": 12.35,
     }  # fmt: skip
     assert lines[1]["event"] == "overrun" and lines[1]["text"] == REMARK.text
     assert lines[2]["source"] == NAMELESS.source
+    assert lines[3] == {
+        "event": "seen", "source": "camera:0", "frame": 7, "time": 0.25, "age_ms": 12.3,
+        "found": [{"label": "cat", "score": 0.875, "box": [1.0, 2.0, 30.0, 40.0], "track": 3}],
+    }  # fmt: skip
 
 
 def test_a_line_that_was_cut_off_spoils_no_other(tmp_path: Path) -> None:
@@ -105,7 +143,7 @@ def test_any_terminal_will_do(encoding: str, monkeypatch: pytest.MonkeyPatch) ->
     for event in EVENTS:
         sink.write(event)
     lines = raw.getvalue().decode(encoding).splitlines()
-    assert len(lines) == 3 and "\x1b" not in lines[0]
+    assert len(lines) == 4 and "\x1b" not in lines[0] and "cat" in lines[3]
     assert "yes" in lines[0] and "0.88" in lines[0] and "12.3 ms" in lines[0]
     assert "overrun: 0.10 s" in lines[1]
 

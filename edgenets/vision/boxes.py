@@ -47,14 +47,18 @@ def suppress(
     order = np.argsort(-scores, kind="stable")
     if len(order) < 2:
         return order[:most]
-    boxes, labels = boxes[order], labels[order]
-    beyond = iou(boxes, boxes) > limit
-    beyond &= labels[:, None] == labels[None]
+    left, top, right, bottom = boxes[order].T.copy()
+    labels = labels[order]
+    size = np.maximum(right - left, 0) * np.maximum(bottom - top, 0)
+    wide = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
+    high = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
+    common = np.maximum(wide, 0) * np.maximum(high, 0)
+    # common / (a + b - common) > limit, without a division for every pair
+    beyond = common * np.float32(1 + limit) > np.float32(limit) * (size[:, None] + size)
+    beyond &= labels[:, None] == labels
     stays = np.ones(len(order), bool)
-    # Only boxes that overlap something can decide anything; the others are left alone.
-    beyond[np.tril_indices(len(order))] = False
-    for row in np.flatnonzero(beyond.any(axis=1)):
+    for row in range(len(order) - 1):
         if stays[row]:
-            stays &= ~beyond[row]
+            stays[row + 1 :] &= ~beyond[row, row + 1 :]
     kept: NDArray[np.int64] = order[stays][:most]
     return kept

@@ -12,7 +12,7 @@ from edgenets.vision.spec import ImageSpec
 
 # Values that are kept of an answer, spread evenly over it: a mask of all pixels would be larger
 # than the model.
-MOST_VALUES = 4096
+MOST_VALUES = 1024
 
 
 def output_of(spec: ImageSpec, session: Session, picture: Picture) -> NDArray[np.float32]:

@@ -62,12 +62,16 @@ def place(spec: ImageInput, width: int, height: int) -> Placement:
     x, y = spec.width / width, spec.height / height
     if spec.resize == "stretch":
         return Placement(x, y, 0.0, 0.0, width, height)
-    scale = min(x, y) if spec.resize == "letterbox" else max(x, y)
-    inner_width, inner_height = (round(width * scale), round(height * scale))
-    left, top = ((spec.width - inner_width) // 2, (spec.height - inner_height) // 2)
-    return Placement(
-        inner_width / width, inner_height / height, float(left), float(top), width, height
-    )
+    if spec.resize == "crop":  # a whole number of the picture's pixels, so that boxes are exact
+        wide = max(1, min(width, round(spec.width / max(x, y))))
+        high = max(1, min(height, round(spec.height / max(x, y))))
+        left, top = (width - wide) // 2, (height - high) // 2
+        x, y = spec.width / wide, spec.height / high
+        return Placement(x, y, -left * x, -top * y, width, height)
+    scale = min(x, y)
+    wide, high = max(1, round(width * scale)), max(1, round(height * scale))
+    left, top = (spec.width - wide) // 2, (spec.height - high) // 2
+    return Placement(wide / width, high / height, float(left), float(top), width, height)
 
 
 class Preprocessor:
@@ -148,17 +152,16 @@ class Preprocessor:
         if spec.resize == "stretch":
             cv2.resize(picture, (spec.width, spec.height), dst=self._frame)
             return
-        width = round(placement.width * placement.scale_x)
-        height = round(placement.height * placement.scale_y)
-        left, top = int(placement.offset_x), int(placement.offset_y)
+        p = placement
         if spec.resize == "crop":  # only what is seen of it is resized
-            wide, high = spec.width / placement.scale_x, spec.height / placement.scale_y
-            x, y = round(-left / placement.scale_x), round(-top / placement.scale_y)
-            part = picture[y : y + max(1, round(high)), x : x + max(1, round(wide))]
+            x, y = round(-p.offset_x / p.scale_x), round(-p.offset_y / p.scale_y)
+            wide, high = round(spec.width / p.scale_x), round(spec.height / p.scale_y)
+            part = picture[y : y + high, x : x + wide]
             cv2.resize(part, (spec.width, spec.height), dst=self._frame)
             return
-        inner = cv2.resize(picture, (max(1, width), max(1, height)))
-        self._frame[top : top + height, left : left + width] = inner[:height, :width]
+        wide, high = round(p.width * p.scale_x), round(p.height * p.scale_y)
+        left, top = int(p.offset_x), int(p.offset_y)
+        self._frame[top : top + high, left : left + wide] = cv2.resize(picture, (wide, high))
 
 
 def table(

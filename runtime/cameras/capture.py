@@ -30,6 +30,12 @@ ANSWER_PATIENCE = 5.0  # s
 _FFMPEG = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 _FFMPEG_DEFAULT = "rtsp_transport;tcp|fflags;nobuffer"
 
+# FFmpeg tells stderr of every packet that it does not like; what matters is told as a notice.
+_FFMPEG_LOG, _SILENT = "OPENCV_FFMPEG_LOGLEVEL", "-8"
+
+# OpenCV's levels. A read that waited too long is a warning there, and a notice here.
+_NOTHING, _ERRORS = 0, 2
+
 Capture = Any  # cv2.VideoCapture
 
 
@@ -132,13 +138,15 @@ def ffmpeg(target: str, name: str) -> Capture:
 def opened(make: Callable[[], Capture]) -> Capture | None:
     """What OpenCV opens, or None; it says itself on stderr why not, which nobody should see."""
     cv2 = require("cv2")
-    before = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    os.environ.setdefault(_FFMPEG_LOG, _SILENT)
+    before = cv2.getLogLevel()
+    cv2.setLogLevel(_NOTHING)
     try:
         capture = make()
     except cv2.error:
         return None
     finally:
-        cv2.utils.logging.setLogLevel(before)
+        cv2.setLogLevel(min(before, _ERRORS))
     if capture.isOpened():
         return capture
     capture.release()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgenets.errors import SourceError
 from edgenets.extras import require
+from edgenets.native import captured_stderr
 
 from . import HOW, Camera, Frame, Item, Notice
 from .capture import as_bgr, opened
@@ -29,7 +30,8 @@ class Video(Camera):
         if not path.is_file():
             raise SourceError(f"{path}: no such file; {HOW}")
         cv2 = require("cv2")
-        capture = opened(lambda: cv2.VideoCapture(str(path), cv2.CAP_FFMPEG))
+        with captured_stderr():  # FFmpeg's own words, where another part has started it before
+            capture = opened(lambda: cv2.VideoCapture(str(path), cv2.CAP_FFMPEG))
         if capture is None:
             raise SourceError(f"{path}: is no video that OpenCV can read, or a damaged one")
         self._capture = capture

@@ -24,7 +24,7 @@ def open_sink(rest: str) -> MqttSink:
     parts = urllib.parse.urlsplit(f"mqtt:{rest}")
     options = dict(urllib.parse.parse_qsl(parts.query))
     topic = urllib.parse.unquote(parts.path.strip("/"))
-    if not parts.hostname or not topic or "#" in topic or "+" in topic:
+    if not parts.hostname or not topic or "#" in rest or "+" in topic:
         raise SinkError(f"mqtt:{rest}: as in mqtt://host/topic, a topic without # and +")
     if set(options) - {"tls"} or options.get("tls", "0") not in ("0", "1"):
         raise SinkError(f"mqtt:{rest}: the one option is tls=1")

@@ -46,7 +46,8 @@ class VideoSink:
 
     def close(self) -> None:
         """Finish the files."""
-        for film in self._films.values():
+        films, self._films = self._films, {}
+        for film in films.values():
             film.close()
 
 

@@ -122,7 +122,8 @@ def _pictures(
 def _find(root: Path, file: Path, name: str) -> Path | None:
     if Path(name).is_absolute() or ".." in Path(name).parts:
         return None
-    words = [file.stem.split("_")[-1], file.parent.name]
+    last = file.stem.split("_")[-1]
+    words = [last, last.rstrip("0123456789"), file.parent.name]  # train2017, train
     for base in (root, file.parent):
         for place in _PLACES:
             for word in words:

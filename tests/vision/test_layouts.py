@@ -1,0 +1,302 @@
+"""Readers of labelled pictures: what they find, and what they say of what cannot be right."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edgenets.data.pictures import layouts, masks, voc, yolo
+from edgenets.data.pictures.catalogue import Catalogue, Labelled, Thing, checked_box
+from edgenets.data.pictures.memory import load
+from edgenets.errors import DataError
+from edgenets.vision.spec import ImageInput
+
+from . import sets
+
+DETECT = ("voc", "coco", "yolo")
+
+
+@pytest.mark.parametrize("name", layouts.LAYOUTS)
+class TestContract:
+    def test_it_reads_what_it_says_it_reads(self, name: str, tmp_path: Path) -> None:
+        root = sets.WRITERS[name](tmp_path / "set")
+        task, module, look = layouts.LAYOUTS[name]
+        layout = importlib.import_module(module)
+        assert layout.looks_like(root) and look
+        found = layouts.read(root, task)
+        assert found.pictures and not found.faults
+        assert all(p.path.is_file() for p in found.pictures)
+        if name != "masks":
+            assert found.labels == sets.SHAPES and sum(found.counts().values()) > 0
+
+    def test_another_folder_is_none_of_it(self, name: str, tmp_path: Path) -> None:
+        task, module, _ = layouts.LAYOUTS[name]
+        (tmp_path / "empty").mkdir()
+        assert not importlib.import_module(module).looks_like(tmp_path)
+        with pytest.raises(DataError, match=f"no layout known for '{task}'"):
+            layouts.read(tmp_path, task)
+
+    def test_its_splits_hold_every_picture_once(self, name: str, tmp_path: Path) -> None:
+        root = sets.WRITERS[name](tmp_path / "set")
+        found = layouts.read(root, layouts.LAYOUTS[name][0])
+        parts = [found.split(s, 0.2, 0.3) for s in ("train", "validation", "test")]  # type: ignore[arg-type]
+        paths = [p.path for part in parts for p in part]
+        assert sorted(paths) == sorted(p.path for p in found.pictures)
+        assert parts[0] and parts[2]
+
+
+@pytest.mark.parametrize("name", DETECT)
+def test_boxes_are_where_they_were_drawn(name: str, tmp_path: Path) -> None:
+    """The colour inside a box is its label's, whichever way the layout writes boxes."""
+    root = sets.WRITERS[name](tmp_path / "set")
+    found = layouts.read(root, "detect")
+    examples = load(found.pictures, found.labels)
+    count = 0
+    for example in examples.items:
+        assert example.boxes is not None and example.numbers is not None
+        for (left, top, right, bottom), number in zip(example.boxes, example.numbers, strict=True):
+            colour = sets.COLOURS[examples.labels[number]]
+            middle = example.picture[int((top + bottom) / 2), int((left + right) / 2)]
+            assert tuple(middle) == colour
+            # One pixel outside is ground: the edges are right to the pixel.
+            outside = example.picture[int((top + bottom) / 2), max(0, round(float(left)) - 1)]
+            assert tuple(outside) != colour
+            inside = example.picture[int((top + bottom) / 2), round(float(left)) + 1]
+            assert tuple(inside) == colour
+            count += 1
+    assert count > 8
+
+
+@pytest.mark.parametrize("name", ("coco", "yolo"))
+def test_what_a_set_says_of_its_splits_holds(name: str, tmp_path: Path) -> None:
+    """Its validation split is the test split where it has no other."""
+    found = layouts.read(sets.WRITERS[name](tmp_path / "set"), "detect")
+    test = found.split("test", 0.25, 0.5)
+    assert {p.path.parent.name for p in test} == {"val"} and len(test) == 8
+    train = found.split("train", 0.0, 0.5)
+    assert {p.path.parent.name for p in train} == {"train"} and len(train) == 8
+
+
+def test_voc_lists_are_its_splits(tmp_path: Path) -> None:
+    root = sets.write_voc(tmp_path / "set", 6)
+    lists = root / voc.LISTS
+    lists.mkdir(parents=True)
+    stems = sorted(p.stem for p in (root / "Annotations").iterdir())
+    for name, part in (("train", stems[:3]), ("val", stems[3:5]), ("test", [*stems[5:], "gone"])):
+        (lists / f"{name}.txt").write_text("\n".join(part))
+    found = layouts.read(root, "detect")
+    assert [p.path.stem for p in found.split("test", 0.5, 0.5)] == stems[5:]
+    assert [p.path.stem for p in found.split("validation", 0.5, 0.5)] == stems[3:5]
+    assert any("gone" in str(fault) for fault in found.faults)
+
+
+@pytest.mark.parametrize(
+    ("box", "says", "kept"),
+    [
+        ((10, 10, 10, 30), "no area", None),
+        ((30, 10, 10, 30), "no area", None),
+        ((200, 10, 220, 30), "outside the picture", None),
+        ((float("nan"), 1, 2, 3), "no box", None),
+        ((1e30, 1, 2, 3), "no box", None),
+        ((-5, 10, 20, 30), "reaches out", (0, 10, 20, 30)),
+        ((90, 70, 130, 99), "reaches out", (90, 70, 100, 80)),
+        ((-0.5, 0, 20, 30), "", (0, 0, 20, 30)),
+    ],
+)
+def test_boxes_that_cannot_be_right(
+    box: tuple[float, ...], says: str, kept: tuple[float, ...] | None
+) -> None:
+    thing, fault = checked_box(Thing("x", *box), 100, 80, Path("notes.xml"))
+    assert (says in str(fault) and "notes.xml" in str(fault)) if says else fault is None
+    found = None if thing is None else (thing.left, thing.top, thing.right, thing.bottom)
+    assert found == kept
+
+
+BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no XML": (lambda p: p.write_text("<annotation><size>"), "left out"),
+    "no size": (lambda p: p.write_text("<annotation></annotation>"), "how large"),
+    "entities": (
+        lambda p: p.write_text('<!DOCTYPE a [<!ENTITY b "c">]><annotation/>'), "document type",
+    ),
+    "no name": (
+        lambda p: p.write_text(
+            "<annotation><size><width>80</width><height>60</height></size><object><bndbox>"
+            "<xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></object></annotation>"
+        ), "no name",
+    ),
+    "no numbers": (
+        lambda p: p.write_text(
+            "<annotation><size><width>80</width><height>60</height></size><object><name>a</name>"
+            "<bndbox><xmin>one</xmin></bndbox></object></annotation>"
+        ), "no box",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_voc_annotation_is_told_of_and_left_out(name: str, tmp_path: Path) -> None:
+    root = sets.write_voc(tmp_path / "set", 3)
+    spoil, says = BROKEN[name]
+    file = sorted((root / "Annotations").iterdir())[0]
+    spoil(file)
+    found = layouts.read(root, "detect")
+    (fault,) = found.faults
+    assert fault.file == file and says in fault.text
+    assert not [t for p in found.pictures for t in p.things if p.path.stem == file.stem]
+
+
+def test_a_missing_picture_is_told_of(tmp_path: Path) -> None:
+    for name in DETECT:
+        root = sets.WRITERS[name](tmp_path / name, 4)
+        sorted((root / ("JPEGImages" if name == "voc" else "images")).rglob("*.png"))[0].unlink()
+        found = layouts.read(root, "detect")
+        if name != "yolo":  # its text files say nothing of the picture they belong to
+            assert len(found.faults) == 1 and "missing" in str(found.faults[0])
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda d: d["annotations"][0].pop("bbox"),
+        lambda d: d["annotations"][0].update(bbox=[1, 2, 3]),
+        lambda d: d["annotations"][0].update(image_id="elsewhere"),
+        lambda d: d["annotations"][0].update(category_id=99),
+        lambda d: d["annotations"][0].update(bbox=[5, 5, 0, 0]),
+        lambda d: d["images"][0].pop("width"),
+        lambda d: d["images"][0].update(file_name="../../etc/passwd"),
+    ],
+)
+def test_a_broken_coco_entry_costs_itself_alone(
+    spoil: Callable[[dict[str, object]], object], tmp_path: Path
+) -> None:
+    root = sets.write_coco(tmp_path / "set", 4)
+    file = root / "annotations" / "instances_train2017.json"
+    data = json.loads(file.read_text())
+    spoil(data)
+    file.write_text(json.dumps(data))
+    found = layouts.read(root, "detect")
+    assert found.faults and 7 <= len(found.pictures) <= 8
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"images": 1}', "nonsense"])
+def test_what_is_no_coco_at_all(text: str, tmp_path: Path) -> None:
+    root = sets.write_coco(tmp_path / "set", 2)
+    (root / "annotations" / "instances_train2017.json").write_text(text)
+    with pytest.raises(DataError, match="no COCO annotation"):
+        layouts.read(root, "detect")
+
+
+@pytest.mark.parametrize("line", ["0 0.5 0.5", "a b c d e", "7 .5 .5 .1 .1", "-1 .5 .5 .1 .1"])
+def test_a_broken_yolo_line_costs_itself_alone(line: str, tmp_path: Path) -> None:
+    root = sets.write_yolo(tmp_path / "set", 2)
+    file = root / "labels" / "train" / "0.txt"
+    before = len(file.read_text().splitlines())
+    file.write_text(f"{line}\n{file.read_text()}")
+    found = layouts.read(root, "detect")
+    (fault,) = found.faults
+    assert "line 1" in str(fault)
+    (picture,) = [p for p in found.pictures if p.path.match("train/0.png")]
+    assert len(picture.things) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("names: [a, b]", ["a", "b"]), ("names: ['a b', \"c\"]  # two", ["a b", "c"]),
+        ("names:\n- a\n- b\nnc: 2", ["a", "b"]), ("names:\n  - a\n  - b\n", ["a", "b"]),
+        ("train: x\nnames:\n  0: a\n  1: b\nval: y", ["a", "b"]),
+        ("names: {0: a, 1: b}", ["a", "b"]),
+        ("nc: 2", []),
+    ],
+)  # fmt: skip
+def test_names_of_a_yaml(text: str, names: list[str]) -> None:
+    assert yolo._yaml_names(text) == names
+
+
+def test_masks_without_a_picture_and_pictures_without_a_mask(tmp_path: Path) -> None:
+    root = sets.write_masks(tmp_path / "set", 4)
+    sorted((root / "images").iterdir())[0].unlink()
+    sorted((root / "masks").iterdir())[-1].unlink()
+    found = masks.read(root)
+    assert len(found.pictures) == 2 and len(found.faults) == 2
+
+
+def test_masks_of_instances_and_of_classes(tmp_path: Path) -> None:
+    root = sets.write_masks(tmp_path / "set", 4)
+    found = layouts.read(root, "segment")
+    one = load(found.pictures, ("background", "shape"), foreground=True).items[0]
+    assert one.mask is not None and one.instances is not None
+    assert ((one.mask == 1) == (one.instances > 0)).all() and one.mask.max() == 1
+    other = np.full((60, 80), 2, np.uint8)
+    other[:5] = 255
+    cv2.imwrite(str(found.pictures[0].mask), other)
+    with pytest.raises(DataError, match=r"holds the number 2; there are 2 labels.*foreground"):
+        load(found.pictures[:1], ("background", "shape"))
+    three = load(found.pictures[:1], ("background", "a", "b")).items[0]
+    assert three.mask is not None and set(np.unique(three.mask)) == {2, 255}
+
+
+def test_a_mask_of_colours_is_refused(tmp_path: Path) -> None:
+    root = sets.write_masks(tmp_path / "set", 1)
+    found = layouts.read(root, "segment")
+    cv2.imwrite(str(found.pictures[0].mask), np.zeros((60, 80, 3), np.uint8))
+    with pytest.raises(DataError, match="mode RGB; a mask has one number a pixel"):
+        load(found.pictures, ("background", "shape"))
+
+
+def test_large_pictures_are_kept_smaller_with_their_boxes(tmp_path: Path) -> None:
+    root = sets.write_voc(tmp_path / "set", 4)
+    found = layouts.read(root, "detect")
+    frame = ImageInput(height=15, width=20)
+    small = load(found.pictures, found.labels, shrink_to=frame)
+    whole = load(found.pictures, found.labels)
+    for a, b in zip(small.items, whole.items, strict=True):
+        assert a.picture.shape == (30, 40, 3) and a.boxes is not None and b.boxes is not None
+        assert np.allclose(a.boxes, b.boxes / 2)
+
+
+def test_neighbours_in_number_stay_together() -> None:
+    near = [Labelled(Path(f"IMG_{n:04d}.jpg")) for n in range(1120, 1130)]
+    assert len({p.group for p in near}) == 1
+    assert Labelled(Path("IMG_1130.jpg")).group != near[0].group
+    assert Labelled(Path("portrait.jpg")).group == "portrait"
+
+
+def test_labels_that_a_set_has_not(tmp_path: Path) -> None:
+    found = layouts.read(sets.write_folders(tmp_path / "set", 4), "classify")
+    assert found.restricted(("square",), tmp_path).labels == ("square",)
+    with pytest.raises(DataError, match="no label star; it has disc, square"):
+        found.restricted(("star",), tmp_path)
+    assert isinstance(found, Catalogue)
+
+
+@pytest.mark.parametrize(
+    "spoil", [b"", b"no picture", b"\xff\xd8\xff\xe0\x00\x10JFIF", b"\x89PNG\r\n\x1a\n"]
+)
+def test_a_broken_picture_is_named(spoil: bytes, tmp_path: Path) -> None:
+    root = sets.write_folders(tmp_path / "set", 2)
+    found = layouts.read(root, "classify")
+    found.pictures[0].path.write_bytes(spoil)
+    with pytest.raises(DataError, match=found.pictures[0].path.name):
+        load(found.pictures, found.labels)
+
+
+def test_a_jpeg_that_is_cut_off_is_none(tmp_path: Path) -> None:
+    from edgenets.vision import picture
+
+    drawn = sets.many(1)[0].picture
+    _, whole = cv2.imencode(".jpg", cv2.resize(drawn, (640, 480)))
+    path = tmp_path / "a.jpg"
+    path.write_bytes(bytes(whole))
+    assert picture.read(path).shape == (480, 640, 3)
+    path.write_bytes(bytes(whole)[: len(whole) // 2])
+    with pytest.raises(DataError, match="cut off"):
+        picture.read(path)
+    path.write_bytes(bytes(whole) + b"what a camera adds after the end" * 200)
+    assert picture.read(path).shape == (480, 640, 3)

@@ -1,0 +1,332 @@
+"""The live page: its routes, who may look, and what a real browser shows."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgenets.bundle import Bundle
+from edgenets.errors import SinkError
+from edgenets.events import Remark, Seen
+from edgenets.runtime.choose import choose, load
+from edgenets.runtime.sinks import open_sink
+from edgenets.runtime.watch import Watch
+from edgenets.runtime.web.server import is_loopback
+from edgenets.vision.results import Found
+
+from . import models, servers
+
+TOKEN = "a-long-enough-token"
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+
+needs_browser = pytest.mark.skipif(
+    CHROMIUM is None or DRIVER is None,
+    reason="no Chromium here (Debian: chromium, chromium-driver)",
+)
+
+
+class Running:
+    """A run that is watched, in a thread of its own."""
+
+    def __init__(self, bundle: Bundle, *uris: str, options: str = "") -> None:
+        self.port = servers.free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.watch = Watch(bundle, load(bundle, choose(bundle)), uris)
+        self.said: list[str] = []
+        sink = f"web:{self.port}{options}"
+        self.thread = threading.Thread(
+            target=lambda: self.watch.deliver([sink], self.said.append), daemon=True
+        )
+        self.thread.start()
+        servers.wait_for_port(self.port)
+        wait(lambda: self.state()["sources"])
+
+    def get(self, path: str, **headers: str) -> tuple[int, bytes, Any]:
+        request = urllib.request.Request(self.address + path, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, answer.read(), answer.headers
+        except urllib.error.HTTPError as exc:
+            return exc.code, exc.read(), exc.headers
+
+    def state(self) -> Any:
+        status, body, _ = self.get("/state", Authorization=f"Bearer {TOKEN}")
+        assert status == 200
+        return json.loads(body)
+
+    def threshold(self, body: bytes, **headers: str) -> int:
+        request = urllib.request.Request(self.address + "/threshold", body, headers)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as exc:
+            return exc.code
+
+    def close(self) -> None:
+        self.watch.stop()
+        self.thread.join(20)
+        assert not self.thread.is_alive()
+
+
+def wait(true: Callable[[], Any], timeout: float = servers.PATIENCE) -> None:
+    until = time.monotonic() + timeout
+    while not true():
+        assert time.monotonic() < until, "it did not come about"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def detect(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return models.make_bundle(tmp_path_factory.mktemp("b") / "reds.edge", models.DETECT)
+
+
+@pytest.fixture
+def running(detect: Bundle) -> Iterator[Running]:
+    run = Running(detect, "null:320x240?rate=25")
+    yield run
+    run.close()
+
+
+class TestRoutes:
+    def test_all_that_the_page_needs_is_here(self, running: Running) -> None:
+        status, page, headers = running.get("/")
+        assert status == 200 and b"<title>edgenets</title>" in page
+        assert "default-src 'self'" in headers["Content-Security-Policy"]
+        for path in ("/page.css", "/page.js"):
+            status, body, _ = running.get(path)
+            # Nothing is loaded from elsewhere.
+            assert status == 200 and b"http" not in body.replace(b"http.", b"")
+        assert running.get("/nothing")[0] == 404
+
+    def test_the_state(self, running: Running) -> None:
+        wait(lambda: running.state()["results"] > 5)
+        state = running.state()
+        (source,) = state["sources"]
+        assert source["name"] == "null:320x240" and source["width"] == 320
+        assert state["labels"][0] == {"label": "red", "threshold": 0.5, "colour": "#0072b2"}
+        assert state["machine"]["memory_mb"] > 10 and state["results"] > 5
+        assert running.said == [f"live page: {running.address}"]
+
+    def test_a_picture_and_a_stream_of_them(self, running: Running) -> None:
+        status, data, headers = running.get("/picture/0.jpg")
+        assert (
+            status == 200
+            and data.startswith(b"\xff\xd8")
+            and headers["Content-Type"] == "image/jpeg"
+        )
+        assert running.get("/picture/7.jpg")[0] == 404
+        with urllib.request.urlopen(running.address + "/stream/0.mjpg", timeout=10) as stream:
+            some = stream.read(60_000)
+        assert some.count(b"--frame") > 3 and len(set(some.split(b"--frame"))) > 3
+
+    def test_figures_for_prometheus(self, running: Running) -> None:
+        status, text, headers = running.get("/metrics")
+        assert status == 200 and "text/plain" in headers["Content-Type"]
+        lines = dict(line.rsplit(" ", 1) for line in text.decode().splitlines() if line[:1] != "#")
+        assert float(lines["edgenets_results_total"]) > 0
+        assert float(lines['edgenets_age_seconds{quantile="0.95",source="null:320x240"}']) >= 0
+        assert float(lines["edgenets_memory_bytes"]) > 1e7
+
+    def test_thresholds(self, running: Running) -> None:
+        good = b'{"label": "red", "value": 0.9}'
+        assert running.threshold(good, **{"X-Edgenets": "1"}) == 204
+        assert running.watch.spec.decoding.thresholds["red"] == 0.9  # type: ignore[union-attr]
+        assert running.threshold(good) == 403  # a form of another site has no such header
+        for bad in (b"", b"[]", b'{"label": "red"}', b'{"label": "green", "value": 0.5}',
+                    b'{"label": "red", "value": 7}',
+                    b'{"label": "red", "value": "NaN"}'):  # fmt: skip
+            assert running.threshold(bad, **{"X-Edgenets": "1"}) == 400
+
+    def test_a_foreign_name_that_points_here(self, running: Running) -> None:
+        assert running.get("/state", Host="attacker.example")[0] == 403
+        assert running.get("/state", Host=f"localhost:{running.port}")[0] == 200
+
+
+def test_it_turns_red_when_no_result_comes(detect: Bundle) -> None:
+    run = Running(
+        detect, "null:32x32?rate=20&seconds=1", "null:16x16?rate=0.1", options="?patience=1.5"
+    )
+    try:
+        assert run.get("/healthz")[0] == 200
+        wait(lambda: run.get("/healthz")[0] == 503)
+        assert json.loads(run.get("/healthz")[1])["healthy"] is False
+    finally:
+        run.close()
+
+
+class TestToken:
+    def test_who_may_look(self, detect: Bundle) -> None:
+        run = Running(detect, "null:32x32?rate=20", options=f"?token={TOKEN}")
+        try:
+            for path in ("/", "/state", "/stream/0.mjpg", "/metrics", "/healthz"):
+                assert run.get(path)[0] == 401
+                assert run.get(path, Authorization="Bearer wrong-wrong-wrong")[0] == 401
+            status, _, headers = run.get(f"/?token={TOKEN}")
+            assert status == 200 and "HttpOnly" in headers["Set-Cookie"]
+            cookie = headers["Set-Cookie"].partition(";")[0]
+            assert run.get("/state", Cookie=cookie)[0] == 200
+            assert TOKEN not in "".join(run.said)  # it is shown nowhere
+        finally:
+            run.close()
+
+    def test_beyond_this_machine_it_is_needed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(SinkError, match=r"a token is needed: \?host=0.0.0.0&token="):
+            open_sink("web:0?host=0.0.0.0")
+        monkeypatch.setenv("EDGENETS_WEB_TOKEN", TOKEN)
+        open_sink("web:0?host=0.0.0.0").close()
+
+    @pytest.mark.parametrize(
+        ("host", "is_it"),
+        [("127.0.0.1", True), ("::1", True), ("localhost", True), ("127.8.8.8", True),
+         ("0.0.0.0", False), ("192.0.2.1", False), ("example.org", False)],
+    )  # fmt: skip
+    def test_what_is_loopback(self, host: str, is_it: bool) -> None:
+        assert is_loopback(host) is is_it
+
+
+def test_a_port_in_use_is_one_clear_error() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(SinkError, match=f"{port}: Address already in use; choose another"):
+            open_sink(f"web:{port}")
+
+
+def test_a_viewer_that_never_reads_slows_nobody(running: Running) -> None:
+    idle = []
+    for _ in range(3):
+        one = socket.create_connection(("127.0.0.1", running.port))
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        one.sendall(b"GET /stream/0.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        idle.append(one)
+    time.sleep(2.0)
+    before = running.state()["results"]
+    begun = time.monotonic()
+    time.sleep(1.5)
+    rate = (running.state()["results"] - before) / (time.monotonic() - begun)
+    assert rate > 18  # of 25
+    assert running.watch.summary.dropped.get("sinks too slow", 0) == 0
+    for one in idle:
+        one.close()
+
+
+def test_the_state_tells_what_is_new_once() -> None:
+    from edgenets.runtime.web.state import State
+
+    state = State()
+    event = Seen(
+        "a", 0, 0.0, 0.01, (Found("cat", 0.9, (0, 0, 5, 5), track=1),),
+        picture=np.zeros((8, 8, 3), np.uint8), labels=("cat",),
+    )  # fmt: skip
+    for number in range(5):
+        state.take(replace(event, frame=number))
+    state.take(replace(event, found=()))
+    state.take(Remark("a", "lost", "a: gone", 0.3))
+    state.take(event)
+    found = [(e["kind"], e["text"]) for e in state.snapshot()["events"][::-1]]
+    assert found == [("seen", "cat #1 (0.90)"), ("lost", "a: gone"), ("seen", "cat #1 (0.90)")]
+
+
+@needs_browser
+class TestBrowser:
+    @pytest.fixture
+    def browser(self, tmp_path: Path) -> Iterator[Any]:
+        from selenium import webdriver
+        from selenium.webdriver.chrome.service import Service
+
+        options = webdriver.ChromeOptions()
+        options.binary_location = str(CHROMIUM)
+        for argument in (
+            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+            "--no-first-run", "--disable-background-networking", "--disable-component-update",
+            "--disable-sync", "--disable-quic", "--window-size=1280,860",
+            f"--user-data-dir={tmp_path / 'profile'}",
+        ):  # fmt: skip
+            options.add_argument(argument)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+        yield driver
+        driver.quit()
+
+    def text(self, browser: Any, css: str) -> str:
+        return str(browser.execute_script(f"return document.querySelector('{css}').textContent"))
+
+    def pixels(self, browser: Any) -> list[int]:
+        """A part of what the picture shows just now."""
+        return browser.execute_script(  # type: ignore[no-any-return]
+            "const i = document.querySelector('figure img');"
+            "const c = document.createElement('canvas'); c.width = 64; c.height = 48;"
+            "const x = c.getContext('2d'); x.drawImage(i, 0, 0, 64, 48);"
+            "return Array.from(x.getImageData(0, 0, 64, 48).data)"
+        )
+
+    def test_the_picture_moves_and_a_slider_changes_what_is_drawn(
+        self, browser: Any, running: Running
+    ) -> None:
+        browser.get(running.address)
+        wait(lambda: browser.find_elements("css selector", "figure img"))
+        wait(lambda: "live" in self.text(browser, "#link"))
+        wait(lambda: sum(self.pixels(browser)) > 0)
+        first = self.pixels(browser)
+        wait(lambda: self.pixels(browser) != first)  # it moves
+        assert self.text(browser, "#model") == "reds"
+        wait(lambda: "red" in self.text(browser, ".found"))
+        # Its own labels' colour is drawn around what was found, and goes with the slider.
+        slider = "input[data-label=\\'{}\\']"
+        for label in ("red", "blue"):
+            browser.execute_script(
+                f"const s = document.querySelector('{slider.format(label)}'); s.value = 1;"
+                "s.dispatchEvent(new Event('input', {bubbles: true}));"
+            )
+        wait(lambda: "red" not in self.text(browser, ".found"))
+        assert running.watch.spec.decoding.thresholds == {"red": 1.0, "blue": 1.0}  # type: ignore[union-attr]
+        wait(lambda: self.boxes(browser) == 0)
+        assert not [e for e in browser.get_log("browser") if e["level"] == "SEVERE"]
+
+    def boxes(self, browser: Any) -> int:
+        """Pixels in the colour of the label red's boxes, #0072b2, which the pattern has not."""
+        data = np.array(self.pixels(browser)).reshape(-1, 4)[:, :3]
+        return int((np.abs(data - (0, 114, 178)).max(axis=1) < 25).sum())
+
+    def test_two_viewers_at_once(self, browser: Any, running: Running) -> None:
+        browser.get(running.address)
+        wait(lambda: browser.find_elements("css selector", "figure img"))
+        browser.switch_to.new_window("window")
+        browser.get(running.address)
+        wait(lambda: browser.find_elements("css selector", "figure img"))
+        for handle in browser.window_handles:
+            browser.switch_to.window(handle)
+            wait(lambda: sum(self.pixels(browser)) > 0)
+            first = self.pixels(browser)
+            wait(lambda before=first: self.pixels(browser) != before)
+        assert running.state()["sources"][0]["rate"] > 15
+
+    def test_it_says_when_the_run_is_gone(self, browser: Any, detect: Bundle) -> None:
+        run = Running(detect, "null:320x240?rate=25")
+        browser.get(run.address)
+        wait(lambda: "live" in self.text(browser, "#link"))
+        run.close()
+        wait(lambda: "no connection" in self.text(browser, "#link"))
+
+    def test_on_a_phone_nothing_is_cut_off(self, browser: Any, running: Running) -> None:
+        browser.set_window_size(400, 800)
+        browser.get(running.address)
+        wait(lambda: browser.find_elements("css selector", "figure img"))
+        wide = browser.execute_script(
+            "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert wide <= 0
