@@ -135,7 +135,7 @@ def quantized(model: Any, pictures: NDArray[np.float32], input: str, wide: bool 
     remaining = iter(pictures)
     reader.get_next = lambda: next(({input: p[None]} for p in remaining), None)
     with tempfile.TemporaryDirectory(prefix="edgenets-") as folder, quiet_logging():
-        source, prepared, target = (Path(folder) / f"{n}.onnx" for n in ("a", "b", "c"))
+        source, target = (Path(folder) / f"{n}.onnx" for n in ("a", "b"))
         onnx.save(model, source)
         try:
             tool.quantize_static(

@@ -3,9 +3,9 @@
 What is computed with is not compressed, so it can be mapped into memory. XML alone,
 which shrinks to a twentieth, is deflated, and no small file can unfold into one of
 more than 16 MB. The reader trusts no header: names, sizes, offsets and overlaps are
-checked before a byte is used, and nothing is ever unpacked to disk. It reads the part of the format that `write` uses, and refuses
-the rest (ZIP64, comments, several disks, bytes before or after): what is not
-needed cannot be abused.
+checked before a byte is used, and nothing is ever unpacked to disk. It reads the
+part of the format that `write` uses, and refuses the rest (ZIP64, comments, several
+disks, bytes before or after): what is not needed cannot be abused.
 """
 
 from __future__ import annotations

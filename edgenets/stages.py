@@ -14,8 +14,11 @@ ENTRIES = {
     "choose": "edgenets.runtime.choose:choose",
     "convert": "edgenets.converters.convert:convert",
     "convert_run": "edgenets.converters.road:convert_run",
-    "import_microwakeword": "edgenets.converters.microwakeword:bundle_of",
     "evaluate": "edgenets.runtime.evaluate:evaluate",
+    "evaluate_pictures": "edgenets.runtime.evaluate_pictures:evaluate_pictures",
+    "import_microwakeword": "edgenets.converters.microwakeword:bundle_of",
+    "import_picture_model": "edgenets.converters.foreign:import_picture_model",
+    "import_wishes": "edgenets.converters.foreign:Wishes",
     "load_session": "edgenets.runtime.choose:load",
     "pack_run": "edgenets.converters.road:pack_run",
     "report_json": "edgenets.converters.report:as_json",
@@ -26,9 +29,8 @@ ENTRIES = {
     "save_artefacts": "edgenets.converters.store:save",
     "selftest": "edgenets.runtime.selftest:selftest",
     "train": "edgenets.training.train:train",
-    "evaluate_pictures": "edgenets.runtime.evaluate_pictures:evaluate_pictures",
-    "watch": "edgenets.runtime.watch:Watch",
     "verify_run": "edgenets.converters.road:verify_run",
+    "watch": "edgenets.runtime.watch:Watch",
 }
 
 

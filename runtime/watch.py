@@ -181,13 +181,14 @@ class Watch:
         findings = self.watcher.look(frame.picture)
         stream.time = frame.time
         height, width = frame.picture.shape[:2]
-        found = self._chosen(stream, findings, frame.time)
+        still = frame.path is not None  # single pictures have nothing to do with each other
+        found = self._chosen(stream, findings, None if still else frame.time)
         zones = tuple(
             tuple(z.name for z in self.scene.zones if f.box and z.holds(*foot(f, width, height)))
             for f in found
         )
         crossings = tuple(stream.lines.update(found, width, height)) if self.scene.lines else ()
-        self._count(stream, found)
+        self._count(stream, found, still)
         for crossing in crossings:
             key = f"{crossing.line} {crossing.direction}"
             self.summary.crossings[key] = self.summary.crossings.get(key, 0) + 1
@@ -199,8 +200,8 @@ class Watch:
             self.spec.decoding.background,
         )  # fmt: skip
 
-    def _chosen(self, stream: _Stream, findings: Findings, at: float) -> tuple[Found, ...]:
-        """The findings that the scene asks for, followed and smoothed as it says."""
+    def _chosen(self, stream: _Stream, findings: Findings, at: float | None) -> tuple[Found, ...]:
+        """The findings that the scene asks for, followed and smoothed where time goes on."""
         scene, found = self.scene, findings.found
         if scene.labels or scene.thresholds:
             found = tuple(
@@ -208,6 +209,8 @@ class Watch:
                 if (not scene.labels or f.label in scene.labels)
                 and f.score >= scene.thresholds.get(f.label, 0.0)
             )  # fmt: skip
+        if at is None:
+            return found
         if stream.tracker is not None and self.spec.task == "detect":
             found = stream.tracker.update(found, at)
         if stream.smoother is not None and self.spec.task == "classify":
@@ -218,10 +221,10 @@ class Watch:
             found = (Found(label, score),) if label is not None else ()
         return found
 
-    def _count(self, stream: _Stream, found: Sequence[Found]) -> None:
+    def _count(self, stream: _Stream, found: Sequence[Found], still: bool) -> None:
         frames, objects = self.summary.frames, self.summary.objects
         frames[stream.name] = frames.get(stream.name, 0) + 1
-        follows = stream.tracker is not None and self.spec.task == "detect"
+        follows = stream.tracker is not None and self.spec.task == "detect" and not still
         for thing in found:
             if follows and (thing.track is None or thing.track in stream.followed):
                 continue

@@ -3,43 +3,93 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from edgenets.cli.options import AnyPath, emit, json_option, size
+from edgenets.cli.options import AnyPath, emit, json_option, several, size
+
+_File = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class Numbers(click.ParamType):  # type: ignore[type-arg]
+    """One number, or one a channel, comma-separated."""
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """`1,2,3` to (1.0, 2.0, 3.0)."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(float(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"'{value}' is no number, nor several by comma", param, ctx)
 
 
 @click.command(
     name="import",
     epilog="""\b
 Examples:
-  edgenets import okay_nabu.json
-  edgenets run okay_nabu.edge mic:default
+  edgenets import mobilenet.tflite --task classify --labels imagenet.txt
+  edgenets import ssd.tflite --task detect
+  edgenets import yolo.onnx --task detect --labels coco.txt --resize letterbox
+  edgenets import deeplab.tflite --task segment --labels voc.txt --mean 127.5 --std 127.5
+  edgenets import okay_nabu.json && edgenets run okay_nabu.edge mic:default
 
 There is no model to hold a foreign artefact against, so nothing is proven of it; its bundle says
 so. A microWakeWord model needs: pip install 'edgenets[microwakeword]'""",
 )
-@click.argument("model", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("model", type=_File)
+@click.option(
+    "--task", type=click.Choice(("classify", "detect", "segment")), help="Of a model of pictures."
+)
+@click.option("--labels", type=_File, help="One a line.  [default: those in the file]")
+@click.option("--colour", type=click.Choice(("rgb", "bgr", "grey")), help="Order of the channels.")
+@click.option(
+    "--resize", type=click.Choice(("stretch", "letterbox", "crop")),
+    help="How a picture of another shape goes in.",
+)  # fmt: skip
+@click.option("--mean", type=Numbers(), help="Taken from pixels of 0 … 255; one, or one a channel.")
+@click.option("--std", type=Numbers(), help="What they are divided by then; likewise.")
 @click.option("--out", type=AnyPath, help="The .edge file.  [default: NAME.edge]")
 @json_option
-def command(model: Path, out: Path | None, as_json: bool) -> None:
+def command(
+    model: Path, task: Any, labels: Path | None, colour: str | None, resize: str | None,
+    mean: Any, std: Any, out: Path | None, as_json: bool,
+) -> None:  # fmt: skip
     """Make a bundle of a model that others trained.
 
-    MODEL is the .json of a microWakeWord model, with its .tflite beside it.
+    MODEL is a .tflite or .onnx model of pictures, or the .json of a microWakeWord model with its
+    .tflite beside it. How pictures go in is guessed from the file, shown, and overridden by
+    options.
     """
-    from edgenets.errors import ModelError
     from edgenets.stages import stage
 
-    if model.suffix != ".json":
-        raise ModelError(f"{model}: only microWakeWord's .json can be imported so far")
     path = out or Path(f"{model.stem}.edge")
-    bundle = stage("import_microwakeword")(model, path)
+    guesses: tuple[str, ...] = ()
+    if model.suffix == ".json":
+        bundle = stage("import_microwakeword")(model, path)
+    elif task is None:
+        raise click.UsageError("--task says what a model of pictures is for")
+    else:
+        wishes = stage("import_wishes")(
+            task=task, labels=labels, colour=colour, resize=resize, mean=mean, std=std
+        )
+        found = stage("import_picture_model")(model, path, wishes)
+        bundle, guesses = found.bundle, found.guesses
     if as_json:
         emit(
-            {"bundle": str(path), "bytes": path.stat().st_size, "labels": list(bundle.spec.labels)}
-        )
+            {
+                "bundle": str(path), "bytes": path.stat().st_size,
+                "labels": list(bundle.spec.labels), "guesses": list(guesses),
+            }
+        )  # fmt: skip
         return
-    click.echo(
-        f"{path}: {size(path.stat().st_size)}, listens for {bundle.spec.labels[0]}\n"
-        f"Next: edgenets run {path} mic:default"
-    )
+    spec = bundle.spec
+    for guess in guesses:
+        click.echo(f"guessed: {guess}")
+    told = [x for x in spec.labels if x not in spec.decoding.background]
+    source = "camera:0" if spec.input.kind == "image" else "mic:default"
+    click.echo(f"{path}: {size(path.stat().st_size)}, tells of: {several(told)}")
+    click.echo(f"Next: edgenets run {path} {source}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from edgenets.cli.options import BundleName, emit, json_option, size, table
+from edgenets.cli.options import BundleName, emit, json_option, several, size, table
 
 
 @click.command(
@@ -35,7 +35,7 @@ def command(bundle: str, card: bool, as_json: bool) -> None:
         click.echo(opened.card())
         return
     spec, verified = opened.spec, opened.verified()
-    words = ", ".join(w for w in spec.labels if w not in spec.decoding.background)
+    words = several([w for w in spec.labels if w not in spec.decoding.background])
     click.echo(f"{spec.name}: {spec.task}; {words}")
     click.echo(
         f"{_input(spec)} · {size(opened.path.stat().st_size)} · "

@@ -115,6 +115,13 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     click.echo(captured.get(), nl=False)
 
 
+def several(names: Sequence[str], most: int = 20) -> str:
+    """Names in a row; of many, the first few and how many there are."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:5])} … {len(names)} in all"
+
+
 def size(count: int) -> str:
     """Bytes for people."""
     return f"{count / 1024:,.1f} kB" if count < 1 << 20 else f"{count / (1 << 20):,.1f} MB"

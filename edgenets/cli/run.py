@@ -8,7 +8,15 @@ from typing import Any
 
 import click
 
-from edgenets.cli.options import BACKENDS, PRECISIONS, BundleName, Seconds, emit, json_option
+from edgenets.cli.options import (
+    BACKENDS,
+    PRECISIONS,
+    BundleName,
+    Seconds,
+    emit,
+    json_option,
+    several,
+)  # fmt: skip
 
 # Sinks that would stand beside the one JSON object of --json.
 ON_STDOUT = ("console:", "console:stdout", "jsonl:", "jsonl:-")
@@ -82,7 +90,7 @@ def command(
     click.echo(
         f"{spec.name} · {choice.artefact.id} on {session.runs_on}: {choice.reason}", err=True
     )
-    words = ", ".join(w for w in spec.labels if w not in spec.decoding.background)
+    words = several([w for w in spec.labels if w not in spec.decoding.background])
     doing = "listening to" if spec.task == "keywords" else "looking at"
     click.echo(f"{doing} {run.source_name} for: {words}", err=True)
     try:

@@ -1,0 +1,298 @@
+"""Models of pictures that others trained, as files: what they take and give, and a bundle of them.
+
+Nothing here is proven, for there is no model to hold the file against; the bundle
+says so. What the file does not say (the colours' order, the normalisation) is
+guessed, and every guess is told with its reason, so that it can be put right.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgenets import __version__, backend
+from edgenets.artefact import Artefact, Format, TensorInfo
+from edgenets.bundle import CARD, GOLDEN_PICTURE, REPORT, Bundle, golden_name, write
+from edgenets.errors import ModelError
+from edgenets.extras import require
+from edgenets.quantization import Quantization
+from edgenets.vision.golden import output_of
+from edgenets.vision.spec import ImageInput, ImageSpec, ImageTask
+
+from .foreign_heads import decoding_of
+from .picture_golden import golden_picture, golden_png
+
+# Operators that only another processor's compiler writes, and what to do.
+_COMPILED = {
+    "edgetpu-custom-op": "is compiled for the Edge TPU; give the .tflite that it was compiled from",
+    "ethos-u": "is compiled for Arm's Ethos-U by Vela; give the .tflite that it was compiled from",
+    "Flex": "holds TensorFlow's own operators (Flex), which no board's interpreter has",
+}
+
+# A list of labels in another encoding than this is rare, and says so by being unreadable.
+_LONGEST_LABELS = 1 << 20  # bytes
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user says where the file does not; None: guessed."""
+
+    task: ImageTask
+    labels: Path | None = None
+    name: str | None = None
+    colour: str | None = None
+    resize: str | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A bundle, and what was guessed for it."""
+
+    bundle: Bundle
+    guesses: tuple[str, ...]
+
+
+def import_picture_model(path: Path, out: Path, wishes: Wishes) -> Imported:
+    """Make a bundle of a `.tflite` or `.onnx` file.
+
+    Args:
+        path: the model.
+        out: the `.edge` file.
+        wishes: its task, its labels, and how it wants its pictures.
+
+    Raises:
+        ModelError: the file is compiled for another processor, damaged, or no such model.
+        BackendError: the interpreter refuses it.
+        MissingExtra: the interpreter is not installed.
+    """
+    try:
+        model = path.read_bytes()
+    except OSError as exc:
+        raise ModelError(f"{path}: cannot be read: {exc.strerror}") from exc
+    guesses: list[str] = []
+    artefact = _artefact(path, model)
+    frame = _input(artefact, wishes, guesses)
+    labels = _labels(path, model, wishes, artefact)
+    files = {artefact.files[0]: model}
+    session = backend.load(artefact.format, artefact, files)
+    decoding, labels = decoding_of(wishes.task, artefact, session, frame, labels, guesses)
+    try:
+        spec = ImageSpec(wishes.name or path.stem, wishes.task, labels, frame, decoding)
+    except ValueError as exc:
+        raise ModelError(f"{path}: {exc}") from exc
+    answer = output_of(spec, session, golden_picture(frame))
+    others = {
+        REPORT: json.dumps({"foreign": True, "model": spec.name, "verdicts": []}).encode(),
+        CARD: _card(path, spec, guesses).encode(),
+        GOLDEN_PICTURE: golden_png(frame),
+        golden_name(artefact): answer.astype("<f4").tobytes(),
+    }
+    licence = "as its author states"
+    write(out, spec, {artefact: files}, others, licence, f"edgenets {__version__}")
+    return Imported(Bundle(out), tuple(guesses))
+
+
+def _artefact(path: Path, model: bytes) -> Artefact:
+    """What the file itself says of its tensors."""
+    if path.suffix == ".tflite":
+        inputs, outputs = _tflite_tensors(path, model)
+        format: Format = "tflite"
+    elif path.suffix == ".onnx":
+        inputs, outputs = _onnx_tensors(path, model)
+        format = "onnx"
+    else:
+        raise ModelError(f"{path}: a .tflite or .onnx file is needed")
+    if len(inputs) != 1:
+        raise ModelError(f"{path}: takes {len(inputs)} inputs; a model of pictures takes one")
+    integer = inputs[0].dtype != "float32"
+    return Artefact(
+        format, "int8" if integer else "fp32", (path.name,), inputs, outputs,
+        note="foreign: not proven against a model",
+    )  # fmt: skip
+
+
+def _tflite_tensors(
+    path: Path, model: bytes
+) -> tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
+    _refuse_compiled(path, model)
+    interpreter = require("ai_edge_litert.interpreter")
+    try:
+        opened = interpreter.Interpreter(model_content=model)
+        opened.allocate_tensors()
+        found = opened.get_input_details(), opened.get_output_details()
+    except (ValueError, RuntimeError) as exc:
+        reason = (str(exc).strip().splitlines() or ["no reason given"])[0]
+        raise ModelError(f"{path}: TFLite refuses it: {reason}") from exc
+    inputs, outputs = (tuple(_tflite_info(path, d) for d in details) for details in found)
+    return inputs, outputs
+
+
+def _refuse_compiled(path: Path, model: bytes) -> None:
+    """Say what a file is that no CPU runs, before an interpreter says it in its own words."""
+    schema = require("ai_edge_litert.schema_py_generated")
+    if model[4:8] != b"TFL3":
+        raise ModelError(f"{path}: is no TFLite file")
+    try:
+        tree = schema.ModelT.InitFromPackedBuf(model, 0)
+        custom = {(c.customCode or b"").decode("utf-8", "replace") for c in tree.operatorCodes}
+    except Exception as exc:  # of a damaged file, whatever its bytes make of themselves
+        raise ModelError(f"{path}: is a damaged TFLite file") from exc
+    for mark, why in _COMPILED.items():
+        if any(code.startswith(mark) for code in custom):
+            raise ModelError(f"{path}: {why}")
+
+
+def _tflite_info(path: Path, found: Mapping[str, Any]) -> TensorInfo:
+    kind: Any = np.dtype(found["dtype"]).name
+    shape = tuple(int(d) for d in found["shape"])
+    scale, zero_point = found["quantization"]
+    q = Quantization(float(scale), int(zero_point), kind) if scale and kind != "float32" else None
+    try:
+        return TensorInfo(str(found["name"]), shape, kind, q)
+    except ValueError as exc:
+        raise ModelError(f"{path}: {exc}") from exc
+
+
+def _onnx_tensors(
+    path: Path, model: bytes
+) -> tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
+    ort = require("onnxruntime")
+    try:
+        session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
+    except Exception as exc:  # ONNX Runtime's error classes share no base but Exception
+        reason = (str(exc).strip().splitlines() or ["no reason given"])[0]
+        raise ModelError(f"{path}: ONNX Runtime refuses it: {reason}") from exc
+    kinds = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(int8)": "int8",
+             "tensor(int32)": "int32", "tensor(int64)": "int64"}  # fmt: skip
+
+    def info(tensor: Any) -> TensorInfo:
+        if not all(isinstance(d, int) for d in tensor.shape):
+            raise ModelError(
+                f"{path}: '{tensor.name}' has no fixed shape ({tensor.shape}); export it for one "
+                f"picture of a fixed size"
+            )
+        kind: Any = kinds.get(tensor.type)
+        if kind is None:
+            raise ModelError(f"{path}: '{tensor.name}' is of {tensor.type}, which is not known")
+        return TensorInfo(tensor.name, tuple(tensor.shape), kind)
+
+    return tuple(map(info, session.get_inputs())), tuple(map(info, session.get_outputs()))
+
+
+def _input(artefact: Artefact, wishes: Wishes, guesses: list[str]) -> ImageInput:
+    """How the model takes pictures; what is guessed is written down."""
+    (info,) = artefact.inputs
+    layout = _layout(artefact.files[0], info)
+    _, *rest = info.shape
+    height, width, channels = rest if layout == "nhwc" else (rest[1], rest[2], rest[0])
+    mean, std, why = _normalisation(info)
+    if wishes.mean is not None or wishes.std is not None:
+        mean, std = wishes.mean or (0.0,), wishes.std or (1.0,)
+    else:
+        guesses.append(f"normalisation (pixel − {mean[0]:g}) / {std[0]:g}: {why}")
+    colour: Any = wishes.colour or ("grey" if channels == 1 else "rgb")
+    if wishes.colour is None:
+        guesses.append(f"colour {colour}: what nearly all models take")
+    resize: Any = wishes.resize or "stretch"
+    if wishes.resize is None:
+        guesses.append("resize stretch: both sides to the model's size")
+    try:
+        return ImageInput(
+            name=info.name, height=height, width=width, colour=colour, resize=resize, mean=mean,
+            std=std, layout="nhwc" if layout == "nhwc" else "nchw",
+        )  # fmt: skip
+    except ValueError as exc:
+        raise ModelError(f"{artefact.files[0]}: {exc}") from exc
+
+
+def _layout(file: str, info: TensorInfo) -> str:
+    if len(info.shape) == 4 and info.shape[0] == 1:
+        if info.shape[3] in (1, 3):
+            return "nhwc"
+        if info.shape[1] in (1, 3):
+            return "nchw"
+    raise ModelError(
+        f"{file}: takes '{info.name}' {list(info.shape)}; one picture of 1 or 3 channels is needed"
+    )
+
+
+def _normalisation(info: TensorInfo) -> tuple[tuple[float, ...], tuple[float, ...], str]:
+    """The mean and deviation that make the input what it was trained on, and why."""
+    q = info.quantization
+    if q is not None:  # the integers of the tensor are the pixels themselves, moved for int8
+        first = -128 if info.dtype == "int8" else 0
+        mean, std = float(q.zero_point - first), 1 / q.scale
+        return (mean,), (std,), "its input's quantization says that pixels go in as they are"
+    if info.dtype != "float32":
+        return (0.0,), (1.0,), f"its input is {info.dtype} without a scale"
+    if info.shape[1] in (1, 3):
+        return (0.0,), (255.0,), "usual for models with the channels first: 0 … 1"
+    return (127.5,), (127.5,), "usual for TensorFlow's models: −1 … 1"
+
+
+def _labels(path: Path, model: bytes, wishes: Wishes, artefact: Artefact) -> tuple[str, ...]:
+    """Labels from the user's file, else from the list that TFLite files carry along.
+
+    Raises:
+        ModelError: there are none.
+    """
+    if wishes.labels is not None:
+        try:
+            text = wishes.labels.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as exc:
+            raise ModelError(f"{wishes.labels}: cannot be read as labels: {exc}") from exc
+        return _listed(text)
+    try:  # TFLite's metadata append a zip with files to the model
+        with zipfile.ZipFile(io.BytesIO(model)) as archive:
+            for entry in archive.infolist():
+                if entry.filename.endswith(".txt") and entry.file_size < _LONGEST_LABELS:
+                    return _listed(archive.read(entry).decode("utf-8"))
+    except (zipfile.BadZipFile, UnicodeDecodeError, OSError, NotImplementedError):
+        pass
+    raise ModelError(f"{path}: carries no labels; give --labels FILE, one a line")
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    """Labels that can be told apart and shown; numbers before them are no part of them."""
+    lines = [line.strip() for line in text.splitlines()]
+    while lines and not lines[-1]:
+        lines.pop()
+    numbered = [line.partition(" ") for line in lines]
+    if lines and all(
+        head.rstrip(":").isdigit() and int(head.rstrip(":")) in (i, i + 1) and rest
+        for i, (head, _, rest) in enumerate(numbered)
+    ):
+        lines = [rest.strip() for _, _, rest in numbered]
+    found: list[str] = []
+    for number, line in enumerate(lines):
+        name = "".join(c if c.isprintable() else " " for c in line.replace("/", "∕")).strip()
+        name = name or f"label {number}"
+        same = sum(x == name or x.startswith(f"{name} (") for x in found)
+        found.append(f"{name} ({same + 1})" if same else name)
+    return tuple(found)
+
+
+def _card(path: Path, spec: ImageSpec, guesses: list[str]) -> str:
+    frame = spec.input
+    lines = [
+        f"# {spec.name}",
+        "",
+        f"A model of others, imported from `{path.name}` as it is, for the task “{spec.task}”. "
+        f"There is no model to prove it by. Licence: as its author states.",
+        "",
+        f"- **Input**: {frame.width} × {frame.height}, {frame.colour}, by {frame.resize}, "
+        f"(pixel − {', '.join(f'{m:g}' for m in frame.mean)}) / "
+        f"{', '.join(f'{s:g}' for s in frame.std)}.",
+        *(f"- Guessed: {guess}." for guess in guesses),
+        "",
+    ]
+    return "\n".join(lines)

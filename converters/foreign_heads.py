@@ -1,0 +1,173 @@
+"""Which decoding a foreign model's outputs want, told from their names, shapes and values."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from edgenets.artefact import Artefact, TensorInfo
+from edgenets.backend import Session
+from edgenets.errors import ModelError
+from edgenets.vision.preprocess import Preprocessor
+from edgenets.vision.spec import (
+    BoxDecoding,
+    ClassDecoding,
+    ImageDecoding,
+    ImageInput,
+    ImageTask,
+    MaskDecoding,
+    Scores,
+    SsdHead,
+    YoloHead,
+)
+
+from .picture_golden import golden_picture
+
+# Labels that stand for nothing in common lists.
+_NOTHING = re.compile(r"(background|\?\?\?|n/a|unused|none)( \(\d+\))?", re.IGNORECASE)
+
+Labels = tuple[str, ...]
+
+
+def decoding_of(
+    task: ImageTask, artefact: Artefact, session: Session, frame: ImageInput, labels: Labels,
+    guesses: list[str],
+) -> tuple[ImageDecoding, Labels]:  # fmt: skip
+    """The decoding of a model, and its labels, which may need a background before them.
+
+    Args:
+        session: the model, to see what it answers.
+        guesses: what is guessed is added to it.
+
+    Raises:
+        ModelError: the outputs are none that are known for the task.
+    """
+    if task == "classify":
+        return _class(artefact, session, frame, labels, guesses)
+    if task == "segment":
+        return _mask(artefact, labels, guesses)
+    return _boxes(artefact, session, frame, labels, guesses)
+
+
+def _class(
+    artefact: Artefact, session: Session, frame: ImageInput, labels: Labels, guesses: list[str]
+) -> tuple[ClassDecoding, Labels]:
+    info = _only(artefact, "scores of labels")
+    labels = _with_background(labels, info.shape[-1], artefact, guesses)
+    if info.elements != len(labels):
+        raise ModelError(
+            f"{artefact.files[0]}: gives {info.elements} scores; {len(labels)} labels were given"
+        )
+    values = _answer(session, frame)[info.name].reshape(-1)
+    sums_up = bool(values.min() >= -1e-3 and abs(values.sum() - 1) < 0.05)
+    scores: Scores = "probabilities" if sums_up else "logits"
+    guesses.append(f"scores are {scores}: they {'add' if sums_up else 'do not add'} up to 1")
+    return ClassDecoding(
+        output=info.name, scores=scores, top=3, threshold=0.1, background=_nothing(labels)
+    ), labels
+
+
+def _mask(artefact: Artefact, labels: Labels, guesses: list[str]) -> tuple[MaskDecoding, Labels]:
+    info = _only(artefact, "a score for every pixel and label")
+    if len(info.shape) != 4 or info.shape[0] != 1:
+        raise ModelError(
+            f"{artefact.files[0]}: gives {list(info.shape)}; [1, rows, columns, labels] is needed"
+        )
+    labels = _with_background(labels, info.shape[-1], artefact, guesses)
+    if info.shape[-1] != len(labels):
+        raise ModelError(
+            f"{artefact.files[0]}: tells {info.shape[-1]} labels apart; {len(labels)} were given"
+        )
+    return MaskDecoding(output=info.name, background=_nothing(labels)), labels
+
+
+def _boxes(
+    artefact: Artefact, session: Session, frame: ImageInput, labels: Labels, guesses: list[str]
+) -> tuple[BoxDecoding, Labels]:
+    ssd = _ssd(artefact)
+    if ssd is not None:
+        guesses.append("outputs are those of TFLite_Detection_PostProcess: boxes, labels, scores")
+        return BoxDecoding(head=ssd, threshold=0.5, background=_nothing(labels)), labels
+    if len(artefact.outputs) == 1 and len(artefact.outputs[0].shape) == 3:
+        return _yolo(artefact, session, frame, labels, guesses), labels
+    shapes = ", ".join(f"'{o.name}' {list(o.shape)}" for o in artefact.outputs)
+    raise ModelError(
+        f"{artefact.files[0]}: gives {shapes}; known are the four outputs of "
+        f"TFLite_Detection_PostProcess, and YOLO's single [1, n, 4 + labels]"
+    )
+
+
+def _ssd(artefact: Artefact) -> SsdHead | None:
+    """The four outputs of TensorFlow's SSDs, whatever they are called."""
+    by_shape: dict[int, list[TensorInfo]] = {1: [], 2: [], 3: []}
+    for info in artefact.outputs:
+        by_shape.setdefault(len(info.shape), []).append(info)
+    if [len(by_shape[n]) for n in (1, 2, 3)] != [1, 2, 1] or len(artefact.outputs) != 4:
+        return None
+    (boxes,), (count,) = by_shape[3], by_shape[1]
+    if boxes.shape[-1] != 4:
+        return None
+    classes, scores = by_shape[2]  # in the order in which the operator gives them
+    if "score" in classes.name.lower() or classes.name > scores.name:
+        classes, scores = scores, classes
+    return SsdHead(boxes=boxes.name, classes=classes.name, scores=scores.name, count=count.name)
+
+
+def _yolo(
+    artefact: Artefact, session: Session, frame: ImageInput, labels: Labels, guesses: list[str]
+) -> BoxDecoding:
+    (info,) = artefact.outputs
+    _, rows, columns = info.shape
+    wanted = {4 + len(labels): False, 5 + len(labels): True}
+    if columns in wanted:
+        transposed, objectness = False, wanted[columns]
+    elif rows in wanted:
+        transposed, objectness = True, wanted[rows]
+    else:
+        raise ModelError(
+            f"{artefact.files[0]}: gives {list(info.shape)}, which is no YOLO grid of "
+            f"{len(labels)} labels: 4 numbers a box, perhaps one more, and one a label"
+        )
+    grid = _answer(session, frame)[info.name][0]
+    grid = grid.T if transposed else grid
+    normalised = bool(np.abs(grid[:, :4]).max() <= 2.0)
+    inside = bool(grid[:, 4:].min() >= 0 and grid[:, 4:].max() <= 1)
+    scores: Scores = "probabilities" if inside else "logits"
+    guesses.append(
+        f"a YOLO grid, {'labels first' if transposed else 'boxes first'}, "
+        f"{'with' if objectness else 'without'} objectness, boxes in "
+        f"{'fractions of the picture' if normalised else 'pixels'}, scores as {scores}"
+    )
+    head = YoloHead(
+        output=info.name, transposed=transposed, objectness=objectness, normalised=normalised,
+        scores=scores,
+    )  # fmt: skip
+    return BoxDecoding(head=head, background=_nothing(labels))
+
+
+def _answer(session: Session, frame: ImageInput) -> dict[str, Any]:
+    """What the model says to the golden drawing."""
+    given = np.empty(frame.shape, np.float32)
+    Preprocessor(frame).into(golden_picture(frame), given)
+    return session.run({frame.name: given})
+
+
+def _only(artefact: Artefact, what: str) -> TensorInfo:
+    if len(artefact.outputs) != 1:
+        names = ", ".join(o.name for o in artefact.outputs)
+        raise ModelError(f"{artefact.files[0]}: gives {names}; one output is needed: {what}")
+    return artefact.outputs[0]
+
+
+def _with_background(labels: Labels, count: int, artefact: Artefact, guesses: list[str]) -> Labels:
+    """The labels, with a background before them where the model has one more."""
+    if count == len(labels) + 1 and "background" not in labels:
+        guesses.append("its first label is the background: the model has one more than the list")
+        return ("background", *labels)
+    return labels
+
+
+def _nothing(labels: Labels) -> Labels:
+    return tuple(label for label in labels if _NOTHING.fullmatch(label.replace("∕", "/")))

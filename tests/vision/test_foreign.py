@@ -1,0 +1,171 @@
+"""Models of pictures that others trained: imported as a user would, and run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from edgenets import zoo
+from tests.commands import Call, call
+
+__all__ = ["call"]  # a fixture
+
+SHARED = Path(__file__).parents[3] / "shared" / "models"
+CORAL, SUPPORT = SHARED / "coral", SHARED / "tflite_support"
+
+needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared models are not here")
+pytestmark = pytest.mark.shared_data
+
+
+def imported(call: Call, out: Path, *arguments: object) -> dict[str, Any]:
+    done = call("import", *arguments, "--out", out, "--json")
+    assert done.code == 0, done.err
+    return done.json()
+
+
+def seen(call: Call, bundle: Path, picture: Path, out: Path) -> dict[str, Any]:
+    done = call("run", bundle, picture, "--sink", f"jsonl:{out}")
+    assert done.code == 0, done.err
+    found: dict[str, Any] = json.loads(out.read_text().splitlines()[0])
+    return found
+
+
+@needs_shared
+class TestKnownAnswers:
+    def test_corals_mobilenet_says_cat(self, call: Call, tmp_path: Path) -> None:
+        path = tmp_path / "m.edge"
+        made = imported(
+            call, path, CORAL / "mobilenet_v1_0.25_128_quant.tflite", "--task", "classify",
+            "--labels", CORAL / "imagenet_labels.txt",
+        )  # fmt: skip
+        assert len(made["labels"]) == 1001 and any("as they are" in g for g in made["guesses"])
+        found = seen(call, path, CORAL / "cat.bmp", tmp_path / "o.jsonl")["found"]
+        assert "cat" in found[0]["label"] and found[0]["score"] > 0.2
+
+    def test_the_cats_and_the_dog_of_an_ssd(self, call: Call, tmp_path: Path) -> None:
+        path = tmp_path / "m.edge"
+        imported(call, path, SUPPORT / "coco_ssd_mobilenet_v1_quant.tflite", "--task", "detect")
+        found = seen(call, path, SUPPORT / "cats_and_dogs.jpg", tmp_path / "o.jsonl")["found"]
+        assert [f["label"] for f in found] == ["cat", "cat", "cat", "dog"]
+        assert [f["score"] for f in found] == pytest.approx([0.645, 0.609, 0.563, 0.5], abs=0.02)
+        wanted = ((54, 396, 447, 596), (606, 161, 993, 600), (260, 394, 439, 600))
+        for thing, box in zip(found[:3], wanted, strict=True):
+            assert thing["box"] == pytest.approx(box, abs=10)
+
+    def test_deeplab_segments_a_picture(self, call: Call, tmp_path: Path) -> None:
+        path = tmp_path / "m.edge"
+        made = imported(call, path, SUPPORT / "deeplabv3.tflite", "--task", "segment")
+        assert "cat" in made["labels"]
+        found = seen(call, path, SUPPORT / "cats_and_dogs.jpg", tmp_path / "o.jsonl")["found"]
+        areas = {f["label"]: f["area"] for f in found}
+        assert areas["dog"] > 0.1 and set(areas) <= {"dog", "cat", "horse"}
+
+    @pytest.mark.parametrize(
+        ("model", "says"),
+        [
+            (CORAL / "mobilenet_v1_0.25_128_quant_edgetpu.tflite", "compiled for the Edge TPU"),
+            (SHARED / "tflite_micro" / "person_detect_vela.tflite", "Ethos-U"),
+        ],
+    )
+    def test_what_no_cpu_runs(self, model: Path, says: str, call: Call, tmp_path: Path) -> None:
+        done = call("import", model, "--task", "classify", "--out", tmp_path / "m.edge")
+        assert done.code == 2 and says in done.err and not (tmp_path / "m.edge").exists()
+
+    def test_a_selftest_of_one(self, call: Call, tmp_path: Path) -> None:
+        path = tmp_path / "m.edge"
+        imported(call, path, SUPPORT / "deeplabv3.tflite", "--task", "segment")
+        assert call("selftest", path).code == 0
+        assert "no model to prove it by" in zoo.load(path).card()
+
+
+def yolo(path: Path, labels: int, transposed: bool, objectness: bool) -> Path:
+    """A grid of ten boxes that is always the same, in the shape of a YOLO export."""
+    columns = 4 + objectness + labels
+    grid = np.zeros((10, columns), np.float32)
+    grid[:, :4] = (32, 32, 20, 20)
+    grid[3, 4 + objectness] = 0.9
+    grid[:, 4] = 1.0 if objectness else grid[:, 4]
+    value = (grid.T if transposed else grid)[None]
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
+        helper.make_node("Add", ["grid", "nothing"], ["output0"]),
+    ]
+    graph = helper.make_graph(
+        nodes, "yolo",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 64, 64])],
+        [helper.make_tensor_value_info("output0", TensorProto.FLOAT, list(value.shape))],
+        [numpy_helper.from_array(value.copy(), "grid"),
+         numpy_helper.from_array(np.zeros(1, np.float32), "zero")],
+    )  # fmt: skip
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path
+    )
+    return path
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("objectness", [False, True])
+def test_a_yolo_grid(transposed: bool, objectness: bool, call: Call, tmp_path: Path) -> None:
+    model = yolo(tmp_path / "y.onnx", 3, transposed, objectness)
+    (tmp_path / "labels.txt").write_text("cat\ndog\nbird\n")
+    made = imported(
+        call, tmp_path / "y.edge", model, "--task", "detect", "--labels", tmp_path / "labels.txt",
+        "--resize", "letterbox",
+    )  # fmt: skip
+    assert any("YOLO grid" in g for g in made["guesses"])
+    import cv2
+
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((128, 128, 3), np.uint8))
+    found = seen(call, tmp_path / "y.edge", tmp_path / "a.png", tmp_path / "o.jsonl")["found"]
+    assert [f["label"] for f in found] == ["cat"]
+    assert found[0]["box"] == pytest.approx([44, 44, 84, 84], abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "says"),
+    [
+        (b"", (), "is no TFLite file"), (b"\0" * 64, (), "is no TFLite file"),
+        (b"\x1c\0\0\0TFL3" + b"\xff" * 64, (), "damaged TFLite file"),
+    ],
+)  # fmt: skip
+def test_what_is_no_model(
+    content: bytes, arguments: tuple[str, ...], says: str, call: Call, tmp_path: Path
+) -> None:
+    path = tmp_path / "m.tflite"
+    path.write_bytes(content)
+    done = call("import", path, "--task", "classify", *arguments)
+    assert done.code == 2 and says in done.err
+
+
+def test_what_the_user_must_say(call: Call, tmp_path: Path) -> None:
+    model = yolo(tmp_path / "y.onnx", 3, False, False)
+    done = call("import", model)
+    assert done.code == 2 and "--task" in done.err
+    done = call("import", model, "--task", "detect")
+    assert done.code == 2 and "carries no labels; give --labels FILE" in done.err
+    (tmp_path / "labels.txt").write_text("cat\n")
+    done = call("import", model, "--task", "detect", "--labels", tmp_path / "labels.txt")
+    assert done.code == 2 and "no YOLO grid of 1 labels" in done.err
+    done = call("import", model, "--task", "detect", "--mean", "grey")
+    assert done.code == 2 and "no number" in done.err
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("a\nb\n\n", ("a", "b")), ("0 a\n1 b", ("a", "b")), ("1: a\n2: b", ("a", "b")),
+        ("a\na\nb/c", ("a", "a (2)", "b∕c")), ("\nx", ("label 0", "x")),
+        ("2 cats\n3 dogs", ("2 cats", "3 dogs")),
+    ],
+)  # fmt: skip
+def test_lists_of_labels(text: str, labels: tuple[str, ...]) -> None:
+    from edgenets.converters.foreign import _listed
+
+    assert _listed(text) == labels
