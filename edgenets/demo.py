@@ -4,6 +4,7 @@
 2  recordings of the user's words are synthesised, many voices each
 3  a net is trained, converted, verified and bundled
 4  the new bundle hears its words, by voices that it never heard, at known times
+5  a shipped detector watches a drawn blood smear that comes over the network as MJPEG
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgenets import audio, zoo
+from edgenets import audio, demo_camera, zoo
 from edgenets.bundle import Bundle
 from edgenets.data.speech import Stream, make_dataset, make_stream
+from edgenets.demo_camera import Watched
 from edgenets.events import Result
 from edgenets.progress import Progress
 from edgenets.recipe import load_recipe
@@ -36,6 +38,9 @@ SHIPPED, SHIPPED_WORDS = "kws-gru", ("yes", "stop", "left", "go")
 
 # Enough that three words are learned in about three minutes on two cores.
 CLIPS_PER_WORD = 240
+
+# The detector's part.
+WATCH_SECONDS = 12.0
 
 # Of each word in the streams that are listened to.
 SAID = 8
@@ -65,6 +70,7 @@ class Demo:
     report: Path
     verification: Any  # the converters' Report
     test_accuracy: float
+    watched: Watched | None  # None: no detector ships, or OpenCV is not there
     seconds: float
 
 
@@ -95,13 +101,17 @@ def demo(words: Sequence[str], out: Path, seed: int = 1, progress: Progress | No
     progress.say("\n4 · the new bundle listens to voices that it never heard")
     stream = make_stream(words, seed=seed + 1, count=SAID * len(words))
     hearing = listen(bundle, stream, out / "stream.wav")
+    watched = None
+    if demo_camera.possible():
+        progress.say("\n5 · the shipped detector watches a drawn blood smear over the network")
+        watched = demo_camera.watch_demo(WATCH_SECONDS, progress.say)
     page = out / "report.html"
     sections = [_section(f"Hearing {', '.join(words)}", hearing)]
     if shipped is not None:
         sections.append(_section(f"The shipped bundle '{SHIPPED}'", shipped))
     stage("report_page")(page, report, run, sections)
     return Demo(
-        shipped, hearing, bundle.path, page, report, run.metrics["test"]["accuracy"],
+        shipped, hearing, bundle.path, page, report, run.metrics["test"]["accuracy"], watched,
         time.monotonic() - started,
     )  # fmt: skip
 

@@ -44,6 +44,7 @@ def command(
                 "seconds": round(found.seconds, 1), "test_accuracy": found.test_accuracy,
                 "passed": found.verification.passed, "heard": _plain(found.hearing),
                 "shipped": None if found.shipped is None else _plain(found.shipped),
+                "watched": None if found.watched is None else found.watched.summary.plain(),
             }
         )  # fmt: skip
     else:
@@ -85,9 +86,29 @@ def _show(found: Any) -> None:
     ]  # fmt: skip
     columns = ("", "bundle", "artefact", "heard", "false alarms", "of sound", "CPU a second")
     table("Heard", columns, lines)
+    if found.watched is not None:
+        _show_watched(found.watched)
     click.echo(
         f"Done in {found.seconds:.0f} s.\n"
         f"  bundle  {found.bundle} ({size(found.bundle.stat().st_size)})\n"
         f"  report  {found.report}\n"
-        f"  listen  edgenets run {found.bundle} mic:default"
+        f"  listen  edgenets run {found.bundle} mic:default\n"
+        f"  watch   edgenets run object-detect demo:smear --sink web:8080"
     )
+
+
+def _show_watched(watched: Any) -> None:
+    summary = watched.summary
+    count = sum(summary.frames.values())
+    found = ", ".join(f"{n} {label}" for label, n in sorted(summary.objects.items()))
+    table(
+        "Watched, over the network and live",
+        ("bundle", "artefact", "pictures", "a second", "age p50", "p95", "CPU each", "followed"),
+        [
+            (
+                watched.bundle, watched.artefact, str(count), f"{summary.rate:.1f}",
+                f"{summary.age_ms_p50:.1f} ms", f"{summary.age_ms_p95:.1f} ms",
+                f"{1e3 * summary.cpu_seconds / max(1, count):.1f} ms", found or "nothing",
+            )
+        ],
+    )  # fmt: skip

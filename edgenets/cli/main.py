@@ -26,7 +26,7 @@ COMMANDS = {
     "build": ("edgenets.cli.build", "Train, convert, verify and bundle in one go."),
     "import": ("edgenets.cli.import_", "Make a bundle of a model that others trained."),
     "words": ("edgenets.cli.words", "Synthesise recordings of words of your choice."),
-    "run": ("edgenets.cli.run", "Run a bundle on a microphone, a file or a stream."),
+    "run": ("edgenets.cli.run", "Run a bundle on microphones, cameras, files or streams."),
     "eval": ("edgenets.cli.eval", "Measure a bundle on labelled recordings or pictures."),
     "bench": ("edgenets.cli.bench", "Measure what a bundle costs on this machine."),
     "inspect": ("edgenets.cli.inspect", "Show what is in a bundle."),

@@ -49,9 +49,10 @@ class OpenVinoSession:
             model = core.read_model(xml, weights)
             compiled = core.compile_model(model, "CPU", settings)
             self._request = compiled.create_infer_request()
+            names = [port.get_any_name() for port in compiled.inputs]
         except Exception as exc:  # of a damaged file, whatever its bytes make of themselves
             raise BackendError(f"{artefact.files[0]}: OpenVINO refuses it: {_reason(exc)}") from exc
-        check_nothing_left_out(artefact, [port.get_any_name() for port in compiled.inputs])
+        check_nothing_left_out(artefact, names)
         self.runs_on = (
             f"openvino {_number()}, CPU, {options.inference_precision}, {options.threads} thread(s)"
         )

@@ -29,6 +29,7 @@ CAMERAS = {
     "video": "edgenets.runtime.cameras.video",
     "pictures": "edgenets.runtime.cameras.pictures",
     "null": "edgenets.runtime.cameras.pattern",
+    "demo": "edgenets.runtime.cameras.demo",
 }
 
 # These need their scheme to know where to connect.
@@ -36,7 +37,7 @@ _WHOLE = frozenset({"rtsp", "rtsps", "http", "https"})
 
 HOW = (
     "there are camera:0, csi:0, rtsp://…, http://… (MJPEG), a video file, a picture, a folder or "
-    "glob of pictures, null: (a test pattern)"
+    "glob of pictures, null: (a test pattern), demo:smear (a drawing that moves)"
 )
 
 

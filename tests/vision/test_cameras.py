@@ -108,7 +108,7 @@ class TestContract:
             "camera": "camera:/dev/no-camera", "csi": "csi:front", "rtsp": "rtsp://127.0.0.1:1/x",
             "rtsps": "rtsps://127.0.0.1:1/x", "http": "http://127.0.0.1:1/x.mjpg",
             "https": "https://127.0.0.1:1/x.mjpg", "video": f"video:{tmp_path}/none.mp4",
-            "pictures": f"pictures:{tmp_path}", "null": "null:wide",
+            "pictures": f"pictures:{tmp_path}", "null": "null:wide", "demo": "demo:film",
         }[scheme]  # fmt: skip
         with pytest.raises(SourceError) as caught:
             open_camera(bad)
