@@ -47,8 +47,8 @@ NEWER, SLOW_SINKS = "a newer one came", "sinks too slow"
 class _Stream:
     """One source, and what is remembered of it from picture to picture."""
 
-    def __init__(self, feed: Feed, scene: Scene) -> None:
-        self.feed, self.name = feed, feed.camera.name
+    def __init__(self, feed: Feed, name: str, scene: Scene) -> None:
+        self.feed, self.name = feed, name
         self.tracker = Tracker(scene.rules) if scene.track else None
         self.smoother = Smoother(scene.smoothing) if scene.smoothing else None
         self.lines = LineCounter(scene.lines)
@@ -85,13 +85,21 @@ class Watch:
         try:
             for uri in source_uris:
                 feed = Feed(open_camera(uri), self._ready)
-                self._streams[feed] = _Stream(feed, self.scene)
+                self._streams[feed] = _Stream(feed, self._unused(feed.camera.name), self.scene)
         except Exception:
             self.stop()
             raise
         self.source_name = ", ".join(s.name for s in self._streams.values())
         self._ages: deque[float] = deque(maxlen=_MOST_AGES)
         self.summary = WatchSummary(str(bundle.path), session.artefact.id, session.runs_on)
+
+    def _unused(self, name: str) -> str:
+        """A name for a source that no other has: one may be given twice."""
+        taken = {stream.name for stream in self._streams.values()}
+        number = 1
+        while (shown := name if number == 1 else f"{name} ({number})") in taken:
+            number += 1
+        return shown
 
     def stop(self) -> None:
         """End the run soon; safe from a signal handler or another thread."""

@@ -141,15 +141,13 @@ class State:
     def _tell_changes(self, seen: Seen) -> None:
         """An event for every object, or label of a whole picture, that was not there before."""
         before = self._told.get(seen.source, set())
-        now = {f.track if f.track is not None else f.label for f in seen.found}
-        if seen.found and all(f.box is not None and f.track is None for f in seen.found):
-            now = before  # not sure enough of them to number them
-        for found in seen.found:
-            key = found.track if found.track is not None else found.label
-            if key in now and key not in before:
+        # Objects that have no number yet are not sure enough to tell of.
+        news = {f.track or f.label: f for f in seen.found if f.box is None or f.track is not None}
+        for key, found in news.items():
+            if key not in before:
                 name = found.label if found.track is None else f"{found.label} #{found.track}"
                 self._tell(seen.source, "seen", f"{name} ({found.score:.2f})")
-        self._told[seen.source] = now
+        self._told[seen.source] = set(news)
         for crossing in seen.crossings:
             text = f"{crossing.label} #{crossing.track} → {crossing.line} {crossing.direction}"
             self._tell(seen.source, "crossing", text)

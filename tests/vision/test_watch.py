@@ -163,6 +163,11 @@ def test_several_sources_share_a_model_fairly(detect: Bundle) -> None:
     assert watch.summary.age_ms_p95 is not None and watch.summary.age_ms_p95 < 500
 
 
+def test_one_source_given_twice_has_two_names(detect: Bundle) -> None:
+    watch = run(detect, "null:64x64?rate=50", "null:64x64?rate=50", seconds=0.5)
+    assert {e.source for e in watch} == {"null:64x64", "null:64x64 (2)"}
+
+
 class Hanging(Camera):
     """A camera whose driver never returns."""
 
