@@ -18,6 +18,7 @@ from edgenets.progress import Progress
 from edgenets.runs import Run
 from edgenets.spec import ModelSpec
 from edgenets.training import pictures as training
+from edgenets.vision.preprocess import table
 from edgenets.vision.recipe import ImageRecipe
 from edgenets.vision.spec import ImageSpec
 
@@ -44,6 +45,10 @@ class Pictures:
         shown = None
         if data is not None and any(map(activation_type, precisions)):
             shown = _shown(run, data, "train", _recipe(run).quantize.pictures, progress).inputs
+            # A black and a white pixel, so that the input's integers are those of all pixels and
+            # not of the brightest that happened to be shown.
+            values = table(_spec(run.spec).input, np.float32).reshape(256, -1)
+            shown[0, 0, 0], shown[0, 0, 1] = values[0], values[255]
         model = run.model()
         names = training.output_names(model)
         return convert_pictures(model, names, shown, to, precisions, progress)

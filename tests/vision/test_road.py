@@ -1,0 +1,243 @@
+"""The whole road for pictures: a set of shapes, a net that learns it, artefacts, gate, bundle."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from edgenets import runs
+from edgenets.bundle import Bundle
+from edgenets.converters import road
+from edgenets.converters.formats import Written
+from edgenets.converters.picture_convert import convert_pictures
+from edgenets.converters.picture_verify import verify_pictures
+from edgenets.converters.store import load as load_artefacts
+from edgenets.errors import ConversionError, DataError, ModelError
+from edgenets.recipe import parse
+from edgenets.runtime.selftest import selftest
+from edgenets.training import pictures as training
+from edgenets.training.train import train
+from edgenets.vision.recipe import ImageRecipe
+from tests.commands import Call, call
+
+from . import sets
+
+__all__ = ["call"]  # a fixture
+
+pytestmark = pytest.mark.slow
+
+LAYOUT = {"classify": "folders", "detect": "voc", "segment": "masks"}
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "classify": {
+        "model": {"architecture": "image-classify", "channels": [12, 16], "blocks": [1, 1]},
+        "decoding": {"kind": "class"},
+        "schedule": {"epochs": 6, "batch": 16, "learning_rate": 1e-2, "average": 0.8, "repeat": 4},
+    },
+    "detect": {
+        "model": {"architecture": "object-detect", "channels": [16, 24, 24], "blocks": [1, 1, 1],
+                  "head": 24, "dropout": 0.0},
+        "decoding": {"kind": "boxes", "threshold": 0.05,
+                     "head": {"kind": "points", "strides": [8, 16]}},
+        "schedule": {"epochs": 14, "batch": 16, "learning_rate": 1e-2, "average": 0.9, "repeat": 6},
+    },
+    "segment": {
+        "model": {"architecture": "segment", "channels": [12, 16], "blocks": [1, 1], "head": 16},
+        "decoding": {"kind": "mask", "background": ["background"]},
+        "data": {"labels": ["background", "shape"], "foreground": True},
+        "schedule": {"epochs": 14, "batch": 8, "learning_rate": 1e-2, "average": 0.9, "repeat": 4},
+    },
+}  # fmt: skip
+
+# What a net of this size reaches in seconds on these sets; chance is far below.
+LEAST = {"classify": 0.9, "detect": 0.5, "segment": 0.8}
+
+
+def recipe_of(task: str, **changes: Any) -> ImageRecipe:
+    plain = {
+        "name": f"shapes-{task}", "description": "Shapes", "task": task, "seed": 2,
+        "input": {"width": 64, "height": 48},
+        "augment": {"rotate": 0.0, "hue": 0.0, "saturation": 0.1},
+        "gate": {"metric_drop": 0.05, "agreement": 0.8}, **RECIPES[task],
+    }  # fmt: skip
+    plain["data"] = {"validation": 0.2, "test": 0.3, **plain.get("data", {})}
+    found = parse({**plain, **changes})
+    assert isinstance(found, ImageRecipe)
+    return found
+
+
+@dataclass(frozen=True)
+class Made:
+    """A run with all that came of it."""
+
+    run: runs.Run
+    data: Path
+    report: Any
+    bundle: Bundle
+
+
+@pytest.fixture(scope="module", params=LAYOUT)
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    task = request.param
+    folder = tmp_path_factory.mktemp(task)
+    data = sets.WRITERS[LAYOUT[task]](folder / "data", 48)
+    run = train(recipe_of(task), data, folder / "run")
+    road.convert_run(run, data)
+    report = road.verify_run(run, data)
+    return Made(run, data, report, road.pack_run(run, folder / "out.edge"))
+
+
+class TestRoad:
+    def test_it_learns_and_leaves_what_it_promises(self, made: Made) -> None:
+        metrics = made.run.metrics
+        assert metrics["test"][metrics["metric"]] >= LEAST[made.run.spec.task]
+        assert metrics["parameters"] == made.run.model().count_params()
+        for name in ("curves.png", "report.html", "report.json"):
+            assert (made.run.folder / name).is_file()
+        assert not (made.run.folder / "checkpoint.keras").exists()
+
+    def test_every_artefact_equals_the_model(self, made: Made) -> None:
+        assert len(made.report.verdicts) == 14  # OpenVINO has no int16x8
+        for verdict in made.report.verdicts:
+            assert verdict.passed, (verdict.id, verdict.checks, verdict.error)
+            if verdict.precision == "fp32":
+                assert verdict.max_error < 1e-3 and verdict.agreement == 1.0
+        assert "16-bit" in made.report.missing[0]
+
+    def test_integers_are_small_and_take_pixels(self, made: Made) -> None:
+        found = {w.artefact.id: w for w in load_artefacts(made.run.folder)[0]}
+        assert found["tflite-int8"].size < 0.85 * found["tflite-fp32"].size
+        (source,) = found["tflite-int8"].artefact.inputs
+        assert source.dtype == "int8" and source.quantization is not None
+        # Pixels 0 … 255 over 255: the integers are the pixels, moved by 128.
+        assert source.quantization.zero_point == -128
+        assert source.quantization.scale == pytest.approx(1 / 255, rel=0.01)
+
+    def test_the_bundle_answers_as_it_did(self, made: Made) -> None:
+        made.bundle.check()
+        assert all(trial.passed for trial in selftest(made.bundle))
+        assert set(made.bundle.verified()) == {v.id for v in made.report.verdicts}
+        assert "**Figures**" in made.bundle.card()
+
+    @pytest.mark.parametrize("backend", ["tflite", "onnx", "openvino"])
+    def test_eval_finds_what_verification_found(self, made: Made, backend: str, call: Call) -> None:
+        done = call(
+            "eval", made.bundle.path, "--data", made.data, "--split", "validation",
+            "--backend", backend, "--precision", "int8", "--json",
+        )  # fmt: skip
+        assert done.code == 0, done.err
+        found = done.json()
+        verdict = next(v for v in made.report.verdicts if v.id == f"{backend}-int8")
+        # The same pictures, through the runtime's own preprocessing.
+        assert found["value"] == pytest.approx(verdict.metric, abs=0.03)
+        assert found["n"] == made.report.items
+
+    def test_it_runs(self, made: Made, tmp_path: Path, call: Call) -> None:
+        pictures = made.data / {"detect": "JPEGImages", "segment": "images"}.get(
+            made.run.spec.task, "disc"
+        )
+        done = call("run", made.bundle.path, pictures, "--sink", f"jsonl:{tmp_path}/o.jsonl")
+        assert done.code == 0, done.err
+        lines = [json.loads(x) for x in (tmp_path / "o.jsonl").read_text().splitlines()]
+        labels = {f["label"] for line in lines for f in line["found"]}
+        assert labels and labels <= set(made.run.spec.labels)
+
+
+def test_the_same_recipe_gives_the_same_model_and_an_interrupted_one_goes_on(
+    tmp_path: Path,
+) -> None:
+    from tests.test_training import Stops
+
+    data = sets.write_folders(tmp_path / "data", 16)
+    recipe = recipe_of("classify")
+    recipe = recipe.with_epochs(2)
+    whole = train(recipe, data, tmp_path / "a")
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, data, tmp_path / "b", Stops(1))
+    again = train(recipe, data, tmp_path / "b")
+    for one, other in zip(whole.model().weights, again.model().weights, strict=True):
+        assert np.array_equal(np.asarray(one), np.asarray(other))
+
+
+@pytest.mark.parametrize("task", LAYOUT)
+def test_a_set_of_another_task_is_refused(task: str, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with pytest.raises(DataError, match=f"no layout known for '{task}'"):
+        train(recipe_of(task), tmp_path / "data", tmp_path / "run")
+
+
+def test_a_set_too_small_to_divide(tmp_path: Path) -> None:
+    data = sets.write_masks(tmp_path / "data", 1)
+    with pytest.raises(DataError, match=r"the \w+ split is empty; more pictures"):
+        train(recipe_of("segment"), data, tmp_path / "run")
+
+
+class TestGate:
+    """A gate that cannot be failed would prove nothing."""
+
+    def judge(self, made: Made, written: Written) -> Any:
+        recipe = made.run.recipe
+        assert isinstance(recipe, ImageRecipe)
+        catalogue = training.read_catalogue(recipe, made.data, training.Progress())
+        part = training.shown(
+            recipe,
+            training.load_split(recipe, catalogue, made.data, "validation", training.Progress()),
+        )
+        spec: Any = made.run.spec
+        (verdict,) = verify_pictures(made.run.model(), spec, [written], part, recipe.gate).verdicts
+        return verdict
+
+    def test_another_model_in_the_same_shape(self, made: Made) -> None:
+        model = made.run.model()
+        for weight in model.trainable_variables:
+            if len(weight.shape) == 4:
+                weight.assign(np.asarray(weight) * 0.7 + 0.02)
+                break
+        names = training.output_names(model)
+        other = convert_pictures(model, names, None, ("onnx",), ("fp32",)).written[0]
+        verdict = self.judge(made, other)
+        assert not verdict.passed and "max_error" in {
+            c.name for c in verdict.checks if not c.passed
+        }
+
+    def test_calibrated_on_what_is_no_picture(self, made: Made) -> None:
+        shape = made.run.spec.input.shape[1:]  # type: ignore[union-attr]
+        dark = np.full((4, *shape), 1e-4, np.float32)
+        model = made.run.model()
+        names = training.output_names(model)
+        bad = convert_pictures(model, names, dark, ("onnx",), ("int8",)).written[0]
+        assert not self.judge(made, bad).passed
+
+    def test_a_file_that_cannot_be_run(self, made: Made) -> None:
+        (good, *_) = load_artefacts(made.run.folder)[0]
+        broken = dataclasses.replace(good, files=dict.fromkeys(good.files, b"\x00" * 99))
+        verdict = self.judge(made, broken)
+        assert not verdict.passed and verdict.error
+
+
+def test_integers_need_pictures() -> None:
+    model = keras.Sequential([keras.layers.Input((8, 8, 3)), keras.layers.Flatten(name="x")])
+    with pytest.raises(ConversionError, match="need pictures to calibrate on"):
+        convert_pictures(model, ["x"], None, ("tflite",), ("int8",))
+
+
+def test_a_bundle_whose_face_is_not_its_specs(made: Made, tmp_path: Path) -> None:
+    from edgenets.face import check_face
+
+    spec: Any = made.run.spec
+    for artefact in made.bundle.artefacts:
+        check_face(spec, artefact)
+        other = dataclasses.replace(spec, input=dataclasses.replace(spec.input, height=99))
+        with pytest.raises(ValueError, match="where the spec has"):
+            check_face(other, artefact)
+        more = dataclasses.replace(spec, labels=(*spec.labels, "star"))
+        with pytest.raises(ValueError, match="at its end is needed"):
+            check_face(more, artefact)
+    assert isinstance(ModelError("x"), Exception)
