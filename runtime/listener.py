@@ -6,6 +6,7 @@ the same words however the sound was cut up.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,9 @@ from edgenets.audio import Sound
 from edgenets.backend import Session
 from edgenets.keywords import KeywordDecoder
 from edgenets.spec import StreamSpec
+
+# (frames, bands) float32 of a step, and (labels,) float32
+Observer = Callable[[NDArray[np.float32], NDArray[np.float32]], None]
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,19 @@ class Listener:
     """One stream through one session."""
 
     def __init__(self, spec: StreamSpec, session: Session) -> None:
-        self.spec, self.session = spec, session
-        self.decoder = KeywordDecoder(spec.labels, spec.decoding, spec.step_seconds)
+        self.session = session
+        self.use(spec)
+        # Told of every step's frames and smoothed posterior, where somebody looks.
+        self.observer: Observer | None = None
         self._features = features.extractor(spec.input, spec.step.frames)
         self._frames, self._warmup = spec.step.frames, spec.step.warmup
         self._input, self._output = spec.step.input, spec.step.output
         self.steps = 0
+
+    def use(self, spec: StreamSpec) -> None:
+        """Decide by other thresholds from the next step on; what was heard so far is forgotten."""
+        self.spec = spec
+        self.decoder = KeywordDecoder(spec.labels, spec.decoding, spec.step_seconds)
 
     def reset(self) -> None:
         """Begin a new stream."""
@@ -77,4 +88,6 @@ class Listener:
             heard = self.decoder.push(row)
             if heard is not None:
                 detection = Detection(heard.label, heard.score, self.time_of(self.steps - 1))
+        if self.observer is not None:
+            self.observer(frames, self.decoder.posterior)
         return detection

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from edgenets.errors import SinkError
 from edgenets.events import Remark, Result, Summary
 from edgenets.spec import StreamSpec
 
-from .listener import Listener
+from .listener import Listener, Observer
 from .sinks import Sinks
 from .sources import Block, Boundary, Notice, open_source
 
@@ -56,6 +57,27 @@ class Run:
         self._ages: list[float] = []
         self.summary = Summary(str(bundle.path), session.artefact.id, session.runs_on)
 
+    @property
+    def spec(self) -> StreamSpec:
+        """What the run decides by just now."""
+        return self._listener.spec
+
+    def set_threshold(self, label: str, value: float) -> None:
+        """Change a word's threshold while the run goes on; safe from another thread.
+
+        Raises:
+            ValueError: it is no word of the model, or the value is not in (0, 1].
+        """
+        spec = self.spec
+        if label not in spec.labels:
+            raise ValueError(f"'{label}' is no word of this model")
+        thresholds = {**spec.decoding.thresholds, label: value}
+        self._listener.use(replace(spec, decoding=replace(spec.decoding, thresholds=thresholds)))
+
+    def observe(self, observer: Observer) -> None:
+        """Have every step's frames and posterior told to a function, which must be quick."""
+        self._listener.observer = observer
+
     def stop(self) -> None:
         """End the run soon; safe from a signal handler or another thread."""
         self._source.close()
@@ -84,7 +106,7 @@ class Run:
             SinkError: a sink cannot be opened; one that fails later is only complained of.
         """
         try:
-            sinks = Sinks(sink_uris, complain)
+            sinks = Sinks(sink_uris, complain, self)
         except SinkError:
             self._source.close()
             raise

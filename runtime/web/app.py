@@ -121,8 +121,10 @@ class Page:
 
     async def _events(self, request: Any) -> Any:
         async def lines() -> AsyncIterator[str]:
+            heard = 0
             while not self.ending:
-                snapshot = await asyncio.to_thread(self._state.snapshot)
+                snapshot = await asyncio.to_thread(self._state.snapshot, heard)
+                heard = snapshot["sound"]["count"] if snapshot["sound"] else 0
                 yield f"data: {json.dumps(snapshot)}\n\n"
                 await asyncio.sleep(_TICK)
 

@@ -63,11 +63,13 @@ function showSource(source, number, colours) {
 }
 
 function showFigures(state) {
-  const rows = [["results", state.results.toLocaleString()]];
-  const rate = state.sources.reduce((sum, source) => sum + source.rate, 0);
-  rows.push(["pictures a second", rate.toFixed(1)]);
-  const p95 = Math.max(0, ...state.sources.map((source) => source.age_ms_p95));
-  rows.push(["age, p95", `${p95.toFixed(0)} ms`]);
+  const rows = [[state.sound ? "words heard" : "results", state.results.toLocaleString()]];
+  if (!state.sound) {
+    const rate = state.sources.reduce((sum, source) => sum + source.rate, 0);
+    rows.push(["pictures a second", rate.toFixed(1)]);
+    const p95 = Math.max(0, ...state.sources.map((source) => source.age_ms_p95));
+    rows.push(["age, p95", `${p95.toFixed(0)} ms`]);
+  }
   rows.push(["processor", `${state.machine.cpu_percent.toFixed(0)} % of a core`]);
   rows.push(["memory", `${state.machine.memory_mb.toFixed(0)} MB`]);
   if (state.machine.temperature !== null) rows.push(["temperature", `${state.machine.temperature} °C`]);
@@ -124,6 +126,45 @@ function showEvents(events) {
   }));
 }
 
+// Sound: a column a frame, drawn where the last one ended.
+const sky = document.createElement("canvas");
+
+function colour(level) { // dark blue over red to yellow
+  const x = level / 255;
+  return [255 * Math.min(1, 2.2 * x * x + 0.1 * x), 235 * Math.max(0, 1.5 * x - 0.5), 90 * Math.sin(Math.PI * Math.min(1, 1.6 * x))];
+}
+
+function showSound(sound, state) {
+  $("sound").hidden = false;
+  if (sky.width !== sound.kept) Object.assign(sky, { width: sound.kept, height: sound.bands });
+  const bytes = Uint8Array.from(atob(sound.columns), (letter) => letter.charCodeAt(0));
+  const count = bytes.length / sound.bands;
+  const ink = sky.getContext("2d");
+  ink.drawImage(sky, -count, 0);
+  if (count > 0) {
+    const strip = ink.createImageData(count, sound.bands);
+    for (let column = 0; column < count; column += 1) {
+      for (let band = 0; band < sound.bands; band += 1) {
+        const at = 4 * ((sound.bands - 1 - band) * count + column);
+        strip.data.set([...colour(bytes[column * sound.bands + band]), 255], at);
+      }
+    }
+    ink.putImageData(strip, sound.kept - count, 0);
+  }
+  const canvas = $("spectrogram");
+  if (canvas.width !== sky.width) Object.assign(canvas, { width: sky.width, height: sky.height });
+  canvas.getContext("2d").drawImage(sky, 0, 0);
+  $("ear").textContent = "sound";
+  $("span").textContent = `${(sound.kept * sound.column_seconds).toFixed(0)} s, ${sound.bands} bands`;
+  $("scores").replaceChildren(...state.labels.flatMap(({ label, threshold }) => {
+    const bar = element("div"), fill = element("i"), mark = element("u");
+    fill.style.width = `${100 * sound.scores[label]}%`;
+    mark.style.left = `${100 * threshold}%`;
+    bar.append(fill, mark);
+    return [element("dt", "", label), bar, element("dd", "", sound.scores[label].toFixed(2))];
+  }));
+}
+
 function show(state) {
   if (!state.model) return;
   document.title = `${state.model} · edgenets`;
@@ -131,6 +172,7 @@ function show(state) {
   $("artefact").textContent = `${state.artefact} on ${state.runs_on}`;
   const colours = new Map(state.labels.map(({ label, colour }) => [label, colour]));
   state.sources.forEach((source, number) => showSource(source, number, colours));
+  if (state.sound) showSound(state.sound, state);
   showFigures(state);
   showSliders(state.labels);
   showEvents(state.events);

@@ -53,7 +53,7 @@ class WebSink:
 
     def steer(self, run: Any) -> str:
         """See `edgenets.runtime.sinks.Steering`."""
-        self._state.run = run
+        self._state.attach(run)
         return f"live page: {self.address}"
 
     def write(self, event: Event) -> None:

@@ -12,11 +12,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edgenets.events import Event, Remark, Seen
+from edgenets.events import Event, Remark, Result, Seen
 from edgenets.extras import require
+from edgenets.spec import ModelSpec, StreamSpec
 from edgenets.vision.drawing import colour_of, draw
 from edgenets.vision.spec import threshold_of
+
+from .sound import Spectrogram
 
 # Figures are those of the last so many results.
 _RECENT = 120
@@ -59,6 +63,7 @@ class State:
         self.last_result: float | None = None  # monotonic s
         self.results = 0
         self.remarks: dict[str, int] = {}
+        self.sound: Spectrogram | None = None
         self._sources: dict[str, Source] = {}
         self._troubles: dict[str, str] = {}
         self._events: deque[dict[str, Any]] = deque(maxlen=_MOST_EVENTS)
@@ -76,6 +81,9 @@ class State:
         with self._lock:
             if isinstance(event, Seen):
                 self._take_seen(event)
+            elif isinstance(event, Result):
+                self.results += 1
+                self._tell(event.source, "heard", f"{event.label} ({event.score:.2f})")
             elif isinstance(event, Remark):
                 self.remarks[event.kind] = self.remarks.get(event.kind, 0) + 1
                 if event.kind in ("lost", "stale") and event.source in self._sources:
@@ -111,8 +119,24 @@ class State:
         """Whether a result came within so many seconds."""
         return self.last_result is not None and time.monotonic() - self.last_result <= within
 
-    def snapshot(self) -> dict[str, Any]:
-        """All figures, as JSON has them."""
+    def attach(self, run: Any) -> None:
+        """Take the run that is shown."""
+        self.run = run
+        if isinstance(run.spec, StreamSpec):
+            self.sound = Spectrogram(run.spec)
+            run.observe(self._hear)
+
+    def _hear(self, frames: NDArray[np.float32], posterior: NDArray[np.float32]) -> None:
+        assert self.sound is not None, "attached"
+        self.sound.take(frames, posterior)
+        self.last_result = time.monotonic()
+
+    def snapshot(self, heard: int = 0) -> dict[str, Any]:
+        """All figures, as JSON has them.
+
+        Args:
+            heard: how much of the sound's features the viewer has already.
+        """
         machine = self._measured()
         with self._lock:
             return {
@@ -123,6 +147,7 @@ class State:
                 "dropped": dict(getattr(self.run, "dropped", {})),
                 "remarks": dict(self.remarks),
                 "machine": machine,
+                "sound": None if self.sound is None else self.sound.since(heard),
                 "events": list(self._events)[::-1],
             }
 
@@ -168,12 +193,13 @@ class State:
             "runs_on": summary.runs_on,
             "labels": [
                 {
-                    "label": x, "threshold": threshold_of(spec, x),
+                    "label": x, "threshold": _threshold(spec, x),
                     "colour": "#{2:02x}{1:02x}{0:02x}".format(*colour_of(x, spec.labels)),
                 }
                 for x in told
             ],
-            "counts": dict(summary.objects), "crossings": dict(summary.crossings),
+            "counts": dict(summary.detections if self.sound is not None else summary.objects),
+            "crossings": dict(getattr(summary, "crossings", {})),
         }  # fmt: skip
 
     def _measured(self) -> dict[str, Any]:
@@ -187,6 +213,12 @@ class State:
                     "temperature": temperature(),
                 }
             return self._machine
+
+
+def _threshold(spec: ModelSpec, label: str) -> float:
+    if isinstance(spec, StreamSpec):
+        return spec.decoding.thresholds.get(label, spec.decoding.threshold)
+    return threshold_of(spec, label)
 
 
 def temperature() -> float | None:

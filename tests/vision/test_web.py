@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import itertools
 import json
 import shutil
 import socket
@@ -241,30 +243,32 @@ def test_the_state_tells_what_is_new_once() -> None:
     assert found == [("seen", "cat #1 (0.90)"), ("lost", "a: gone"), ("seen", "cat #1 (0.90)")]
 
 
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Any]:
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for argument in (
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+        "--no-first-run", "--disable-background-networking", "--disable-component-update",
+        "--disable-sync", "--disable-quic", "--window-size=1280,860",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ):  # fmt: skip
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+def text(browser: Any, css: str) -> str:
+    return str(browser.execute_script(f"return document.querySelector('{css}').textContent"))
+
+
 @needs_browser
 class TestBrowser:
-    @pytest.fixture
-    def browser(self, tmp_path: Path) -> Iterator[Any]:
-        from selenium import webdriver
-        from selenium.webdriver.chrome.service import Service
-
-        options = webdriver.ChromeOptions()
-        options.binary_location = str(CHROMIUM)
-        for argument in (
-            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-            "--no-first-run", "--disable-background-networking", "--disable-component-update",
-            "--disable-sync", "--disable-quic", "--window-size=1280,860",
-            f"--user-data-dir={tmp_path / 'profile'}",
-        ):  # fmt: skip
-            options.add_argument(argument)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-        driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-        yield driver
-        driver.quit()
-
-    def text(self, browser: Any, css: str) -> str:
-        return str(browser.execute_script(f"return document.querySelector('{css}').textContent"))
-
     def pixels(self, browser: Any) -> list[int]:
         """A part of what the picture shows just now."""
         return browser.execute_script(  # type: ignore[no-any-return]
@@ -279,12 +283,12 @@ class TestBrowser:
     ) -> None:
         browser.get(running.address)
         wait(lambda: browser.find_elements("css selector", "figure img"))
-        wait(lambda: "live" in self.text(browser, "#link"))
+        wait(lambda: "live" in text(browser, "#link"))
         wait(lambda: sum(self.pixels(browser)) > 0)
         first = self.pixels(browser)
         wait(lambda: self.pixels(browser) != first)  # it moves
-        assert self.text(browser, "#model") == "reds"
-        wait(lambda: "red" in self.text(browser, ".found"))
+        assert text(browser, "#model") == "reds"
+        wait(lambda: "red" in text(browser, ".found"))
         # Its own labels' colour is drawn around what was found, and goes with the slider.
         slider = "input[data-label=\\'{}\\']"
         for label in ("red", "blue"):
@@ -292,7 +296,7 @@ class TestBrowser:
                 f"const s = document.querySelector('{slider.format(label)}'); s.value = 1;"
                 "s.dispatchEvent(new Event('input', {bubbles: true}));"
             )
-        wait(lambda: "red" not in self.text(browser, ".found"))
+        wait(lambda: "red" not in text(browser, ".found"))
         assert running.watch.spec.decoding.thresholds == {"red": 1.0, "blue": 1.0}  # type: ignore[union-attr]
         wait(lambda: self.boxes(browser) == 0)
         assert not [e for e in browser.get_log("browser") if e["level"] == "SEVERE"]
@@ -318,9 +322,9 @@ class TestBrowser:
     def test_it_says_when_the_run_is_gone(self, browser: Any, detect: Bundle) -> None:
         run = Running(detect, "null:320x240?rate=25")
         browser.get(run.address)
-        wait(lambda: "live" in self.text(browser, "#link"))
+        wait(lambda: "live" in text(browser, "#link"))
         run.close()
-        wait(lambda: "no connection" in self.text(browser, "#link"))
+        wait(lambda: "no connection" in text(browser, "#link"))
 
     def test_on_a_phone_nothing_is_cut_off(self, browser: Any, running: Running) -> None:
         browser.set_window_size(400, 800)
@@ -330,3 +334,74 @@ class TestBrowser:
             "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
         assert wide <= 0
+
+
+@pytest.fixture
+def listening() -> Iterator[Any]:
+    """A shipped bundle on endless silence, as fast as a microphone would bring it."""
+    from edgenets import zoo
+    from edgenets.runtime.stream import Run
+
+    bundle = zoo.load("kws-gru")
+    run = Run(bundle, load(bundle, choose(bundle)), "null:30")
+    port = servers.free_port()
+    push, said = run._listener.push, []
+
+    def slowly(samples: Any) -> Any:
+        time.sleep(0.04)
+        return push(samples)
+
+    run._listener.push = slowly  # type: ignore[method-assign]
+    thread = threading.Thread(target=lambda: run.deliver([f"web:{port}"], said.append))
+    thread.start()
+    servers.wait_for_port(port)
+    yield run, f"http://127.0.0.1:{port}"
+    run.stop()
+    thread.join(20)
+
+
+class TestSound:
+    """The page of a run that listens: the microphone's spectrogram, and scores."""
+
+    def test_the_state_brings_what_is_new(self, listening: Any) -> None:
+        run, address = listening
+        with urllib.request.urlopen(f"{address}/events", timeout=10) as stream:
+            lines = [line for line in (stream.readline() for _ in range(16)) if line.strip()]
+        states = [json.loads(line.removeprefix(b"data: ")) for line in lines]
+        counts = [s["sound"]["count"] for s in states]
+        assert counts == sorted(counts) and counts[-1] > counts[0]
+        for before, after in itertools.pairwise(states):
+            columns = len(base64.b64decode(after["sound"]["columns"])) / after["sound"]["bands"]
+            assert columns == after["sound"]["count"] - before["sound"]["count"]
+        assert set(states[0]["sound"]["scores"]) == set(run.spec.labels)
+
+    def test_a_threshold_changes_while_it_listens(self, listening: Any) -> None:
+        run, address = listening
+        request = urllib.request.Request(
+            f"{address}/threshold", b'{"label": "stop", "value": 0.95}', {"X-Edgenets": "1"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.status == 204
+        assert run.spec.decoding.thresholds == {"stop": 0.95}
+        with pytest.raises(ValueError, match="no word"):
+            run.set_threshold("halt", 0.5)
+
+    def test_it_is_healthy_while_it_hears_nothing(self, listening: Any) -> None:
+        _, address = listening
+        time.sleep(0.5)
+        with urllib.request.urlopen(f"{address}/healthz", timeout=10) as answer:
+            assert answer.status == 200
+
+
+@needs_browser
+class TestSoundInABrowser:
+    def test_the_spectrogram_moves(self, browser: Any, listening: Any) -> None:
+        _, address = listening
+        browser.get(address)
+        wait(lambda: browser.execute_script("return !document.querySelector('#sound').hidden"))
+        wait(lambda: "stop" in text(browser, "#scores"))
+        assert browser.execute_script(
+            "const c = document.querySelector('#spectrogram');"
+            "return new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size"
+        ) > 1  # fmt: skip
+        assert not [e for e in browser.get_log("browser") if e["level"] == "SEVERE"]
