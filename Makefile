@@ -4,13 +4,17 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data/speech_commands
+# Folders of the shipped models of pictures.
+SIGNS ?= ../shared/data/sign_language_digits
+CELLS ?= ../shared/data/bccd
+NUCLEI ?= ../shared/data/nuclei
 WORDS ?= lights music stop
 OUT ?= demo-out
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench zoo measure clean
+.PHONY: help setup demo test lint bench zoo soak clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
@@ -44,12 +48,19 @@ lint: $(VENV)/.tested ## Ruff and mypy.
 bench: $(VENV)/.tested ## The pipeline's cost beside a peer's, and a shipped bundle's figures.
 	$(BIN)/python -m tests.benchmarks.pipeline
 	$(BIN)/edgenets bench kws-gru
+	$(BIN)/python -m tests.benchmarks.vision object-detect
+	$(BIN)/python -m tests.benchmarks.throughput segment
 
-zoo: setup ## Rebuild the shipped bundles from DATA (a Speech Commands folder).
-	for name in kws-gru kws-dscnn; do \
-	  $(BIN)/edgenets build $$name --data $(DATA) --run runs/$$name --out edgenets/zoo/$$name.edge && \
+zoo: setup ## Rebuild the shipped bundles from DATA (Speech Commands), SIGNS, CELLS and NUCLEI.
+	for pair in kws-gru:$(DATA) kws-dscnn:$(DATA) image-classify:$(SIGNS) object-detect:$(CELLS) \
+	    segment:$(NUCLEI); do \
+	  name=$${pair%%:*}; \
+	  $(BIN)/edgenets build $$name --data $${pair#*:} --run runs/$$name --out edgenets/zoo/$$name.edge && \
 	  $(BIN)/edgenets inspect edgenets/zoo/$$name.edge --card > edgenets/zoo/$$name.md || exit 1; \
 	done
+
+soak: $(VENV)/.tested ## Ten minutes of a camera that is faster than its model.
+	$(BIN)/python -m tests.soak 600
 
 clean: ## Remove what was built; .venv stays.
 	rm -rf build dist *.egg-info runs $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from edgenets import recipe, runs, zoo
 from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision
 from edgenets.bundle import Bundle
-from edgenets.events import Remark, Result
+from edgenets.errors import SourceError
+from edgenets.events import Event, Remark, Result, Seen
 from edgenets.progress import Progress
+from edgenets.spec import StreamSpec
 from edgenets.stages import stage
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def load(name: str | Path) -> Bundle:
 def train(
     recipe_name: str | Path, data: str | Path, out: str | Path, progress: Progress | None = None
 ) -> runs.Run:
-    """Train a recipe on a folder of `LABEL/*.wav`; see `edgenets.training.train.train`."""
+    """Train a recipe on labelled recordings or pictures; see `edgenets.training.train.train`."""
     found: runs.Run = stage("train")(
         recipe.load_recipe(recipe_name), Path(data), Path(out), progress
     )
@@ -63,36 +65,46 @@ def convert(
 
 def run(
     bundle: Bundle | str | Path,
-    source: str | Path = "mic:default",
+    *sources: str | Path,
     backend: str | None = None,
     precision: Precision | None = None,
     remark: Callable[[Remark], None] | None = None,
-) -> Iterator[Result]:
-    """Run a bundle on a source; iterate over the words that it hears.
+) -> Iterator[Result | Seen]:
+    """Run a bundle on sources; iterate over what it hears or sees.
 
     Args:
-        source: `mic:default`, `mic:NAME`, a sound file, a folder of them, or `-`.
-        remark: called with what a person should know beside: an overrun, a microphone lost or
-            back, a file skipped. None logs it as a warning.
+        sources: for a model of sound one, `mic:default` if none is given: `mic:NAME`, a sound
+            file, a folder of them, or `-`. For a model of pictures any number, `camera:0` if none
+            is given: `camera:N`, `csi:N`, `rtsp://…`, `http://…`, a video, pictures.
+        remark: called with what a person should know beside: an overrun, a source lost or back,
+            a file skipped. None logs it as a warning.
+
+    Returns:
+        a `Result` for every word, or a `Seen` for every picture.
 
     Raises:
         BackendError: nothing in the bundle can be run here.
-        SourceError: the source cannot be opened.
+        SourceError: a source cannot be opened.
     """
     opened = bundle if isinstance(bundle, Bundle) else load(bundle)
     choice = stage("choose")(opened, backend, precision)
     session = stage("load_session")(opened, choice)
-    return _results(stage("run")(opened, session, str(source)), remark or _log)
+    uris = tuple(map(str, sources))
+    if isinstance(opened.spec, StreamSpec):
+        if len(uris) > 1:
+            raise SourceError("a model of sound listens to one source")
+        made = stage("run")(opened, session, *(uris or ("mic:default",)))
+    else:
+        made = stage("watch")(opened, session, uris or ("camera:0",))
+    return _results(made, remark or _log)
 
 
-def _results(
-    events: Iterable[Result | Remark], remark: Callable[[Remark], None]
-) -> Iterator[Result]:
+def _results(events: Iterable[Event], remark: Callable[[Remark], None]) -> Iterator[Result | Seen]:
     for event in events:
-        if isinstance(event, Result):
-            yield event
-        else:
+        if isinstance(event, Remark):
             remark(event)
+        else:
+            yield event
 
 
 def _log(remark: Remark) -> None:

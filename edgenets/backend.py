@@ -7,7 +7,7 @@ module has `FORMAT`, `version()` and `load(artefact, files, options)`.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -78,8 +78,11 @@ class Session(Protocol):
         """
         ...
 
-    def infer(self) -> Mapping[str, NDArray[Any]]:
+    def infer(self, raw: Collection[str] = ()) -> Mapping[str, NDArray[Any]]:
         """One inference on what was written to `places`.
+
+        Args:
+            raw: outputs that are wanted in the artefact's own integers, where they have any.
 
         Returns:
             every output by name, as `run` gives them, but perhaps in the session's own memory:

@@ -52,8 +52,8 @@ def evaluate_pictures(
         chosen = catalogue.split(split, spec.split.validation, spec.split.test)
     if not chosen:
         raise DataError(f"{data}: nothing in it belongs to the {split} split")
-    found = metric(spec)
     watcher = Watcher(spec, session)
+    found = metric(spec, watcher.scale)
     instances = spec.task == "segment" and not catalogue.labels and len(spec.labels) == 2
     with progress.task("evaluating") as task:
         for done, item in enumerate(chosen, 1):

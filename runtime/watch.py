@@ -84,7 +84,7 @@ class Watch:
         self._closed = False
         try:
             for uri in source_uris:
-                feed = Feed(open_camera(uri), self._ready)
+                feed = Feed(open_camera(uri), self._ready, alone=len(source_uris) == 1)
                 self._streams[feed] = _Stream(feed, self._unused(feed.camera.name), self.scene)
         except Exception:
             self.stop()

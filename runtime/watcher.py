@@ -15,7 +15,7 @@ from edgenets.vision.decode import Outputs, decoder
 from edgenets.vision.picture import Picture
 from edgenets.vision.preprocess import Placement, Preprocessor
 from edgenets.vision.results import Findings
-from edgenets.vision.spec import ImageSpec
+from edgenets.vision.spec import ImageSpec, MaskDecoding
 
 
 class Watcher:
@@ -23,6 +23,10 @@ class Watcher:
 
     def __init__(self, spec: ImageSpec, session: Session) -> None:
         self.session = session
+        # A mask's labels are those of the greatest scores, for which their integers will do.
+        output = spec.decoding.output if isinstance(spec.decoding, MaskDecoding) else None
+        scales = {o.name: o.quantization.scale for o in session.artefact.outputs if o.quantization}
+        self._raw, self.scale = (output,) if output in scales else (), scales.get(output or "")
         self.use(spec)
         (info,) = session.artefact.inputs
         self._place = session.places()[info.name]
@@ -30,7 +34,7 @@ class Watcher:
 
     def use(self, spec: ImageSpec) -> None:
         """Decode by other thresholds from the next picture on; safe from another thread."""
-        self.spec, self.decoder = spec, decoder(spec)
+        self.spec, self.decoder = spec, decoder(spec, self.scale)
 
     def look(self, picture: Picture) -> Findings:
         """What the model finds.
@@ -44,7 +48,7 @@ class Watcher:
     def answer(self, picture: Picture) -> tuple[Outputs, Placement]:
         """The model's outputs, which hold until the next picture; arguments as for `look`."""
         placement = self._preprocessor.into(picture, self._place)
-        return self.session.infer(), placement
+        return self.session.infer(self._raw), placement
 
 
 class Smoother:

@@ -230,7 +230,11 @@ class TestFromPython:
         assert [(w.label, round(w.time, 2)) for w in words] == [("yes", 0.21)]
         assert "b.wav" in caplog.text
         remarks: list[Remark] = []
-        list(edgenets.run(zoo.load(fake_bundle), str(tmp_path), "null", remark=remarks.append))
+        list(
+            edgenets.run(
+                zoo.load(fake_bundle), str(tmp_path), backend="null", remark=remarks.append
+            )
+        )
         assert [r.kind for r in remarks] == ["skipped"]
 
     def test_an_iterator_that_is_dropped_lets_go(self, fake_bundle: Path) -> None:

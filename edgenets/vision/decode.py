@@ -40,14 +40,18 @@ class Decoder(Protocol):
         ...
 
 
-def decoder(spec: ImageSpec) -> Decoder:
-    """The decoder of a model."""
+def decoder(spec: ImageSpec, scale: float | None = None) -> Decoder:
+    """The decoder of a model.
+
+    Args:
+        scale: of a mask's scores, where they come as integers; None: they are real.
+    """
     decoding = spec.decoding
     if isinstance(decoding, ClassDecoding):
         return ClassDecoder(spec.labels, decoding)
     if isinstance(decoding, BoxDecoding):
         return BoxDecoder(spec.labels, spec.input, decoding)
-    return MaskDecoder(spec.labels, spec.input, decoding)
+    return MaskDecoder(spec.labels, spec.input, decoding, scale)
 
 
 def sigmoid(x: NDArray[Any]) -> NDArray[np.float32]:
@@ -243,19 +247,28 @@ def _nothing() -> tuple[Boxes, NDArray[np.float32], NDArray[np.int64]]:
 class MaskDecoder:
     """A label for every pixel, and the regions that they make."""
 
-    def __init__(self, labels: Sequence[str], frame: ImageInput, decoding: MaskDecoding) -> None:
+    def __init__(
+        self, labels: Sequence[str], frame: ImageInput, decoding: MaskDecoding,
+        scale: float | None = None,
+    ) -> None:  # fmt: skip
         self.labels, self._frame, self._decoding = tuple(labels), frame, decoding
+        self._two = len(labels) == 2
         self._told = [i for i, x in enumerate(labels) if x not in decoding.background]
         # Two labels: the second holds where its logit is this much above the first's.
         limit = min(max(decoding.threshold, 1e-7), 1 - 1e-7)
-        self._margin = np.float32(np.log(limit / (1 - limit)))
+        # In the scores' own units; their zero point falls out of the difference.
+        self._margin = np.float32(np.log(limit / (1 - limit)) / (scale or 1.0))
 
     def mask(self, outputs: Outputs) -> NDArray[np.uint8]:
         """The label number of each pixel of the model's output, (rows, columns) uint8."""
         scores = outputs[self._decoding.output]
         scores = scores.reshape(scores.shape[-3:])
         if scores.shape[-1] == 2:
-            above: NDArray[np.bool_] = scores[..., 1] - scores[..., 0] > self._margin
+            first, second = scores[..., 0], scores[..., 1]
+            above: NDArray[np.bool_] = second > first
+            if self._margin:
+                kind = np.float32 if scores.dtype == np.float32 else np.int16
+                above = np.subtract(second, first, dtype=kind) > self._margin
             return above.view(np.uint8)
         return np.asarray(scores.argmax(axis=-1), np.uint8)
 
@@ -282,17 +295,18 @@ class MaskDecoder:
         """See `Decoder.decode`."""
         whole = self.mask(outputs)
         top, low, left, right = self._seen(whole.shape, placement)
-        mask = np.ascontiguousarray(whole[top:low, left:right])
+        mask = np.ascontiguousarray(whole[top:low, left:right])  # no copy where it is all of it
         found: list[Found] = []
         for number in self._told:
-            found += self._regions(mask == number, self.labels[number], placement)
+            where = mask.view(np.bool_) if self._told == [1] and self._two else mask == number
+            found += self._regions(where, self.labels[number], placement)
         return Findings(tuple(found), mask)
 
     def _regions(self, inside: NDArray[np.bool_], label: str, placement: Placement) -> list[Found]:
         """The findings of one label: its connected regions, or all of it as one."""
         pixels = max(1, inside.size)
         if not self._decoding.instances:
-            part = float(inside.mean()) if inside.size else 0.0
+            part = np.count_nonzero(inside) / pixels
             return [Found(label, 1.0, area=part)] if part > self._decoding.smallest else []
         cv2 = require("cv2")
         _, _, stats, _ = cv2.connectedComponentsWithStats(inside.view(np.uint8), connectivity=4)

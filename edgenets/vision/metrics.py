@@ -58,13 +58,17 @@ class Metric(ABC):
         """How far two models decide alike on the same pictures, 0…1."""
 
 
-def metric(spec: ImageSpec) -> Metric:
-    """The metric of a model's task."""
+def metric(spec: ImageSpec, scale: float | None = None) -> Metric:
+    """The metric of a model's task.
+
+    Args:
+        scale: of a mask's scores, where they come as integers; None: they are real.
+    """
     decoding = spec.decoding
     if isinstance(decoding, BoxDecoding):
         every = dataclasses.replace(decoding, threshold=_LOWEST_SCORE, thresholds={}, most=300)
         return BoxMetric(dataclasses.replace(spec, decoding=every), decoding)
-    return ClassMetric(spec) if spec.task == "classify" else MaskMetric(spec)
+    return ClassMetric(spec) if spec.task == "classify" else MaskMetric(spec, scale)
 
 
 class ClassMetric(Metric):
@@ -151,8 +155,8 @@ class MaskMetric(Metric):
 
     name = "IoU"
 
-    def __init__(self, spec: ImageSpec) -> None:
-        found = decoder(spec)
+    def __init__(self, spec: ImageSpec, scale: float | None = None) -> None:
+        found = decoder(spec, scale)
         assert isinstance(found, MaskDecoder), "checked by ImageSpec"
         self._decoder, self._spec = found, spec
         count = len(spec.labels)

@@ -93,6 +93,7 @@ class Preprocessor:
         self._cv2: Any = require("cv2")
         self.spec, self._dtype = spec, np.dtype(dtype)
         self._table = table(spec, self._dtype, quantization)
+        self._flips = _flips(self._table) if spec.layout == "nhwc" else None
         channels = (spec.channels,) if spec.channels > 1 else ()
         size = (spec.height, spec.width)
         self._frame = np.full((*size, 3), GREY, np.uint8)
@@ -120,6 +121,16 @@ class Preprocessor:
         cv2, spec = self._cv2, self.spec
         self._resize(picture, placement)
         frame = self._frame
+        if self._flips is not None:
+            # The pixels themselves, or 128 below them: no table is needed, nor a buffer.
+            pixels = out.reshape(self._ordered.shape).view(np.uint8)
+            if spec.colour == "bgr":
+                pixels[...] = frame
+            else:
+                cv2.cvtColor(frame, self._codes[spec.colour], dst=pixels)
+            if self._flips:
+                np.bitwise_xor(pixels, 128, out=pixels)
+            return placement
         if spec.colour != "bgr":
             cv2.cvtColor(frame, self._codes[spec.colour], dst=self._ordered)
             frame = self._ordered
@@ -162,6 +173,16 @@ class Preprocessor:
         wide, high = round(p.width * p.scale_x), round(p.height * p.scale_y)
         left, top = int(p.offset_x), int(p.offset_y)
         self._frame[top : top + high, left : left + wide] = cv2.resize(picture, (wide, high))
+
+
+def _flips(values: NDArray[Any]) -> bool | None:
+    """Whether a table moves pixels by 128 (True), leaves them (False), or does more (None)."""
+    if values.size != 256 or values.dtype.itemsize != 1:
+        return None
+    bits, pixels = values.view(np.uint8).reshape(-1), np.arange(256, dtype=np.uint8)
+    if (bits == pixels).all():
+        return False
+    return True if (bits == pixels ^ 128).all() else None
 
 
 def table(

@@ -42,7 +42,9 @@ class _Track:
     label: str
     state: NDArray[np.float64]  # (4,) middle x, y, width, height
     speed: NDArray[np.float64]  # (4,) of it, a second
-    spread: NDArray[np.float64]  # (2, 2) covariance of a value and its speed, relative
+    # Variance of a value, covariance with its speed, variance of its speed: of all four alike,
+    # relative to the object's size. Three numbers: matrices this small are slow in NumPy.
+    spread: tuple[float, float, float]
     seen: int  # pictures in a row
     last: float  # s, when it was seen
 
@@ -50,7 +52,7 @@ class _Track:
 # Relative to an object's size: how far a measured box is off, and how much a speed changes in a
 # second. What matters is their ratio, which sets how soon a track believes a new direction.
 _MEASURED, _ACCELERATED = 0.05, 1.0
-_FIRST_SPREAD = np.diag((_MEASURED**2, 1.0))
+_FIRST_SPREAD = (_MEASURED**2, 0.0, 1.0)
 
 
 class Tracker:
@@ -78,7 +80,7 @@ class Tracker:
         low = [i for i in boxed if found[i].score < self._rules.high]
         free = list(self._tracks)
         for group in (high, low):
-            free = self._match(group, found, free, numbers, time, gap)
+            free = self._match(group, found, free, numbers, time)
         for i in high:
             if i not in numbers:
                 numbers[i] = self._begin(found[i], time)
@@ -87,7 +89,7 @@ class Tracker:
 
     def _match(
         self, group: list[int], found: Sequence[Found], free: list[_Track],
-        numbers: dict[int, int | None], time: float, gap: float,
+        numbers: dict[int, int | None], time: float,
     ) -> list[_Track]:  # fmt: skip
         """Give a group's objects to tracks, the greatest overlap first; what tracks are left."""
         if not group or not free:
@@ -100,7 +102,7 @@ class Tracker:
         while overlap.max() >= self._rules.overlap:
             row, column = np.unravel_index(overlap.argmax(), overlap.shape)
             track, i = free[row], group[column]
-            _correct(track, measured[column], gap)
+            _correct(track, measured[column])
             track.seen, track.last = track.seen + 1, time
             numbers[i] = track.number if track.seen >= self._rules.confirm else None
             overlap[row], overlap[:, column] = 0, 0
@@ -112,7 +114,7 @@ class Tracker:
     def _begin(self, found: Found, time: float) -> int | None:
         assert found.box is not None
         state = _state(np.array(found.box))
-        track = _Track(self._next, found.label, state, np.zeros(4), _FIRST_SPREAD.copy(), 1, time)
+        track = _Track(self._next, found.label, state, np.zeros(4), _FIRST_SPREAD, 1, time)
         self._next += 1
         self._tracks.append(track)
         return track.number if self._rules.confirm <= 1 else None
@@ -132,14 +134,19 @@ def _boxes(tracks: Sequence[_Track]) -> Boxes:
 
 def _predict(track: _Track, gap: float) -> None:
     track.state = track.state + track.speed * gap
-    move = np.array(((1.0, gap), (0.0, 1.0)))
-    noise = _ACCELERATED**2 * np.array(((gap**4 / 4, gap**3 / 2), (gap**3 / 2, gap**2)))
-    track.spread = move @ track.spread @ move.T + noise
+    value, both, speed = track.spread
+    noise = _ACCELERATED**2
+    track.spread = (
+        value + gap * (2 * both + gap * speed) + noise * gap**4 / 4,
+        both + gap * speed + noise * gap**3 / 2,
+        speed + noise * gap**2,
+    )
 
 
-def _correct(track: _Track, box: NDArray[np.float32], gap: float) -> None:
-    gain = track.spread[:, 0] / (track.spread[0, 0] + _MEASURED**2)
+def _correct(track: _Track, box: NDArray[np.float32]) -> None:
+    value, both, speed = track.spread
+    gain, turn = value / (value + _MEASURED**2), both / (value + _MEASURED**2)
     off = _state(box) - track.state
-    track.state = track.state + gain[0] * off
-    track.speed = track.speed + gain[1] * off
-    track.spread = track.spread - np.outer(gain, track.spread[0])
+    track.state = track.state + gain * off
+    track.speed = track.speed + turn * off
+    track.spread = ((1 - gain) * value, (1 - gain) * both, speed - turn * both)

@@ -5,7 +5,7 @@ It shows what everything around a model costs, and lets the runtime be tried any
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,6 @@ class NullSession:
         """See `edgenets.backend.Session`."""
         return self._places
 
-    def infer(self) -> Mapping[str, NDArray[Any]]:
+    def infer(self, raw: Collection[str] = ()) -> Mapping[str, NDArray[Any]]:
         """See `edgenets.backend.Session`."""
         return self._zeros

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -87,7 +87,9 @@ class OnnxSession:
             feeds[info.name] = quantize(feeds[info.name], info.quantization)  # type: ignore[arg-type]
         return self._answer(feeds)
 
-    def _answer(self, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def _answer(
+        self, feeds: dict[str, NDArray[Any]], raw: Collection[str] = ()
+    ) -> dict[str, NDArray[Any]]:
         """The outputs, in arrays of their own; the states go on."""
         try:
             values = self._session.run(self._wanted, feeds)
@@ -95,7 +97,8 @@ class OnnxSession:
             raise BackendError(f"{self.artefact.files[0]}: a step failed: {exc}") from exc
         outputs = dict(zip(self._names, values, strict=False))
         for info in self._quantized_out:
-            outputs[info.name] = dequantize(outputs[info.name], info.quantization)  # type: ignore[arg-type]
+            if info.name not in raw:
+                outputs[info.name] = dequantize(outputs[info.name], info.quantization)  # type: ignore[arg-type]
         following = dict(zip(self._state_names, values[len(self._names) :], strict=True))
         if self._step < self._longest_hold:
             for link in self.artefact.states:
@@ -111,9 +114,9 @@ class OnnxSession:
             self._places = {i.name: np.zeros(i.shape, i.dtype) for i in self.artefact.inputs}
         return self._places
 
-    def infer(self) -> Mapping[str, NDArray[Any]]:
+    def infer(self, raw: Collection[str] = ()) -> Mapping[str, NDArray[Any]]:
         """See `edgenets.backend.Session`."""
-        return self._answer({**self.places(), **self._state})
+        return self._answer({**self.places(), **self._state}, raw)
 
     def _check(self, artefact: Artefact) -> None:
         """Hold the file's tensors against what was announced."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -84,10 +84,13 @@ class OpenVinoSession:
         """See `edgenets.backend.Session`."""
         return {name: into for name, into, _ in self._inputs}
 
-    def infer(self) -> Mapping[str, NDArray[Any]]:
+    def infer(self, raw: Collection[str] = ()) -> Mapping[str, NDArray[Any]]:
         """See `edgenets.backend.Session`."""
         self._infer()
-        return {name: out if q is None else dequantize(out, q) for name, out, q in self._outputs}
+        return {
+            name: out if q is None or name in raw else dequantize(out, q)
+            for name, out, q in self._outputs
+        }
 
     def _infer(self) -> None:
         """One inference on what stands in the inputs; the states go on."""

@@ -7,7 +7,7 @@ import importlib
 import importlib.metadata
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -130,14 +130,14 @@ class TFLiteSession:
         """See `edgenets.backend.Session`."""
         return {name: into for name, _, _, into, _ in self._inputs}
 
-    def infer(self) -> Mapping[str, NDArray[Any]]:
+    def infer(self, raw: Collection[str] = ()) -> Mapping[str, NDArray[Any]]:
         """See `edgenets.backend.Session`."""
         try:
             self._invoke()
         except (RuntimeError, ValueError) as exc:
             raise BackendError(f"{self.artefact.files[0]}: a step failed: {_reason(exc)}") from exc
         outputs = {
-            name: place if info.quantization is None else real(place)
+            name: place if info.quantization is None or name in raw else real(place)
             for (name, place, real), info in zip(self._outputs, self.artefact.outputs, strict=True)
         }
         self._carry()

@@ -28,6 +28,9 @@ _RECENT = 120
 # What happened: so much is kept.
 _MOST_EVENTS = 200
 
+# Numbers of objects that are remembered as told of.
+_MOST_NUMBERS = 10_000
+
 # JPEG's quality: what a person looks at, not what is measured.
 _QUALITY = 80
 
@@ -172,7 +175,11 @@ class State:
             if key not in before:
                 name = found.label if found.track is None else f"{found.label} #{found.track}"
                 self._tell(seen.source, "seen", f"{name} ({found.score:.2f})")
-        self._told[seen.source] = set(news)
+        # A number is told of once, though its object may be hidden now and then.
+        numbers = {key for key in before if isinstance(key, int)}
+        if len(numbers) > _MOST_NUMBERS:
+            numbers = set(sorted(numbers)[-_MOST_NUMBERS // 2 :])
+        self._told[seen.source] = numbers | set(news)
         for crossing in seen.crossings:
             text = f"{crossing.label} #{crossing.track} → {crossing.line} {crossing.direction}"
             self._tell(seen.source, "crossing", text)

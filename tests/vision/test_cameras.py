@@ -224,6 +224,25 @@ class TestFeed:
         reader.close()
         assert time.monotonic() - begun < 2
 
+    @pytest.mark.parametrize("slow", [False, True])
+    def test_alone_it_is_read_without_a_thread_unless_that_takes_long(
+        self, slow: bool, tmp_path: Path
+    ) -> None:
+        camera = open_camera(str(servers.write_video(tmp_path / "a.mp4", 40)))
+        if slow:
+            usual = camera._capture.read  # type: ignore[attr-defined]
+            camera._capture = FakeCapture([])  # type: ignore[attr-defined]
+            camera._capture.read = lambda: (time.sleep(0.002), usual())[1]  # type: ignore[attr-defined]
+        ready: SimpleQueue[Any] = SimpleQueue()
+        feed = Feed(camera, ready, alone=True)
+        feed.start()
+        numbers = []
+        while not isinstance(item := (ready.get(timeout=10), feed.take())[1], Ended):
+            numbers.append(item.number)  # type: ignore[union-attr]
+        assert numbers == list(range(40)) and ready.empty()
+        assert (feed._thread.ident is not None) is slow
+        assert feed.join(5)
+
     def test_a_fault_of_foreign_code_is_told(self) -> None:
         class Broken(Camera):
             def items(self) -> Iterator[Any]:
