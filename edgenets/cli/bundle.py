@@ -34,10 +34,11 @@ def command(run: Path, out: Path | None, only: str | None, as_json: bool) -> Non
     ids = [part.strip() for part in only.split(",")] if only else None
     found = stage("pack_run")(opened, path, ids)
     ids = [a.id for a in found.artefacts]
+    source = "mic:default" if opened.spec.task == "keywords" else "camera:0"
     if as_json:
         emit({"bundle": str(path), "bytes": path.stat().st_size, "artefacts": ids})
         return
     click.echo(
         f"{path}: {size(path.stat().st_size)}, {', '.join(ids)}\n"
-        f"Next: edgenets run {path} mic:default"
+        f"Next: edgenets run {path} {source}"
     )
