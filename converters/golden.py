@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import backend
-from edgenets.audio import float_to_pcm16, pcm16_to_float
+from edgenets.audio import float_to_pcm16
 from edgenets.features import frames_of
 from edgenets.spec import StreamSpec
 
@@ -41,7 +41,7 @@ def golden_sound(spec: StreamSpec) -> NDArray[np.int16]:
 
 def golden_output(spec: StreamSpec, written: Written) -> NDArray[np.float32]:
     """What an artefact answers to the golden sound, (steps, labels) float32."""
-    features = frames_of(pcm16_to_float(golden_sound(spec)), spec.input)
+    features = frames_of(golden_sound(spec), spec.input)
     session = backend.load(backend.backend_of(written.artefact), written.artefact, written.files)
     out = backend.run_sequence(session, features)
     return out.reshape(-1, out.shape[-1])

@@ -16,7 +16,6 @@ import numpy as np
 
 from edgenets import __version__, backend, records
 from edgenets.artefact import Artefact, TensorInfo
-from edgenets.audio import pcm16_to_float
 from edgenets.bundle import CARD, GOLDEN_SOUND, REPORT, Bundle, golden_name, write
 from edgenets.errors import ModelError, RecordError
 from edgenets.extras import require
@@ -75,7 +74,7 @@ def bundle_of(path: Path, out: Path) -> Bundle:
     files = {artefact.files[0]: model}
     session = backend.load("tflite", artefact, files)
     sound = golden_sound(spec)
-    answer = backend.run_sequence(session, frames_of(pcm16_to_float(sound), spec.input))
+    answer = backend.run_sequence(session, frames_of(sound, spec.input))
     others = {
         REPORT: json.dumps({"foreign": True, "model": spec.name, "verdicts": []}).encode(),
         CARD: _card(description, spec).encode(),

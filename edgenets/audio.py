@@ -31,7 +31,8 @@ BLOCK = 4096
 Sound = NDArray[np.float32] | NDArray[np.int16]
 
 # One step of 16-bit sound.
-_PCM_UNIT = np.float32(1.0 / 32768.0)
+FULL_SCALE = 32768.0  # of 16-bit sound; a power of two: dividing by it rounds nothing
+_PCM_UNIT = np.float32(1.0 / FULL_SCALE)
 
 # Beyond them a header is broken.
 RATES = SAMPLE_RATES
@@ -88,7 +89,7 @@ def pcm16_to_float(data: bytes | NDArray[np.int16]) -> NDArray[np.float32]:
 
 def float_to_pcm16(samples: NDArray[np.floating[Any]]) -> NDArray[np.int16]:
     """Float in [−1, 1) to 16-bit PCM, saturating."""
-    scaled = np.rint(np.asarray(samples) * 32768.0)
+    scaled = np.rint(np.asarray(samples) * FULL_SCALE)
     pcm: NDArray[np.int16] = np.clip(scaled, -32768, 32767).astype("<i2")
     return pcm
 

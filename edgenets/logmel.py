@@ -19,15 +19,11 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from edgenets.audio import Sound
+from edgenets.audio import FULL_SCALE, Sound
 from edgenets.spec import AudioInput
 
 # Frames that are computed at once, or a few more: bounds a long clip's scratch arrays.
 BLOCK = 64
-
-
-# A power of two: dividing by it rounds nothing.
-_FULL_SCALE = 32768.0
 
 
 class LogMel:
@@ -48,7 +44,7 @@ class LogMel:
         block = -(-BLOCK // group) * group  # frames that are computed at once
         self._window, self._hop, self._bands = config.window, config.hop, config.bands
         # What waits is in units of 16-bit sound: then that needs no conversion at all.
-        self._hann = np.hanning(config.window + 1)[:-1] / _FULL_SCALE
+        self._hann = np.hanning(config.window + 1)[:-1] / FULL_SCALE
         # ln(e^(−mean) · x) is ln x − mean: the mean is taken off by weights that are there anyway.
         centre = np.exp(-config.mean)
         self._filterbank = centre * _filterbank(config)
@@ -109,7 +105,7 @@ class LogMel:
             if is_pcm:
                 sound[fill : fill + room] = samples[taken : taken + room]
             else:
-                np.multiply(samples[taken : taken + room], _FULL_SCALE, sound[fill : fill + room])
+                np.multiply(samples[taken : taken + room], FULL_SCALE, sound[fill : fill + room])
             fill += room
             taken += room
             n = self._whole(fill)

@@ -39,6 +39,5 @@ def command(run: Path, out: Path | None, only: str | None, as_json: bool) -> Non
         emit({"bundle": str(path), "bytes": path.stat().st_size, "artefacts": ids})
         return
     click.echo(
-        f"{path}: {size(path.stat().st_size)}, {', '.join(ids)}\n"
-        f"Next: edgenets run {path} {source}"
+        f"{path}: {size(path.stat().st_size)}, {', '.join(ids)}\nNext: edgenets run {path} {source}"
     )

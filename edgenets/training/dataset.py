@@ -103,7 +103,7 @@ def normalised(features: AudioInput, clips: ClipSet) -> AudioInput:
     frames = []
     for sound in clips.sounds[:: max(1, len(clips) // STATISTICS_CLIPS)]:
         raw.reset()
-        frames.append(raw.push(pcm16_to_float(sound)))
+        frames.append(raw.push(sound))
     every = np.concatenate(frames)
     if not every.std() > 0:
         raise DataError("the recordings are all silent: every frame of every clip is the same")
