@@ -67,6 +67,8 @@ class SourceError(EdgenetsError):
 class SinkError(EdgenetsError):
     """A sink cannot be opened or written."""
 
+    count = 1  # events that were not delivered
+
 
 class MissingExtra(EdgenetsError):
     """An optional dependency is needed and not installed."""

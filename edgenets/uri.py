@@ -1,11 +1,21 @@
-"""The options of a URI: `NAME?rate=44100&channels=2`."""
+"""URIs: their options (`NAME?rate=44100&channels=2`), and how they are shown."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from urllib.parse import parse_qsl
 
 from edgenets.errors import SourceError
+
+# What stands between // and the last @ is nobody's to read on a screen or in a log, nor a token.
+_USER = re.compile(r"(?<=//)[^?#]*@")
+_TOKEN = re.compile(r"(?i)((?:token|password|passwd|pwd|key|secret)=)[^&#]*")
+
+
+def shown(uri: str) -> str:
+    """A URI without its secrets, for messages."""
+    return _TOKEN.sub(r"\1…", _USER.sub("", uri))
 
 
 def split_options(

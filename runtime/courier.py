@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 
 from edgenets.events import Remark, Seen
 
@@ -13,20 +14,29 @@ from .sinks import Sinks
 _WAITING = 8
 
 # A sink that hangs is not waited for longer at the end.
-_LAST_WAIT = 10.0  # s
+_LAST_WAIT = 20.0  # s
+
+# How long the end of a run may go unnoticed while sinks are waited for.
+_SLICE = 0.2  # s
 
 
 class Courier:
     """Gives events to sinks, in order, from a thread of its own."""
 
-    def __init__(self, sinks: Sinks, drops: bool) -> None:
+    def __init__(
+        self, sinks: Sinks, drops: bool, stopped: Callable[[], bool] = lambda: False,
+        complain: Callable[[str], None] = lambda _: None,
+    ) -> None:  # fmt: skip
         """Start the thread.
 
         Args:
             drops: leave out the oldest picture where sinks are too slow, as live sources need
                 it; else wait for them.
+            stopped: whether the run is to end, sinks or no sinks.
+            complain: told where a sink hangs at the end.
         """
         self._sinks, self._drops = sinks, drops
+        self._stopped, self._complain = stopped, complain
         self.dropped = 0  # pictures that no sink got
         self._waiting: deque[Seen | Remark] = deque()
         self._changed = threading.Condition()
@@ -40,7 +50,9 @@ class Courier:
             if self._drops:
                 self._make_room()
             else:
-                self._changed.wait_for(lambda: len(self._waiting) < _WAITING or self._closed)
+                while not self._changed.wait_for(self._has_room, _SLICE):
+                    if self._stopped():
+                        break
             self._waiting.append(event)
             self._changed.notify_all()
 
@@ -50,6 +62,12 @@ class Courier:
             self._closed = True
             self._changed.notify_all()
         self._thread.join(_LAST_WAIT)
+        if self._thread.is_alive():
+            self._sinks.failures += len(self._waiting) + 1
+            self._complain(f"a sink hangs: {len(self._waiting) + 1} results were not delivered")
+
+    def _has_room(self) -> bool:
+        return len(self._waiting) < _WAITING
 
     def _make_room(self) -> None:
         """Leave out the oldest picture; what a person should know always goes through."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
-from edgenets.errors import SinkError
+from edgenets.errors import RecipeError, SinkError
 from edgenets.events import Remark, Seen, WatchSummary
 from edgenets.vision.results import Findings, Found
 from edgenets.vision.spec import ImageSpec, with_threshold
@@ -76,7 +76,9 @@ class Watch:
         """
         found = spec or bundle.spec
         assert isinstance(found, ImageSpec), "the command line gives other models to `Run`"
-        self.spec, self.scene = found, scene or Scene()
+        self.scene = scene or Scene()
+        self.spec = _asked(found, self.scene)
+        found = self.spec
         self.watcher = Watcher(found, session)
         self._seconds = seconds
         self._ready: SimpleQueue[Feed | None] = SimpleQueue()
@@ -162,7 +164,7 @@ class Watch:
             self.stop()
             raise
         live = any(f.camera.live for f in self._streams)
-        courier = Courier(sinks, drops=live)
+        courier = Courier(sinks, live, lambda: self._closed, complain)
         try:
             for event in self:
                 courier.give(event)
@@ -211,12 +213,8 @@ class Watch:
     def _chosen(self, stream: _Stream, findings: Findings, at: float | None) -> tuple[Found, ...]:
         """The findings that the scene asks for, followed and smoothed where time goes on."""
         scene, found = self.scene, findings.found
-        if scene.labels or scene.thresholds:
-            found = tuple(
-                f for f in found
-                if (not scene.labels or f.label in scene.labels)
-                and f.score >= scene.thresholds.get(f.label, 0.0)
-            )  # fmt: skip
+        if scene.labels:
+            found = tuple(f for f in found if f.label in scene.labels)
         if at is None:
             return found
         if stream.tracker is not None and self.spec.task == "detect":
@@ -261,3 +259,24 @@ class Watch:
         if self._ages:
             p50, p95 = np.percentile(self._ages, (50, 95))
             self.summary.age_ms_p50, self.summary.age_ms_p95 = 1e3 * p50, 1e3 * p95
+
+
+def _asked(spec: ImageSpec, scene: Scene) -> ImageSpec:
+    """The spec with the thresholds of a scene, which must be about this model.
+
+    Raises:
+        RecipeError: it names labels that the model has not, or asks what the task cannot tell.
+    """
+    told = [x for x in spec.labels if x not in spec.decoding.background]
+    if unknown := sorted({*scene.labels, *scene.thresholds} - set(told)):
+        raise RecipeError(
+            f"the scene names {', '.join(unknown)}; {spec.name} tells of {', '.join(told[:20])}"
+        )
+    if scene.lines and spec.task != "detect":
+        raise RecipeError(f"the scene has lines; a model that is to {spec.task} follows nothing")
+    try:
+        for label, value in scene.thresholds.items():
+            spec = with_threshold(spec, label, value)
+    except ValueError as exc:
+        raise RecipeError(f"the scene: {exc}") from exc
+    return spec

@@ -152,6 +152,9 @@ def test_it_tests_and_shows_a_bundle(device: Device, bundle: str) -> None:
         (("run", "BUNDLE", "null:1", "--backend", "onnx"), "onnx"),
         (("run", "BUNDLE", "mic:default"), "mic"),
         (("run", "BUNDLE", "other.flac"), "mic"),
+        (("run", "object-detect", "null:64x48?seconds=1"), "camera"),
+        (("run", "BUNDLE", "null:1", "--sink", "web:0"), "web"),
+        (("run", "BUNDLE", "null:1", "--sink", "mqtt://127.0.0.1/a"), "mqtt"),
     ],
 )
 def test_what_is_missing_is_said_with_its_command(
@@ -163,3 +166,20 @@ def test_what_is_missing_is_said_with_its_command(
     done = device.run("edgenets", *(bundle if a == "BUNDLE" else a for a in arguments))
     assert done.returncode == 2, done.stderr
     assert f"pip install 'edgenets[{extra}]'" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_camera_and_the_page_need_no_more_than_they_say(device: Device) -> None:
+    """Last of this file: it adds to the environment that the others share."""
+    (wheel,) = device.folder.glob("edgenets-*.whl")
+    done = device.run(
+        "python", "-m", "pip", "install", "--quiet", "-c", CONSTRAINTS, f"{wheel}[camera,web]"
+    )
+    assert done.returncode == 0, done.stderr
+    assert not device.distributions() & {"tensorflow", "keras", "matplotlib", "pillow", "scipy"}
+    for bundle in ("image-classify", "object-detect", "segment"):
+        found = device.edgenets("run", bundle, "null:640x480?seconds=1", "--sink", "web:0")
+        assert found["frames"] == {"null:640x480": 30} and found["artefact"] == "tflite-int8"
+        trials = device.edgenets("selftest", bundle)["trials"]
+        assert [t["passed"] for t in trials if t["passed"] is not None] == [True]
+    found = device.edgenets("run", "object-detect", "demo:smear?seconds=2&rate=10")
+    assert found["objects"].get("RBC", 0) > 2

@@ -86,7 +86,9 @@ def test_it_delivers_at_once(
     [
         ("", "no such sink"), ("console", "no such sink; there are console:, jsonl:"),
         ("kafka://host/topic", "no such sink"), ("mqtt://host", "mqtt://host/topic"),
-        ("mqtt://host/a/#", "without #"), ("mqtt://host:port/a", "mqtt"), ("http:///x", "no host"),
+        ("mqtt://host/a/#", "without #"), ("mqtt://host:port/a", "mqtt"),
+        ("http:///x", "a host and perhaps"),
+        ("http://u:p@host/x", "without a user"), ("http://host:abc/x", "a host and perhaps"),
         ("video:out.gif", "ends in .mp4"), ("video:/nonexistent/a.mp4", "no folder"),
         ("frames:x?most=0", "most=500"), ("frames:x?size=1", "options are"),
         ("web:", "a port is needed"), ("web:99999", "a port is needed"),

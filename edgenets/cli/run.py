@@ -85,8 +85,14 @@ def command(
             opened, session, sources or ("camera:0",), spec=spec, seconds=seconds,
             scene=None if scene is None else load_scene(scene),
         )  # fmt: skip
-    stop = signal.signal(signal.SIGTERM, lambda *_: run.stop())
-    interrupt = signal.signal(signal.SIGINT, lambda *_: run.stop())
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def stop(number: int, _: Any) -> None:
+        run.stop()
+        signal.signal(number, before[signal.Signals(number)])  # a second one does not ask
+
+    for number in before:
+        signal.signal(number, stop)
     click.echo(
         f"{spec.name} · {choice.artefact.id} on {session.runs_on}: {choice.reason}", err=True
     )
@@ -97,8 +103,8 @@ def command(
         default = "console:stderr" if as_json else "console:"
         summary = run.deliver(sinks or (default,), lambda text: click.echo(text, err=True))
     finally:
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, interrupt)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     if as_json:
         emit(summary.plain())
     else:
@@ -109,12 +115,19 @@ def _with_thresholds(spec: Any, texts: tuple[str, ...]) -> Any:
     """The spec with the thresholds that were given."""
     import dataclasses
 
+    from edgenets.vision.spec import with_threshold
+
     decoding = spec.decoding
     for text in texts:
         word, equals, number = text.rpartition("=")
         try:
             value = float(number)
-            if equals:
+            if equals and spec.task != "keywords":
+                spec = with_threshold(dataclasses.replace(spec, decoding=decoding), word, value)
+                decoding = spec.decoding
+            elif spec.task == "segment":
+                decoding = dataclasses.replace(decoding, threshold=value)
+            elif equals:
                 if word not in spec.labels:
                     raise click.BadParameter(
                         f"'{word}' is no word of this model", param_hint="--threshold"

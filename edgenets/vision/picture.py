@@ -18,6 +18,7 @@ Picture = NDArray[np.uint8]  # (height, width, 3), blue, green, red
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
+_PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG, _JPEG_END, _JPEG_SCAN = b"\xff\xd8\xff", b"\xff\xd9", 0xDA
 
 
@@ -74,6 +75,8 @@ def decode(data: bytes, where: str) -> Picture:
     # Decoders fill what is missing of a JPEG with grey, and say nothing.
     if data.startswith(_JPEG) and not _has_end(data):
         raise DataError(f"{where}: is cut off: a JPEG without its end")
+    if data.startswith(_PNG) and not _is_whole_png(data):
+        raise DataError(f"{where}: is a damaged PNG: its parts are not as long as they say")
     try:
         picture: Picture | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as exc:
@@ -81,6 +84,18 @@ def decode(data: bytes, where: str) -> Picture:
     if picture is None:
         raise DataError(f"{where}: is no picture, or a damaged one")
     return picture
+
+
+def _is_whole_png(png: bytes) -> bool:
+    """Whether a PNG's chunks fit into it: decoders take the memory that a damaged length says."""
+    at = len(_PNG)
+    if png[at : at + 8] != b"\0\0\0\rIHDR":
+        return False
+    while at + 12 <= len(png):
+        if png[at + 4 : at + 8] == b"IEND":
+            return True
+        at += 12 + int.from_bytes(png[at : at + 4], "big")
+    return False
 
 
 def _has_end(jpeg: bytes) -> bool:

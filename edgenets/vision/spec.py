@@ -187,8 +187,8 @@ def with_threshold(spec: ImageSpec, label: str, value: float) -> ImageSpec:
     Raises:
         ValueError: it is no label, or the value is not in (0, 1].
     """
-    if label not in spec.labels:
-        raise ValueError(f"'{label}' is no label of this model")
+    if label not in spec.labels or label in spec.decoding.background:
+        raise ValueError(f"'{label}' is no label that this model tells of")
     decoding = spec.decoding
     changed: ImageDecoding
     if isinstance(decoding, MaskDecoding):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
+from edgenets.uri import shown
 
 from .capture import Capture, LiveCamera, ffmpeg
-
-# What stands between // and @ is nobody's to read on a screen or in a log.
-_SECRET = re.compile(r"(?<=://)[^/@]*@")
 
 
 def open_camera(rest: str) -> LiveCamera:
@@ -20,7 +17,7 @@ class NetworkCamera(LiveCamera):
 
     def __init__(self, url: str) -> None:
         self._url = url
-        super().__init__(_SECRET.sub("", url))
+        super().__init__(shown(url))
 
     def _open(self) -> Capture:
         return ffmpeg(self._url, self.name)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from edgenets.errors import SinkError
 from edgenets.events import Event
+from edgenets.uri import shown
 
 # URI scheme → module with `open_sink(rest)`. To add one: a file here, and a line. The rest of a
 # web address is the whole of it.
@@ -55,6 +57,13 @@ class Steering(Protocol):
         ...
 
 
+@runtime_checkable
+class Talking(Protocol):
+    """A sink that has to tell of trouble when no event is being written."""
+
+    complain: Callable[[str], None]
+
+
 def open_sink(uri: str) -> Sink:
     """Open a sink by its URI, such as `console:` or `jsonl:out.jsonl`.
 
@@ -69,7 +78,7 @@ def open_sink(uri: str) -> Sink:
     try:
         return opener(uri if scheme in _WHOLE else rest)
     except (OSError, ValueError) as exc:
-        raise SinkError(f"{uri}: cannot be written: {exc}") from exc
+        raise SinkError(f"{shown(uri)}: cannot be written: {exc}") from exc
 
 
 class Sinks:
@@ -87,14 +96,14 @@ class Sinks:
         """
         self._uris, self._complain, self._run = list(uris), complain, run
         self._open: list[Sink | None] = []
+        self._retry_at = [0.0] * len(self._uris)
+        self.failures = 0  # events that a sink did not take
         try:
             for uri in uris:
                 self._open.append(self._opened(uri))
         except SinkError:
             self.close()
             raise
-        self._retry_at = [0.0] * len(self._uris)
-        self.failures = 0  # events that a sink did not take
 
     def write(self, event: Event) -> None:
         """Give an event to every sink that works."""
@@ -111,23 +120,34 @@ class Sinks:
                 self._drop(i, sink, exc)
 
     def close(self) -> None:
-        """Close all."""
-        for i, sink in enumerate(self._open):
-            if sink is not None:
-                try:
-                    sink.close()
-                except (OSError, ValueError, SinkError) as exc:
-                    self.failures += 1
-                    self._complain(f"{self._uris[i]}: failed as it was closed: {exc}")
+        """Close all, side by side: one that waits for its server holds up no file."""
+        closing = [
+            threading.Thread(target=self._close, args=(i, sink), daemon=True)
+            for i, sink in enumerate(self._open)
+            if sink is not None
+        ]
+        for thread in closing:
+            thread.start()
+        for thread in closing:
+            thread.join()
+
+    def _close(self, i: int, sink: Sink) -> None:
+        try:
+            sink.close()
+        except (OSError, ValueError, SinkError) as exc:
+            self.failures += getattr(exc, "count", 1)
+            self._complain(f"{shown(self._uris[i])}: failed as it was closed: {exc}")
 
     def _opened(self, uri: str) -> Sink:
         sink = open_sink(uri)
+        if isinstance(sink, Talking):
+            sink.complain = self._complain
         if isinstance(sink, Steering):
             self._complain(sink.steer(self._run))
         return sink
 
     def _drop(self, i: int, sink: Sink, exc: Exception) -> None:
-        self._complain(f"{self._uris[i]}: failed ({exc}); tried again in {REOPEN_AFTER:g} s")
+        self._complain(f"{shown(self._uris[i])}: failed ({exc}); tried again in {REOPEN_AFTER:g} s")
         with contextlib.suppress(OSError, ValueError, SinkError):  # it is said already
             sink.close()
         self._open[i] = None
@@ -138,7 +158,7 @@ class Sinks:
             return None
         try:
             self._open[i] = self._opened(self._uris[i])
-            self._complain(f"{self._uris[i]}: works again")
+            self._complain(f"{shown(self._uris[i])}: works again")
         except SinkError:
             self._retry_at[i] = time.monotonic() + REOPEN_AFTER
         return self._open[i]

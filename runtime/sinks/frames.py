@@ -29,7 +29,7 @@ def open_sink(rest: str) -> FramesSink:
         every, most = float(options.get("every", 0)), float(options.get("most", _MOST))
     except (SourceError, ValueError) as exc:
         raise SinkError(f"frames:{rest}: {exc}") from exc
-    if not (every >= 0 and most > 0 and options.get("raw", "0") in "01"):
+    if not (0 <= every < 1e9 and 0 < most < 1e9 and options.get("raw", "0") in "01"):
         raise SinkError(f"frames:{rest}: as in frames:found?raw=1&every=1&most=500")
     folder = Path(name or "frames")
     folder.mkdir(parents=True, exist_ok=True)

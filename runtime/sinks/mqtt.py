@@ -8,6 +8,7 @@ from typing import Any
 
 from edgenets.errors import SinkError
 from edgenets.extras import require
+from edgenets.uri import shown
 
 from .remote import RemoteSink
 
@@ -25,13 +26,15 @@ def open_sink(rest: str) -> MqttSink:
     options = dict(urllib.parse.parse_qsl(parts.query))
     topic = urllib.parse.unquote(parts.path.strip("/"))
     if not parts.hostname or not topic or "#" in rest or "+" in topic:
-        raise SinkError(f"mqtt:{rest}: as in mqtt://host/topic, a topic without # and +")
+        raise SinkError(
+            f"{shown(f'mqtt:{rest}')}: as in mqtt://host/topic, a topic without # and +"
+        )
     if set(options) - {"tls"} or options.get("tls", "0") not in ("0", "1"):
-        raise SinkError(f"mqtt:{rest}: the one option is tls=1")
+        raise SinkError(f"{shown(f'mqtt:{rest}')}: the one option is tls=1")
     try:
         port = parts.port
     except ValueError as exc:
-        raise SinkError(f"mqtt:{rest}: {exc}") from exc
+        raise SinkError(f"{shown(f'mqtt:{rest}')}: {exc}") from exc
     secure = options.get("tls") == "1"
     return MqttSink(
         parts.hostname, port or (_SECURE_PORT if secure else _PORT), topic, secure,
@@ -51,7 +54,10 @@ class MqttSink(RemoteSink):
         self._pending: tuple[bytes, Any] | None = None  # an event, and paho's handle of it
         client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
         if user is not None:
-            client.username_pw_set(urllib.parse.unquote(user), password)
+            client.username_pw_set(
+                urllib.parse.unquote(user),
+                None if password is None else urllib.parse.unquote(password),
+            )
         if secure:
             client.tls_set()
         client.reconnect_delay_set(1, 30)
@@ -86,5 +92,7 @@ class MqttSink(RemoteSink):
             self._client.loop_stop()
 
     def _connected(self, client: Any, data: Any, flags: Any, reason: Any, *_: Any) -> None:
-        if not reason.is_failure:
+        if reason.is_failure:
+            self.trouble = f"the broker refuses: {reason}"
+        else:
             self._up.set()

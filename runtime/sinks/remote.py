@@ -6,6 +6,7 @@ import json
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Callable
 
 from edgenets.errors import SinkError
 from edgenets.events import Event, Seen
@@ -20,6 +21,11 @@ RETRY_FIRST, RETRY_LONGEST = 0.5, 30.0  # s
 
 # What is still to be sent at the end is tried for so long.
 LAST_WAIT = 5.0  # s
+_LAST_RETRY = 0.3  # s between the tries then
+_LEAVE = 1.0  # s that the thread has to leave
+
+# Failures in a row from which a person is told.
+_TELL_AFTER = 3
 
 
 class RemoteSink(ABC):
@@ -31,8 +37,9 @@ class RemoteSink(ABC):
         self._backlog = backlog
         self._waiting: deque[bytes] = deque()
         self._changed = threading.Condition()
-        self._closed = threading.Event()
-        self._unsaid = 0
+        self._closing, self._closed = threading.Event(), threading.Event()
+        self.trouble = ""  # why the last try failed
+        self.complain: Callable[[str], None] = lambda text: None
         self._empty_seen: set[str] = set()
         self._thread = threading.Thread(target=self._send_all, name=name, daemon=True)
         self._thread.start()
@@ -44,17 +51,17 @@ class RemoteSink(ABC):
     def write(self, event: Event) -> None:
         """Take an event. Pictures with nothing on them are told of once, until something is.
 
-        Raises:
-            SinkError: the backlog is full, and its oldest event lost.
+        Where the backlog is full, its oldest event is lost, and counted.
         """
         if isinstance(event, Seen) and self._says_nothing_new(event):
             return
         data = json.dumps(plain(event)).encode()
         with self._changed:
-            full = len(self._waiting) >= self._backlog
-            if full:
+            if len(self._waiting) >= self._backlog:
                 self._waiting.popleft()
                 self.lost += 1
+                if self.lost == 1:
+                    self.complain(f"{self.name}: {self._backlog} events wait; the oldest are lost")
             self._waiting.append(data)
             self._changed.notify_all()
 
@@ -64,17 +71,22 @@ class RemoteSink(ABC):
         Raises:
             SinkError: something was lost, or could not be sent any more.
         """
+        self._closing.set()  # who waits for a server to come back tries at once
         with self._changed:
+            self._changed.notify_all()
             self._changed.wait_for(lambda: not self._waiting, LAST_WAIT)
         self._closed.set()
         with self._changed:
             self._changed.notify_all()
-        self._thread.join(LAST_WAIT)
+        self._thread.join(_LEAVE)
         if self.lost or self._waiting:
-            raise SinkError(
+            why = f" ({self.trouble})" if self.trouble else ""
+            error = SinkError(
                 f"{self.lost} events were lost for want of room in the backlog of "
-                f"{self._backlog}, {len(self._waiting)} could not be sent"
+                f"{self._backlog}, {len(self._waiting)} could not be sent{why}"
             )
+            error.count = self.lost + len(self._waiting)
+            raise error
 
     def _says_nothing_new(self, event: Seen) -> bool:
         if event.found or event.crossings:
@@ -85,24 +97,36 @@ class RemoteSink(ABC):
         return known
 
     def _send_all(self) -> None:
-        delay = RETRY_FIRST
+        delay, failed = RETRY_FIRST, 0
         while not self._closed.is_set():
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._closed.is_set())
+                self._changed.wait_for(lambda: self._waiting or self._closing.is_set())
                 if not self._waiting:
                     return
                 data = self._waiting[0]
-            try:
-                done = self.send(data)
-            except OSError:
-                done = False
-            if not done:
-                self._closed.wait(delay)
-                delay = min(2 * delay, RETRY_LONGEST)
+            if self._tried(data):
+                if failed >= _TELL_AFTER:
+                    self.complain(f"{self.name}: delivers again")
+                delay, failed = RETRY_FIRST, 0
+                with self._changed:
+                    # While it was sent, a full backlog may have given it up.
+                    if self._waiting and self._waiting[0] is data:
+                        self._waiting.popleft()
+                    self._changed.notify_all()
                 continue
-            delay = RETRY_FIRST
-            with self._changed:
-                # While it was sent, a full backlog may have given it up.
-                if self._waiting and self._waiting[0] is data:
-                    self._waiting.popleft()
-                self._changed.notify_all()
+            failed += 1
+            if failed == _TELL_AFTER:
+                self.complain(f"{self.name}: cannot deliver ({self.trouble}); it goes on trying")
+            if self._closing.is_set():
+                self._closed.wait(_LAST_RETRY)
+            else:
+                self._closing.wait(delay)
+                delay = min(2 * delay, RETRY_LONGEST)
+
+    def _tried(self, data: bytes) -> bool:
+        """Send one event; a server may answer with anything, and that ends no thread."""
+        try:
+            return self.send(data)
+        except Exception as exc:
+            self.trouble = f"{type(exc).__name__}: {exc}"
+            return False

@@ -39,9 +39,8 @@ class VideoSink:
             return
         if event.source not in self._films:
             number = len(self._films)
-            name = self._path.name if not number else f"{self._path.stem}-{number + 1}"
-            path = self._path.with_name(name).with_suffix(self._path.suffix)
-            self._films[event.source] = _Film(path)
+            stem = self._path.stem if not number else f"{self._path.stem}-{number + 1}"
+            self._films[event.source] = _Film(self._path.with_name(stem + self._path.suffix))
         self._films[event.source].add(draw(event), event.time)
 
     def close(self) -> None:
@@ -86,7 +85,8 @@ class _Film:
         cv2 = require("cv2")
         assert self._first is not None
         first = self._first[0]
-        self._size = (first.shape[1] & ~1, first.shape[0] & ~1)  # codecs want even sides
+        # Codecs want even sides, and some of them sixteen pixels.
+        self._size = (max(16, first.shape[1] & ~1), max(16, first.shape[0] & ~1))
         code = "MJPG" if self._path.suffix.lower() == ".avi" else "mp4v"
         self._writer = cv2.VideoWriter(
             str(self._beside), cv2.VideoWriter.fourcc(*code), rate, self._size

@@ -7,6 +7,7 @@ import urllib.parse
 import urllib.request
 
 from edgenets.errors import SinkError
+from edgenets.uri import shown
 
 from .remote import RemoteSink
 
@@ -19,8 +20,15 @@ _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 def open_sink(rest: str) -> WebhookSink:
     """Post to a URL. A server that is away is no error: it is tried again."""
     parts = urllib.parse.urlsplit(rest)
-    if not parts.hostname:
-        raise SinkError(f"{rest}: names no host; as in http://host:8080/events")
+    try:
+        plain = rest.isascii() and parts.port != 0 and parts.username is None
+    except ValueError:  # a port that is no number
+        plain = False
+    if not parts.hostname or not plain:
+        raise SinkError(
+            f"{shown(rest)}: a host and perhaps a port are needed, in ASCII and without a user; "
+            f"as in http://host:8080/events?token=…"
+        )
     return WebhookSink(rest)
 
 

@@ -29,6 +29,8 @@ _ASSETS = {
 
 _COOKIE = "edgenets"
 
+_LONGEST_WISH = 4096  # bytes
+
 _HEADERS = {
     # Nothing from elsewhere, and in nobody's frame.
     "Content-Security-Policy": (
@@ -48,14 +50,18 @@ _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 class Page:
     """The application. `token` None: whoever reaches it on loopback may look."""
 
-    def __init__(self, state: State, token: str | None, patience: float) -> None:
+    def __init__(
+        self, state: State, token: str | None, patience: float, host: str = "127.0.0.1"
+    ) -> None:
         """Make it.
 
         Args:
             state: of the run.
             token: what a viewer must bring.
             patience: s without a result after which it is not healthy.
+            host: the address that it is bound to.
         """
+        self._names = _LOOPBACK_NAMES | {host.lower(), f"[{host.lower()}]"}
         self._state, self._token, self._patience = state, token, patience
         self.ending = False
         routing = require("starlette.routing")
@@ -100,7 +106,7 @@ class Page:
             # A name that somebody else points here (DNS rebinding) is none of this machine's.
             host = request.headers.get("host", "").rpartition(":")
             name = host[0] if host[1] and host[2].isdigit() else request.headers.get("host", "")
-            if name.lower() not in _LOOPBACK_NAMES:
+            if name.lower() not in self._names:
                 return self._answers.PlainTextResponse("not by this name\n", 403)
             return None
         brought = (
@@ -161,9 +167,9 @@ class Page:
         if _OWN not in request.headers:
             return self._answers.PlainTextResponse("not from this page\n", 403)
         try:
-            wish = json.loads(await request.body())
+            wish = json.loads(await _body(request))
             self._state.run.set_threshold(str(wish["label"]), float(wish["value"]))
-        except (ValueError, KeyError, TypeError, AttributeError) as exc:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
             return self._answers.PlainTextResponse(f"no threshold: {exc}\n", 400)
         return self._answers.Response(status_code=204)
 
@@ -182,3 +188,13 @@ class Page:
         names = self._state.names()
         number = request.path_params["number"]
         return names[number] if number < len(names) else ""
+
+
+async def _body(request: Any) -> bytes:
+    """What was posted; ValueError where it is longer than any wish."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _LONGEST_WISH:
+            raise ValueError("that is too long")
+    return body

@@ -7,7 +7,7 @@ from typing import Any
 
 from edgenets.errors import SinkError, SourceError
 from edgenets.events import Event
-from edgenets.uri import split_options
+from edgenets.uri import shown, split_options
 
 from .app import Page
 from .server import Server, is_loopback
@@ -26,9 +26,9 @@ def open_sink(rest: str) -> WebSink:
         port, options = split_options(rest, ("host", "token", "patience"), "host=0.0.0.0&token=…")
         patience = float(options.get("patience", _PATIENCE))
     except (SourceError, ValueError) as exc:
-        raise SinkError(f"web:{rest}: {exc}") from exc
+        raise SinkError(f"{shown(f'web:{rest}')}: {exc}") from exc
     if not (port.isdigit() and int(port) < 65536 and patience > 0):
-        raise SinkError(f"web:{rest}: a port is needed, as in web:8080")
+        raise SinkError(f"{shown(f'web:{rest}')}: a port is needed, as in web:8080")
     host = options.get("host", "127.0.0.1")
     token = options.get("token") or os.environ.get(TOKEN_VARIABLE)
     if token is not None and len(token) < _SHORTEST_TOKEN:
@@ -46,7 +46,7 @@ class WebSink:
 
     def __init__(self, host: str, port: int, token: str | None, patience: float) -> None:
         self._state = State()
-        self._server = Server(Page(self._state, token, patience), host, port)
+        self._server = Server(Page(self._state, token, patience, host), host, port)
         shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
         mark = "" if token is None else "/?token=…"
         self.address = f"http://{shown}:{self._server.port}{mark}"

@@ -139,10 +139,10 @@ class Broker:
             process.wait(PATIENCE)
 
 
-def wait_for_port(port: int) -> None:
+def wait_for_port(port: int, host: str = "127.0.0.1") -> None:
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.5):
+        with contextlib.suppress(OSError), socket.create_connection((host, port), 0.5):
             return
         time.sleep(0.05)
     raise AssertionError(f"nothing listens on port {port}")

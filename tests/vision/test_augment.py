@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -70,13 +71,14 @@ def test_boxes_lie_around_what_was_moved(
 ) -> None:
     """Every box that is left has just its object's colour's pixels' extent, where none is cut."""
     drawn = sets.draw(np.random.default_rng(seed), most=1)
-    label, *box = drawn.boxes[0]
+    _, left, top, right, bottom = drawn.boxes[0]
+    box = [left, top, right, bottom]
     frame = ImageInput(width=128, height=96, resize=resize)  # type: ignore[arg-type]
     where = place(frame, 80, 60)
     rng = np.random.default_rng(seed)
     matrix = augment.movement(rng, recipe, where, 128, 96)
     mask = np.zeros((60, 80, 3), np.uint8)
-    mask[drawn.instances == 1] = 255
+    mask[top:bottom, left:right] = 255
     moved = augment.moved_picture(mask, matrix, 128, 96)
     boxes, _seen = augment.moved_boxes(np.array([box], np.float32), matrix, (0, 0, 128, 96))
     bright = moved.min(axis=2) > 127
@@ -85,8 +87,7 @@ def test_boxes_lie_around_what_was_moved(
         return
     rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))
     found = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
-    # A disc's edge is thinner than half a pixel here and there.
-    assert np.abs(found - boxes[0]).max() <= (1.6 if label == "square" else 3.0)
+    assert np.abs(found - boxes[0]).max() <= 1.6
 
 
 @pytest.mark.parametrize("resize", ["stretch", "letterbox", "crop"])
@@ -115,8 +116,9 @@ def test_a_mask_moves_as_its_picture(seed: int) -> None:
     mask = augment.moved_mask((drawn.instances > 0).astype(np.uint8), matrix, 96, 96)
     sure = (picture > 250) | (picture < 5)
     assert ((mask[sure] == 1) == (picture[sure] > 128)).mean() > 0.97
-    outside = mask == augment.IGNORED
-    assert (np.abs(picture[outside].astype(int) - 114) <= 2).mean() > 0.8 or outside.sum() < 30
+    # Two pixels from its edge, what lies around is nothing but grey.
+    outside = cv2.erode((mask == augment.IGNORED).astype(np.uint8), np.ones((5, 5))) > 0
+    assert (np.abs(picture[outside].astype(int) - 114) <= 2).all()
 
 
 def test_what_is_cut_off_goes_and_what_is_left_is_cut() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from dataclasses import replace
@@ -78,6 +79,14 @@ class TestVideo:
             sink.write(seen(number, "b"))
         sink.close()
         assert sorted(p.name for p in tmp_path.iterdir()) == ["out-2.avi", "out.avi"]
+
+    def test_dots_in_a_name_and_pictures_of_one_pixel(self, tmp_path: Path) -> None:
+        sink = open_sink(f"video:{tmp_path}/cam.front.mp4")
+        for source in "abc":
+            sink.write(replace(seen(0, source), picture=np.zeros((1, 1, 3), np.uint8)))
+        sink.close()
+        names = ["cam.front-2.mp4", "cam.front-3.mp4", "cam.front.mp4"]
+        assert sorted(p.name for p in tmp_path.iterdir()) == names
 
     def test_pictures_that_change_their_size(self, tmp_path: Path) -> None:
         sink = open_sink(f"video:{tmp_path}/out.mp4")
@@ -209,6 +218,75 @@ class TestWebhook:
         assert sink.lost == 7
         with pytest.raises(SinkError, match=r"7 events were lost.*5 could not be sent"):
             sink.close()
+
+
+class TestEnd:
+    def test_one_that_waits_for_its_server_holds_up_no_file(self, tmp_path: Path) -> None:
+        """A broker that is not there comes first; the video is finished all the same."""
+        complaints: list[str] = []
+        uris = ["mqtt://bob:se@cret@127.0.0.1:1/t", f"video:{tmp_path}/a.mp4"]
+        sinks = Sinks(uris, complaints.append)
+        for number in range(5):
+            sinks.write(seen(number))
+        begun = time.monotonic()
+        sinks.close()
+        assert (tmp_path / "a.mp4").exists() and time.monotonic() - begun < 12
+        assert sinks.failures == 5  # each event that was not delivered
+        assert "could not be sent" in complaints[-1] and "cret" not in "".join(complaints)
+
+    def test_a_server_that_comes_back_at_the_end_gets_all(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(remote, "RETRY_FIRST", 60.0)  # it sleeps when the end comes
+        port = servers.free_port()
+        sink = open_sink(f"http://127.0.0.1:{port}/hook")
+        for number in range(5):
+            sink.write(seen(number))
+        time.sleep(0.5)
+        hook = servers.WebHook(port)
+        sink.close()
+        hook.close()
+        assert [json.loads(body)["frame"] for body in hook.posted] == list(range(5))
+
+    def test_one_that_speaks_no_http_ends_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(remote, "RETRY_FIRST", 0.02)
+        monkeypatch.setattr(remote, "LAST_WAIT", 1.0)
+        with socket.socket() as server:
+            server.bind(("127.0.0.1", 0))
+            server.listen()
+            sink = open_sink(f"http://127.0.0.1:{server.getsockname()[1]}/x")
+            told: list[str] = []
+            sink.complain = told.append  # type: ignore[attr-defined]
+            sink.write(seen(0))
+            for _ in range(4):
+                client, _ = server.accept()
+                client.sendall(b"SSH-2.0-OpenSSH\r\n")
+                client.close()
+            wait_until(lambda: told)
+            assert "cannot deliver (BadStatusLine" in told[0]
+            with pytest.raises(SinkError, match=r"1 could not be sent"):
+                sink.close()
+
+    def test_a_blocked_sink_does_not_outlive_a_run_that_is_stopped(self) -> None:
+        blocked = threading.Event()
+
+        class Blocked:
+            failures = 0
+
+            def write(self, event: object) -> None:
+                blocked.wait(30)
+
+            def close(self) -> None: ...
+
+        stopped = threading.Event()
+        courier = Courier(Blocked(), False, stopped.is_set)  # type: ignore[arg-type]
+        threading.Timer(0.3, stopped.set).start()
+        begun = time.monotonic()
+        for number in range(12):
+            courier.give(seen(number))
+        assert time.monotonic() - begun < 5
+        blocked.set()
+        courier.close()
 
 
 @needs_broker

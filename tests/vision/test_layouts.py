@@ -277,7 +277,15 @@ def test_labels_that_a_set_has_not(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "spoil", [b"", b"no picture", b"\xff\xd8\xff\xe0\x00\x10JFIF", b"\x89PNG\r\n\x1a\n"]
+    "spoil",
+    [
+        b"",
+        b"no picture",
+        b"\xff\xd8\xff\xe0\x00\x10JFIF",
+        b"\x89PNG\r\n\x1a\n",
+        b"\x89PNG\r\n\x1a\nxxxx",
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"\xff" * 40,
+    ],
 )
 def test_a_broken_picture_is_named(spoil: bytes, tmp_path: Path) -> None:
     root = sets.write_folders(tmp_path / "set", 2)

@@ -288,6 +288,36 @@ class TestCommand:
         done = call("run", detect.path, video, "--threshold", "green=0.5")
         assert done.code == 2 and "green" in done.err
 
+    def test_thresholds_of_masks(self, call: Call, segment: Bundle, tmp_path: Path) -> None:
+        cv2.imwrite(str(tmp_path / "a.png"), np.full((64, 64, 3), (0, 0, 255), np.uint8))
+        for given, says in (("0.5", "red"), ("red=0.9", "red"), ("1.0", "nothing")):
+            done = call("run", segment.path, tmp_path / "a.png", "--threshold", given)
+            assert done.code == 0 and f"saw {says}" in done.err
+        done = call("run", segment.path, tmp_path / "a.png", "--threshold", "ground=0.5")
+        assert done.code == 2 and "tells of" in done.err
+
+    @pytest.mark.parametrize(
+        ("text", "says"),
+        [
+            ('labels = ["cat"]', "names cat; reds tells of red, blue"),
+            ("[thresholds]\nred = 7.5", "must lie in"),
+            ("[thresholds]\ndog = 0.5", "names dog"),
+        ],
+    )
+    def test_a_scene_of_another_model(
+        self, call: Call, detect: Bundle, tmp_path: Path, text: str, says: str
+    ) -> None:
+        (tmp_path / "scene.toml").write_text(text)
+        done = call("run", detect.path, "null:?seconds=1", "--scene", tmp_path / "scene.toml")
+        assert done.code == 2 and says in done.err
+
+    def test_a_scene_with_lines_for_what_follows_nothing(
+        self, call: Call, segment: Bundle, tmp_path: Path
+    ) -> None:
+        (tmp_path / "s.toml").write_text('[[lines]]\nname = "a"\npoints = [[0, 0], [1, 1]]')
+        done = call("run", segment.path, "null:?seconds=1", "--scene", tmp_path / "s.toml")
+        assert done.code == 2 and "follows nothing" in done.err
+
     def test_sound_and_pictures_are_told_apart(
         self, call: Call, detect: Bundle, tmp_path: Path
     ) -> None:

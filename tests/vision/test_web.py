@@ -43,9 +43,11 @@ needs_browser = pytest.mark.skipif(
 class Running:
     """A run that is watched, in a thread of its own."""
 
-    def __init__(self, bundle: Bundle, *uris: str, options: str = "") -> None:
+    def __init__(
+        self, bundle: Bundle, *uris: str, options: str = "", host: str = "127.0.0.1"
+    ) -> None:
         self.port = servers.free_port()
-        self.address = f"http://127.0.0.1:{self.port}"
+        self.address = f"http://{host}:{self.port}"
         self.watch = Watch(bundle, load(bundle, choose(bundle)), uris)
         self.said: list[str] = []
         sink = f"web:{self.port}{options}"
@@ -53,7 +55,7 @@ class Running:
             target=lambda: self.watch.deliver([sink], self.said.append), daemon=True
         )
         self.thread.start()
-        servers.wait_for_port(self.port)
+        servers.wait_for_port(self.port, host)
         wait(lambda: self.state()["sources"])
 
     def get(self, path: str, **headers: str) -> tuple[int, bytes, Any]:
@@ -148,7 +150,7 @@ class TestRoutes:
         assert running.watch.spec.decoding.thresholds["red"] == 0.9  # type: ignore[union-attr]
         assert running.threshold(good) == 403  # a form of another site has no such header
         for bad in (b"", b"[]", b'{"label": "red"}', b'{"label": "green", "value": 0.5}',
-                    b'{"label": "red", "value": 7}',
+                    b'{"label": "red", "value": 7}', b"[" * 100_000, b" " * 1_000_000,
                     b'{"label": "red", "value": "NaN"}'):  # fmt: skip
             assert running.threshold(bad, **{"X-Edgenets": "1"}) == 400
 
@@ -181,6 +183,13 @@ class TestToken:
             cookie = headers["Set-Cookie"].partition(";")[0]
             assert run.get("/state", Cookie=cookie)[0] == 200
             assert TOKEN not in "".join(run.said)  # it is shown nowhere
+        finally:
+            run.close()
+
+    def test_another_loopback_address_answers_by_its_name(self, detect: Bundle) -> None:
+        run = Running(detect, "null:32x32?rate=20", options="?host=127.0.0.2", host="127.0.0.2")
+        try:
+            assert run.get("/")[0] == 200
         finally:
             run.close()
 
