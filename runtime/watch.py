@@ -193,10 +193,9 @@ class Watch:
         height, width = frame.picture.shape[:2]
         still = frame.path is not None  # single pictures have nothing to do with each other
         found = self._chosen(stream, findings, None if still else frame.time)
-        zones = tuple(
-            tuple(z.name for z in self.scene.zones if f.box and z.holds(*foot(f, width, height)))
-            for f in found
-        )
+        zones: tuple[tuple[str, ...], ...] = ()
+        if self.scene.zones:
+            zones = tuple(self._zones_of(f, width, height) for f in found)
         crossings = tuple(stream.lines.update(found, width, height)) if self.scene.lines else ()
         self._count(stream, found, still)
         for crossing in crossings:
@@ -205,10 +204,17 @@ class Watch:
         age = time.monotonic() - frame.captured
         self._ages.append(age)
         return Seen(
-            stream.name, frame.number, frame.time, age, found, zones if self.scene.zones else (),
-            crossings, frame.picture, findings.mask, frame.path, self.spec.labels,
+            stream.name, frame.number, frame.time, age, found, zones, crossings,
+            frame.picture, findings.mask, frame.path, self.spec.labels,
             self.spec.decoding.background,
         )  # fmt: skip
+
+    def _zones_of(self, found: Found, width: int, height: int) -> tuple[str, ...]:
+        """The zones that a finding stands in; what has no box stands nowhere."""
+        if found.box is None:
+            return ()
+        place = foot(found, width, height)
+        return tuple(zone.name for zone in self.scene.zones if zone.holds(*place))
 
     def _chosen(self, stream: _Stream, findings: Findings, at: float | None) -> tuple[Found, ...]:
         """The findings that the scene asks for, followed and smoothed where time goes on."""

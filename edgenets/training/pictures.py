@@ -15,7 +15,7 @@ from edgenets.data.pictures import layouts
 from edgenets.data.pictures.batches import BATCHES
 from edgenets.data.pictures.catalogue import Catalogue
 from edgenets.data.pictures.memory import Examples, load
-from edgenets.data.split import SPLITS, Split, SplitShares
+from edgenets.data.split import Split, SplitShares
 from edgenets.errors import DataError
 from edgenets.extras import ensure, require
 from edgenets.models.object_detect import head_of
@@ -99,8 +99,8 @@ def read_catalogue(recipe: ImageRecipe, data: Path, progress: Progress) -> Catal
     catalogue = layouts.read(data, recipe.task)
     for fault in catalogue.faults[:_FAULTS_SHOWN]:
         progress.say(str(fault))
-    if more := len(catalogue.faults) - _FAULTS_SHOWN:
-        progress.say(f"… and {more} more faults of this kind") if more > 0 else None
+    if len(catalogue.faults) > _FAULTS_SHOWN:
+        progress.say(f"… and {len(catalogue.faults) - _FAULTS_SHOWN} more faults of this kind")
     if recipe.data.labels is not None and catalogue.labels:
         return catalogue.restricted(recipe.data.labels, data)
     return catalogue
@@ -130,7 +130,6 @@ def load_split(
     Raises:
         DataError: there is nothing in it, or a picture cannot be read.
     """
-    assert split in SPLITS
     chosen = catalogue.split(split, recipe.data.validation, recipe.data.test)
     if not chosen:
         raise DataError(

@@ -265,10 +265,12 @@ class MaskDecoder:
         scores = scores.reshape(scores.shape[-3:])
         if scores.shape[-1] == 2:
             first, second = scores[..., 0], scores[..., 1]
-            above: NDArray[np.bool_] = second > first
+            above: NDArray[np.bool_]
             if self._margin:
                 kind = np.float32 if scores.dtype == np.float32 else np.int16
                 above = np.subtract(second, first, dtype=kind) > self._margin
+            else:
+                above = second > first
             return above.view(np.uint8)
         return np.asarray(scores.argmax(axis=-1), np.uint8)
 

@@ -140,8 +140,9 @@ class Preprocessor:
             return placement
         # The view has the very type and shape that OpenCV would make, so it writes there.
         view = out.reshape(self._planes.shape)
-        if cv2.LUT(frame, self._table, dst=view) is not view:
-            out[...] = cv2.LUT(frame, self._table).reshape(out.shape)
+        made = cv2.LUT(frame, self._table, dst=view)
+        if made is not view:
+            view[...] = made.reshape(view.shape)
         return placement
 
     def _check(self, picture: Picture) -> None:

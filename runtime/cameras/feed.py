@@ -90,12 +90,11 @@ class Feed:
         self._room.put(None)  # the thread may wait for room
 
     def join(self, timeout: float) -> bool:
-        """Wait for the thread to end; say whether it has."""
+        """After `close`, wait for the thread to end; say whether it has."""
         if isinstance(self._source, Generator):
             self._source.close()
         if self._thread.ident is None:
             return True
-        self._room.put(None)  # it may wait for room
         self._thread.join(timeout)
         return not self._thread.is_alive()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -32,18 +32,29 @@ def open_camera(rest: str) -> Camera:
     seconds = options.number(given, "seconds", 0, 1e9)
     if rate is None and seconds is None:
         raise SourceError(f"null:{rest}: without a rate it needs an end, as in null:?seconds=10")
-    return Pattern(size, rate, seconds)
+    name = f"null:{size[0]}x{size[1]}"
+    return Drawing(name, _Pattern(size).at, rate or _USUAL_RATE, seconds, rate is not None)
 
 
-class Pattern(Camera):
-    """Bars of colours, a gradient, and a disc that goes round."""
+class Drawing(Camera):
+    """Pictures that a function draws: in real time, or as fast as they are taken."""
 
-    def __init__(self, size: tuple[int, int], rate: float | None, seconds: float | None) -> None:
-        super().__init__(f"null:{size[0]}x{size[1]}")
-        self.live = rate is not None
-        self._size, self._rate = size, rate or _USUAL_RATE
-        self._count = math.inf if seconds is None else round(seconds * self._rate)
-        self._ground = _ground(*size)
+    def __init__(
+        self, name: str, draw: Callable[[float], Picture], rate: float, seconds: float | None,
+        live: bool,
+    ) -> None:  # fmt: skip
+        """Make it.
+
+        Args:
+            draw: the picture at a time in s.
+            rate: pictures a second.
+            seconds: until the end; None: there is none.
+            live: whether they come in real time.
+        """
+        super().__init__(name)
+        self.live = live
+        self._draw, self._rate = draw, rate
+        self._count = math.inf if seconds is None else round(seconds * rate)
 
     def items(self) -> Iterator[Item]:
         """See `Camera.items`."""
@@ -52,10 +63,18 @@ class Pattern(Camera):
             at = number / self._rate
             if self.live:
                 time.sleep(max(0.0, opened + at - time.monotonic()))
-            yield Frame(self._picture(at), number, at, time.monotonic())
+            yield Frame(self._draw(at), number, at, time.monotonic())
             number += 1
 
-    def _picture(self, at: float) -> Picture:
+
+class _Pattern:
+    """Bars of colours, a gradient, and a disc that goes round."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self._size, self._ground = size, _ground(*size)
+
+    def at(self, at: float) -> Picture:
+        """The picture at a time in s."""
         width, height = self._size
         picture = self._ground.copy()
         radius = max(2, min(width, height) // 12)
