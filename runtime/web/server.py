@@ -31,10 +31,10 @@ def is_loopback(host: str) -> bool:
 
 
 class Server:
-    """Serves a page until it is closed."""
+    """Serves a page from its begin to its close."""
 
     def __init__(self, page: Page, host: str, port: int) -> None:
-        """Bind and begin.
+        """Bind; who comes now waits until it begins.
 
         Raises:
             SinkError: the port is in use, or the address is none of this machine.
@@ -49,6 +49,13 @@ class Server:
         )  # fmt: skip
         self._server: Any = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, name="web", daemon=True)
+
+    def begin(self) -> None:
+        """Serve.
+
+        Raises:
+            SinkError: it does not come up.
+        """
         self._thread.start()
         done = threading.Event()
         for _ in range(int(_START / 0.02)):
@@ -57,15 +64,16 @@ class Server:
             done.wait(0.02)
         if not self._server.started:
             self._socket.close()
-            raise SinkError(f"the server at {host}:{port} has not begun to serve")
+            raise SinkError(f"the server at port {self.port} has not begun to serve")
 
     def close(self) -> None:
         """End it; viewers that never read do not hold it up."""
         self._page.ending = True
         self._server.should_exit = True
-        self._thread.join(_LAST_WAIT)
-        self._server.force_exit = True
-        self._thread.join(_LAST_WAIT)
+        if self._thread.is_alive():
+            self._thread.join(_LAST_WAIT)
+            self._server.force_exit = True
+            self._thread.join(_LAST_WAIT)
         self._socket.close()
 
     def _serve(self) -> None:

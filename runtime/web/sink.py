@@ -54,6 +54,7 @@ class WebSink:
     def steer(self, run: Any) -> str:
         """See `edgenets.runtime.sinks.Steering`."""
         self._state.attach(run)
+        self._server.begin()  # not before: there would be nothing to show, and none to steer
         return f"live page: {self.address}"
 
     def write(self, event: Event) -> None:
