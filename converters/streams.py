@@ -59,10 +59,10 @@ class Streams:
     def card(self, run: Run, report: Report) -> list[str]:
         """See `Family.card`."""
         metrics, spec, recipe = run.metrics, _spec(run.spec), _recipe(run)
-        words = [w for w in spec.labels if w not in spec.decoding.background]
         test, train, features = metrics["test"], metrics["train"], spec.input
         return [
-            f"- **Task**: keyword spotting, {len(spec.labels)} classes. Words: {', '.join(words)}.",
+            f"- **Task**: keyword spotting, {len(spec.labels)} classes. "
+            f"Words: {', '.join(spec.told)}.",
             f"- **Model**: `{recipe.model.architecture}`, {metrics['parameters']:,} parameters; a "
             f"step every {1e3 * spec.step_seconds:.0f} ms.",
             f"- **Input**: mono sound at {features.sample_rate:,} Hz; {features.bands} log-mel "

@@ -7,11 +7,11 @@ about a model.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from edgenets.data.split import SplitShares
+from edgenets.labelled import Labelled, check_labels
 from edgenets.vision.spec import ImageSpec
 
 # What a sound card or a file can have.
@@ -126,7 +126,7 @@ class StepSpec:
 
 
 @dataclass(frozen=True)
-class StreamSpec:
+class StreamSpec(Labelled):
     """Everything about a model that is run step by step over a stream, but its weights."""
 
     name: str
@@ -148,22 +148,3 @@ class StreamSpec:
 
 # What a model is, by its task.
 ModelSpec = StreamSpec | ImageSpec
-
-
-def check_labels(labels: Collection[str], named: Iterable[str]) -> None:
-    """Refuse labels that could not be told apart, shown, or made a folder's name.
-
-    Args:
-        labels: of a model.
-        named: labels that its decoding names.
-
-    Raises:
-        ValueError: a label is no label, or one that is named is none of them.
-    """
-    if len(set(labels)) != len(labels) or not labels:
-        raise ValueError("labels must be present and distinct")
-    for label in labels:  # also the name of a folder, and shown on one line
-        if not label.strip() or not label.isprintable() or "/" in label:
-            raise ValueError(f"{label!a} cannot be a label")
-    if unknown := set(named) - set(labels):
-        raise ValueError(f"the decoding names words that are no labels: {sorted(unknown)}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -68,11 +67,7 @@ class Run:
         Raises:
             ValueError: it is no word of the model, or the value is not in (0, 1].
         """
-        spec = self.spec
-        if label not in spec.labels:
-            raise ValueError(f"'{label}' is no word of this model")
-        thresholds = {**spec.decoding.thresholds, label: value}
-        self._listener.use(replace(spec, decoding=replace(spec.decoding, thresholds=thresholds)))
+        self._listener.use(self.spec.with_threshold(label, value))
 
     def observe(self, observer: Observer) -> None:
         """Have every step's frames and posterior told to a function, which must be quick."""

@@ -20,7 +20,7 @@ from edgenets.bundle import Bundle
 from edgenets.errors import RecipeError, SinkError
 from edgenets.events import Remark, Seen, WatchSummary
 from edgenets.vision.results import Findings, Found
-from edgenets.vision.spec import ImageSpec, with_threshold
+from edgenets.vision.spec import ImageSpec
 from edgenets.vision.tracking import Tracker
 from edgenets.vision.zones import LineCounter, Scene, foot
 
@@ -116,7 +116,7 @@ class Watch:
         Raises:
             ValueError: it is no label, or the value is not in (0, 1].
         """
-        self.spec = with_threshold(self.spec, label, value)
+        self.spec = self.spec.with_threshold(label, value)
         self.watcher.use(self.spec)
 
     @property
@@ -273,16 +273,16 @@ def _asked(spec: ImageSpec, scene: Scene) -> ImageSpec:
     Raises:
         RecipeError: it names labels that the model has not, or asks what the task cannot tell.
     """
-    told = [x for x in spec.labels if x not in spec.decoding.background]
-    if unknown := sorted({*scene.labels, *scene.thresholds} - set(told)):
+    if unknown := sorted({*scene.labels, *scene.thresholds} - set(spec.told)):
         raise RecipeError(
-            f"the scene names {', '.join(unknown)}; {spec.name} tells of {', '.join(told[:20])}"
+            f"the scene names {', '.join(unknown)}; "
+            f"{spec.name} tells of {', '.join(spec.told[:20])}"
         )
     if scene.lines and spec.task != "detect":
         raise RecipeError(f"the scene has lines; a model that is to {spec.task} follows nothing")
     try:
         for label, value in scene.thresholds.items():
-            spec = with_threshold(spec, label, value)
+            spec = spec.with_threshold(label, value)
     except ValueError as exc:
         raise RecipeError(f"the scene: {exc}") from exc
     return spec

@@ -89,7 +89,6 @@ def command(
     spec = bundle.spec
     for guess in guesses:
         click.echo(f"guessed: {guess}")
-    told = [x for x in spec.labels if x not in spec.decoding.background]
     source = "camera:0" if spec.input.kind == "image" else "mic:default"
-    click.echo(f"{path}: {size(path.stat().st_size)}, tells of: {several(told)}")
+    click.echo(f"{path}: {size(path.stat().st_size)}, tells of: {several(spec.told)}")
     click.echo(f"Next: edgenets run {path} {source}")

@@ -35,7 +35,7 @@ def command(bundle: str, card: bool, as_json: bool) -> None:
         click.echo(opened.card())
         return
     spec, verified = opened.spec, opened.verified()
-    words = several([w for w in spec.labels if w not in spec.decoding.background])
+    words = several(spec.told)
     click.echo(f"{spec.name}: {spec.task}; {words}")
     click.echo(
         f"{_input(spec)} · {size(opened.path.stat().st_size)} · "

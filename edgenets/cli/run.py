@@ -96,7 +96,7 @@ def command(
     click.echo(
         f"{spec.name} · {choice.artefact.id} on {session.runs_on}: {choice.reason}", err=True
     )
-    words = several([w for w in spec.labels if w not in spec.decoding.background])
+    words = several(spec.told)
     doing = "listening to" if spec.task == "keywords" else "looking at"
     click.echo(f"{doing} {run.source_name} for: {words}", err=True)
     try:
@@ -113,32 +113,14 @@ def command(
 
 def _with_thresholds(spec: Any, texts: tuple[str, ...]) -> Any:
     """The spec with the thresholds that were given."""
-    import dataclasses
-
-    from edgenets.vision.spec import with_threshold
-
-    decoding = spec.decoding
     for text in texts:
-        word, equals, number = text.rpartition("=")
+        label, equals, number = text.rpartition("=")
         try:
             value = float(number)
-            if equals and spec.task != "keywords":
-                spec = with_threshold(dataclasses.replace(spec, decoding=decoding), word, value)
-                decoding = spec.decoding
-            elif spec.task == "segment":
-                decoding = dataclasses.replace(decoding, threshold=value)
-            elif equals:
-                if word not in spec.labels:
-                    raise click.BadParameter(
-                        f"'{word}' is no word of this model", param_hint="--threshold"
-                    )
-                thresholds = {**decoding.thresholds, word: value}
-                decoding = dataclasses.replace(decoding, thresholds=thresholds)
-            else:
-                decoding = dataclasses.replace(decoding, threshold=value, thresholds={})
+            spec = spec.with_threshold(label, value) if equals else spec.with_thresholds(value)
         except ValueError as exc:
             raise click.BadParameter(f"{text}: {exc}", param_hint="--threshold") from exc
-    return dataclasses.replace(spec, decoding=decoding)
+    return spec
 
 
 def _sentence(summary: Any) -> str:

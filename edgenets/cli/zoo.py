@@ -41,7 +41,7 @@ def command(as_json: bool) -> None:
     table("Recipes", ("name", "what it makes"), [(n, r.description) for n, r in recipes.items()])
     rows = [
         (
-            name, ", ".join(w for w in b.spec.labels if w not in b.spec.decoding.background),
+            name, ", ".join(b.spec.told),
             "–" if verified[name] is None else f"{verified[name]:.1%}",
             size(b.path.stat().st_size), str(len(b.artefacts)),
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, get_args
 
 from edgenets.data.split import SplitShares
+from edgenets.labelled import Labelled, check_labels
 
 ImageTask = Literal["classify", "detect", "segment"]
 IMAGE_TASKS: tuple[ImageTask, ...] = get_args(ImageTask)
@@ -162,7 +164,7 @@ _DECODINGS: dict[ImageTask, type] = {
 
 
 @dataclass(frozen=True)
-class ImageSpec:
+class ImageSpec(Labelled):
     """Everything about a model of pictures but its weights."""
 
     name: str
@@ -172,38 +174,17 @@ class ImageSpec:
     decoding: ImageDecoding
     split: SplitShares = field(default_factory=SplitShares)
 
-    def __post_init__(self) -> None:
-        from edgenets.spec import check_labels
+    noun: ClassVar[str] = "label"
 
+    def __post_init__(self) -> None:
         named = (*getattr(self.decoding, "thresholds", ()), *self.decoding.background)
         check_labels(self.labels, named)
         if not isinstance(self.decoding, _DECODINGS[self.task]):
             raise ValueError(f"the decoding of a model that is to {self.task} is another")
 
-
-def with_threshold(spec: ImageSpec, label: str, value: float) -> ImageSpec:
-    """The spec with another threshold of one label.
-
-    Raises:
-        ValueError: it is no label, or the value is not in (0, 1].
-    """
-    if label not in spec.labels or label in spec.decoding.background:
-        raise ValueError(f"'{label}' is no label that this model tells of")
-    decoding = spec.decoding
-    changed: ImageDecoding
-    if isinstance(decoding, MaskDecoding):
-        changed = replace(decoding, threshold=value)
-    else:
-        changed = replace(decoding, thresholds={**decoding.thresholds, label: value})
-    return replace(spec, decoding=changed)
-
-
-def threshold_of(spec: ImageSpec, label: str) -> float:
-    """The score from which a label is told of."""
-    decoding = spec.decoding
-    if isinstance(decoding, MaskDecoding):
-        return decoding.threshold
-    return decoding.thresholds.get(label, decoding.threshold)
+    @property
+    def _settable(self) -> Collection[str]:
+        return self.told
 
 
 def _check_thresholds(threshold: float, thresholds: dict[str, float]) -> None:

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from edgenets.events import Event, Remark, Result, Seen
 from edgenets.extras import require
-from edgenets.spec import ModelSpec, StreamSpec
+from edgenets.spec import StreamSpec
 from edgenets.vision.drawing import colour_of, draw
-from edgenets.vision.spec import threshold_of
 
 from .sound import Spectrogram
 
@@ -194,16 +193,15 @@ class State:
         if self.run is None:
             return {"labels": []}
         spec, summary = self.run.spec, self.run.summary
-        told = [x for x in spec.labels if x not in spec.decoding.background]
         return {
             "model": spec.name, "task": spec.task, "artefact": summary.artefact,
             "runs_on": summary.runs_on,
             "labels": [
                 {
-                    "label": x, "threshold": _threshold(spec, x),
+                    "label": x, "threshold": spec.threshold_of(x),
                     "colour": "#{2:02x}{1:02x}{0:02x}".format(*colour_of(x, spec.labels)),
                 }
-                for x in told
+                for x in spec.told
             ],
             "counts": dict(summary.detections if self.sound is not None else summary.objects),
             "crossings": dict(getattr(summary, "crossings", {})),
@@ -220,12 +218,6 @@ class State:
                     "temperature": temperature(),
                 }
             return self._machine
-
-
-def _threshold(spec: ModelSpec, label: str) -> float:
-    if isinstance(spec, StreamSpec):
-        return spec.decoding.thresholds.get(label, spec.decoding.threshold)
-    return threshold_of(spec, label)
 
 
 def temperature() -> float | None:

@@ -20,8 +20,6 @@ from edgenets.vision.spec import (
     PointHead,
     SsdHead,
     YoloHead,
-    threshold_of,
-    with_threshold,
 )
 
 FRAME = ImageInput(height=64, width=96)
@@ -94,13 +92,13 @@ def test_a_background_is_never_told_of_and_thresholds_are_each_labels_own() -> N
     )  # fmt: skip
     spec = ImageSpec("x", "detect", LABELS, FRAME, decoding)
     assert [f.label for f in decoder(spec).decode(outputs, WHERE).found] == ["dog"]
-    changed = with_threshold(spec, "cat", 0.45)
-    assert threshold_of(changed, "cat") == 0.45 and threshold_of(spec, "cat") == 0.6
+    changed = spec.with_threshold("cat", 0.45)
+    assert changed.threshold_of("cat") == 0.45 and spec.threshold_of("cat") == 0.6
     found = decoder(changed).decode(outputs, WHERE).found
     assert sorted(f.label for f in found) == ["cat", "dog"]
     for label, value in (("bird", 0.5), ("cat", 0.0), ("cat", 1.5), ("cat", float("nan"))):
         with pytest.raises(ValueError, match=r"no label|thresholds must lie"):
-            with_threshold(spec, label, value)
+            spec.with_threshold(label, value)
 
 
 def test_no_box_at_all() -> None:

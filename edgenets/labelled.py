@@ -1,0 +1,82 @@
+"""What the specs of all models have in common: labels, and the thresholds of their decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from typing import Any, ClassVar, Self
+
+
+class Labelled:
+    """Base of the specs, which have `labels` and a `decoding` with thresholds."""
+
+    labels: tuple[str, ...]
+    decoding: Any
+
+    # What a label is called when it is told that there is none.
+    noun: ClassVar[str] = "word"
+
+    @property
+    def told(self) -> list[str]:
+        """The labels that the model tells of: all but its background."""
+        return [label for label in self.labels if label not in self.decoding.background]
+
+    def threshold_of(self, label: str) -> float:
+        """The score from which a label is told of."""
+        threshold: float = self.decoding.threshold
+        return self._own_thresholds.get(label, threshold)
+
+    def with_threshold(self, label: str, value: float) -> Self:
+        """The spec with another threshold of one label.
+
+        Raises:
+            ValueError: it is no label, or the value is not in (0, 1].
+        """
+        if label not in self._settable:
+            raise ValueError(f"'{label}' is no {self.noun} that this model tells of")
+        if not hasattr(self.decoding, "thresholds"):  # a mask's one serves all its labels
+            return self.with_thresholds(value)
+        thresholds = {**self._own_thresholds, label: value}
+        return self._decoding_by(thresholds=thresholds)
+
+    def with_thresholds(self, value: float) -> Self:
+        """The spec with one threshold for all labels.
+
+        Raises:
+            ValueError: the value is not in (0, 1].
+        """
+        if not hasattr(self.decoding, "thresholds"):
+            return self._decoding_by(threshold=value)
+        return self._decoding_by(threshold=value, thresholds={})
+
+    @property
+    def _own_thresholds(self) -> dict[str, float]:
+        return getattr(self.decoding, "thresholds", {})
+
+    @property
+    def _settable(self) -> Collection[str]:
+        """Labels that a threshold may be given for."""
+        return self.labels
+
+    def _decoding_by(self, **changes: Any) -> Self:
+        """The spec with other values in its decoding."""
+        return replace(self, decoding=replace(self.decoding, **changes))  # type: ignore[type-var]
+
+
+def check_labels(labels: Collection[str], named: Iterable[str]) -> None:
+    """Refuse labels that could not be told apart, shown, or made a folder's name.
+
+    Args:
+        labels: of a model.
+        named: labels that its decoding names.
+
+    Raises:
+        ValueError: a label is no label, or one that is named is none of them.
+    """
+    if len(set(labels)) != len(labels) or not labels:
+        raise ValueError("labels must be present and distinct")
+    for label in labels:  # also the name of a folder, and shown on one line
+        if not label.strip() or not label.isprintable() or "/" in label:
+            raise ValueError(f"{label!a} cannot be a label")
+    if unknown := set(named) - set(labels):
+        raise ValueError(f"the decoding names words that are no labels: {sorted(unknown)}")
