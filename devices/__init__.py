@@ -1,1 +1,1 @@
-"""Onto the device: board profiles, flash, deploy, update. Nothing is here yet."""
+"""Onto the device: board profiles, preflight, deploy, and the device twin that proves them."""

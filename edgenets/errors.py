@@ -12,6 +12,11 @@
     ├── SourceError               a source that cannot be opened
     ├── SinkError                 a sink that cannot be written
     ├── MissingExtra              an optional dependency that is not installed
+    ├── DeviceError               a board that cannot be reached, or is not as it must be
+    │   ├── FlashError            an image or a card that cannot be used
+    │   ├── DeployFailed          exit code 1: the board serves what it served before
+    │   ├── UpdateError           a published release that is not to be taken
+    │   └── TwinError             a device twin that cannot be made or does not come up
     └── GateFailed                exit code 1: an artefact is not equal to its model
 
 Errors of other libraries are turned into one of these where they cross into
@@ -72,6 +77,28 @@ class SinkError(EdgenetsError):
 
 class MissingExtra(EdgenetsError):
     """An optional dependency is needed and not installed."""
+
+
+class DeviceError(EdgenetsError):
+    """A board cannot be reached, or is not as it must be."""
+
+
+class FlashError(DeviceError):
+    """An image cannot be used, or a card is the wrong one, counterfeit, failing or gone."""
+
+
+class DeployFailed(DeviceError):
+    """A release did not hold on its board, which serves what it served before."""
+
+    exit_code = 1
+
+
+class UpdateError(DeviceError):
+    """A published release is not to be taken: not signed, too old, expired, of another board."""
+
+
+class TwinError(DeviceError):
+    """A device twin cannot be made, or does not come up."""
 
 
 class GateFailed(EdgenetsError):

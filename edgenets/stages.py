@@ -28,6 +28,7 @@ ENTRIES = {
     "run": "edgenets.runtime.stream:Run",
     "save_artefacts": "edgenets.converters.store:save",
     "selftest": "edgenets.runtime.selftest:selftest",
+    "telling": "edgenets.runtime.vitals:telling",
     "train": "edgenets.training.train:train",
     "verify_run": "edgenets.converters.road:verify_run",
     "watch": "edgenets.runtime.watch:Watch",

@@ -17,6 +17,7 @@ from edgenets.spec import StreamSpec
 from .listener import Listener, Observer
 from .sinks import Sinks
 from .sources import Block, Boundary, Notice, open_source
+from .vitals import Vitals
 
 # Ages kept for the percentiles of the summary; a day of talk has fewer.
 _MOST_AGES = 100_000
@@ -54,6 +55,7 @@ class Run:
         self._all_samples = 0  # of all recordings
         self._offset = 0  # samples of this recording before the listener was last reset
         self._ages: list[float] = []
+        self.vitals = Vitals()
         self.summary = Summary(str(bundle.path), session.artefact.id, session.runs_on)
 
     @property
@@ -130,7 +132,9 @@ class Run:
             self._offset = self._samples
 
     def _push(self, samples: Sound, block: Block) -> Iterator[Result]:
+        before = self._listener.steps
         found = self._listener.push(samples)
+        self.vitals.infer(time.monotonic() - block.captured, self._listener.steps - before)
         self._count(len(samples))
         for detection in found:
             time_heard = self._offset / self._rate + detection.time
@@ -158,6 +162,7 @@ class Run:
     def _remark(self, notice: Notice) -> Remark:
         counts = self.summary.remarks
         counts[notice.kind] = counts.get(notice.kind, 0) + notice.count
+        self.vitals.remark(notice.kind, notice.text)
         return Remark(self._name, notice.kind, notice.text, self._samples / self._rate)
 
     def _finish(self, wall: float, cpu: float) -> None:

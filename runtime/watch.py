@@ -28,6 +28,7 @@ from .cameras import Frame, Notice, open_camera
 from .cameras.feed import Ended, Feed
 from .courier import Courier
 from .sinks import Sinks
+from .vitals import Vitals
 from .watcher import Smoother, Watcher
 
 # A live source that gives nothing for longer is marked stale: what a page shows of it is old.
@@ -93,6 +94,7 @@ class Watch:
             raise
         self.source_name = ", ".join(s.name for s in self._streams.values())
         self._ages: deque[float] = deque(maxlen=_MOST_AGES)
+        self.vitals = Vitals()
         self.summary = WatchSummary(str(bundle.path), session.artefact.id, session.runs_on)
 
     def _unused(self, name: str) -> str:
@@ -140,6 +142,7 @@ class Watch:
                     ready = self._ready.get(timeout=STALE_AFTER / 2)
                 except Empty:
                     ready = None
+                self.vitals.turn()
                 if ready is not None:
                     yield from self._take(self._streams[ready])
                 yield from self._stale()
@@ -203,6 +206,7 @@ class Watch:
             self.summary.crossings[key] = self.summary.crossings.get(key, 0) + 1
         age = time.monotonic() - frame.captured
         self._ages.append(age)
+        self.vitals.infer(age)
         return Seen(
             stream.name, frame.number, frame.time, age, found, zones, crossings,
             frame.picture, findings.mask, frame.path, self.spec.labels,
@@ -257,6 +261,7 @@ class Watch:
 
     def _remark(self, stream: _Stream, kind: str, text: str, count: int = 1) -> Remark:
         self.summary.remarks[kind] = self.summary.remarks.get(kind, 0) + count
+        self.vitals.remark(kind, text)
         return Remark(stream.name, kind, text, stream.time)
 
     def _finish(self, wall: float, cpu: float) -> None:

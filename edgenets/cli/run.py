@@ -101,7 +101,8 @@ def command(
     click.echo(f"{doing} {run.source_name} for: {words}", err=True)
     try:
         default = "console:stderr" if as_json else "console:"
-        summary = run.deliver(sinks or (default,), lambda text: click.echo(text, err=True))
+        with stage("telling")(run):
+            summary = run.deliver(sinks or (default,), lambda text: click.echo(text, err=True))
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

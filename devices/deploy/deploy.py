@@ -1,0 +1,226 @@
+"""`deploy`: a bundle to a board, until it was seen to work there, or the board is as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from edgenets import __version__
+from edgenets.bundle import Bundle
+from edgenets.errors import DeployFailed, DeviceError
+
+from ..address import Address
+from ..keeper.release import Release
+from ..remote import connect
+from . import needs, ownwheel, wheelhouse
+from .keeping import STAGE_TIMEOUT, Keeper
+from .machine import Machine, probe
+
+# The oldest Python that edgenets runs on.
+OLDEST_PYTHON = (3, 11)
+
+# An environment of a detector with OpenCV, two releases of it, and the wheels they were made of.
+LEAST_FREE_MB = 700
+
+# The board's guard has its own patience; this is for a board that fell silent.
+_GRACE = 180.0  # s
+_POLL = 1.0  # s
+
+Verdict = Literal["kept", "unchanged", "went back", "refused", "failed"]
+
+
+@dataclass(frozen=True)
+class Supply:
+    """Where the wheels come from."""
+
+    constraint: Path | None = None
+    links: Path | None = None  # a folder of wheels, in place of the index
+    refresh: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one board."""
+
+    address: str
+    verdict: Verdict
+    release: str | None  # that was to be deployed
+    serving: str | None  # that serves now, as far as is known
+    reason: str  # what was measured, or why not
+    sent_bytes: int = 0
+    seconds: float = 0.0
+
+    @property
+    def well(self) -> bool:
+        """Whether the release that was wished serves."""
+        return self.verdict in ("kept", "unchanged")
+
+
+@dataclass
+class Listener:
+    """Who wants to know how it goes."""
+
+    say: Callable[[str], None] = lambda _: None
+    progress: Callable[[int, int], None] = field(default=lambda _, __: None)
+
+
+def deploy(
+    bundle: Bundle, address: Address, wishes: needs.Wishes | None = None, *,
+    supply: Supply | None = None, accept_new: bool = False, listener: Listener | None = None,
+) -> Outcome:  # fmt: skip
+    """Deploy a bundle to one board.
+
+    Args:
+        wishes: how it is to be run there.
+        supply: where the wheels come from.
+        accept_new: trust a board that was never seen.
+
+    Returns:
+        what became of it; a release that does not hold is no exception but a verdict.
+
+    Raises:
+        DeviceError: the board is not reached, or lacks what is needed. It was not changed.
+    """
+    bundle.check()
+    work = _deploy(bundle, address, wishes or needs.Wishes(), supply or Supply(), accept_new,
+                   listener or Listener())  # fmt: skip
+    return asyncio.run(work)
+
+
+async def _deploy(
+    bundle: Bundle, address: Address, wishes: needs.Wishes, supply: Supply, accept_new: bool,
+    listener: Listener,
+) -> Outcome:  # fmt: skip
+    started = time.monotonic()
+    async with connect(address, accept_new=accept_new) as remote:
+        machine = await probe(remote)
+        refuse(machine, address)
+        assert machine.python is not None and machine.libc is not None
+        listener.say(
+            f"{machine.model}, {machine.system}, {machine.cores} cores, "
+            f"{machine.memory_mb} MB, Python {'.'.join(map(str, machine.python.version))}"
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            release, objects = await asyncio.to_thread(
+                _compose, bundle, wishes, machine, supply, Path(folder), listener.say
+            )
+            keeper = Keeper(remote, machine.python.path)
+            if await keeper.install(machine.keeper):
+                listener.say("the keeper was installed")
+            before = await keeper.ask("status")
+            if before["serving"] == release.id and before["trial"] is None:
+                return Outcome(str(address), "unchanged", release.id, release.id,
+                               "this release serves already", 0,
+                               time.monotonic() - started)  # fmt: skip
+            sent = await keeper.send(objects, listener.progress)
+        listener.say(f"sent {sent / 1e6:.1f} MB" if sent else "the board has all it needs already")
+        staged = await keeper.ask("stage", data=release.plain(), timeout=STAGE_TIMEOUT)
+        if staged["environment"]:
+            listener.say("its environment was made")
+        try:
+            await keeper.ask("activate", release.id, timeout=STAGE_TIMEOUT)
+        except DeployFailed as exc:
+            reason = str(exc).removeprefix(f"{address}: ")
+            return Outcome(str(address), "refused", release.id, before["serving"], reason, sent,
+                           time.monotonic() - started)  # fmt: skip
+    listener.say("on trial: live inferences")
+    verdict, status = await _await_verdict(address, release, machine.python.path)
+    reason = status["log"][-1]["text"] if status["log"] else ""
+    return Outcome(str(address), verdict, release.id, status["serving"], reason, sent,
+                   time.monotonic() - started)  # fmt: skip
+
+
+def refuse(machine: Machine, address: Address | str) -> None:
+    """Refuse a board that lacks what a release needs.
+
+    Raises:
+        DeviceError: it says what, and what to do.
+    """
+    if not machine.has_systemd:
+        raise DeviceError(f"{address}: has no systemd, which looks after the service")
+    if machine.libc is None:
+        raise DeviceError(f"{address}: has no glibc ({machine.system}); wheels need it")
+    if machine.python is None or machine.python.version[:2] < OLDEST_PYTHON:
+        have = ", ".join(".".join(map(str, p.version)) for p in machine.pythons) or "none"
+        raise DeviceError(
+            f"{address}: has no Python {'.'.join(map(str, OLDEST_PYTHON))} or newer "
+            f"(there: {have}); {machine.system} is too old, or: apt-get install python3"
+        )
+    if machine.architecture not in ("aarch64", "x86_64"):
+        raise DeviceError(
+            f"{address}: runs {machine.architecture} programs, for which interpreters have no "
+            f"wheels; put a 64-bit OS on it"
+        )
+    if machine.free_mb < LEAST_FREE_MB:
+        raise DeviceError(
+            f"{address}: {machine.free_mb} MB are free at /opt; {LEAST_FREE_MB} MB are needed"
+        )
+
+
+def _compose(
+    bundle: Bundle, wishes: needs.Wishes, machine: Machine, supply: Supply, folder: Path,
+    say: Callable[[str], None],
+) -> tuple[Release, dict[str, Path]]:  # fmt: skip
+    """The release for a board, and the files of its objects by SHA-256."""
+    assert machine.python is not None and machine.libc is not None
+    name, data = ownwheel.make()
+    own = folder / name
+    own.write_bytes(data)
+    major, minor, _ = machine.python.version
+    kind = wheelhouse.Kind(machine.architecture, machine.libc, (major, minor))
+    wheels = wheelhouse.gather(
+        own, needs.extras_of(bundle, wishes), kind, constraint=supply.constraint,
+        links=supply.links, refresh=supply.refresh, say=say,
+    )  # fmt: skip
+    digests = {path: _digest(path) for path in (bundle.path, *wheels.values(),
+                                                *wishes.files.values())}  # fmt: skip
+    arguments = needs.arguments_of(bundle, wishes)
+    release = Release(
+        name=bundle.spec.name, version=__version__, bundle=digests[bundle.path],
+        wheels={n: digests[p] for n, p in wheels.items()}, python=machine.python.path,
+        arguments=arguments, health=wishes.health, memory_mb=wishes.memory_mb,
+        waits_for=needs.devices_of(arguments),
+        files={n: digests[p] for n, p in wishes.files.items()},
+    )  # fmt: skip
+    return release, {sha256: path for path, sha256 in digests.items()}
+
+
+async def _await_verdict(
+    address: Address, release: Release, python: str
+) -> tuple[Verdict, dict[str, Any]]:
+    """Ask until the guard has ended the trial; a line that breaks is joined again."""
+    until = time.monotonic() + release.health.patience + _GRACE
+    last: DeviceError | None = None
+    while time.monotonic() < until:
+        try:
+            async with connect(address) as remote:
+                keeper = Keeper(remote, python)
+                while time.monotonic() < until:
+                    status = await keeper.ask("status")
+                    if status["trial"] is None:
+                        kept = status["serving"] == release.id
+                        return "kept" if kept else "went back", status
+                    await asyncio.sleep(_POLL)
+        except DeviceError as exc:
+            last = exc
+            await asyncio.sleep(_POLL)
+    raise DeviceError(
+        f"{address}: no verdict was learned; the board ends the trial by itself "
+        f"({last or 'it is still under way'})"
+    )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verdicts(outcomes: Sequence[Outcome]) -> int:
+    """The exit code of several: 0 when all serve what was wished."""
+    return 0 if all(outcome.well for outcome in outcomes) else DeployFailed.exit_code

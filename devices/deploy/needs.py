@@ -1,0 +1,80 @@
+"""What a bundle needs on a board: extras of edgenets, devices, and the arguments of its run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgenets.bundle import Bundle
+from edgenets.errors import DeviceError
+
+from ..keeper.release import Health
+
+# Formats that a board's interpreter runs best, best first, and the extras that bring it.
+_FORMATS = {"tflite": "tflite", "onnx": "onnx", "openvino": "openvino"}
+
+# Beginnings of sinks' URIs that need an extra.
+_SINKS = {"mqtt": "mqtt", "web": "web"}
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How a bundle is to be run on a board."""
+
+    sources: tuple[str, ...] = ()  # none: the first microphone or camera
+    sinks: tuple[str, ...] = ()  # none: the journal
+    backend: str | None = None  # none: the first of the bundle's that a board runs best
+    arguments: tuple[str, ...] = ()  # more of `edgenets run`
+    files: dict[str, Path] = field(
+        default_factory=dict
+    )  # that the arguments name as {release}/NAME
+    extras: tuple[str, ...] = ()  # more of edgenets
+    health: Health = field(default_factory=Health)
+    memory_mb: int | None = None
+
+
+def arguments_of(bundle: Bundle, wishes: Wishes) -> list[str]:
+    """The arguments of `edgenets run`, after the bundle."""
+    sources = wishes.sources or (
+        ("camera:0",) if bundle.spec.input.kind == "image" else ("mic:default",)
+    )
+    sinks = [word for sink in wishes.sinks or ("jsonl:-",) for word in ("--sink", sink)]
+    backend = ["--backend", backend_of(bundle, wishes)]
+    return [*sources, *sinks, *backend, *wishes.arguments]
+
+
+def backend_of(bundle: Bundle, wishes: Wishes) -> str:
+    """The backend that a bundle is run by.
+
+    Raises:
+        DeviceError: the bundle has no artefact for the one that is wished.
+    """
+    have = {a.format for a in bundle.artefacts}
+    if wishes.backend is not None and wishes.backend not in have:
+        raise DeviceError(
+            f"{bundle.path}: has no artefact for {wishes.backend}; it has {', '.join(sorted(have))}"
+        )
+    return wishes.backend or next(f for f in _FORMATS if f in have)
+
+
+def extras_of(bundle: Bundle, wishes: Wishes) -> list[str]:
+    """The extras that this run needs on the board."""
+    found = {_FORMATS[backend_of(bundle, wishes)], *wishes.extras}
+    found |= {extra for start, extra in _SINKS.items() if _any(wishes.sinks, start)}
+    if bundle.spec.input.kind == "image":
+        found.add("camera")
+    elif not wishes.sources or not all(re.match(r"null:|-$", s) for s in wishes.sources):
+        found.add("mic")
+    return sorted(found)
+
+
+def devices_of(arguments: Sequence[str]) -> tuple[str, ...]:
+    """The units of systemd that a run starts after: the cameras that it names."""
+    cameras = [re.fullmatch(r"camera:(\d+)(\?.*)?", word) for word in arguments]
+    return tuple(f"dev-video{found[1]}.device" for found in cameras if found)
+
+
+def _any(uris: Sequence[str], start: str) -> bool:
+    return any(uri.startswith(f"{start}:") for uri in uris)

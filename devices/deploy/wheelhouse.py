@@ -1,0 +1,123 @@
+"""The wheels of an environment, for a board of another architecture than this machine's.
+
+pip chooses and fetches them here; the board needs no network. What was chosen once for a kind of
+board is kept, so that the same deployment tomorrow is the same: `refresh` chooses anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgenets.errors import DeviceError
+
+# The oldest C library that wheels for 64-bit Arm and x86 are made for.
+_OLDEST_LIBC = 17
+
+# An index on a slow line; openvino alone is 30 MB.
+_PATIENCE = 1800.0  # s
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What decides which wheels fit a board."""
+
+    architecture: str  # aarch64, x86_64
+    libc: tuple[int, int]  # of glibc
+    python: tuple[int, int]
+
+    def platforms(self) -> list[str]:
+        """Platform tags that the board can run, best first (PEP 600)."""
+        major, minor = self.libc
+        tags = [f"manylinux_{major}_{m}_{self.architecture}"
+                for m in range(minor, _OLDEST_LIBC - 1, -1)]  # fmt: skip
+        return [*tags, f"manylinux2014_{self.architecture}", f"linux_{self.architecture}"]
+
+    def __str__(self) -> str:
+        python, libc = ".".join(map(str, self.python)), ".".join(map(str, self.libc))
+        return f"Python {python} on {self.architecture}, glibc {libc}"
+
+
+def cache() -> Path:
+    """The folder of kept wheels; `EDGENETS_CACHE` moves it."""
+    given = os.environ.get("EDGENETS_CACHE") or os.environ.get("XDG_CACHE_HOME")
+    return Path(given or Path.home() / ".cache") / "edgenets" / "wheels"
+
+
+def gather(
+    own: Path, extras: Sequence[str], kind: Kind, *, constraint: Path | None = None,
+    links: Path | None = None, refresh: bool = False, say: Callable[[str], None] = lambda _: None,
+) -> dict[str, Path]:  # fmt: skip
+    """The wheels of edgenets with `extras` for a kind of board, pip's own among them.
+
+    Args:
+        own: the wheel of edgenets itself.
+        constraint: versions to keep to, a file as pip takes it.
+        links: a folder of wheels; with it no index is asked.
+        refresh: choose anew where wheels were chosen before.
+
+    Returns:
+        path by file name.
+
+    Raises:
+        DeviceError: a package has no wheel for such a board, or the index is not reached.
+    """
+    told = [str(kind), *sorted(extras), _requirements(own)]
+    told += [constraint.read_text() if constraint else "", str(links or "")]
+    folder = cache() / hashlib.sha256("\n".join(told).encode()).hexdigest()[:12]
+    if refresh or not (folder / "complete").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        say(f"choosing wheels for {kind}")
+        _download(folder, own, extras, kind, constraint, links)
+        (folder / "complete").touch()
+    chosen = {p.name: p for p in folder.glob("*.whl") if not p.name.startswith("edgenets-")}
+    return {**chosen, own.name: own}
+
+
+def _download(
+    folder: Path, own: Path, extras: Sequence[str], kind: Kind, constraint: Path | None,
+    links: Path | None,
+) -> None:  # fmt: skip
+    wanted = f"{own}[{','.join(extras)}]" if extras else str(own)
+    command = [
+        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
+        "--only-binary=:all:", "--implementation=cp",
+        f"--python-version={kind.python[0]}.{kind.python[1]}",
+        *(f"--platform={tag}" for tag in kind.platforms()), f"--dest={folder}",
+    ]  # fmt: skip
+    if constraint is not None:
+        command.append(f"--constraint={constraint}")
+    if links is not None:
+        command += ["--no-index", f"--find-links={links}"]
+    try:
+        done = subprocess.run(
+            [*command, wanted, "pip"], capture_output=True, text=True, timeout=_PATIENCE
+        )
+    except subprocess.TimeoutExpired as exc:
+        raise DeviceError(f"the wheels were not there after {_PATIENCE:.0f} s") from exc
+    if done.returncode:
+        raise DeviceError(f"no wheels for {kind}: {_reason(done.stderr)}")
+
+
+def _requirements(own: Path) -> str:
+    """What edgenets requires: other requirements need other wheels, other code does not."""
+    import zipfile
+
+    with zipfile.ZipFile(own) as wheel:
+        name = next(n for n in wheel.namelist() if n.endswith(".dist-info/METADATA"))
+        text = wheel.read(name).decode()
+    return "\n".join(re.findall(r"(?m)^Requires-(?:Dist|Python):.*$", text))
+
+
+def _reason(text: str) -> str:
+    errors = [line for line in text.splitlines() if line.startswith("ERROR:")]
+    lines = errors or text.strip().splitlines() or ["pip gave no reason"]
+    return lines[-1].removeprefix("ERROR:").strip()

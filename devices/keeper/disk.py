@@ -1,0 +1,61 @@
+"""Writing so that after a power cut the old is there, or the new, and nothing between."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+
+def write(path: Path, data: bytes) -> None:
+    """A file, whole or not at all."""
+    beside = path.with_name(f".{path.name}.new")
+    with beside.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    sync_folder(path.parent)
+
+
+def point(link: Path, target: str) -> None:
+    """A symbolic link to another target, in one step."""
+    beside = link.with_name(f".{link.name}.new")
+    if os.path.lexists(beside):
+        beside.unlink()
+    beside.symlink_to(target)
+    beside.replace(link)
+    sync_folder(link.parent)
+
+
+def unlink(path: Path) -> None:
+    """Remove a file or link, if it is there."""
+    if os.path.lexists(path):
+        path.unlink()
+        sync_folder(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """A folder and those above it, that last."""
+    if not path.is_dir():
+        path.mkdir(parents=True, exist_ok=True)
+        sync_folder(path.parent)
+
+
+def remove_folder(path: Path) -> None:
+    """A folder and all in it; what a cut leaves of it is never taken for whole."""
+    if path.exists():
+        gone = path.with_name(f".{path.name}.gone")
+        shutil.rmtree(gone, ignore_errors=True)
+        path.replace(gone)
+        sync_folder(path.parent)
+        shutil.rmtree(gone)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make what was renamed in a folder last."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

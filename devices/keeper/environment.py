@@ -1,0 +1,83 @@
+"""The virtual environment of a release: made of wheels that are here, without a network.
+
+pip itself is one of the wheels, and runs from it: a board's Python need bring no pip and no
+ensurepip. Releases of the same wheels share one environment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+from . import disk, objects
+from .errors import KeeperError
+from .layout import Home
+from .release import Release
+
+# Written last: an environment without it is one that a cut interrupted.
+COMPLETE = ".complete"
+
+# Unpacking and compiling all of a detector's wheels, on the slowest board and from its card.
+_PATIENCE = 1800.0  # s
+
+
+def path_of(home: Home, release: Release) -> Path:
+    """Where the environment of a release is, or will be."""
+    told = "\n".join([release.python, *sorted(release.wheels.values())])
+    return home.environments / hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+def python_of(home: Home, release: Release) -> Path:
+    """Its interpreter."""
+    return path_of(home, release) / "bin" / "python"
+
+
+def is_complete(home: Home, release: Release) -> bool:
+    """Whether it is there, whole."""
+    return (path_of(home, release) / COMPLETE).exists()
+
+
+def make(home: Home, release: Release) -> bool:
+    """Make it, if it is not there.
+
+    Returns:
+        whether there was anything to do.
+
+    Raises:
+        KeeperError: a step fails; the next try begins anew.
+    """
+    if is_complete(home, release):
+        return False
+    folder = path_of(home, release)
+    disk.make_folder(home.environments)
+    disk.remove_folder(folder)
+    wheels = folder / "wheels"
+    _call([release.python, "-m", "venv", "--without-pip", str(folder)])
+    wheels.mkdir()
+    for name, sha256 in release.wheels.items():
+        os.link(objects.path_of(home.objects, sha256), wheels / name)
+    installer = [n for n in release.wheels if n.startswith("pip-")]
+    if len(installer) != 1:
+        raise KeeperError("the release brings no pip to make its environment with")
+    others = [str(wheels / n) for n in sorted(release.wheels) if n != installer[0]]
+    _call([
+        str(folder / "bin" / "python"), str(wheels / installer[0] / "pip"), "install", "--quiet",
+        "--no-index", "--no-deps", "--no-cache-dir", "--disable-pip-version-check",
+        "--root-user-action=ignore", *others,
+    ])  # fmt: skip
+    disk.remove_folder(wheels)
+    os.sync()  # thousands of files: one call for all is quicker than one for each
+    disk.write(folder / COMPLETE, b"")
+    return True
+
+
+def _call(command: list[str]) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=_PATIENCE)
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        raise KeeperError(f"the environment could not be made: {exc}") from exc
+    if done.returncode:
+        said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
+        raise KeeperError(f"the environment could not be made: {said[-1] if said else command[0]}")

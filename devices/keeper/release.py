@@ -1,0 +1,124 @@
+"""What a board serves: a bundle, the wheels of its environment, a source, and what health means."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from . import disk, objects
+from .errors import KeeperError
+from .layout import Home
+
+ID_LENGTH = 12
+
+_WHEEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+!\-]*\.whl")
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
+
+# What stands for the release's folder in its arguments.
+FOLDER = "{release}"
+
+BUNDLE, RECORD, SERVICE = "bundle.edge", "release.json", "service.conf"
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a release must do on its board before it is kept."""
+
+    inferences: int = 20  # live ones; 0: golden outputs alone
+    latency_ms: float = 1000.0  # 95 of 100 of them, from capture to result
+    patience: float = 120.0  # s from the start of the service to the last of them
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release. Its id is made from all else that it holds."""
+
+    name: str  # of the bundle
+    version: str  # for people
+    bundle: str  # SHA-256
+    wheels: dict[str, str]  # file name → SHA-256; pip's is among them
+    python: str  # the interpreter that the environment is made of
+    arguments: list[str]  # of `edgenets run`, after the bundle
+    health: Health
+    memory_mb: int | None = None  # the service may take no more
+    waits_for: tuple[str, ...] = ()  # units of the devices that it uses
+    files: dict[str, str] = field(default_factory=dict)  # name → SHA-256; {release}/NAME
+
+    @property
+    def id(self) -> str:
+        """Made from all that it holds: the same release is the same everywhere."""
+        text = json.dumps(self.plain(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
+
+    @property
+    def objects(self) -> list[str]:
+        """All objects that it needs."""
+        return [self.bundle, *self.wheels.values(), *self.files.values()]
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {**asdict(self), "waits_for": list(self.waits_for)}
+
+
+def parse(data: Any) -> Release:
+    """A release from JSON.
+
+    Raises:
+        KeeperError: it is none, or none that this keeper knows.
+    """
+    try:
+        known = {f.name for f in fields(Release)}
+        if unknown := data.keys() - known:
+            raise KeeperError(f"a newer edgenets made this release: unknown {sorted(unknown)}")
+        health = Health(**data["health"])
+        found = Release(**{**data, "health": health, "waits_for": tuple(data["waits_for"])})
+        for name in found.wheels:
+            if not _WHEEL.fullmatch(name):
+                raise KeeperError(f"'{name[:80]}' is no name of a wheel")
+        for name in found.files:
+            if not _FILE.fullmatch(name) or name in (BUNDLE, RECORD, SERVICE):
+                raise KeeperError(f"'{name[:80]}' cannot be a file of a release")
+        if not all(isinstance(word, str) for word in (*found.arguments, *found.waits_for)):
+            raise KeeperError("a release's arguments are words")
+        for sha256 in found.objects:
+            objects.path_of(Path(), sha256)
+    except (AttributeError, KeyError, TypeError, ValueError) as exc:
+        raise KeeperError(f"no record of a release: {exc!r}") from exc
+    return found
+
+
+def load(home: Home, id: str) -> Release:
+    """A release that is on this board.
+
+    Raises:
+        KeeperError: it is not, or it is damaged.
+    """
+    try:
+        return parse(json.loads((home.release(id) / RECORD).read_bytes()))
+    except (OSError, ValueError) as exc:
+        raise KeeperError(f"release {id} is not on this board: {exc}") from exc
+
+
+def stage(home: Home, release: Release) -> None:
+    """Put a release beside the others; its objects must be here. Its record is written last."""
+    folder = home.release(release.id)
+    disk.make_folder(folder)
+    for name, sha256 in {BUNDLE: release.bundle, **release.files}.items():
+        if not (folder / name).exists():
+            os.link(objects.path_of(home.objects, sha256), folder / name)
+    disk.write(folder / SERVICE, service_text(release).encode())
+    text = json.dumps(release.plain(), indent=1, sort_keys=True) + "\n"
+    disk.write(folder / RECORD, text.encode())
+
+
+def service_text(release: Release) -> str:
+    """What a release adds to the service's unit; systemd reads it through `current`."""
+    units = " ".join(release.waits_for)
+    waits = f"Wants={units}\nAfter={units}\n" if units else ""
+    memory = f"MemoryMax={release.memory_mb}M\n" if release.memory_mb else ""
+    return f"[Unit]\n{waits}[Service]\n{memory}"

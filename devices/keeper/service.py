@@ -1,0 +1,201 @@
+"""The units of systemd: the service, and the guard that ends trials."""
+
+from __future__ import annotations
+
+import pwd
+import subprocess
+from pathlib import Path
+
+from . import disk
+from .errors import KeeperError
+from .layout import RUN, WORK, Home
+
+SERVICE, GUARD = "edgenets.service", "edgenets-guard.service"
+USER = "edgenets"
+
+# Groups that open cameras, sound cards and accelerators; a board has some of them.
+GROUPS = ("video", "audio", "render", "plugdev", "gpio", "i2c", "spi", "apex")
+
+# systemctl waits for a service that stops; ours ends within seconds, and is killed after 90.
+_PATIENCE = 150.0  # s
+
+_UNITS = Path("/etc/systemd/system")
+_RULES = Path("/etc/udev/rules.d/99-edgenets.rules")
+
+_SERVICE = """\
+# Written by edgenets; what the current release adds comes from {home}/current/service.conf.
+[Unit]
+Description=edgenets: the current release
+After=network.target sound.target
+# A board in the field never gives up.
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+ExecStart={python} {home}/keeper/current exec
+User={user}
+{groups}WorkingDirectory={work}
+StateDirectory=edgenets
+RuntimeDirectory=edgenets
+Environment=HOME={work} EDGENETS_STATUS={run}/status.json PYTHONUNBUFFERED=1
+EnvironmentFile=-/etc/edgenets/environment
+TimeoutStartSec=180
+WatchdogSec=60
+Restart=always
+RestartSec=2
+NoNewPrivileges=yes
+ProtectSystem=full
+ProtectHome=yes
+PrivateTmp=yes
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+_GUARD = """\
+# Written by edgenets.
+[Unit]
+Description=edgenets: ends a trial of a release that was interrupted
+After=edgenets.service
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+ExecStart={python} {home}/keeper/current guard
+Restart=on-failure
+RestartSec=5
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+# systemd makes units of cameras with this, so that a service can start after its camera.
+_RULE = 'SUBSYSTEM=="video4linux", KERNEL=="video*", TAG+="systemd"\n'
+
+
+def install(home: Home, python: str) -> bool:
+    """Make the user, the units and the rule; enable both units.
+
+    Returns:
+        whether anything was to do.
+
+    Raises:
+        KeeperError: one of it fails.
+    """
+    changed = _make_user()
+    names = _names("/etc/group")
+    groups = " ".join(g for g in GROUPS if g in names)
+    values = {
+        "home": home.root, "python": python, "user": USER, "work": WORK, "run": RUN,
+        "groups": f"SupplementaryGroups={groups}\n" if groups else "",
+    }  # fmt: skip
+    wanted = {_UNITS / SERVICE: _SERVICE.format(**values), _UNITS / GUARD: _GUARD.format(**values)}
+    if _RULES.parent.is_dir():
+        wanted[_RULES] = _RULE
+    for path, text in wanted.items():
+        if not path.exists() or path.read_text() != text:
+            disk.write(path, text.encode())
+            changed = True
+    drop_in = _UNITS / f"{SERVICE}.d" / "release.conf"
+    target = str(home.current / "service.conf")
+    if not drop_in.is_symlink() or str(drop_in.readlink()) != target:
+        disk.make_folder(drop_in.parent)
+        disk.point(drop_in, target)
+        changed = True
+    if changed:
+        reload()
+        systemctl("enable", "--quiet", SERVICE, GUARD)
+        subprocess.run(["udevadm", "control", "--reload"], capture_output=True)
+        subprocess.run(["udevadm", "trigger", "--subsystem-match=video4linux"], capture_output=True)
+    return changed
+
+
+def remove() -> None:
+    """Take away what `install` made, but the user and what the service wrote."""
+    systemctl("disable", "--now", "--quiet", SERVICE, GUARD, check=False)
+    for path in (
+        _UNITS / f"{SERVICE}.d" / "release.conf",
+        _UNITS / SERVICE,
+        _UNITS / GUARD,
+        _RULES,
+    ):
+        disk.unlink(path)
+    reload()
+
+
+def reload() -> None:
+    """Have systemd read its units again."""
+    systemctl("daemon-reload")
+
+
+def restart() -> None:
+    """Start the service, anew if it runs. It need not have come up when this returns."""
+    systemctl("reset-failed", SERVICE, check=False)
+    systemctl("restart", "--no-block", SERVICE)
+
+
+def stop() -> None:
+    """Stop the service."""
+    systemctl("stop", SERVICE, check=False)
+
+
+def start_guard() -> None:
+    """Have the guard look after the trial, apart from this process."""
+    systemctl("restart", "--no-block", GUARD)
+
+
+def show() -> dict[str, str]:
+    """What systemd knows of the service: ActiveState, MainPID, NRestarts, Result."""
+    wanted = "ActiveState,SubState,MainPID,NRestarts,Result,ExecMainStatus"
+    told = systemctl("show", f"--property={wanted}", SERVICE, check=False)
+    return dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+
+
+def last_words(lines: int = 4) -> str:
+    """The end of what the service said."""
+    command = ["journalctl", "--unit", SERVICE, "--lines", str(lines * 3), "--output=cat"]
+    try:
+        told = subprocess.run(command, capture_output=True, timeout=30).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    said = [
+        line for line in told.decode("utf-8", "replace").splitlines()
+        if line.strip() and not line.startswith(("edgenets.service:", "Started ", "Starting ",
+                                                 "Stopped ", "Stopping "))
+    ]  # fmt: skip
+    return " | ".join(said[-lines:])
+
+
+def systemctl(*arguments: str, check: bool = True) -> str:
+    """One command of systemd.
+
+    Raises:
+        KeeperError: it fails, or there is no systemd.
+    """
+    try:
+        done = subprocess.run(["systemctl", *arguments], capture_output=True, timeout=_PATIENCE)
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        raise KeeperError(f"systemctl {arguments[0]}: {exc}") from exc
+    if check and done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip()
+        raise KeeperError(f"systemctl {arguments[0]}: {said or done.returncode}")
+    return done.stdout.decode("utf-8", "replace")
+
+
+def _make_user() -> bool:
+    try:
+        pwd.getpwnam(USER)
+    except KeyError:
+        command = ["useradd", "--system", "--home-dir", str(WORK), "--no-create-home",
+                   "--shell", "/usr/sbin/nologin", USER]  # fmt: skip
+        done = subprocess.run(command, capture_output=True)
+        if done.returncode:
+            said = done.stderr.decode("utf-8", "replace").strip()
+            raise KeeperError(f"the user {USER} could not be made: {said}") from None
+        return True
+    return False
+
+
+def _names(path: str) -> set[str]:
+    with Path(path).open(encoding="utf-8") as file:
+        return {line.split(":", 1)[0] for line in file}

@@ -1,0 +1,216 @@
+"""A board's shell over SSH.
+
+One connection serves many commands. Errors of asyncssh become `DeviceError` here and
+nowhere else, each with what to do about it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from edgenets.errors import DeviceError
+from edgenets.extras import require
+
+from .address import SSH_PORT, Address
+
+# A Pi Zero on a busy network answers within this; so does an emulated board.
+CONNECT_TIMEOUT = 20.0  # s
+
+# A board that loses its power says nothing: three questions without an answer end a connection.
+KEEPALIVE_INTERVAL = 10.0  # s
+KEEPALIVE_COUNT = 3
+
+COMMAND_TIMEOUT = 120.0  # s; longer work says so itself
+
+_CHUNK = 1 << 18  # bytes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def reason(self) -> str:
+        """The last line that tells why, for a message."""
+        lines = (self.err.strip() or self.out.strip()).splitlines()
+        return lines[-1] if lines else f"exit code {self.code}"
+
+
+class Remote:
+    """An open connection to a board."""
+
+    def __init__(self, connection: Any, address: Address) -> None:
+        self._connection = connection
+        self.address = address
+        self._sudo: tuple[str, ...] | None = None  # not yet known
+
+    async def run(
+        self, command: str, *, data: bytes = b"", timeout: float = COMMAND_TIMEOUT,
+        check: bool = True,
+    ) -> Answer:  # fmt: skip
+        """Run a command of the board's shell.
+
+        Raises:
+            DeviceError: the connection is lost, it takes too long, or, with `check`, it fails.
+        """
+        asyncssh = require("asyncssh")
+        try:
+            async with asyncio.timeout(timeout):
+                done = await self._connection.run(command, input=data, encoding=None)
+        except TimeoutError as exc:
+            raise DeviceError(
+                f"{self.address}: no end of `{_short(command)}` after {timeout:.0f} s"
+            ) from exc
+        except (asyncssh.Error, OSError) as exc:
+            raise DeviceError(f"{self.address}: the connection was lost: {_text(exc)}") from exc
+        if done.exit_status is None:
+            raise DeviceError(f"{self.address}: the connection was lost in `{_short(command)}`")
+        out = bytes(done.stdout or b"").decode("utf-8", "replace")
+        err = bytes(done.stderr or b"").decode("utf-8", "replace")
+        answer = Answer(done.exit_status, out, err)
+        if check and answer.code:
+            raise DeviceError(f"{self.address}: `{_short(command)}` failed: {answer.reason}")
+        return answer
+
+    async def root(
+        self, command: str, *, data: bytes = b"", timeout: float = COMMAND_TIMEOUT,
+        check: bool = True,
+    ) -> Answer:  # fmt: skip
+        """Run a command as root; errors as `run`.
+
+        Raises:
+            DeviceError: this user may not.
+        """
+        line = await self.as_root(command)
+        return await self.run(line, data=data, timeout=timeout, check=check)
+
+    async def as_root(self, command: str) -> str:
+        """The line that runs a command as root; errors as `root`."""
+        if self._sudo is None:
+            told = await self.run("id -u; sudo -n true 2>&1", check=False)
+            user, _, refusal = told.out.partition("\n")
+            if user.strip() == "0":
+                self._sudo = ()
+            elif not told.code:
+                self._sudo = ("sudo", "-n", "--")
+            else:
+                raise DeviceError(
+                    f"{self.address}: installing needs root, and this user has no sudo without a "
+                    f"password ({refusal.strip() or 'sudo: not found'}). Log in as root, or allow "
+                    f"it: echo 'USER ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/edgenets"
+                )
+        return shlex.join([*self._sudo, "sh", "-c", command])
+
+    async def send(
+        self, command: str, write: Callable[[Callable[[bytes], Awaitable[None]]], Awaitable[None]],
+        timeout: float,
+    ) -> Answer:  # fmt: skip
+        """Run a command and stream its stdin, at the pace of the board.
+
+        Args:
+            write: given a function that sends bytes; its return ends stdin.
+
+        Raises:
+            DeviceError: as `run`; a command that ends before all was sent tells why.
+        """
+        asyncssh = require("asyncssh")
+        try:
+            async with asyncio.timeout(timeout):
+                process = await self._connection.create_process(command, encoding=None)
+
+                async def push(data: bytes) -> None:
+                    for start in range(0, len(data), _CHUNK):
+                        process.stdin.write(data[start : start + _CHUNK])
+                        await process.stdin.drain()
+
+                try:
+                    await write(push)
+                    process.stdin.write_eof()
+                except (BrokenPipeError, ConnectionResetError):
+                    pass  # it ended early; what it said comes below
+                done = await process.wait()
+        except TimeoutError as exc:
+            raise DeviceError(f"{self.address}: sending took over {timeout:.0f} s") from exc
+        except (asyncssh.Error, OSError) as exc:
+            raise DeviceError(f"{self.address}: the connection was lost: {_text(exc)}") from exc
+        if done.exit_status is None:
+            raise DeviceError(f"{self.address}: the connection was lost while sending")
+        out = bytes(done.stdout or b"").decode("utf-8", "replace")
+        err = bytes(done.stderr or b"").decode("utf-8", "replace")
+        return Answer(done.exit_status, out, err)
+
+
+@asynccontextmanager
+async def connect(
+    address: Address, *, accept_new: bool = False, timeout: float = CONNECT_TIMEOUT
+) -> AsyncIterator[Remote]:
+    """Connect to a board; ends with the block.
+
+    Args:
+        accept_new: trust a board whose key is not known yet; a known board with another key is
+            refused all the same.
+
+    Raises:
+        DeviceError: it is not reached, not trusted, or does not let this user in.
+    """
+    connection = await _open(address, accept_new, timeout)
+    try:
+        yield Remote(connection, address)
+    finally:
+        connection.close()
+
+
+async def _open(address: Address, accept_new: bool, timeout: float) -> Any:
+    asyncssh = require("asyncssh")
+    options: dict[str, Any] = {
+        "connect_timeout": timeout, "login_timeout": timeout,
+        "keepalive_interval": KEEPALIVE_INTERVAL, "keepalive_count_max": KEEPALIVE_COUNT,
+    }  # fmt: skip
+    if address.user is not None:
+        options["username"] = address.user
+    if address.port is not None:
+        options["port"] = address.port
+    if address.key is not None:
+        options["client_keys"] = [str(address.key)]
+    if address.known_hosts is not None:
+        options["known_hosts"] = str(address.known_hosts)
+    if accept_new:
+        from .trust import accept
+
+        options["known_hosts"] = await accept(address, timeout)
+    try:
+        return await asyncssh.connect(address.host, **options)
+    except asyncssh.HostKeyNotVerifiable as exc:
+        raise DeviceError(
+            f"{address}: its host key is not known ({_text(exc)}). Look at it once: "
+            f"ssh {'-p ' + str(address.port) + ' ' if address.port else ''}{address.host}, "
+            f"or give --accept-new"
+        ) from exc
+    except asyncssh.PermissionDenied as exc:
+        raise DeviceError(
+            f"{address}: does not let this user in ({_text(exc)}). Copy a key there: "
+            f"ssh-copy-id {address}, or give --key"
+        ) from exc
+    except (asyncssh.Error, OSError, TimeoutError) as exc:
+        raise DeviceError(
+            f"{address}: not reached at port {address.port or SSH_PORT}: {_text(exc)}"
+        ) from exc
+    except ValueError as exc:  # a key file that is none
+        raise DeviceError(f"{address}: {address.key}: {_text(exc)}") from exc
+
+
+def _text(exc: BaseException) -> str:
+    return str(exc) or type(exc).__name__
+
+
+def _short(command: str) -> str:
+    return command if len(command) <= 60 else f"{command[:57]}…"

@@ -1,0 +1,11 @@
+"""The device twin: Debian for arm64 that stands in for a board, on a machine that has none.
+
+    tier        what it is                                            what it proves
+    userland    systemd and sshd in a container, run by qemu-user     deployment, many at once
+    system      a whole machine in QEMU with Debian's own kernel,     boot, power cuts, a camera
+                a V4L2 camera and an ALSA sound card                  and a microphone of the kernel
+    sd          cards behind block devices, with faults on demand     flashing
+
+`base` makes what they start from, once. A twin lives in a folder with its `twin.json`, apart from
+the process that started it. What is measured on a twin is never the speed of a board.
+"""

@@ -1,0 +1,109 @@
+"""The system tier: a whole arm64 machine in QEMU, with Debian's kernel, camera and sound card.
+
+It needs no root. Its disk is written as a disk with a cache of its own is: what the guest has
+not flushed when the power is cut is lost.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any, Self
+
+from edgenets.errors import TwinError
+
+from . import base
+from .qmp import Monitor
+from .tools import call, need
+from .twin import Record, Twin, kill
+
+# Where the guest finds a server of the host's loopback: `http://10.0.2.100`, at `server_port`.
+SERVER = "10.0.2.100"
+
+# Blocks of translated code that are kept; Debian's start alone fills the default.
+_TRANSLATED = 512  # MiB
+
+
+class System(Twin):
+    """A machine of its own."""
+
+    @classmethod
+    def make(cls, folder: Path, name: str, *, memory: int = 1024) -> Self:
+        """Make its disk; see `edgenets.devices.twin.twin.up`."""
+        need("qemu-system-aarch64", "qemu-img", "nc")
+        ground = base.ready()
+        shutil.copy(ground.key, folder / "key")
+        (folder / "key").chmod(0o600)
+        call(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", ground.disk,
+              folder / "disk.qcow2"])  # fmt: skip
+        ssh, server = _free_ports(2)
+        (folder / "server_port").write_text(str(server))
+        return cls(folder, Record("system", name, 0, "127.0.0.1", ssh, 0, memory))
+
+    @property
+    def server_port(self) -> int:
+        """The port of the host's loopback that the guest reaches as `SERVER`, port 80."""
+        return int((self.folder / "server_port").read_text())
+
+    def power_on(self, *arguments: str) -> None:
+        """See `Twin.power_on`; arguments are QEMU's."""
+        ground = base.ready()
+        network = (
+            f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self.record.port}-:22,"
+            f"guestfwd=tcp:{SERVER}:80-cmd:nc 127.0.0.1 {self.server_port}"
+        )
+        command: list[str | Path] = [
+            "qemu-system-aarch64", "-name", f"twin-{self.name}", "-M", "virt",
+            "-cpu", "cortex-a72", "-accel", f"tcg,thread=multi,tb-size={_TRANSLATED}",
+            "-smp", "2", "-m", str(self.record.memory), "-display", "none", "-monitor", "none",
+            "-serial", "file:console.log", "-qmp", "unix:qmp.sock,server=on,wait=off",
+            "-kernel", ground.folder / "vmlinuz", "-initrd", ground.folder / "initrd.gz",
+            "-append", "root=/dev/vda rw console=ttyAMA0 quiet loglevel=4 panic=1",
+            "-drive", "file=disk.qcow2,format=qcow2,if=none,id=disk,cache=writeback",
+            "-device", "virtio-blk-pci,drive=disk",
+            "-netdev", network, "-device", "virtio-net-pci,netdev=net,romfile=",
+            "-device", "virtio-rng-pci",
+            "-daemonize", "-pidfile", "pid", *arguments,
+        ]  # fmt: skip
+        (self.folder / "pid").unlink(missing_ok=True)
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
+        if done.returncode:
+            raise TwinError(f"twin {self.name}: QEMU did not start: {done.stderr.strip()}")
+        self._note(pid=int((self.folder / "pid").read_text()))
+
+    def power_cut(self) -> None:
+        """See `Twin.power_cut`."""
+        if self.running:
+            kill(self.record.pid)
+        self._note(pid=0)
+
+    def monitor(self) -> Monitor:
+        """QEMU's own ear, for snapshots; to be closed."""
+        return Monitor(self.folder, "qmp.sock")
+
+    def save(self, name: str) -> None:
+        """Keep the machine as it is, its memory included.
+
+        Raises:
+            TwinError: QEMU refuses.
+        """
+        with self.monitor() as monitor:
+            monitor.human(f"savevm {name}")
+
+    def restore(self, name: str) -> None:
+        """Take the machine back to what was kept; errors as `save`."""
+        with self.monitor() as monitor:
+            monitor.human(f"loadvm {name}")
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports of the loopback that nobody listens at just now."""
+    sockets: list[Any] = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [int(each.getsockname()[1]) for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
