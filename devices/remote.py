@@ -110,6 +110,20 @@ class Remote:
                 )
         return shlex.join([*self._sudo, "sh", "-c", command])
 
+    async def stream(self, command: str, write: Callable[[str], object]) -> None:
+        """Run a command and pass on its lines as they come, until it ends.
+
+        Raises:
+            DeviceError: the connection is lost.
+        """
+        asyncssh = require("asyncssh")
+        try:
+            process = await self._connection.create_process(command, errors="replace")
+            async for line in process.stdout:
+                write(line)
+        except (asyncssh.Error, OSError) as exc:
+            raise DeviceError(f"{self.address}: the connection was lost: {_text(exc)}") from exc
+
     async def send(
         self, command: str, write: Callable[[Callable[[bytes], Awaitable[None]]], Awaitable[None]],
         timeout: float,

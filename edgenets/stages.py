@@ -10,10 +10,22 @@ import importlib
 from typing import Any
 
 ENTRIES = {
+    "address": "edgenets.devices.address:parse_address",
     "bench": "edgenets.runtime.bench:bench",
     "choose": "edgenets.runtime.choose:choose",
     "convert": "edgenets.converters.convert:convert",
     "convert_run": "edgenets.converters.road:convert_run",
+    "deploy": "edgenets.devices.deploy.deploy:deploy",
+    "deploy_all": "edgenets.devices.deploy.deploy:deploy_all",
+    "deploy_health": "edgenets.devices.keeper.release:Health",
+    "deploy_listener": "edgenets.devices.deploy.deploy:Listener",
+    "deploy_supply": "edgenets.devices.deploy.deploy:Supply",
+    "deploy_wishes": "edgenets.devices.deploy.needs:Wishes",
+    "device_logs": "edgenets.devices.deploy.manage:logs",
+    "device_look": "edgenets.devices.deploy.manage:look",
+    "device_remove": "edgenets.devices.deploy.manage:remove",
+    "device_rollback": "edgenets.devices.deploy.manage:roll_back",
+    "device_status": "edgenets.devices.deploy.manage:status",
     "evaluate": "edgenets.runtime.evaluate:evaluate",
     "evaluate_pictures": "edgenets.runtime.evaluate_pictures:evaluate_pictures",
     "import_microwakeword": "edgenets.converters.microwakeword:bundle_of",
@@ -30,6 +42,10 @@ ENTRIES = {
     "selftest": "edgenets.runtime.selftest:selftest",
     "telling": "edgenets.runtime.vitals:telling",
     "train": "edgenets.training.train:train",
+    "twin_build": "edgenets.devices.twin.base:build",
+    "twin_every": "edgenets.devices.twin.twin:every",
+    "twin_find": "edgenets.devices.twin.twin:find",
+    "twin_up": "edgenets.devices.twin.twin:up",
     "verify_run": "edgenets.converters.road:verify_run",
     "watch": "edgenets.runtime.watch:Watch",
 }

@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from edgenets import __version__
 from edgenets.bundle import Bundle
-from edgenets.errors import DeployFailed, DeviceError
+from edgenets.errors import DeployFailed, DeviceError, EdgenetsError
+from edgenets.extras import require
 
 from ..address import Address
 from ..keeper.release import Release
@@ -91,6 +92,43 @@ def deploy(
     work = _deploy(bundle, address, wishes or needs.Wishes(), supply or Supply(), accept_new,
                    listener or Listener())  # fmt: skip
     return asyncio.run(work)
+
+
+def deploy_all(
+    bundle: Bundle, addresses: Sequence[Address], wishes: needs.Wishes | None = None, *,
+    supply: Supply | None = None, accept_new: bool = False,
+    listener: Callable[[Address], Listener] = lambda _: Listener(), at_once: int = 8,
+) -> list[Outcome]:  # fmt: skip
+    """Deploy a bundle to several boards, some at once; what fails on one stops no other.
+
+    Args:
+        listener: who wants to know how it goes with a board.
+        at_once: boards that are worked at at the same time.
+
+    Returns:
+        what became of each, in their order.
+
+    Raises:
+        BundleError: the bundle is damaged.
+    """
+    bundle.check()
+    require("asyncssh")
+
+    async def one(address: Address, gate: asyncio.Semaphore) -> Outcome:
+        async with gate:
+            try:
+                return await _deploy(bundle, address, wishes or needs.Wishes(),
+                                     supply or Supply(), accept_new,
+                                     listener(address))  # fmt: skip
+            except EdgenetsError as exc:
+                reason = str(exc).removeprefix(f"{address}: ")
+                return Outcome(str(address), "failed", None, None, reason)
+
+    async def every() -> list[Outcome]:
+        gate = asyncio.Semaphore(at_once)
+        return list(await asyncio.gather(*(one(address, gate) for address in addresses)))
+
+    return asyncio.run(every())
 
 
 async def _deploy(
@@ -183,7 +221,9 @@ def _compose(
     arguments = needs.arguments_of(bundle, wishes)
     release = Release(
         name=bundle.spec.name, version=__version__, bundle=digests[bundle.path],
-        wheels={n: digests[p] for n, p in wheels.items()}, python=machine.python.path,
+        edgenets=digests[own],
+        wheels={n: digests[p] for n, p in wheels.items() if p != own},
+        python=machine.python.path,
         arguments=arguments, health=wishes.health, memory_mb=wishes.memory_mb,
         waits_for=needs.devices_of(arguments),
         files={n: digests[p] for n, p in wishes.files.items()},

@@ -40,7 +40,7 @@ def arguments_of(bundle: Bundle, wishes: Wishes) -> list[str]:
     sources = wishes.sources or (
         ("camera:0",) if bundle.spec.input.kind == "image" else ("mic:default",)
     )
-    sinks = [word for sink in wishes.sinks or ("jsonl:-",) for word in ("--sink", sink)]
+    sinks = [word for sink in wishes.sinks or ("console:",) for word in ("--sink", sink)]
     backend = ["--backend", backend_of(bundle, wishes)]
     return [*sources, *sinks, *backend, *wishes.arguments]
 

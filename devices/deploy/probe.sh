@@ -26,10 +26,21 @@ for python in python3 python3.14 python3.13 python3.12 python3.11; do
     say python "$path $("$path" --version 2>&1)"
 done
 
+# Of a board's video devices most are codecs; VIDIOC_QUERYCAP tells which capture, and no more.
+captures() {
+    python3 - "$1" <<'END' 2>/dev/null
+import fcntl, struct, sys
+with open(sys.argv[1], "rb", buffering=0) as device:
+    told = fcntl.ioctl(device, 0x80685600, bytes(104))
+can = struct.unpack_from("<I", told, 88)[0]
+sys.exit(0 if can & 0x1001 and not can & 0xC000 else 3)
+END
+    [ $? -ne 3 ]
+}
 for name in /sys/class/video4linux/video*/name; do
     [ -r "$name" ] || continue
     device=${name%/name}
-    say camera "/dev/${device##*/} $(cat "$name")"
+    captures "/dev/${device##*/}" && say camera "/dev/${device##*/} $(cat "$name")"
 done
 if [ -r /proc/asound/pcm ]; then
     grep ': capture' /proc/asound/pcm | cut -d: -f3 | sed 's/^ //' |

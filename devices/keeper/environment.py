@@ -1,7 +1,8 @@
 """The virtual environment of a release: made of wheels that are here, without a network.
 
 pip itself is one of the wheels, and runs from it: a board's Python need bring no pip and no
-ensurepip. Releases of the same wheels share one environment.
+ensurepip. Releases of the same wheels share one environment. edgenets itself, of which there is a
+new wheel more often than of all others, is unpacked beside it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import zipfile
 from pathlib import Path
 
 from . import disk, objects
@@ -34,13 +36,19 @@ def python_of(home: Home, release: Release) -> Path:
     return path_of(home, release) / "bin" / "python"
 
 
+def code_of(home: Home, release: Release) -> Path:
+    """Where edgenets itself is, or will be; for PYTHONPATH."""
+    return home.environments / f"edgenets-{release.edgenets[:12]}"
+
+
 def is_complete(home: Home, release: Release) -> bool:
-    """Whether it is there, whole."""
-    return (path_of(home, release) / COMPLETE).exists()
+    """Whether both are there, whole."""
+    folders = (path_of(home, release), code_of(home, release))
+    return all((folder / COMPLETE).exists() for folder in folders)
 
 
 def make(home: Home, release: Release) -> bool:
-    """Make it, if it is not there.
+    """Make what of it is not there.
 
     Returns:
         whether there was anything to do.
@@ -48,11 +56,19 @@ def make(home: Home, release: Release) -> bool:
     Raises:
         KeeperError: a step fails; the next try begins anew.
     """
-    if is_complete(home, release):
-        return False
-    folder = path_of(home, release)
     disk.make_folder(home.environments)
-    disk.remove_folder(folder)
+    steps = ((path_of(home, release), _install), (code_of(home, release), _unpack))
+    wanted = [(folder, step) for folder, step in steps if not (folder / COMPLETE).exists()]
+    for folder, step in wanted:
+        disk.remove_folder(folder)
+        step(home, release, folder)
+        os.sync()  # thousands of files: one call for all is quicker than one for each
+        disk.write(folder / COMPLETE, b"")
+    return bool(wanted)
+
+
+def _install(home: Home, release: Release, folder: Path) -> None:
+    """Everything but edgenets, by pip."""
     wheels = folder / "wheels"
     _call([release.python, "-m", "venv", "--without-pip", str(folder)])
     wheels.mkdir()
@@ -68,9 +84,17 @@ def make(home: Home, release: Release) -> bool:
         "--root-user-action=ignore", *others,
     ])  # fmt: skip
     disk.remove_folder(wheels)
-    os.sync()  # thousands of files: one call for all is quicker than one for each
-    disk.write(folder / COMPLETE, b"")
-    return True
+
+
+def _unpack(home: Home, release: Release, folder: Path) -> None:
+    """edgenets: a wheel of nothing but Python, which is compiled here; its user may not write."""
+    wheel = objects.path_of(home.objects, release.edgenets)
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(folder)
+    except (OSError, zipfile.BadZipFile) as exc:
+        raise KeeperError(f"edgenets could not be unpacked: {exc}") from exc
+    _call([release.python, "-m", "compileall", "-q", str(folder)])
 
 
 def _call(command: list[str]) -> None:

@@ -41,7 +41,8 @@ def golden(home: Home, release: Release) -> str:
     try:
         done = subprocess.run(
             command, capture_output=True, timeout=_GOLDEN_PATIENCE, cwd="/",
-            env={"PATH": os.environ.get("PATH", os.defpath), "HOME": "/nonexistent"}, **_user(),
+            env={"PATH": os.environ.get("PATH", os.defpath), "HOME": "/nonexistent",
+                 "PYTHONPATH": str(environment.code_of(home, release))}, **_user(),
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise Unhealthy(f"golden outputs: none after {_GOLDEN_PATIENCE:.0f} s") from None

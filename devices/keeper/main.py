@@ -22,6 +22,9 @@ from .layout import NOTHING, Home
 # Two commands at once: the second one waits for the first one's step, not for its whole trial.
 _LOCK_PATIENCE = 30.0  # s
 
+# Of what an environment is made.
+_PARTS = (environment.path_of, environment.code_of)
+
 
 def main(arguments: list[str]) -> int:
     """Run one command; its exit code."""
@@ -140,6 +143,7 @@ def _exec(home: Home) -> None:
             continue
         python = str(environment.python_of(home, release))
         os.environ["EDGENETS_RELEASE"] = id
+        os.environ["PYTHONPATH"] = str(environment.code_of(home, release))
         folder = home.release(id)
         words = [word.replace(releases.FOLDER, str(folder)) for word in release.arguments]
         run = [python, "-m", "edgenets.cli.main", "run", str(folder / releases.BUNDLE), *words]
@@ -160,7 +164,7 @@ def _clean(home: Home) -> None:
         gone = 0
         for folder, wanted in (
             (home.releases, {NOTHING, *(r.id for r in keep)}),
-            (home.environments, {environment.path_of(home, r).name for r in keep}),
+            (home.environments, {f(home, r).name for r in keep for f in _PARTS}),
             (home.objects, {sha256 for r in keep for sha256 in r.objects}),
         ):
             for path in folder.iterdir() if folder.is_dir() else ():

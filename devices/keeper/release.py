@@ -41,7 +41,8 @@ class Release:
     name: str  # of the bundle
     version: str  # for people
     bundle: str  # SHA-256
-    wheels: dict[str, str]  # file name → SHA-256; pip's is among them
+    edgenets: str  # SHA-256 of its wheel
+    wheels: dict[str, str]  # all others, file name → SHA-256; pip's is among them
     python: str  # the interpreter that the environment is made of
     arguments: list[str]  # of `edgenets run`, after the bundle
     health: Health
@@ -58,7 +59,7 @@ class Release:
     @property
     def objects(self) -> list[str]:
         """All objects that it needs."""
-        return [self.bundle, *self.wheels.values(), *self.files.values()]
+        return [self.bundle, self.edgenets, *self.wheels.values(), *self.files.values()]
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""

@@ -108,7 +108,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     for row in rows:
         grid.add_row(*row)
     # A pipe has no width; rows must not be broken for it.
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = Console(width=None if sys.stdout.isatty() else 160, markup=False)
     with console.capture() as captured:
         console.print(grid)
     # By click, as all else: Rich ends the program itself where a reader of the pipe has left.

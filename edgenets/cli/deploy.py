@@ -1,0 +1,103 @@
+"""`edgenets deploy`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgenets.cli.hosts import KeyFile, accept_new_option, host_options
+from edgenets.cli.options import BACKENDS, BundleName, Seconds, emit, json_option, table
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  edgenets deploy kws-gru pi@kitchen.local
+  edgenets deploy object-detect pi@gate pi@yard --source camera:0 --sink mqtt://broker/gate
+  edgenets deploy mine.edge root@10.0.0.7:2222 --key ~/.ssh/boards --accept-new
+  edgenets deploy mine.edge pi@shed --wheels wheelhouse/       # without an index
+
+A board needs SSH, systemd, Python 3.11 or newer, and a user who may become root. What it has
+already is not sent again; the same command twice changes nothing. The release is kept when it has
+given its golden outputs and its live inferences within their bound; else the board goes back to
+what it served before, by itself. Exit code 1 when a board does not serve the release."""
+)
+@click.argument("bundle", type=BundleName())
+@click.argument("hosts", nargs=-1, required=True, metavar="[USER@]HOST[:PORT]...")
+@click.option("--source", "sources", multiple=True, metavar="URI",
+              help="As of `edgenets run`; default: the first camera or microphone.")  # fmt: skip
+@click.option("--sink", "sinks", multiple=True, metavar="URI",
+              help="Default: console:, which is the journal.")  # fmt: skip
+@click.option("--backend", type=click.Choice(BACKENDS[:-1]), help="Take no other backend.")
+@click.option("--threshold", "thresholds", multiple=True, metavar="[WORD=]X", help="0…1.")
+@click.option("--scene", type=KeyFile, help="TOML of zones, lines and labels; pictures alone.")
+@click.option("--inferences", type=click.IntRange(0), default=20, show_default=True,
+              help="Live ones, before the release is kept; 0: golden outputs alone.")  # fmt: skip
+@click.option("--latency", type=click.FloatRange(0, min_open=True), default=1000.0,
+              show_default=True, help="Bound of 95 % of them, capture to result, ms.")  # fmt: skip
+@click.option("--patience", type=Seconds(1), default=120.0, show_default=True,
+              help="For all of them, s.")  # fmt: skip
+@click.option("--memory", type=click.IntRange(32), help="The service's limit, MB.")
+@click.option("--extra", "extras", multiple=True, help="More extras of edgenets on the board.")
+@click.option("--wheels", type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="A folder of wheels for the board, in place of the index.")  # fmt: skip
+@click.option("--constraint", type=KeyFile, help="Versions to keep to, a file as pip takes it.")
+@click.option("--refresh", is_flag=True, help="Choose the wheels anew.")
+@host_options
+@accept_new_option
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context, bundle: str, hosts: tuple[str, ...], sources: tuple[str, ...],
+    sinks: tuple[str, ...], backend: str | None, thresholds: tuple[str, ...], scene: Path | None,
+    inferences: int, latency: float, patience: float, memory: int | None, extras: tuple[str, ...],
+    wheels: Path | None, constraint: Path | None, refresh: bool, key: Path | None,
+    known_hosts: Path | None, accept_new: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Deploy a bundle to boards over SSH, and see it work there."""
+    from edgenets import records, zoo
+    from edgenets.stages import stage
+
+    opened = zoo.load(bundle)
+    addresses = [stage("address")(host, key, known_hosts) for host in hosts]
+    words = [word for text in thresholds for word in ("--threshold", text)]
+    files: dict[str, Path] = {}
+    if scene is not None:
+        files["scene.toml"] = scene
+        words += ["--scene", "{release}/scene.toml"]
+    wishes = stage("deploy_wishes")(
+        sources=sources, sinks=sinks, backend=backend, arguments=tuple(words), files=files,
+        extras=extras, memory_mb=memory,
+        health=stage("deploy_health")(inferences, latency, patience),
+    )  # fmt: skip
+    supply = stage("deploy_supply")(constraint, wheels, refresh)
+    several = len(addresses) > 1
+    outcomes = stage("deploy_all")(
+        opened, addresses, wishes, supply=supply, accept_new=accept_new,
+        listener=lambda address: stage("deploy_listener")(say=_teller(address, several)),
+    )  # fmt: skip
+    if as_json:
+        emit({"boards": [records.to_plain(outcome) for outcome in outcomes]})
+    else:
+        show(outcomes)
+    ctx.exit(0 if all(outcome.well for outcome in outcomes) else 1)
+
+
+def show(outcomes: list[Any]) -> None:
+    """A table of what became of boards."""
+    rows = [
+        (
+            o.address, o.verdict, o.serving or "–", f"{o.sent_bytes / 1e6:.1f} MB",
+            f"{o.seconds:.0f} s", o.reason,
+        )
+        for o in outcomes
+    ]  # fmt: skip
+    table("", ("board", "verdict", "serves", "sent", "took", "because"), rows)
+
+
+def _teller(address: Any, several: bool) -> Callable[[str], None]:
+    start = f"{address}: " if several else ""
+    return lambda text: click.echo(f"{start}{text}", err=True)

@@ -1,0 +1,146 @@
+"""`edgenets device`: boards, and what is deployed to them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgenets.cli.hosts import accept_new_option, host_options
+from edgenets.cli.options import emit, json_option, table
+
+
+@click.group(
+    name="device",
+    epilog="""\b
+Examples:
+  edgenets device list
+  edgenets device probe pi@kitchen.local
+  edgenets device status pi@kitchen.local
+  edgenets device logs pi@kitchen.local --follow
+  edgenets device rollback pi@kitchen.local""",
+)
+def command() -> None:
+    """Know boards, and what is deployed to them."""
+
+
+@command.command(name="probe")
+@click.argument("host", metavar="[USER@]HOST[:PORT]")
+@host_options
+@accept_new_option
+@json_option
+def probe(
+    host: str, key: Path | None, known_hosts: Path | None, accept_new: bool, as_json: bool
+) -> None:
+    """Ask a board what it is."""
+    from edgenets import records
+    from edgenets.stages import stage
+
+    machine = stage("device_look")(stage("address")(host, key, known_hosts), accept_new)
+    if as_json:
+        emit(records.to_plain(machine))
+        return
+    pythons = ", ".join(f"{'.'.join(map(str, p.version))} ({p.path})" for p in machine.pythons)
+    heat = "unknown" if machine.temperature is None else f"{machine.temperature:.0f} °C"
+    libc = "none" if machine.libc is None else ".".join(map(str, machine.libc))
+    rows = [
+        ("model", machine.model),
+        ("system", f"{machine.system}, {machine.kernel}, {machine.architecture}, glibc {libc}"),
+        ("processor", f"{machine.cores} cores"),
+        ("memory", f"{machine.memory_mb:,} MB; {machine.free_mb:,} MB free on disk"),
+        ("Python", pythons or "none"),
+        ("cameras", ", ".join(f"{n} ({d})" for d, n in machine.cameras.items()) or "none"),
+        ("microphones", ", ".join(machine.microphones) or "none"),
+        ("accelerators", ", ".join(machine.accelerators) or "none"),
+        ("temperature", heat + "".join(f"; {text}" for text in machine.throttled)),
+        ("edgenets", f"keeper {machine.keeper}" if machine.keeper else "not deployed"),
+    ]
+    for name, text in rows:
+        click.echo(f"{name:>13}  {text}")
+
+
+@command.command(name="status")
+@click.argument("host", metavar="[USER@]HOST[:PORT]")
+@host_options
+@json_option
+def status(host: str, key: Path | None, known_hosts: Path | None, as_json: bool) -> None:
+    """What serves on a board, how it does, and what was done."""
+    from edgenets.stages import stage
+
+    found = stage("device_status")(stage("address")(host, key, known_hosts))
+    if as_json:
+        emit(found)
+        return
+    record, live = found["record"] or {}, found["live"]
+    serving = found["serving"]
+    click.echo(f"serves    {record.get('name', 'nothing')} {serving or ''}".rstrip())
+    click.echo(f"service   {_service(found['service'])}")
+    if live:
+        p95 = live["latency_ms"]["p95"]
+        speed = "" if p95 is None else f", p95 {p95:.1f} ms"
+        click.echo(f"runs      {live['artefact']} on {live['runs_on']}, {live['source']}")
+        click.echo(f"          {live['inferences']:,} inferences{speed}")
+        if live["problem"]:
+            click.echo(f"problem   {live['problem']}")
+    if found["trial"]:
+        click.echo(f"on trial  {found['trial']['release']}")
+    if found["previous"]:
+        click.echo(f"before    {found['previous']}")
+    rows = [
+        (time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(line["time"])), line["event"],
+         line["release"] or "–", line["text"])
+        for line in found["log"][-8:]
+    ]  # fmt: skip
+    if rows:
+        table("", ("when", "what", "release", ""), rows)
+
+
+@command.command(name="logs")
+@click.argument("host", metavar="[USER@]HOST[:PORT]")
+@click.option("--lines", type=click.IntRange(1), default=50, show_default=True)
+@click.option("--follow", "-f", is_flag=True, help="Go on until Ctrl-C.")
+@host_options
+def logs(
+    host: str, lines: int, follow: bool, key: Path | None, known_hosts: Path | None
+) -> None:  # fmt: skip
+    """What the service on a board said."""
+    from edgenets.stages import stage
+
+    stage("device_logs")(stage("address")(host, key, known_hosts), lines, follow)
+
+
+@command.command(name="rollback")
+@click.argument("host", metavar="[USER@]HOST[:PORT]")
+@host_options
+@json_option
+def rollback(host: str, key: Path | None, known_hosts: Path | None, as_json: bool) -> None:
+    """Have a board serve the release before this one."""
+    from edgenets.stages import stage
+
+    serving = stage("device_rollback")(stage("address")(host, key, known_hosts))
+    if as_json:
+        emit({"serving": serving})
+    else:
+        click.echo(f"{host} serves {serving}")
+
+
+@command.command(name="remove")
+@click.argument("host", metavar="[USER@]HOST[:PORT]")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@host_options
+def remove(host: str, yes: bool, key: Path | None, known_hosts: Path | None) -> None:
+    """Stop the service on a board and take everything away."""
+    from edgenets.stages import stage
+
+    if not yes:
+        click.confirm(f"Take the service and all releases off {host}?", abort=True)
+    stage("device_remove")(stage("address")(host, key, known_hosts))
+    click.echo(f"{host}: edgenets was removed; what services wrote is in /var/lib/edgenets")
+
+
+def _service(shown: dict[str, Any]) -> str:
+    state = f"{shown.get('ActiveState', 'unknown')} ({shown.get('SubState', '?')})"
+    restarts = shown.get("NRestarts", "0")
+    return state if restarts in ("0", "") else f"{state}, started anew {restarts} times"

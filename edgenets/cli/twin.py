@@ -1,0 +1,135 @@
+"""`edgenets twin`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from edgenets.cli.options import emit, json_option, table
+
+
+@click.group(
+    name="twin",
+    epilog="""\b
+Examples:
+  sudo edgenets twin build                 # once; takes a few minutes
+  edgenets twin up pi                      # a whole arm64 machine, with camera and microphone
+  edgenets deploy kws-gru $(edgenets twin address pi)
+  edgenets twin ssh pi
+  edgenets twin cut pi; edgenets twin on pi
+  edgenets twin down pi
+
+A twin stands in for a board on a machine that has none. Its speed is nobody's.""",
+)
+def command() -> None:
+    """Boards that stand in for boards."""
+
+
+@command.command(name="build")
+def build() -> None:
+    """Make what all twins start from: Debian for arm64."""
+    from edgenets.stages import stage
+
+    base = stage("twin_build")(lambda text: click.echo(text, err=True))
+    click.echo(base.folder)
+
+
+@command.command(name="up")
+@click.argument("name")
+@click.option("--tier", type=click.Choice(("system", "userland")), default="system",
+              show_default=True, help="A whole machine, or a container.")  # fmt: skip
+@click.option("--memory", type=click.IntRange(256), default=1024, show_default=True,
+              help="MB; system alone.")  # fmt: skip
+def up(name: str, tier: str, memory: int) -> None:
+    """Make a twin, start it, and wait until it answers."""
+    from edgenets.stages import stage
+
+    options = {"memory": memory} if tier == "system" else {}
+    twin = stage("twin_up")(tier, name, **options)
+    seconds = twin.wait()
+    click.echo(f"{name} was up after {seconds:.0f} s: {ssh_words(twin)}")
+
+
+@command.command(name="list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the twins."""
+    from edgenets import records
+    from edgenets.stages import stage
+
+    twins = stage("twin_every")()
+    if as_json:
+        emit({"twins": [{**records.to_plain(t.record), "running": t.running} for t in twins]})
+        return
+    rows = [(t.name, t.record.tier, "on" if t.running else "off", str(t.address())) for t in twins]
+    table("", ("twin", "tier", "power", "address"), rows)
+
+
+@command.command(name="address")
+@click.argument("name")
+def address(name: str) -> None:
+    """Print what `edgenets deploy` takes: the address, key and known hosts."""
+    twin = _find(name)
+    place = twin.address()
+    click.echo(f"{place} --key {place.key} --known-hosts {place.known_hosts} --accept-new")
+
+
+@command.command(name="ssh")
+@click.argument("name")
+def ssh(name: str) -> None:
+    """Open a shell on a twin."""
+    words = ssh_words(_find(name)).split()
+    os.execvp(words[0], words)
+
+
+@command.command(name="run", context_settings={"ignore_unknown_options": True})
+@click.argument("name")
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.pass_context
+def run(ctx: click.Context, name: str, words: tuple[str, ...]) -> None:
+    """Run a command on a twin, as root; its exit code is this one's."""
+    answer = _find(name).ssh(" ".join(words), check=False, timeout=3600.0)
+    click.echo(answer.out, nl=False)
+    click.echo(answer.err, nl=False, err=True)
+    ctx.exit(answer.code)
+
+
+@command.command(name="cut")
+@click.argument("name")
+def cut(name: str) -> None:
+    """Take a twin's power away."""
+    _find(name).power_cut()
+
+
+@command.command(name="on")
+@click.argument("name")
+def on(name: str) -> None:
+    """Give a twin its power back, and wait until it answers."""
+    twin = _find(name)
+    twin.power_on()
+    click.echo(f"{name} was up after {twin.wait():.0f} s")
+
+
+@command.command(name="down")
+@click.argument("names", nargs=-1, required=True)
+def down(names: tuple[str, ...]) -> None:
+    """End twins, and forget all that was on them."""
+    for name in names:
+        _find(name).down()
+
+
+def ssh_words(twin: Any) -> str:
+    """The line that opens a shell on a twin."""
+    place = twin.address()
+    return (
+        f"ssh -p {place.port} -i {place.key} -o UserKnownHostsFile={place.known_hosts} "
+        f"-o StrictHostKeyChecking=accept-new {place.user}@{place.host}"
+    )
+
+
+def _find(name: str) -> Any:
+    from edgenets.stages import stage
+
+    return stage("twin_find")(name)
