@@ -11,7 +11,7 @@ from typing import Any
 
 from . import environment, service
 from .errors import Unhealthy
-from .layout import RUN, Home
+from .layout import Home
 from .release import BUNDLE, Release
 
 # Loading three interpreters and replaying a second of sound, on the slowest board.
@@ -69,7 +69,7 @@ def golden(home: Home, release: Release) -> str:
     return ", ".join(ran)
 
 
-def live(release: Release, started: float) -> str:
+def live(home: Home, release: Release, started: float) -> str:
     """Wait until the service has made its inferences on its live source within their bound.
 
     Args:
@@ -86,7 +86,7 @@ def live(release: Release, started: float) -> str:
         return _comes_up(health.patience, started)
     while time.monotonic() - started < health.patience:
         _refuse_restarts()
-        found = status(release.id) or found
+        found = status(home, release.id) or found
         if found is not None and found["inferences"] >= health.inferences:
             p95 = found["latency_ms"]["p95"]
             if p95 <= health.latency_ms:
@@ -106,17 +106,16 @@ def live(release: Release, started: float) -> str:
     )
 
 
-def status(id: str | None = None) -> dict[str, Any] | None:
+def status(home: Home, id: str) -> dict[str, Any] | None:
     """What the service says of itself; None while that is not the release that is meant."""
     try:
-        found = json.loads((RUN / "status.json").read_bytes())
-        if id is not None:
-            if found["release"] != id or str(found["pid"]) != service.show().get("MainPID"):
-                return None
-            float(found["latency_ms"]["p95"] or 0), int(found["inferences"])
+        found = json.loads(home.status.read_bytes())
+        if found["release"] != id or str(found["pid"]) != service.show().get("MainPID"):
+            return None
+        float(found["latency_ms"]["p95"] or 0), int(found["inferences"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return found if isinstance(found, dict) else None
+    return dict(found)
 
 
 def _comes_up(patience: float, started: float) -> str:

@@ -17,10 +17,11 @@ RUN = Path("/run/edgenets")
 
 
 class Home:
-    """The keeper's folder and what is in it."""
+    """The keeper's folder and what is in it; `EDGENETS_HOME` and `EDGENETS_RUN` move them."""
 
-    def __init__(self, root: Path | None = None) -> None:
-        self.root = root or Path(os.environ.get("EDGENETS_HOME", HOME))
+    def __init__(self) -> None:
+        self.root = Path(os.environ.get("EDGENETS_HOME", HOME))
+        self.status = Path(os.environ.get("EDGENETS_RUN", RUN)) / "status.json"
         self.objects = self.root / "objects"
         self.environments = self.root / "environments"
         self.releases = self.root / "releases"

@@ -62,7 +62,7 @@ def _status(home: Home) -> None:
         "serving": serving, "previous": state.previous, "newest": state.newest,
         "trial": vars(state.trial) if state.trial else None, "failed": state.failed,
         "releases": found, "log": state.log[-20:], "service": service.show(),
-        "live": health.status(serving) if serving else None,
+        "live": health.status(home, serving) if serving else None,
         "record": _record(home, serving), "free_bytes": usage.free,
     })  # fmt: skip
 

@@ -84,7 +84,7 @@ def go_on(home: Home, say: Say) -> bool | None:
             if again or len(trial.boots) == 1 or home.serving() != trial.release:
                 _serve(home, trial.release)
             say("live inferences")
-            found = health.live(release, time.monotonic())
+            found = health.live(home, release, time.monotonic())
         except KeeperError as exc:
             trial.failed = str(exc)
         else:
