@@ -50,6 +50,8 @@ EXTRAS = {
     "sounddevice": ("mic", "to listen to a microphone"),
     "soundfile": ("mic", "to read sound files other than 16-bit WAV"),
     "soxr": ("mic", "to change a sample rate"),
+    "xxhash": ("deploy", "to compare what is on a card"),
+    "zstandard": ("deploy", "to unpack .zst images"),
     "espeakng_loader": ("train", "to synthesise words"),
 }
 

@@ -29,21 +29,22 @@ class Progress:
         """One line for the person who waits."""
 
     @contextmanager
-    def task(self, name: str) -> Iterator[Task]:
-        """A counted piece of work."""
+    def task(self, name: str, in_bytes: bool = False) -> Iterator[Task]:
+        """A counted piece of work; what is counted in bytes is shown in parts of a hundred."""
         yield Task()
 
 
 class _PlainTask(Task):
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, name: str, in_bytes: bool) -> None:
+        self._name, self._in_bytes = name, in_bytes
         self._next = time.monotonic() + PLAIN_INTERVAL
 
     def update(self, done: int, total: int, note: str = "") -> None:
         now = time.monotonic()
         if now >= self._next or done == total:
             self._next = now + PLAIN_INTERVAL
-            print(f"{self._name}: {done}/{total} {note}".rstrip(), file=sys.stderr, flush=True)
+            count = f"{100 * done / max(total, 1):.0f} %" if self._in_bytes else f"{done}/{total}"
+            print(f"{self._name}: {count} {note}".rstrip(), file=sys.stderr, flush=True)
 
 
 class PlainProgress(Progress):
@@ -54,9 +55,9 @@ class PlainProgress(Progress):
         print(text, file=sys.stderr, flush=True)
 
     @contextmanager
-    def task(self, name: str) -> Iterator[Task]:
+    def task(self, name: str, in_bytes: bool = False) -> Iterator[Task]:
         """See `Progress.task`."""
-        yield _PlainTask(name)
+        yield _PlainTask(name, in_bytes)
 
 
 class TerminalProgress(Progress):
@@ -72,15 +73,16 @@ class TerminalProgress(Progress):
         self._console.print(text, markup=False)
 
     @contextmanager
-    def task(self, name: str) -> Iterator[Task]:
+    def task(self, name: str, in_bytes: bool = False) -> Iterator[Task]:
         """See `Progress.task`."""
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
 
+        count = TextColumn("{task.percentage:>3.0f} %") if in_bytes else MofNCompleteColumn()
         columns = (
             TextColumn("{task.description}"),
             BarColumn(bar_width=32),
-            MofNCompleteColumn(),
+            count,
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
         )

@@ -64,7 +64,7 @@ class Stops(Progress):
         self.epochs = epochs
 
     @contextmanager
-    def task(self, name: str) -> Iterator[Task]:
+    def task(self, name: str, in_bytes: bool = False) -> Iterator[Task]:
         stops = self
 
         class Counting(Task):

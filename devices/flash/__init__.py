@@ -1,0 +1,11 @@
+"""Flashing: an image to a card, until every byte of it was read back from the card itself.
+
+image      .img, .xz, .zst, .gz, .zip as a stream of bytes
+bmap       which ranges of an image matter, and their checksums
+disks      what block devices there are, and why most of them are refused
+target     a card, opened for itself alone and written past every cache
+faults     what is wrong with a card, each its own message
+journal    how far a card was written, so that an interrupted one is gone on with
+probe      whether a card has the memory that it says it has
+engine     all of it, in order; the partition table comes last
+"""

@@ -1,0 +1,70 @@
+"""What is wrong with a card, each its own message, and what to do about it."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Literal
+
+from edgenets.errors import FlashError
+
+Kind = Literal["counterfeit", "damaged", "unreadable", "removed", "protected", "too small", "busy"]
+
+_GONE = (errno.ENXIO, errno.ENODEV, errno.ENOMEDIUM, errno.ESHUTDOWN, errno.ENOTCONN)
+
+
+class CardFault(FlashError):
+    """A card that cannot be trusted with an image."""
+
+    def __init__(self, kind: Kind, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def of_error(exc: OSError, path: Path, doing: str, offset: int) -> CardFault:
+    """The fault that an error of the system tells of."""
+    where = f"{path}: {doing} at {megabytes(offset)}"
+    if exc.errno in _GONE or not path.exists():
+        return CardFault("removed", f"{where}: the card is gone. Was it pulled out? Put it back "
+                         f"and run the same command: it goes on where it stopped")  # fmt: skip
+    if exc.errno == errno.ENOSPC:
+        return CardFault("too small", f"{where}: the card ends here, before the image does")
+    if exc.errno in (errno.EROFS, errno.EPERM):
+        return CardFault("protected", f"{where}: the card may only be read; look for the slider "
+                         f"at its side")  # fmt: skip
+    text = os.strerror(exc.errno) if exc.errno else str(exc)
+    return CardFault(
+        "unreadable", f"{where}: {text}: the card has bad sectors, or its reader is failing; "
+        f"try another reader, then another card"
+    )  # fmt: skip
+
+
+def damaged(path: Path, offset: int, bits: int | None) -> CardFault:
+    """What was read is not what was written."""
+    many = "" if bits is None else f" ({bits:,} bit{'s' if bits != 1 else ''} of this block differ)"
+    return CardFault(
+        "damaged", f"{path}: at {megabytes(offset)} is not what was written there{many}: the card "
+        f"or its reader is failing; do not use it"
+    )  # fmt: skip
+
+
+def counterfeit(path: Path, claimed: int, real: int | None) -> CardFault:
+    """A card that says it has more memory than it has."""
+    has = "less" if real is None else f"about {megabytes(real)}"
+    return CardFault(
+        "counterfeit", f"{path}: says that it has {megabytes(claimed)}, and has {has}: what is "
+        f"written beyond comes back wrong. It is a counterfeit; give it back"
+    )  # fmt: skip
+
+
+def too_small(path: Path, size: int, image: int) -> CardFault:
+    """An image that is larger than the card."""
+    return CardFault(
+        "too small", f"{path}: has {megabytes(size)}, and the image needs {megabytes(image)}"
+    )
+
+
+def megabytes(count: int) -> str:
+    """Bytes as makers of cards count them."""
+    return f"{count / 1e9:,.2f} GB" if count >= 1_000_000_000 else f"{count / 1e6:,.1f} MB"

@@ -1,0 +1,99 @@
+"""`flash`: an image to a card, from the evidence that it is the right one to the last byte read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgenets.errors import FlashError
+from edgenets.progress import Progress
+
+from . import bmap, disks, download, engine
+from .disks import Disk
+from .engine import Report
+from .image import Image
+from .journal import Job, Journal
+from .target import Target
+
+_URL = re.compile(r"(?i)https?://")
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What an image is held against before it is written."""
+
+    sha256: str | None = None  # the digest, or a file that has it
+    signature: Path | None = None
+    keyring: Path | None = None
+
+
+def flash(
+    source: str, target: Path, confirm: Callable[[Disk, Image], None], *,
+    map: Path | None = None, proof: Proof | None = None, progress: Progress | None = None,
+    journals: Path | None = None,
+) -> Report:  # fmt: skip
+    """Write an image to a card, and read it back.
+
+    Args:
+        source: a path or URL.
+        target: the card, such as /dev/sdb.
+        confirm: called with what is about to be overwritten; raises where that is not wanted.
+        map: a block map; one beside the image, `IMAGE.bmap`, is found by itself.
+        journals: the folder of journals.
+
+    Raises:
+        CardFault: the card is counterfeit, damaged, unreadable, gone, protected or too small.
+        FlashError: the image is damaged or another, or the card is in use.
+    """
+    disk = disks.check(target)
+    path = download.fetch(source, progress) if _URL.match(source) else Path(source)
+    _check(path, proof or Proof())
+    image = Image(path)
+    block_map = bmap.load(found) if (found := map or _map_beside(path)) else None
+    confirm(disk, image)
+    with Target(target) as card:
+        changed = path.stat().st_mtime_ns
+        job = Job(str(path.resolve()), image.packed_size, changed, disk.serial, card.size)
+        return engine.write(image, card, Journal(job, journals), map=block_map, progress=progress)
+
+
+def confirmation(disk: Disk) -> str:
+    """What has to be typed for a disk: its serial and its size, so that no other one is meant."""
+    return f"{disk.serial or disk.path.name}:{disk.size}"
+
+
+def confirmed(text: str) -> Callable[[Disk, Image], None]:
+    """A `confirm` that takes one disk alone."""
+
+    def check(disk: Disk, _: Image) -> None:
+        if text != confirmation(disk):
+            raise FlashError(
+                f"{disk}: is not the disk that was confirmed ({text}); it would be "
+                f"--confirm {confirmation(disk)}"
+            )
+
+    return check
+
+
+def _check(path: Path, proof: Proof) -> None:
+    if not path.exists():
+        raise FlashError(f"{path}: there is no such image")
+    if proof.sha256 is not None:
+        download.check_sha256(path, proof.sha256)
+    if proof.signature is not None:
+        if proof.keyring is None:
+            raise FlashError("a signature needs a keyring with the keys that are trusted")
+        download.check_signature(path, proof.signature, proof.keyring)
+
+
+def _map_beside(path: Path) -> Path | None:
+    """`image.img.bmap` or `image.bmap` beside `image.img.xz`, as images are published."""
+    name = path
+    while name.suffix:
+        for candidate in (name.with_name(f"{name.name}.bmap"), name.with_suffix(".bmap")):
+            if candidate.exists():
+                return candidate
+        name = name.with_suffix("")
+    return None

@@ -1,0 +1,240 @@
+"""Images as streams: raw, or packed by xz, zstd, gzip or zip, told apart by their first bytes."""
+
+from __future__ import annotations
+
+import lzma
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from edgenets.errors import FlashError
+from edgenets.extras import require
+
+# Bytes of the file that are unpacked at a time. Zeros shrink by 30,000: a slice of this size
+# unfolds to 128 MB at most.
+_SLICE = 4 << 10
+
+# The longest piece that an unpacker that can be held back gives at a time.
+_PIECE = 4 << 20
+
+# First bytes → what packed it. What is none of these is a raw image.
+_MAGIC = {
+    b"\xfd7zXZ\0": "xz",
+    b"\x28\xb5\x2f\xfd": "zst",
+    b"\x1f\x8b": "gz",
+    b"PK\x03\x04": "zip",
+}
+
+# First bytes of what people take for images, and what to do.
+_OTHERS = {
+    b"BZh": "is packed by bzip2; unpack it: bunzip2",
+    b"7z\xbc\xaf": "is packed by 7-Zip; unpack it: 7z x",
+    b"Rar!": "is packed by RAR; unpack it",
+    b"QFI\xfb": "is a disk of QEMU; make a raw one: qemu-img convert -O raw",
+    b"<!DO": "is a web page, and no image; the download went wrong",
+    b"<htm": "is a web page, and no image; the download went wrong",
+    b"ANDR": "is an Android boot image; fastboot writes it to a partition",
+    b"\x3a\xff\x26\xed": "is an Android sparse image; make a raw one: simg2img",
+}
+
+_INSIDE = (".img", ".raw", ".wic", ".iso")
+
+# No card has smaller sectors.
+SECTOR = 512
+
+
+class Image:
+    """An image in a file, whose bytes are taken once."""
+
+    def __init__(self, path: Path) -> None:
+        """Look at what it is.
+
+        Raises:
+            FlashError: it cannot be read, or is no image.
+        """
+        self.path = path
+        try:
+            self.packed_size = path.stat().st_size  # bytes of the file
+            with path.open("rb") as file:
+                first = file.read(8)
+        except OSError as exc:
+            raise FlashError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
+        for magic, why in _OTHERS.items():
+            if first[: len(magic)].upper() == magic.upper():
+                raise FlashError(f"{path}: {why}")
+        if not first:
+            raise FlashError(f"{path}: is empty")
+        self.packing = next((p for m, p in _MAGIC.items() if first.startswith(m)), "raw")
+        self.size: int | None = None  # of what it holds, bytes; None: only its end will tell
+        self.read = 0  # bytes of the file that were taken so far
+        if self.packing == "raw":
+            self.size = self.packed_size
+        elif self.packing == "zip":
+            self.size = self._member().file_size
+        if self.size is not None and self.size % SECTOR:
+            raise FlashError(f"{path}: {self.size} bytes are no whole sectors: it was cut short")
+
+    def fill(self, buffers: Iterator[memoryview]) -> Iterator[tuple[memoryview, int]]:
+        """Its bytes, in memory that is given.
+
+        Args:
+            buffers: to be filled, one after the other.
+
+        Returns:
+            each of them with how much of it is filled: all, but for the last one.
+
+        Raises:
+            FlashError: the file is damaged, or ends early.
+        """
+        made = 0
+        try:
+            with self.path.open("rb") as file:
+                filler = self._fill_raw if self.packing == "raw" else self._fill_unpacked
+                for into, count in filler(file, buffers):
+                    made += count
+                    yield into, count
+        except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error, zipfile.BadZipFile) as e:
+            raise FlashError(f"{self.path}: damaged after {made:,} bytes: {e}") from e
+        if not made or made % SECTOR or (self.size is not None and made != self.size):
+            raise FlashError(f"{self.path}: gives {made:,} bytes, which is no whole image")
+        self.size = made
+
+    def _fill_raw(
+        self, file: BinaryIO, buffers: Iterator[memoryview]
+    ) -> Iterator[tuple[memoryview, int]]:  # fmt: skip
+        for into in buffers:
+            count = file.readinto(into)  # type: ignore[attr-defined]
+            if count:
+                self.read += count
+                yield into, count
+            if count < len(into):
+                return
+
+    def _fill_unpacked(
+        self, file: BinaryIO, buffers: Iterator[memoryview]
+    ) -> Iterator[tuple[memoryview, int]]:  # fmt: skip
+        into, filled = next(buffers), 0
+        for piece in self._pieces(file):
+            rest = memoryview(piece)
+            while rest:
+                count = min(len(rest), len(into) - filled)
+                into[filled : filled + count] = rest[:count]
+                filled, rest = filled + count, rest[count:]
+                if filled == len(into):
+                    yield into, filled
+                    into, filled = next(buffers), 0
+        if filled:
+            yield into, filled
+
+    def _pieces(self, file: BinaryIO) -> Iterator[bytes]:
+        if self.packing == "zip":
+            with zipfile.ZipFile(file) as archive, archive.open(self._member()) as member:
+                while piece := member.read(_PIECE):
+                    self.read = file.tell()
+                    yield piece
+        else:
+            yield from self._unpacked(file)
+
+    def _unpacked(self, file: BinaryIO) -> Iterator[bytes]:
+        """One stream after the other: all three formats may have several in a file."""
+        rest = b""
+        while True:
+            rest = rest or self._slice(file)
+            if not rest:
+                return
+            stream = _stream(self.packing)
+            while not stream.eof:
+                data, rest = rest or self._slice(file), b""
+                if not data:
+                    raise EOFError("the file ends in the middle of it")
+                try:
+                    yield from stream.pieces(data)
+                except Exception as exc:
+                    if type(exc).__name__ == "ZstdError":  # known only where it is installed
+                        raise ValueError(str(exc)) from exc
+                    raise
+            rest = stream.rest
+            if self.packing == "xz":
+                rest = rest.lstrip(b"\0")  # streams of xz may be padded
+
+    def _slice(self, file: BinaryIO) -> bytes:
+        data = file.read(_SLICE)
+        self.read += len(data)
+        return data
+
+    def _member(self) -> zipfile.ZipInfo:
+        """The one image in a zip.
+
+        Raises:
+            FlashError: there is none, or several, or it is encrypted.
+        """
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                found = [m for m in archive.infolist() if m.filename.lower().endswith(_INSIDE)]
+        except (OSError, zipfile.BadZipFile) as exc:
+            raise FlashError(f"{self.path}: damaged: {exc}") from exc
+        if len(found) != 1:
+            names = ", ".join(m.filename for m in found) or "none"
+            raise FlashError(f"{self.path}: one image is needed in it, and there are: {names}")
+        if found[0].flag_bits & 1:
+            raise FlashError(f"{self.path}: is encrypted; unpack it first")
+        return found[0]
+
+
+class _Xz:
+    def __init__(self) -> None:
+        self._unpacker = lzma.LZMADecompressor()
+
+    @property
+    def eof(self) -> bool:
+        return self._unpacker.eof
+
+    @property
+    def rest(self) -> bytes:
+        return self._unpacker.unused_data
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        yield self._unpacker.decompress(data, _PIECE)
+        while not self._unpacker.eof and not self._unpacker.needs_input:
+            yield self._unpacker.decompress(b"", _PIECE)
+
+
+class _Gz:
+    def __init__(self) -> None:
+        self._unpacker = zlib.decompressobj(31)  # with gzip's header and checksum
+
+    @property
+    def eof(self) -> bool:
+        return self._unpacker.eof
+
+    @property
+    def rest(self) -> bytes:
+        return self._unpacker.unused_data
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        while data:
+            yield self._unpacker.decompress(data, _PIECE)
+            data = self._unpacker.unconsumed_tail
+
+
+class _Zst:
+    def __init__(self) -> None:
+        self._unpacker: Any = require("zstandard").ZstdDecompressor().decompressobj()
+
+    @property
+    def eof(self) -> bool:
+        return bool(self._unpacker.eof)
+
+    @property
+    def rest(self) -> bytes:
+        return bytes(self._unpacker.unused_data)
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        yield self._unpacker.decompress(data)
+
+
+def _stream(packing: str) -> _Xz | _Gz | _Zst:
+    kinds: dict[str, type[_Xz] | type[_Gz] | type[_Zst]] = {"xz": _Xz, "gz": _Gz, "zst": _Zst}
+    return kinds[packing]()
