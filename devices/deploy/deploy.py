@@ -244,6 +244,7 @@ async def _await_verdict(
                 while time.monotonic() < until:
                     status = await keeper.ask("status")
                     if status["trial"] is None:
+                        await keeper.ask("clean")
                         kept = status["serving"] == release.id
                         return "kept" if kept else "went back", status
                     await asyncio.sleep(_POLL)

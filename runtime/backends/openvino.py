@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -32,6 +33,25 @@ def load(artefact: Artefact, files: Mapping[str, bytes], options: Options) -> Op
     return OpenVinoSession(artefact, xml, weights, options)
 
 
+def _compiled(core: Any, model: Any, settings: dict[str, Any]) -> tuple[Any, str]:
+    """A compiled model, and what is to be said of its arithmetic.
+
+    Seen on Arm (Cortex-A72, OpenVINO 2026.4): quantized convolutions are given kernels that the
+    plugin then does not have, and compiling ends with "object is not initialized". Without its
+    passes for low precision the same model is computed in float, between the same roundings.
+    """
+    try:
+        return core.compile_model(model, "CPU", settings), ""
+    except RuntimeError as exc:
+        if platform.machine() != "aarch64":
+            raise
+        try:
+            slower = core.compile_model(model, "CPU", {**settings, "LP_TRANSFORMS_MODE": "NO"})
+        except RuntimeError:
+            raise exc from None
+        return slower, ", integers in float arithmetic"
+
+
 class OpenVinoSession:
     """One infer request. States are copied from output tensor to input tensor."""
 
@@ -47,7 +67,7 @@ class OpenVinoSession:
         try:
             core = openvino.Core()
             model = core.read_model(xml, weights)
-            compiled = core.compile_model(model, "CPU", settings)
+            compiled, arithmetic = _compiled(core, model, settings)
             self._request = compiled.create_infer_request()
             names = [port.get_any_name() for port in compiled.inputs]
         except Exception as exc:  # of a damaged file, whatever its bytes make of themselves
@@ -55,6 +75,7 @@ class OpenVinoSession:
         check_nothing_left_out(artefact, names)
         self.runs_on = (
             f"openvino {_number()}, CPU, {options.inference_precision}, {options.threads} thread(s)"
+            f"{arithmetic}"
         )
         self._inputs = [(i.name, self._tensor(i), i.quantization) for i in artefact.inputs]
         self._outputs = [(i.name, self._tensor(i), i.quantization) for i in artefact.outputs]

@@ -1,0 +1,171 @@
+"""A whole arm64 machine: deployed to, seen and heard by, cut off from its power, deployed to again.
+
+The tests are one story, in the order of the file: what one has deployed the next one finds.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgenets import zoo
+from edgenets.data.voice import speak, voices
+from edgenets.devices.deploy import manage
+from edgenets.devices.deploy.deploy import Outcome, Supply, deploy
+from edgenets.devices.deploy.needs import Wishes
+from edgenets.devices.keeper.release import Health
+from edgenets.devices.twin import senses
+from edgenets.devices.twin.system import System
+from edgenets.vision.picture import Picture
+from edgenets.vision.smear import Smear
+from tests.devices.twins import CONSTRAINTS, running
+
+pytestmark = [pytest.mark.slow, pytest.mark.twin]
+
+# An emulated processor: one of ours is hundreds of times quicker, and no figure is a board's.
+PATIENT = Health(inferences=20, latency_ms=5000.0, patience=120.0)
+
+# All three interpreters and both senses, so that every release has the same environment.
+EXTRAS = ("camera", "mic", "onnx", "openvino")
+
+
+@pytest.fixture(scope="module")
+def twin() -> Iterator[System]:
+    with running("system", "pi") as (made,):
+        assert isinstance(made, System)
+        yield made
+
+
+def put(twin: System, bundle: str, source: str, sink: str, **changes: Any) -> Outcome:
+    wishes = Wishes((source,), (f"jsonl:{sink}",), extras=EXTRAS, health=PATIENT, **changes)
+    supply = Supply(constraint=CONSTRAINTS)
+    return deploy(zoo.load(bundle), twin.address(), wishes, supply=supply, accept_new=True)
+
+
+def lines(twin: System, sink: str) -> list[dict[str, Any]]:
+    told = twin.ssh(f"cat /var/lib/edgenets/{sink} 2>/dev/null", check=False).out
+    return [json.loads(line) for line in told.splitlines() if line.endswith("}")]
+
+
+def smears(count: int) -> list[Picture]:
+    """A drawn blood smear that moves, as `demo:smear` has it."""
+    drawn = Smear(seed=3)
+    return [drawn.view(0.04 * n) for n in range(count)]
+
+
+def test_it_is_an_arm_board_with_a_camera_and_a_microphone(twin: System) -> None:
+    machine = manage.look(twin.address())
+    assert machine.architecture == "aarch64" and machine.has_systemd
+    assert machine.python is not None and machine.python.version[:2] == (3, 11)
+    assert list(machine.cameras) == ["/dev/video0"]
+    assert machine.microphones and machine.keeper is None
+
+
+def test_from_a_bare_os_to_detections_of_frames_through_the_camera(twin: System) -> None:
+    senses.show(twin, smears(25))
+    outcome = put(twin, "object-detect", "camera:0?format=YUYV", "seen.jsonl")
+    assert outcome.verdict == "kept", outcome
+    status = manage.status(twin.address())
+    assert status["serving"] == outcome.release and status["live"]["source"].startswith("camera")
+    seen = [line["found"] for line in lines(twin, "seen.jsonl")[-10:] if "found" in line]
+    assert {thing["label"] for found in seen for thing in found} >= {"RBC", "WBC"}
+    assert np.median([len(found) for found in seen]) >= 8  # cells, of the dozen that are drawn
+
+
+def test_every_format_gives_its_golden_outputs_on_arm(twin: System) -> None:
+    told = [e["text"] for e in manage.status(twin.address())["log"] if e["event"] == "trial"]
+    for format in ("tflite-int8", "onnx-int8", "openvino-int8"):
+        assert format in told[-1]
+
+
+def test_the_same_again_changes_nothing(twin: System) -> None:
+    before = manage.status(twin.address())
+    outcome = put(twin, "object-detect", "camera:0?format=YUYV", "seen.jsonl")
+    after = manage.status(twin.address())
+    assert outcome.verdict == "unchanged" and outcome.sent_bytes == 0
+    assert after["live"]["pid"] == before["live"]["pid"] and after["log"] == before["log"]
+
+
+def test_after_a_power_cut_it_serves_within_a_minute(twin: System) -> None:
+    serving = manage.status(twin.address())["serving"]
+    twin.power_cut()
+    twin.power_on()
+    twin.wait()
+    up = time.monotonic()
+    senses.show(twin, smears(5))
+    while not (live := manage.status(twin.address())["live"]) or not live["inferences"]:
+        assert time.monotonic() - up < 60
+        time.sleep(0.5)
+    assert live["release"] == serving
+
+
+def test_another_model_hears_words_through_the_sound_card(twin: System, tmp_path: Path) -> None:
+    outcome = put(twin, "kws-gru", "mic:default", "heard.jsonl")
+    assert outcome.verdict == "kept", outcome
+    assert outcome.sent_bytes < 2_000_000  # a bundle, and nothing that was there
+    words = ["stop", "yes", "left"]
+    sound = tmp_path / "words.wav"
+    write_words(sound, words)
+    senses.play(twin, sound)
+    until = time.monotonic() + 20
+    while len(heard := [x["word"] for x in lines(twin, "heard.jsonl") if "word" in x]) < 3:
+        assert time.monotonic() < until, heard
+        time.sleep(1)
+    assert heard == words
+
+
+def test_a_release_that_does_not_hold_is_taken_back_by_the_board(twin: System) -> None:
+    before = manage.status(twin.address())["serving"]
+    wishes = Wishes(
+        ("mic:default",), ("jsonl:heard.jsonl",), extras=EXTRAS,
+        health=Health(inferences=20, latency_ms=0.001, patience=30.0),
+    )  # fmt: skip
+    supply = Supply(constraint=CONSTRAINTS)
+    outcome = deploy(zoo.load("kws-gru"), twin.address(), wishes, supply=supply)
+    assert outcome.verdict == "went back" and "too slow" in outcome.reason
+    status = manage.status(twin.address())
+    assert status["serving"] == before == outcome.serving
+    assert status["service"]["ActiveState"] == "active"
+
+
+def test_a_source_that_is_not_there_is_taken_back_with_what_it_said(twin: System) -> None:
+    before = manage.status(twin.address())["serving"]
+    outcome = put(twin, "object-detect", "camera:9", "seen.jsonl")
+    assert outcome.verdict == "went back"
+    assert "there is no /dev/video9; there are: video0" in outcome.reason
+    assert manage.status(twin.address())["serving"] == before
+
+
+def test_logs_and_the_way_back_by_hand(twin: System, capfd: pytest.CaptureFixture[str]) -> None:
+    manage.logs(twin.address(), lines=20)
+    assert "listening to mic:default" in capfd.readouterr().out
+    before = manage.status(twin.address())
+    assert manage.roll_back(twin.address()) == before["previous"]
+    assert manage.status(twin.address())["serving"] == before["previous"]
+
+
+def test_what_was_removed_is_gone(twin: System) -> None:
+    manage.remove(twin.address())
+    assert twin.ssh("ls /opt/edgenets /etc/systemd/system/edgenets*", check=False).out == ""
+    assert manage.look(twin.address()).keeper is None
+
+
+def write_words(path: Path, words: list[str]) -> None:
+    """Words in a synthetic voice, a second apart."""
+    (voice,) = voices(1, 0)
+    parts = [np.zeros(16000, np.int16)]
+    for word in words:
+        parts += [(speak(word, voice) * 32767).astype(np.int16), np.zeros(16000, np.int16)]
+    samples = np.concatenate(parts)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes(samples.tobytes())
