@@ -14,7 +14,7 @@ OUT ?= demo-out
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench zoo soak clean
+.PHONY: help setup demo test lint bench zoo profiles soak clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
@@ -60,6 +60,9 @@ zoo: setup ## Rebuild the shipped bundles from DATA (Speech Commands), SIGNS, CE
 	  $(BIN)/edgenets build $$name --data $${pair#*:} --run runs/$$name --out edgenets/zoo/$$name.edge && \
 	  $(BIN)/edgenets inspect edgenets/zoo/$$name.edge --card > edgenets/zoo/$$name.md || exit 1; \
 	done
+
+profiles: setup ## Ask the index which wheels boards would get, and write it into their profiles.
+	$(BIN)/python -m edgenets.devices.wheelfacts
 
 soak: $(VENV)/.tested ## Ten minutes of a camera that is faster than its model.
 	$(BIN)/python -m tests.soak 600

@@ -113,12 +113,8 @@ def install(home: Home, python: str) -> bool:
 def remove() -> None:
     """Take away what `install` made, but the user and what the service wrote."""
     systemctl("disable", "--now", "--quiet", SERVICE, GUARD, check=False)
-    for path in (
-        _UNITS / f"{SERVICE}.d" / "release.conf",
-        _UNITS / SERVICE,
-        _UNITS / GUARD,
-        _RULES,
-    ):
+    disk.remove_folder(_UNITS / f"{SERVICE}.d")
+    for path in (_UNITS / SERVICE, _UNITS / GUARD, _RULES):
         disk.unlink(path)
     reload()
 

@@ -26,6 +26,68 @@ def command() -> None:
     """Know boards, and what is deployed to them."""
 
 
+@command.command(name="list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the boards that edgenets knows."""
+    from edgenets import records
+    from edgenets.stages import stage
+
+    boards = {name: stage("board")(name) for name in stage("board_names")()}
+    if as_json:
+        emit({name: records.to_plain(board) for name, board in boards.items()})
+        return
+    rows = [
+        (
+            name, board.processor.name, _sizes(board.processor.memory_mb),
+            f"{board.system.image}, Python {board.system.python}",
+            ", ".join(a.name for a in board.accelerators) or "–",
+        )
+        for name, board in boards.items()
+    ]  # fmt: skip
+    table("", ("board", "processor", "memory", "system", "accelerators"), rows)
+
+
+@command.command(name="show")
+@click.argument("board")
+@json_option
+def show(board: str, as_json: bool) -> None:
+    """Everything that is known of a board."""
+    from edgenets import records
+    from edgenets.stages import stage
+
+    found = stage("board")(board)
+    if as_json:
+        emit(records.to_plain(found))
+        return
+    watts = "" if found.power.idle_w is None else (
+        f"; {found.power.idle_w:g} W idle, {found.power.load_w:g} W under load"
+    )  # fmt: skip
+    heat = "" if found.heat.slows_at_c is None else (
+        f"slows down at {found.heat.slows_at_c:g} °C, stops at {found.heat.stops_at_c:g} °C; "
+    )  # fmt: skip
+    accelerators = [f"{a.name}: {a.needs}" for a in found.accelerators]
+    rows = [
+        ("board", found.name),
+        ("processor", f"{found.processor.name}, {found.processor.architecture}"),
+        ("memory", _sizes(found.processor.memory_mb)),
+        ("system", f"{found.system.image}, Python {found.system.python}, "
+                   f"glibc {found.system.libc}"),
+        ("first boot", found.system.first_boot),
+        ("backends", ", ".join(found.backends)),
+        ("cameras", f"{', '.join(found.camera.sources)}: {found.camera.stack}"),
+        ("sound", f"{', '.join(found.sound.sources)}: {found.sound.stack}"),
+        *(("accelerator", text) for text in accelerators),
+        ("power", found.power.supply + watts),
+        ("heat", heat + found.heat.hint),
+        ("flash", f"by {found.flash.by}; {found.flash.card_mb / 1000:g} GB at least"),
+        *(("note", text) for text in found.hints),
+        *(("wheel", name) for name in found.wheels.values()),
+    ]  # fmt: skip
+    for name, text in rows:
+        click.echo(f"{name:>13}  {text}")
+
+
 @command.command(name="probe")
 @click.argument("host", metavar="[USER@]HOST[:PORT]")
 @host_options
@@ -99,7 +161,7 @@ def status(host: str, key: Path | None, known_hosts: Path | None, as_json: bool)
 
 @command.command(name="logs")
 @click.argument("host", metavar="[USER@]HOST[:PORT]")
-@click.option("--lines", type=click.IntRange(1), default=50, show_default=True)
+@click.option("--lines", type=click.IntRange(1), default=50, show_default=True, help="The last.")
 @click.option("--follow", "-f", is_flag=True, help="Go on until Ctrl-C.")
 @host_options
 def logs(
@@ -138,6 +200,10 @@ def remove(host: str, yes: bool, key: Path | None, known_hosts: Path | None) -> 
         click.confirm(f"Take the service and all releases off {host}?", abort=True)
     stage("device_remove")(stage("address")(host, key, known_hosts))
     click.echo(f"{host}: edgenets was removed; what services wrote is in /var/lib/edgenets")
+
+
+def _sizes(memory_mb: tuple[int, ...]) -> str:
+    return ", ".join(f"{m} MB" if m < 1024 else f"{m // 1024} GB" for m in memory_mb)
 
 
 def _service(shown: dict[str, Any]) -> str:

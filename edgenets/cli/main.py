@@ -32,6 +32,10 @@ COMMANDS = {
     "inspect": ("edgenets.cli.inspect", "Show what is in a bundle."),
     "selftest": ("edgenets.cli.selftest", "Replay a bundle's golden data on this machine."),
     "device": ("edgenets.cli.device", "Know boards, and what is deployed to them."),
+    "preflight": (
+        "edgenets.cli.preflight",
+        "Ask whether a bundle will run on a board, before anything is written.",
+    ),
     "flash": ("edgenets.cli.flash", "Write an image to a card, and read every byte back."),
     "deploy": ("edgenets.cli.deploy", "Deploy a bundle to boards over SSH, and see it work there."),
     "twin": ("edgenets.cli.twin", "Boards that stand in for boards."),

@@ -42,13 +42,18 @@ def build() -> None:
               show_default=True, help="A whole machine, or a container.")  # fmt: skip
 @click.option("--memory", type=click.IntRange(256), default=1024, show_default=True,
               help="MB; system alone.")  # fmt: skip
-def up(name: str, tier: str, memory: int) -> None:
+@json_option
+def up(name: str, tier: str, memory: int, as_json: bool) -> None:
     """Make a twin, start it, and wait until it answers."""
+    from edgenets import records
     from edgenets.stages import stage
 
     options = {"memory": memory} if tier == "system" else {}
     twin = stage("twin_up")(tier, name, **options)
     seconds = twin.wait()
+    if as_json:
+        emit({**records.to_plain(twin.record), "seconds": seconds})
+        return
     click.echo(f"{name} was up after {seconds:.0f} s: {ssh_words(twin)}")
 
 

@@ -1,0 +1,150 @@
+"""Board profiles: one TOML a board, in `profiles/`. To add a board: a file there."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Literal
+
+from edgenets import records
+from edgenets.errors import DeviceError, RecordError
+
+Backend = Literal["tflite", "onnx", "openvino"]
+
+
+@dataclass(frozen=True)
+class Processor:
+    """What a board computes with."""
+
+    name: str
+    cores: int
+    architecture: Literal["aarch64", "x86_64"]
+    features: tuple[str, ...]  # as /proc/cpuinfo has them; asimddp: dot products of int8
+    memory_mb: tuple[int, ...]  # the sizes that are sold
+
+
+@dataclass(frozen=True)
+class System:
+    """The image that a board is used with."""
+
+    image: str
+    python: str  # that it brings
+    libc: str  # version of glibc
+    first_boot: Literal["cloud-init", "none"]  # how it can be told what to be
+
+    def __post_init__(self) -> None:
+        for name, text in (("python", self.python), ("libc", self.libc)):
+            if not text.replace(".", "", 1).isdigit() or "." not in text:
+                raise ValueError(f"{name} must be a version such as 3.13")
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """What a board computes with beside its processor."""
+
+    name: str  # as `edgenets device probe` tells it
+    needs: str
+
+
+@dataclass(frozen=True)
+class Senses:
+    """A board's cameras, or its sound."""
+
+    sources: tuple[str, ...]  # URIs of `edgenets run`, the usual one first
+    stack: str
+
+
+@dataclass(frozen=True)
+class Power:
+    """What a board draws; None: it depends."""
+
+    supply: str
+    idle_w: float | None = None
+    load_w: float | None = None
+
+
+@dataclass(frozen=True)
+class Heat:
+    """When a board slows down, and what helps."""
+
+    hint: str
+    slows_at_c: float | None = None
+    stops_at_c: float | None = None
+
+
+@dataclass(frozen=True)
+class Flash:
+    """How an image gets onto a board."""
+
+    by: Literal["card", "fastboot", "installer"]
+    card_mb: int  # the smallest that holds the system, an environment and two releases
+
+
+@dataclass(frozen=True)
+class Board:
+    """One board."""
+
+    name: str
+    models: tuple[str, ...]  # beginnings of the model string of its device tree
+    backends: tuple[Backend, ...]  # best first
+    hints: tuple[str, ...]
+    processor: Processor
+    system: System
+    camera: Senses
+    sound: Senses
+    power: Power
+    heat: Heat
+    flash: Flash
+    accelerators: tuple[Accelerator, ...] = ()
+    wheels: dict[str, str] = field(default_factory=dict)  # package → file that pip would choose
+
+    @property
+    def python(self) -> tuple[int, int]:
+        """Of its system's Python, the major and minor version."""
+        major, minor = self.system.python.split(".")
+        return int(major), int(minor)
+
+    @property
+    def libc(self) -> tuple[int, int]:
+        """Of its glibc, the major and minor version."""
+        major, minor = self.system.libc.split(".")
+        return int(major), int(minor)
+
+
+def names() -> list[str]:
+    """All boards, by the names of their files."""
+    return sorted(p.name.removesuffix(".toml") for p in _folder().iterdir())
+
+
+def load(name: str) -> Board:
+    """The profile of a board.
+
+    Raises:
+        DeviceError: there is none, or it is not one.
+    """
+    if name not in names():
+        import difflib
+
+        near = difflib.get_close_matches(name, names(), n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else f" There are: {', '.join(names())}"
+        raise DeviceError(f"there is no board '{name}'.{hint}")
+    try:
+        data = tomllib.loads(_folder().joinpath(f"{name}.toml").read_text("utf-8"))
+        return records.parse(Board, data)
+    except (RecordError, tomllib.TOMLDecodeError) as exc:
+        raise DeviceError(f"{name}.toml: {exc}") from exc
+
+
+def of_model(model: str) -> str | None:
+    """The name of the board whose device tree calls itself so; None where no profile does."""
+    found = [
+        (len(start), name) for name in names() for start in load(name).models
+        if model.startswith(start)
+    ]  # fmt: skip
+    return max(found)[1] if found else None
+
+
+def _folder() -> Traversable:
+    return resources.files(__package__).joinpath("profiles")

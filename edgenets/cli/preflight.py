@@ -1,0 +1,81 @@
+"""`edgenets preflight`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgenets.cli.hosts import accept_new_option, host_options
+from edgenets.cli.options import BACKENDS, BundleName, emit, json_option
+
+_MARKS = {"well": ("✓", "green"), "note": ("·", "yellow"), "stop": ("✗", "red")}
+
+
+class BoardName(click.ParamType):  # type: ignore[type-arg]
+    """The name of a board's profile."""
+
+    name = "board"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        """Complete the names of boards."""
+        from click.shell_completion import CompletionItem
+
+        from edgenets.stages import stage
+
+        return [CompletionItem(n) for n in stage("board_names")() if n.startswith(incomplete)]
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  edgenets preflight kws-gru --device rpi-zero2w
+  edgenets preflight object-detect --host pi@gate.local
+
+Nothing is changed. What is known beforehand is told as that; only `edgenets deploy` sees it run.
+Exit code 1 when something stops it."""
+)
+@click.argument("bundle", type=BundleName())
+@click.option("--device", type=BoardName(), help="A board, as `edgenets device list` names it.")
+@click.option("--host", metavar="[USER@]HOST[:PORT]", help="A board that can be asked.")
+@click.option("--backend", type=click.Choice(BACKENDS[:-1]), help="Take no other backend.")
+@host_options
+@accept_new_option
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context, bundle: str, device: str | None, host: str | None, backend: str | None,
+    key: Path | None, known_hosts: Path | None, accept_new: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Ask whether a bundle will run on a board, before anything is written."""
+    from edgenets import records, zoo
+    from edgenets.stages import stage
+
+    if (device is None) == (host is None):
+        raise click.UsageError("one of --device and --host is needed")
+    opened = zoo.load(bundle)
+    place = (
+        stage("preflight_of_board")(stage("board")(device)) if device is not None
+        else _ask(host, key, known_hosts, accept_new)
+    )  # fmt: skip
+    findings = stage("preflight")(opened, place, stage("deploy_wishes")(backend=backend))
+    well = stage("preflight_verdict")(findings)
+    if as_json:
+        emit({"board": place.name, "well": well, "findings": records.to_plain(findings)})
+    else:
+        click.echo(f"{opened.spec.name} on {place.name}")
+        for finding in findings:
+            mark, colour = _MARKS[finding.level]
+            click.echo(f"  {click.style(mark, fg=colour)} {finding.about:<13} {finding.text}")
+    ctx.exit(0 if well else 1)
+
+
+def _ask(host: str | None, key: Path | None, known_hosts: Path | None, accept_new: bool) -> Any:
+    from edgenets.stages import stage
+
+    machine = stage("device_look")(stage("address")(host, key, known_hosts), accept_new)
+    name = stage("board_of_model")(machine.model)
+    return stage("preflight_of_machine")(machine, stage("board")(name) if name else None)
