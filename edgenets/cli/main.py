@@ -34,7 +34,7 @@ COMMANDS = {
     "device": ("edgenets.cli.device", "Know boards, and what is deployed to them."),
     "preflight": (
         "edgenets.cli.preflight",
-        "Ask whether a bundle will run on a board, before anything is written.",
+        "Ask whether a bundle will run on a board.",
     ),
     "flash": ("edgenets.cli.flash", "Write an image to a card, and read every byte back."),
     "deploy": ("edgenets.cli.deploy", "Deploy a bundle to boards over SSH, and see it work there."),

@@ -50,7 +50,7 @@ def command(
     ctx: click.Context, bundle: str, device: str | None, host: str | None, backend: str | None,
     key: Path | None, known_hosts: Path | None, accept_new: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Ask whether a bundle will run on a board, before anything is written."""
+    """Ask whether a bundle will run on a board."""
     from edgenets import records, zoo
     from edgenets.stages import stage
 
