@@ -38,6 +38,11 @@ EXTRAS = {
     "tensorflow": ("train", "to train models and to convert those of pictures"),
     "tensorflow.python.framework.convert_to_constants": ("train", "to convert models of pictures"),
     "tf2onnx": ("convert", "to convert models of pictures to ONNX"),
+    "cryptography.hazmat.primitives.serialization": ("update", "to publish and to take releases"),
+    "securesystemslib.signer": ("update", "to publish and to take releases"),
+    "tuf.api.exceptions": ("update", "to publish and to take releases"),
+    "tuf.api.metadata": ("update", "to publish and to take releases"),
+    "tuf.ngclient": ("update", "to publish and to take releases"),
     "uvicorn": ("web", "to serve the live page"),
     "flatbuffers": ("convert", "to write TFLite artefacts"),
     "jinja2": ("convert", "to write HTML reports"),
@@ -51,7 +56,7 @@ EXTRAS = {
     "soundfile": ("mic", "to read sound files other than 16-bit WAV"),
     "soxr": ("mic", "to change a sample rate"),
     "xxhash": ("deploy", "to compare what is on a card"),
-    "zstandard": ("deploy", "to unpack .zst images"),
+    "zstandard": ("update", "to unpack .zst images and differences"),
     "espeakng_loader": ("train", "to synthesise words"),
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -11,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from edgenets import __version__
 from edgenets.bundle import Bundle
 from edgenets.errors import DeployFailed, DeviceError, EdgenetsError
 from edgenets.extras import require
@@ -19,7 +17,8 @@ from edgenets.extras import require
 from ..address import Address
 from ..keeper.release import Release
 from ..remote import connect
-from . import needs, ownwheel, wheelhouse
+from . import needs, wheelhouse
+from .compose import Supply, compose
 from .keeping import STAGE_TIMEOUT, Keeper
 from .machine import Machine, probe
 
@@ -34,15 +33,6 @@ _GRACE = 180.0  # s
 _POLL = 1.0  # s
 
 Verdict = Literal["kept", "unchanged", "went back", "refused", "failed"]
-
-
-@dataclass(frozen=True)
-class Supply:
-    """Where the wheels come from."""
-
-    constraint: Path | None = None
-    links: Path | None = None  # a folder of wheels, in place of the index
-    refresh: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,9 +135,12 @@ async def _deploy(
             f"{machine.memory_mb} MB, Python {'.'.join(map(str, machine.python.version))}"
         )
         with tempfile.TemporaryDirectory() as folder:
+            major, minor, _ = machine.python.version
+            kind = wheelhouse.Kind(machine.architecture, machine.libc, (major, minor))
             release, objects = await asyncio.to_thread(
-                _compose, bundle, wishes, machine, supply, Path(folder), listener.say
-            )
+                compose, bundle, wishes, kind, machine.python.path, supply, Path(folder),
+                listener.say,
+            )  # fmt: skip
             keeper = Keeper(remote, machine.python.path)
             if await keeper.install(machine.keeper):
                 listener.say("the keeper was installed")
@@ -201,36 +194,6 @@ def refuse(machine: Machine, address: Address | str) -> None:
         )
 
 
-def _compose(
-    bundle: Bundle, wishes: needs.Wishes, machine: Machine, supply: Supply, folder: Path,
-    say: Callable[[str], None],
-) -> tuple[Release, dict[str, Path]]:  # fmt: skip
-    """The release for a board, and the files of its objects by SHA-256."""
-    assert machine.python is not None and machine.libc is not None
-    name, data = ownwheel.make()
-    own = folder / name
-    own.write_bytes(data)
-    major, minor, _ = machine.python.version
-    kind = wheelhouse.Kind(machine.architecture, machine.libc, (major, minor))
-    wheels = wheelhouse.gather(
-        own, needs.extras_of(bundle, wishes), kind, constraint=supply.constraint,
-        links=supply.links, refresh=supply.refresh, say=say,
-    )  # fmt: skip
-    digests = {path: _digest(path) for path in (bundle.path, *wheels.values(),
-                                                *wishes.files.values())}  # fmt: skip
-    arguments = needs.arguments_of(bundle, wishes)
-    release = Release(
-        name=bundle.spec.name, version=__version__, bundle=digests[bundle.path],
-        edgenets=digests[own],
-        wheels={n: digests[p] for n, p in wheels.items() if p != own},
-        python=machine.python.path,
-        arguments=arguments, health=wishes.health, memory_mb=wishes.memory_mb,
-        waits_for=needs.devices_of(arguments),
-        files={n: digests[p] for n, p in wishes.files.items()},
-    )  # fmt: skip
-    return release, {sha256: path for path, sha256 in digests.items()}
-
-
 async def _await_verdict(
     address: Address, release: Release, python: str
 ) -> tuple[Verdict, dict[str, Any]]:
@@ -255,11 +218,6 @@ async def _await_verdict(
         f"{address}: no verdict was learned; the board ends the trial by itself "
         f"({last or 'it is still under way'})"
     )
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def verdicts(outcomes: Sequence[Outcome]) -> int:

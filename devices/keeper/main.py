@@ -31,7 +31,8 @@ def main(arguments: list[str]) -> int:
     commands: dict[str, Callable[..., None]] = {
         "status": _status, "wanting": _wanting, "receive": _receive, "stage": _stage,
         "activate": _activate, "guard": _guard, "exec": _exec, "rollback": _roll_back,
-        "install": _install, "clean": _clean, "remove": _remove,
+        "install": _install, "clean": _clean, "remove": _remove, "follow": _follow,
+        "update": _update,
     }  # fmt: skip
     if not arguments or arguments[0] not in commands:
         print(f"commands: {', '.join(commands)}", file=sys.stderr)
@@ -150,6 +151,28 @@ def _exec(home: Home) -> None:
         sys.stdout.flush()
         os.execv(python, run)
     raise problem or KeeperError("no release serves here; deploy one")
+
+
+def _follow(home: Home, python: str, minutes: str) -> None:
+    """stdin: JSON of where to look, as what, and whom to believe. Look there from now on."""
+    told = json.load(sys.stdin)
+    disk.write(home.root / "trusted-root.json", told["root"].encode())
+    found = {"url": told["url"], "board": told["board"]}
+    disk.write(home.root / "update.json", json.dumps(found).encode())
+    service.follow(home, python, int(minutes))
+    _tell({"follows": told["url"]})
+
+
+def _update(home: Home) -> None:
+    """Look for a newer release, in the environment of the one that serves."""
+    serving = home.serving()
+    if serving is None:
+        raise KeeperError("no release serves here; deploy one")
+    release = releases.load(home, serving)
+    os.environ["PYTHONPATH"] = str(environment.code_of(home, release))
+    python = str(environment.python_of(home, release))
+    sys.stdout.flush()
+    os.execv(python, [python, "-m", "edgenets.devices.update.pull"])
 
 
 def _clean(home: Home) -> None:

@@ -49,6 +49,7 @@ class Release:
     memory_mb: int | None = None  # the service may take no more
     waits_for: tuple[str, ...] = ()  # units of the devices that it uses
     files: dict[str, str] = field(default_factory=dict)  # name → SHA-256; {release}/NAME
+    number: int = 0  # of a published release, ever higher; 0: it was deployed by hand
 
     @property
     def id(self) -> str:

@@ -11,6 +11,7 @@ from .errors import KeeperError
 from .layout import RUN, WORK, Home
 
 SERVICE, GUARD = "edgenets.service", "edgenets-guard.service"
+UPDATE, TIMER = "edgenets-update.service", "edgenets-update.timer"
 USER = "edgenets"
 
 # Groups that open cameras, sound cards and accelerators; a board has some of them.
@@ -69,6 +70,33 @@ RestartSec=5
 WantedBy=multi-user.target
 """
 
+_UPDATE = """\
+# Written by edgenets.
+[Unit]
+Description=edgenets: looks for a newer release
+After=network-online.target time-sync.target
+Wants=network-online.target
+
+[Service]
+Type=oneshot
+ExecStart={python} {home}/keeper/current update
+"""
+
+# Boards of one household do not all ask in the same minute.
+_TIMER = """\
+# Written by edgenets.
+[Unit]
+Description=edgenets: looks for a newer release
+
+[Timer]
+OnBootSec=2min
+OnUnitInactiveSec={minutes}min
+RandomizedDelaySec={spread}s
+
+[Install]
+WantedBy=timers.target
+"""
+
 # systemd makes units of cameras with this, so that a service can start after its camera.
 _RULE = 'SUBSYSTEM=="video4linux", KERNEL=="video*", TAG+="systemd"\n'
 
@@ -110,11 +138,24 @@ def install(home: Home, python: str) -> bool:
     return changed
 
 
+def follow(home: Home, python: str, minutes: int) -> None:
+    """Have the board look for newer releases, so often.
+
+    Raises:
+        KeeperError: systemd refuses.
+    """
+    values = {"home": home.root, "python": python, "minutes": minutes, "spread": 6 * minutes}
+    for name, text in ((UPDATE, _UPDATE), (TIMER, _TIMER)):
+        disk.write(_UNITS / name, text.format(**values).encode())
+    reload()
+    systemctl("enable", "--now", "--quiet", TIMER)
+
+
 def remove() -> None:
-    """Take away what `install` made, but the user and what the service wrote."""
-    systemctl("disable", "--now", "--quiet", SERVICE, GUARD, check=False)
+    """Take away what `install` and `follow` made, but the user and what the service wrote."""
+    systemctl("disable", "--now", "--quiet", SERVICE, GUARD, TIMER, check=False)
     disk.remove_folder(_UNITS / f"{SERVICE}.d")
-    for path in (_UNITS / SERVICE, _UNITS / GUARD, _RULES):
+    for path in (*(_UNITS / unit for unit in (SERVICE, GUARD, UPDATE, TIMER)), _RULES):
         disk.unlink(path)
     reload()
 

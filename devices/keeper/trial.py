@@ -89,6 +89,7 @@ def go_on(home: Home, say: Say) -> bool | None:
             trial.failed = str(exc)
         else:
             state.previous, state.trial = trial.previous, None
+            state.newest = max(state.newest, release.number)
             state.failed.pop(trial.release, None)
             state.note("kept", trial.release, found)
             states.save(home, state)

@@ -42,11 +42,34 @@ def hook(event, arguments):
     last += 1
     if last == steps:
         os.kill(os.getpid(), signal.SIGKILL)
-from edgenets.devices.keeper.main import main
+{program}
 sys.addaudithook(hook)
-code = main(sys.argv[2:])
+code = run()
 print("steps", last, file=sys.stderr)
 sys.exit(code)
+"""
+
+_KEEPER = """
+from edgenets.devices.keeper.main import main
+run = lambda: main(sys.argv[2:])
+"""
+
+# A pull, on a board whose environments are scripts.
+_PULL = """
+import stat
+from edgenets.devices.keeper import environment
+from edgenets.devices.update import pull
+from edgenets.devices.keeper.layout import Home
+def make(home, release):
+    for place in (environment.path_of, environment.code_of):
+        (place(home, release) / "bin").mkdir(parents=True, exist_ok=True)
+        (place(home, release) / environment.COMPLETE).touch()
+    python = environment.python_of(home, release)
+    python.write_text({script!r})
+    python.chmod(0o755)
+    return True
+environment.make = make
+run = pull.main
 """
 
 _SYSTEMCTL = """#!{python}
@@ -150,16 +173,27 @@ class Board:
         Returns:
             its exit code, its last answer, and how many steps it took.
         """
-        harness = _HARNESS.replace("{steps!r}", repr(set(STEPS)))
-        done = subprocess.run(
-            [sys.executable, "-c", harness, str(kill_at), *words],
-            input=data, capture_output=True, env=self.environment, timeout=60,
-        )  # fmt: skip
+        done = self._killed_at(kill_at, _KEEPER, *words, data=data)
         lines = done.stdout.decode().splitlines()
         told = [json.loads(line) for line in lines if line.startswith("{")]
         errors = done.stderr.decode().split()
         steps = int(errors[-1]) if "steps" in errors else 0
         return done.returncode, told[-1] if told else {}, steps
+
+    def pull(self, *, kill_at: int = 0) -> tuple[int, str]:
+        """Look for a newer release; the exit code and what was said."""
+        script = _PYTHON.format(folder=self.folder)
+        done = self._killed_at(kill_at, _PULL.replace("{script!r}", repr(script)))
+        return done.returncode, (done.stdout + done.stderr).decode()
+
+    def _killed_at(
+        self, step: int, program: str, *words: str, data: bytes = b""
+    ) -> subprocess.CompletedProcess[bytes]:  # fmt: skip
+        harness = _HARNESS.replace("{steps!r}", repr(set(STEPS))).replace("{program}", program)
+        return subprocess.run(
+            [sys.executable, "-c", harness, str(step), *words],
+            input=data, capture_output=True, env=self.environment, timeout=60,
+        )  # fmt: skip
 
     def start(self) -> str | None:
         """What the service would serve after a start of the board; None: nothing."""
@@ -184,6 +218,11 @@ class Board:
         if code or told.get("trial") is None:
             return told
         return self.keeper("guard")[1]
+
+    @property
+    def home(self) -> Home:
+        """Where the keeper is at home on it."""
+        return self._home
 
     @property
     def serving(self) -> str:

@@ -18,7 +18,8 @@ import pytest
 from edgenets import zoo
 from edgenets.data.voice import speak, voices
 from edgenets.devices.deploy import manage
-from edgenets.devices.deploy.deploy import Outcome, Supply, deploy
+from edgenets.devices.deploy.compose import Supply
+from edgenets.devices.deploy.deploy import Outcome, deploy
 from edgenets.devices.deploy.needs import Wishes
 from edgenets.devices.keeper.release import Health
 from edgenets.devices.twin import senses

@@ -1,0 +1,67 @@
+"""A release for a kind of board: its record, and the files of its objects."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgenets import __version__
+from edgenets.bundle import Bundle
+
+from ..keeper.release import Release
+from . import needs, ownwheel, wheelhouse
+
+
+@dataclass(frozen=True)
+class Supply:
+    """Where the wheels come from."""
+
+    constraint: Path | None = None
+    links: Path | None = None  # a folder of wheels, in place of the index
+    refresh: bool = False
+
+
+def compose(
+    bundle: Bundle, wishes: needs.Wishes, kind: wheelhouse.Kind, python: str, supply: Supply,
+    folder: Path, say: Callable[[str], None] = lambda _: None, number: int = 0,
+) -> tuple[Release, dict[str, Path]]:  # fmt: skip
+    """Compose a release.
+
+    Args:
+        python: the interpreter on the board.
+        folder: where the wheel of edgenets is put.
+        number: of a published release; 0: it is deployed by hand.
+
+    Returns:
+        the release, and path by SHA-256.
+
+    Raises:
+        DeviceError: there are no wheels for such a board.
+    """
+    name, data = ownwheel.make()
+    own = folder / name
+    own.write_bytes(data)
+    wheels = wheelhouse.gather(
+        own, needs.extras_of(bundle, wishes), kind, constraint=supply.constraint,
+        links=supply.links, refresh=supply.refresh, say=say,
+    )  # fmt: skip
+    paths = (bundle.path, *wheels.values(), *wishes.files.values())
+    digests = {path: digest(path) for path in paths}
+    arguments = needs.arguments_of(bundle, wishes)
+    release = Release(
+        name=bundle.spec.name, version=__version__, bundle=digests[bundle.path],
+        edgenets=digests[own],
+        wheels={n: digests[p] for n, p in wheels.items() if p != own},
+        python=python, arguments=arguments, health=wishes.health, memory_mb=wishes.memory_mb,
+        waits_for=needs.devices_of(arguments),
+        files={n: digests[p] for n, p in wishes.files.items()}, number=number,
+    )  # fmt: skip
+    return release, {sha256: path for path, sha256 in digests.items()}
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

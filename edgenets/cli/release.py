@@ -1,0 +1,157 @@
+"""`edgenets release`: releases that boards fetch by themselves."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgenets.cli.hosts import KeyFile, host_options
+from edgenets.cli.options import BACKENDS, AnyPath, BundleName, emit, json_option, size, table
+
+
+def _keys_option(function: Any) -> Any:
+    return click.option(
+        "--keys", type=AnyPath, default=Path("release-keys"), show_default=True,
+        help="The folder of the signing keys; nobody else's.",
+    )(function)  # fmt: skip
+
+
+@click.group(
+    name="release",
+    epilog="""\b
+Examples:
+  edgenets release init shelf/
+  edgenets release publish kws-gru shelf/ --board rpi4 --board rpi5
+  edgenets release follow pi@kitchen.local https://example.org/shelf --shelf shelf/ --board rpi4
+  edgenets release refresh shelf/
+
+A shelf is a folder that any web server serves. Boards believe what is signed for them, is not older
+than what they saw, and has not expired; they try it as a deployment is tried, and go back.""",
+)
+def command() -> None:
+    """Publish signed releases that boards fetch by themselves."""
+
+
+@command.command(name="init")
+@click.argument("shelf", type=AnyPath)
+@_keys_option
+@json_option
+def init(shelf: Path, keys: Path, as_json: bool) -> None:
+    """Make a shelf, and keys where there are none."""
+    from edgenets.stages import stage
+
+    root = stage("shelf").make(shelf, keys)
+    if as_json:
+        emit({"root": str(root), "keys": str(keys)})
+        return
+    click.echo(f"boards are given {root}; keep {keys} to yourself, its root.pem elsewhere")
+
+
+@command.command(name="publish")
+@click.argument("bundle", type=BundleName())
+@click.argument("shelf", type=AnyPath)
+@click.option("--board", "boards", multiple=True, required=True, help="As `device list` has it.")
+@click.option("--source", "sources", multiple=True, metavar="URI", help="As of `edgenets run`.")
+@click.option("--sink", "sinks", multiple=True, metavar="URI", help="As of `edgenets run`.")
+@click.option("--backend", type=click.Choice(BACKENDS[:-1]), help="Take no other backend.")
+@click.option("--inferences", type=click.IntRange(0), default=20, show_default=True,
+              help="Live ones, before a board keeps it.")  # fmt: skip
+@click.option("--latency", type=click.FloatRange(0, min_open=True), default=1000.0,
+              show_default=True, help="Bound of 95 % of them, ms.")  # fmt: skip
+@click.option("--patience", type=click.FloatRange(1), default=120.0, show_default=True,
+              help="For all of them, s.")  # fmt: skip
+@click.option("--extra", "extras", multiple=True, help="More extras of edgenets on the boards.")
+@click.option("--wheels", type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="A folder of wheels, in place of the index.")  # fmt: skip
+@click.option("--constraint", type=KeyFile, help="Versions to keep to, a file as pip takes it.")
+@_keys_option
+@json_option
+def publish(
+    bundle: str, shelf: Path, boards: tuple[str, ...], sources: tuple[str, ...],
+    sinks: tuple[str, ...], backend: str | None, inferences: int, latency: float, patience: float,
+    extras: tuple[str, ...], wheels: Path | None, constraint: Path | None, keys: Path,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Publish a bundle for kinds of boards."""
+    from edgenets import records, zoo
+    from edgenets.stages import stage
+
+    wishes = stage("deploy_wishes")(
+        sources=sources, sinks=sinks, backend=backend, extras=("update", *extras),
+        health=stage("deploy_health")(inferences, latency, patience),
+    )  # fmt: skip
+    opened = stage("shelf")(shelf, keys)
+    with tempfile.TemporaryDirectory() as scratch:
+        made = opened.publish(
+            zoo.load(bundle), {name: stage("board")(name) for name in boards}, wishes,
+            stage("deploy_supply")(constraint, wheels, False), Path(scratch),
+            lambda text: click.echo(text, err=True),
+        )  # fmt: skip
+    if as_json:
+        emit({"published": records.to_plain(made)})
+        return
+    rows = [
+        (", ".join(p.boards), str(p.number), p.release, size(p.bytes),
+         ", ".join(size(n) for n in p.deltas.values()) or "–")
+        for p in made
+    ]  # fmt: skip
+    table("", ("board", "number", "release", "new on the shelf", "as differences"), rows)
+
+
+@command.command(name="refresh")
+@click.argument("shelf", type=AnyPath)
+@_keys_option
+@json_option
+def refresh(shelf: Path, keys: Path, as_json: bool) -> None:
+    """Have boards believe what is there for another while."""
+    from edgenets.stages import stage
+
+    stage("shelf")(shelf, keys).refresh()
+    if as_json:
+        emit({"refreshed": str(shelf)})
+
+
+@command.command(name="list")
+@click.argument("shelf", type=AnyPath)
+@_keys_option
+@json_option
+def list_(shelf: Path, keys: Path, as_json: bool) -> None:
+    """The newest release for each kind of board."""
+    from edgenets.stages import stage
+
+    found = stage("shelf")(shelf, keys).releases()
+    if as_json:
+        emit(found)
+        return
+    rows = [(board, str(r["release"]["number"]), r["release"]["name"], r["release"]["version"])
+            for board, r in found.items()]  # fmt: skip
+    table("", ("board", "number", "bundle", "edgenets"), rows)
+
+
+@command.command(name="follow")
+@click.argument("host", metavar="[USER@]HOST[:PORT]")
+@click.argument("url")
+@click.option("--shelf", type=AnyPath, required=True, help="The folder that the URL serves.")
+@click.option("--board", required=True, help="What the board is, as `device list` has it.")
+@click.option("--minutes", type=click.IntRange(1), default=15, show_default=True,
+              help="Between two looks.")  # fmt: skip
+@_keys_option
+@host_options
+@json_option
+def follow(
+    host: str, url: str, shelf: Path, board: str, minutes: int, keys: Path, key: Path | None,
+    known_hosts: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Have a board look for newer releases from now on."""
+    from edgenets.stages import stage
+
+    root = stage("shelf")(shelf, keys).root
+    stage("board")(board)
+    stage("follow")(stage("address")(host, key, known_hosts), url, root, board, minutes)
+    if as_json:
+        emit({"host": host, "follows": url})
+    else:
+        click.echo(f"{host} looks at {url} every {minutes} minutes")
