@@ -38,20 +38,20 @@ def golden(home: Home, release: Release) -> str:
         str(environment.python_of(home, release)), "-m", "edgenets.cli.main", "selftest",
         str(bundle), "--json",
     ]  # fmt: skip
+    told = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    told |= {"HOME": "/nonexistent", "PYTHONPATH": str(environment.code_of(home, release))}
     try:
         done = subprocess.run(
-            command, capture_output=True, timeout=_GOLDEN_PATIENCE, cwd="/",
-            env={"PATH": os.environ.get("PATH", os.defpath), "HOME": "/nonexistent",
-                 "PYTHONPATH": str(environment.code_of(home, release))}, **_user(),
-        )  # fmt: skip
+            command, capture_output=True, timeout=_GOLDEN_PATIENCE, cwd="/", env=told, **_user()
+        )
     except subprocess.TimeoutExpired:
         raise Unhealthy(f"golden outputs: none after {_GOLDEN_PATIENCE:.0f} s") from None
     except OSError as exc:
         raise Unhealthy(f"golden outputs: {exc}") from exc
     try:
-        told = json.loads(done.stdout)
-        trials = told.get("trials", [])
-        error = told.get("error")
+        answer = json.loads(done.stdout)
+        trials = answer.get("trials", [])
+        error = answer.get("error")
     except (ValueError, AttributeError):
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
         why = said[-1] if said else f"its process ended with {done.returncode}"

@@ -28,6 +28,7 @@ _SERVICE = """\
 [Unit]
 Description=edgenets: the current release
 After=network.target sound.target
+ConditionPathExists={home}/current/release.json
 # A board in the field never gives up.
 StartLimitIntervalSec=0
 

@@ -65,10 +65,15 @@ class Twin(ABC):
         """Whether its power is on."""
         return self.record.pid > 0 and _alive(self.record.pid)
 
-    def address(self, user: str = "edge") -> Address:
+    # As whom it is deployed to.
+    user = "edge"
+
+    def address(self, user: str | None = None) -> Address:
         """Where its SSH server is."""
         known = self.folder / "known_hosts"
-        return Address(self.record.host, user, self.record.port, self.folder / "key", known)
+        return Address(
+            self.record.host, user or self.user, self.record.port, self.folder / "key", known
+        )
 
     def ssh(
         self, command: str, *, user: str = "root", timeout: float = 120.0, check: bool = True,

@@ -29,9 +29,41 @@ _LAST_NETWORK = 250
 
 _CGROUPS = Path("/sys/fs/cgroup")
 
+# What /proc/cpuinfo says on a Raspberry Pi 4. qemu-user shows this machine's, and XNNPACK's reader
+# of it, which expects Arm's, ends the process.
+_PROCESSOR = """processor\t: {number}
+BogoMIPS\t: 108.00
+Features\t: fp asimd evtstrm crc32 cpuid
+CPU implementer\t: 0x41
+CPU architecture: 8
+CPU variant\t: 0x0
+CPU part\t: 0xd08
+CPU revision\t: 3
+
+"""
+
+# qemu-user's own processor has more than any board, and XNNPACK's int8 kernels for it give other
+# numbers there. A Raspberry Pi 4's, for all that systemd and sshd start.
+_CPU = "cortex-a72"
+_ENVIRONMENT = {
+    "etc/systemd/system.conf.d/twin.conf": f"[Manager]\nDefaultEnvironment=QEMU_CPU={_CPU}\n",
+    "etc/ssh/sshd_config.d/twin-cpu.conf": f"SetEnv QEMU_CPU={_CPU}\n",
+}
+
+_SHOW_PROCESSOR = """[Unit]
+Description=Show the processor of a board
+DefaultDependencies=no
+Before=sysinit.target
+[Service]
+Type=oneshot
+ExecStart=mount --bind /etc/twin-cpuinfo /proc/cpuinfo
+"""
+
 
 class Userland(Twin):
     """A container."""
+
+    user = "root"  # qemu-user gives a program no more rights than it was started with: no sudo
 
     @classmethod
     def make(cls, folder: Path, name: str, *, ground: Path | None = None) -> Self:
@@ -72,6 +104,16 @@ class Userland(Twin):
             f"[Match]\nName=eth0\n[Network]\nAddress={self.record.host}/24\n"
             f"Gateway={self.host_address}\nLinkLocalAddressing=no\n"
         )
+        processors = [_PROCESSOR.format(number=n) for n in range(os.cpu_count() or 1)]
+        (self.root / "etc/twin-cpuinfo").write_text("".join(processors))
+        for name, text in _ENVIRONMENT.items():
+            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / name).write_text(text)
+        units = self.root / "etc/systemd/system"
+        (units / "twin-cpuinfo.service").write_text(_SHOW_PROCESSOR)
+        wanted = units / "sysinit.target.wants" / "twin-cpuinfo.service"
+        if not wanted.is_symlink():
+            wanted.symlink_to("../twin-cpuinfo.service")
         (self.root / "etc/hostname").write_text(f"twin-{self.name}\n")
         with (self.folder / "console.log").open("ab") as console:
             started = subprocess.Popen(
