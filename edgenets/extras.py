@@ -18,6 +18,7 @@ from edgenets.native import captured_stderr
 EXTRAS = {
     "ai_edge_litert.interpreter": ("tflite", "to run TFLite artefacts"),
     "ai_edge_litert.schema_py_generated": ("convert", "to write TFLite artefacts"),
+    "ansible": ("fleet", "to reach many boards"),
     "asyncssh": ("deploy", "to reach boards over SSH"),
     "cv2": ("camera", "to read, resize and draw pictures"),
     "PIL.Image": ("train", "to read masks"),

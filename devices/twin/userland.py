@@ -66,11 +66,11 @@ class Userland(Twin):
     user = "root"  # qemu-user gives a program no more rights than it was started with: no sudo
 
     @classmethod
-    def make(cls, folder: Path, name: str, *, ground: Path | None = None) -> Self:
+    def make(cls, folder: Path, name: str, *, like: Userland | None = None) -> Self:
         """Make its file system; see `edgenets.devices.twin.twin.up`.
 
         Args:
-            ground: a file system to start from in place of the base's own.
+            like: another twin, whose power is off and stays so: this one starts from what is on it.
         """
         need("systemd-nspawn", "ip", "qemu-aarch64-static")
         if os.geteuid():
@@ -79,10 +79,16 @@ class Userland(Twin):
         shutil.copy(ready.key, folder / "key")
         for part in ("upper", "work", "root"):
             (folder / part).mkdir()
-        (folder / "lower").symlink_to(ground or ready.root)
+        below = [] if like is None else [str(like.folder / "upper"), *like.lower.split(":")[:-1]]
+        (folder / "lower").write_text(":".join([*below, str(ready.root)]))
         number = _free_number()
         host = f"{_NETWORK.format(number)}.2"
         return cls(folder, Record("userland", name, 0, host, 22, number))
+
+    @property
+    def lower(self) -> str:
+        """The file systems that it was made from, topmost first, as overlayfs takes them."""
+        return (self.folder / "lower").read_text()
 
     @property
     def root(self) -> Path:
@@ -145,8 +151,7 @@ class Userland(Twin):
         if self.root.is_mount():
             return
         options = (
-            f"lowerdir={(self.folder / 'lower').resolve()},upperdir={self.folder / 'upper'},"
-            f"workdir={self.folder / 'work'}"
+            f"lowerdir={self.lower},upperdir={self.folder / 'upper'},workdir={self.folder / 'work'}"
         )
         call(["mount", "-t", "overlay", "overlay", "-o", options, self.root])
 

@@ -38,6 +38,7 @@ COMMANDS = {
     ),
     "flash": ("edgenets.cli.flash", "Write an image to a card, and read every byte back."),
     "deploy": ("edgenets.cli.deploy", "Deploy a bundle to boards over SSH, and see it work there."),
+    "fleet": ("edgenets.cli.fleet", "Deploy to many boards, canaries first, by Ansible."),
     "release": ("edgenets.cli.release", "Publish signed releases that boards fetch by themselves."),
     "twin": ("edgenets.cli.twin", "Boards that stand in for boards."),
     "zoo": ("edgenets.cli.zoo", "List the recipes and bundles that come with edgenets."),

@@ -1,0 +1,159 @@
+"""Driving Ansible: a playbook over an inventory, and what it came to on each board."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgenets.errors import DeviceError
+from edgenets.extras import ensure
+
+_HERE = Path(__file__).parent
+
+# A wave of boards on slow lines; each has patience of its own.
+_PATIENCE = 4 * 3600.0  # s
+
+
+@dataclass(frozen=True)
+class Plan:
+    """To whom at once, and when to stop."""
+
+    at_once: int = 8  # boards
+    waves: tuple[str, ...] = ("100%",)  # sizes of the waves after the canaries: numbers or parts
+    most_failures: int = 20  # per cent of a wave; more, and no further board is touched
+
+
+@dataclass(frozen=True)
+class BoardResult:
+    """What became of one board."""
+
+    board: str  # its name in the inventory
+    verdict: str  # of `edgenets deploy`; "not reached", "not touched"
+    serving: str | None
+    reason: str
+
+    @property
+    def well(self) -> bool:
+        """Whether it serves what was wished."""
+        return self.verdict in ("kept", "unchanged")
+
+
+def deploy(
+    bundle: Path, inventory: Path, wishes: Sequence[str] = (), plan: Plan | None = None
+) -> list[BoardResult]:  # fmt: skip
+    """Deploy a bundle to every board of an inventory: group `canary` first, then in waves.
+
+    Args:
+        wishes: more options of `edgenets deploy`.
+
+    Returns:
+        what became of each board, those that were not touched included.
+
+    Raises:
+        DeviceError: the inventory cannot be read, or is empty.
+    """
+    plan = plan or Plan()
+    names = boards(inventory)
+    told = {
+        "bundle": str(bundle.resolve()), "wishes": list(wishes),
+        "waves": [int(w) if w.isdigit() else w for w in plan.waves],
+        "most_failures": plan.most_failures,
+    }  # fmt: skip
+    found: dict[str, BoardResult] = {}
+    for name, out, error in _play("deploy.yml", inventory, told, plan.at_once):
+        outcome = (out.get("boards") or [{}])[0]
+        found[name] = BoardResult(
+            name, outcome.get("verdict", "failed"), outcome.get("serving"),
+            outcome.get("reason") or out.get("error") or error,
+        )  # fmt: skip
+    untouched = "too many boards before it did not hold"
+    return [found.get(n) or BoardResult(n, "not touched", None, untouched) for n in names]
+
+
+def ask(word: str, inventory: Path, at_once: int = 8) -> dict[str, dict[str, Any]]:
+    """Ask every board `edgenets device WORD`; the answers, or `error`, by name.
+
+    Raises:
+        DeviceError: the inventory cannot be read, or is empty.
+    """
+    names = boards(inventory)
+    found = {
+        name: out or {"error": error}
+        for name, out, error in _play("ask.yml", inventory, {"word": word}, at_once)
+    }
+    return {name: found.get(name, {"error": "not reached"}) for name in names}
+
+
+def boards(inventory: Path) -> list[str]:
+    """The boards of an inventory, as Ansible reads it.
+
+    Raises:
+        DeviceError: it cannot be read, or is empty.
+    """
+    ensure("ansible")
+    done = _ansible("ansible-inventory", "-i", str(inventory), "--list")
+    try:
+        told = json.loads(done.stdout)
+        names = list(told.get("_meta", {}).get("hostvars", {}))
+    except ValueError:
+        names = []
+    if done.returncode or not names:
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        why = said[-1].strip() if said else "it names no boards"
+        raise DeviceError(f"{inventory}: no inventory: {why}")
+    return sorted(names)
+
+
+def _play(
+    playbook: str, inventory: Path, variables: dict[str, Any], at_once: int
+) -> list[tuple[str, dict[str, Any], str]]:
+    """Run a playbook; of each board its name, the JSON that its command printed, and its error."""
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder) / "results.jsonl"
+        given = Path(folder) / "variables.json"
+        program = [sys.executable, "-m", "edgenets.cli.main"]
+        given.write_text(json.dumps({**variables, "edgenets": program}))
+        done = _ansible(
+            "ansible-playbook", "-i", str(inventory), "-f", str(at_once), "-e", f"@{given}",
+            str(_HERE / "playbooks" / playbook), results=results,
+        )  # fmt: skip
+        lines = results.read_text().splitlines() if results.exists() else []
+    if not lines:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines() or ["it said nothing"]
+        raise DeviceError(f"{inventory}: Ansible did nothing: {said[-1]}")
+    found = []
+    for line in lines:
+        told = json.loads(line)
+        try:
+            out = json.loads(told["out"].splitlines()[-1])
+        except (ValueError, IndexError):
+            out = {}
+        found.append((told["board"], out, told["error"]))
+    return found
+
+
+def _ansible(
+    program: str, *arguments: str, results: Path | None = None
+) -> subprocess.CompletedProcess[str]:  # fmt: skip
+    environment = {
+        **os.environ, "ANSIBLE_CALLBACK_PLUGINS": str(_HERE / "plugins"),
+        "ANSIBLE_CALLBACKS_ENABLED": "edgenets_results", "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+        "ANSIBLE_DEPRECATION_WARNINGS": "false", "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        "EDGENETS_FLEET_RESULTS": str(results or os.devnull),
+    }  # fmt: skip
+    command = [str(Path(sys.executable).with_name(program)), *arguments]
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, env=environment, timeout=_PATIENCE,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except FileNotFoundError as exc:
+        raise DeviceError(f"{command[0]}: not there; pip install 'edgenets[fleet]'") from exc
