@@ -13,8 +13,11 @@ from edgenets.progress import Progress
 from . import bmap, disks, download, engine
 from .disks import Disk
 from .engine import Report
+from .fat import Fat
+from .first_boot import FirstBoot, put
 from .image import Image
 from .journal import Job, Journal
+from .partitions import partitions
 from .target import Target
 
 _URL = re.compile(r"(?i)https?://")
@@ -31,8 +34,8 @@ class Proof:
 
 def flash(
     source: str, target: Path, confirm: Callable[[Disk, Image], None], *,
-    map: Path | None = None, proof: Proof | None = None, progress: Progress | None = None,
-    journals: Path | None = None,
+    map: Path | None = None, proof: Proof | None = None, first_boot: FirstBoot | None = None,
+    progress: Progress | None = None, journals: Path | None = None,
 ) -> Report:  # fmt: skip
     """Write an image to a card, and read it back.
 
@@ -40,6 +43,7 @@ def flash(
         source: a path or URL.
         target: the card, such as /dev/sdb.
         confirm: called with what is about to be overwritten; raises where that is not wanted.
+        first_boot: what the board is to be; an image that would ignore it is an error.
         map: a block map; one beside the image, `IMAGE.bmap`, is found by itself.
         journals: the folder of journals.
 
@@ -57,6 +61,23 @@ def flash(
         changed = path.stat().st_mtime_ns
         job = Job(str(path.resolve()), image.packed_size, changed, disk.serial, card.size)
         return engine.write(image, card, Journal(job, journals), map=block_map, progress=progress)
+
+
+def _configure(card: Target, head: bytes, wanted: FirstBoot) -> None:
+    """Put a configuration into the boot partition, and read it back from the card itself.
+
+    Raises:
+        FlashError: there is no such partition, or the image reads no configuration.
+    """
+    if wanted.is_empty:
+        return
+    found = [p for p in partitions(head) if p.kind == "fat"]
+    if not found:
+        raise FlashError("the image has no FAT partition, which a configuration could be put into")
+    fat = Fat(card.path, found[0].start)
+    put(fat, wanted)
+    card.flush()
+    fat.verify()
 
 
 def confirmation(disk: Disk) -> str:

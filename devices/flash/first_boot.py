@@ -1,0 +1,249 @@
+"""What a flashed board is to be from its first start on: name, user, network, and what it serves.
+
+Images read one of two things, and which one is seen from what is in their boot partition:
+
+    cloud-init    `user-data`, `network-config`: Raspberry Pi OS since Debian 13, Ubuntu
+    first run     `cmdline.txt` names a script: Raspberry Pi OS of Debian 11 and 12
+
+An image that reads neither would ignore what it was told, and is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from edgenets.errors import FlashError
+
+from .fat import Fat
+
+# Where the boot partition is mounted, newest first.
+_MOUNTS = ("/boot/firmware", "/boot")
+
+# The folder in the boot partition with what is to be installed.
+FOLDER = "edgenets"
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+_KEY = re.compile(r"(ssh|ecdsa|sk)-[A-Za-z0-9@.-]+ [A-Za-z0-9+/=]+( .*)?")
+
+
+@dataclass(frozen=True)
+class Wifi:
+    """A wireless network."""
+
+    name: str  # SSID
+    password: str
+    country: str  # two letters; radios are switched off without
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.name.encode()) <= 32:
+            raise ValueError("the name of a wireless network has 1 to 32 bytes")
+        if not 8 <= len(self.password) <= 63:
+            raise ValueError("the password of a wireless network has 8 to 63 letters")
+        if not re.fullmatch(r"[A-Z]{2}", self.country):
+            raise ValueError(f"'{self.country}' is no country; two letters, as in DE")
+
+
+@dataclass(frozen=True)
+class FirstBoot:
+    """What a board is to be."""
+
+    hostname: str | None = None
+    user: str | None = None
+    ssh_keys: tuple[str, ...] = ()  # public ones, of that user
+    wifi: Wifi | None = None
+    timezone: str | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)  # of `FOLDER`; install.sh is run
+
+    def __post_init__(self) -> None:
+        if self.hostname is not None and not _NAME.fullmatch(self.hostname):
+            raise ValueError(f"'{self.hostname}' cannot be a host's name")
+        if self.user is not None and not _USER.fullmatch(self.user):
+            raise ValueError(f"'{self.user}' cannot be a user's name")
+        for key in self.ssh_keys:
+            if not _KEY.fullmatch(key.strip()):
+                raise ValueError(f"'{key[:40]}' is no public SSH key; give the .pub file")
+        if self.ssh_keys and self.user is None:
+            raise ValueError("an SSH key needs a user who may log in with it")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to tell."""
+        return self == FirstBoot()
+
+
+def reads(fat: Fat) -> str:
+    """What an image reads at its first start: "cloud-init" or "first run".
+
+    Raises:
+        FlashError: neither.
+    """
+    if fat.has("user-data") and fat.has("meta-data"):
+        return "cloud-init"
+    if fat.has("cmdline.txt") and fat.has("config.txt"):
+        return "first run"
+    raise FlashError(
+        "this image reads no configuration at its first start (there is neither user-data nor "
+        "cmdline.txt in its boot partition); it would ignore what it is told"
+    )
+
+
+def put(fat: Fat, wanted: FirstBoot) -> str:
+    """Write a configuration into a boot partition, the way that its image reads it.
+
+    Returns:
+        which way that was.
+
+    Raises:
+        FlashError: the image reads none, or there is no room.
+    """
+    way = reads(fat)
+    need = sum(len(data) for data in wanted.files.values())
+    if need > fat.free:
+        raise FlashError(
+            f"the boot partition has {fat.free / 1e6:.0f} MB free, and what is to be installed "
+            f"needs {need / 1e6:.0f} MB; deploy it over the network instead"
+        )
+    for name, data in wanted.files.items():
+        fat.write(f"{FOLDER}/{name}", data)
+    if way == "cloud-init":
+        fat.write("user-data", _user_data(wanted).encode())
+        fat.write("network-config", _network(wanted).encode())
+        fat.write("meta-data", f"instance-id: edgenets-{_fingerprint(wanted)}\n".encode())
+    else:
+        fat.write("firstrun.sh", first_run(wanted).encode())
+        line = _command_line(fat.read("cmdline.txt").decode(), _mount_of(fat))
+        fat.write("cmdline.txt", line.encode())
+    return way
+
+
+def _user_data(wanted: FirstBoot) -> str:
+    """cloud-config. JSON is YAML, and leaves nothing to be quoted wrongly."""
+    told: dict[str, object] = {}
+    if wanted.hostname:
+        told |= {"hostname": wanted.hostname, "manage_etc_hosts": True}
+    if wanted.timezone:
+        told["timezone"] = wanted.timezone
+    if wanted.user:
+        told["users"] = [{
+            "name": wanted.user, "groups": "sudo,video,audio,render,plugdev,gpio,i2c,spi",
+            "shell": "/bin/bash", "lock_passwd": True, "sudo": "ALL=(ALL) NOPASSWD:ALL",
+            "ssh_authorized_keys": [key.strip() for key in wanted.ssh_keys],
+        }]  # fmt: skip
+        told |= {"ssh_pwauth": False, "enable_ssh": True}
+    if "install.sh" in wanted.files:
+        told["runcmd"] = [["sh", "-c", _run_installer()]]
+    return "#cloud-config\n" + json.dumps(told, indent=1) + "\n"
+
+
+def _network(wanted: FirstBoot) -> str:
+    """netplan's version 2."""
+    told: dict[str, object] = {
+        "version": 2, "ethernets": {"eth0": {"dhcp4": True, "optional": True}},
+    }  # fmt: skip
+    if wanted.wifi:
+        told["wifis"] = {"wlan0": {
+            "dhcp4": True, "optional": True, "regulatory-domain": wanted.wifi.country,
+            "access-points": {wanted.wifi.name: {"password": wanted.wifi.password}},
+        }}  # fmt: skip
+    return json.dumps({"network": told}, indent=1) + "\n"
+
+
+def first_run(wanted: FirstBoot) -> str:
+    """The script that systemd runs instead of the system, once, before it restarts it."""
+    q = shlex.quote
+    lines = ["#!/bin/sh", "# Written by edgenets; runs once, as root, before the first real start."]
+    if wanted.hostname:
+        lines += [
+            f"echo {q(wanted.hostname)} > /etc/hostname",
+            f"sed -i 's/127.0.1.1.*/127.0.1.1\\t{wanted.hostname}/' /etc/hosts",
+        ]
+    if wanted.timezone:
+        lines.append(f"ln -sf /usr/share/zoneinfo/{q(wanted.timezone)} /etc/localtime")
+    if wanted.user:
+        lines += _make_user(wanted)
+    if wanted.wifi:
+        lines += _make_wifi(wanted.wifi)
+    if "install.sh" in wanted.files:
+        # systemd is not up yet; the next start installs.
+        lines += [
+            "cat > /etc/systemd/system/edgenets-install.service <<'END'", "[Unit]",
+            "Description=edgenets: installs what came with the card", "After=local-fs.target",
+            "[Service]", "Type=oneshot", f"ExecStart=/bin/sh -c {q(_run_installer())}",
+            "ExecStartPost=systemctl disable edgenets-install.service", "[Install]",
+            "WantedBy=multi-user.target", "END",
+            "ln -sf ../edgenets-install.service "
+            "/etc/systemd/system/multi-user.target.wants/edgenets-install.service",
+        ]  # fmt: skip
+    mounts = " ".join(_MOUNTS)
+    lines += [
+        f"for boot in {mounts}; do",
+        "    [ -f $boot/firstrun.sh ] || continue",
+        "    sed -i 's| systemd.[^ ]*||g' $boot/cmdline.txt",
+        "    rm -f $boot/firstrun.sh", "done", "exit 0",
+    ]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _make_user(wanted: FirstBoot) -> list[str]:
+    user = wanted.user
+    keys = "\n".join(key.strip() for key in wanted.ssh_keys)
+    return [
+        f"id {user} >/dev/null 2>&1 || useradd --create-home --shell /bin/bash {user}",
+        "for group in sudo video audio render plugdev gpio i2c spi; do",
+        f"    usermod -aG $group {user} 2>/dev/null", "done",
+        f"echo '{user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/010-{user}",
+        f"chmod 440 /etc/sudoers.d/010-{user}",
+        f"install -d -m 700 -o {user} -g {user} /home/{user}/.ssh",
+        f"cat > /home/{user}/.ssh/authorized_keys <<'END'", keys, "END",
+        f"chown {user}:{user} /home/{user}/.ssh/authorized_keys",
+        f"chmod 600 /home/{user}/.ssh/authorized_keys",
+        "systemctl enable ssh 2>/dev/null",
+        "systemctl disable userconfig 2>/dev/null",  # Raspberry Pi OS would ask for a user
+    ]  # fmt: skip
+
+
+def _make_wifi(wifi: Wifi) -> list[str]:
+    """A connection of NetworkManager, as Raspberry Pi OS 12 has it."""
+    path = "/etc/NetworkManager/system-connections/edgenets.nmconnection"
+    return [
+        f"cat > {path} <<'END'", "[connection]", "id=edgenets", "type=wifi", "[wifi]",
+        f"ssid={wifi.name}", "[wifi-security]", "key-mgmt=wpa-psk", f"psk={wifi.password}",
+        "[ipv4]", "method=auto", "[ipv6]", "method=auto", "END", f"chmod 600 {path}",
+        f"raspi-config nonint do_wifi_country {wifi.country} 2>/dev/null",
+        "rfkill unblock wifi 2>/dev/null",
+    ]  # fmt: skip
+
+
+def _mount_of(fat: Fat) -> str:
+    """Where the image mounts its boot partition: Raspberry Pi OS moved it in October 2023."""
+    told = fat.read("issue.txt").decode("utf-8", "replace") if fat.has("issue.txt") else ""
+    found = re.search(r"\b(20\d\d-\d\d)-\d\d\b", told)
+    return _MOUNTS[1] if found and found[1] < "2023-10" else _MOUNTS[0]
+
+
+def _command_line(text: str, mount: str) -> str:
+    """The kernel's command line, with the script named; there is one line, and it stays one."""
+    words = [word for word in text.split() if not word.startswith("systemd.run")]
+    words += [
+        f"systemd.run={mount}/firstrun.sh", "systemd.run_success_action=reboot",
+        "systemd.unit=kernel-command-line.target",
+    ]  # fmt: skip
+    return " ".join(words) + "\n"
+
+
+def _run_installer() -> str:
+    places = " ".join(f"{mount}/{FOLDER}" for mount in _MOUNTS)
+    return f"for f in {places}; do [ -f $f/install.sh ] && cd $f && exec sh ./install.sh; done"
+
+
+def _fingerprint(wanted: FirstBoot) -> str:
+    """cloud-init runs once for each of these."""
+    import hashlib
+
+    told = repr((wanted.hostname, wanted.user, wanted.ssh_keys, sorted(wanted.files)))
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
