@@ -14,7 +14,7 @@ OUT ?= demo-out
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench zoo profiles soak clean
+.PHONY: help setup demo test lint bench zoo profiles soak cuts clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
@@ -66,6 +66,9 @@ profiles: setup ## Ask the index which wheels boards would get, and write it int
 
 soak: $(VENV)/.tested ## Ten minutes of a camera that is faster than its model.
 	$(BIN)/python -m tests.soak 600
+
+cuts: $(VENV)/.tested ## Pull the plug of an emulated board in the middle of 50 deployments.
+	$(BIN)/python -m tests.power_cuts 50
 
 clean: ## Remove what was built; .venv stays.
 	rm -rf build dist *.egg-info runs $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -31,6 +31,7 @@ ENTRIES = {
     "device_status": "edgenets.devices.deploy.manage:status",
     "evaluate": "edgenets.runtime.evaluate:evaluate",
     "evaluate_pictures": "edgenets.runtime.evaluate_pictures:evaluate_pictures",
+    "first_boot": "edgenets.devices.flash.first_boot:FirstBoot",
     "fleet_ask": "edgenets.devices.fleet.fleet:ask",
     "fleet_deploy": "edgenets.devices.fleet.fleet:deploy",
     "fleet_plan": "edgenets.devices.fleet.fleet:Plan",
@@ -44,6 +45,7 @@ ENTRIES = {
     "import_picture_model": "edgenets.converters.foreign:import_picture_model",
     "import_wishes": "edgenets.converters.foreign:Wishes",
     "load_session": "edgenets.runtime.choose:load",
+    "offline_files": "edgenets.devices.flash.offline:files",
     "pack_run": "edgenets.converters.road:pack_run",
     "preflight": "edgenets.devices.preflight:preflight",
     "preflight_of_board": "edgenets.devices.preflight:of_board",
@@ -64,6 +66,7 @@ ENTRIES = {
     "twin_find": "edgenets.devices.twin.twin:find",
     "twin_up": "edgenets.devices.twin.twin:up",
     "verify_run": "edgenets.converters.road:verify_run",
+    "wifi": "edgenets.devices.flash.first_boot:Wifi",
     "watch": "edgenets.runtime.watch:Watch",
 }
 

@@ -5,7 +5,7 @@
 packages="pulseaudio pulseaudio-utils libasound2-plugins libportaudio2
     gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good python3-gi
     mosquitto mosquitto-clients chromium chromium-driver
-    nbdkit nbdkit-plugin-python libnbd-bin bmap-tools e2fsprogs fdisk mount
+    nbdkit nbdkit-plugin-python libnbd-bin bmap-tools e2fsprogs fdisk mount mtools dosfstools
     mmdebstrap arch-test qemu-user-static debian-archive-keyring kmod cpio
     qemu-system-arm qemu-utils netcat-openbsd openssh-client systemd-container iproute2"
 missing=""

@@ -198,10 +198,11 @@ def _make_user(wanted: FirstBoot) -> list[str]:
         f"    usermod -aG $group {user} 2>/dev/null", "done",
         f"echo '{user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/010-{user}",
         f"chmod 440 /etc/sudoers.d/010-{user}",
-        f"install -d -m 700 -o {user} -g {user} /home/{user}/.ssh",
-        f"cat > /home/{user}/.ssh/authorized_keys <<'END'", keys, "END",
-        f"chown {user}:{user} /home/{user}/.ssh/authorized_keys",
-        f"chmod 600 /home/{user}/.ssh/authorized_keys",
+        f"place=$(getent passwd {user} | cut -d: -f6)/.ssh",
+        f"install -d -m 700 -o {user} -g {user} $place",
+        "cat > $place/authorized_keys <<'END'", keys, "END",
+        f"chown {user}:{user} $place/authorized_keys",
+        "chmod 600 $place/authorized_keys",
         "systemctl enable ssh 2>/dev/null",
         "systemctl disable userconfig 2>/dev/null",  # Raspberry Pi OS would ask for a user
     ]  # fmt: skip

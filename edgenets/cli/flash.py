@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from edgenets.cli.options import emit, json_option, table
+from edgenets.cli.options import BundleName, emit, json_option, table
 
 _File = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -20,6 +21,12 @@ Examples:
   sudo edgenets flash raspios.img.xz /dev/sdb
   sudo edgenets flash https://example.org/raspios.img.xz /dev/sdb --sha256 raspios.img.xz.sha256
   sudo edgenets flash board.img.zst /dev/sdb --confirm 4C530001:31914983424
+  sudo edgenets flash raspios.img.xz /dev/sdb --hostname kitchen --user pi --ssh-key id.pub
+  sudo edgenets flash raspios.img.xz /dev/sdb --device rpi4 --bundle kws-gru --hostname kitchen
+
+With a name, a user, a network or a bundle the board is that from its first start on, without a
+network; an image that would ignore it is refused. The password of a wireless network is asked for,
+or taken from EDGENETS_WIFI_PASSWORD.
 
 Everything on the card is lost. A disk that this system uses is refused. The partition table is
 written last, when all else was read back from the card itself; the same command after an
@@ -33,10 +40,26 @@ interruption goes on where it stopped."""
 @click.option("--signature", type=_File, help="OpenPGP signature of the image.")
 @click.option("--keyring", type=_File, help="Keys that may have signed it.")
 @click.option("--confirm", "confirm", metavar="SERIAL:SIZE", help="In place of the question.")
+@click.option("--hostname", help="What the board is called.")
+@click.option("--user", help="Who may log in, and become root.")
+@click.option("--ssh-key", "ssh_keys", type=_File, multiple=True, help="The user's, public.")
+@click.option("--wifi", help="Name of the wireless network.")
+@click.option("--country", help="Whose radio rules hold, as DE.")
+@click.option("--timezone", help="As Europe/Berlin.")
+@click.option("--device", help="The board, as `edgenets device list` names it.")
+@click.option("--bundle", type=BundleName(), help="What it serves; needs --device.")
+@click.option("--source", "sources", multiple=True, metavar="URI", help="As of `edgenets run`.")
+@click.option("--sink", "sinks", multiple=True, metavar="URI", help="As of `edgenets run`.")
+@click.option("--wheels", type=click.Path(exists=True, file_okay=False, path_type=Path),
+              help="A folder of wheels for the board, in place of the index.")  # fmt: skip
+@click.option("--constraint", type=_File, help="Versions to keep to, a file as pip takes it.")
 @json_option
 def command(
     image: str | None, target: Path | None, list_: bool, map_: Path | None, sha256: str | None,
-    signature: Path | None, keyring: Path | None, confirm: str | None, as_json: bool,
+    signature: Path | None, keyring: Path | None, confirm: str | None, hostname: str | None,
+    user: str | None, ssh_keys: tuple[Path, ...], wifi: str | None, country: str | None,
+    timezone: str | None, device: str | None, bundle: str | None, sources: tuple[str, ...],
+    sinks: tuple[str, ...], wheels: Path | None, constraint: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Write an image to a card, and read every byte back."""
     from edgenets import records
@@ -49,9 +72,21 @@ def command(
     if image is None or target is None:
         raise click.UsageError("an image and a target are needed; --list shows disks")
     ask = stage("flash_confirmed")(confirm) if confirm else _ask
+    if (bundle is None) != (device is None):
+        raise click.UsageError("--bundle and --device go together: wheels are a board's own")
+    try:
+        first_boot = stage("first_boot")(
+            hostname=hostname, user=user, timezone=timezone,
+            ssh_keys=tuple(key.read_text().strip() for key in ssh_keys),
+            wifi=_wifi(wifi, country),
+            files={} if bundle is None
+            else _files(bundle, str(device), sources, sinks, (constraint, wheels)),
+        )  # fmt: skip
+    except ValueError as exc:
+        raise click.UsageError(str(exc)) from exc
     report = stage("flash")(
         image, target, ask, map=map_, proof=stage("flash_proof")(sha256, signature, keyring),
-        progress=for_stderr(),
+        first_boot=first_boot, progress=for_stderr(),
     )  # fmt: skip
     if as_json:
         emit(records.to_plain(report))
@@ -67,6 +102,40 @@ def command(
         f"{rate:,.0f} MB/s, {report.verified_bytes / 1e6:,.0f} MB read back and equal at "
         f"{back:,.0f} MB/s"
     )
+
+
+def _wifi(name: str | None, country: str | None) -> Any:
+    """The wireless network; its password stands in no list of processes."""
+    from edgenets.stages import stage
+
+    if name is None:
+        return None
+    if country is None:
+        raise click.UsageError("--wifi needs --country: radios are switched off without")
+    password = os.environ.get("EDGENETS_WIFI_PASSWORD")
+    if password is None:
+        password = click.prompt(f"Password of {name}", hide_input=True, err=True)
+    return stage("wifi")(name, password, country)
+
+
+def _files(
+    bundle: str, device: str, sources: tuple[str, ...], sinks: tuple[str, ...],
+    supply: tuple[Path | None, Path | None],
+) -> dict[str, bytes]:  # fmt: skip
+    """What is to be installed without a network."""
+    import tempfile
+
+    from edgenets import zoo
+    from edgenets.stages import stage
+
+    constraint, wheels = supply
+    with tempfile.TemporaryDirectory() as scratch:
+        found: dict[str, bytes] = stage("offline_files")(
+            zoo.load(bundle), stage("board")(device),
+            stage("deploy_wishes")(sources=sources, sinks=sinks),
+            stage("deploy_supply")(constraint, wheels, False), Path(scratch),
+        )  # fmt: skip
+    return found
 
 
 def _list(as_json: bool) -> None:

@@ -36,7 +36,7 @@ class Waves(click.ParamType):  # type: ignore[type-arg]
     epilog="""\b
 Examples:
   edgenets fleet deploy kws-gru -i boards.yml
-  edgenets fleet deploy mine.edge -i boards.yml --waves 2,50%,100% --stop-at 10 -- --source mic:USB
+  edgenets fleet deploy mine.edge -i boards.yml --waves 2,50%,100% -- --source mic:USB
   edgenets fleet status -i boards.yml
 
 An inventory is Ansible's own: its ansible_host, ansible_user, ansible_port and
