@@ -14,10 +14,10 @@ OUT ?= demo-out
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench zoo profiles soak cuts clean
+.PHONY: help setup demo test lint bench zoo profiles soak twin-full clean
 
 help: ## List the targets.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  \1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 12
 
 setup: $(VENV)/.installed ## Prepare .venv with everything that the demo needs.
 
@@ -39,7 +39,7 @@ demo: setup ## The whole road with words of your choice: make demo WORDS="lights
 test: $(VENV)/.tested ## Run the whole suite; Debian packages that it needs are installed where it may.
 	@sh tests/packages.sh
 	$(BIN)/edgenets twin build || echo 'tests with twins will be skipped' >&2
-	$(BIN)/python -m pytest -n 2 -m 'not twin'
+	$(BIN)/python -m pytest -n 2 -m 'not twin and not twin_full'
 	$(BIN)/python -m pytest -m twin
 
 lint: $(VENV)/.tested ## Ruff and mypy.
@@ -67,7 +67,10 @@ profiles: setup ## Ask the index which wheels boards would get, and write it int
 soak: $(VENV)/.tested ## Ten minutes of a camera that is faster than its model.
 	$(BIN)/python -m tests.soak 600
 
-cuts: $(VENV)/.tested ## Pull the plug of an emulated board in the middle of 50 deployments.
+twin-full: $(VENV)/.tested ## Flash a card and start a board from it; pull a plug in 50 deployments.
+	@sh tests/packages.sh
+	$(BIN)/edgenets twin build
+	$(BIN)/python -m pytest -m twin_full
 	$(BIN)/python -m tests.power_cuts 50
 
 clean: ## Remove what was built; .venv stays.

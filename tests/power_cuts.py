@@ -1,4 +1,4 @@
-"""A board whose plug is pulled at random moments of deployments; `make cuts` prints the table.
+"""A board whose plug is pulled at random moments of deployments; a part of `make twin-full`.
 
 A system twin serves one of two releases and is told to take the other one. At a random moment QEMU
 is killed: what the guest had not flushed to its disk is gone. It is started again, and must serve

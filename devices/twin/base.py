@@ -98,7 +98,7 @@ def cache() -> Path:
 
 def place() -> Path:
     """Where the base of this recipe is, or will be."""
-    told = repr((SUITE, PACKAGES, RECIPE, _FILES, _MASKED, kernel.MODULES, DISK_SIZE))
+    told = repr((SUITE, PACKAGES, RECIPE, _FILES, _MASKED, kernel.MODULES, kernel.INIT, DISK_SIZE))
     return cache() / f"{SUITE}-arm64-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 

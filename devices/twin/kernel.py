@@ -23,14 +23,18 @@ MODULES = (
 # What the initrd needs to find the disk.
 _EARLY = ("virtio_pci", "virtio_mmio", "virtio_blk", "virtio_net", "ext4")
 
-_INIT = """#!/bin/sh
+INIT = """#!/bin/sh
 b=/bin/busybox
 $b mount -t proc proc /proc
 $b mount -t sysfs sys /sys
 $b mount -t devtmpfs dev /dev
 for module in $($b cat /order); do $b insmod "/modules/$module"; done
-for _ in 1 2 3 4 5 6 7 8 9 10; do [ -b /dev/vda ] && break; $b sleep 0.2; done
-$b mount -t ext4 -o rw,noatime /dev/vda /newroot
+root=/dev/vda
+for word in $($b cat /proc/cmdline); do
+    case $word in root=/dev/*) root=${word#root=} ;; esac
+done
+for _ in 1 2 3 4 5 6 7 8 9 10; do [ -b $root ] && break; $b sleep 0.2; done
+$b mount -t ext4 -o rw,noatime $root /newroot
 for place in dev proc sys; do $b mount --move "/$place" "/newroot/$place"; done
 exec $b switch_root /newroot /sbin/init
 """
@@ -112,7 +116,7 @@ def _write_initrd(folder: Path) -> None:
     for file in early:
         shutil.copy(file, tree / "modules")
     (tree / "order").write_text("".join(f"{file.name}\n" for file in early))
-    (tree / "init").write_text(_INIT)
+    (tree / "init").write_text(INIT)
     (tree / "init").chmod(0o755)
     names = "\n".join(str(p.relative_to(tree)) for p in [tree, *sorted(tree.rglob("*"))])
     packed = call_cpio(tree, names)

@@ -14,6 +14,8 @@ from typing import Any, Self
 
 from edgenets.errors import TwinError
 
+from ..flash.blocks import HEAD
+from ..flash.partitions import partitions
 from . import base
 from .qmp import Monitor
 from .tools import call, need
@@ -21,6 +23,9 @@ from .twin import Record, Twin, kill
 
 # Where the guest finds a server of the host's loopback: `http://10.0.2.100`, at `server_port`.
 SERVER = "10.0.2.100"
+
+# Beside what says where the root is.
+_COMMAND_LINE = "rw console=ttyAMA0 quiet loglevel=4 panic=1"
 
 # Blocks of translated code that are kept; Debian's start alone fills the default.
 _TRANSLATED = 512  # MiB
@@ -30,14 +35,22 @@ class System(Twin):
     """A machine of its own."""
 
     @classmethod
-    def make(cls, folder: Path, name: str, *, memory: int = 1024) -> Self:
-        """Make its disk; see `edgenets.devices.twin.twin.up`."""
-        need("qemu-system-aarch64", "qemu-img", "nc")
+    def make(cls, folder: Path, name: str, *, memory: int = 1024, card: Path | None = None) -> Self:
+        """Make its disk; see `edgenets.devices.twin.twin.up`.
+
+        Args:
+            memory: MiB.
+            card: start from this flashed card, which is written to, in place of the base's disk.
+        """
+        need("qemu-system-aarch64", "qemu-img", "nc", "mtype")
         ground = base.ready()
         shutil.copy(ground.key, folder / "key")
         (folder / "key").chmod(0o600)
-        call(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", ground.disk,
-              folder / "disk.qcow2"])  # fmt: skip
+        if card is None:
+            call(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", ground.disk,
+                  folder / "disk.qcow2"])  # fmt: skip
+        else:
+            (folder / "card").symlink_to(card.resolve())
         ssh, server = _free_ports(2)
         (folder / "server_port").write_text(str(server))
         return cls(folder, Record("system", name, 0, "127.0.0.1", ssh, 0, memory))
@@ -54,14 +67,16 @@ class System(Twin):
             f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self.record.port}-:22,"
             f"guestfwd=tcp:{SERVER}:80-cmd:nc 127.0.0.1 {self.server_port}"
         )
+        disk, line = "disk.qcow2,format=qcow2", f"root=/dev/vda {_COMMAND_LINE}"
+        if (self.folder / "card").exists():
+            disk, line = "card,format=raw", self._command_line()
         command: list[str | Path] = [
             "qemu-system-aarch64", "-name", f"twin-{self.name}", "-M", "virt",
             "-cpu", "cortex-a72", "-accel", f"tcg,thread=multi,tb-size={_TRANSLATED}",
             "-smp", "2", "-m", str(self.record.memory), "-display", "none", "-monitor", "none",
             "-serial", "file:console.log", "-qmp", "unix:qmp.sock,server=on,wait=off",
             "-kernel", ground.folder / "vmlinuz", "-initrd", ground.folder / "initrd.gz",
-            "-append", "root=/dev/vda rw console=ttyAMA0 quiet loglevel=4 panic=1",
-            "-drive", "file=disk.qcow2,format=qcow2,if=none,id=disk,cache=writeback",
+            "-append", line, "-drive", f"file={disk},if=none,id=disk,cache=writeback",
             "-device", "virtio-blk-pci,drive=disk",
             "-netdev", network, "-device", "virtio-net-pci,netdev=net,romfile=",
             "-device", "virtio-rng-pci",
@@ -72,6 +87,14 @@ class System(Twin):
         if done.returncode:
             raise TwinError(f"twin {self.name}: QEMU did not start: {done.stderr.strip()}")
         self._note(pid=int((self.folder / "pid").read_text()))
+
+    def _command_line(self) -> str:
+        """What a board's firmware would do: take the kernel's command line from the card."""
+        card = self.folder / "card"
+        with card.open("rb") as file:
+            fat = next(p for p in partitions(file.read(HEAD)) if p.kind == "fat")
+        told = call(["mtype", "-i", f"{card.resolve()}@@{fat.start}", "::/cmdline.txt"])
+        return f"{told.strip()} {_COMMAND_LINE}"
 
     def power_cut(self) -> None:
         """See `Twin.power_cut`."""

@@ -37,8 +37,10 @@ def why_not(tier: str) -> str | None:
 
 
 @contextmanager
-def running(tier: str, *names: str, **options: Any) -> Iterator[list[Twin]]:
-    """Twins that are up; they are gone when the block ends."""
+def running(
+    tier: str, *names: str, wait: bool = True, **options: Any
+) -> Iterator[list[Twin]]:  # fmt: skip
+    """Twins that are up, or at least on; they are gone when the block ends."""
     if why := why_not(tier):
         pytest.skip(why)
     before = os.environ.get("EDGENETS_TWINS")
@@ -47,7 +49,7 @@ def running(tier: str, *names: str, **options: Any) -> Iterator[list[Twin]]:
         made: list[Twin] = []
         try:
             made += [twin.up(tier, name, **options) for name in names]
-            for each in made:
+            for each in made if wait else ():
                 each.wait()
             yield made
         finally:
