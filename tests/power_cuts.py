@@ -78,7 +78,7 @@ def pull_the_plug(board: Twin, number: int, version: int, delay: float, old: str
     time.sleep(delay)
     after, during = time.monotonic() - began, told[-1]
     board.power_cut()
-    thread.join(PATIENCE)
+    thread.join(1.0)  # one that was at its end asks for the verdict until the board is back
     board.power_on()
     board.wait()
     up = time.monotonic()

@@ -16,7 +16,7 @@ from edgenets.extras import require
 
 from ..address import Address
 from ..keeper.release import Release
-from ..remote import connect
+from ..remote import Remote, connect
 from . import needs, wheelhouse
 from .compose import Supply, compose
 from .keeping import STAGE_TIMEOUT, Keeper
@@ -31,6 +31,9 @@ LEAST_FREE_MB = 700
 # The board's guard has its own patience; this is for a board that fell silent.
 _GRACE = 180.0  # s
 _POLL = 1.0  # s
+
+# Lists of packages over a slow line.
+_PACKAGE_TIMEOUT = 600.0  # s
 
 Verdict = Literal["kept", "unchanged", "went back", "refused", "failed"]
 
@@ -134,6 +137,8 @@ async def _deploy(
             f"{machine.model}, {machine.system}, {machine.cores} cores, "
             f"{machine.memory_mb} MB, Python {'.'.join(map(str, machine.python.version))}"
         )
+        if "mic" in needs.extras_of(bundle, wishes):
+            await _bring_portaudio(remote, machine, listener.say)
         with tempfile.TemporaryDirectory() as folder:
             major, minor, _ = machine.python.version
             kind = wheelhouse.Kind(machine.architecture, machine.libc, (major, minor))
@@ -165,6 +170,27 @@ async def _deploy(
     reason = status["log"][-1]["text"] if status["log"] else ""
     return Outcome(str(address), verdict, release.id, status["serving"], reason, sent,
                    time.monotonic() - started)  # fmt: skip
+
+
+async def _bring_portaudio(remote: Remote, machine: Machine, say: Callable[[str], None]) -> None:
+    """The one library that a microphone needs and no wheel for Linux brings.
+
+    Raises:
+        DeviceError: it is not there, and the board cannot install it.
+    """
+    if "portaudio" in machine.libraries:
+        return
+    say("installing libportaudio2 by the board's own package manager")
+    command = "apt-get update -qq; apt-get install -y -qq --no-install-recommends libportaudio2"
+    done = await remote.root(
+        f"export DEBIAN_FRONTEND=noninteractive; {command} >/dev/null", timeout=_PACKAGE_TIMEOUT,
+        check=False,
+    )  # fmt: skip
+    if done.code:
+        raise DeviceError(
+            f"{remote.address}: a microphone needs PortAudio, which could not be installed "
+            f"({done.reason}). On the board, with a network: apt-get install libportaudio2"
+        )
 
 
 def refuse(machine: Machine, address: Address | str) -> None:

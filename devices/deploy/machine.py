@@ -41,6 +41,7 @@ class Machine:
     accelerators: tuple[str, ...]
     temperature: float | None  # °C, of the hottest part
     throttled: tuple[str, ...]  # what slows it down, as its firmware says
+    libraries: tuple[str, ...]  # of those that a service may need beside its wheels
     keeper: str | None  # the keeper's version on it
 
     @property
@@ -97,6 +98,7 @@ def read(found: dict[str, list[str]]) -> Machine:
         accelerators=tuple(found.get("accelerator", [])),
         temperature=max(temperatures, default=None),
         throttled=_throttled(one("throttled")),
+        libraries=tuple(found.get("library", [])),
         keeper=one("keeper") or None,
     )
 

@@ -52,6 +52,7 @@ for device in /sys/bus/usb/devices/*; do
         1a6e:089a|18d1:9302) say accelerator "Coral USB" ;;
     esac
 done
+ldconfig -p 2>/dev/null | grep -q libportaudio && say library portaudio
 [ -e /dev/apex_0 ] && say accelerator "Coral PCIe"
 [ -e /dev/nvhost-gpu ] || [ -e /dev/nvgpu ] && say accelerator "NVIDIA Jetson GPU"
 [ -e /dev/hailo0 ] && say accelerator "Hailo"

@@ -92,7 +92,7 @@ PROBED = {
     "free_kb": ["24000000"], "system": ["Debian GNU/Linux 13 (trixie)"], "libc": ["glibc 2.41"],
     "python": ["/usr/bin/python3.13 Python 3.13.5"], "systemd": ["yes"],
     "camera": ["/dev/video0 UVC Camera"], "microphone": ["USB Audio"],
-    "temperature": ["51121", "49000"], "throttled": ["throttled=0x50005"],
+    "library": ["portaudio"], "temperature": ["51121", "49000"], "throttled": ["throttled=0x50005"],
 }  # fmt: skip
 
 
