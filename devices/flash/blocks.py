@@ -1,7 +1,7 @@
 """An image cut into blocks for a card: what of each is to be written, and its digest.
 
-Runs of zeros are not written: a card that was told to discard what it had gives zeros there, and
-where it does not, reading back will tell. What a block map leaves out is not even read.
+Runs of zeros are not written: a card that is told to discard what it had there gives zeros, and
+where it does not, reading back will tell. What a block map leaves out is not even read back.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class Blocks:
 
     def _blocks(self) -> Iterator[Block]:
         offset = 0
-        for into, count in self._image.fill(self._buffers()):
+        for into, count in self._image.fill(self._buffers(), self._matters):
             if block := self._block(offset, into, count):
                 yield block
             else:
@@ -123,6 +123,12 @@ class Blocks:
             offset += len(into)
         if self._ranges:
             raise FlashError(f"{self._image.path}: is shorter than its block map says")
+
+    def _matters(self, offset: int, size: int) -> bool:
+        """Whether any of a block is in the map; its ranges are used up in their order."""
+        return self._ranges is None or any(
+            r.start < offset + size and r.end > offset for r in self._ranges[:1]
+        )
 
     def _buffers(self) -> Iterator[memoryview]:
         yield self._buffer()[:HEAD]

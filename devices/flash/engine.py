@@ -89,7 +89,6 @@ def write(
     counts = _Counts()
     if not journal.kept:
         capacity.check(target)
-        target.discard()
     if target.size < HEAD:
         raise faults.too_small(target.path, target.size, HEAD)
     target.write(0, _not_yet())
@@ -152,7 +151,9 @@ def _write(
 
 
 def _put(target: Target, block: Block) -> int:
-    """Write what of a block is not zeros; how many bytes that were."""
+    """Write what of a block is not zeros, and discard the rest; how many bytes were written."""
+    for first, last in _holes(block.matters, block.filled):
+        target.discard(block.offset + first, last - first)
     for first, last in block.filled:
         target.write(block.offset + first, block.data[first:last])
     return sum(last - first for first, last in block.filled)
@@ -179,7 +180,7 @@ def _mend(
     counts: _Counts,
 ) -> None:  # fmt: skip
     """What differs is read once more; zeros that the card has not are written; else it is bad."""
-    zeros = _holes(expected)
+    zeros = _holes(expected.matters, expected.filled)
     if zeros:
         for start, stop in zeros:
             target.write(expected.offset + start, buffer(stop - start))
@@ -192,12 +193,12 @@ def _mend(
     raise faults.damaged(target.path, expected.offset, None)
 
 
-def _holes(expected: _Expected) -> list[tuple[int, int]]:
-    """The zeros of what matters, which were not written."""
+def _holes(matters: Extents, filled: Extents) -> list[tuple[int, int]]:
+    """The zeros of what matters, which are not written."""
     holes = []
-    for first, last in expected.matters:
+    for first, last in matters:
         at = first
-        for start, stop in expected.filled:
+        for start, stop in filled:
             if start >= last or stop <= first:
                 continue
             if start > at:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import lzma
+import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -76,11 +77,15 @@ class Image:
         if self.size is not None and self.size % SECTOR:
             raise FlashError(f"{path}: {self.size} bytes are no whole sectors: it was cut short")
 
-    def fill(self, buffers: Iterator[memoryview]) -> Iterator[tuple[memoryview, int]]:
+    def fill(
+        self, buffers: Iterator[memoryview], wanted: Callable[[int, int], bool]
+    ) -> Iterator[tuple[memoryview, int]]:  # fmt: skip
         """Its bytes, in memory that is given.
 
         Args:
             buffers: to be filled, one after the other.
+            wanted: whether anything of a range matters, from its offset and size in bytes. What
+                does not need not be read, and is anything.
 
         Returns:
             each of them with how much of it is filled: all, but for the last one.
@@ -91,8 +96,11 @@ class Image:
         made = 0
         try:
             with self.path.open("rb") as file:
-                filler = self._fill_raw if self.packing == "raw" else self._fill_unpacked
-                for into, count in filler(file, buffers):
+                filled = (
+                    self._fill_raw(file, buffers, wanted) if self.packing == "raw"
+                    else self._fill_unpacked(file, buffers)
+                )  # fmt: skip
+                for into, count in filled:
                     made += count
                     yield into, count
         except (OSError, EOFError, ValueError, lzma.LZMAError, zlib.error, zipfile.BadZipFile) as e:
@@ -102,10 +110,15 @@ class Image:
         self.size = made
 
     def _fill_raw(
-        self, file: BinaryIO, buffers: Iterator[memoryview]
-    ) -> Iterator[tuple[memoryview, int]]:  # fmt: skip
+        self, file: BinaryIO, buffers: Iterator[memoryview], wanted: Callable[[int, int], bool]
+    ) -> Iterator[tuple[memoryview, int]]:
         for into in buffers:
-            count = file.readinto(into)  # type: ignore[attr-defined]
+            left = self.packed_size - self.read
+            if left >= len(into) and not wanted(self.read, len(into)):
+                count = len(into)
+                file.seek(count, os.SEEK_CUR)
+            else:
+                count = file.readinto(into)  # type: ignore[attr-defined]
             if count:
                 self.read += count
                 yield into, count

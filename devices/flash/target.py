@@ -8,6 +8,7 @@ import mmap
 import os
 import stat
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -108,25 +109,20 @@ class Target:
         except OSError as exc:
             raise faults.of_error(exc, self.path, "flushing", 0) from exc
 
-    def discard(self) -> bool:
-        """Tell the card that nothing on it is wanted any more; whether it can be told."""
-        try:
-            if self.is_block:
-                fcntl.ioctl(self._file, _BLKDISCARD, struct.pack("QQ", 0, self.size))
-            else:
-                os.ftruncate(self._file, 0)
-                os.ftruncate(self._file, self.size)
-        except OSError:
-            return False
-        return True
+    def discard(self, offset: int, size: int) -> None:
+        """Tell the card that a range is not wanted any more; one that cannot be told stays as is.
+
+        What is in the range afterwards is the card's to choose; most give zeros.
+        """
+        if self.is_block:
+            with suppress(OSError):
+                fcntl.ioctl(self._file, _BLKDISCARD, struct.pack("QQ", offset, size))
 
     def read_partitions(self) -> None:
         """Have the kernel look at the partition table again; where it cannot, a reader may."""
         if self.is_block:
-            try:
+            with suppress(OSError):
                 fcntl.ioctl(self._file, _BLKRRPART)
-            except OSError:
-                return
 
     def _measure(self) -> int:
         if not self.is_block:
