@@ -112,12 +112,12 @@ def test_a_missing_library_is_said_before_anything_is_changed(twin: System) -> N
     """The twin reaches no package index, as a board in a shed."""
     before = manage.status(twin.address())["serving"]
     place = "/usr/lib/aarch64-linux-gnu/libportaudio.so.2"
-    twin.ssh(f"mv {place} /root/ && ldconfig")
+    twin.ssh(f"mv {place} /var/tmp/ && ldconfig")
     try:
         with pytest.raises(DeviceError, match="a microphone needs PortAudio"):
             put(twin, "kws-gru", "mic:default", "heard.jsonl")
     finally:
-        twin.ssh(f"mv /root/libportaudio.so.2 {place} && ldconfig")
+        twin.ssh(f"mv /var/tmp/libportaudio.so.2 {place} && ldconfig")
     assert manage.status(twin.address())["serving"] == before
 
 
