@@ -24,7 +24,6 @@ from edgenets.devices.deploy.needs import Wishes
 from edgenets.devices.keeper.release import Health
 from edgenets.devices.twin import senses
 from edgenets.devices.twin.system import System
-from edgenets.errors import DeviceError
 from edgenets.vision.picture import Picture
 from edgenets.vision.smear import Smear
 from tests.devices.twins import CONSTRAINTS, running
@@ -106,19 +105,6 @@ def test_after_a_power_cut_it_serves_within_a_minute(twin: System) -> None:
         assert time.monotonic() - up < 60
         time.sleep(0.5)
     assert live["release"] == serving
-
-
-def test_a_missing_library_is_said_before_anything_is_changed(twin: System) -> None:
-    """The twin reaches no package index, as a board in a shed."""
-    before = manage.status(twin.address())["serving"]
-    place = "/usr/lib/aarch64-linux-gnu/libportaudio.so.2"
-    twin.ssh(f"mv {place} /var/tmp/ && ldconfig")
-    try:
-        with pytest.raises(DeviceError, match="a microphone needs PortAudio"):
-            put(twin, "kws-gru", "mic:default", "heard.jsonl")
-    finally:
-        twin.ssh(f"mv /var/tmp/libportaudio.so.2 {place} && ldconfig")
-    assert manage.status(twin.address())["serving"] == before
 
 
 def test_another_model_hears_words_through_the_sound_card(twin: System, tmp_path: Path) -> None:
