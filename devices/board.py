@@ -103,14 +103,12 @@ class Board:
     @property
     def python(self) -> tuple[int, int]:
         """Of its system's Python, the major and minor version."""
-        major, minor = self.system.python.split(".")
-        return int(major), int(minor)
+        return _version(self.system.python)
 
     @property
     def libc(self) -> tuple[int, int]:
         """Of its glibc, the major and minor version."""
-        major, minor = self.system.libc.split(".")
-        return int(major), int(minor)
+        return _version(self.system.libc)
 
 
 def names() -> list[str]:
@@ -144,6 +142,11 @@ def of_model(model: str) -> str | None:
         if model.startswith(start)
     ]  # fmt: skip
     return max(found)[1] if found else None
+
+
+def _version(text: str) -> tuple[int, int]:
+    major, minor = text.split(".")
+    return int(major), int(minor)
 
 
 def _folder() -> Traversable:

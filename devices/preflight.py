@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgenets.bundle import Bundle
-from edgenets.errors import DeviceError
 
 from .board import Board
 from .deploy import needs
@@ -173,14 +172,3 @@ def _accelerators(bundle: Bundle, place: Place) -> Iterator[Finding]:
 def verdict(findings: list[Finding]) -> bool:
     """Whether nothing stops it."""
     return all(finding.level != "stop" for finding in findings)
-
-
-def refuse(findings: list[Finding], where: str) -> None:
-    """Raise what stops a bundle.
-
-    Raises:
-        DeviceError: something does.
-    """
-    stops = [f"{f.about}: {f.text}" for f in findings if f.level == "stop"]
-    if stops:
-        raise DeviceError(f"{where}: {'; '.join(stops)}")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,21 +62,10 @@ class Remote:
         Raises:
             DeviceError: the connection is lost, it takes too long, or, with `check`, it fails.
         """
-        asyncssh = require("asyncssh")
-        try:
+        with self._errors(f"no end of `{_short(command)}` after {timeout:.0f} s"):
             async with asyncio.timeout(timeout):
                 done = await self._connection.run(command, input=data, encoding=None)
-        except TimeoutError as exc:
-            raise DeviceError(
-                f"{self.address}: no end of `{_short(command)}` after {timeout:.0f} s"
-            ) from exc
-        except (asyncssh.Error, OSError) as exc:
-            raise DeviceError(f"{self.address}: the connection was lost: {_text(exc)}") from exc
-        if done.exit_status is None:
-            raise DeviceError(f"{self.address}: the connection was lost in `{_short(command)}`")
-        out = bytes(done.stdout or b"").decode("utf-8", "replace")
-        err = bytes(done.stderr or b"").decode("utf-8", "replace")
-        answer = Answer(done.exit_status, out, err)
+        answer = self._answer(done, f"in `{_short(command)}`")
         if check and answer.code:
             raise DeviceError(f"{self.address}: `{_short(command)}` failed: {answer.reason}")
         return answer
@@ -116,13 +105,10 @@ class Remote:
         Raises:
             DeviceError: the connection is lost.
         """
-        asyncssh = require("asyncssh")
-        try:
+        with self._errors("it fell silent"):
             process = await self._connection.create_process(command, errors="replace")
             async for line in process.stdout:
                 write(line)
-        except (asyncssh.Error, OSError) as exc:
-            raise DeviceError(f"{self.address}: the connection was lost: {_text(exc)}") from exc
 
     async def send(
         self, command: str, write: Callable[[Callable[[bytes], Awaitable[None]]], Awaitable[None]],
@@ -136,8 +122,7 @@ class Remote:
         Raises:
             DeviceError: as `run`; a command that ends before all was sent tells why.
         """
-        asyncssh = require("asyncssh")
-        try:
+        with self._errors(f"sending took over {timeout:.0f} s"):
             async with asyncio.timeout(timeout):
                 process = await self._connection.create_process(command, encoding=None)
 
@@ -152,15 +137,29 @@ class Remote:
                 except (BrokenPipeError, ConnectionResetError):
                     pass  # it ended early; what it said comes below
                 done = await process.wait()
+        return self._answer(done, "while sending")
+
+    def _answer(self, done: Any, when: str) -> Answer:
+        """What asyncssh tells of a command that ended.
+
+        Raises:
+            DeviceError: the connection ended, and not the command.
+        """
+        if done.exit_status is None:
+            raise DeviceError(f"{self.address}: the connection was lost {when}")
+        out, err = (bytes(x or b"").decode("utf-8", "replace") for x in (done.stdout, done.stderr))
+        return Answer(done.exit_status, out, err)
+
+    @contextmanager
+    def _errors(self, too_long: str) -> Iterator[None]:
+        """What goes wrong on an open connection, as a DeviceError."""
+        asyncssh = require("asyncssh")
+        try:
+            yield
         except TimeoutError as exc:
-            raise DeviceError(f"{self.address}: sending took over {timeout:.0f} s") from exc
+            raise DeviceError(f"{self.address}: {too_long}") from exc
         except (asyncssh.Error, OSError) as exc:
             raise DeviceError(f"{self.address}: the connection was lost: {_text(exc)}") from exc
-        if done.exit_status is None:
-            raise DeviceError(f"{self.address}: the connection was lost while sending")
-        out = bytes(done.stdout or b"").decode("utf-8", "replace")
-        err = bytes(done.stderr or b"").decode("utf-8", "replace")
-        return Answer(done.exit_status, out, err)
 
 
 @asynccontextmanager

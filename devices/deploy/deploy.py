@@ -244,8 +244,3 @@ async def _await_verdict(
         f"{address}: no verdict was learned; the board ends the trial by itself "
         f"({last or 'it is still under way'})"
     )
-
-
-def verdicts(outcomes: Sequence[Outcome]) -> int:
-    """The exit code of several: 0 when all serve what was wished."""
-    return 0 if all(outcome.well for outcome in outcomes) else DeployFailed.exit_code

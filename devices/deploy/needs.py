@@ -12,8 +12,8 @@ from edgenets.errors import DeviceError
 
 from ..keeper.release import Health
 
-# Formats that a board's interpreter runs best, best first, and the extras that bring it.
-_FORMATS = {"tflite": "tflite", "onnx": "onnx", "openvino": "openvino"}
+# Formats, the one that a board runs best first; the extra that brings its interpreter has its name.
+_FORMATS = ("tflite", "onnx", "openvino")
 
 # Beginnings of sinks' URIs that need an extra.
 _SINKS = {"mqtt": "mqtt", "web": "web"}
@@ -61,7 +61,7 @@ def backend_of(bundle: Bundle, wishes: Wishes) -> str:
 
 def extras_of(bundle: Bundle, wishes: Wishes) -> list[str]:
     """The extras that this run needs on the board."""
-    found = {_FORMATS[backend_of(bundle, wishes)], *wishes.extras}
+    found = {backend_of(bundle, wishes), *wishes.extras}
     found |= {extra for start, extra in _SINKS.items() if _any(wishes.sinks, start)}
     if bundle.spec.input.kind == "image":
         found.add("camera")

@@ -7,15 +7,16 @@ board is kept, so that the same deployment tomorrow is the same: `refresh` choos
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgenets import places
 from edgenets.errors import DeviceError
 
 # The oldest C library that wheels for 64-bit Arm and x86 are made for.
@@ -45,12 +46,6 @@ class Kind:
         return f"Python {python} on {self.architecture}, glibc {libc}"
 
 
-def cache() -> Path:
-    """The folder of kept wheels; `EDGENETS_CACHE` moves it."""
-    given = os.environ.get("EDGENETS_CACHE") or os.environ.get("XDG_CACHE_HOME")
-    return Path(given or Path.home() / ".cache") / "edgenets" / "wheels"
-
-
 def gather(
     own: Path, extras: Sequence[str], kind: Kind, *, constraint: Path | None = None,
     links: Path | None = None, refresh: bool = False, say: Callable[[str], None] = lambda _: None,
@@ -71,7 +66,7 @@ def gather(
     """
     told = [str(kind), *sorted(extras), _requirements(own)]
     told += [constraint.read_text() if constraint else "", str(links or "")]
-    folder = cache() / hashlib.sha256("\n".join(told).encode()).hexdigest()[:12]
+    folder = places.cache("wheels") / hashlib.sha256("\n".join(told).encode()).hexdigest()[:12]
     if refresh or not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -109,8 +104,6 @@ def _download(
 
 def _requirements(own: Path) -> str:
     """What edgenets requires: other requirements need other wheels, other code does not."""
-    import zipfile
-
     with zipfile.ZipFile(own) as wheel:
         name = next(n for n in wheel.namelist() if n.endswith(".dist-info/METADATA"))
         text = wheel.read(name).decode()

@@ -4,8 +4,15 @@ image      .img, .xz, .zst, .gz, .zip as a stream of bytes
 bmap       which ranges of an image matter, and their checksums
 disks      what block devices there are, and why most of them are refused
 target     a card, opened for itself alone and written past every cache
+blocks     an image's blocks, told apart by whether they hold anything
 faults     what is wrong with a card, each its own message
 journal    how far a card was written, so that an interrupted one is gone on with
-probe      whether a card has the memory that it says it has
+capacity   whether a card has the memory that it says it has
 engine     all of it, in order; the partition table comes last
+download   images from the network, and what vouches for them
+partitions where an image's FAT partition is
+fat        files in that partition, by mtools
+first_boot what a board is told for its first start
+offline    what it serves then without a network
+flash      the command: what is asked, in which order
 """

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from edgenets import places
 from edgenets.errors import FlashError
 from edgenets.files import write_json
 from edgenets.progress import Progress
@@ -28,12 +29,6 @@ _TRIES = 5
 _SHA256 = re.compile(r"\b([0-9a-fA-F]{64})\b")
 
 
-def cache() -> Path:
-    """The folder of downloaded images; `EDGENETS_CACHE` moves it."""
-    given = os.environ.get("EDGENETS_CACHE") or os.environ.get("XDG_CACHE_HOME")
-    return Path(given or Path.home() / ".cache") / "edgenets" / "images"
-
-
 def fetch(url: str, progress: Progress | None = None) -> Path:
     """The file at a URL; one that was fetched before, and is still the same there, is not again.
 
@@ -41,7 +36,7 @@ def fetch(url: str, progress: Progress | None = None) -> Path:
         FlashError: it is not there, or the connection breaks again and again.
     """
     name = Path(urllib.parse.urlsplit(url).path).name or "image"
-    folder = cache() / hashlib.sha256(url.encode()).hexdigest()[:12]
+    folder = places.cache("images") / hashlib.sha256(url.encode()).hexdigest()[:12]
     folder.mkdir(parents=True, exist_ok=True)
     path, part = folder / name, folder / f".{name}.part"
     last: Exception | None = None

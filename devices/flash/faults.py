@@ -17,8 +17,8 @@ _GONE = (errno.ENXIO, errno.ENODEV, errno.ENOMEDIUM, errno.ESHUTDOWN, errno.ENOT
 class CardFault(FlashError):
     """A card that cannot be trusted with an image."""
 
-    def __init__(self, kind: Kind, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, kind: Kind, where: str, what: str) -> None:
+        super().__init__(f"{where}: {what}")
         self.kind = kind
 
 
@@ -26,43 +26,37 @@ def of_error(exc: OSError, path: Path, doing: str, offset: int) -> CardFault:
     """The fault that an error of the system tells of."""
     where = f"{path}: {doing} at {megabytes(offset)}"
     if exc.errno in _GONE or not path.exists():
-        return CardFault("removed", f"{where}: the card is gone. Was it pulled out? Put it back "
-                         f"and run the same command: it goes on where it stopped")  # fmt: skip
+        return CardFault("removed", where, "the card is gone. Was it pulled out? Put it back and "
+                         "run the same command: it goes on where it stopped")  # fmt: skip
     if exc.errno == errno.ENOSPC:
-        return CardFault("too small", f"{where}: the card ends here, before the image does")
+        return CardFault("too small", where, "the card ends here, before the image does")
     if exc.errno in (errno.EROFS, errno.EPERM):
-        return CardFault("protected", f"{where}: the card may only be read; look for the slider "
-                         f"at its side")  # fmt: skip
+        return CardFault("protected", where, "the card may only be read; look for the slider at "
+                         "its side")  # fmt: skip
     text = os.strerror(exc.errno) if exc.errno else str(exc)
-    return CardFault(
-        "unreadable", f"{where}: {text}: the card has bad sectors, or its reader is failing; "
-        f"try another reader, then another card"
-    )  # fmt: skip
+    return CardFault("unreadable", where, f"{text}: the card has bad sectors, or its reader is "
+                     "failing; try another reader, then another card")  # fmt: skip
 
 
 def damaged(path: Path, offset: int, bits: int | None) -> CardFault:
     """What was read is not what was written."""
     many = "" if bits is None else f" ({bits:,} bit{'s' if bits != 1 else ''} of this block differ)"
-    return CardFault(
-        "damaged", f"{path}: at {megabytes(offset)} is not what was written there{many}: the card "
-        f"or its reader is failing; do not use it"
-    )  # fmt: skip
+    what = f"not what was written there{many}: the card or its reader is failing; do not use it"
+    return CardFault("damaged", f"{path}: at {megabytes(offset)}", what)
 
 
 def counterfeit(path: Path, claimed: int, real: int | None) -> CardFault:
     """A card that says it has more memory than it has."""
     has = "less" if real is None else f"about {megabytes(real)}"
-    return CardFault(
-        "counterfeit", f"{path}: says that it has {megabytes(claimed)}, and has {has}: what is "
-        f"written beyond comes back wrong. It is a counterfeit; give it back"
-    )  # fmt: skip
+    return CardFault("counterfeit", str(path), f"says that it has {megabytes(claimed)}, and has "
+                     f"{has}: what is written beyond comes back wrong. It is a counterfeit; give "
+                     "it back")  # fmt: skip
 
 
 def too_small(path: Path, size: int, image: int) -> CardFault:
     """An image that is larger than the card."""
-    return CardFault(
-        "too small", f"{path}: has {megabytes(size)}, and the image needs {megabytes(image)}"
-    )
+    what = f"has {megabytes(size)}, and the image needs {megabytes(image)}"
+    return CardFault("too small", str(path), what)
 
 
 def megabytes(count: int) -> str:

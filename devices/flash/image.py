@@ -196,45 +196,11 @@ class Image:
         return found[0]
 
 
-class _Xz:
-    def __init__(self) -> None:
-        self._unpacker = lzma.LZMADecompressor()
+class _Stream:
+    """One packed stream; the three libraries' objects agree on how they tell its end."""
 
-    @property
-    def eof(self) -> bool:
-        return self._unpacker.eof
-
-    @property
-    def rest(self) -> bytes:
-        return self._unpacker.unused_data
-
-    def pieces(self, data: bytes) -> Iterator[bytes]:
-        yield self._unpacker.decompress(data, _PIECE)
-        while not self._unpacker.eof and not self._unpacker.needs_input:
-            yield self._unpacker.decompress(b"", _PIECE)
-
-
-class _Gz:
-    def __init__(self) -> None:
-        self._unpacker = zlib.decompressobj(31)  # with gzip's header and checksum
-
-    @property
-    def eof(self) -> bool:
-        return self._unpacker.eof
-
-    @property
-    def rest(self) -> bytes:
-        return self._unpacker.unused_data
-
-    def pieces(self, data: bytes) -> Iterator[bytes]:
-        while data:
-            yield self._unpacker.decompress(data, _PIECE)
-            data = self._unpacker.unconsumed_tail
-
-
-class _Zst:
-    def __init__(self) -> None:
-        self._unpacker: Any = require("zstandard").ZstdDecompressor().decompressobj()
+    def __init__(self, unpacker: Any) -> None:
+        self._unpacker = unpacker
 
     @property
     def eof(self) -> bool:
@@ -242,12 +208,42 @@ class _Zst:
 
     @property
     def rest(self) -> bytes:
+        """What follows it."""
         return bytes(self._unpacker.unused_data)
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """What the next bytes give, in pieces that memory need not fear."""
+        raise NotImplementedError
+
+
+class _Xz(_Stream):
+    def __init__(self) -> None:
+        super().__init__(lzma.LZMADecompressor())
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        yield self._unpacker.decompress(data, _PIECE)
+        while not self._unpacker.eof and not self._unpacker.needs_input:
+            yield self._unpacker.decompress(b"", _PIECE)
+
+
+class _Gz(_Stream):
+    def __init__(self) -> None:
+        super().__init__(zlib.decompressobj(31))  # with gzip's header and checksum
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        while data:
+            yield self._unpacker.decompress(data, _PIECE)
+            data = self._unpacker.unconsumed_tail
+
+
+class _Zst(_Stream):
+    def __init__(self) -> None:
+        super().__init__(require("zstandard").ZstdDecompressor().decompressobj())
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
         yield self._unpacker.decompress(data)
 
 
-def _stream(packing: str) -> _Xz | _Gz | _Zst:
-    kinds: dict[str, type[_Xz] | type[_Gz] | type[_Zst]] = {"xz": _Xz, "gz": _Gz, "zst": _Zst}
+def _stream(packing: str) -> _Stream:
+    kinds: dict[str, Callable[[], _Stream]] = {"xz": _Xz, "gz": _Gz, "zst": _Zst}
     return kinds[packing]()

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
+from edgenets import places
+
 
 @dataclass(frozen=True)
 class Job:
@@ -26,18 +28,12 @@ class Job:
     card_bytes: int
 
 
-def folder() -> Path:
-    """Where journals are kept."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "edgenets" / "flash"
-
-
 class Journal:
     """The journal of one job."""
 
     def __init__(self, job: Job, place: Path | None = None) -> None:
         """Read what an earlier run of this job has written, if there was one."""
-        place = place or folder()
+        place = place or places.state("flash")
         place.mkdir(parents=True, exist_ok=True)
         name = hashlib.sha256(f"{job.card} {job.card_bytes}".encode()).hexdigest()[:16]
         self.path = place / f"{name}.jsonl"

@@ -138,7 +138,7 @@ def buffer(size: int) -> memoryview:
 
 def _unopened(exc: OSError, path: Path) -> FlashError:
     if exc.errno == errno.EBUSY:
-        return CardFault("busy", f"{path}: is in use; unmount it: umount {path}*")
+        return CardFault("busy", str(path), f"is in use; unmount it: umount {path}*")
     if exc.errno == errno.ENOENT:
         return FlashError(f"{path}: there is no such device; edgenets flash --list shows them")
     if exc.errno == errno.EACCES:

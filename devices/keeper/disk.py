@@ -1,4 +1,8 @@
-"""Writing so that after a power cut the old is there, or the new, and nothing between."""
+"""Writing so that after a power cut the old is there, or the new, and nothing between.
+
+`edgenets.files` does the like on a laptop; the keeper is copied to boards by itself and imports
+nothing of edgenets.
+"""
 
 from __future__ import annotations
 

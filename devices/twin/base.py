@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgenets import places
 from edgenets.errors import TwinError
 from edgenets.files import replacing
 
@@ -27,7 +28,6 @@ from . import binfmt, kernel
 from .tools import call, need
 
 SUITE = "bookworm"
-MIRROR = "http://deb.debian.org/debian"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 USER = "edge"
 
@@ -90,16 +90,10 @@ class Base:
         return self.folder / "key"
 
 
-def cache() -> Path:
-    """The folder of what twins share; `EDGENETS_CACHE` moves it."""
-    given = os.environ.get("EDGENETS_CACHE") or os.environ.get("XDG_CACHE_HOME")
-    return Path(given or Path.home() / ".cache") / "edgenets" / "twin"
-
-
 def place() -> Path:
     """Where the base of this recipe is, or will be."""
     told = repr((SUITE, PACKAGES, RECIPE, _FILES, _MASKED, kernel.MODULES, kernel.INIT, DISK_SIZE))
-    return cache() / f"{SUITE}-arm64-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+    return places.cache("twin") / f"{SUITE}-arm64-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 
 def ready() -> Base:
@@ -114,8 +108,24 @@ def ready() -> Base:
     return Base(folder)
 
 
-def build(say: Callable[[str], None] = lambda _: None) -> Base:
+def mirror() -> str:
+    """The mirror of Debian that this machine itself installs from.
+
+    Raises:
+        TwinError: it has none.
+    """
+    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
+    for uri in call(asked).split() if shutil.which("apt-get") else ():
+        if uri.rstrip("/").endswith("/debian"):
+            return uri.rstrip("/")
+    raise TwinError("this machine installs from no mirror of Debian; name one: --mirror URL")
+
+
+def build(say: Callable[[str], None] = lambda _: None, source: str | None = None) -> Base:
     """Make the base, which takes a few minutes, or take the one that is there.
+
+    Args:
+        source: URL of a mirror of Debian; else the one that this machine itself uses.
 
     Raises:
         TwinError: a program is missing, this is not root, or a step fails.
@@ -129,6 +139,7 @@ def build(say: Callable[[str], None] = lambda _: None) -> Base:
         raise TwinError("making the twins' base needs root; running system twins does not")
     if not KEYRING.exists():
         raise TwinError("a twin needs: apt-get install debian-archive-keyring")
+    source = source or mirror()
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     binfmt.register()
@@ -138,10 +149,10 @@ def build(say: Callable[[str], None] = lambda _: None) -> Base:
         "mmdebstrap", "--mode=root", "--arch=arm64", "--variant=minbase", "--quiet",
         '--aptopt=Apt::Install-Recommends "false"', "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt=path-exclude={path}" for path in _LEFT_OUT),
-        f"--keyring={KEYRING}", f"--include={','.join(PACKAGES)}", SUITE, root, MIRROR,
+        f"--keyring={KEYRING}", f"--include={','.join(PACKAGES)}", SUITE, root, source,
     ])  # fmt: skip
     say("its kernel, camera and sound card")
-    kernel.fetch(folder, MIRROR, SUITE, KEYRING)
+    kernel.fetch(folder, source, SUITE, KEYRING)
     kernel.install_modules(folder, root)
     call(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "twin", "-f", folder / "key"])
     _settle(root, (folder / "key.pub").read_text())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 from edgenets.errors import TwinError
@@ -131,8 +132,6 @@ def call_cpio(tree: Path, names: str) -> bytes:
     Raises:
         TwinError: cpio fails.
     """
-    import subprocess
-
     command = ["cpio", "--create", "--format=newc", "--quiet", "--owner=0:0"]
     done = subprocess.run(command, cwd=tree, input=names.encode(), capture_output=True)
     if done.returncode:

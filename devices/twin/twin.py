@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgenets import records
+from edgenets import places, records
 from edgenets.errors import DeviceError, EdgenetsError, TwinError
 from edgenets.files import write_json
 
@@ -155,10 +155,7 @@ class Twin(ABC):
 def shelf() -> Path:
     """The folder of this user's twins; `EDGENETS_TWINS` moves it."""
     given = os.environ.get("EDGENETS_TWINS")
-    if given:
-        return Path(given)
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "edgenets" / "twins"
+    return Path(given) if given else places.state("twins")
 
 
 def up(tier: str, name: str, **options: Any) -> Twin:

@@ -6,6 +6,7 @@ goes wrong here, that release goes on serving.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 import sys
@@ -170,8 +171,6 @@ def _by_difference(
     updater: Any, home: Home, sha256: str, state: states.State
 ) -> tuple[bytes | None, int]:
     """The new bundle made of one that is here; None where there is no such difference."""
-    import hashlib
-
     for id in (home.serving(), state.previous):
         try:
             old = releases.load(home, id).bundle if id else None

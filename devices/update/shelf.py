@@ -26,7 +26,7 @@ from edgenets.files import replacing
 
 from ..board import Board
 from ..deploy import needs
-from ..deploy.compose import Supply, compose, digest
+from ..deploy.compose import Supply, compose
 from ..deploy.wheelhouse import Kind
 from . import delta, keys
 
@@ -62,16 +62,17 @@ class Shelf:
         api = require("tuf.api.metadata")
         self._folder = folder
         self._signer = keys.load(key_folder, keys.RELEASE)
+
+        def read(name: str) -> Any:
+            return api.Metadata.from_file(str(self._metadata / name))
+
         try:
             versions = [int(p.name.split(".")[0]) for p in self._metadata.glob("*.root.json")]
-            self._root = api.Metadata.from_file(str(self._metadata / f"{max(versions)}.root.json"))
-            self._timestamp = api.Metadata.from_file(str(self._metadata / "timestamp.json"))
-            snapshot = self._timestamp.signed.snapshot_meta.version
-            self._snapshot = api.Metadata.from_file(
-                str(self._metadata / f"{snapshot}.snapshot.json")
-            )
+            self._root = read(f"{max(versions)}.root.json")
+            self._timestamp = read("timestamp.json")
+            self._snapshot = read(f"{self._timestamp.signed.snapshot_meta.version}.snapshot.json")
             version = self._snapshot.signed.meta["targets.json"].version
-            self._targets = api.Metadata.from_file(str(self._metadata / f"{version}.targets.json"))
+            self._targets = read(f"{version}.targets.json")
         except Exception as exc:  # of python-tuf, json and the disk
             raise UpdateError(
                 f"{folder}: no shelf of releases: {exc}; make one: edgenets release init {folder}"
@@ -90,10 +91,7 @@ class Shelf:
             raise UpdateError(f"{folder}: is a shelf of releases already")
         if not (key_folder / f"{keys.ROOT}.pem").exists():
             keys.make(key_folder)
-        root_key, release_key = (
-            keys.load(key_folder, keys.ROOT),
-            keys.load(key_folder, keys.RELEASE),
-        )
+        root_key, release_key = (keys.load(key_folder, n) for n in (keys.ROOT, keys.RELEASE))
         root = api.Root(expires=_in(ROOT_DAYS))
         root.add_key(root_key.public_key, "root")
         for role in _ROLES:
@@ -198,8 +196,7 @@ class Shelf:
         if name in self._targets.signed.targets:
             return
         target = require("tuf.api.metadata").TargetFile.from_file(name, str(source), ["sha256"])
-        place = self._place(name, digest(source))
-        with replacing(place) as beside:
+        with replacing(self._place(name, target.hashes["sha256"])) as beside:
             shutil.copyfile(source, beside)
         self._targets.signed.targets[name] = target
 

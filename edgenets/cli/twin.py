@@ -28,11 +28,12 @@ def command() -> None:
 
 
 @command.command(name="build")
-def build() -> None:
+@click.option("--mirror", metavar="URL", help="Of Debian; else the one this machine installs from.")
+def build(mirror: str | None) -> None:
     """Make what all twins start from: Debian for arm64."""
     from edgenets.stages import stage
 
-    base = stage("twin_build")(lambda text: click.echo(text, err=True))
+    base = stage("twin_build")(lambda text: click.echo(text, err=True), mirror)
     click.echo(base.folder)
 
 

@@ -59,17 +59,22 @@ def _gone():
         _fail(errno.ESHUTDOWN)
 
 
+def _pieces(offset, size):
+    """Where a range lies in memory that is smaller than the card says, and wraps around."""
+    at = 0
+    while at < size:
+        start = (offset + at) % len(DATA)
+        count = min(size - at, len(DATA) - start)
+        yield at, start, count
+        at += count
+
+
 def pread(handle, buffer, offset, flags):
     _gone()
     if _hit("read_error", offset, len(buffer)):
         _fail(errno.EIO)
-    real = len(DATA)
-    at = 0
-    while at < len(buffer):
-        start = (offset + at) % real
-        count = min(len(buffer) - at, real - start)
+    for at, start, count in _pieces(offset, len(buffer)):
         buffer[at : at + count] = DATA[start : start + count]
-        at += count
     if _hit("read_flip", offset, len(buffer)):
         buffer[OPTIONS["read_flip"] - offset] ^= 0x10
 
@@ -90,15 +95,10 @@ def pwrite(handle, buffer, offset, flags):
         data = bytes(size)
     if _hit("torn", offset, size):
         data = data[: OPTIONS["torn"] - offset]
-    real = len(DATA)
-    at = 0
-    while at < len(data):
-        start = (offset + at) % real
-        count = min(len(data) - at, real - start)
+    for at, start, count in _pieces(offset, len(data)):
         DATA[start : start + count] = data[at : at + count]
-        at += count
     if _hit("flip", offset, size):
-        DATA[OPTIONS["flip"] % real] ^= 0x10
+        DATA[OPTIONS["flip"] % len(DATA)] ^= 0x10
 
 
 def can_flush(handle):
