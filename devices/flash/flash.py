@@ -37,7 +37,7 @@ def flash(
     map: Path | None = None, proof: Proof | None = None, first_boot: FirstBoot | None = None,
     progress: Progress | None = None, journals: Path | None = None,
 ) -> Report:  # fmt: skip
-    """Write an image to a card, and read it back.
+    """Write an image to a card, with what the board is to be, and read it back.
 
     Args:
         source: a path or URL.
@@ -60,10 +60,13 @@ def flash(
     with Target(target) as card:
         changed = path.stat().st_mtime_ns
         job = Job(str(path.resolve()), image.packed_size, changed, disk.serial, card.size)
-        return engine.write(image, card, Journal(job, journals), map=block_map, progress=progress)
+        return engine.write(
+            image, card, Journal(job, journals), map=block_map, progress=progress,
+            before_head=lambda head: configure(card, head, first_boot or FirstBoot()),
+        )  # fmt: skip
 
 
-def _configure(card: Target, head: bytes, wanted: FirstBoot) -> None:
+def configure(card: Target, head: bytes, wanted: FirstBoot) -> None:
     """Put a configuration into the boot partition, and read it back from the card itself.
 
     Raises:

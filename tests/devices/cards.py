@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import time
@@ -20,6 +21,8 @@ from edgenets.devices.flash.target import Target
 MEGA = 1 << 20
 
 PLUGIN = Path(__file__).parent / "failing_card.py"
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="loop devices need root")
 
 # A program that was started answers within this, on a busy machine.
 PATIENCE = 20.0  # s

@@ -8,19 +8,22 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgenets.cli.main import cli
+from edgenets.devices.flash import disks
 from edgenets.devices.flash.engine import write
 from edgenets.devices.flash.fat import Fat
 from edgenets.devices.flash.first_boot import FirstBoot, Wifi, first_run, put
-from edgenets.devices.flash.flash import _configure
+from edgenets.devices.flash.flash import configure, confirmation
 from edgenets.devices.flash.image import Image
 from edgenets.devices.flash.journal import Job, Journal
 from edgenets.devices.flash.partitions import Partition, partitions
 from edgenets.devices.flash.target import Target
 from edgenets.errors import FlashError
-from tests.devices.cards import MEGA, looks_bootable
+from tests.devices.cards import MEGA, looks_bootable, loop_device, needs_root
 
 needs_tools = pytest.mark.skipif(
     not (shutil.which("mcopy") and shutil.which("mkfs.vfat") and shutil.which("sfdisk")),
@@ -72,7 +75,7 @@ def flash(folder: Path, files: dict[str, str], wanted: FirstBoot) -> Fat:
     with Target(card) as target:
         job = Job("image", image.packed_size, 0, "card", target.size)
         write(image, target, Journal(job, folder / "journals"),
-              before_head=lambda head: _configure(target, head, wanted))  # fmt: skip
+              before_head=lambda head: configure(target, head, wanted))  # fmt: skip
     return Fat(card, 4 * MEGA)
 
 
@@ -102,6 +105,26 @@ class TestPut:
         assert KEY in script and "edgenets-install.service" in script
         done = subprocess.run(["sh", "-n"], input=script.encode(), capture_output=True)
         assert done.returncode == 0, done.stderr
+
+    @needs_root
+    def test_the_command_itself_puts_it_there(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+        make_image(tmp_path / "image.img", CLOUD)
+        (tmp_path / "card").write_bytes(b"\xff" * 60 * MEGA)
+        (tmp_path / "id.pub").write_text(KEY)
+        with loop_device(tmp_path / "card") as device:
+            words = [tmp_path / "image.img", device, "--hostname", "kitchen", "--user", "pi",
+                     "--ssh-key", tmp_path / "id.pub",
+                     "--confirm", confirmation(disks.check(device))]  # fmt: skip
+            done = CliRunner().invoke(cli, ["flash", *map(str, words)])
+        assert done.exit_code == 0, done.output
+        told = json.loads(
+            Fat(tmp_path / "card", 4 * MEGA).read("user-data").decode().partition("\n")[2]
+        )
+        assert told["hostname"] == "kitchen"
+        assert told["users"][0]["ssh_authorized_keys"] == [KEY]
 
     def test_an_older_image_has_its_boot_partition_elsewhere(self, tmp_path: Path) -> None:
         files = {**FIRST_RUN, "issue.txt": "Raspberry Pi reference 2023-05-03\n"}

@@ -25,10 +25,7 @@ from edgenets.devices.flash.flash import confirmation, confirmed
 from edgenets.devices.flash.flash import flash as flash_disk
 from edgenets.devices.flash.image import Image
 from edgenets.errors import FlashError
-from tests.devices.cards import MEGA, flash, looks_bootable, loop_device, make_image
-
-ROOT = os.geteuid() == 0
-needs_root = pytest.mark.skipif(not ROOT, reason="loop devices need root")
+from tests.devices.cards import MEGA, flash, looks_bootable, loop_device, make_image, needs_root
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from edgenets.devices.deploy.needs import Wishes
 from edgenets.devices.flash import offline
 from edgenets.devices.flash.engine import write
 from edgenets.devices.flash.first_boot import FirstBoot
-from edgenets.devices.flash.flash import _configure
+from edgenets.devices.flash.flash import configure
 from edgenets.devices.flash.image import Image
 from edgenets.devices.flash.journal import Job, Journal
 from edgenets.devices.flash.target import Target
@@ -105,7 +105,7 @@ def test_from_a_packed_image_to_a_board_that_serves(tmp_path: Path) -> None:
     with Target(card) as target:
         job = Job("image", image.packed_size, 0, "card", target.size)
         report = write(image, target, Journal(job, tmp_path / "journals"),
-                       before_head=lambda head: _configure(target, head, wanted))  # fmt: skip
+                       before_head=lambda head: configure(target, head, wanted))  # fmt: skip
     assert report.written_bytes < report.image_bytes / 2  # free space was not written
 
     with running("system", "kitchen", card=card, wait=False) as (twin,):
