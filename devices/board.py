@@ -144,6 +144,11 @@ def of_model(model: str) -> str | None:
     return max(found)[1] if found else None
 
 
+def dotted(version: tuple[int, ...]) -> str:
+    """A version as people write it."""
+    return ".".join(map(str, version))
+
+
 def _version(text: str) -> tuple[int, int]:
     major, minor = text.split(".")
     return int(major), int(minor)

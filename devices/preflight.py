@@ -12,10 +12,11 @@ from typing import Literal
 
 from edgenets.bundle import Bundle
 
-from .board import Board
+from .board import Board, dotted
 from .deploy import needs
-from .deploy.deploy import LEAST_FREE_MB, OLDEST_PYTHON
 from .deploy.machine import Machine
+from .deploy.ownpython import OwnPython
+from .deploy.platform import LEAST_FREE_MB, OLDEST_PYTHON, obstacles
 from .requirements import packages_of
 
 Level = Literal["well", "note", "stop"]
@@ -55,26 +56,45 @@ class Place:
     backends: tuple[str, ...]
     wheels: dict[str, str] | None  # None: not known
     hints: tuple[str, ...]
+    own: bool = False  # whether its Python is brought
 
 
-def of_board(board: Board) -> Place:
-    """What a profile says; the smallest memory that is sold counts."""
+def of_board(board: Board, own: OwnPython | None = None) -> Place:
+    """What a profile says; the smallest memory that is sold counts.
+
+    Args:
+        own: a Python that is brought where the system's is too old.
+    """
+    python = _python(board.python, own)
     return Place(
-        board.name, board.processor.architecture, board.python, board.libc,
+        board.name, board.processor.architecture, python, board.libc,
         min(board.processor.memory_mb), None, True, None, None,
-        tuple(a.name for a in board.accelerators), board.backends, board.wheels, board.hints,
+        tuple(a.name for a in board.accelerators), board.backends, _wheels_of(board, python),
+        board.hints, python != board.python,
     )  # fmt: skip
 
 
-def of_machine(machine: Machine, board: Board | None) -> Place:
+def of_machine(machine: Machine, board: Board | None, own: OwnPython | None = None) -> Place:
     """What a board says of itself; its profile, where there is one, knows the rest."""
-    python = machine.python.version[:2] if machine.python else None
+    there = machine.python.version[:2] if machine.python else None
+    python = _python(there, own)
     return Place(
         machine.model, machine.architecture, python, machine.libc, machine.memory_mb,
         machine.free_mb, machine.has_systemd, len(machine.cameras), len(machine.microphones),
         machine.accelerators, board.backends if board else ("tflite", "onnx", "openvino"),
-        board.wheels if board and board.python == python else None, board.hints if board else (),
+        _wheels_of(board, python), board.hints if board else (), python != there,
     )  # fmt: skip
+
+
+def _python(there: tuple[int, int] | None, own: OwnPython | None) -> tuple[int, int] | None:
+    """The one that releases would run on."""
+    return own.version if own and (there is None or there < OLDEST_PYTHON) else there
+
+
+def _wheels_of(board: Board | None, python: tuple[int, int] | None) -> dict[str, str] | None:
+    """A profile's wheels are for one Python: the system's, or the oldest that can be brought."""
+    known = max(board.python, OLDEST_PYTHON) if board else None
+    return board.wheels if board and python in (known, board.python) else None
 
 
 def preflight(bundle: Bundle, place: Place, wishes: needs.Wishes | None = None) -> list[Finding]:
@@ -91,10 +111,6 @@ def _findings(bundle: Bundle, place: Place, wishes: needs.Wishes) -> Iterator[Fi
     yield from _system(place)
     yield from _wheels(bundle, place, wishes)
     yield _memory(bundle, place, backend)
-    if place.free_mb is not None:
-        enough = place.free_mb >= LEAST_FREE_MB
-        yield Finding("well" if enough else "stop", "disk",
-                      f"{place.free_mb:,} MB are free; {LEAST_FREE_MB} MB are needed")  # fmt: skip
     yield from _senses(bundle, place)
     yield from _accelerators(bundle, place)
     for hint in place.hints:
@@ -109,23 +125,19 @@ def _backend(bundle: Bundle, place: Place, wishes: needs.Wishes) -> str:
 
 
 def _system(place: Place) -> Iterator[Finding]:
-    runs = place.architecture in ("aarch64", "x86_64")
-    yield Finding(
-        "well" if runs else "stop", "architecture",
-        place.architecture if runs else f"{place.architecture}: no interpreter has wheels for it; "
-        f"put a 64-bit OS on it",
-    )  # fmt: skip
-    oldest = ".".join(map(str, OLDEST_PYTHON))
-    if place.python is None or place.python < OLDEST_PYTHON:
-        have = ".".join(map(str, place.python)) if place.python else "none"
-        yield Finding("stop", "Python", f"{have}; {oldest} or newer is needed: a newer OS, or "
-                      f"a newer Python beside its own")  # fmt: skip
-    else:
-        yield Finding("well", "Python", ".".join(map(str, place.python)))
-    if place.libc is None:
-        yield Finding("stop", "C library", "not glibc, for which wheels are made")
-    if not place.has_systemd:
-        yield Finding("stop", "systemd", "there is none to look after the service")
+    """What any release needs; what a board lacks of it stops it."""
+    stops = dict(obstacles(place.architecture, place.python, place.libc, place.has_systemd,
+                           place.free_mb))  # fmt: skip
+    yield from (Finding("stop", about, text) for about, text in stops.items())
+    have = {
+        "architecture": place.architecture,
+        "Python": dotted(place.python) + (", brought" if place.own else "") if place.python else "",
+        "disk": "" if place.free_mb is None
+        else f"{place.free_mb:,} MB are free; {LEAST_FREE_MB} MB are needed",
+    }  # fmt: skip
+    for about, text in have.items():
+        if text and about not in stops:
+            yield Finding("well", about, text)
 
 
 def _wheels(bundle: Bundle, place: Place, wishes: needs.Wishes) -> Iterator[Finding]:

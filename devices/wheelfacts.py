@@ -15,7 +15,8 @@ from pathlib import Path
 from edgenets.errors import DeviceError
 
 from . import board as boards
-from .board import Board
+from .board import Board, dotted
+from .deploy.platform import OLDEST_PYTHON
 from .deploy.wheelhouse import Kind
 from .requirements import packages_of
 
@@ -26,12 +27,14 @@ _PATIENCE = 300.0  # s
 
 
 def ask(board: Board) -> dict[str, str]:
-    """The wheel of each package that has one for a board; nothing where its Python is too old.
+    """The wheel of each package that has one for a board.
+
+    Where its system's Python is too old, for the oldest that a Python which is brought may have.
 
     Raises:
         DeviceError: the index is not reached.
     """
-    kind = Kind(board.processor.architecture, board.libc, board.python)
+    kind = Kind(board.processor.architecture, board.libc, max(board.python, OLDEST_PYTHON))
     found = {}
     for package, versions in packages_of(EXTRAS).items():
         if name := _choose(package + versions, kind):
@@ -57,7 +60,7 @@ def _choose(requirement: str, kind: Kind) -> str | None:
         command = [
             sys.executable, "-m", "pip", "install", "--dry-run", "--quiet", "--report", "-",
             "--ignore-installed", "--no-deps", "--only-binary=:all:", "--implementation=cp",
-            f"--python-version={kind.python[0]}.{kind.python[1]}", f"--target={folder}",
+            f"--python-version={dotted(kind.python)}", f"--target={folder}",
             "--disable-pip-version-check", *(f"--platform={tag}" for tag in kind.platforms()),
             requirement,
         ]  # fmt: skip

@@ -46,6 +46,7 @@ ENTRIES = {
     "import_wishes": "edgenets.converters.foreign:Wishes",
     "load_session": "edgenets.runtime.choose:load",
     "offline_files": "edgenets.devices.flash.offline:files",
+    "own_python": "edgenets.devices.deploy.ownpython:read",
     "pack_run": "edgenets.converters.road:pack_run",
     "preflight": "edgenets.devices.preflight:preflight",
     "preflight_of_board": "edgenets.devices.preflight:of_board",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,10 @@ from pathlib import Path
 from edgenets import __version__
 from edgenets.bundle import Bundle
 
+from ..keeper.objects import digest
 from ..keeper.release import Release
-from . import needs, ownwheel, wheelhouse
+from . import needs, ownpython, ownwheel, wheelhouse
+from .platform import Platform
 
 
 @dataclass(frozen=True)
@@ -21,16 +22,21 @@ class Supply:
     constraint: Path | None = None
     links: Path | None = None  # a folder of wheels, in place of the index
     refresh: bool = False
+    python: Path | None = None  # an archive of one, for boards whose own is too old
+
+    def own_python(self) -> ownpython.OwnPython | None:
+        """The Python that is brought; errors as `ownpython.read`."""
+        return ownpython.read(self.python) if self.python else None
 
 
 def compose(
-    bundle: Bundle, wishes: needs.Wishes, kind: wheelhouse.Kind, python: str, supply: Supply,
-    folder: Path, say: Callable[[str], None] = lambda _: None, number: int = 0,
+    bundle: Bundle, wishes: needs.Wishes, platform: Platform, supply: Supply, folder: Path,
+    say: Callable[[str], None] = lambda _: None, number: int = 0,
 ) -> tuple[Release, dict[str, Path]]:  # fmt: skip
     """Compose a release.
 
     Args:
-        python: the interpreter on the board.
+        platform: what it stands on.
         folder: where the wheel of edgenets is put.
         number: of a published release; 0: it is deployed by hand.
 
@@ -44,24 +50,20 @@ def compose(
     own = folder / name
     own.write_bytes(data)
     wheels = wheelhouse.gather(
-        own, needs.extras_of(bundle, wishes), kind, constraint=supply.constraint,
+        own, needs.extras_of(bundle, wishes), platform.kind, constraint=supply.constraint,
         links=supply.links, refresh=supply.refresh, say=say,
     )  # fmt: skip
-    paths = (bundle.path, *wheels.values(), *wishes.files.values())
+    brought = () if platform.own is None else (platform.own.archive,)
+    paths = (bundle.path, *wheels.values(), *wishes.files.values(), *brought)
     digests = {path: digest(path) for path in paths}
     arguments = needs.arguments_of(bundle, wishes)
     release = Release(
         name=bundle.spec.name, version=__version__, bundle=digests[bundle.path],
         edgenets=digests[own],
         wheels={n: digests[p] for n, p in wheels.items() if p != own},
-        python=python, arguments=arguments, health=wishes.health, memory_mb=wishes.memory_mb,
+        python=platform.python, interpreter=platform.own.sha256 if platform.own else None,
+        arguments=arguments, health=wishes.health, memory_mb=wishes.memory_mb,
         waits_for=needs.devices_of(arguments),
         files={n: digests[p] for n, p in wishes.files.items()}, number=number,
     )  # fmt: skip
     return release, {sha256: path for path, sha256 in digests.items()}
-
-
-def digest(path: Path) -> str:
-    """The SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

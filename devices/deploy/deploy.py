@@ -17,16 +17,11 @@ from edgenets.extras import require
 from ..address import Address
 from ..keeper.release import Release
 from ..remote import Remote, connect
-from . import needs, wheelhouse
+from . import needs
 from .compose import Supply, compose
 from .keeping import STAGE_TIMEOUT, Keeper
 from .machine import Machine, probe
-
-# The oldest Python that edgenets runs on.
-OLDEST_PYTHON = (3, 11)
-
-# An environment of a detector with OpenCV, two releases of it, and the wheels they were made of.
-LEAST_FREE_MB = 700
+from .platform import OLDEST_PYTHON, Platform, obstacles, of_machine
 
 # The board's guard has its own patience; this is for a board that fell silent.
 _GRACE = 180.0  # s
@@ -131,22 +126,20 @@ async def _deploy(
     started = time.monotonic()
     async with connect(address, accept_new=accept_new) as remote:
         machine = await probe(remote)
-        refuse(machine, address)
-        assert machine.python is not None and machine.libc is not None
+        platform = _platform(machine, supply, address)
         listener.say(
             f"{machine.model}, {machine.system}, {machine.cores} cores, "
-            f"{machine.memory_mb} MB, Python {'.'.join(map(str, machine.python.version))}"
+            f"{machine.memory_mb} MB, {platform.kind}"
         )
         if "mic" in needs.extras_of(bundle, wishes):
             await _bring_portaudio(remote, machine, listener.say)
         with tempfile.TemporaryDirectory() as folder:
-            major, minor, _ = machine.python.version
-            kind = wheelhouse.Kind(machine.architecture, machine.libc, (major, minor))
             release, objects = await asyncio.to_thread(
-                compose, bundle, wishes, kind, machine.python.path, supply, Path(folder),
-                listener.say,
-            )  # fmt: skip
-            keeper = Keeper(remote, machine.python.path)
+                compose, bundle, wishes, platform, supply, Path(folder), listener.say
+            )
+            keeper = Keeper(remote, platform.python)
+            if platform.own is not None:
+                await keeper.bring(platform.own, listener.progress)
             if await keeper.install(machine.keeper):
                 listener.say("the keeper was installed")
             before = await keeper.ask("status")
@@ -166,7 +159,7 @@ async def _deploy(
             return Outcome(str(address), "refused", release.id, before["serving"], reason, sent,
                            time.monotonic() - started)  # fmt: skip
     listener.say("on trial: live inferences")
-    verdict, status = await _await_verdict(address, release, machine.python.path)
+    verdict, status = await _await_verdict(address, release, platform.python)
     reason = status["log"][-1]["text"] if status["log"] else ""
     return Outcome(str(address), verdict, release.id, status["serving"], reason, sent,
                    time.monotonic() - started)  # fmt: skip
@@ -193,31 +186,19 @@ async def _bring_portaudio(remote: Remote, machine: Machine, say: Callable[[str]
         )
 
 
-def refuse(machine: Machine, address: Address | str) -> None:
-    """Refuse a board that lacks what a release needs.
+def _platform(machine: Machine, supply: Supply, address: Address) -> Platform:
+    """What releases stand on there.
 
     Raises:
-        DeviceError: it says what, and what to do.
+        DeviceError: the board lacks what any release needs: what, and what to do.
     """
-    if not machine.has_systemd:
-        raise DeviceError(f"{address}: has no systemd, which looks after the service")
-    if machine.libc is None:
-        raise DeviceError(f"{address}: has no glibc ({machine.system}); wheels need it")
-    if machine.python is None or machine.python.version[:2] < OLDEST_PYTHON:
-        have = ", ".join(".".join(map(str, p.version)) for p in machine.pythons) or "none"
-        raise DeviceError(
-            f"{address}: has no Python {'.'.join(map(str, OLDEST_PYTHON))} or newer "
-            f"(there: {have}); {machine.system} is too old, or: apt-get install python3"
-        )
-    if machine.architecture not in ("aarch64", "x86_64"):
-        raise DeviceError(
-            f"{address}: runs {machine.architecture} programs, for which interpreters have no "
-            f"wheels; put a 64-bit OS on it"
-        )
-    if machine.free_mb < LEAST_FREE_MB:
-        raise DeviceError(
-            f"{address}: {machine.free_mb} MB are free at /opt; {LEAST_FREE_MB} MB are needed"
-        )
+    own = supply.own_python()
+    python = machine.python.version[:2] if machine.python else None
+    brought = own.version if own and (python is None or python < OLDEST_PYTHON) else python
+    for about, text in obstacles(machine.architecture, brought, machine.libc, machine.has_systemd,
+                                 machine.free_mb):  # fmt: skip
+        raise DeviceError(f"{address}: {about}: {text}")
+    return of_machine(machine, own)
 
 
 async def _await_verdict(

@@ -14,8 +14,10 @@ from typing import Any
 from edgenets.errors import DeployFailed, DeviceError
 
 from .. import keeper
-from ..keeper.layout import HOME
+from ..keeper.environment import COMPLETE
+from ..keeper.layout import HOME, python_folder
 from ..remote import Answer, Remote
+from .ownpython import OwnPython
 
 # Making an environment on the slowest board, from its card.
 STAGE_TIMEOUT = 1800.0  # s
@@ -26,17 +28,41 @@ SEND_TIMEOUT = 3600.0  # s
 _CHUNK = 1 << 20  # bytes
 
 # How a keeper is put on a board: beside the others, then named, in one step.
-_INSTALL = """set -e
-mkdir -p {home}/keeper
-cd {home}/keeper
-rm -rf .new {version}
-mkdir .new
-tar -xf - -C .new
+_UNPACK_KEEPER = """
+keepers={home}/keeper
+mkdir -p $keepers
+rm -rf $keepers/.new $keepers/{version}
+mkdir $keepers/.new
+tar -xf {archive} -C $keepers/.new
 sync
-mv -T .new {version}
-ln -sfn {version} .current
-mv -T .current current
+mv -T $keepers/.new $keepers/{version}
+ln -sfn {version} $keepers/.current
+mv -T $keepers/.current $keepers/current
 sync
+"""
+
+# How a Python of our own is, before there is any other that the keeper could run on.
+_UNPACK_PYTHON = """
+pythons={home}/pythons
+mkdir -p $pythons
+if [ ! -e {folder}/{complete} ]; then
+    rm -rf $pythons/.new {folder}
+    mkdir $pythons/.new
+    tar -xzf {archive} -C $pythons/.new --strip-components=1 --no-same-owner
+    touch $pythons/.new/{complete}
+    sync
+    mv -T $pythons/.new {folder}
+    sync
+fi
+"""
+
+# Its archive is an object like others, so that it is sent once.
+_RECEIVE_PYTHON = """set -e
+mkdir -p {home}/objects
+cd {home}/objects
+cat > .{sha256}.part
+echo '{sha256}  .{sha256}.part' | sha256sum -c >/dev/null
+mv -T .{sha256}.part {sha256}
 """
 
 _MAIN = b"""import sys
@@ -62,12 +88,50 @@ def archive() -> tuple[str, bytes]:
     return hashlib.sha256(data).hexdigest()[:12], data
 
 
+def unpack_keeper(version: str, archive: str) -> str:
+    """Lines of shell that put a keeper on a board; `archive` may be `-`, stdin."""
+    return _UNPACK_KEEPER.format(home=HOME, version=version, archive=archive)
+
+
+def unpack_python(own: OwnPython, archive: str) -> str:
+    """Lines of shell that put a Python of our own on a board."""
+    folder = python_folder(Path(HOME), own.sha256)
+    return _UNPACK_PYTHON.format(home=HOME, folder=folder, archive=archive, complete=COMPLETE)
+
+
 class Keeper:
     """The keeper of one board."""
 
     def __init__(self, remote: Remote, python: str) -> None:
         self._remote = remote
         self._python = python
+
+    async def bring(self, own: OwnPython, report: Callable[[int, int], None]) -> None:
+        """Put a Python of our own on the board, if it is not there.
+
+        Raises:
+            DeviceError: it cannot be.
+        """
+        place = f"{HOME}/objects/{own.sha256}"
+        have = await self._remote.root(f"test -e {place}", check=False)
+        if have.code:
+            size = own.archive.stat().st_size
+
+            async def write(push: Callable[[bytes], Awaitable[None]]) -> None:
+                sent = 0
+                with own.archive.open("rb") as file:
+                    while data := file.read(_CHUNK):
+                        await push(data)
+                        sent += len(data)
+                        report(sent, size)
+
+            script = _RECEIVE_PYTHON.format(home=HOME, sha256=own.sha256)
+            answer = await self._remote.send(
+                await self._remote.as_root(script), write, SEND_TIMEOUT
+            )
+            if answer.code:
+                raise DeviceError(f"{self._remote.address}: {answer.reason}")
+        await self._remote.root("set -e\n" + unpack_python(own, place), timeout=STAGE_TIMEOUT)
 
     async def install(self, version_there: str | None) -> bool:
         """Put this version of the keeper on the board, with its user and units.
@@ -81,8 +145,7 @@ class Keeper:
         version, data = archive()
         new = version != version_there
         if new:
-            script = _INSTALL.format(home=HOME, version=version)
-            await self._remote.root(script, data=data)
+            await self._remote.root("set -e\n" + unpack_keeper(version, "-"), data=data)
         return bool((await self.ask("install", self._python))["installed"]) or new
 
     async def ask(self, command: str, *words: str, data: Any = None, timeout: float = 120.0) -> Any:

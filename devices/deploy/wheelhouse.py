@@ -19,6 +19,8 @@ from pathlib import Path
 from edgenets import places
 from edgenets.errors import DeviceError
 
+from ..board import dotted
+
 # The oldest C library that wheels for 64-bit Arm and x86 are made for.
 _OLDEST_LIBC = 17
 
@@ -42,8 +44,7 @@ class Kind:
         return [*tags, f"manylinux2014_{self.architecture}", f"linux_{self.architecture}"]
 
     def __str__(self) -> str:
-        python, libc = ".".join(map(str, self.python)), ".".join(map(str, self.libc))
-        return f"Python {python} on {self.architecture}, glibc {libc}"
+        return f"Python {dotted(self.python)} on {self.architecture}, glibc {dotted(self.libc)}"
 
 
 def gather(
@@ -85,7 +86,7 @@ def _download(
     command = [
         sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
         "--only-binary=:all:", "--implementation=cp",
-        f"--python-version={kind.python[0]}.{kind.python[1]}",
+        f"--python-version={dotted(kind.python)}",
         *(f"--platform={tag}" for tag in kind.platforms()), f"--dest={folder}",
     ]  # fmt: skip
     if constraint is not None:

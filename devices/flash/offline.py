@@ -10,21 +10,14 @@ from edgenets.bundle import Bundle
 from ..board import Board
 from ..deploy import keeping, needs
 from ..deploy.compose import Supply, compose
-from ..deploy.wheelhouse import Kind
+from ..deploy.platform import of_board
 from ..keeper.layout import HOME
 
 _INSTALL = """#!/bin/sh
 # Written by edgenets: installs what came with the card. It can be run again.
 set -e
-home={home} python={python}
-mkdir -p $home/keeper/.new
-tar -xf keeper.tar -C $home/keeper/.new
-rm -rf $home/keeper/{version}
-mv -T $home/keeper/.new $home/keeper/{version}
-ln -sfn {version} $home/keeper/.current
-mv -T $home/keeper/.current $home/keeper/current
-keeper="$python $home/keeper/current"
-$keeper install $python
+{unpack}keeper="{python} {home}/keeper/current"
+$keeper install {python}
 for object in objects/*; do
     printf '%s %s 0\\n' "${{object##*/}}" "$(stat -c %s "$object")"
     cat "$object"
@@ -45,11 +38,15 @@ def files(
     Raises:
         DeviceError: there are no wheels for the board.
     """
-    kind = Kind(board.processor.architecture, board.libc, board.python)
-    python = f"/usr/bin/python{board.system.python}"
-    release, objects = compose(bundle, wishes, kind, python, supply, scratch)
+    platform = of_board(board, supply.own_python())
+    release, objects = compose(bundle, wishes, platform, supply, scratch)
     version, keeper = keeping.archive()
-    script = _INSTALL.format(home=HOME, python=python, version=version, release=release.id)
+    own = platform.own
+    unpack = keeping.unpack_python(own, f"objects/{own.sha256}") if own else ""
+    unpack += keeping.unpack_keeper(version, "keeper.tar")
+    script = _INSTALL.format(
+        home=HOME, unpack=unpack, python=platform.python, release=release.id
+    )  # fmt: skip
     return {
         "keeper.tar": keeper, "release.json": json.dumps(release.plain()).encode(),
         **{f"objects/{sha256}": path.read_bytes() for sha256, path in objects.items()},

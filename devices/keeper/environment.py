@@ -11,11 +11,12 @@ import hashlib
 import os
 import subprocess
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 from . import disk, objects
 from .errors import KeeperError
-from .layout import Home
+from .layout import Home, python_folder
 from .release import Release
 
 # Written last: an environment without it is one that a cut interrupted.
@@ -23,6 +24,10 @@ COMPLETE = ".complete"
 
 # Unpacking and compiling all of a detector's wheels, on the slowest board and from its card.
 _PATIENCE = 1800.0  # s
+
+
+# Makes a folder of a release's environment.
+Step = Callable[[Home, Release, Path], None]
 
 
 def path_of(home: Home, release: Release) -> Path:
@@ -43,8 +48,7 @@ def code_of(home: Home, release: Release) -> Path:
 
 def is_complete(home: Home, release: Release) -> bool:
     """Whether both are there, whole."""
-    folders = (path_of(home, release), code_of(home, release))
-    return all((folder / COMPLETE).exists() for folder in folders)
+    return all((folder / COMPLETE).exists() for folder, _ in _parts(home, release))
 
 
 def make(home: Home, release: Release) -> bool:
@@ -57,14 +61,34 @@ def make(home: Home, release: Release) -> bool:
         KeeperError: a step fails; the next try begins anew.
     """
     disk.make_folder(home.environments)
-    steps = ((path_of(home, release), _install), (code_of(home, release), _unpack))
-    wanted = [(folder, step) for folder, step in steps if not (folder / COMPLETE).exists()]
+    wanted = [(folder, step) for folder, step in _parts(home, release)
+              if not (folder / COMPLETE).exists()]  # fmt: skip
     for folder, step in wanted:
         disk.remove_folder(folder)
         step(home, release, folder)
         os.sync()  # thousands of files: one call for all is quicker than one for each
         disk.write(folder / COMPLETE, b"")
     return bool(wanted)
+
+
+def _parts(home: Home, release: Release) -> list[tuple[Path, Step]]:
+    """The folders that it consists of, in the order in which they are made, and how."""
+    found: list[tuple[Path, Step]] = [
+        (path_of(home, release), _install),
+        (code_of(home, release), _unpack),
+    ]
+    if release.interpreter is not None:
+        found.insert(0, (python_folder(home.root, release.interpreter), _unpack_python))
+    return found
+
+
+def _unpack_python(home: Home, release: Release, folder: Path) -> None:
+    """A Python of our own: the archive's one folder, whatever it is called."""
+    assert release.interpreter is not None
+    folder.mkdir(parents=True)
+    archive = objects.path_of(home.objects, release.interpreter)
+    _call(["tar", "-xzf", str(archive), "-C", str(folder), "--strip-components=1",
+           "--no-same-owner"])  # fmt: skip
 
 
 def _install(home: Home, release: Release, folder: Path) -> None:

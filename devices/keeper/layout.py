@@ -16,6 +16,11 @@ WORK = Path("/var/lib/edgenets")
 RUN = Path("/run/edgenets")
 
 
+def python_folder(root: Path, sha256: str) -> Path:
+    """Where a Python of our own is unpacked, by the digest of its archive."""
+    return root / "pythons" / sha256[:12]
+
+
 class Home:
     """The keeper's folder and what is in it; `EDGENETS_HOME` and `EDGENETS_RUN` move them."""
 
@@ -25,6 +30,7 @@ class Home:
         self.objects = self.root / "objects"
         self.environments = self.root / "environments"
         self.releases = self.root / "releases"
+        self.pythons = self.root / "pythons"
         self.current = self.root / "current"
         self.state = self.root / "state.json"
         self.lock = self.root / "lock"

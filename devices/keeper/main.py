@@ -11,13 +11,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from . import disk, environment, health, objects, service, trial
 from . import release as releases
 from . import state as states
 from .errors import KeeperError
-from .layout import NOTHING, Home
+from .layout import NOTHING, Home, python_folder
 
 # Two commands at once: the second one waits for the first one's step, not for its whole trial.
 _LOCK_PATIENCE = 30.0  # s
@@ -189,6 +190,13 @@ def _clean(home: Home) -> None:
             (home.releases, {NOTHING, *(r.id for r in keep)}),
             (home.environments, {f(home, r).name for r in keep for f in _PARTS}),
             (home.objects, {sha256 for r in keep for sha256 in r.objects}),
+            (
+                home.pythons,
+                {
+                    _own_python(home),
+                    *(python_folder(home.root, r.interpreter).name for r in keep if r.interpreter),
+                },
+            ),
         ):
             for path in folder.iterdir() if folder.is_dir() else ():
                 if path.name not in wanted:
@@ -198,6 +206,12 @@ def _clean(home: Home) -> None:
                     else:
                         disk.unlink(path)
     _tell({"removed": gone})
+
+
+def _own_python(home: Home) -> str:
+    """The name of our own Python that runs this; empty where the system's does."""
+    here = Path(sys.executable)
+    return here.relative_to(home.pythons).parts[0] if home.pythons in here.parents else ""
 
 
 def _remove(home: Home) -> None:

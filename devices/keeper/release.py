@@ -49,6 +49,7 @@ class Release:
     memory_mb: int | None = None  # the service may take no more
     waits_for: tuple[str, ...] = ()  # units of the devices that it uses
     files: dict[str, str] = field(default_factory=dict)  # name → SHA-256; {release}/NAME
+    interpreter: str | None = None  # SHA-256 of the archive that `python` is of, where we bring it
     number: int = 0  # of a published release, ever higher; 0: it was deployed by hand
 
     @property
@@ -60,11 +61,13 @@ class Release:
     @property
     def objects(self) -> list[str]:
         """All objects that it needs."""
-        return [self.bundle, self.edgenets, *self.wheels.values(), *self.files.values()]
+        own = [self.interpreter] if self.interpreter else []
+        return [self.bundle, self.edgenets, *own, *self.wheels.values(), *self.files.values()]
 
     def plain(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return {**asdict(self), "waits_for": list(self.waits_for)}
+        """As JSON has it; what is None is left out, so that a new field changes no old id."""
+        told = {**asdict(self), "waits_for": list(self.waits_for)}
+        return {name: value for name, value in told.items() if value is not None}
 
 
 def parse(data: Any) -> Release:

@@ -27,7 +27,7 @@ from edgenets.files import replacing
 from ..board import Board
 from ..deploy import needs
 from ..deploy.compose import Supply, compose
-from ..deploy.wheelhouse import Kind
+from ..deploy.platform import of_board
 from . import delta, keys
 
 # How long boards believe what they fetched. Whoever publishes refreshes it well before.
@@ -135,9 +135,9 @@ class Shelf:
         made = []
         for name, board in boards.items():
             number = self._number(name) + 1
-            kind = Kind(board.processor.architecture, board.libc, board.python)
-            python = f"/usr/bin/python{board.system.python}"
-            release, objects = compose(bundle, wishes, kind, python, supply, scratch, say, number)
+            platform = of_board(board, supply.own_python())
+            kind = platform.kind
+            release, objects = compose(bundle, wishes, platform, supply, scratch, say, number)
             before = self._held()
             for sha256, path in objects.items():
                 self._add_file(f"objects/{sha256}", path)

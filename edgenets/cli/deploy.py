@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from edgenets.cli.hosts import KeyFile, accept_new_option, host_options
+from edgenets.cli.hosts import KeyFile, accept_new_option, host_options, python_option
 from edgenets.cli.options import BACKENDS, BundleName, Seconds, emit, json_option, table
 
 
@@ -20,7 +20,8 @@ Examples:
   edgenets deploy mine.edge root@10.0.0.7:2222 --key ~/.ssh/boards --accept-new
   edgenets deploy mine.edge pi@shed --wheels wheelhouse/       # without an index
 
-A board needs SSH, systemd, Python 3.11 or newer, and a user who may become root. What it has
+A board needs SSH, systemd and a user who may become root; where its Python is older than 3.11,
+--python brings one. What it has
 already is not sent again; the same command twice changes nothing. The release is kept when it has
 given its golden outputs and its live inferences within their bound; else the board goes back to
 what it served before, by itself. Exit code 1 when a board does not serve the release."""
@@ -45,6 +46,7 @@ what it served before, by itself. Exit code 1 when a board does not serve the re
 @click.option("--wheels", type=click.Path(exists=True, file_okay=False, path_type=Path),
               help="A folder of wheels for the board, in place of the index.")  # fmt: skip
 @click.option("--constraint", type=KeyFile, help="Versions to keep to, a file as pip takes it.")
+@python_option
 @click.option("--refresh", is_flag=True, help="Choose the wheels anew.")
 @host_options
 @accept_new_option
@@ -54,8 +56,8 @@ def command(
     ctx: click.Context, bundle: str, hosts: tuple[str, ...], sources: tuple[str, ...],
     sinks: tuple[str, ...], backend: str | None, thresholds: tuple[str, ...], scene: Path | None,
     inferences: int, latency: float, patience: float, memory: int | None, extras: tuple[str, ...],
-    wheels: Path | None, constraint: Path | None, refresh: bool, key: Path | None,
-    known_hosts: Path | None, accept_new: bool, as_json: bool,
+    wheels: Path | None, constraint: Path | None, python: Path | None, refresh: bool,
+    key: Path | None, known_hosts: Path | None, accept_new: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Deploy a bundle to boards over SSH, and see it work there."""
     from edgenets import records, zoo
@@ -73,7 +75,7 @@ def command(
         extras=extras, memory_mb=memory,
         health=stage("deploy_health")(inferences, latency, patience),
     )  # fmt: skip
-    supply = stage("deploy_supply")(constraint, wheels, refresh)
+    supply = stage("deploy_supply")(constraint, wheels, refresh, python)
     several = len(addresses) > 1
     outcomes = stage("deploy_all")(
         opened, addresses, wishes, supply=supply, accept_new=accept_new,

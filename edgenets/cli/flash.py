@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from edgenets.cli.hosts import python_option
 from edgenets.cli.options import BundleName, emit, json_option, table
 
 _File = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -53,13 +54,15 @@ interruption goes on where it stopped."""
 @click.option("--wheels", type=click.Path(exists=True, file_okay=False, path_type=Path),
               help="A folder of wheels for the board, in place of the index.")  # fmt: skip
 @click.option("--constraint", type=_File, help="Versions to keep to, a file as pip takes it.")
+@python_option
 @json_option
 def command(
     image: str | None, target: Path | None, list_: bool, map_: Path | None, sha256: str | None,
     signature: Path | None, keyring: Path | None, confirm: str | None, hostname: str | None,
     user: str | None, ssh_keys: tuple[Path, ...], wifi: str | None, country: str | None,
     timezone: str | None, device: str | None, bundle: str | None, sources: tuple[str, ...],
-    sinks: tuple[str, ...], wheels: Path | None, constraint: Path | None, as_json: bool,
+    sinks: tuple[str, ...], wheels: Path | None, constraint: Path | None, python: Path | None,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Write an image to a card, and read every byte back."""
     from edgenets import records
@@ -80,7 +83,7 @@ def command(
             ssh_keys=tuple(key.read_text().strip() for key in ssh_keys),
             wifi=_wifi(wifi, country),
             files={} if bundle is None
-            else _files(bundle, str(device), sources, sinks, (constraint, wheels)),
+            else _files(bundle, str(device), sources, sinks, (constraint, wheels, False, python)),
         )  # fmt: skip
     except ValueError as exc:
         raise click.UsageError(str(exc)) from exc
@@ -120,7 +123,7 @@ def _wifi(name: str | None, country: str | None) -> Any:
 
 def _files(
     bundle: str, device: str, sources: tuple[str, ...], sinks: tuple[str, ...],
-    supply: tuple[Path | None, Path | None],
+    supply: tuple[Any, ...],
 ) -> dict[str, bytes]:  # fmt: skip
     """What is to be installed without a network."""
     import tempfile
@@ -128,12 +131,11 @@ def _files(
     from edgenets import zoo
     from edgenets.stages import stage
 
-    constraint, wheels = supply
     with tempfile.TemporaryDirectory() as scratch:
         found: dict[str, bytes] = stage("offline_files")(
             zoo.load(bundle), stage("board")(device),
             stage("deploy_wishes")(sources=sources, sinks=sinks),
-            stage("deploy_supply")(constraint, wheels, False), Path(scratch),
+            stage("deploy_supply")(*supply), Path(scratch),
         )  # fmt: skip
     return found
 

@@ -27,6 +27,12 @@ def host_options(function: F) -> F:
     return function
 
 
+python_option = click.option(
+    "--python", type=KeyFile,
+    help="A Python for boards whose own is older than 3.11: an archive of python-build-standalone "
+    "for their architecture, cpython-3.…-install_only.tar.gz.",
+)  # fmt: skip
+
 accept_new_option = click.option(
     "--accept-new", is_flag=True, help="Trust a board that was never seen before."
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from edgenets.cli.hosts import accept_new_option, host_options
+from edgenets.cli.hosts import accept_new_option, host_options, python_option
 from edgenets.cli.options import BACKENDS, BundleName, emit, json_option
 
 _MARKS = {"well": ("✓", "green"), "note": ("·", "yellow"), "stop": ("✗", "red")}
@@ -42,13 +42,15 @@ Exit code 1 when something stops it."""
 @click.option("--device", type=BoardName(), help="A board, as `edgenets device list` names it.")
 @click.option("--host", metavar="[USER@]HOST[:PORT]", help="A board that can be asked.")
 @click.option("--backend", type=click.Choice(BACKENDS[:-1]), help="Take no other backend.")
+@python_option
 @host_options
 @accept_new_option
 @json_option
 @click.pass_context
 def command(
     ctx: click.Context, bundle: str, device: str | None, host: str | None, backend: str | None,
-    key: Path | None, known_hosts: Path | None, accept_new: bool, as_json: bool,
+    python: Path | None, key: Path | None, known_hosts: Path | None, accept_new: bool,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Ask whether a bundle will run on a board."""
     from edgenets import records, zoo
@@ -57,9 +59,10 @@ def command(
     if (device is None) == (host is None):
         raise click.UsageError("one of --device and --host is needed")
     opened = zoo.load(bundle)
+    own = stage("own_python")(python) if python else None
     place = (
-        stage("preflight_of_board")(stage("board")(device)) if device is not None
-        else _ask(host, key, known_hosts, accept_new)
+        stage("preflight_of_board")(stage("board")(device), own) if device is not None
+        else _ask(stage("address")(host, key, known_hosts), accept_new, own)
     )  # fmt: skip
     findings = stage("preflight")(opened, place, stage("deploy_wishes")(backend=backend))
     well = stage("preflight_verdict")(findings)
@@ -73,9 +76,9 @@ def command(
     ctx.exit(0 if well else 1)
 
 
-def _ask(host: str | None, key: Path | None, known_hosts: Path | None, accept_new: bool) -> Any:
+def _ask(address: Any, accept_new: bool, own: Any) -> Any:
     from edgenets.stages import stage
 
-    machine = stage("device_look")(stage("address")(host, key, known_hosts), accept_new)
+    machine = stage("device_look")(address, accept_new)
     name = stage("board_of_model")(machine.model)
-    return stage("preflight_of_machine")(machine, stage("board")(name) if name else None)
+    return stage("preflight_of_machine")(machine, stage("board")(name) if name else None, own)

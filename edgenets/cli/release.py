@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from edgenets.cli.hosts import KeyFile, host_options
+from edgenets.cli.hosts import KeyFile, host_options, python_option
 from edgenets.cli.options import BACKENDS, AnyPath, BundleName, emit, json_option, size, table
 
 
@@ -67,12 +67,14 @@ def init(shelf: Path, keys: Path, as_json: bool) -> None:
 @click.option("--wheels", type=click.Path(exists=True, file_okay=False, path_type=Path),
               help="A folder of wheels, in place of the index.")  # fmt: skip
 @click.option("--constraint", type=KeyFile, help="Versions to keep to, a file as pip takes it.")
+@python_option
 @_keys_option
 @json_option
 def publish(
     bundle: str, shelf: Path, boards: tuple[str, ...], sources: tuple[str, ...],
     sinks: tuple[str, ...], backend: str | None, inferences: int, latency: float, patience: float,
-    extras: tuple[str, ...], wheels: Path | None, constraint: Path | None, keys: Path,
+    extras: tuple[str, ...], wheels: Path | None, constraint: Path | None, python: Path | None,
+    keys: Path,
     as_json: bool,
 ) -> None:  # fmt: skip
     """Publish a bundle for kinds of boards."""
@@ -87,7 +89,7 @@ def publish(
     with tempfile.TemporaryDirectory() as scratch:
         made = opened.publish(
             zoo.load(bundle), {name: stage("board")(name) for name in boards}, wishes,
-            stage("deploy_supply")(constraint, wheels, False), Path(scratch),
+            stage("deploy_supply")(constraint, wheels, False, python), Path(scratch),
             lambda text: click.echo(text, err=True),
         )  # fmt: skip
     if as_json:

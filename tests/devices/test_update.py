@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 
 from edgenets import zoo
 from edgenets.devices import board as boards
-from edgenets.devices.deploy.compose import Supply, digest
+from edgenets.devices.deploy.compose import Supply
 from edgenets.devices.deploy.needs import Wishes
+from edgenets.devices.keeper.objects import digest
 from edgenets.devices.keeper.release import Health, Release
 from edgenets.devices.update import delta, keys, shelf
 from edgenets.devices.update.shelf import Published, Shelf
@@ -256,8 +257,8 @@ class TestWhatIsNotTaken:
     @pytest.mark.parametrize(
         ("change", "why"),
         [
-            (lambda p: {"system": type(p.system)(**{**vars(p.system), "python": "3.9"})},
-             "a release for Python 3.9"),
+            (lambda p: {"system": type(p.system)(**{**vars(p.system), "python": "3.19"})},
+             "a release for Python 3.19"),
             (lambda p: {"processor": type(p.processor)(
                 **{**vars(p.processor), "architecture": "riscv64"})}, "a release for riscv64"),
         ],
