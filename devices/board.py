@@ -78,8 +78,9 @@ class Heat:
 class Flash:
     """How an image gets onto a board."""
 
-    by: Literal["card", "fastboot", "installer"]
+    by: Literal["card", "fastboot", "installer", "steps"]
     card_mb: int  # the smallest that holds the system, an environment and two releases
+    steps: tuple[str, ...] = ()  # by hand, where edgenets does not, or for a board that is lost
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ ENTRIES = {
     "flash_confirmation": "edgenets.devices.flash.flash:confirmation",
     "flash_confirmed": "edgenets.devices.flash.flash:confirmed",
     "flash_disks": "edgenets.devices.flash.disks:disks",
+    "flash_mendel": "edgenets.devices.flash.mendel:flash_mendel",
     "flash_proof": "edgenets.devices.flash.flash:Proof",
     "follow": "edgenets.devices.update.follow:follow",
     "import_microwakeword": "edgenets.converters.microwakeword:bundle_of",

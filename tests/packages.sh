@@ -7,7 +7,7 @@ packages="pulseaudio pulseaudio-utils libasound2-plugins libportaudio2
     mosquitto mosquitto-clients chromium chromium-driver
     nbdkit nbdkit-plugin-python libnbd-bin bmap-tools e2fsprogs fdisk mount mtools dosfstools
     mmdebstrap arch-test qemu-user-static debian-archive-keyring kmod cpio
-    qemu-system-arm qemu-utils netcat-openbsd openssh-client systemd-container iproute2"
+    fastboot qemu-system-arm qemu-utils netcat-openbsd openssh-client systemd-container iproute2"
 missing=""
 for package in $packages; do
     dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"

@@ -14,5 +14,7 @@ partitions where an image's FAT partition is
 fat        files in that partition, by mtools
 first_boot what a board is told for its first start
 offline    what it serves then without a network
+fastboot   a board in its bootloader
+mendel     Mendel Linux to a Coral Dev Board, by fastboot
 flash      the command: what is asked, in which order
 """

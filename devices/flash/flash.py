@@ -52,8 +52,7 @@ def flash(
         FlashError: the image is damaged or another, or the card is in use.
     """
     disk = disks.check(target)
-    path = download.fetch(source, progress) if _URL.match(source) else Path(source)
-    _check(path, proof or Proof())
+    path = obtain(source, proof or Proof(), progress)
     image = Image(path)
     block_map = bmap.load(found) if (found := map or _map_beside(path)) else None
     confirm(disk, image)
@@ -64,6 +63,17 @@ def flash(
             image, card, Journal(job, journals), map=block_map, progress=progress,
             before_head=lambda head: configure(card, head, first_boot or FirstBoot()),
         )  # fmt: skip
+
+
+def obtain(source: str, proof: Proof, progress: Progress | None = None) -> Path:
+    """A file that is here, or fetched, and that its proof vouches for.
+
+    Raises:
+        FlashError: it is not there, or another one.
+    """
+    path = download.fetch(source, progress) if _URL.match(source) else Path(source)
+    _check(path, proof)
+    return path
 
 
 def configure(card: Target, head: bytes, wanted: FirstBoot) -> None:

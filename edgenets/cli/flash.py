@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ Examples:
   sudo edgenets flash board.img.zst /dev/sdb --confirm 4C530001:31914983424
   sudo edgenets flash raspios.img.xz /dev/sdb --hostname kitchen --user pi --ssh-key id.pub
   sudo edgenets flash raspios.img.xz /dev/sdb --device rpi4 --bundle kws-gru --hostname kitchen
+  edgenets flash mendel-eagle.zip fastboot           # a Coral Dev Board in its bootloader
+  edgenets flash --device jetson-orin-nano           # how this board is flashed
 
 With a name, a user, a network or a bundle the board is that from its first start on, without a
 network; an image that would ignore it is refused. The password of a wireless network is asked for,
@@ -34,7 +37,7 @@ written last, when all else was read back from the card itself; the same command
 interruption goes on where it stopped."""
 )
 @click.argument("image", required=False)
-@click.argument("target", required=False, type=click.Path(path_type=Path))
+@click.argument("target", required=False, metavar="[/dev/DISK | fastboot[:SERIAL]]")
 @click.option("--list", "list_", is_flag=True, help="Show the disks, and why some are refused.")
 @click.option("--bmap", "map_", type=_File, help="Block map; else IMAGE.bmap, if it is there.")
 @click.option("--sha256", help="Of the image as it is packed, or a file that has it.")
@@ -57,7 +60,7 @@ interruption goes on where it stopped."""
 @python_option
 @json_option
 def command(
-    image: str | None, target: Path | None, list_: bool, map_: Path | None, sha256: str | None,
+    image: str | None, target: str | None, list_: bool, map_: Path | None, sha256: str | None,
     signature: Path | None, keyring: Path | None, confirm: str | None, hostname: str | None,
     user: str | None, ssh_keys: tuple[Path, ...], wifi: str | None, country: str | None,
     timezone: str | None, device: str | None, bundle: str | None, sources: tuple[str, ...],
@@ -72,8 +75,18 @@ def command(
     if list_:
         _list(as_json)
         return
+    if device is not None and image is None:
+        _explain(stage("board")(device), device)
+        return
     if image is None or target is None:
         raise click.UsageError("an image and a target are needed; --list shows disks")
+    proof = stage("flash_proof")(sha256, signature, keyring)
+    if re.match(r"fastboot(:|$)", target):
+        if any((hostname, user, wifi, timezone, bundle)):
+            raise click.UsageError("Mendel Linux reads no wishes at its first start; log in to it "
+                                   "by mdt shell, then: edgenets deploy")  # fmt: skip
+        _fastboot(image, target.partition(":")[2], confirm, proof, as_json)
+        return
     ask = stage("flash_confirmed")(confirm) if confirm else _ask
     if (bundle is None) != (device is None):
         raise click.UsageError("--bundle and --device go together: wheels are a board's own")
@@ -88,7 +101,7 @@ def command(
     except ValueError as exc:
         raise click.UsageError(str(exc)) from exc
     report = stage("flash")(
-        image, target, ask, map=map_, proof=stage("flash_proof")(sha256, signature, keyring),
+        image, Path(target), ask, map=map_, proof=proof,
         first_boot=first_boot, progress=for_stderr(),
     )  # fmt: skip
     if as_json:
@@ -105,6 +118,48 @@ def command(
         f"{rate:,.0f} MB/s, {report.verified_bytes / 1e6:,.0f} MB read back and equal at "
         f"{back:,.0f} MB/s"
     )
+
+
+def _fastboot(image: str, serial: str, confirm: str | None, proof: Any, as_json: bool) -> None:
+    """A Coral Dev Board, by its bootloader."""
+    from edgenets import records
+    from edgenets.progress import for_stderr
+    from edgenets.stages import stage
+
+    def ask(board: Any) -> None:
+        if confirm is not None and confirm != board.serial:
+            raise click.UsageError(f"the board there is {board.serial}, not {confirm}")
+        if confirm is None:
+            _type(board.serial, f"{image} is about to be written to the board {board.serial}",
+                  board.serial)  # fmt: skip
+
+    report = stage("flash_mendel")(image, serial, ask, proof=proof, progress=for_stderr())
+    if as_json:
+        emit(records.to_plain(report))
+        return
+    total = sum(report.partitions.values())
+    click.echo(
+        f"{report.board}: {total / 1e6:,.0f} MB to {', '.join(report.partitions)} in "
+        f"{report.seconds:.0f} s; it says that it has them, fastboot reads nothing back"
+    )
+
+
+def _explain(board: Any, device: str) -> None:
+    """How a board is flashed."""
+    by = {
+        "card": [f"sudo edgenets flash IMAGE /dev/sdX --device {device} …"],
+        "fastboot": ["edgenets flash RELEASE.zip fastboot"], "steps": [],
+        "installer": [f"install {board.system.image} as its makers say; then: edgenets deploy"],
+    }[board.flash.by]  # fmt: skip
+    click.echo(f"{board.name}, {board.system.image}")
+    for line in by:
+        click.echo(f"  {line}")
+    if board.flash.steps and by:
+        click.echo("A board that does not start any more, by hand:")
+    for number, step in enumerate(board.flash.steps, 1):
+        click.echo(f"  {number}. {step}")
+    if board.flash.steps:
+        click.echo("As the board's makers have it; not tried on hardware.")
 
 
 def _wifi(name: str | None, country: str | None) -> Any:
@@ -161,9 +216,13 @@ def _ask(disk: Any, image: Any) -> None:
     from edgenets.stages import stage
 
     wanted = stage("flash_confirmation")(disk)
+    _type(wanted.rpartition(":")[0], f"{image.path.name} is about to be written to\n  {disk}",
+          wanted)  # fmt: skip
+
+
+def _type(serial: str, what: str, confirmation: str) -> None:
     if not sys.stdin.isatty():
-        raise click.UsageError(f"{disk}: all on it would be lost; give --confirm '{wanted}'")
-    click.echo(f"{image.path.name} is about to be written to\n  {disk}\nAll on it will be lost.")
-    serial = wanted.rpartition(":")[0]
+        raise click.UsageError(f"{what}: all on it would be lost; give --confirm '{confirmation}'")
+    click.echo(f"{what}\nAll on it will be lost.")
     if click.prompt("Type its serial to go on", default="", show_default=False) != serial:
         raise click.Abort
