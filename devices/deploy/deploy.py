@@ -174,11 +174,13 @@ async def _bring_portaudio(remote: Remote, machine: Machine, say: Callable[[str]
     if "portaudio" in machine.libraries:
         return
     say("installing libportaudio2 by the board's own package manager")
-    command = "apt-get update -qq; apt-get install -y -qq --no-install-recommends libportaudio2"
-    done = await remote.root(
-        f"export DEBIAN_FRONTEND=noninteractive; {command} >/dev/null", timeout=_PACKAGE_TIMEOUT,
-        check=False,
-    )  # fmt: skip
+    # A package that is installed but whose file is gone is none: the linker has the last word.
+    command = (
+        "export DEBIAN_FRONTEND=noninteractive; apt-get update -qq; "
+        "apt-get install -y -qq --no-install-recommends libportaudio2 >/dev/null && "
+        "{ ldconfig -p | grep -q libportaudio || { echo 'it is not there afterwards' >&2; false; }; }"
+    )
+    done = await remote.root(command, timeout=_PACKAGE_TIMEOUT, check=False)
     if done.code:
         raise DeviceError(
             f"{remote.address}: a microphone needs PortAudio, which could not be installed "

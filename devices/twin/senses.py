@@ -1,4 +1,4 @@
-"""What a system twin's camera sees and its microphone hears, as a test wants it.
+"""A system twin's camera and microphone, as a test wants them to see and hear.
 
 The kernel's own drivers: vivid, whose HDMI input shows what is written to its output, and
 snd-aloop, whose capture hears what is played. Programs on the twin cannot tell them from a camera
@@ -8,7 +8,7 @@ and a sound card.
 from __future__ import annotations
 
 import wave
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from edgenets.errors import TwinError
 from edgenets.extras import require
 
-from .twin import Twin
+# Runs a command on the twin, as `Twin.ssh`.
+Shell = Callable[..., object]
 
 # The mode of vivid's HDMI that small cameras have; its first one.
 WIDTH, HEIGHT = 640, 480
@@ -36,35 +37,47 @@ systemd-run --quiet --collect --unit=twin-camera v4l2-ctl -d /dev/video1 \\
 """
 
 
-def show(twin: Twin, pictures: Sequence[NDArray[np.uint8]]) -> None:
-    """Have the twin's camera see pictures, over and over, one every frame.
+class Camera:
+    """What a twin's camera sees."""
 
-    Args:
-        pictures: (height, width, 3) uint8 BGR; they are resized to 640 × 480.
+    def __init__(self, ssh: Shell) -> None:
+        self._ssh = ssh
 
-    Raises:
-        DeviceError: the twin has no such camera, or is not up.
-    """
-    data = b"".join(_yuyv(picture) for picture in pictures)
-    twin.ssh(f"cat > {_FRAMES}", data=data, timeout=300)
-    twin.ssh(_SHOW)
+    def inject(self, pictures: Sequence[NDArray[np.uint8]]) -> None:
+        """Have it see pictures, over and over, one every frame.
+
+        Args:
+            pictures: (height, width, 3) uint8 BGR; they are resized to 640 × 480.
+
+        Raises:
+            DeviceError: the twin is not up.
+        """
+        data = b"".join(_yuyv(picture) for picture in pictures)
+        self._ssh(f"cat > {_FRAMES}", data=data, timeout=300)
+        self._ssh(_SHOW)
 
 
-def play(twin: Twin, sound: Path) -> None:
-    """Have the twin's microphone hear a WAV file, once; returns when it was played.
+class Microphone:
+    """What a twin's microphone hears."""
 
-    Raises:
-        TwinError: it is no 16-bit WAV file.
-        DeviceError: the twin has no sound card, or is not up.
-    """
-    try:
-        with wave.open(str(sound)) as file:
-            seconds = file.getnframes() / file.getframerate()
-    except (OSError, EOFError, wave.Error) as exc:
-        raise TwinError(f"{sound}: no WAV file: {exc}") from exc
-    twin.ssh(f"cat > {_SOUND}", data=sound.read_bytes(), timeout=300)
-    # The loop joins device 1 to the capture side of device 0, which is what `default` records.
-    twin.ssh(f"aplay -q -D plughw:Twin,1,0 {_SOUND}", timeout=60 + 3 * seconds)
+    def __init__(self, ssh: Shell) -> None:
+        self._ssh = ssh
+
+    def play(self, sound: Path) -> None:
+        """Have it hear a WAV file, once; returns when it was played.
+
+        Raises:
+            TwinError: it is no 16-bit WAV file.
+            DeviceError: the twin is not up.
+        """
+        try:
+            with wave.open(str(sound)) as file:
+                seconds = file.getnframes() / file.getframerate()
+        except (OSError, EOFError, wave.Error) as exc:
+            raise TwinError(f"{sound}: no WAV file: {exc}") from exc
+        self._ssh(f"cat > {_SOUND}", data=sound.read_bytes(), timeout=300)
+        # The loop joins device 1 to the capture side of device 0, which is what `default` records.
+        self._ssh(f"aplay -q -D plughw:Twin,1,0 {_SOUND}", timeout=60 + 3 * seconds)
 
 
 def _yuyv(picture: NDArray[np.uint8]) -> bytes:

@@ -18,6 +18,8 @@ from ..flash.blocks import HEAD
 from ..flash.partitions import partitions
 from . import base
 from .qmp import Monitor
+from .sd import FailingCard
+from .senses import Camera, Microphone
 from .tools import call, need
 from .twin import Record, Twin, kill
 
@@ -35,22 +37,28 @@ class System(Twin):
     """A machine of its own."""
 
     @classmethod
-    def make(cls, folder: Path, name: str, *, memory: int = 1024, card: Path | None = None) -> Self:
+    def make(
+        cls, folder: Path, name: str, *, memory: int = 1024, card: Path | None = None,
+        faults: bool = False,
+    ) -> Self:  # fmt: skip
         """Make its disk; see `edgenets.devices.twin.twin.up`.
 
         Args:
             memory: MiB.
             card: start from this flashed card, which is written to, in place of the base's disk.
+            faults: its card can be made to fail, by `sd`.
         """
         need("qemu-system-aarch64", "qemu-img", "nc", "mtype")
         ground = base.ready()
         shutil.copy(ground.key, folder / "key")
         (folder / "key").chmod(0o600)
-        if card is None:
+        if faults:
+            call(["cp", "--sparse=always", card or ground.disk, folder / "disk.raw"])
+        if card is not None:
+            (folder / "card").symlink_to(folder / "disk.raw" if faults else card.resolve())
+        elif not faults:
             call(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", ground.disk,
                   folder / "disk.qcow2"])  # fmt: skip
-        else:
-            (folder / "card").symlink_to(card.resolve())
         ssh, server = _free_ports(2)
         (folder / "server_port").write_text(str(server))
         return cls(folder, Record("system", name, 0, "127.0.0.1", ssh, 0, memory))
@@ -67,16 +75,20 @@ class System(Twin):
             f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self.record.port}-:22,"
             f"guestfwd=tcp:{SERVER}:80-cmd:nc 127.0.0.1 {self.server_port}"
         )
-        disk, line = "disk.qcow2,format=qcow2", f"root=/dev/vda {_COMMAND_LINE}"
+        disk, line = "file=disk.qcow2,format=qcow2", f"root=/dev/vda {_COMMAND_LINE}"
         if (self.folder / "card").exists():
-            disk, line = "card,format=raw", self._command_line()
+            disk, line = "file=card,format=raw", self._command_line()
+        if self._can_fail:
+            self.sd.mend()
+            self.sd.start("disk.raw")
+            disk = self.sd.drive
         command: list[str | Path] = [
             "qemu-system-aarch64", "-name", f"twin-{self.name}", "-M", "virt",
             "-cpu", "cortex-a72", "-accel", f"tcg,thread=multi,tb-size={_TRANSLATED}",
             "-smp", "2", "-m", str(self.record.memory), "-display", "none", "-monitor", "none",
             "-serial", "file:console.log", "-qmp", "unix:qmp.sock,server=on,wait=off",
             "-kernel", ground.folder / "vmlinuz", "-initrd", ground.folder / "initrd.gz",
-            "-append", line, "-drive", f"file={disk},if=none,id=disk,cache=writeback",
+            "-append", line, "-drive", f"{disk},if=none,id=disk,cache=writeback",
             "-device", "virtio-blk-pci,drive=disk",
             "-netdev", network, "-device", "virtio-net-pci,netdev=net,romfile=",
             "-device", "virtio-rng-pci",
@@ -100,7 +112,28 @@ class System(Twin):
         """See `Twin.power_cut`."""
         if self.running:
             kill(self.record.pid)
+        if self._can_fail and (server := self.sd.pid):
+            kill(server)
         self._note(pid=0)
+
+    @property
+    def camera(self) -> Camera:
+        """See `Twin.camera`."""
+        return Camera(self.ssh)
+
+    @property
+    def mic(self) -> Microphone:
+        """See `Twin.mic`."""
+        return Microphone(self.ssh)
+
+    @property
+    def sd(self) -> FailingCard:
+        """See `Twin.sd`."""
+        return FailingCard(self.folder) if self._can_fail else super().sd
+
+    @property
+    def _can_fail(self) -> bool:
+        return (self.folder / "disk.raw").exists()
 
     def monitor(self) -> Monitor:
         """QEMU's own ear, for snapshots; to be closed."""

@@ -22,6 +22,8 @@ from edgenets.files import write_json
 
 from ..address import Address
 from ..remote import Answer, connect
+from .sd import FailingCard
+from .senses import Camera, Microphone
 
 # Tier → its class; imported when it is used.
 TIERS = {
@@ -90,6 +92,25 @@ class Twin(ABC):
     def put(self, source: Path, target: str) -> None:
         """Copy a file to it; errors as `ssh`."""
         self.ssh(f"cat > '{target}' && sync '{target}'", data=source.read_bytes(), timeout=600)
+
+    @property
+    def camera(self) -> Camera:
+        """What its camera sees.
+
+        Raises:
+            TwinError: this tier has none.
+        """
+        raise TwinError(f"a {self.record.tier} twin has no camera; system twins have")
+
+    @property
+    def mic(self) -> Microphone:
+        """What its microphone hears; errors as `camera`."""
+        raise TwinError(f"a {self.record.tier} twin has no microphone; system twins have")
+
+    @property
+    def sd(self) -> FailingCard:
+        """Its card, where that can be made to fail; errors as `camera`."""
+        raise TwinError(f"twin {self.name}: its card cannot fail; make it with --faults")
 
     def wait(self, timeout: float = UP_TIMEOUT) -> float:
         """Wait until it answers over SSH.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import click
 
 from edgenets.cli.options import emit, json_option, table
+
+ExistingFile = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group(
@@ -18,6 +21,7 @@ Examples:
   edgenets twin up pi                      # a whole arm64 machine, with camera and microphone
   edgenets deploy kws-gru $(edgenets twin address pi)
   edgenets twin ssh pi
+  edgenets twin see pi cells.jpg; edgenets twin hear pi yes.wav
   edgenets twin cut pi; edgenets twin on pi
   edgenets twin down pi
 
@@ -43,13 +47,14 @@ def build(mirror: str | None) -> None:
               show_default=True, help="A whole machine, or a container.")  # fmt: skip
 @click.option("--memory", type=click.IntRange(256), default=1024, show_default=True,
               help="MB; system alone.")  # fmt: skip
+@click.option("--faults", is_flag=True, help="Its card can be made to fail; system alone.")
 @json_option
-def up(name: str, tier: str, memory: int, as_json: bool) -> None:
+def up(name: str, tier: str, memory: int, faults: bool, as_json: bool) -> None:
     """Make a twin, start it, and wait until it answers."""
     from edgenets import records
     from edgenets.stages import stage
 
-    options = {"memory": memory} if tier == "system" else {}
+    options = {"memory": memory, "faults": faults} if tier == "system" else {}
     twin = stage("twin_up")(tier, name, **options)
     seconds = twin.wait()
     if as_json:
@@ -116,6 +121,54 @@ def on(name: str) -> None:
     twin = _find(name)
     twin.power_on()
     click.echo(f"{name} was up after {twin.wait():.0f} s")
+
+
+@command.command(name="reboot")
+@click.argument("name")
+def reboot(name: str) -> None:
+    """Have a twin shut down in order and start again; wait until it answers."""
+    twin = _find(name)
+    twin.reboot()
+    click.echo(f"{name} was up after {twin.wait():.0f} s")
+
+
+@command.command(name="put")
+@click.argument("name")
+@click.argument("source", type=ExistingFile)
+@click.argument("target")
+def put(name: str, source: Path, target: str) -> None:
+    """Copy a file to a twin."""
+    _find(name).put(source, target)
+
+
+@command.command(name="see")
+@click.argument("name")
+@click.argument("pictures", nargs=-1, required=True, type=ExistingFile)
+def see(name: str, pictures: tuple[Path, ...]) -> None:
+    """Have a twin's camera see pictures, one every frame, over and over."""
+    from edgenets.vision.picture import read
+
+    _find(name).camera.inject([read(path) for path in pictures])
+
+
+@command.command(name="hear")
+@click.argument("name")
+@click.argument("sound", type=ExistingFile)
+def hear(name: str, sound: Path) -> None:
+    """Have a twin's microphone hear a WAV file, once."""
+    _find(name).mic.play(sound)
+
+
+@command.command(name="fail")
+@click.argument("name")
+@click.argument("kind", type=click.Choice(("read", "write", "mend")))
+def fail(name: str, kind: str) -> None:
+    """Have every read or write of a twin's card fail, or work again."""
+    card = _find(name).sd
+    if kind == "mend":
+        card.mend()
+    else:
+        card.fault(kind)
 
 
 @command.command(name="down")

@@ -22,7 +22,6 @@ from edgenets.devices.deploy.compose import Supply
 from edgenets.devices.deploy.deploy import Outcome, deploy
 from edgenets.devices.deploy.needs import Wishes
 from edgenets.devices.keeper.release import Health
-from edgenets.devices.twin import senses
 from edgenets.devices.twin.system import System
 from edgenets.vision.picture import Picture
 from edgenets.vision.smear import Smear
@@ -70,7 +69,7 @@ def test_it_is_an_arm_board_with_a_camera_and_a_microphone(twin: System) -> None
 
 
 def test_from_a_bare_os_to_detections_of_frames_through_the_camera(twin: System) -> None:
-    senses.show(twin, smears(25))
+    twin.camera.inject(smears(25))
     outcome = put(twin, "object-detect", "camera:0?format=YUYV", "seen.jsonl")
     assert outcome.verdict == "kept", outcome
     status = manage.status(twin.address())
@@ -100,7 +99,7 @@ def test_after_a_power_cut_it_serves_within_a_minute(twin: System) -> None:
     twin.power_on()
     twin.wait()
     up = time.monotonic()
-    senses.show(twin, smears(5))
+    twin.camera.inject(smears(5))
     while not (live := manage.status(twin.address())["live"]) or not live["inferences"]:
         assert time.monotonic() - up < 60
         time.sleep(0.5)
@@ -114,7 +113,7 @@ def test_another_model_hears_words_through_the_sound_card(twin: System, tmp_path
     words = ["stop", "yes", "left"]
     sound = tmp_path / "words.wav"
     write_words(sound, words)
-    senses.play(twin, sound)
+    twin.mic.play(sound)
     until = time.monotonic() + 20
     while len(heard := [x["word"] for x in lines(twin, "heard.jsonl") if "word" in x]) < 3:
         assert time.monotonic() < until, heard
