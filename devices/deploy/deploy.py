@@ -177,8 +177,8 @@ async def _bring_portaudio(remote: Remote, machine: Machine, say: Callable[[str]
     # A package that is installed but whose file is gone is none: the linker has the last word.
     command = (
         "export DEBIAN_FRONTEND=noninteractive; apt-get update -qq; "
-        "apt-get install -y -qq --no-install-recommends libportaudio2 >/dev/null && "
-        "{ ldconfig -p | grep -q libportaudio || { echo 'it is not there afterwards' >&2; false; }; }"
+        "apt-get install -y -qq --no-install-recommends libportaudio2 >/dev/null || exit; "
+        "ldconfig -p | grep -q libportaudio || { echo 'it is not there afterwards' >&2; exit 1; }"
     )
     done = await remote.root(command, timeout=_PACKAGE_TIMEOUT, check=False)
     if done.code:
