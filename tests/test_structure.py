@@ -213,7 +213,7 @@ class TestFiles:
         # Written apart, so that this file is none of those it looks for.
         places = ["/" + "work/", "/" + "home/", "/" + "root/", "/" + "Users/", "C:" + "\\\\Users"]
         hosts = ["py" + "pi.org", "python" + "hosted.org", "--index" + "-url", "--extra" + "-index"]
-        hosts += ["conda." + "anaconda.org", "index" + "-url ="]
+        hosts += ["conda." + "anaconda.org", "index" + "-url =", "debian." + "org/debian"]
         for path in tracked():
             if not path.is_file() or path.suffix in (".edge", ".png", ".gif", ".svg"):
                 continue

@@ -24,6 +24,12 @@ MODULES = (
 # What the initrd needs to find the disk.
 _EARLY = ("virtio_pci", "virtio_mmio", "virtio_blk", "virtio_net", "ext4")
 
+# The same on a Raspberry Pi 3, whose network is on USB.
+_RASPBERRY = (
+    "mmc_block", "bcm2835", "sdhci-iproc", "ext4", "dwc2", "usbnet", "cdc_ether", "rndis_host",
+    "bcm2835_wdt",
+)  # fmt: skip
+
 INIT = """#!/bin/sh
 b=/bin/busybox
 $b mount -t proc proc /proc
@@ -34,7 +40,8 @@ root=/dev/vda
 for word in $($b cat /proc/cmdline); do
     case $word in root=/dev/*) root=${word#root=} ;; esac
 done
-for _ in 1 2 3 4 5 6 7 8 9 10; do [ -b $root ] && break; $b sleep 0.2; done
+waited=0
+until [ -b $root ] || [ $waited = 100 ]; do $b sleep 0.2; waited=$((waited + 1)); done
 $b mount -t ext4 -o rw,noatime $root /newroot
 for place in dev proc sys; do $b mount --move "/$place" "/newroot/$place"; done
 exec $b switch_root /newroot /sbin/init
@@ -73,7 +80,7 @@ def fetch(folder: Path, mirror: str, suite: str, keyring: Path) -> None:
     image = next((folder / "kernel" / "boot").glob("vmlinuz-*"))
     shutil.copy(image, folder / "vmlinuz")
     call(["depmod", "-b", folder / "kernel", _version(folder)])
-    _write_initrd(folder)
+    _write_initrd(folder, folder / "initrd.gz", _EARLY)
     shutil.rmtree(apt)
 
 
@@ -107,13 +114,24 @@ def _closure(folder: Path, names: tuple[str, ...]) -> list[Path]:
     return list(files)
 
 
-def _write_initrd(folder: Path) -> None:
-    tree = folder / "initrd"
+def raspberry(folder: Path) -> tuple[Path, Path]:
+    """What a Raspberry Pi 3 starts with beside the kernel: an initrd that knows its card and its
+    USB network, and its device tree. Made once, beside the base's own."""
+    initrd = folder / "initrd-raspberry.gz"
+    if not initrd.exists():
+        _write_initrd(folder, initrd, _RASPBERRY)
+    trees = folder / "kernel" / "usr" / "lib" / f"linux-image-{_version(folder)}" / "broadcom"
+    return initrd, trees / "bcm2837-rpi-3-b.dtb"
+
+
+def _write_initrd(folder: Path, target: Path, modules: tuple[str, ...]) -> None:
+    tree = folder / f"{target.stem}.tree"
+    shutil.rmtree(tree, ignore_errors=True)
     for name in ("bin", "dev", "proc", "sys", "newroot", "modules"):
         (tree / name).mkdir(parents=True)
     shutil.copy(folder / "busybox" / "bin" / "busybox", tree / "bin")
     (tree / "bin" / "sh").symlink_to("busybox")
-    early = _closure(folder, _EARLY)
+    early = _closure(folder, modules)
     for file in early:
         shutil.copy(file, tree / "modules")
     (tree / "order").write_text("".join(f"{file.name}\n" for file in early))
@@ -121,7 +139,7 @@ def _write_initrd(folder: Path) -> None:
     (tree / "init").chmod(0o755)
     names = "\n".join(str(p.relative_to(tree)) for p in [tree, *sorted(tree.rglob("*"))])
     packed = call_cpio(tree, names)
-    with replacing(folder / "initrd.gz") as beside:
+    with replacing(target) as beside:
         beside.write_bytes(gzip.compress(packed, 6, mtime=0))
     shutil.rmtree(tree)
 

@@ -70,28 +70,23 @@ class System(Twin):
 
     def power_on(self, *arguments: str) -> None:
         """See `Twin.power_on`; arguments are QEMU's."""
-        ground = base.ready()
         network = (
             f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{self.record.port}-:22,"
             f"guestfwd=tcp:{SERVER}:80-cmd:nc 127.0.0.1 {self.server_port}"
         )
-        disk, line = "file=disk.qcow2,format=qcow2", f"root=/dev/vda {_COMMAND_LINE}"
+        drive = "file=disk.qcow2,format=qcow2"
         if (self.folder / "card").exists():
-            disk, line = "file=card,format=raw", self._command_line()
+            drive = "file=card,format=raw"
         if self._can_fail:
             self.sd.mend()
             self.sd.start("disk.raw")
-            disk = self.sd.drive
+            drive = self.sd.drive
         command: list[str | Path] = [
-            "qemu-system-aarch64", "-name", f"twin-{self.name}", "-M", "virt",
-            "-cpu", "cortex-a72", "-accel", f"tcg,thread=multi,tb-size={_TRANSLATED}",
-            "-smp", "2", "-m", str(self.record.memory), "-display", "none", "-monitor", "none",
+            "qemu-system-aarch64", "-name", f"twin-{self.name}",
+            "-accel", f"tcg,thread=multi,tb-size={_TRANSLATED}",
+            "-m", str(self.record.memory), "-display", "none", "-monitor", "none",
             "-serial", "file:console.log", "-qmp", "unix:qmp.sock,server=on,wait=off",
-            "-kernel", ground.folder / "vmlinuz", "-initrd", ground.folder / "initrd.gz",
-            "-append", line, "-drive", f"{disk},if=none,id=disk,cache=writeback",
-            "-device", "virtio-blk-pci,drive=disk",
-            "-netdev", network, "-device", "virtio-net-pci,netdev=net,romfile=",
-            "-device", "virtio-rng-pci",
+            "-netdev", network, *self._machine(f"{drive},cache=writeback"),
             "-daemonize", "-pidfile", "pid", *arguments,
         ]  # fmt: skip
         (self.folder / "pid").unlink(missing_ok=True)
@@ -100,13 +95,29 @@ class System(Twin):
             raise TwinError(f"twin {self.name}: QEMU did not start: {done.stderr.strip()}")
         self._note(pid=int((self.folder / "pid").read_text()))
 
-    def _command_line(self) -> str:
-        """What a board's firmware would do: take the kernel's command line from the card."""
+    def _machine(self, drive: str) -> list[str | Path]:
+        """QEMU's words for the machine itself; a network `net` is there already."""
+        ground = base.ready()
+        line = "root=/dev/vda"
+        if (self.folder / "card").exists():  # a board's firmware takes it from there
+            line = call(["mtype", "-i", self._fat, "::/cmdline.txt"]).strip()
+        return [
+            "-M", "virt", "-cpu", "cortex-a72", "-smp", "2",
+            "-kernel", ground.folder / "vmlinuz", "-initrd", ground.folder / "initrd.gz",
+            "-append", f"{line} {_COMMAND_LINE}",
+            "-drive", f"{drive},if=none,id=disk", "-device", "virtio-blk-pci,drive=disk",
+            "-device", "virtio-net-pci,netdev=net,romfile=", "-device", "virtio-rng-pci",
+        ]  # fmt: skip
+
+    @property
+    def _fat(self) -> str:
+        """The card's FAT, as mtools name it."""
         card = self.folder / "card"
         with card.open("rb") as file:
-            fat = next(p for p in partitions(file.read(HEAD)) if p.kind == "fat")
-        told = call(["mtype", "-i", f"{card.resolve()}@@{fat.start}", "::/cmdline.txt"])
-        return f"{told.strip()} {_COMMAND_LINE}"
+            fat = next((p for p in partitions(file.read(HEAD)) if p.kind == "fat"), None)
+        if fat is None:
+            raise TwinError(f"{card.resolve()}: has no FAT partition to start from")
+        return f"{card.resolve()}@@{fat.start}"
 
     def power_cut(self) -> None:
         """See `Twin.power_cut`."""

@@ -19,6 +19,7 @@ PACKAGES = {
     "mke2fs": "e2fsprogs",
     "mmdebstrap": "mmdebstrap",
     "modprobe": "kmod",
+    "mcopy": "mtools",
     "mtype": "mtools",
     "nbdfuse": "libnbd-bin",
     "nbdkit": "nbdkit nbdkit-plugin-python",

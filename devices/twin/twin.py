@@ -29,6 +29,7 @@ from .senses import Camera, Microphone
 TIERS = {
     "userland": "edgenets.devices.twin.userland:Userland",
     "system": "edgenets.devices.twin.system:System",
+    "raspberry": "edgenets.devices.twin.raspberry:RaspberryPi",
 }
 
 # From start to a shell: an emulated machine on two busy cores.

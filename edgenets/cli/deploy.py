@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import click
 
 from edgenets.cli.hosts import KeyFile, accept_new_option, host_options, python_option
 from edgenets.cli.options import BACKENDS, BundleName, Seconds, emit, json_option, table
+from edgenets.progress import PLAIN_INTERVAL
 
 
 @click.command(
@@ -79,7 +80,7 @@ def command(
     several = len(addresses) > 1
     outcomes = stage("deploy_all")(
         opened, addresses, wishes, supply=supply, accept_new=accept_new,
-        listener=lambda address: stage("deploy_listener")(say=_teller(address, several)),
+        listener=lambda address: _listener(address, several),
     )  # fmt: skip
     if as_json:
         emit({"boards": [records.to_plain(outcome) for outcome in outcomes]})
@@ -100,6 +101,31 @@ def show(outcomes: list[Any]) -> None:
     table("", ("board", "verdict", "serves", "sent", "took", "because"), rows)
 
 
-def _teller(address: Any, several: bool) -> Callable[[str], None]:
+def _listener(address: Any, several: bool) -> Any:
+    """Who tells how it goes with a board; with several, each line says with which."""
+    from edgenets.stages import stage
+
     start = f"{address}: " if several else ""
-    return lambda text: click.echo(f"{start}{text}", err=True)
+    return stage("deploy_listener")(
+        say=lambda text: click.echo(f"{start}{text}", err=True), progress=_Sending(start)
+    )
+
+
+class _Sending:
+    """Tells every few seconds how much was sent, and how long the rest will take."""
+
+    def __init__(self, start: str) -> None:
+        self._start = start
+        self._began: float | None = None  # the first piece
+        self._told = 0.0
+
+    def __call__(self, sent: int, total: int) -> None:
+        now = time.monotonic()
+        if self._began is None:
+            self._began = self._told = now
+        if now - self._told < PLAIN_INTERVAL:
+            return
+        self._told = now
+        left = (now - self._began) * (total - sent) / max(sent, 1)
+        text = f"sending: {sent / 1e6:.0f} of {total / 1e6:.0f} MB, {left:.0f} s left"
+        click.echo(f"{self._start}{text}", err=True)

@@ -38,13 +38,13 @@ def put(twin: Twin, threshold: str) -> Outcome:
 
 
 def test_a_library_that_it_lacks_and_cannot_install(twin: Twin) -> None:
-    twin.ssh(f"mv {LIBRARY} /root && ldconfig")  # of an installed package
+    twin.ssh(f"mv {LIBRARY} /var/tmp && ldconfig")  # of an installed package
     assert "portaudio" not in manage.look(twin.address(), accept_new=True).libraries
     with pytest.raises(DeviceError, match=r"which could not be installed .*it is not there"):
         deploy(zoo.load("kws-gru"), twin.address(), Wishes(("mic:default",)),
                supply=Supply(CONSTRAINTS), accept_new=True)  # fmt: skip
     assert twin.ssh("ls /opt").out == ""
-    twin.ssh(f"mv /root/{LIBRARY.rpartition('/')[2]} {LIBRARY} && ldconfig")
+    twin.ssh(f"mv /var/tmp/{LIBRARY.rpartition('/')[2]} {LIBRARY} && ldconfig")
 
 
 def test_a_card_that_fails_while_it_is_deployed_to(twin: Twin) -> None:

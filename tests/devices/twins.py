@@ -23,6 +23,7 @@ def why_not(tier: str) -> str | None:
     """Why twins of a tier cannot be tried here, or None."""
     programs = {
         "system": ("qemu-system-aarch64", "qemu-img", "nc"),
+        "raspberry": ("qemu-system-aarch64", "qemu-img", "nc", "mcopy"),
         "userland": ("systemd-nspawn", "ip", "qemu-aarch64-static"),
     }[tier]
     if packages := tools.missing(*programs):
