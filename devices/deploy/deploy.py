@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -143,11 +144,12 @@ async def _deploy(
             if await keeper.install(machine.keeper):
                 listener.say("the keeper was installed")
             before = await keeper.ask("status")
-            if before["serving"] == release.id and before["trial"] is None:
+            if before["serving"] == release.id and before["trial"] is None and before["whole"]:
                 return Outcome(str(address), "unchanged", release.id, release.id,
                                "this release serves already", 0,
                                time.monotonic() - started)  # fmt: skip
-            sent = await keeper.send(objects, listener.progress)
+            broken = before["serving"] is not None and not before["whole"]
+            sent = await keeper.send(objects, listener.progress, verify=broken)
         listener.say(f"sent {sent / 1e6:.1f} MB" if sent else "the board has all it needs already")
         staged = await keeper.ask("stage", data=release.plain(), timeout=STAGE_TIMEOUT)
         if staged["environment"]:
@@ -216,7 +218,8 @@ async def _await_verdict(
                 while time.monotonic() < until:
                     status = await keeper.ask("status")
                     if status["trial"] is None:
-                        await keeper.ask("clean")
+                        with suppress(DeviceError):  # the verdict stands without
+                            await keeper.ask("clean")
                         kept = status["serving"] == release.id
                         return "kept" if kept else "went back", status
                     await asyncio.sleep(_POLL)

@@ -62,6 +62,7 @@ mkdir -p {home}/objects
 cd {home}/objects
 cat > .{sha256}.part
 echo '{sha256}  .{sha256}.part' | sha256sum -c >/dev/null
+sync
 mv -T .{sha256}.part {sha256}
 """
 
@@ -113,7 +114,10 @@ class Keeper:
             DeviceError: it cannot be.
         """
         place = f"{HOME}/objects/{own.sha256}"
-        have = await self._remote.root(f"test -e {place}", check=False)
+        # Read, and not only looked for: nothing else looks at it before tar does.
+        have = await self._remote.root(
+            f"echo '{own.sha256}  {place}' | sha256sum -c", check=False
+        )  # fmt: skip
         if have.code:
             size = own.archive.stat().st_size
 
@@ -160,13 +164,15 @@ class Keeper:
         return self._read(await self._remote.root(line, data=raw, timeout=timeout, check=False))
 
     async def send(
-        self, objects: Mapping[str, Path], report: Callable[[int, int], None]
+        self, objects: Mapping[str, Path], report: Callable[[int, int], None], *,
+        verify: bool = False,
     ) -> int:  # fmt: skip
         """Send those objects that the board has not.
 
         Args:
             objects: path by SHA-256.
             report: told of the bytes that were sent, and of all that are to be.
+            verify: have the board read those that it has, and tell which are damaged.
 
         Returns:
             bytes that were sent.
@@ -174,7 +180,9 @@ class Keeper:
         Raises:
             DeviceError: they do not get there.
         """
-        wanting: dict[str, int] = (await self.ask("wanting", data=list(objects)))["wanting"]
+        told = await self.ask("wanting", *(["verify"] if verify else []), data=list(objects),
+                              timeout=STAGE_TIMEOUT)  # fmt: skip
+        wanting: dict[str, int] = told["wanting"]
         if not wanting:
             return 0
         sizes = {sha256: objects[sha256].stat().st_size for sha256 in wanting}

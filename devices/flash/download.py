@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import os
 import re
@@ -46,7 +47,7 @@ def fetch(url: str, progress: Progress | None = None) -> Path:
                 return _fetch(url, path, part, task.update)
             except urllib.error.HTTPError as exc:
                 raise FlashError(f"{shown(url)}: {exc.code} {exc.reason}") from exc
-            except (OSError, EOFError, ValueError) as exc:
+            except (OSError, EOFError, ValueError, http.client.HTTPException) as exc:
                 last = exc
     raise FlashError(
         f"{shown(url)}: {last}; the same command goes on from "
@@ -58,7 +59,7 @@ def _fetch(
     url: str, path: Path, part: Path, report: Callable[[int, int, str], None]
 ) -> Path:  # fmt: skip
     """One try; OSError and EOFError where it may be tried again."""
-    mark = part.with_suffix(".json")  # which file the part is of, as the server names it
+    mark = part.with_name(f"{part.name}.json")  # which file the part is of, as the server names it
     known = _mark(mark)
     have = part.stat().st_size if part.exists() and known else 0
     request = urllib.request.Request(url)

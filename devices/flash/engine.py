@@ -67,7 +67,7 @@ class _Counts:
 
 def write(
     image: Image, target: Target, journal: Journal, *, map: BlockMap | None = None,
-    before_head: Callable[[bytes], None] = lambda _: None, progress: Progress | None = None,
+    before_head: Callable[[bytes], None] | None = None, progress: Progress | None = None,
 ) -> Report:  # fmt: skip
     """Write an image to a card.
 
@@ -83,6 +83,26 @@ def write(
         FlashError: the image is damaged.
     """
     progress = progress or Progress()
+    try:
+        return _once(image, target, journal, map, before_head, progress)
+    except _Stale:
+        journal.forget()
+        return _once(Image(image.path), target, journal, map, before_head, progress)
+
+
+class _Stale(Exception):
+    """A card does not hold what the journal says: it may be another one, or was used meanwhile."""
+
+
+def _once(
+    image: Image, target: Target, journal: Journal, map: BlockMap | None,
+    before_head: Callable[[bytes], None] | None, progress: Progress,
+) -> Report:  # fmt: skip
+    """One run, from what the journal says is kept to the last byte read.
+
+    Raises:
+        _Stale: of what an earlier run wrote something is not there.
+    """
     size = map.image_size if map else image.size
     if size is not None and size > target.size:
         raise faults.too_small(target.path, target.size, size)
@@ -102,7 +122,9 @@ def write(
         written = time.monotonic()
         with progress.task("reading back", in_bytes=True) as task:
             _read_back(target, counts, task)
-        before_head(counts.head)
+        if before_head is not None:
+            journal.forget()  # from here on the card holds more than the image
+            before_head(counts.head)
         assert counts.expected_head is not None
         _write_head(target, counts.head, counts.expected_head)
         counts.verified += len(counts.head)
@@ -188,6 +210,8 @@ def _mend(
         target.flush()
     if _digest(target, expected, data) == expected.digest:
         return
+    if counts.resumed:
+        raise _Stale
     if found in known or expected.offset == 0:
         raise faults.counterfeit(target.path, target.size, None)
     raise faults.damaged(target.path, expected.offset, None)

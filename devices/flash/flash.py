@@ -57,6 +57,9 @@ def flash(
     block_map = bmap.load(found) if (found := map or _map_beside(path)) else None
     confirm(disk, image)
     with Target(target) as card:
+        # An image may take an hour to fetch; what was plugged in meanwhile has another serial.
+        if (now := disks.check(target)) != disk:
+            raise FlashError(f"{target}: is another disk now: {now}; it was {disk}")
         changed = path.stat().st_mtime_ns
         job = Job(str(path.resolve()), image.packed_size, changed, disk.serial, card.size)
         return engine.write(

@@ -68,6 +68,13 @@ class Journal:
         self._sync()
         self.kept |= blocks
 
+    def forget(self) -> None:
+        """From now on nothing counts as kept; another run begins anew."""
+        self.kept = {}
+        if self._file is not None:
+            self._file.close()
+        self.begin()
+
     def close(self, done: bool) -> None:
         """End; a job that is done leaves no journal."""
         if self._file is not None:

@@ -12,6 +12,8 @@ nothing but the standard library, and is copied to boards as it stands here:
     service       the units of systemd
     health        golden outputs, then live inferences within their bound
     trial         the switch to another release, and the way back
+    cleaning      removing what nothing needs any more
+    lock          one command at a time
     main          the commands
 
 One symbolic link, `current`, says what serves. Before it is moved, `state.json` says what is being

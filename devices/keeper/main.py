@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from . import disk, environment, health, objects, service, trial
+from . import cleaning, disk, environment, health, objects, service, trial
 from . import release as releases
 from . import state as states
 from .errors import KeeperError
-from .layout import NOTHING, Home, python_folder
+from .layout import NOTHING, Home
+from .lock import locked
 
-# Two commands at once: the second one waits for the first one's step, not for its whole trial.
-_LOCK_PATIENCE = 30.0  # s
-
-# Of what an environment is made.
-_PARTS = (environment.path_of, environment.code_of)
+# What was fetched or sent this long ago, and is of no release, belongs to nothing under way.
+_GRACE = 3600.0  # s
 
 
 def main(arguments: list[str]) -> int:
@@ -66,12 +61,19 @@ def _status(home: Home) -> None:
         "releases": found, "log": state.log[-20:], "service": service.show(),
         "live": health.status(home, serving) if serving else None,
         "record": _record(home, serving), "free_bytes": usage.free,
+        "whole": serving is not None and _is_whole(home, serving),
     })  # fmt: skip
 
 
-def _wanting(home: Home) -> None:
-    """stdin: JSON list of SHA-256. Answer: those that are not here, and what there is of them."""
-    _tell({"wanting": objects.wanting(home.objects, json.load(sys.stdin))})
+def _wanting(home: Home, *words: str) -> None:
+    """stdin: JSON list of SHA-256. Answer: those that are not here, and what there is of them.
+
+    With `verify` each of them is read, and one that is damaged is not here any more.
+    """
+    wanted = json.load(sys.stdin)
+    if "verify" in words:
+        objects.drop_damaged(home.objects, wanted)
+    _tell({"wanting": objects.wanting(home.objects, wanted)})
 
 
 def _receive(home: Home) -> None:
@@ -82,12 +84,17 @@ def _receive(home: Home) -> None:
 def _stage(home: Home) -> None:
     """stdin: a release's record. Makes its environment, and puts it beside the others."""
     release = releases.parse(json.load(sys.stdin))
-    with _locked(home):
+    with locked(home):
         if missing := objects.wanting(home.objects, release.objects):
             raise KeeperError(f"{len(missing)} objects of the release are not here")
         made = environment.make(home, release)
         new = not (home.release(release.id) / releases.RECORD).exists()
         releases.stage(home, release)
+        state = states.load(home)
+        if release.id == home.serving() and state.trial is None:  # it was not whole
+            state.note("repaired", release.id, "what it lacked was brought again")
+            states.save(home, state)
+            service.restart()
     _tell({"staged": release.id, "new": new, "environment": made})
 
 
@@ -105,7 +112,7 @@ def _install(home: Home, python: str) -> None:
 
 def _activate(home: Home, id: str) -> None:
     """Try a release: golden outputs here and now, the rest by the guard."""
-    with _locked(home):
+    with locked(home):
         begun = trial.begin(home, id, _say)
     if begun:
         service.start_guard()
@@ -120,12 +127,16 @@ def _guard(home: Home) -> None:
         os._exit(0)
 
     signal.signal(signal.SIGTERM, stop)
-    _tell({"kept": trial.go_on(home, _say)})
+    kept = trial.go_on(home, _say)
+    if kept:  # a board that updates itself has nobody else who does
+        with suppress(KeeperError), locked(home):
+            cleaning.clean(home, _GRACE)
+    _tell({"kept": kept})
 
 
 def _roll_back(home: Home) -> None:
     """Serve the release before this one."""
-    with _locked(home):
+    with locked(home):
         _tell({"serving": trial.roll_back(home, _say)})
 
 
@@ -178,40 +189,8 @@ def _update(home: Home) -> None:
 
 def _clean(home: Home) -> None:
     """Remove what neither the current release nor the one before needs."""
-    with _locked(home):
-        state = states.load(home)
-        tried = state.trial
-        ids = {home.serving(), state.previous}
-        if tried is not None:
-            ids |= {tried.release, tried.previous}
-        keep = [releases.load(home, id) for id in ids if id is not None]
-        gone = 0
-        for folder, wanted in (
-            (home.releases, {NOTHING, *(r.id for r in keep)}),
-            (home.environments, {f(home, r).name for r in keep for f in _PARTS}),
-            (home.objects, {sha256 for r in keep for sha256 in r.objects}),
-            (
-                home.pythons,
-                {
-                    _own_python(home),
-                    *(python_folder(home.root, r.interpreter).name for r in keep if r.interpreter),
-                },
-            ),
-        ):
-            for path in folder.iterdir() if folder.is_dir() else ():
-                if path.name not in wanted:
-                    gone += 1
-                    if path.is_dir():
-                        disk.remove_folder(path)
-                    else:
-                        disk.unlink(path)
-    _tell({"removed": gone})
-
-
-def _own_python(home: Home) -> str:
-    """The name of our own Python that runs this; empty where the system's does."""
-    here = Path(sys.executable)
-    return here.relative_to(home.pythons).parts[0] if home.pythons in here.parents else ""
+    with locked(home):
+        _tell({"removed": cleaning.clean(home)})
 
 
 def _remove(home: Home) -> None:
@@ -221,31 +200,19 @@ def _remove(home: Home) -> None:
     _tell({"removed": str(home.root)})
 
 
+def _is_whole(home: Home, id: str) -> bool:
+    try:
+        trial.check(home, releases.load(home, id))
+    except KeeperError:
+        return False
+    return True
+
+
 def _record(home: Home, id: str | None) -> dict[str, Any] | None:
     try:
         return releases.load(home, id).plain() if id else None
     except KeeperError:
         return None
-
-
-@contextmanager
-def _locked(home: Home) -> Iterator[None]:
-    """One command at a time.
-
-    Raises:
-        KeeperError: another one does not end.
-    """
-    with home.lock.open("w") as file:
-        until = time.monotonic() + _LOCK_PATIENCE
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise KeeperError("another command of the keeper is under way") from None
-                time.sleep(0.1)
-        yield
 
 
 def _say(text: str) -> None:

@@ -41,6 +41,14 @@ def wanting(folder: Path, wanted: Iterable[str]) -> dict[str, int]:
     return found
 
 
+def drop_damaged(folder: Path, wanted: Iterable[str]) -> None:
+    """Remove those that are no longer what their names say."""
+    for sha256 in wanted:
+        path = path_of(folder, sha256)
+        if path.exists() and digest(path) != sha256:
+            disk.unlink(path)
+
+
 def receive(folder: Path, stream: BinaryIO) -> list[str]:
     """Take objects from a stream: of each a line `SHA256 SIZE OFFSET`, then its bytes from there.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 from dataclasses import asdict, dataclass, field, fields
@@ -15,6 +16,9 @@ from .errors import KeeperError
 from .layout import Home
 
 ID_LENGTH = 12
+
+# A trial keeps every other release away.
+LONGEST_TRIAL = 86_400.0  # s
 
 _WHEEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+!\-]*\.whl")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
@@ -88,6 +92,8 @@ def parse(data: Any) -> Release:
         for name in found.files:
             if not _FILE.fullmatch(name) or name in (BUNDLE, RECORD, SERVICE):
                 raise KeeperError(f"'{name[:80]}' cannot be a file of a release")
+        if not 0 < health.latency_ms < math.inf or not 0 < health.patience <= LONGEST_TRIAL:
+            raise KeeperError("a release's health has bounds that are numbers, and an end")
         if not all(isinstance(word, str) for word in (*found.arguments, *found.waits_for)):
             raise KeeperError("a release's arguments are words")
         for sha256 in found.objects:
@@ -114,8 +120,11 @@ def stage(home: Home, release: Release) -> None:
     folder = home.release(release.id)
     disk.make_folder(folder)
     for name, sha256 in {BUNDLE: release.bundle, **release.files}.items():
+        source = objects.path_of(home.objects, sha256)
+        if (folder / name).exists() and not (folder / name).samefile(source):
+            disk.unlink(folder / name)  # of an object that was damaged, and came again
         if not (folder / name).exists():
-            os.link(objects.path_of(home.objects, sha256), folder / name)
+            os.link(source, folder / name)
     disk.write(folder / SERVICE, service_text(release).encode())
     text = json.dumps(release.plain(), indent=1, sort_keys=True) + "\n"
     disk.write(folder / RECORD, text.encode())

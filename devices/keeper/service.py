@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pwd
 import subprocess
 from pathlib import Path
@@ -111,7 +112,7 @@ def install(home: Home, python: str) -> bool:
     Raises:
         KeeperError: one of it fails.
     """
-    changed = _make_user()
+    made = _make_user()
     names = _names("/etc/group")
     groups = " ".join(g for g in GROUPS if g in names)
     values = {
@@ -121,22 +122,30 @@ def install(home: Home, python: str) -> bool:
     wanted = {_UNITS / SERVICE: _SERVICE.format(**values), _UNITS / GUARD: _GUARD.format(**values)}
     if _RULES.parent.is_dir():
         wanted[_RULES] = _RULE
-    for path, text in wanted.items():
-        if not path.exists() or path.read_text() != text:
-            disk.write(path, text.encode())
-            changed = True
+    if (_UNITS / UPDATE).exists():  # its Python goes with the others'
+        wanted[_UNITS / UPDATE] = _UPDATE.format(**values)
     drop_in = _UNITS / f"{SERVICE}.d" / "release.conf"
     target = str(home.current / "service.conf")
-    if not drop_in.is_symlink() or str(drop_in.readlink()) != target:
-        disk.make_folder(drop_in.parent)
-        disk.point(drop_in, target)
-        changed = True
-    if changed:
-        reload()
-        systemctl("enable", "--quiet", SERVICE, GUARD)
-        subprocess.run(["udevadm", "control", "--reload"], capture_output=True)
-        subprocess.run(["udevadm", "trigger", "--subsystem-match=video4linux"], capture_output=True)
-    return changed
+    # Written last: without it a cut came between, and all of it is done again.
+    done = home.root / "installed"
+    told = hashlib.sha256("".join([*wanted.values(), target]).encode()).hexdigest()
+    if (
+        not made and done.exists() and done.read_text() == told
+        and all(path.exists() and path.read_text() == text for path, text in wanted.items())
+        and drop_in.is_symlink()
+    ):  # fmt: skip
+        return False
+    for path, text in wanted.items():
+        disk.write(path, text.encode())
+    disk.make_folder(drop_in.parent)
+    disk.point(drop_in, target)
+    reload()
+    systemctl("enable", "--quiet", SERVICE, GUARD)
+    if _RULES in wanted:
+        for words in (("control", "--reload"), ("trigger", "--subsystem-match=video4linux")):
+            subprocess.run(["udevadm", *words], capture_output=True)
+    disk.write(done, told.encode())
+    return True
 
 
 def follow(home: Home, python: str, minutes: int) -> None:

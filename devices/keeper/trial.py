@@ -45,7 +45,7 @@ def begin(home: Home, id: str, say: Say) -> bool:
     release = releases.load(home, id)
     if home.serving() == id:
         return False
-    _check(home, release)
+    check(home, release)
     say("golden outputs")
     try:
         ran = health.golden(home, release)
@@ -122,7 +122,7 @@ def roll_back(home: Home, say: Say) -> str:
     serving, previous = home.serving(), state.previous
     if previous is None:
         raise KeeperError("there is no release before this one")
-    _check(home, releases.load(home, previous))
+    check(home, releases.load(home, previous))
     state.previous = serving
     state.note("rolled back", previous, f"from {serving}, as asked")
     # The other way round a cut would leave a state whose `previous` serves: harmless, but untrue.
@@ -155,7 +155,7 @@ def _serve(home: Home, id: str) -> None:
     service.restart()
 
 
-def _check(home: Home, release: releases.Release) -> None:
+def check(home: Home, release: releases.Release) -> None:
     """That a release is whole.
 
     Raises:

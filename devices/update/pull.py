@@ -24,6 +24,7 @@ from ..keeper import release as releases
 from ..keeper import state as states
 from ..keeper.errors import KeeperError
 from ..keeper.layout import Home
+from ..keeper.lock import locked
 from . import delta
 
 CONFIGURATION = "update.json"
@@ -76,9 +77,15 @@ def pull(home: Home, say: Callable[[str], None] = lambda _: None) -> Pulled:
     _check_board(record, configuration)
     say(f"release {release.number}: {release.name}")
     fetched, saved = _fetch_objects(updater, home, release, state, say)
-    environment.make(home, release)
-    releases.stage(home, release)
-    trial.begin(home, release.id, say)
+    with locked(home):
+        state = states.load(home)
+        if state.trial is not None or release.number <= state.newest:
+            return Pulled("nothing newer", release.number, "another one came meanwhile")
+        if objects.wanting(home.objects, release.objects):
+            raise UpdateError("what was fetched was cleaned away meanwhile; the next look fetches")
+        environment.make(home, release)
+        releases.stage(home, release)
+        trial.begin(home, release.id, say)
     service.start_guard()
     return Pulled("on trial", release.number, "", fetched, saved)
 
@@ -202,7 +209,7 @@ def _check_board(record: dict[str, Any], configuration: Configuration) -> None:
     if record["architecture"] != here:
         raise UpdateError(f"a release for {record['architecture']}; this board is {here}")
     version = list(sys.version_info[:2])
-    if record["python"] != version:
+    if record["python"] != version and not record["release"].get("interpreter"):
         wanted, have = (".".join(map(str, v)) for v in (record["python"], version))
         raise UpdateError(f"a release for Python {wanted}; this board has {have}")
 

@@ -77,6 +77,14 @@ class TestDownloads:
         _Files.tag, _Files.data = '"two"', bytes(reversed(_Files.data))
         assert download.fetch(server).read_bytes() == _Files.data
 
+    def test_a_newer_file_whose_connection_breaks_is_fetched_all_the_same(
+        self, server: str
+    ) -> None:
+        download.fetch(server)
+        _Files.tag, _Files.data = '"two"', bytes(reversed(_Files.data))
+        _Files.breaks = [MEGA]
+        assert download.fetch(server).read_bytes() == _Files.data
+
     def test_what_is_not_there(self, server: str) -> None:
         with pytest.raises(FlashError, match="refused"):
             download.fetch("http://127.0.0.1:9/board.img")

@@ -21,9 +21,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgenets.devices.flash import bmap, disks
+from edgenets.devices.flash.engine import write
 from edgenets.devices.flash.flash import confirmation, confirmed
 from edgenets.devices.flash.flash import flash as flash_disk
 from edgenets.devices.flash.image import Image
+from edgenets.devices.flash.journal import Job, Journal
+from edgenets.devices.flash.target import Target
 from edgenets.errors import FlashError
 from tests.devices.cards import MEGA, flash, looks_bootable, loop_device, make_image, needs_root
 
@@ -267,6 +270,27 @@ class TestInterruptions:
             patch.setattr(Target, "write", lambda s, o, d: (written.append(o), write(s, o, d)))
             report = flash(tmp_path / "image", card, tmp_path)
         assert report.resumed_bytes == 31 * MEGA and set(written) == {0}
+
+    def test_a_card_that_changed_since_is_written_anew(self, tmp_path: Path, card: Path) -> None:
+        data = make_image(tmp_path / "image", 12)
+        with pytest.raises(KeyboardInterrupt):
+            flash(tmp_path / "image", card, tmp_path, before_head=_pulled_out)
+        with card.open("r+b") as file:  # another card of its kind, in the same reader
+            file.seek(5 * MEGA)
+            file.write(b"\xff" * MEGA)
+        report = flash(tmp_path / "image", card, tmp_path)
+        assert card.read_bytes()[: len(data)] == data and report.resumed_bytes == 0
+
+    def test_a_journal_that_a_card_does_not_bear_out(self, tmp_path: Path, card: Path) -> None:
+        data = make_image(tmp_path / "image", 12)
+        job = Job(str(tmp_path / "image"), len(data), 0, str(card), card.stat().st_size)
+        with Target(card) as target, pytest.raises(KeyboardInterrupt):
+            journal = Journal(job, tmp_path / "journals")
+            journal.forget = _pulled_out  # type: ignore[method-assign]
+            write(Image(tmp_path / "image"), target, journal, before_head=lambda _: None)
+        card.write_bytes(b"\xff" * card.stat().st_size)
+        report = flash(tmp_path / "image", card, tmp_path)
+        assert card.read_bytes()[: len(data)] == data and report.resumed_bytes == 0
 
     def test_another_image_begins_anew(self, tmp_path: Path, card: Path) -> None:
         from edgenets.devices.flash import engine

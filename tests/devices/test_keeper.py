@@ -5,16 +5,19 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import math
+import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgenets.devices import keeper
-from edgenets.devices.keeper import objects
+from edgenets.devices.keeper import environment, objects, service
 from edgenets.devices.keeper.errors import KeeperError
 from edgenets.devices.keeper.trial import MOST_BOOTS
 from tests.devices.board import DIFFERENT, EQUAL, Board
@@ -106,6 +109,91 @@ class TestTrial:
         assert set(board.state()["releases"]) == {made[1].id, made[2].id}
         assert board.keeper("clean")[1] == {"removed": 0}
         assert board.keeper("rollback")[1] == {"serving": made[1].id}
+
+    def test_a_board_that_updates_itself_is_cleaned_by_its_guard(self, board: Board) -> None:
+        made = [board.stage(version) for version in "123"]
+        for release in made[:2]:
+            board.deploy(release)
+        assert len(board.state()["releases"]) == 3  # what came just now stays
+        for path in (board.folder / "home").glob("*/*"):
+            os.utime(path, (0, 0), follow_symlinks=False)
+        board.deploy(made[2])
+        assert set(board.state()["releases"]) == {made[1].id, made[2].id}
+
+    def test_a_record_that_cannot_be_read_stops_no_cleaning(self, board: Board) -> None:
+        made = [board.stage(version) for version in "123"]
+        for release in made:
+            board.deploy(release)
+        (board.home.release(made[1].id) / "release.json").write_text("{")
+        assert board.keeper("clean")[0] == 0
+        assert board.start() == made[2].id
+
+
+class TestDamage:
+    """What serves, and has lost a part."""
+
+    def test_an_environment_is_brought_again(self, board: Board) -> None:
+        release = board.stage("1")
+        board.deploy(release)
+        assert board.state()["whole"] is True
+        (environment.path_of(board.home, release) / environment.COMPLETE).unlink()
+        assert board.state()["whole"] is False and board.start() is None
+        (environment.path_of(board.home, release) / environment.COMPLETE).touch()  # as pip would
+        (board.folder / "serving").write_text("")
+        assert board.keeper("stage", data=json.dumps(release.plain()).encode())[0] == 0
+        assert board.state()["whole"] is True and board.serving == release.id
+        assert board.state()["log"][-1]["event"] == "repaired"
+
+    def test_a_bundle_is_asked_for_again(self, board: Board) -> None:
+        release = board.stage("1")
+        board.deploy(release)
+        path = objects.path_of(board.home.objects, release.bundle)
+        path.write_bytes(b"another")  # and in the release's folder: it is the same file
+        assert board.state()["whole"] is False
+        wanted = json.dumps([release.bundle]).encode()
+        assert board.keeper("wanting", data=wanted)[1] == {"wanting": {}}
+        told = board.keeper("wanting", "verify", data=wanted)[1]
+        assert told == {"wanting": {release.bundle: 0}}
+        board.put(b"bundle of 1")
+        assert board.keeper("stage", data=json.dumps(release.plain()).encode())[0] == 0
+        assert board.state()["whole"] is True
+
+
+@pytest.mark.parametrize(
+    "health", [{"patience": math.inf}, {"patience": 0}, {"latency_ms": math.nan},
+               {"latency_ms": math.inf}, {"patience": "soon"}],
+)  # fmt: skip
+def test_a_release_whose_trial_would_never_end(board: Board, health: dict[str, Any]) -> None:
+    record = board.stage("1").plain()
+    record["health"] |= health
+    code, told, _ = board.keeper("stage", data=json.dumps(record).encode())
+    assert code == 1 and "error" in told
+
+
+def test_an_installation_that_was_cut_is_done_again(
+    board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[tuple[str, ...]] = []
+
+    def systemctl(*words: str, check: bool = True) -> str:
+        called.append(words)
+        if words[0] == "enable" and called.count(words) == 1:
+            raise KeeperError("cut")
+        return ""
+
+    monkeypatch.setattr(service, "_UNITS", tmp_path / "units")
+    (tmp_path / "units").mkdir()
+    monkeypatch.setattr(service, "_RULES", tmp_path / "rules" / "99.rules")
+    monkeypatch.setattr(service, "_make_user", lambda: False)
+    monkeypatch.setattr(service, "systemctl", systemctl)
+    with pytest.raises(KeeperError):
+        service.install(board.home, "/usr/bin/python3")
+    assert service.install(board.home, "/usr/bin/python3") is True
+    assert [words[0] for words in called].count("enable") == 2
+    assert service.install(board.home, "/usr/bin/python3") is False
+    (tmp_path / "units" / service.UPDATE).write_text("of another Python")
+    assert service.install(board.home, "/opt/own/python3") is True
+    assert "/opt/own/python3" in (tmp_path / "units" / service.UPDATE).read_text()
 
 
 class TestStarts:
