@@ -11,12 +11,14 @@ import shlex
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from edgenets.errors import DeviceError
 from edgenets.extras import require
 
 from .address import SSH_PORT, Address
+from .trust import at_first_sight, known_hosts
 
 # A Pi Zero on a busy network answers within this; so does an emulated board.
 CONNECT_TIMEOUT = 20.0  # s
@@ -194,12 +196,11 @@ async def _open(address: Address, accept_new: bool, timeout: float) -> Any:
         options["port"] = address.port
     if address.key is not None:
         options["client_keys"] = [str(address.key)]
-    if address.known_hosts is not None:
-        options["known_hosts"] = str(address.known_hosts)
-    if accept_new:
-        from .trust import accept
-
-        options["known_hosts"] = await accept(address, timeout)
+    if accept_new or address.known_hosts is not None:
+        known = address.known_hosts or Path.home() / ".ssh" / "known_hosts"
+        options["known_hosts"] = known_hosts(known)
+        if accept_new:
+            options["client_factory"] = at_first_sight(known)
     try:
         return await asyncssh.connect(address.host, **options)
     except asyncssh.HostKeyNotVerifiable as exc:

@@ -5,40 +5,46 @@ A board that is known already, with another key, is refused: that is what host k
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
+from typing import Any
 
 from edgenets.errors import DeviceError
 from edgenets.extras import require
 
-from .address import SSH_PORT, Address
+from .address import SSH_PORT
 
 
-async def accept(address: Address, timeout: float) -> str:
-    """Add a board's key to the list of known hosts, if it is not in it.
+def at_first_sight(path: Path) -> Any:
+    """A class of asyncssh's clients that keep the keys of boards which are not known yet.
 
-    Returns:
-        the list's path.
+    Host and port are those that are connected to, after what OpenSSH's configuration makes of them.
+
+    Args:
+        path: the list of known hosts, which is added to.
+    """
+    client: Any = require("asyncssh").SSHClient
+
+    class Client(client):  # type: ignore[misc]
+        def validate_host_public_key(self, host: str, addr: str, port: int, key: Any) -> bool:
+            known, *_ = known_hosts(path).match(host, addr, port)
+            if known:
+                return False
+            name = host if port == SSH_PORT else f"[{host}]:{port}"
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as file:
+                file.write(f"{name} {key.export_public_key('openssh').decode().strip()}\n")
+            return True
+
+    return Client
+
+
+def known_hosts(path: Path) -> Any:
+    """A list of known hosts; one that is not there is empty.
 
     Raises:
-        DeviceError: the board is not reached.
+        DeviceError: it cannot be read.
     """
-    asyncssh = require("asyncssh")
-    path = address.known_hosts or Path.home() / ".ssh" / "known_hosts"
-    port = address.port or SSH_PORT
-    known = path.read_text() if path.exists() else ""
-    trusted, *_ = asyncssh.import_known_hosts(known).match(address.host, "", port)
-    if trusted:
-        return str(path)
     try:
-        async with asyncio.timeout(timeout):
-            key = await asyncssh.get_server_host_key(address.host, port, config=None)
-    except (asyncssh.Error, OSError, TimeoutError) as exc:
-        raise DeviceError(f"{address}: not reached at port {port}: {exc}") from exc
-    if key is None:
-        raise DeviceError(f"{address}: showed no host key")
-    name = address.host if port == SSH_PORT else f"[{address.host}]:{port}"
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with path.open("a", encoding="ascii") as file:
-        file.write(f"{name} {key.export_public_key('openssh').decode().strip()}\n")
-    return str(path)
+        return require("asyncssh").import_known_hosts(path.read_text() if path.exists() else "")
+    except (OSError, ValueError) as exc:
+        raise DeviceError(f"{path}: no list of known hosts: {exc}") from exc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -60,7 +61,15 @@ def backend_of(bundle: Bundle, wishes: Wishes) -> str:
 
 
 def extras_of(bundle: Bundle, wishes: Wishes) -> list[str]:
-    """The extras that this run needs on the board."""
+    """The extras that this run needs on the board.
+
+    Raises:
+        DeviceError: one is wished that edgenets has not.
+    """
+    known = importlib.metadata.metadata("edgenets").get_all("Provides-Extra") or []
+    if unknown := set(wishes.extras) - set(known):
+        raise DeviceError(f"edgenets has no extra {', '.join(sorted(unknown))}; it has "
+                          f"{', '.join(sorted(known))}")  # fmt: skip
     found = {backend_of(bundle, wishes), *wishes.extras}
     found |= {extra for start, extra in _SINKS.items() if _any(wishes.sinks, start)}
     if bundle.spec.input.kind == "image":

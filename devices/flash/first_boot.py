@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -25,6 +26,9 @@ _MOUNTS = ("/boot/firmware", "/boot")
 
 # The folder in the boot partition with what is to be installed.
 FOLDER = "edgenets"
+
+# The unit that installs it.
+INSTALLER = "edgenets-install.service"
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
@@ -44,6 +48,8 @@ class Wifi:
             raise ValueError("the name of a wireless network has 1 to 32 bytes")
         if not 8 <= len(self.password) <= 63:
             raise ValueError("the password of a wireless network has 8 to 63 letters")
+        if not (self.name + self.password).isprintable():
+            raise ValueError("a wireless network's name and password are letters that can be seen")
         if not re.fullmatch(r"[A-Z]{2}", self.country):
             raise ValueError(f"'{self.country}' is no country; two letters, as in DE")
 
@@ -69,11 +75,21 @@ class FirstBoot:
                 raise ValueError(f"'{key[:40]}' is no public SSH key; give the .pub file")
         if self.ssh_keys and self.user is None:
             raise ValueError("an SSH key needs a user who may log in with it")
+        if self.user is not None and not self.ssh_keys:
+            raise ValueError(f"nobody could log in as {self.user}: a public SSH key is needed")
+        if self.timezone is not None and not _is_timezone(self.timezone):
+            raise ValueError(f"'{self.timezone}' is no time zone, such as Europe/Berlin")
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to tell."""
         return self == FirstBoot()
+
+
+def _is_timezone(name: str) -> bool:
+    """Whether this machine knows it; where it knows none, whether it could be one."""
+    known = zoneinfo.available_timezones()
+    return name in known if known else bool(re.fullmatch(r"[A-Za-z_]+(/[A-Za-z0-9_+-]+)*", name))
 
 
 def reads(fat: Fat) -> str:
@@ -136,7 +152,9 @@ def _user_data(wanted: FirstBoot) -> str:
         }]  # fmt: skip
         told |= {"ssh_pwauth": False, "enable_ssh": True}
     if "install.sh" in wanted.files:
-        told["runcmd"] = [["sh", "-c", _run_installer()]]
+        # A unit, and not the installer itself: cloud-init runs this once, also if it was cut.
+        told["runcmd"] = [["sh", "-c", "\n".join(_make_installer())],
+                          ["systemctl", "start", "--no-block", INSTALLER]]  # fmt: skip
     return "#cloud-config\n" + json.dumps(told, indent=1) + "\n"
 
 
@@ -169,16 +187,7 @@ def first_run(wanted: FirstBoot) -> str:
     if wanted.wifi:
         lines += _make_wifi(wanted.wifi)
     if "install.sh" in wanted.files:
-        # systemd is not up yet; the next start installs.
-        lines += [
-            "cat > /etc/systemd/system/edgenets-install.service <<'END'", "[Unit]",
-            "Description=edgenets: installs what came with the card", "After=local-fs.target",
-            "[Service]", "Type=oneshot", f"ExecStart=/bin/sh -c {q(_run_installer())}",
-            "ExecStartPost=systemctl disable edgenets-install.service", "[Install]",
-            "WantedBy=multi-user.target", "END",
-            "ln -sf ../edgenets-install.service "
-            "/etc/systemd/system/multi-user.target.wants/edgenets-install.service",
-        ]  # fmt: skip
+        lines += _make_installer()  # systemd is not up yet; the next start installs
     mounts = " ".join(_MOUNTS)
     lines += [
         f"for boot in {mounts}; do",
@@ -208,16 +217,36 @@ def _make_user(wanted: FirstBoot) -> list[str]:
     ]  # fmt: skip
 
 
+def _make_installer() -> list[str]:
+    """A unit that installs at every start, until it was done once."""
+    units = "/etc/systemd/system"
+    return [
+        f"cat > {units}/{INSTALLER} <<'END'", "[Unit]",
+        "Description=edgenets: installs what came with the card", "After=local-fs.target",
+        "[Service]", "Type=oneshot", f"ExecStart=/bin/sh -c {shlex.quote(_run_installer())}",
+        f"ExecStartPost=systemctl disable {INSTALLER}", "[Install]",
+        "WantedBy=multi-user.target", "END", f"mkdir -p {units}/multi-user.target.wants",
+        f"ln -sf ../{INSTALLER} {units}/multi-user.target.wants/{INSTALLER}",
+    ]  # fmt: skip
+
+
 def _make_wifi(wifi: Wifi) -> list[str]:
     """A connection of NetworkManager, as Raspberry Pi OS 12 has it."""
     path = "/etc/NetworkManager/system-connections/edgenets.nmconnection"
     return [
         f"cat > {path} <<'END'", "[connection]", "id=edgenets", "type=wifi", "[wifi]",
-        f"ssid={wifi.name}", "[wifi-security]", "key-mgmt=wpa-psk", f"psk={wifi.password}",
+        f"ssid={_keyfile(wifi.name)}", "[wifi-security]", "key-mgmt=wpa-psk",
+        f"psk={_keyfile(wifi.password)}",
         "[ipv4]", "method=auto", "[ipv6]", "method=auto", "END", f"chmod 600 {path}",
         f"raspi-config nonint do_wifi_country {wifi.country} 2>/dev/null",
         "rfkill unblock wifi 2>/dev/null",
     ]  # fmt: skip
+
+
+def _keyfile(text: str) -> str:
+    """A value of NetworkManager's files: of GLib's key files, with a backslash as escape."""
+    escaped = text.replace("\\", "\\\\")
+    return "\\s" + escaped[1:] if escaped.startswith(" ") else escaped
 
 
 def _mount_of(fat: Fat) -> str:

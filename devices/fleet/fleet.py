@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -101,8 +102,13 @@ def boards(inventory: Path) -> list[str]:
     done = _ansible("ansible-inventory", "-i", str(inventory), "--list")
     try:
         told = json.loads(done.stdout)
-        names = list(told.get("_meta", {}).get("hostvars", {}))
+        # Only boards that have variables stand in `_meta`; all stand in their groups.
+        groups = [group for group in told.values() if isinstance(group, dict)]
+        names = list({host for group in groups for host in group.get("hosts", [])})
     except ValueError:
+        names = []
+    # What is no inventory at all is to Ansible a list of boards with strange names.
+    if not all(re.fullmatch(r"[\w.:\-\[\]]+", name) for name in names):
         names = []
     if done.returncode or not names:
         said = [line for line in done.stderr.splitlines() if line.strip()]

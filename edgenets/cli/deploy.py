@@ -9,7 +9,15 @@ from typing import Any
 import click
 
 from edgenets.cli.hosts import KeyFile, accept_new_option, host_options, python_option
-from edgenets.cli.options import BACKENDS, BundleName, Seconds, emit, json_option, table
+from edgenets.cli.options import (
+    BACKENDS,
+    BundleName,
+    Milliseconds,
+    Seconds,
+    emit,
+    json_option,
+    table,
+)
 from edgenets.progress import PLAIN_INTERVAL
 
 
@@ -38,9 +46,9 @@ what it served before, by itself. Exit code 1 when a board does not serve the re
 @click.option("--scene", type=KeyFile, help="TOML of zones, lines and labels; pictures alone.")
 @click.option("--inferences", type=click.IntRange(0), default=20, show_default=True,
               help="Live ones, before the release is kept; 0: golden outputs alone.")  # fmt: skip
-@click.option("--latency", type=click.FloatRange(0, min_open=True), default=1000.0,
+@click.option("--latency", type=Milliseconds(0, min_open=True), default=1000.0,
               show_default=True, help="Bound of 95 % of them, capture to result, ms.")  # fmt: skip
-@click.option("--patience", type=Seconds(1), default=120.0, show_default=True,
+@click.option("--patience", type=Seconds(1, 86_400), default=120.0, show_default=True,
               help="For all of them, s.")  # fmt: skip
 @click.option("--memory", type=click.IntRange(32), help="The service's limit, MB.")
 @click.option("--extra", "extras", multiple=True, help="More extras of edgenets on the board.")

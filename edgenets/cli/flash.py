@@ -13,6 +13,10 @@ import click
 from edgenets.cli.hosts import python_option
 from edgenets.cli.options import BundleName, emit, json_option, table
 
+# What a board is told for its first start, and what is of use with a bundle alone.
+_FIRST_BOOT = {"hostname", "user", "ssh_keys", "wifi", "country", "timezone"}
+_BUNDLE = {"sources", "sinks", "wheels", "constraint", "python"}
+
 _File = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -59,9 +63,10 @@ interruption goes on where it stopped."""
 @click.option("--constraint", type=_File, help="Versions to keep to, a file as pip takes it.")
 @python_option
 @json_option
+@click.pass_context
 def command(
-    image: str | None, target: str | None, list_: bool, map_: Path | None, sha256: str | None,
-    signature: Path | None, keyring: Path | None, confirm: str | None, hostname: str | None,
+    ctx: click.Context, image: str | None, target: str | None, list_: bool, map_: Path | None,
+    sha256: str | None, signature: Path | None, keyring: Path | None, confirm: str | None, hostname: str | None,
     user: str | None, ssh_keys: tuple[Path, ...], wifi: str | None, country: str | None,
     timezone: str | None, device: str | None, bundle: str | None, sources: tuple[str, ...],
     sinks: tuple[str, ...], wheels: Path | None, constraint: Path | None, python: Path | None,
@@ -75,21 +80,33 @@ def command(
     if list_:
         _list(as_json)
         return
-    if device is not None and image is None:
-        _explain(stage("board")(device), device)
+    given = {p.name for p in ctx.command.params if p.name and ctx.params.get(p.name)}
+    if device is not None and image is None and not given & (_FIRST_BOOT | _BUNDLE):
+        _explain(stage("board")(device), device, as_json)
         return
     if image is None or target is None:
         raise click.UsageError("an image and a target are needed; --list shows disks")
+    if (signature is None) != (keyring is None):
+        raise click.UsageError("--signature and --keyring go together")
     proof = stage("flash_proof")(sha256, signature, keyring)
+    if bundle is None and (idle := given & _BUNDLE):
+        raise click.UsageError(f"{_names(idle)}: of use with --bundle alone")
     if re.match(r"fastboot(:|$)", target):
-        if any((hostname, user, wifi, timezone, bundle)):
+        if given & (_FIRST_BOOT | {"bundle", "map_"}):
             raise click.UsageError("Mendel Linux reads no wishes at its first start; log in to it "
                                    "by mdt shell, then: edgenets deploy")  # fmt: skip
         _fastboot(image, target.partition(":")[2], confirm, proof, as_json)
         return
     ask = stage("flash_confirmed")(confirm) if confirm else _ask
-    if (bundle is None) != (device is None):
-        raise click.UsageError("--bundle and --device go together: wheels are a board's own")
+    if bundle is not None and device is None:
+        raise click.UsageError("--bundle needs --device: wheels are a board's own")
+    if country is not None and wifi is None:
+        raise click.UsageError("--country: of use with --wifi alone")
+    if device is not None and given & (_FIRST_BOOT | {"bundle"}):
+        board = stage("board")(device)
+        if board.system.first_boot == "none":
+            raise click.UsageError(f"{board.system.image} reads no wishes at its first start; "
+                                   f"flash it as it is, then: edgenets deploy")  # fmt: skip
     try:
         first_boot = stage("first_boot")(
             hostname=hostname, user=user, timezone=timezone,
@@ -144,8 +161,19 @@ def _fastboot(image: str, serial: str, confirm: str | None, proof: Any, as_json:
     )
 
 
-def _explain(board: Any, device: str) -> None:
+def _names(options: set[str]) -> str:
+    """Parameters as they are typed."""
+    words = sorted(name.rstrip("s") if name in ("sources", "sinks") else name for name in options)
+    return ", ".join(f"--{word}" for word in words)
+
+
+def _explain(board: Any, device: str, as_json: bool) -> None:
     """How a board is flashed."""
+    if as_json:
+        from edgenets import records
+
+        emit({"board": board.name, **records.to_plain(board.flash)})
+        return
     by = {
         "card": [f"sudo edgenets flash IMAGE /dev/sdX --device {device} …"],
         "fastboot": ["edgenets flash RELEASE.zip fastboot"], "steps": [],

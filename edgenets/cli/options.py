@@ -82,6 +82,12 @@ class Seconds(click.FloatRange):
         return seconds
 
 
+class Milliseconds(Seconds):
+    """The same, shorter."""
+
+    name = "milliseconds"
+
+
 def json_option(function: F) -> F:
     """Add `--json`."""
     return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")(

@@ -9,7 +9,17 @@ from typing import Any
 import click
 
 from edgenets.cli.hosts import KeyFile, host_options, python_option
-from edgenets.cli.options import BACKENDS, AnyPath, BundleName, emit, json_option, size, table
+from edgenets.cli.options import (
+    BACKENDS,
+    AnyPath,
+    BundleName,
+    Milliseconds,
+    Seconds,
+    emit,
+    json_option,
+    size,
+    table,
+)
 
 
 def _keys_option(function: Any) -> Any:
@@ -59,9 +69,9 @@ def init(shelf: Path, keys: Path, as_json: bool) -> None:
 @click.option("--backend", type=click.Choice(BACKENDS[:-1]), help="Take no other backend.")
 @click.option("--inferences", type=click.IntRange(0), default=20, show_default=True,
               help="Live ones, before a board keeps it.")  # fmt: skip
-@click.option("--latency", type=click.FloatRange(0, min_open=True), default=1000.0,
+@click.option("--latency", type=Milliseconds(0, min_open=True), default=1000.0,
               show_default=True, help="Bound of 95 % of them, ms.")  # fmt: skip
-@click.option("--patience", type=click.FloatRange(1), default=120.0, show_default=True,
+@click.option("--patience", type=Seconds(1, 86_400), default=120.0, show_default=True,
               help="For all of them, s.")  # fmt: skip
 @click.option("--extra", "extras", multiple=True, help="More extras of edgenets on the boards.")
 @click.option("--wheels", type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -80,11 +90,18 @@ def publish(
     """Publish a bundle for kinds of boards."""
     from edgenets import records, zoo
     from edgenets.stages import stage
+    from edgenets.uri import shown
 
     wishes = stage("deploy_wishes")(
         sources=sources, sinks=sinks, backend=backend, extras=("update", *extras),
         health=stage("deploy_health")(inferences, latency, patience),
     )  # fmt: skip
+    for uri in (*sources, *sinks):
+        if shown(uri) != uri:
+            raise click.UsageError(
+                f"{shown(uri)}: what is published stands there for everybody, its password too; "
+                f"put EDGENETS_MQTT_PASSWORD into /etc/edgenets/environment of the boards"
+            )
     opened = stage("shelf")(shelf, keys)
     with tempfile.TemporaryDirectory() as scratch:
         made = opened.publish(

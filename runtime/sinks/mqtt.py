@@ -1,7 +1,12 @@
-"""`mqtt://[user:password@]host[:port]/topic`: every event is published there as JSON."""
+"""`mqtt://[user:password@]host[:port]/topic`: every event is published there as JSON.
+
+What a URI does not say of user and password, EDGENETS_MQTT_USER and EDGENETS_MQTT_PASSWORD do: on a
+board they stand in /etc/edgenets/environment, which its processes' list does not show.
+"""
 
 from __future__ import annotations
 
+import os
 import threading
 import urllib.parse
 from typing import Any
@@ -38,7 +43,8 @@ def open_sink(rest: str) -> MqttSink:
     secure = options.get("tls") == "1"
     return MqttSink(
         parts.hostname, port or (_SECURE_PORT if secure else _PORT), topic, secure,
-        parts.username, parts.password,
+        *(None if word is None else urllib.parse.unquote(word)
+          for word in (parts.username, parts.password)),
     )  # fmt: skip
 
 
@@ -53,11 +59,10 @@ class MqttSink(RemoteSink):
         self._topic, self._up = topic, threading.Event()
         self._pending: tuple[bytes, Any] | None = None  # an event, and paho's handle of it
         client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+        user = user or os.environ.get("EDGENETS_MQTT_USER")
+        password = password or os.environ.get("EDGENETS_MQTT_PASSWORD")
         if user is not None:
-            client.username_pw_set(
-                urllib.parse.unquote(user),
-                None if password is None else urllib.parse.unquote(password),
-            )
+            client.username_pw_set(user, password)
         if secure:
             client.tls_set()
         client.reconnect_delay_set(1, 30)

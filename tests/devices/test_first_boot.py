@@ -88,7 +88,9 @@ class TestPut:
         told = json.loads(body)
         assert head == "#cloud-config" and told["hostname"] == "kitchen"
         assert told["users"][0]["ssh_authorized_keys"] == [KEY]
-        assert told["runcmd"][0][2].endswith("exec sh ./install.sh; done")
+        (_, _, unit), start = told["runcmd"]
+        assert "sh ./install.sh" in unit and "multi-user.target.wants" in unit  # at every start
+        assert start == ["systemctl", "start", "--no-block", "edgenets-install.service"]
         network = json.loads(fat.read("network-config"))["network"]["wifis"]["wlan0"]
         assert network["access-points"] == {"my net": {"password": "a 'quoted\" one"}}
         assert network["regulatory-domain"] == "DE"
@@ -181,7 +183,8 @@ def test_any_bytes_have_partitions_or_none(data: bytes) -> None:
         ({"hostname": "my kitchen"}, "host's name"), ({"hostname": "-x"}, "host's name"),
         ({"user": "Pi"}, "user's name"), ({"user": "a; rm -rf /"}, "user's name"),
         ({"user": "pi", "ssh_keys": ("-----BEGIN",)}, "public SSH key"),
-        ({"ssh_keys": (KEY,)}, "needs a user"),
+        ({"ssh_keys": (KEY,)}, "needs a user"), ({"user": "pi"}, "nobody could log in as pi"),
+        ({"timezone": "Europe/Atlantis"}, "no time zone"), ({"timezone": "$(reboot)"}, "no time"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_wished(wrong: dict[str, object], why: str) -> None:
@@ -192,11 +195,35 @@ def test_what_cannot_be_wished(wrong: dict[str, object], why: str) -> None:
 @pytest.mark.parametrize(
     ("values", "why"),
     [(("", "password", "DE"), "1 to 32"), (("net", "short", "DE"), "8 to 63"),
-     (("net", "password", "de"), "no country")],
+     (("net", "password", "de"), "no country"), (("net", "pass\nword", "DE"), "can be seen")],
 )  # fmt: skip
 def test_wireless_networks_that_cannot_be(values: tuple[str, str, str], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         Wifi(*values)
+
+
+def test_a_backslash_is_no_escape_for_the_network_manager() -> None:
+    wanted = FirstBoot(hostname="shed", wifi=Wifi(" my net", r"c:\new\tin", "DE"))
+    script = first_run(wanted)
+    assert r"psk=c:\\new\\tin" in script and r"ssid=\smy net" in script
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--keyring", "K"], "go together"), (["--source", "mic:default"], "--source: of use with"),
+        (["--country", "DE"], "of use with --wifi"), (["--bundle", "kws-gru"], "needs --device"),
+        (["--device", "jetson-nano", "--hostname", "x"], "reads no wishes"),
+    ],
+)  # fmt: skip
+def test_a_wish_that_would_be_ignored(tmp_path: Path, words: list[str], why: str) -> None:
+    (tmp_path / "K").touch()
+    given = [str(tmp_path / "K") if word == "K" else word for word in words]
+    done = CliRunner().invoke(cli, ["flash", "board.img", str(tmp_path / "card"), *given])
+    assert done.exit_code == 2 and why in done.output
+    if "--keyring" not in words:
+        more = ["flash", "x.zip", "fastboot", "--ssh-key", str(tmp_path / "K")]
+        assert CliRunner().invoke(cli, more).exit_code == 2
 
 
 def test_the_script_says_nothing_of_what_was_not_wished() -> None:

@@ -30,6 +30,12 @@ def test_boards_are_those_of_the_inventory(tmp_path: Path) -> None:
     assert boards(inventory(tmp_path, 1, 2)) == ["c0", "o0", "o1"]
 
 
+def test_boards_without_variables_are_boards(tmp_path: Path) -> None:
+    path = tmp_path / "boards.ini"
+    path.write_text(f"kitchen.local\nshed.local\n[canary]\ngate {NOBODY}\n")
+    assert boards(path) == ["gate", "kitchen.local", "shed.local"]
+
+
 def test_a_canary_that_fails_stops_all_others(tmp_path: Path) -> None:
     found = deploy(zoo.load("kws-gru").path, inventory(tmp_path, 1, 3))
     assert {r.board: r.verdict for r in found} == {
