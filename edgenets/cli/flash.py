@@ -66,8 +66,8 @@ interruption goes on where it stopped."""
 @click.pass_context
 def command(
     ctx: click.Context, image: str | None, target: str | None, list_: bool, map_: Path | None,
-    sha256: str | None, signature: Path | None, keyring: Path | None, confirm: str | None, hostname: str | None,
-    user: str | None, ssh_keys: tuple[Path, ...], wifi: str | None, country: str | None,
+    sha256: str | None, signature: Path | None, keyring: Path | None, confirm: str | None,
+    hostname: str | None, user: str | None, ssh_keys: tuple[Path, ...], wifi: str | None, country: str | None,
     timezone: str | None, device: str | None, bundle: str | None, sources: tuple[str, ...],
     sinks: tuple[str, ...], wheels: Path | None, constraint: Path | None, python: Path | None,
     as_json: bool,
