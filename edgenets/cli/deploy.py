@@ -8,12 +8,16 @@ from typing import Any
 
 import click
 
-from edgenets.cli.hosts import KeyFile, accept_new_option, host_options, python_option
+from edgenets.cli.hosts import (
+    KeyFile,
+    accept_new_option,
+    health_options,
+    host_options,
+    supply_options,
+)
 from edgenets.cli.options import (
     BACKENDS,
     BundleName,
-    Milliseconds,
-    Seconds,
     emit,
     json_option,
     table,
@@ -44,18 +48,10 @@ what it served before, by itself. Exit code 1 when a board does not serve the re
 @click.option("--backend", type=click.Choice(BACKENDS[:-1]), help="Take no other backend.")
 @click.option("--threshold", "thresholds", multiple=True, metavar="[WORD=]X", help="0…1.")
 @click.option("--scene", type=KeyFile, help="TOML of zones, lines and labels; pictures alone.")
-@click.option("--inferences", type=click.IntRange(0), default=20, show_default=True,
-              help="Live ones, before the release is kept; 0: golden outputs alone.")  # fmt: skip
-@click.option("--latency", type=Milliseconds(0, min_open=True), default=1000.0,
-              show_default=True, help="Bound of 95 % of them, capture to result, ms.")  # fmt: skip
-@click.option("--patience", type=Seconds(1, 86_400), default=120.0, show_default=True,
-              help="For all of them, s.")  # fmt: skip
+@health_options
 @click.option("--memory", type=click.IntRange(32), help="The service's limit, MB.")
 @click.option("--extra", "extras", multiple=True, help="More extras of edgenets on the board.")
-@click.option("--wheels", type=click.Path(exists=True, file_okay=False, path_type=Path),
-              help="A folder of wheels for the board, in place of the index.")  # fmt: skip
-@click.option("--constraint", type=KeyFile, help="Versions to keep to, a file as pip takes it.")
-@python_option
+@supply_options
 @click.option("--refresh", is_flag=True, help="Choose the wheels anew.")
 @host_options
 @accept_new_option

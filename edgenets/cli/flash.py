@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from edgenets.cli.hosts import python_option
+from edgenets.cli.hosts import supply_options
 from edgenets.cli.options import BundleName, emit, json_option, table
 
 # What a board is told for its first start, and what is of use with a bundle alone.
@@ -58,17 +58,14 @@ interruption goes on where it stopped."""
 @click.option("--bundle", type=BundleName(), help="What it serves; needs --device.")
 @click.option("--source", "sources", multiple=True, metavar="URI", help="As of `edgenets run`.")
 @click.option("--sink", "sinks", multiple=True, metavar="URI", help="As of `edgenets run`.")
-@click.option("--wheels", type=click.Path(exists=True, file_okay=False, path_type=Path),
-              help="A folder of wheels for the board, in place of the index.")  # fmt: skip
-@click.option("--constraint", type=_File, help="Versions to keep to, a file as pip takes it.")
-@python_option
+@supply_options
 @json_option
 @click.pass_context
 def command(
     ctx: click.Context, image: str | None, target: str | None, list_: bool, map_: Path | None,
     sha256: str | None, signature: Path | None, keyring: Path | None, confirm: str | None,
-    hostname: str | None, user: str | None, ssh_keys: tuple[Path, ...], wifi: str | None, country: str | None,
-    timezone: str | None, device: str | None, bundle: str | None, sources: tuple[str, ...],
+    hostname: str | None, user: str | None, ssh_keys: tuple[Path, ...], wifi: str | None,
+    country: str | None, timezone: str | None, device: str | None, bundle: str | None, sources: tuple[str, ...],
     sinks: tuple[str, ...], wheels: Path | None, constraint: Path | None, python: Path | None,
     as_json: bool,
 ) -> None:  # fmt: skip

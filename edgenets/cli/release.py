@@ -8,13 +8,11 @@ from typing import Any
 
 import click
 
-from edgenets.cli.hosts import KeyFile, host_options, python_option
+from edgenets.cli.hosts import health_options, host_options, supply_options
 from edgenets.cli.options import (
     BACKENDS,
     AnyPath,
     BundleName,
-    Milliseconds,
-    Seconds,
     emit,
     json_option,
     size,
@@ -67,17 +65,9 @@ def init(shelf: Path, keys: Path, as_json: bool) -> None:
 @click.option("--source", "sources", multiple=True, metavar="URI", help="As of `edgenets run`.")
 @click.option("--sink", "sinks", multiple=True, metavar="URI", help="As of `edgenets run`.")
 @click.option("--backend", type=click.Choice(BACKENDS[:-1]), help="Take no other backend.")
-@click.option("--inferences", type=click.IntRange(0), default=20, show_default=True,
-              help="Live ones, before a board keeps it.")  # fmt: skip
-@click.option("--latency", type=Milliseconds(0, min_open=True), default=1000.0,
-              show_default=True, help="Bound of 95 % of them, ms.")  # fmt: skip
-@click.option("--patience", type=Seconds(1, 86_400), default=120.0, show_default=True,
-              help="For all of them, s.")  # fmt: skip
+@health_options
 @click.option("--extra", "extras", multiple=True, help="More extras of edgenets on the boards.")
-@click.option("--wheels", type=click.Path(exists=True, file_okay=False, path_type=Path),
-              help="A folder of wheels, in place of the index.")  # fmt: skip
-@click.option("--constraint", type=KeyFile, help="Versions to keep to, a file as pip takes it.")
-@python_option
+@supply_options
 @_keys_option
 @json_option
 def publish(
