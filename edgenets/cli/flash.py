@@ -62,12 +62,13 @@ interruption goes on where it stopped."""
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, image: str | None, target: str | None, list_: bool, map_: Path | None,
-    sha256: str | None, signature: Path | None, keyring: Path | None, confirm: str | None,
-    hostname: str | None, user: str | None, ssh_keys: tuple[Path, ...], wifi: str | None,
-    country: str | None, timezone: str | None, device: str | None, bundle: str | None, sources: tuple[str, ...],
-    sinks: tuple[str, ...], wheels: Path | None, constraint: Path | None, python: Path | None,
-    as_json: bool,
+    ctx: click.Context, image: str | None, target: str | None, list_: bool,
+    map_: Path | None,
+    sha256: str | None, signature: Path | None, keyring: Path | None,
+    confirm: str | None, hostname: str | None, user: str | None, ssh_keys: tuple[Path, ...],
+    wifi: str | None, country: str | None, timezone: str | None, device: str | None,
+    bundle: str | None, sources: tuple[str, ...], sinks: tuple[str, ...], wheels: Path | None,
+    constraint: Path | None, python: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Write an image to a card, and read every byte back."""
     from edgenets import records
