@@ -8,6 +8,7 @@ DATA ?= ../shared/data/speech_commands
 SIGNS ?= ../shared/data/sign_language_digits
 CELLS ?= ../shared/data/bccd
 NUCLEI ?= ../shared/data/nuclei
+DIGITS ?= ../shared/data/fsdd
 WORDS ?= lights music stop
 OUT ?= demo-out
 
@@ -53,9 +54,9 @@ bench: $(VENV)/.tested ## The pipeline's cost beside a peer's, and a shipped bun
 	$(BIN)/python -m tests.benchmarks.vision object-detect
 	$(BIN)/python -m tests.benchmarks.throughput segment
 
-zoo: setup ## Rebuild the shipped bundles from DATA (Speech Commands), SIGNS, CELLS and NUCLEI.
+zoo: setup ## Rebuild the shipped bundles from DATA (Speech Commands), SIGNS, CELLS, NUCLEI and DIGITS.
 	for pair in kws-gru:$(DATA) kws-dscnn:$(DATA) image-classify:$(SIGNS) object-detect:$(CELLS) \
-	    segment:$(NUCLEI); do \
+	    segment:$(NUCLEI) asr-digits:$(DIGITS); do \
 	  name=$${pair%%:*}; \
 	  $(BIN)/edgenets build $$name --data $${pair#*:} --run runs/$$name --out edgenets/zoo/$$name.edge && \
 	  $(BIN)/edgenets inspect edgenets/zoo/$$name.edge --card > edgenets/zoo/$$name.md || exit 1; \

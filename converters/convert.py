@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision
 from edgenets.errors import ConversionError, UnsupportedPrecision
 from edgenets.progress import Progress
-from edgenets.recipe import QuantizeRecipe
+from edgenets.recipeparts import QuantizeRecipe
 
 from . import formats
 from .calibrate import Calibration, calibrate

@@ -1,4 +1,4 @@
-"""What conversion, verification and packing do differently for streams and for pictures.
+"""What conversion, verification and packing do differently for each task.
 
 The road (`road.py`) is one; each family says how its models go along it.
 """
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edgenets.artefact import Format, Precision
 from edgenets.progress import Progress
 from edgenets.runs import Run
-from edgenets.spec import ModelSpec, StreamSpec
+from edgenets.spec import KeywordSpec, ModelSpec, SpeechSpec
 
 from .formats import Converted, Written
 from .verdicts import Report
@@ -53,10 +53,14 @@ class Family(Protocol):
 
 def family_of(spec: ModelSpec) -> Family:
     """The family of a model."""
-    if isinstance(spec, StreamSpec):
-        from .streams import Streams
+    if isinstance(spec, KeywordSpec):
+        from .keywords import Keywords
 
-        return Streams()
+        return Keywords()
+    if isinstance(spec, SpeechSpec):
+        from .speech import Speech
+
+        return Speech()
     from .pictures import Pictures
 
     return Pictures()

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from edgenets import backend
 from edgenets.audio import float_to_pcm16
+from edgenets.bundle import GOLDEN_SOUND
 from edgenets.features import frames_of
-from edgenets.spec import StreamSpec
+from edgenets.spec import ModelSpec, StreamSpec
 
 from .formats import Written
 
@@ -37,6 +38,24 @@ def golden_sound(spec: StreamSpec) -> NDArray[np.int16]:
     sound[burst] += 0.2 * rng.standard_normal(int(burst.sum()))
     sound += 0.001 * rng.standard_normal(len(time))
     return float_to_pcm16(sound)
+
+
+class GoldenSound:
+    """The part of a `Family` that is about golden data, of models that hear."""
+
+    def golden(self, spec: ModelSpec) -> dict[str, bytes]:
+        """See `Family.golden`."""
+        return {GOLDEN_SOUND: golden_sound(stream_spec(spec)).astype("<i2").tobytes()}
+
+    def golden_output(self, spec: ModelSpec, written: Written) -> NDArray[np.float32]:
+        """See `Family.golden_output`."""
+        return golden_output(stream_spec(spec), written)
+
+
+def stream_spec(spec: ModelSpec) -> StreamSpec:
+    """A spec that `family_of` has found to be a stream's."""
+    assert isinstance(spec, StreamSpec), "family_of gives no other"
+    return spec
 
 
 def golden_output(spec: StreamSpec, written: Written) -> NDArray[np.float32]:

@@ -21,7 +21,7 @@ from edgenets.errors import ModelError, RecordError
 from edgenets.extras import require
 from edgenets.features import frames_of
 from edgenets.quantization import Quantization
-from edgenets.spec import KeywordDecoding, MicroFrontendInput, StepSpec, StreamSpec
+from edgenets.spec import KeywordDecoding, KeywordSpec, MicroFrontendInput, StepSpec
 
 from .golden import golden_sound
 
@@ -58,7 +58,7 @@ def bundle_of(path: Path, out: Path) -> Bundle:
     model = model_path.read_bytes()
     artefact = _artefact(model_path, model)
     word = str(description.get("wake_word") or path.stem).strip().lower().replace(" ", "_")
-    spec = StreamSpec(
+    spec = KeywordSpec(
         name=path.stem,
         task="keywords",
         labels=(word,),
@@ -145,7 +145,7 @@ def _info(path: Path, found: dict[str, Any]) -> TensorInfo:
     return TensorInfo(found["name"], tuple(int(d) for d in found["shape"]), kind, q)  # type: ignore[arg-type]
 
 
-def _card(description: dict[str, Any], spec: StreamSpec) -> str:
+def _card(description: dict[str, Any], spec: KeywordSpec) -> str:
     word = description.get("wake_word", spec.name)
     author = description.get("author", "its author")
     return (

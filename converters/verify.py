@@ -7,20 +7,21 @@ decisions, the task's own metric, and a stream long enough for drift to show.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets import backend, keywords
+from edgenets import backend
 from edgenets.artefact import Artefact
 from edgenets.errors import DataError, EdgenetsError
 from edgenets.progress import Progress
-from edgenets.recipe import GateRecipe
+from edgenets.recipeparts import GateRecipe
 from edgenets.spec import StreamSpec
 
+from .decisions import decisions_of
 from .formats import Written
 from .verdicts import Check, Report, Verdict, broken, checks, number
 
@@ -44,7 +45,7 @@ class Samples:
     """Recordings to verify on, as features."""
 
     features: NDArray[np.float32]  # (clips, frames, bands)
-    targets: NDArray[np.int64]  # (clips,), label numbers
+    targets: Sequence[Hashable]  # of each clip what is to be decided: a label, a string of them
 
 
 def verify(
@@ -77,7 +78,7 @@ def verify(
             verdicts.append(judge.verdict(item))
             task.update(done, len(written), verdicts[-1].id)
     return Report(
-        spec.name, spec.labels, "accuracy", judge.accuracy(judge.clips), len(samples.targets),
+        spec.name, spec.labels, judge.metric, judge.accuracy(judge.clips), len(samples.targets),
         "clips", tuple(verdicts), missing,
     )  # fmt: skip
 
@@ -86,7 +87,8 @@ class _Judge:
     """The Keras model's answers, computed once for all artefacts."""
 
     def __init__(self, model: Any, spec: StreamSpec, samples: Samples, gate: GateRecipe) -> None:
-        self._spec, self._gate = spec, gate
+        self._decisions, self._gate = decisions_of(spec), gate
+        self.metric = self._decisions.metric
         frames = spec.step.frames
         if not len(samples.targets) or samples.features.shape[1] < frames:
             raise DataError(
@@ -103,7 +105,7 @@ class _Judge:
 
     def accuracy(self, logits: NDArray[np.float32]) -> float:
         """The task's metric."""
-        return float(np.mean(self._decide(logits) == self._targets))
+        return self._decisions.score(self._decisions.decide(logits), self._targets)
 
     def verdict(self, item: Written) -> Verdict:
         """Run an artefact and judge it."""
@@ -122,7 +124,8 @@ class _Judge:
                 f"{self.clips.shape[1:]}",
             )  # fmt: skip
         clip_error, stream_error = np.abs(clips - self.clips), np.abs(stream - self.stream)
-        agreement = float(np.mean(self._decide(clips) == self._decide(self.clips)))
+        pairs = zip(self._decisions.decide(clips), self._decisions.decide(self.clips), strict=True)
+        agreement = float(np.mean([a == b for a, b in pairs]))
         early, late = stream_error[:_DRIFT_STEPS], stream_error[-_DRIFT_STEPS:]
         found = {
             "finite": float(np.isfinite(clips).all() and np.isfinite(stream).all()),
@@ -140,11 +143,6 @@ class _Judge:
             note=artefact.note, stream_steps=len(stream),
             stream_error=number(found["stream_error"]), drift=number(found["drift"]),
         )  # fmt: skip
-
-    def _decide(self, logits: NDArray[np.float32]) -> NDArray[np.int64]:
-        posteriors = keywords.clip_posteriors(logits, self._spec.decoding.smoothing)
-        best: NDArray[np.int64] = posteriors.argmax(axis=-1)
-        return best
 
 
 def _checks(artefact: Artefact, found: dict[str, float], gate: GateRecipe) -> tuple[Check, ...]:

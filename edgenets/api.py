@@ -11,7 +11,7 @@ from edgenets import recipe, runs, zoo
 from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision
 from edgenets.bundle import Bundle
 from edgenets.errors import SourceError
-from edgenets.events import Event, Remark, Result, Seen
+from edgenets.events import Event, Remark, Result, Seen, Transcript
 from edgenets.progress import Progress
 from edgenets.spec import StreamSpec
 from edgenets.stages import stage
@@ -69,7 +69,7 @@ def run(
     backend: str | None = None,
     precision: Precision | None = None,
     remark: Callable[[Remark], None] | None = None,
-) -> Iterator[Result | Seen]:
+) -> Iterator[Result | Transcript | Seen]:
     """Run a bundle on sources; iterate over what it hears or sees.
 
     Args:
@@ -80,7 +80,8 @@ def run(
             a file skipped. None logs it as a warning.
 
     Returns:
-        a `Result` for every word, or a `Seen` for every picture.
+        a `Result` for every word, a `Transcript` for every utterance, a `Seen` for every
+        picture.
 
     Raises:
         BackendError: nothing in the bundle can be run here.
@@ -99,7 +100,9 @@ def run(
     return _results(made, remark or _log)
 
 
-def _results(events: Iterable[Event], remark: Callable[[Remark], None]) -> Iterator[Result | Seen]:
+def _results(
+    events: Iterable[Event], remark: Callable[[Remark], None]
+) -> Iterator[Result | Transcript | Seen]:
     for event in events:
         if isinstance(event, Remark):
             remark(event)

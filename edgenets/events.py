@@ -27,6 +27,19 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Transcript:
+    """What was said, or, until it is final, what that seems to be; as sinks get it."""
+
+    source: str
+    text: str
+    final: bool
+    start: float  # s of stream at which its first symbol was seen
+    end: float  # s, of the last
+    time: float  # s of stream until the end of the sound that decided it
+    age: float  # s from the capture of that sound to this result
+
+
+@dataclass(frozen=True)
 class Seen:
     """What was found in one picture, as sinks get it."""
 
@@ -56,7 +69,7 @@ class Remark:
 
 
 # What sinks are given.
-Event = Result | Seen | Remark
+Event = Result | Transcript | Seen | Remark
 
 
 @dataclass
@@ -71,6 +84,7 @@ class Summary:
     cpu_seconds: float = 0.0
     steps: int = 0
     detections: dict[str, int] = field(default_factory=dict)  # per word
+    utterances: int = 0  # that ended
     remarks: dict[str, int] = field(default_factory=dict)  # per kind
     samples_lost: int = 0
     sink_failures: int = 0

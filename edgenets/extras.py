@@ -26,6 +26,7 @@ EXTRAS = {
     "pycocotools.coco": ("train", "to measure detection and segmentation"),
     "pycocotools.cocoeval": ("train", "to measure detection and segmentation"),
     "pycocotools.mask": ("train", "to measure detection and segmentation"),
+    "jiwer": ("train", "to measure speech recognition"),
     "onnxruntime.quantization": ("convert", "to quantize ONNX artefacts"),
     "onnxruntime.quantization.shape_inference": ("convert", "to quantize ONNX artefacts"),
     "paho.mqtt.client": ("mqtt", "to publish to an MQTT broker"),

@@ -45,6 +45,8 @@ class Labelled:
         Raises:
             ValueError: the value is not in (0, 1].
         """
+        if not hasattr(self.decoding, "threshold"):
+            raise ValueError("this model decides by no threshold")
         if not hasattr(self.decoding, "thresholds"):
             return self._decoding_by(threshold=value)
         return self._decoding_by(threshold=value, thresholds={})

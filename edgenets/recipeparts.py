@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+Architecture = Literal["kws-gru", "kws-dscnn", "asr-gru"]
+Cell = Literal["gru", "lstm", "rnn"]
 
 
 def check_range(record: object, low: float, high: float, *names: str) -> None:
@@ -46,3 +50,88 @@ class BundleRecipe:
     artefacts: tuple[str, ...] | None = None  # ids, such as tflite-int8; None: all that passed
     licence: str = "unstated"  # of the model
     data_licence: str = "Licence of the data: unstated."  # a sentence for the card
+
+
+@dataclass(frozen=True)
+class ModelRecipe:
+    """A net that is run step by step, and its sizes."""
+
+    architecture: Architecture
+    frames_per_step: int = 2  # stride of the first convolution, in frames
+    front: tuple[int, ...] = ()  # channels of convolutions over time and bands, before the stem
+    stem: int = 48  # channels of the first convolution
+    stem_kernel: int = 5  # frames
+    cell: Cell = "gru"  # kws-gru, asr-gru: the recurrent cell
+    units: tuple[int, ...] = (64, 64)  # kws-gru, asr-gru: one a recurrent layer
+    channels: tuple[int, ...] = (64, 64, 64, 64)  # kws-dscnn: one a separable block
+    kernel: int = 7  # kws-dscnn: steps that a depthwise convolution sees
+    dilations: tuple[int, ...] = (1, 1, 2, 2)  # kws-dscnn: one a block, in steps
+    pool: int = 12  # kws-dscnn: steps that the head averages over
+    dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, 64, "frames_per_step", "stem_kernel", "kernel")
+        check_range(self, 1, 4096, "front", "stem", "units", "channels", "dilations", "pool")
+        check_range(self, 0, 0.99, "dropout")
+        if not self.units or not self.channels:
+            raise ValueError("units and channels have one number a layer, and at least one")
+        if len(self.channels) != len(self.dilations):
+            raise ValueError("channels and dilations must have one number a block each")
+
+
+@dataclass(frozen=True)
+class AugmentRecipe:
+    """What a training clip goes through; see `edgenets.data.augment`."""
+
+    shift: float = 0.1  # s, a clip starts up to this much earlier or later
+    speed: float = 0.15  # playback between 1 − speed and 1 + speed
+    gain: float = 10.0  # dB up or down
+    noise: float = 0.6  # probability of background noise
+    noise_snr: tuple[float, float] = (0.0, 30.0)  # dB
+    room: float = 0.2  # probability of a synthetic room
+    band_shift: int = 2  # bands that a voice's formants move up or down, at most
+    equalizer: float = 3.0  # dB that a microphone's response differs by, at most, at either end
+    mixup: float = 0.0  # parameter of the Beta distribution that two streams are mixed by; 0: none
+    time_masks: int = 1  # SpecAugment stretches of frames
+    band_masks: int = 1  # SpecAugment stretches of bands
+
+    def __post_init__(self) -> None:
+        check_range(self, 0, 1, "noise", "room")
+        check_range(self, 0, 0.9, "speed")
+        check_range(self, 0, 60, "shift", "gain", "equalizer")
+        check_range(self, 0, 100, "time_masks", "band_masks", "band_shift")
+        check_range(self, -100, 100, "noise_snr")
+        if self.noise_snr[0] > self.noise_snr[1]:
+            raise ValueError("noise_snr goes from the lower to the higher")
+
+
+@dataclass(frozen=True)
+class QuantizeRecipe:
+    """How ranges are found for integer precisions."""
+
+    clips: int = 300  # training clips that calibration rolls through the model
+    method: Literal["minmax", "percentile", "mse"] = "mse"
+    percentile: float = 99.99  # of |x| a tensor, where method is percentile
+    keep_float: tuple[str, ...] = ()  # layers that stay float in integer precisions
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, 1_000_000, "clips")
+        check_range(self, 50, 100, "percentile")
+
+
+@dataclass(frozen=True)
+class GateRecipe:
+    """What an artefact must hold to enter a bundle."""
+
+    # Clips that are compared: the validation split, and views of it moved in time and in noise
+    # until there are so many. With few, one flipped decision would be half a point.
+    clips: int = 1200
+    stream_steps: int = 10_000  # length of the drift stream
+    float_error: float = 1e-4  # |logit difference| of fp32, clips and stream
+    half_error: float = 0.05  # |logit difference| of fp16
+    agreement: float = 0.95  # fraction of decisions that equal the model's, integer precisions
+    accuracy_drop: float = 0.005  # of the task metric, against the float model
+    drift_growth: float = 2.0  # error late in the stream over error early in it
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, 10_000_000, "clips", "stream_steps")

@@ -41,14 +41,14 @@ class Run:
 
     @property
     def metric(self) -> str:
-        """What the task is measured by: `accuracy`, `top1`, `mAP50`, `IoU`."""
+        """What the task is measured by: `accuracy`, `symbol accuracy`, `top1`, `mAP50`, `IoU`."""
         return str(self.metrics["metric"])
 
     @property
     def headline(self) -> str:
         """The figure of the test split, in words."""
         test = self.metrics["test"]
-        kind = "clips" if "clips" in test else "pictures"
+        kind = next(k for k in ("clips", "pictures", "strings") if k in test)
         return f"{self.metric} {test[self.metric]:.2%} on {test[kind]} {kind}"
 
     def model(self) -> keras.Model:

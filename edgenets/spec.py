@@ -7,6 +7,7 @@ about a model.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -109,6 +110,30 @@ class KeywordDecoding:
             raise ValueError("thresholds must lie in (0, 1]")
 
 
+# What CTC says where nothing is said.
+BLANK_LABEL = "_blank_"
+
+
+@dataclass(frozen=True)
+class CtcDecoding:
+    """How scores become text; see `edgenets.transcriber`."""
+
+    method: Literal["greedy", "beam"] = "greedy"
+    width: int = 8  # beam: what is kept in mind
+    endpoint: float = 0.7  # s of silence that end an utterance
+    longest: float = 20.0  # s after which it ends in any case
+    separator: str = ""  # between symbols: nothing between letters, a space between words
+    background: tuple[str, ...] = (BLANK_LABEL,)  # labels that are told to nobody
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.width <= 1000:
+            raise ValueError("width must be 1 to 1000")
+        if not 0 < self.endpoint <= self.longest <= LONGEST_REFRACTORY:
+            raise ValueError(f"0 < endpoint ≤ longest ≤ {LONGEST_REFRACTORY:g} s must hold")
+        if self.separator not in ("", " "):
+            raise ValueError("separator is nothing, or a space")
+
+
 @dataclass(frozen=True)
 class StepSpec:
     """The face of a step model: what one call takes and gives."""
@@ -130,15 +155,12 @@ class StreamSpec(Labelled):
     """Everything about a model that is run step by step over a stream, but its weights."""
 
     name: str
-    task: Literal["keywords"]
+    task: str
     labels: tuple[str, ...]
     input: AudioInput | MicroFrontendInput
-    decoding: KeywordDecoding
+    decoding: KeywordDecoding | CtcDecoding
     step: StepSpec = field(default_factory=StepSpec)
     split: SplitShares = field(default_factory=SplitShares)
-
-    def __post_init__(self) -> None:
-        check_labels(self.labels, self.decoding.thresholds)
 
     @property
     def step_seconds(self) -> float:
@@ -146,5 +168,34 @@ class StreamSpec(Labelled):
         return self.step.frames * self.input.frame_seconds
 
 
+@dataclass(frozen=True)
+class KeywordSpec(StreamSpec):
+    """A model that spots words."""
+
+    task: Literal["keywords"]
+    decoding: KeywordDecoding
+
+    def __post_init__(self) -> None:
+        check_labels(self.labels, self.decoding.thresholds)
+
+
+@dataclass(frozen=True)
+class SpeechSpec(StreamSpec):
+    """A model that writes down what is said; label 0 is the blank of CTC."""
+
+    task: Literal["speech"]
+    decoding: CtcDecoding
+
+    def __post_init__(self) -> None:
+        check_labels([label for label in self.labels if label != " "], ())
+        if self.labels[0] != BLANK_LABEL or BLANK_LABEL in self.labels[1:]:
+            raise ValueError(f"the first label of a model of speech is {BLANK_LABEL}, and no other")
+
+    def text_of(self, symbols: Iterable[int]) -> str:
+        """Label numbers as people read them."""
+        words = self.decoding.separator.join(self.labels[symbol] for symbol in symbols)
+        return " ".join(words.split())
+
+
 # What a model is, by its task.
-ModelSpec = StreamSpec | ImageSpec
+ModelSpec = KeywordSpec | SpeechSpec | ImageSpec

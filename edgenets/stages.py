@@ -30,6 +30,7 @@ ENTRIES = {
     "device_rollback": "edgenets.devices.deploy.manage:roll_back",
     "device_status": "edgenets.devices.deploy.manage:status",
     "evaluate": "edgenets.runtime.evaluate:evaluate",
+    "evaluate_speech": "edgenets.runtime.evaluate_speech:evaluate_speech",
     "evaluate_pictures": "edgenets.runtime.evaluate_pictures:evaluate_pictures",
     "first_boot": "edgenets.devices.flash.first_boot:FirstBoot",
     "fleet_ask": "edgenets.devices.fleet.fleet:ask",

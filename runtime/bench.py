@@ -108,12 +108,12 @@ def measure(bundle: Bundle, id: str, threads: int, seconds: float) -> Row:
 
 def _hear(spec: StreamSpec, session: backend.Session, seconds: float) -> float:
     """CPU ms for a second of sound."""
-    from .listener import Listener
+    from .stream import stepper_of
 
     rate, block = spec.input.sample_rate, spec.step.frames * spec.input.hop
     rng = np.random.default_rng(1)
     sound = (0.05 * rng.standard_normal(int(seconds * rate))).astype(np.float32)
-    listener = Listener(spec, session)
+    listener = stepper_of(spec, session)
     listener.push(sound[: 20 * block])
     cpu = time.process_time()
     for start in range(0, len(sound), block):

@@ -13,7 +13,7 @@ from edgenets.backend import Session
 from edgenets.data.augment import fit
 from edgenets.data.clips import Clip, load_clips
 from edgenets.progress import Progress
-from edgenets.spec import StreamSpec
+from edgenets.spec import KeywordSpec
 
 from .listener import Listener
 
@@ -33,7 +33,7 @@ class Evaluation:
 
 
 def evaluate(
-    spec: StreamSpec, session: Session, clips: Sequence[Clip], *, backend: str,
+    spec: KeywordSpec, session: Session, clips: Sequence[Clip], *, backend: str,
     clip_seconds: float | None = None, progress: Progress | None = None,
 ) -> Evaluation:  # fmt: skip
     """Stream every clip from a reset state and take the decision at its end.

@@ -11,12 +11,15 @@ from edgenets.audio import Sound
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.errors import SinkError
-from edgenets.events import Remark, Result, Summary
-from edgenets.spec import StreamSpec
+from edgenets.events import Remark, Result, Summary, Transcript
+from edgenets.spec import KeywordSpec, SpeechSpec, StreamSpec
+from edgenets.speech.ctc import Grammar
 
-from .listener import Listener, Observer
+from .listener import Detection, Listener
+from .scribe import Line, Scribe
 from .sinks import Sinks
 from .sources import Block, Boundary, Notice, open_source
+from .stepper import Observer
 from .vitals import Vitals
 
 # Ages kept for the percentiles of the summary; a day of talk has fewer.
@@ -27,18 +30,29 @@ _MOST_AGES = 100_000
 _LONGEST_GAP = 60  # s
 
 
+def stepper_of(
+    spec: StreamSpec, session: Session, grammar: Grammar | None = None
+) -> Listener | Scribe:  # fmt: skip
+    """What a model's task makes of sound."""
+    if isinstance(spec, SpeechSpec):
+        return Scribe(spec, session, grammar)
+    assert isinstance(spec, KeywordSpec)
+    return Listener(spec, session)
+
+
 class Run:
     """One run of a bundle on a source. Iterate over it for the results."""
 
     def __init__(
         self, bundle: Bundle, session: Session, source_uri: str, *, spec: StreamSpec | None = None,
-        seconds: float | None = None,
+        seconds: float | None = None, grammar: Grammar | None = None,
     ) -> None:  # fmt: skip
         """Open the source.
 
         Args:
             spec: the bundle's spec with other thresholds; None takes the bundle's own.
             seconds: end after this much sound; None goes on to the end of the source.
+            grammar: what may be said, to a model of speech.
 
         Raises:
             SourceError: it cannot be opened.
@@ -46,7 +60,7 @@ class Run:
         found = spec or bundle.spec
         assert isinstance(found, StreamSpec), "the command line gives other models to `Watch`"
         spec = found
-        self._listener = Listener(spec, session)
+        self._listener = stepper_of(spec, session, grammar)
         self._rate = spec.input.sample_rate
         self._seconds = seconds
         self._source = open_source(source_uri, self._rate)
@@ -69,7 +83,9 @@ class Run:
         Raises:
             ValueError: it is no word of the model, or the value is not in (0, 1].
         """
-        self._listener.use(self.spec.with_threshold(label, value))
+        if not isinstance(self._listener, Listener):
+            raise ValueError("a model of speech has no thresholds")
+        self._listener.use(self._listener.spec.with_threshold(label, value))
 
     def observe(self, observer: Observer) -> None:
         """Have every step's frames and posterior told to a function, which must be quick."""
@@ -79,7 +95,7 @@ class Run:
         """End the run soon; safe from a signal handler or another thread."""
         self._source.close()
 
-    def __iter__(self) -> Iterator[Result | Remark]:
+    def __iter__(self) -> Iterator[Result | Transcript | Remark]:
         """Results and remarks, as they come."""
         started, cpu = time.monotonic(), time.process_time()
         try:
@@ -89,9 +105,11 @@ class Run:
                     if self._seconds is not None and self.summary.audio_seconds >= self._seconds:
                         break
                 elif isinstance(item, Boundary):
+                    yield from self._end()
                     self._begin(str(item.path))
                 else:
                     yield self._remark(item)
+            yield from self._end()
         finally:
             self._source.close()
             self._finish(time.monotonic() - started, time.process_time() - cpu)
@@ -115,37 +133,49 @@ class Run:
             self.summary.sink_failures = sinks.failures
         return self.summary
 
-    def _hear(self, block: Block) -> Iterator[Result]:
+    def _hear(self, block: Block) -> Iterator[Result | Transcript]:
         if block.lost:
             self.summary.samples_lost += block.lost
             yield from self._pass_over(block)
         yield from self._push(block.samples, block)
 
-    def _pass_over(self, block: Block) -> Iterator[Result]:
+    def _pass_over(self, block: Block) -> Iterator[Result | Transcript]:
         """What was lost is made silence: times stay true, and no word is glued together."""
         if block.lost <= _LONGEST_GAP * self._rate:
             yield from self._push(np.zeros(block.lost, np.float32), block)
         else:
+            yield from self._end()
             self.summary.steps += self._listener.steps
             self._listener.reset()
             self._count(block.lost)
             self._offset = self._samples
 
-    def _push(self, samples: Sound, block: Block) -> Iterator[Result]:
+    def _push(self, samples: Sound, block: Block) -> Iterator[Result | Transcript]:
         before = self._listener.steps
         found = self._listener.push(samples)
         self.vitals.infer(time.monotonic() - block.captured, self._listener.steps - before)
         self._count(len(samples))
-        for detection in found:
-            time_heard = self._offset / self._rate + detection.time
-            # The block's last sample was captured at `captured`; the word's may have been earlier.
-            behind = self._samples / self._rate - time_heard
-            age = time.monotonic() - block.captured + max(0.0, behind)
-            if len(self._ages) < _MOST_AGES:
-                self._ages.append(age)
-            counts = self.summary.detections
-            counts[detection.label] = counts.get(detection.label, 0) + 1
-            yield Result(self._name, detection.label, detection.score, time_heard, age)
+        yield from (self._event(decision, block.captured) for decision in found)
+
+    def _event(self, decision: Detection | Line, captured: float) -> Result | Transcript:
+        before = self._offset / self._rate  # s of stream before the listener was last reset
+        decided = before + decision.time
+        # The block's last sample was captured at `captured`; the decision's may have been earlier.
+        behind = self._samples / self._rate - decided
+        age = time.monotonic() - captured + max(0.0, behind)
+        if len(self._ages) < _MOST_AGES:
+            self._ages.append(age)
+        if isinstance(decision, Line):
+            self.summary.utterances += decision.final
+            return Transcript(self._name, decision.text, decision.final, before + decision.start,
+                              before + decision.end, decided, age)  # fmt: skip
+        counts = self.summary.detections
+        counts[decision.label] = counts.get(decision.label, 0) + 1
+        return Result(self._name, decision.label, decision.score, decided, age)
+
+    def _end(self) -> Iterator[Result | Transcript]:
+        """What the end of a recording leaves to be said."""
+        yield from (self._event(d, time.monotonic()) for d in self._listener.finish())
 
     def _count(self, samples: int) -> None:
         self._samples += samples

@@ -26,11 +26,11 @@ from edgenets.bundle import (
     golden_name,
     write,
 )
-from edgenets.spec import AudioInput, KeywordDecoding, StepSpec, StreamSpec
+from edgenets.spec import AudioInput, KeywordDecoding, KeywordSpec, StepSpec
 
 # With the null backend all labels are equally likely, and the first one is heard once in each
 # recording, when five steps of 40 ms are full.
-SPEC = StreamSpec(
+SPEC = KeywordSpec(
     name="tiny",
     task="keywords",
     labels=("yes", "no", "_unknown_", "_silence_"),
@@ -45,7 +45,7 @@ Change = Callable[[dict[str, Any]], None]
 
 
 def artefact(
-    format: Format = "tflite", name: str = "model.bin", spec: StreamSpec = SPEC
+    format: Format = "tflite", name: str = "model.bin", spec: KeywordSpec = SPEC
 ) -> Artefact:
     """An artefact without state that fits a spec."""
     features = TensorInfo(spec.step.input, (1, spec.step.frames, spec.input.bands), "float32")
@@ -53,7 +53,7 @@ def artefact(
     return Artefact(format, "fp32", (name,), (features,), (logits,))
 
 
-def members(spec: StreamSpec = SPEC) -> dict[str, bytes]:
+def members(spec: KeywordSpec = SPEC) -> dict[str, bytes]:
     """What a small bundle holds beside its manifest; its model is none."""
     one = artefact(spec=spec)
     return {
@@ -65,7 +65,7 @@ def members(spec: StreamSpec = SPEC) -> dict[str, bytes]:
     }
 
 
-def make_fake(path: Path, spec: StreamSpec = SPEC) -> Path:
+def make_fake(path: Path, spec: KeywordSpec = SPEC) -> Path:
     """A bundle that only the null backend can run."""
     held = members(spec)
     files = {"model.bin": held.pop("artefacts/model.bin")}
@@ -106,7 +106,7 @@ def conversion() -> Any:
     """A small recurrent net, untrained, as artefacts of all formats in fp32 and int8."""
     from edgenets import models
     from edgenets.extras import require
-    from edgenets.recipe import ModelRecipe
+    from edgenets.recipeparts import ModelRecipe
     from edgenets.stages import stage
 
     require("keras").utils.set_random_seed(1)
@@ -117,7 +117,7 @@ def conversion() -> Any:
     return stage("convert")(net, clips.astype(np.float32), formats, ("fp32", "int8"))
 
 
-def make_real(path: Path, spec: StreamSpec = SPEC) -> Path:
+def make_real(path: Path, spec: KeywordSpec = SPEC) -> Path:
     """A bundle of `conversion`, golden data and all."""
     from edgenets.converters import golden
 
@@ -134,7 +134,7 @@ def make_real(path: Path, spec: StreamSpec = SPEC) -> Path:
     return path
 
 
-def quiet(spec: StreamSpec = SPEC) -> StreamSpec:
+def quiet(spec: KeywordSpec = SPEC) -> KeywordSpec:
     """A spec in which the null backend hears nothing."""
     return dataclasses.replace(spec, decoding=KeywordDecoding())
 

@@ -16,7 +16,7 @@ from edgenets.data import augment
 from edgenets.data.clips import ClipSet
 from edgenets.data.streams import ANSWER_SECONDS, LONGEST_GAP, Batch, StreamMaker
 from edgenets.logmel import frame_count, log_mel
-from edgenets.recipe import AugmentRecipe
+from edgenets.recipeparts import AugmentRecipe
 from edgenets.spec import AudioInput
 
 RATE = 16_000  # Hz

@@ -14,7 +14,8 @@ import pytest
 from edgenets import audio, runs
 from edgenets.errors import DataError, RecipeError
 from edgenets.progress import Progress, Task
-from edgenets.recipe import AugmentRecipe, DataRecipe, ModelRecipe, Recipe, ScheduleRecipe
+from edgenets.recipe import DataRecipe, Recipe, ScheduleRecipe
+from edgenets.recipeparts import AugmentRecipe, ModelRecipe
 from edgenets.training.train import train
 
 RATE = 16_000

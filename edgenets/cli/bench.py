@@ -74,7 +74,7 @@ def command(
         return
     columns = (
         "artefact", "threads", "load ms", "first µs", "step p50 µs", "p90", "p99",
-        "CPU ms/s" if opened.spec.task == "keywords" else "CPU ms/picture",
+        "CPU ms/picture" if opened.spec.input.kind == "image" else "CPU ms/s",
         "peak MB", "size",
     )  # fmt: skip
     table(

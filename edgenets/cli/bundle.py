@@ -34,7 +34,7 @@ def command(run: Path, out: Path | None, only: str | None, as_json: bool) -> Non
     ids = [part.strip() for part in only.split(",")] if only else None
     found = stage("pack_run")(opened, path, ids)
     ids = [a.id for a in found.artefacts]
-    source = "mic:default" if opened.spec.task == "keywords" else "camera:0"
+    source = "camera:0" if opened.spec.input.kind == "image" else "mic:default"
     if as_json:
         emit({"bundle": str(path), "bytes": path.stat().st_size, "artefacts": ids})
         return

@@ -40,7 +40,10 @@ def command(
     choice = stage("choose")(opened, backend, precision)
     session = stage("load_session")(opened, choice)
     reporter = progress.for_stderr()
-    if opened.spec.task != "keywords":
+    if opened.spec.task == "speech":
+        _speech(opened, session, choice, data, split, as_json, reporter)
+        return
+    if opened.spec.input.kind == "image":
         _pictures(opened, session, choice, data, split, as_json, reporter)
         return
     found = stage("evaluate")(
@@ -77,6 +80,44 @@ def _clips(spec: Any, data: Path, split: str | None) -> list[Any]:
         if not clips:
             raise DataError(f"{data}: nothing in it belongs to the {split} split")
     return clips
+
+
+# Strings of recordings that a model of speech is measured by.
+_STRINGS, _WORDS, _SEED = 400, (1, 7), 1
+
+
+def _speech(
+    opened: Any, session: Any, choice: Any, data: Path, split: Any, as_json: bool, reporter: Any
+) -> None:
+    """Error rates over strings of recordings."""
+    from edgenets import records
+    from edgenets.data.strings import strings_to_measure
+    from edgenets.data.utterances import find_utterances, load_utterances
+    from edgenets.errors import DataError
+    from edgenets.stages import stage
+
+    spec, shares = opened.spec, opened.spec.split
+    found = [u for u in find_utterances(data)
+             if split in (None, u.split(shares.apart, shares.validation, shares.test))]  # fmt: skip
+    if not found:
+        raise DataError(f"{data}: nothing in it belongs to the {split} split")
+    units: Any = "words" if spec.decoding.separator == " " else "characters"
+    spoken = load_utterances(found, spec.labels[1:], units, spec.input.sample_rate)
+    strings = strings_to_measure(spoken, _STRINGS, _WORDS, _SEED)
+    told = stage("evaluate_speech")(spec, session, strings, reporter)
+    if as_json:
+        emit(
+            {
+                "metric": "symbol error rate", "value": told.symbol_error_rate, "n": told.n,
+                "backend": choice.backend, "precision": choice.artefact.precision, "split": split,
+                "runs_on": session.runs_on, "figures": records.to_plain(told),
+            }
+        )  # fmt: skip
+        return
+    click.echo(
+        f"symbol errors {told.symbol_error_rate:.2%} of {told.symbols:,}, exact {told.exact:.2%} "
+        f"of {told.n} strings, real-time factor {told.real_time_factor:.4f}, {choice.artefact.id}"
+    )
 
 
 def _pictures(

@@ -18,6 +18,8 @@ from edgenets.cli.options import (
     several,
 )  # fmt: skip
 
+_File = click.Path(exists=True, dir_okay=False, path_type=Path)
+
 # Sinks that would stand beside the one JSON object of --json.
 ON_STDOUT = ("console:", "console:stdout", "jsonl:", "jsonl:-")
 
@@ -32,6 +34,7 @@ Examples:
   edgenets run kws-gru mic:USB --threshold stop=0.9 --seconds 60
   edgenets run object-detect camera:0 --sink web:8080
   edgenets run object-detect rtsp://one/a rtsp://two/b --scene gate.toml --sink mqtt://broker/gate
+  edgenets run asr-digits mic:default
   edgenets run segment slides/*.png --sink frames:drawn
 
 Sources of sound: mic:default, mic:NAME, a file, a folder of them, - (raw PCM on stdin),
@@ -49,14 +52,18 @@ with its summary."""
 @click.option("--threshold", "thresholds", multiple=True, metavar="[WORD=]X", help="0…1.")
 @click.option("--seconds", type=Seconds(0, min_open=True), help="End after this long.")
 @click.option(
-    "--scene", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    "--scene", type=_File,
     help="TOML of zones, lines and labels to tell of; pictures alone.",
 )  # fmt: skip
+@click.option("--words", type=_File, help="Nothing else is said: a word a line; speech alone.")
+@click.option(
+    "--text", type=_File, help="What is likely to be said: an n-gram of it; speech alone."
+)
 @json_option
 def command(
     bundle: str, sources: tuple[str, ...], sinks: tuple[str, ...], backend: str | None,
     precision: Any, threads: int, thresholds: tuple[str, ...], seconds: float | None,
-    scene: Path | None, as_json: bool,
+    scene: Path | None, words: Path | None, text: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Run a bundle on microphones, cameras, files or streams.
 
@@ -73,11 +80,14 @@ def command(
     spec = _with_thresholds(opened.spec, thresholds)
     choice = stage("choose")(opened, backend, precision)
     session = stage("load_session")(opened, choice, Options(threads=threads))
-    if spec.task == "keywords":
+    if (words or text) and spec.task != "speech":
+        raise click.UsageError("--words and --text are for models of speech")
+    if spec.input.kind != "image":
         if len(sources) > 1 or scene is not None:
             raise click.UsageError("one source of sound, and no --scene, for a model of sound")
         source = sources[0] if sources else "mic:default"
-        run = stage("run")(opened, session, source, spec=spec, seconds=seconds)
+        run = stage("run")(opened, session, source, spec=spec, seconds=seconds,
+                           grammar=_grammar(words, text, spec))  # fmt: skip
     else:
         from edgenets.vision.zones import load_scene
 
@@ -96,9 +106,9 @@ def command(
     click.echo(
         f"{spec.name} · {choice.artefact.id} on {session.runs_on}: {choice.reason}", err=True
     )
-    words = several(spec.told)
-    doing = "listening to" if spec.task == "keywords" else "looking at"
-    click.echo(f"{doing} {run.source_name} for: {words}", err=True)
+    told = several(spec.told)
+    doing = "looking at" if spec.input.kind == "image" else "listening to"
+    click.echo(f"{doing} {run.source_name} for: {told}", err=True)
     try:
         default = "console:stderr" if as_json else "console:"
         with stage("telling")(run):
@@ -110,6 +120,18 @@ def command(
         emit(summary.plain())
     else:
         click.echo(_sentence(summary), err=True)
+
+
+def _grammar(words: Any, text: Any, spec: Any) -> Any:
+    """What may be said, where that was given."""
+    if words is None and text is None:
+        return None
+    if words is not None and text is not None:
+        raise click.UsageError("--words or --text, not both")
+    from edgenets.speech import grammar
+
+    read = grammar.read_words if words else grammar.read_ngram
+    return read(words or text, spec)
 
 
 def _with_thresholds(spec: Any, texts: tuple[str, ...]) -> Any:
@@ -147,7 +169,10 @@ def _seen(summary: Any) -> str:
 
 
 def _heard(summary: Any) -> str:
-    words = ", ".join(f"{w} ×{n}" for w, n in sorted(summary.detections.items())) or "nothing"
+    words = ", ".join(f"{w} ×{n}" for w, n in sorted(summary.detections.items()))
+    if summary.utterances:
+        words = f"{summary.utterances} utterance{'s' if summary.utterances > 1 else ''}"
+    words = words or "nothing"
     parts = [f"heard {words} in {summary.audio_seconds:.1f} s"]
     if summary.cpu_ms_per_audio_s is not None:
         parts.append(f"{summary.cpu_ms_per_audio_s:.2f} ms CPU a second of sound")

@@ -20,6 +20,7 @@ class SplitShares:
 
     validation: float = 0.1  # fraction of the groups
     test: float = 0.15  # fraction of the groups
+    apart: Literal["speakers", "recordings"] = "speakers"  # what a group of recordings is
 
     def __post_init__(self) -> None:
         if self.validation < 0 or self.test < 0 or not self.validation + self.test <= 1:

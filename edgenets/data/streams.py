@@ -15,7 +15,7 @@ from edgenets.data import augment
 from edgenets.data.batches import Batch
 from edgenets.data.clips import ClipSet
 from edgenets.logmel import LogMel, frame_count
-from edgenets.recipe import AugmentRecipe
+from edgenets.recipeparts import AugmentRecipe
 from edgenets.spec import AudioInput
 
 # The answer is asked for over this long before a clip's end, and a step after it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from edgenets.recipe import ModelRecipe
+from edgenets.recipeparts import ModelRecipe
 from edgenets.vision.recipe import ImageRecipe
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 ARCHITECTURES = {
     "kws-gru": "edgenets.models.kws_gru",
     "kws-dscnn": "edgenets.models.kws_dscnn",
+    "asr-gru": "edgenets.models.kws_gru",
     "image-classify": "edgenets.models.image_classify",
     "object-detect": "edgenets.models.object_detect",
     "segment": "edgenets.models.segment",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edgenets.extras import require
-from edgenets.recipe import ModelRecipe
+from edgenets.recipeparts import ModelRecipe
 
 if TYPE_CHECKING:
     import keras

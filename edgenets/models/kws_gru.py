@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgenets.extras import require
-from edgenets.recipe import ModelRecipe
+from edgenets.recipeparts import ModelRecipe
 
 from .front import front
 

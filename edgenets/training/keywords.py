@@ -15,7 +15,7 @@ from edgenets.data.streams import StreamBatches, StreamMaker
 from edgenets.extras import require
 from edgenets.progress import Progress
 from edgenets.recipe import Recipe
-from edgenets.spec import AudioInput, StepSpec, StreamSpec
+from edgenets.spec import AudioInput, KeywordSpec, StepSpec
 from edgenets.training import dataset, figures
 from edgenets.training.train import Trained
 from edgenets.training.trainer import Job, Trainer
@@ -63,8 +63,8 @@ def train_keywords(recipe: Recipe, data: Path, out: Path, progress: Progress) ->
     return Trained(trainer.model, _spec(recipe, features, labels), metrics)
 
 
-def _spec(recipe: Recipe, features: AudioInput, labels: tuple[str, ...]) -> StreamSpec:
-    return StreamSpec(
+def _spec(recipe: Recipe, features: AudioInput, labels: tuple[str, ...]) -> KeywordSpec:
+    return KeywordSpec(
         name=recipe.name,
         task="keywords",
         labels=labels,

@@ -15,6 +15,7 @@ from edgenets.files import write_json
 from edgenets.progress import Progress
 from edgenets.recipe import AnyRecipe, Recipe
 from edgenets.spec import ModelSpec
+from edgenets.speech.recipe import SpeechRecipe
 from edgenets.training.trainer import clear
 
 if TYPE_CHECKING:
@@ -62,6 +63,10 @@ def train(recipe: AnyRecipe, data: Path, out: Path, progress: Progress | None = 
         from edgenets.training.keywords import train_keywords
 
         trained = train_keywords(recipe, data, out, progress)
+    elif isinstance(recipe, SpeechRecipe):
+        from edgenets.training.speech import train_speech
+
+        trained = train_speech(recipe, data, out, progress)
     else:
         from edgenets.training.pictures import train_pictures
 

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TextIO
 
 from edgenets.errors import SinkError
-from edgenets.events import Event, Result, Seen
+from edgenets.events import Event, Result, Seen, Transcript
 
 _BAR = 12  # characters of a full score
 
@@ -38,6 +38,9 @@ class ConsoleSink:
             if text is None:
                 return
             line = text
+        elif isinstance(event, Transcript):
+            self._say(event)
+            return
         elif isinstance(event, Result):
             bar = "█" * max(1, round(_BAR * event.score))
             word = self._paint(f"{event.label:<12}", "1;36")
@@ -47,10 +50,21 @@ class ConsoleSink:
             )
         else:
             line = self._paint(f"{event.time:8.2f} s  {event.kind}: {event.text}", "33")
+        self._put(line + "\n")
+
+    def _say(self, event: Transcript) -> None:
+        """An utterance; on a terminal also while it goes on, always on the same line."""
+        if not event.final and not self._colour:
+            return
+        start = "\r\x1b[2K" if self._colour else ""
+        text = self._paint(event.text, "1;36" if event.final else "36")
+        line = f"{start}{event.start:8.2f} s  {text}"
+        self._put(line + (f"  {1e3 * event.age:5.1f} ms\n" if event.final else ""))
+
+    def _put(self, text: str) -> None:
         # Not every terminal has every letter, and the name of a file need not be text.
         encoding = self._out.encoding or "utf-8"
-        line = line.encode(encoding, "backslashreplace").decode(encoding)
-        self._out.write(line + "\n")
+        self._out.write(text.encode(encoding, "backslashreplace").decode(encoding))
         self._out.flush()
 
     def _seen(self, event: Seen) -> str | None:

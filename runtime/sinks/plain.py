@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgenets.events import Event, Result, Seen
+from edgenets.events import Event, Result, Seen, Transcript
 from edgenets.vision.results import Found
 
 
@@ -15,6 +15,12 @@ def plain(event: Event) -> dict[str, Any]:
             "event": "detection", "source": event.source, "word": event.label,
             "score": round(event.score, 4), "time": round(event.time, 3),
             "age_ms": round(1e3 * event.age, 2),
+        }  # fmt: skip
+    if isinstance(event, Transcript):
+        return {
+            "event": "transcript" if event.final else "partial", "source": event.source,
+            "text": event.text, "start": round(event.start, 3), "end": round(event.end, 3),
+            "time": round(event.time, 3), "age_ms": round(1e3 * event.age, 2),
         }  # fmt: skip
     if isinstance(event, Seen):
         return _seen(event)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgenets.events import Event, Remark, Result, Seen
 from edgenets.extras import require
-from edgenets.spec import StreamSpec
+from edgenets.spec import KeywordSpec
 from edgenets.vision.drawing import colour_of, draw
 
 from .sound import Spectrogram
@@ -124,7 +124,7 @@ class State:
     def attach(self, run: Any) -> None:
         """Take the run that is shown."""
         self.run = run
-        if isinstance(run.spec, StreamSpec):
+        if isinstance(run.spec, KeywordSpec):
             self.sound = Spectrogram(run.spec)
             run.observe(self._hear)
 

@@ -13,7 +13,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from edgenets.models import build
-from edgenets.recipe import ModelRecipe
+from edgenets.recipeparts import ModelRecipe
 
 CHANNELS = 3  # of the input of drawn nets
 

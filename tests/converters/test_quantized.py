@@ -24,7 +24,7 @@ from edgenets.converters.convert import convert
 from edgenets.converters.formats import Written
 from edgenets.converters.passes import isolate_fixed
 from edgenets.converters.plan import make_plan
-from edgenets.recipe import QuantizeRecipe
+from edgenets.recipeparts import QuantizeRecipe
 from tests.converters import nets
 from tests.converters.converted import Converted, answers
 

@@ -14,7 +14,7 @@ from edgenets.converters import formats
 from edgenets.converters.convert import convert
 from edgenets.converters.walk import walk
 from edgenets.errors import ConversionError, UnsupportedPrecision
-from edgenets.recipe import QuantizeRecipe
+from edgenets.recipeparts import QuantizeRecipe
 from tests.converters import nets
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from edgenets.converters.convert import Conversion, convert
 from edgenets.converters.verify import Report, Samples, verify
-from edgenets.recipe import GateRecipe
-from edgenets.spec import AudioInput, KeywordDecoding, StepSpec, StreamSpec
+from edgenets.recipeparts import GateRecipe
+from edgenets.spec import AudioInput, KeywordDecoding, KeywordSpec, StepSpec
 
 BANDS, FRAMES = 16, 40
 LABELS = ("up", "down", "rest")
@@ -27,7 +27,7 @@ class Trained:
     """The net, what it is, and recordings for its gate."""
 
     model: keras.Model
-    spec: StreamSpec
+    spec: KeywordSpec
     samples: Samples
     conversion: Conversion
 
@@ -43,7 +43,7 @@ class Trained:
         model = keras.Model(entry, layers.Dense(len(LABELS))(net), name="glides")
         model.compile(keras.optimizers.Adam(0.01), _loss_at_the_end)
         model.fit(x, y, batch_size=60, epochs=8, verbose=0)
-        spec = StreamSpec(
+        spec = KeywordSpec(
             "glides", "keywords", LABELS, AudioInput(bands=BANDS),
             KeywordDecoding(background=("rest",)), StepSpec(frames=2),
         )  # fmt: skip

@@ -1,31 +1,27 @@
-"""Models that are run step by step, along the road."""
+"""Models that spot words, along the road."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edgenets.artefact import Format, Precision
-from edgenets.bundle import GOLDEN_SOUND
 from edgenets.data.split import Split
 from edgenets.errors import ModelError
 from edgenets.progress import Progress
 from edgenets.recipe import Recipe
 from edgenets.runs import Run
-from edgenets.spec import AudioInput, ModelSpec, StreamSpec
+from edgenets.spec import AudioInput, StreamSpec
 from edgenets.training import dataset
 
-from . import golden
 from .convert import convert
 from .formats import Converted, Written, activation_type
+from .golden import GoldenSound, stream_spec
 from .verdicts import Report
 from .verify import Samples, verify
 
 
-class Streams:
+class Keywords(GoldenSound):
     """See `Family`."""
 
     def convert(
@@ -45,20 +41,12 @@ class Streams:
         """See `Family.verify`."""
         gate = _recipe(run).gate
         samples = _samples(run, data, "validation", progress, gate.clips)
-        spec = _spec(run.spec)
+        spec = stream_spec(run.spec)
         return verify(run.model(), spec, written, samples, gate, tuple(missing), progress)
-
-    def golden(self, spec: ModelSpec) -> dict[str, bytes]:
-        """See `Family.golden`."""
-        return {GOLDEN_SOUND: golden.golden_sound(_spec(spec)).astype("<i2").tobytes()}
-
-    def golden_output(self, spec: ModelSpec, written: Written) -> NDArray[np.float32]:
-        """See `Family.golden_output`."""
-        return golden.golden_output(_spec(spec), written)
 
     def card(self, run: Run, report: Report) -> list[str]:
         """See `Family.card`."""
-        metrics, spec, recipe = run.metrics, _spec(run.spec), _recipe(run)
+        metrics, spec, recipe = run.metrics, stream_spec(run.spec), _recipe(run)
         test, train, features = metrics["test"], metrics["train"], spec.input
         return [
             f"- **Task**: keyword spotting, {len(spec.labels)} classes. "
@@ -84,8 +72,8 @@ def _samples(run: Run, data: Path, split: Split, progress: Progress, at_least: i
     recipe = _recipe(run)
     clips = dataset.load_split(recipe, data, split, progress)
     clips = dataset.views(clips, -(-at_least // len(clips)), recipe.seed)
-    features = dataset.features_of(clips, _audio(_spec(run.spec)), recipe.data.clip_seconds)
-    return Samples(features, clips.targets)
+    features = dataset.features_of(clips, _audio(stream_spec(run.spec)), recipe.data.clip_seconds)
+    return Samples(features, clips.targets.tolist())
 
 
 def _audio(spec: StreamSpec) -> AudioInput:
@@ -94,12 +82,7 @@ def _audio(spec: StreamSpec) -> AudioInput:
     return spec.input
 
 
-def _spec(spec: ModelSpec) -> StreamSpec:
-    assert isinstance(spec, StreamSpec), "family_of gives no other"
-    return spec
-
-
 def _recipe(run: Run) -> Recipe:
     if not isinstance(run.recipe, Recipe):
-        raise ModelError(f"{run.folder}: its recipe is for pictures, its spec is not")
+        raise ModelError(f"{run.folder}: its recipe is not for keywords, its spec is")
     return run.recipe

@@ -1,0 +1,86 @@
+"""Models that write down what is said, along the road."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgenets.artefact import Format, Precision
+from edgenets.data.strings import features_of, strings_to_measure
+from edgenets.errors import ModelError
+from edgenets.progress import Progress
+from edgenets.runs import Run
+from edgenets.spec import AudioInput, ModelSpec, SpeechSpec
+from edgenets.speech.recipe import SpeechRecipe
+from edgenets.training import speech
+
+from .convert import convert
+from .formats import Converted, Written, activation_type
+from .golden import GoldenSound
+from .verdicts import Report
+from .verify import Samples, verify
+
+
+class Speech(GoldenSound):
+    """See `Family`."""
+
+    def convert(
+        self, run: Run, data: Path | None, to: Sequence[Format], precisions: Sequence[Precision],
+        progress: Progress,
+    ) -> Converted:  # fmt: skip
+        """See `Family.convert`."""
+        recipe, strings = _recipe(run), None
+        if data is not None and any(activation_type(p) for p in precisions):
+            spoken = speech.load_split(recipe, data, "train", progress)
+            made = strings_to_measure(
+                spoken, recipe.quantize.clips, recipe.data.test_words, recipe.seed
+            )
+            strings = features_of(made, _audio(run.spec), recipe.model.frames_per_step)
+        return convert(run.model(), strings, to, precisions, recipe.quantize, progress)
+
+    def verify(
+        self, run: Run, written: Sequence[Written], missing: Sequence[str], data: Path,
+        progress: Progress,
+    ) -> Report:  # fmt: skip
+        """See `Family.verify`."""
+        recipe, spec = _recipe(run), run.spec
+        assert isinstance(spec, SpeechSpec), "family_of gives no other"
+        found = speech.measured(recipe, _audio(spec), data, "validation", progress)
+        samples = Samples(found.features, found.symbols)
+        return verify(run.model(), spec, written, samples, recipe.gate, tuple(missing), progress)
+
+    def card(self, run: Run, report: Report) -> list[str]:
+        """See `Family.card`."""
+        metrics, spec, recipe = run.metrics, run.spec, _recipe(run)
+        assert isinstance(spec, SpeechSpec), "family_of gives no other"
+        test, validation, features = metrics["test"], metrics["validation"], spec.input
+        apart = {
+            "speakers": "of speakers that training never heard",
+            "recordings": "of recordings that training never heard, by speakers that it did",
+        }[recipe.data.apart]
+        return [
+            f"- **Task**: speech recognition, {len(spec.told)} symbols: {' '.join(spec.told)}.",
+            f"- **Model**: `{recipe.model.architecture}`, {metrics['parameters']:,} parameters; a "
+            f"step every {1e3 * spec.step_seconds:.0f} ms.",
+            f"- **Input**: mono sound at {features.sample_rate:,} Hz; {features.bands} log-mel "
+            f"bands, hop {1e3 * features.frame_seconds:.0f} ms.",
+            f"- **Data**: {metrics['train']['utterances']:,} training recordings, strung together. "
+            f"{recipe.bundle.data_licence}",
+            f"- **Figures**: float Keras model: {test[speech.METRIC]:.2%} of {test['symbols']:,} "
+            f"symbols right and {test['exact']:.2%} of {test['strings']} strings exact, {apart}; "
+            f"{validation[speech.METRIC]:.2%} and {validation['exact']:.2%} on the validation "
+            f"strings. Artefacts below: streaming, on the validation strings.",
+            "- **Limits**: far-field sound, music and other voices, accents and languages were not "
+            "measured.",
+        ]
+
+
+def _audio(spec: ModelSpec) -> AudioInput:
+    assert isinstance(spec, SpeechSpec) and isinstance(spec.input, AudioInput), "as trained"
+    return spec.input
+
+
+def _recipe(run: Run) -> SpeechRecipe:
+    if not isinstance(run.recipe, SpeechRecipe):
+        raise ModelError(f"{run.folder}: its recipe is not for speech, its spec is")
+    return run.recipe

@@ -1,0 +1,84 @@
+"""Recipes of models that write down what is said."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Literal
+
+from edgenets.recipeparts import (
+    AugmentRecipe,
+    BundleRecipe,
+    GateRecipe,
+    ModelRecipe,
+    QuantizeRecipe,
+    Schedule,
+    check_name,
+    check_range,
+)
+from edgenets.spec import AudioInput, CtcDecoding
+
+
+@dataclass(frozen=True)
+class SpeechData:
+    """Which recordings, what may be said in them, and how they are strung together."""
+
+    symbols: tuple[str, ...]  # what the net tells apart: letters, digits, or whole words
+    units: Literal["characters", "words"] = "characters"  # how a transcript is divided into them
+    # What must not be divided between the splits. Few speakers leave no other choice than
+    # recordings; figures then say nothing of speakers who were never heard.
+    apart: Literal["speakers", "recordings"] = "speakers"
+    validation: float = 0.1  # fraction of the speakers or recordings
+    test: float = 0.1
+    seconds: float = 4.0  # of a training string; recordings follow each other until it is full
+    gap: tuple[float, float] = (0.02, 0.6)  # s of silence between two recordings of a string
+    strings: int = 2000  # an epoch
+    test_strings: int = 400  # of validation and test, made once
+    test_words: tuple[int, int] = (1, 7)  # recordings in each of these
+
+    def __post_init__(self) -> None:
+        check_range(self, 0, 1, "validation", "test")
+        check_range(self, 0.2, 60, "seconds")
+        check_range(self, 0, 10, "gap")
+        check_range(self, 1, 1_000_000, "strings", "test_strings")
+        check_range(self, 1, 100, "test_words")
+        if self.validation + self.test >= 1:
+            raise ValueError("validation and test leave nothing to train on")
+        for name in ("gap", "test_words"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} goes from the lower to the higher")
+        if len(set(self.symbols)) != len(self.symbols) or not self.symbols:
+            raise ValueError("symbols must be present and distinct")
+        if self.units == "characters" and any(len(s) != 1 for s in self.symbols):
+            raise ValueError("symbols that are no single characters need units = 'words'")
+
+
+@dataclass(frozen=True)
+class SpeechRecipe:
+    """All that `edgenets train` needs besides data."""
+
+    name: str
+    description: str
+    task: Literal["speech"]
+    model: ModelRecipe
+    data: SpeechData
+    seed: int = 1
+    features: AudioInput = field(default_factory=AudioInput)
+    augment: AugmentRecipe = field(default_factory=AugmentRecipe)
+    schedule: Schedule = field(default_factory=Schedule)
+    decoding: CtcDecoding = field(default_factory=CtcDecoding)
+    quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
+    gate: GateRecipe = field(default_factory=GateRecipe)
+    bundle: BundleRecipe = field(default_factory=BundleRecipe)
+
+    def __post_init__(self) -> None:
+        check_name(self.name, self.seed)
+
+    def with_seed(self, seed: int) -> SpeechRecipe:
+        """The same recipe with another seed."""
+        return dataclasses.replace(self, seed=seed)
+
+    def with_epochs(self, epochs: int) -> SpeechRecipe:
+        """The same recipe with another number of epochs."""
+        return dataclasses.replace(self, schedule=dataclasses.replace(self.schedule, epochs=epochs))

@@ -1,0 +1,63 @@
+"""`evaluate_speech`: how well a model writes down what is said, through the very pipeline of a
+device. Error rates are jiwer's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgenets.audio import float_to_pcm16
+from edgenets.backend import Session
+from edgenets.data.strings import String
+from edgenets.extras import require
+from edgenets.progress import Progress
+from edgenets.spec import SpeechSpec
+
+from .scribe import Scribe
+
+
+@dataclass(frozen=True)
+class SpeechEvaluation:
+    """Error rates over strings of speech."""
+
+    n: int  # strings
+    symbols: int  # said in them
+    symbol_error_rate: float  # put in, left out and exchanged, over what was said
+    exact: float  # strings with no error, 0…1
+    real_time_factor: float  # CPU seconds for a second of sound, features included
+
+
+def evaluate_speech(
+    spec: SpeechSpec, session: Session, strings: Sequence[String], progress: Progress | None = None
+) -> SpeechEvaluation:
+    """Stream every string from a reset state, and take the lines that were final.
+
+    Args:
+        strings: sound at the model's rate, with label numbers of what is said in it.
+    """
+    jiwer = require("jiwer")
+    words = spec.decoding.separator == " "
+    between = " " if words or " " in spec.labels else ""
+    scribe = Scribe(spec, session)
+    said, found = [], []
+    seconds = cpu = 0.0
+    with (progress or Progress()).task("evaluating") as task:
+        for done, string in enumerate(strings, 1):
+            sound = float_to_pcm16(string.sound)
+            scribe.reset()
+            begun = time.process_time()
+            lines = [*scribe.push(sound), *scribe.finish()]
+            cpu += time.process_time() - begun
+            seconds += len(sound) / spec.input.sample_rate
+            found.append(between.join(line.text for line in lines if line.final))
+            said.append(spec.text_of(string.symbols))
+            task.update(done, len(strings))
+    # Of whole words each is a symbol; else each letter is.
+    rate = (
+        jiwer.process_words(said, found).wer if words else jiwer.process_characters(said, found).cer
+    )
+    return SpeechEvaluation(
+        len(said), sum(len(string.symbols) for string in strings), float(rate),
+        sum(a == b for a, b in zip(said, found, strict=True)) / len(said), cpu / seconds,
+    )  # fmt: skip
