@@ -43,13 +43,13 @@ class Words:
 
     def score(self, decided: Sequence[Hashable], targets: Sequence[Hashable]) -> float:
         """See `Decisions.score`."""
-        return float(np.mean([a == b for a, b in zip(decided, targets, strict=True)]))
+        return equal_share(decided, targets)
 
 
 class Texts:
     """A string of symbols an item: those that are right, less those that are too many."""
 
-    metric = "symbol accuracy"
+    metric = distance.METRIC
 
     def __init__(self, spec: SpeechSpec) -> None:
         self._decoding = spec.decoding
@@ -60,7 +60,12 @@ class Texts:
 
     def score(self, decided: Sequence[Hashable], targets: Sequence[Hashable]) -> float:
         """See `Decisions.score`."""
-        return max(0.0, 1.0 - distance.error_rate(decided, targets))  # type: ignore[arg-type]
+        return distance.accuracy(decided, targets)  # type: ignore[arg-type]
+
+
+def equal_share(found: Sequence[Hashable], others: Sequence[Hashable]) -> float:
+    """The part of the decisions that are the same."""
+    return float(np.mean([a == b for a, b in zip(found, others, strict=True)]))
 
 
 def decisions_of(spec: StreamSpec) -> Decisions:

@@ -11,6 +11,7 @@ from edgenets.errors import ModelError
 from edgenets.progress import Progress
 from edgenets.runs import Run
 from edgenets.spec import AudioInput, ModelSpec, SpeechSpec
+from edgenets.speech import distance
 from edgenets.speech.recipe import SpeechRecipe
 from edgenets.training import speech
 
@@ -66,9 +67,9 @@ class Speech(GoldenSound):
             f"bands, hop {1e3 * features.frame_seconds:.0f} ms.",
             f"- **Data**: {metrics['train']['utterances']:,} training recordings, strung together. "
             f"{recipe.bundle.data_licence}",
-            f"- **Figures**: float Keras model: {test[speech.METRIC]:.2%} of {test['symbols']:,} "
+            f"- **Figures**: float Keras model: {test[distance.METRIC]:.2%} of {test['symbols']:,} "
             f"symbols right and {test['exact']:.2%} of {test['strings']} strings exact, {apart}; "
-            f"{validation[speech.METRIC]:.2%} and {validation['exact']:.2%} on the validation "
+            f"{validation[distance.METRIC]:.2%} and {validation['exact']:.2%} on the validation "
             f"strings. Artefacts below: streaming, on the validation strings.",
             "- **Limits**: far-field sound, music and other voices, accents and languages were not "
             "measured.",

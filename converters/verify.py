@@ -21,7 +21,7 @@ from edgenets.progress import Progress
 from edgenets.recipeparts import GateRecipe
 from edgenets.spec import StreamSpec
 
-from .decisions import decisions_of
+from .decisions import decisions_of, equal_share
 from .formats import Written
 from .verdicts import Check, Report, Verdict, broken, checks, number
 
@@ -78,7 +78,7 @@ def verify(
             verdicts.append(judge.verdict(item))
             task.update(done, len(written), verdicts[-1].id)
     return Report(
-        spec.name, spec.labels, judge.metric, judge.accuracy(judge.clips), len(samples.targets),
+        spec.name, spec.labels, judge.metric, judge.reference, len(samples.targets),
         "clips", tuple(verdicts), missing,
     )  # fmt: skip
 
@@ -102,10 +102,8 @@ class _Judge:
         self._stream = _long_stream(samples.features[:, :usable], gate.stream_steps * frames)
         self.clips = _answers(model, self._features)
         self.stream = _answers(model, self._stream[None])[0]
-
-    def accuracy(self, logits: NDArray[np.float32]) -> float:
-        """The task's metric."""
-        return self._decisions.score(self._decisions.decide(logits), self._targets)
+        self._decided = self._decisions.decide(self.clips)
+        self.reference = self._decisions.score(self._decided, self._targets)
 
     def verdict(self, item: Written) -> Verdict:
         """Run an artefact and judge it."""
@@ -124,21 +122,22 @@ class _Judge:
                 f"{self.clips.shape[1:]}",
             )  # fmt: skip
         clip_error, stream_error = np.abs(clips - self.clips), np.abs(stream - self.stream)
-        pairs = zip(self._decisions.decide(clips), self._decisions.decide(self.clips), strict=True)
-        agreement = float(np.mean([a == b for a, b in pairs]))
+        decided = self._decisions.decide(clips)
+        metric = self._decisions.score(decided, self._targets)
+        agreement = equal_share(decided, self._decided)
         early, late = stream_error[:_DRIFT_STEPS], stream_error[-_DRIFT_STEPS:]
         found = {
             "finite": float(np.isfinite(clips).all() and np.isfinite(stream).all()),
             "max_error": float(clip_error.max()),
             "stream_error": float(stream_error.max()),
             "agreement": agreement,
-            "accuracy_drop": self.accuracy(self.clips) - self.accuracy(clips),
+            "accuracy_drop": self.reference - metric,
             "relative_error": float(clip_error.mean() / max(self.clips.std(), 1e-12)),
             "drift": _rms(late) / max(_rms(early), 1e-12),
         }
         return Verdict(
             artefact.id, artefact.format, artefact.precision, item.size, session.runs_on,
-            self.accuracy(clips), agreement, number(found["max_error"]),
+            metric, agreement, number(found["max_error"]),
             number(float(clip_error.mean())), _checks(artefact, found, self._gate),
             note=artefact.note, stream_steps=len(stream),
             stream_error=number(found["stream_error"]), drift=number(found["drift"]),

@@ -5,7 +5,6 @@ The shipped ones lie in `edgenets/recipes`; `edgenets zoo` lists them.
 
 from __future__ import annotations
 
-import dataclasses
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,7 @@ from edgenets.recipeparts import (
     ModelRecipe,
     QuantizeRecipe,
     Schedule,
-    check_name,
+    Trainable,
     check_range,
 )
 from edgenets.spec import AudioInput, KeywordDecoding
@@ -60,7 +59,7 @@ class ScheduleRecipe(Schedule):
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Trainable):
     """All that `edgenets train` needs besides data."""
 
     name: str
@@ -76,17 +75,6 @@ class Recipe:
     quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
     gate: GateRecipe = field(default_factory=GateRecipe)
     bundle: BundleRecipe = field(default_factory=BundleRecipe)
-
-    def __post_init__(self) -> None:
-        check_name(self.name, self.seed)
-
-    def with_seed(self, seed: int) -> Recipe:
-        """The same recipe with another seed."""
-        return dataclasses.replace(self, seed=seed)
-
-    def with_epochs(self, epochs: int) -> Recipe:
-        """The same recipe with another number of epochs."""
-        return dataclasses.replace(self, schedule=dataclasses.replace(self.schedule, epochs=epochs))
 
 
 # A recipe, by its task.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 Architecture = Literal["kws-gru", "kws-dscnn", "asr-gru"]
 Cell = Literal["gru", "lstm", "rnn"]
@@ -41,6 +41,26 @@ class Schedule:
         check_range(self, 1, 1_000_000, "epochs", "batch")
         check_range(self, 1e-9, 10, "learning_rate")
         check_range(self, 0, 0.999999, "label_smoothing", "average", "weight_decay")
+
+
+class Trainable:
+    """Base of the recipes, which have a `name`, a `seed` and a `schedule`."""
+
+    name: str
+    seed: int
+    schedule: Schedule
+
+    def __post_init__(self) -> None:
+        check_name(self.name, self.seed)
+
+    def with_seed(self, seed: int) -> Self:
+        """The same recipe with another seed."""
+        return replace(self, seed=seed)  # type: ignore[type-var]
+
+    def with_epochs(self, epochs: int) -> Self:
+        """The same recipe with another number of epochs."""
+        schedule = replace(self.schedule, epochs=epochs)
+        return replace(self, schedule=schedule)  # type: ignore[type-var]
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from edgenets.audio import pcm16_to_float
 from edgenets.data import augment
 from edgenets.data.batches import Batch
 from edgenets.data.clips import ClipSet
+from edgenets.data.surroundings import another_voice, mask_stretches, surround
 from edgenets.logmel import LogMel, frame_count
 from edgenets.recipeparts import AugmentRecipe
 from edgenets.spec import AudioInput
@@ -24,8 +25,7 @@ ANSWER_SECONDS = 0.2
 # The longest pause between two clips of a stream.
 LONGEST_GAP = 0.2  # s
 
-# Widest SpecAugment stretches.
-MASK_SECONDS = 0.2
+# Widest SpecAugment stretch over bands.
 MASK_BANDS = 8
 
 # Background noise is drawn from a bank made once a training.
@@ -80,10 +80,9 @@ class StreamMaker:
         for row, clips in enumerate(numbers):
             sound = self._stream(rng, clips, places, targets[row], weights[row])
             self._log_mel.reset()
-            features[row] = self._voice(rng, self._log_mel.push(sound)[: self.frames])
-            mask_frames = int(MASK_SECONDS / self._features.frame_seconds)
-            augment.mask(rng, features[row], 0, self._recipe.time_masks, mask_frames)
-            augment.mask(rng, features[row], 1, self._recipe.band_masks, MASK_BANDS)
+            frames = self._log_mel.push(sound)[: self.frames]
+            features[row] = another_voice(rng, frames, self._recipe, self._features)
+            mask_stretches(rng, features[row], self._recipe, self._features, MASK_BANDS)
         if self._recipe.mixup:
             features, targets = self._mixed(rng, features, targets)
         return Batch(features, targets, weights)
@@ -132,21 +131,7 @@ class StreamMaker:
             asked = self._steps_before(place + self._clip_length)
             targets[asked, self.clips.targets[number]] = 1.0
             weights[asked] = 1.0
-        if rng.random() < recipe.room:
-            sound = augment.reverberate(rng, sound, rate)
-        if rng.random() < recipe.noise:
-            sound = augment.add_noise(sound, self._noise(rng), rng.uniform(*recipe.noise_snr))
-        sound += np.float32(augment.DITHER) * rng.standard_normal(self.length, dtype=np.float32)
-        return np.clip(sound, -1.0, 1.0)
-
-    def _voice(self, rng: np.random.Generator, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Another vocal tract and another microphone, on (frames, bands) log-mel."""
-        recipe = self._recipe
-        shift = int(rng.integers(-recipe.band_shift, recipe.band_shift + 1))
-        curve = augment.equalize(rng, self.bands, recipe.equalizer)
-        # Features are natural logarithms of power, normalised; 10 dB are ln 10 of it.
-        offset = curve * np.float32(np.log(10) / 10 / self._features.std)
-        return augment.shift_bands(frames, shift) + offset
+        return surround(rng, sound, recipe, rate, self._noises)
 
     def _steps_before(self, sample: int) -> slice:
         """The steps that end within ANSWER_SECONDS before a sample, and the one that covers it."""
@@ -154,13 +139,6 @@ class StreamMaker:
         last = (sample - self._features.window) // step
         first = last - int(ANSWER_SECONDS * self._features.sample_rate / step)
         return slice(max(0, first), min(self.steps, last + 1))
-
-    def _noise(self, rng: np.random.Generator) -> NDArray[np.float32]:
-        noise = self._noises[int(rng.integers(len(self._noises)))]
-        if len(noise) < self.length:  # a recording of silence is as short as a clip
-            noise = np.tile(noise, -(-self.length // len(noise)))
-        start = int(rng.integers(0, len(noise) - self.length + 1))
-        return noise[start : start + self.length]
 
     def _noise_bank(self, rng: np.random.Generator) -> list[NDArray[np.float32]]:
         """Synthetic noises, and the recordings of silence where the data has them."""

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from edgenets.audio import pcm16_to_float
 from edgenets.data import augment
 from edgenets.data.batches import Batch
+from edgenets.data.surroundings import another_voice, mask_stretches, surround
 from edgenets.data.utterances import Spoken
 from edgenets.logmel import LogMel, frame_count
 from edgenets.recipeparts import AugmentRecipe
 from edgenets.spec import AudioInput
 
-# Widest SpecAugment stretches.
-MASK_SECONDS = 0.2
+# Widest SpecAugment stretch over bands: there are fewer at 8 kHz than at 16.
 MASK_BANDS = 6
 
 NOISE_COUNT = 48
@@ -46,10 +46,10 @@ class StringMaker:
 
     def __init__(
         self, spoken: Spoken, features: AudioInput, recipe: AugmentRecipe, frames_per_step: int,
-        seconds: float, gap: tuple[float, float], strings: int, seed: int,
+        seconds: float, gap: tuple[float, float], seed: int,
     ) -> None:  # fmt: skip
         self._spoken, self._features, self._recipe = spoken, features, recipe
-        self._gap, self._count, self._seed = gap, strings, seed
+        self._gap, self._seed = gap, seed
         self._rate = features.sample_rate
         self._length = int(seconds * self._rate)
         self.steps = frame_count(self._length, features) // frames_per_step
@@ -71,10 +71,8 @@ class StringMaker:
             targets[row, : len(symbols)] = symbols
             self._log_mel.reset()
             frames = self._log_mel.push(sound)[: self._frames]
-            features[row] = self._voice(rng, frames)
-            mask = int(MASK_SECONDS / self._features.frame_seconds)
-            augment.mask(rng, features[row], 0, self._recipe.time_masks, mask)
-            augment.mask(rng, features[row], 1, self._recipe.band_masks, MASK_BANDS)
+            features[row] = another_voice(rng, frames, self._recipe, self._features)
+            mask_stretches(rng, features[row], self._recipe, self._features, MASK_BANDS)
         return Batch(features, targets)
 
     def _string(self, rng: np.random.Generator) -> tuple[NDArray[np.float32], list[int]]:
@@ -96,25 +94,7 @@ class StringMaker:
             place += len(piece) + int(rng.uniform(*self._gap) * self._rate)
             if rng.random() < 0.08:  # some strings are short, and silence follows
                 break
-        if rng.random() < recipe.room:
-            sound = augment.reverberate(rng, sound, self._rate)
-        if rng.random() < recipe.noise:
-            sound = augment.add_noise(sound, self._noise(rng), rng.uniform(*recipe.noise_snr))
-        sound += np.float32(augment.DITHER) * rng.standard_normal(self._length, dtype=np.float32)
-        return np.clip(sound, -1.0, 1.0), symbols
-
-    def _voice(self, rng: np.random.Generator, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Another vocal tract and another microphone."""
-        recipe, features = self._recipe, self._features
-        shift = int(rng.integers(-recipe.band_shift, recipe.band_shift + 1))
-        curve = augment.equalize(rng, features.bands, recipe.equalizer)
-        offset = curve * np.float32(np.log(10) / 10 / features.std)
-        return augment.shift_bands(frames, shift) + offset
-
-    def _noise(self, rng: np.random.Generator) -> NDArray[np.float32]:
-        noise = self._noises[int(rng.integers(len(self._noises)))]
-        start = int(rng.integers(0, len(noise) - self._length + 1))
-        return noise[start : start + self._length]
+        return surround(rng, sound, recipe, self._rate, self._noises), symbols
 
 
 class StringBatches:

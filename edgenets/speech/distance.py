@@ -10,6 +10,9 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
+# What `accuracy` is called.
+METRIC = "symbol accuracy"
+
 
 def edits(found: Sequence[Hashable], said: Sequence[Hashable]) -> int:
     """The least number of symbols put in, left out or exchanged that makes one of the other."""
@@ -27,3 +30,8 @@ def error_rate(found: Sequence[Sequence[Hashable]], said: Sequence[Sequence[Hash
     """Edits over symbols that were said, over all strings; above 1 where there are more edits."""
     wrong = sum(edits(a, b) for a, b in zip(found, said, strict=True))
     return wrong / max(1, sum(len(item) for item in said))
+
+
+def accuracy(found: Sequence[Sequence[Hashable]], said: Sequence[Sequence[Hashable]]) -> float:
+    """What is left of 1 without the error rate, and never less than nothing."""
+    return max(0.0, 1.0 - error_rate(found, said))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -13,7 +12,7 @@ from edgenets.recipeparts import (
     ModelRecipe,
     QuantizeRecipe,
     Schedule,
-    check_name,
+    Trainable,
     check_range,
 )
 from edgenets.spec import AudioInput, CtcDecoding
@@ -55,7 +54,7 @@ class SpeechData:
 
 
 @dataclass(frozen=True)
-class SpeechRecipe:
+class SpeechRecipe(Trainable):
     """All that `edgenets train` needs besides data."""
 
     name: str
@@ -71,14 +70,3 @@ class SpeechRecipe:
     quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
     gate: GateRecipe = field(default_factory=GateRecipe)
     bundle: BundleRecipe = field(default_factory=BundleRecipe)
-
-    def __post_init__(self) -> None:
-        check_name(self.name, self.seed)
-
-    def with_seed(self, seed: int) -> SpeechRecipe:
-        """The same recipe with another seed."""
-        return dataclasses.replace(self, seed=seed)
-
-    def with_epochs(self, epochs: int) -> SpeechRecipe:
-        """The same recipe with another number of epochs."""
-        return dataclasses.replace(self, schedule=dataclasses.replace(self.schedule, epochs=epochs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,15 +94,20 @@ def _split(clip: Clip, recipe: Recipe) -> Split:
     return split_of(clip, recipe.data.validation, recipe.data.test)
 
 
-def normalised(features: AudioInput, clips: ClipSet) -> AudioInput:
-    """The same features with the mean and deviation of these clips.
+def normalised(
+    features: AudioInput, sounds: Sequence[NDArray[np.int16]], enough: int = STATISTICS_CLIPS
+) -> AudioInput:
+    """The same features with the mean and deviation of these recordings.
+
+    Args:
+        enough: of about so many of them, at equal distances.
 
     Raises:
-        DataError: the clips are all silent.
+        DataError: the recordings are all silent.
     """
     raw = LogMel(dataclasses.replace(features, mean=0.0, std=1.0))
     frames = []
-    for sound in clips.sounds[:: max(1, len(clips) // STATISTICS_CLIPS)]:
+    for sound in sounds[:: max(1, len(sounds) // enough)]:
         raw.reset()
         frames.append(raw.push(sound))
     every = np.concatenate(frames)

@@ -30,7 +30,7 @@ EVALUATION_BATCH = 256
 def train_keywords(recipe: Recipe, data: Path, out: Path, progress: Progress) -> Trained:
     """See `edgenets.training.train.train`; also draws `curves.png` and `confusion.png`."""
     splits = dataset.load(recipe, data, progress, out / SYNTHETIC)
-    features = dataset.normalised(recipe.features, splits.train)
+    features = dataset.normalised(recipe.features, splits.train.sounds)
     streams = StreamMaker(
         splits.train, features, recipe.augment, recipe.model.frames_per_step,
         recipe.data.clip_seconds, recipe.schedule.clips_per_stream, recipe.seed,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,6 @@ from numpy.typing import NDArray
 from edgenets import models
 from edgenets.data.split import Split, SplitShares
 from edgenets.data.strings import (
-    String,
     StringBatches,
     StringMaker,
     features_of,
@@ -23,13 +20,12 @@ from edgenets.data.strings import (
 from edgenets.data.utterances import Spoken, find_utterances, load_utterances
 from edgenets.errors import DataError
 from edgenets.extras import require
-from edgenets.logmel import LogMel
 from edgenets.progress import Progress
 from edgenets.spec import BLANK_LABEL, AudioInput, SpeechSpec, StepSpec
 from edgenets.speech import distance
 from edgenets.speech.recipe import SpeechRecipe
 from edgenets.speech.transcriber import transcribe
-from edgenets.training import figures
+from edgenets.training import dataset, figures
 from edgenets.training.train import Trained
 from edgenets.training.trainer import Job, Trainer
 
@@ -38,8 +34,6 @@ EVALUATION_BATCH = 64
 
 # The statistics of the features settle long before this many utterances.
 STATISTICS = 500
-
-METRIC = "symbol accuracy"
 
 
 @dataclass(frozen=True)
@@ -53,10 +47,10 @@ class Measured:
 def train_speech(recipe: SpeechRecipe, data: Path, out: Path, progress: Progress) -> Trained:
     """See `edgenets.training.train.train`; also draws `curves.png`."""
     spoken = load_split(recipe, data, "train", progress)
-    features = _normalised(recipe.features, spoken)
+    features = dataset.normalised(recipe.features, spoken.sounds, STATISTICS)
     maker = StringMaker(
         spoken, features, recipe.augment, recipe.model.frames_per_step, recipe.data.seconds,
-        recipe.data.gap, recipe.data.strings, recipe.seed,
+        recipe.data.gap, recipe.seed,
     )  # fmt: skip
     validation = measured(recipe, features, data, "validation", progress)
     labels = (BLANK_LABEL, *recipe.data.symbols)
@@ -75,7 +69,7 @@ def train_speech(recipe: SpeechRecipe, data: Path, out: Path, progress: Progress
     test = measured(recipe, features, data, "test", progress)
     metrics = {
         "parameters": int(trainer.model.count_params()),
-        "metric": METRIC,
+        "metric": distance.METRIC,
         "train": {"utterances": len(spoken)},
         "validation": _figures(trainer.model, validation, recipe),
         "test": _figures(trainer.model, test, recipe),
@@ -115,14 +109,7 @@ def measured(
     strings = strings_to_measure(
         spoken, recipe.data.test_strings, recipe.data.test_words, recipe.seed
     )
-    return as_measured(strings, features, recipe.model.frames_per_step)
-
-
-def as_measured(
-    strings: Sequence[String], features: AudioInput, frames_per_step: int
-) -> Measured:  # fmt: skip
-    """Strings as a net takes them."""
-    taken = features_of(strings, features, frames_per_step)
+    taken = features_of(strings, features, recipe.model.frames_per_step)
     return Measured(taken, tuple(string.symbols for string in strings))
 
 
@@ -132,8 +119,7 @@ def _decide(model: Any, strings: Measured, recipe: SpeechRecipe) -> list[tuple[i
 
 
 def _accuracy(model: Any, strings: Measured, recipe: SpeechRecipe) -> float:
-    found = _decide(model, strings, recipe)
-    return max(0.0, 1.0 - distance.error_rate(found, strings.symbols))
+    return distance.accuracy(_decide(model, strings, recipe), strings.symbols)
 
 
 def _figures(model: Any, strings: Measured, recipe: SpeechRecipe) -> dict[str, Any]:
@@ -141,26 +127,7 @@ def _figures(model: Any, strings: Measured, recipe: SpeechRecipe) -> dict[str, A
     found = _decide(model, strings, recipe)
     exact = [a == b for a, b in zip(found, strings.symbols, strict=True)]
     return {
-        METRIC: max(0.0, 1.0 - distance.error_rate(found, strings.symbols)),
+        distance.METRIC: distance.accuracy(found, strings.symbols),
         "exact": float(np.mean(exact)), "strings": len(exact),
         "symbols": sum(len(s) for s in strings.symbols),
     }  # fmt: skip
-
-
-def _normalised(features: AudioInput, spoken: Spoken) -> AudioInput:
-    """The same features with the mean and deviation of these utterances.
-
-    Raises:
-        DataError: they are all silent.
-    """
-    raw = LogMel(dataclasses.replace(features, mean=0.0, std=1.0))
-    frames = []
-    for sound in spoken.sounds[:: max(1, len(spoken) // STATISTICS)]:
-        raw.reset()
-        frames.append(raw.push(sound))
-    every = np.concatenate(frames)
-    if not every.std() > 0:
-        raise DataError("the recordings are all silent")
-    return dataclasses.replace(
-        features, mean=round(float(every.mean()), 4), std=round(float(every.std()), 4)
-    )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import Literal
 
-from edgenets.recipeparts import BundleRecipe, Schedule, check_name, check_range
+from edgenets.recipeparts import BundleRecipe, Schedule, Trainable, check_range
 from edgenets.vision.spec import ImageDecoding, ImageInput, ImageTask, PointHead
 
 Architecture = Literal["image-classify", "object-detect", "segment"]
@@ -119,7 +118,7 @@ class ImageGateRecipe:
 
 
 @dataclass(frozen=True)
-class ImageRecipe:
+class ImageRecipe(Trainable):
     """All that `edgenets train` needs besides data."""
 
     name: str
@@ -137,17 +136,9 @@ class ImageRecipe:
     bundle: BundleRecipe = field(default_factory=BundleRecipe)
 
     def __post_init__(self) -> None:
-        check_name(self.name, self.seed)
+        super().__post_init__()
         if self.input.layout != "nhwc":
             raise ValueError("Keras models are trained in the layout nhwc")
         head = getattr(self.decoding, "head", None)
         if self.task == "detect" and not isinstance(head, PointHead):
             raise ValueError("a detector is trained with the head 'points'")
-
-    def with_seed(self, seed: int) -> ImageRecipe:
-        """The same recipe with another seed."""
-        return dataclasses.replace(self, seed=seed)
-
-    def with_epochs(self, epochs: int) -> ImageRecipe:
-        """The same recipe with another number of epochs."""
-        return dataclasses.replace(self, schedule=dataclasses.replace(self.schedule, epochs=epochs))

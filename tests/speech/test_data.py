@@ -89,7 +89,7 @@ def spoken(count: int = 6) -> Spoken:
 
 def maker(**changes: float) -> StringMaker:
     return StringMaker(spoken(), FEATURES, AugmentRecipe(), 4, changes.get("seconds", 3.0),
-                       (0.02, 0.3), 8, 5)  # fmt: skip
+                       (0.02, 0.3), 5)  # fmt: skip
 
 
 class TestStrings:
