@@ -28,6 +28,7 @@ from .graph import (
     Conv,
     Depthwise,
     Linear,
+    Lookup,
     Op,
     Pair,
     Pool,
@@ -49,6 +50,7 @@ class Signal:
     delay: int = 0  # stream frames before the first that means anything
     padding: int = 0  # frames of zeros that the whole sequence has before that one
     sequence: bool = True  # False: one vector, always the newest
+    tokens: bool = False  # a frame is the number of a token
 
     @property
     def rows(self) -> int:
@@ -110,6 +112,11 @@ class Builder:
         """A matrix product frame by frame: (in, out) weights, (out,) bias."""
         op = Linear((x,), self._name(layer, what), layer, weights, bias)
         return self._add(op, (self.shapes[x][0], weights.shape[1]))
+
+    def lookup(self, x: str, table: NDArray[np.float32], layer: str) -> str:
+        """What each token stands for: (tokens, channels) table."""
+        op = Lookup((x,), self._name(layer, "lookup"), layer, table)
+        return self._add(op, (self.shapes[x][0], table.shape[1]))
 
     def binary(self, kind: str, a: str, b: str, layer: str, what: str | None = None) -> str:
         """Two tensors joined element by element, as `graph.Binary`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +75,7 @@ class Calibration:
 
 def calibrate(
     graph: StepGraph,
-    clips: NDArray[np.float32],
+    clips: NDArray[Any],
     method: Method = "mse",
     percentile: float = 99.99,
     seed: int = 0,

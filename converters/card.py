@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgenets.metrics import metric_of
 from edgenets.runs import Run
 
 from .family import family_of
@@ -10,7 +11,7 @@ from .verdicts import Report
 
 def write(run: Run, report: Report) -> str:
     """The card of one bundle, Markdown."""
-    recipe = run.recipe
+    recipe, shown = run.recipe, metric_of(report.metric).shown
     lines = [
         f"# {run.spec.name}",
         "",
@@ -30,6 +31,6 @@ def write(run: Run, report: Report) -> str:
         error = "–" if v.max_error is None else f"{v.max_error:.2g}"
         verdict = "passed" if v.passed else "failed"
         lines.append(
-            f"| {v.id} | {v.size:,} | {v.metric:.2%} | {v.agreement:.2%} | {error} | {verdict} |"
+            f"| {v.id} | {v.size:,} | {shown(v.metric)} | {v.agreement:.2%} | {error} | {verdict} |"
         )
     return "\n".join([*lines, ""])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ class Conversion(formats.Converted):
 
 def convert(
     model: keras.Model,
-    clips: NDArray[np.float32] | None = None,
+    clips: NDArray[Any] | None = None,
     to: Sequence[Format] = ("tflite", "onnx", "openvino"),
     precisions: Sequence[Precision] = ("fp32", "fp16", "dynamic", "int8", "int16x8"),
     quantize: QuantizeRecipe | None = None,
@@ -44,8 +44,8 @@ def convert(
 
     Args:
         model: a model from (batch, time, channels) to (batch, time, …) or (batch, …).
-        clips: (clips, frames, channels) float32 features of recordings to calibrate
-            on; needed for int8 and int16x8 alone.
+        clips: (clips, frames, channels) float32 features of recordings, or (texts, tokens, 1)
+            int32, to calibrate on; needed for int8 and int16x8 alone.
         to: formats to write.
         precisions: precisions to write; one that a format lacks is reported in `missing`.
         quantize: how ranges are found, and which layers stay float.
@@ -84,7 +84,7 @@ def convert(
 
 
 def _calibrate(
-    graph: StepGraph, clips: NDArray[np.float32] | None, precisions: Iterable[Precision],
+    graph: StepGraph, clips: NDArray[Any] | None, precisions: Iterable[Precision],
     quantize: QuantizeRecipe, progress: Progress,
 ) -> Calibration | None:  # fmt: skip
     if all(formats.activation_type(p) is None for p in precisions):

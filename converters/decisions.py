@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import keywords
-from edgenets.spec import KeywordSpec, SpeechSpec, StreamSpec
+from edgenets.language.likelihood import nats
+from edgenets.language.spec import LanguageSpec
+from edgenets.metrics import NATS
+from edgenets.spec import KeywordSpec, SpeechSpec
 from edgenets.speech import distance
 from edgenets.speech.transcriber import transcribe
+from edgenets.stepspec import StreamSpec
+
+Answers = Sequence[NDArray[np.float32]]  # (steps, scores) of each item
 
 
 class Decisions(Protocol):
@@ -19,12 +25,16 @@ class Decisions(Protocol):
 
     metric: str  # what `score` is called
 
-    def decide(self, logits: NDArray[np.float32]) -> Sequence[Hashable]:
-        """The decision of each item of (items, steps, labels)."""
+    def decide(self, answers: Answers) -> Sequence[Any]:
+        """The decision of each item."""
         ...
 
-    def score(self, decided: Sequence[Hashable], targets: Sequence[Hashable]) -> float:
-        """The task's metric, 0…1."""
+    def score(self, decided: Sequence[Any], targets: Sequence[Any]) -> float:
+        """The task's metric."""
+        ...
+
+    def agreement(self, decided: Sequence[Any], others: Sequence[Any]) -> float:
+        """The part of the decisions that are the same, 0…1."""
         ...
 
 
@@ -36,14 +46,19 @@ class Words:
     def __init__(self, spec: KeywordSpec) -> None:
         self._smoothing = spec.decoding.smoothing
 
-    def decide(self, logits: NDArray[np.float32]) -> Sequence[Hashable]:
+    def decide(self, answers: Answers) -> Sequence[int]:
         """See `Decisions.decide`."""
+        logits = np.stack(answers)
         best: list[int] = keywords.clip_posteriors(logits, self._smoothing).argmax(axis=-1).tolist()
         return best
 
-    def score(self, decided: Sequence[Hashable], targets: Sequence[Hashable]) -> float:
+    def score(self, decided: Sequence[Any], targets: Sequence[Any]) -> float:
         """See `Decisions.score`."""
         return equal_share(decided, targets)
+
+    def agreement(self, decided: Sequence[Any], others: Sequence[Any]) -> float:
+        """See `Decisions.agreement`."""
+        return equal_share(decided, others)
 
 
 class Texts:
@@ -54,16 +69,60 @@ class Texts:
     def __init__(self, spec: SpeechSpec) -> None:
         self._decoding = spec.decoding
 
-    def decide(self, logits: NDArray[np.float32]) -> Sequence[tuple[int, ...]]:
+    def decide(self, answers: Answers) -> Sequence[tuple[int, ...]]:
         """See `Decisions.decide`."""
-        return [transcribe(self._decoding, item) for item in logits]
+        return [transcribe(self._decoding, item) for item in answers]
 
-    def score(self, decided: Sequence[Hashable], targets: Sequence[Hashable]) -> float:
+    def score(self, decided: Sequence[Any], targets: Sequence[Any]) -> float:
         """See `Decisions.score`."""
-        return distance.accuracy(decided, targets)  # type: ignore[arg-type]
+        return distance.accuracy(decided, targets)
+
+    def agreement(self, decided: Sequence[Any], others: Sequence[Any]) -> float:
+        """See `Decisions.agreement`."""
+        return equal_share(decided, others)
 
 
-def equal_share(found: Sequence[Hashable], others: Sequence[Hashable]) -> float:
+class NextTokens:
+    """What comes next, at every step of an item: nats a token."""
+
+    metric = NATS.name
+
+    def decide(self, answers: Answers) -> Answers:
+        """See `Decisions.decide`: all scores count, not the best alone."""
+        return answers
+
+    def score(self, decided: Sequence[Any], targets: Sequence[Any]) -> float:
+        """See `Decisions.score`."""
+        return float(np.mean(np.concatenate(
+            [nats(logits, tokens) for logits, tokens in zip(decided, targets, strict=True)]
+        )))  # fmt: skip
+
+    def agreement(self, decided: Sequence[Any], others: Sequence[Any]) -> float:
+        """See `Decisions.agreement`: of the likeliest tokens."""
+        return float(np.mean(np.concatenate(
+            [a.argmax(axis=-1) == b.argmax(axis=-1) for a, b in zip(decided, others, strict=True)]
+        )))  # fmt: skip
+
+
+class Sorted:
+    """One label an item, when all of it is read: accuracy."""
+
+    metric = "accuracy"
+
+    def decide(self, answers: Answers) -> Sequence[int]:
+        """See `Decisions.decide`."""
+        return [int(item[-1].argmax()) for item in answers]
+
+    def score(self, decided: Sequence[Any], targets: Sequence[Any]) -> float:
+        """See `Decisions.score`."""
+        return equal_share(decided, targets)
+
+    def agreement(self, decided: Sequence[Any], others: Sequence[Any]) -> float:
+        """See `Decisions.agreement`."""
+        return equal_share(decided, others)
+
+
+def equal_share(found: Sequence[Any], others: Sequence[Any]) -> float:
     """The part of the decisions that are the same."""
     return float(np.mean([a == b for a, b in zip(found, others, strict=True)]))
 
@@ -72,5 +131,6 @@ def decisions_of(spec: StreamSpec) -> Decisions:
     """How a model's task judges."""
     if isinstance(spec, SpeechSpec):
         return Texts(spec)
-    assert isinstance(spec, KeywordSpec)
-    return Words(spec)
+    if isinstance(spec, KeywordSpec):
+        return Words(spec)
+    return NextTokens() if isinstance(spec, LanguageSpec) else Sorted()

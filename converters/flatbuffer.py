@@ -71,6 +71,18 @@ class FlatModel:
         self, value: NDArray[Any], scales: NDArray[np.float32] | None = None, axis: int = 0
     ) -> int:
         """A nameless tensor whose value is stored; `scales` has one a slice along `axis`."""
+        q = None
+        if scales is not None:
+            q = (scales.ravel().tolist(), [0] * scales.size, axis)
+        return self._stored(value, q)
+
+    def constant_like(self, value: NDArray[Any], q: Quantization) -> int:
+        """A nameless tensor whose value is stored in the integers of one quantization."""
+        return self._stored(value, ([q.scale], [q.zero_point], 0))
+
+    def _stored(
+        self, value: NDArray[Any], q: tuple[list[float], list[int], int] | None
+    ) -> int:  # fmt: skip
         data = np.ascontiguousarray(value)
         key = (str(data.dtype), data.tobytes())
         if key not in self._constants:
@@ -78,9 +90,6 @@ class FlatModel:
             buffer.data = np.frombuffer(key[1], np.uint8)
             self._model.buffers.append(buffer)
             self._constants[key] = len(self._model.buffers) - 1
-        q = None
-        if scales is not None:
-            q = (scales.ravel().tolist(), [0] * scales.size, axis)
         return self._add("", data.shape, str(data.dtype), self._constants[key], q)
 
     def _add(
@@ -182,5 +191,5 @@ _OPTIONS = {
     "CONCATENATION": "ConcatenationOptions", "SLICE": "SliceOptions", "RESHAPE": "ReshapeOptions",
     "AVERAGE_POOL_2D": "Pool2DOptions", "MAX_POOL_2D": "Pool2DOptions",
     "SOFTMAX": "SoftmaxOptions", "LEAKY_RELU": "LeakyReluOptions", "QUANTIZE": "QuantizeOptions",
-    "DEQUANTIZE": "DequantizeOptions", "EXP": "ExpOptions",
+    "DEQUANTIZE": "DequantizeOptions", "EXP": "ExpOptions", "GATHER": "GatherOptions",
 }  # fmt: skip

@@ -17,7 +17,9 @@ from .openvino import to_ir
 from .plan import ActivationType, Plan
 from .tflite import TFLiteWriter
 
-INPUT, OUTPUT = "features", "logits"
+# What the input of a step artefact is called, by its type, and the output.
+INPUTS = {"float32": "features", "int32": "tokens"}
+OUTPUT = "logits"
 
 # (format, precision) → why there is no such artefact
 MISSING: dict[tuple[Format, Precision], str] = {
@@ -82,11 +84,11 @@ def write(
     if reason is not None:
         raise UnsupportedPrecision(f"{format} in {precision}: {reason}")
     names = [(s.input, f"{s.input}/next") for s in graph.states]
-    stem = f"{format}-{precision}"
+    stem, source_name = f"{format}-{precision}", INPUTS[graph.input_type]
     if format == "tflite":
         weights = {"fp16": "float16", "dynamic": "int8"}.get(precision, "float32")
         writer = TFLiteWriter(graph, weights, plan)  # type: ignore[arg-type]
-        files = {f"{stem}.tflite": writer.write(INPUT, OUTPUT, names)}
+        files = {f"{stem}.tflite": writer.write(source_name, OUTPUT, names)}
     elif format == "onnx":
         files = {f"{stem}.onnx": _onnx(graph, precision, plan, names)}
     else:
@@ -106,7 +108,7 @@ def _onnx(
     weights = {"fp16": "float16", "dynamic": "int8-dynamic"}.get(precision, "float32")
     if weights_only and precision == "dynamic":
         weights = "int8"
-    return OnnxWriter(graph, weights, plan).write(INPUT, OUTPUT, names)  # type: ignore[arg-type]
+    return OnnxWriter(graph, weights, plan).write(INPUTS[graph.input_type], OUTPUT, names)  # type: ignore[arg-type]
 
 
 def describe(
@@ -125,7 +127,8 @@ def describe(
         shape: tuple[int, ...] = (1, frames, channels)
         if state is not None:  # as it is inside the file: nobody but the next step looks at it
             shape = (1, frames, 1, channels) if format == "tflite" else (frames, channels)
-        return TensorInfo(public, shape, q.dtype if q is not None else "float32", q)
+        real = graph.input_type if name == graph.input else "float32"
+        return TensorInfo(public, shape, q.dtype if q is not None else real, q)
 
     def link(state: State) -> StateLink:
         return StateLink(
@@ -136,6 +139,7 @@ def describe(
         )
 
     return Artefact(
-        format, precision, files, (info(graph.input, INPUT),), (info(graph.output, OUTPUT),),
+        format, precision, files, (info(graph.input, INPUTS[graph.input_type]),),
+        (info(graph.output, OUTPUT),),
         tuple(link(s) for s in graph.states), note=NOTES.get((format, precision), ""),
     )  # fmt: skip

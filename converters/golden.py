@@ -1,4 +1,4 @@
-"""Golden data: a sound to try a bundle with, and what each artefact answers to it.
+"""Golden data: a sound or a text to try a bundle with, and what each artefact answers to it.
 
 The sound is made, not recorded: glides and bursts that move through all bands,
 so that a bundle carries nobody's voice and every feature is exercised.
@@ -6,21 +6,27 @@ so that a bundle carries nobody's voice and every feature is exercised.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import backend
 from edgenets.audio import float_to_pcm16
-from edgenets.bundle import GOLDEN_SOUND
+from edgenets.bundle import GOLDEN_SOUND, GOLDEN_TOKENS
 from edgenets.features import frames_of
-from edgenets.spec import ModelSpec, StreamSpec
+from edgenets.language.spec import TextInput
+from edgenets.spec import ModelSpec, SoundSpec
 
 from .formats import Written
 
 SECONDS = 1.2
 
+# Tokens of a golden text: enough for a state to go wrong.
+GOLDEN_STEPS = 64
 
-def golden_sound(spec: StreamSpec) -> NDArray[np.int16]:
+
+def golden_sound(spec: SoundSpec) -> NDArray[np.int16]:
     """The same glides and bursts for every model of one sample rate, (samples,) int16."""
     rate = spec.input.sample_rate
     time = np.arange(int(SECONDS * rate)) / rate
@@ -45,22 +51,49 @@ class GoldenSound:
 
     def golden(self, spec: ModelSpec) -> dict[str, bytes]:
         """See `Family.golden`."""
-        return {GOLDEN_SOUND: golden_sound(stream_spec(spec)).astype("<i2").tobytes()}
+        return {GOLDEN_SOUND: golden_sound(sound_spec(spec)).astype("<i2").tobytes()}
 
     def golden_output(self, spec: ModelSpec, written: Written) -> NDArray[np.float32]:
         """See `Family.golden_output`."""
-        return golden_output(stream_spec(spec), written)
+        return golden_output(sound_spec(spec), written)
 
 
-def stream_spec(spec: ModelSpec) -> StreamSpec:
-    """A spec that `family_of` has found to be a stream's."""
-    assert isinstance(spec, StreamSpec), "family_of gives no other"
+class GoldenTokens:
+    """The same, of models that read."""
+
+    def golden(self, spec: ModelSpec) -> dict[str, bytes]:
+        """See `Family.golden`."""
+        return {GOLDEN_TOKENS: golden_tokens(_text_input(spec)).astype("<i4").tobytes()}
+
+    def golden_output(self, spec: ModelSpec, written: Written) -> NDArray[np.float32]:
+        """See `Family.golden_output`."""
+        return _answers(golden_tokens(_text_input(spec))[:, None], written)
+
+
+def golden_tokens(input: TextInput) -> NDArray[np.int32]:
+    """Tokens drawn at random, always the same for one size of vocabulary, (tokens,) int32."""
+    rng = np.random.default_rng(21)
+    return rng.integers(0, len(input.vocabulary), GOLDEN_STEPS).astype(np.int32)
+
+
+def sound_spec(spec: ModelSpec) -> SoundSpec:
+    """A spec that `family_of` has found to be of a model that hears."""
+    assert isinstance(spec, SoundSpec), "family_of gives no other"
     return spec
 
 
-def golden_output(spec: StreamSpec, written: Written) -> NDArray[np.float32]:
+def golden_output(spec: SoundSpec, written: Written) -> NDArray[np.float32]:
     """What an artefact answers to the golden sound, (steps, labels) float32."""
-    features = frames_of(golden_sound(spec), spec.input)
+    return _answers(frames_of(golden_sound(spec), spec.input), written)
+
+
+def _answers(frames: NDArray[Any], written: Written) -> NDArray[np.float32]:
+    """(steps, scores) of (frames, numbers a frame)."""
     session = backend.load(backend.backend_of(written.artefact), written.artefact, written.files)
-    out = backend.run_sequence(session, features)
+    out = backend.run_sequence(session, frames)
     return out.reshape(-1, out.shape[-1])
+
+
+def _text_input(spec: ModelSpec) -> TextInput:
+    assert isinstance(spec.input, TextInput), "family_of gives no other"
+    return spec.input

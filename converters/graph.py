@@ -3,7 +3,7 @@
 Every tensor is (frames, channels) for one stream. Where a net convolves over bands
 as well as time, a frame's channels are those of its bands, one band after another.
 A step takes the newest frames and the state, and gives scores and the next state.
-The graph is small on purpose: what Keras calls two hundred layers are these twelve
+The graph is small on purpose: what Keras calls two hundred layers are these thirteen
 operations, each of which every format has. Converters write it out; `reference`
 runs it.
 """
@@ -21,6 +21,7 @@ Pair = tuple[int, int]  # over frames, over bands
 Weights = NDArray[np.float32]
 Fused = Literal["none", "relu", "relu6"]
 Axis = Literal[0, 1]  # frames, channels
+InputType = Literal["float32", "int32"]  # features, or numbers of tokens
 
 ACTIVATIONS = (
     "relu", "relu6", "sigmoid", "tanh", "softmax", "elu", "leaky_relu", "exponential",
@@ -41,6 +42,16 @@ class Op:
     inputs: tuple[str, ...]
     output: str
     layer: str  # the Keras layer that it comes from
+
+
+@dataclass(frozen=True, eq=False)
+class Lookup(Op):
+    """output = table[input], frame by frame: what each token stands for.
+
+    The input is the graph's own, (frames, 1) int32 in 0…tokens − 1.
+    """
+
+    table: Weights  # (tokens, channels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,6 +189,7 @@ class StepGraph:
     shapes: dict[str, Shape]  # of every tensor
     states: tuple[State, ...] = ()
     warmup: int = 0  # steps after a reset whose output means nothing yet
+    input_type: InputType = "float32"
     # Layers that stay float in integer precisions.
     float_layers: frozenset[str] = field(default_factory=frozenset)
 
@@ -205,4 +217,9 @@ class StepGraph:
 
     def parameters(self) -> int:
         """Weights and biases, counted."""
-        return sum(op.weights.size + op.bias.size for op in self.ops if op.weighted)  # type: ignore[attr-defined]
+        tables = sum(op.table.size for op in self.ops if isinstance(op, Lookup))
+        return tables + sum(
+            op.weights.size + op.bias.size  # type: ignore[attr-defined]
+            for op in self.ops
+            if op.weighted
+        )

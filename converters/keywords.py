@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgenets.artefact import Format, Precision
 from edgenets.data.split import Split
 from edgenets.errors import ModelError
 from edgenets.progress import Progress
 from edgenets.recipe import Recipe
 from edgenets.runs import Run
-from edgenets.spec import AudioInput, StreamSpec
+from edgenets.spec import AudioInput, SoundSpec
 from edgenets.training import dataset
 
 from .convert import convert
 from .formats import Converted, Written, activation_type
-from .golden import GoldenSound, stream_spec
+from .golden import GoldenSound, sound_spec
 from .verdicts import Report
 from .verify import Samples, verify
 
@@ -31,7 +34,7 @@ class Keywords(GoldenSound):
         """See `Family.convert`."""
         clips = None
         if data is not None and any(activation_type(p) for p in precisions):
-            clips = _samples(run, data, "train", progress).features
+            clips, _ = _clips(run, data, "train", progress)
         return convert(run.model(), clips, to, precisions, _recipe(run).quantize, progress)
 
     def verify(
@@ -40,13 +43,13 @@ class Keywords(GoldenSound):
     ) -> Report:  # fmt: skip
         """See `Family.verify`."""
         gate = _recipe(run).gate
-        samples = _samples(run, data, "validation", progress, gate.clips)
-        spec = stream_spec(run.spec)
+        samples = Samples(*_clips(run, data, "validation", progress, gate.clips))
+        spec = sound_spec(run.spec)
         return verify(run.model(), spec, written, samples, gate, tuple(missing), progress)
 
     def card(self, run: Run, report: Report) -> list[str]:
         """See `Family.card`."""
-        metrics, spec, recipe = run.metrics, stream_spec(run.spec), _recipe(run)
+        metrics, spec, recipe = run.metrics, sound_spec(run.spec), _recipe(run)
         test, train, features = metrics["test"], metrics["train"], spec.input
         return [
             f"- **Task**: keyword spotting, {len(spec.labels)} classes. "
@@ -68,15 +71,18 @@ class Keywords(GoldenSound):
         ]
 
 
-def _samples(run: Run, data: Path, split: Split, progress: Progress, at_least: int = 0) -> Samples:
+def _clips(
+    run: Run, data: Path, split: Split, progress: Progress, at_least: int = 0
+) -> tuple[NDArray[np.float32], list[int]]:
+    """(clips, frames, bands) of a split, and what each is."""
     recipe = _recipe(run)
     clips = dataset.load_split(recipe, data, split, progress)
     clips = dataset.views(clips, -(-at_least // len(clips)), recipe.seed)
-    features = dataset.features_of(clips, _audio(stream_spec(run.spec)), recipe.data.clip_seconds)
-    return Samples(features, clips.targets.tolist())
+    features = dataset.features_of(clips, _audio(sound_spec(run.spec)), recipe.data.clip_seconds)
+    return features, clips.targets.tolist()
 
 
-def _audio(spec: StreamSpec) -> AudioInput:
+def _audio(spec: SoundSpec) -> AudioInput:
     if not isinstance(spec.input, AudioInput):
         raise ModelError(f"{spec.name}: takes {spec.input.kind} features, which no training makes")
     return spec.input

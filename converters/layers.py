@@ -20,6 +20,23 @@ from .builder import Builder, Signal
 from .convolutions import Handler, array, bias, finish, one
 
 
+def _embedding(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+    x = one(inputs, name)
+    if not x.tokens:
+        raise ConversionError(
+            f"layer '{name}' (Embedding) takes no numbers of tokens; begin the model with "
+            f"Input((None,), dtype='int32') and the Embedding right behind it"
+        )
+    if layer.mask_zero:
+        raise ConversionError(
+            f"layer '{name}' masks token 0 (mask_zero=True), which has no step form: a stream has "
+            f"no padding. Build it without, and train on texts of one length at a time"
+        )
+    table = array(layer.embeddings)
+    tensor = b.lookup(x.tensor, table, name)
+    return replace(x, tensor=tensor, channels=table.shape[1], rank=3, tokens=False)
+
+
 def _dense(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
     x = one(inputs, name)
     weights = array(layer.kernel)
@@ -261,6 +278,7 @@ LAYERS: dict[str, Handler] = {
     "DepthwiseConv1D": over_time.depthwise,
     "DepthwiseConv2D": over_time.depthwise,
     "Dropout": _same,
+    "Embedding": _embedding,
     "GRU": _recurrent(cells.gru),
     "GaussianDropout": _same,
     "GaussianNoise": _same,

@@ -21,7 +21,8 @@ from edgenets.errors import ModelError, RecordError
 from edgenets.extras import require
 from edgenets.features import frames_of
 from edgenets.quantization import Quantization
-from edgenets.spec import KeywordDecoding, KeywordSpec, MicroFrontendInput, StepSpec
+from edgenets.spec import KeywordDecoding, KeywordSpec, MicroFrontendInput
+from edgenets.stepspec import StepSpec
 
 from .golden import golden_sound
 

@@ -20,7 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.errors import ConversionError
-from edgenets.quantization import Quantization, per_channel_scales, quantize_bias, quantize_weights
+from edgenets.quantization import (
+    Quantization,
+    per_channel_scales,
+    quantize,
+    quantize_bias,
+    quantize_weights,
+)
 
 from .graph import (
     Activation,
@@ -30,6 +36,7 @@ from .graph import (
     Conv,
     Depthwise,
     Linear,
+    Lookup,
     Op,
     Pool,
     Requantize,
@@ -38,7 +45,7 @@ from .graph import (
 )  # fmt: skip
 from .onnxfile import OnnxFile
 from .plan import Plan
-from .scales import weight_scales
+from .scales import table_quantization, weight_scales
 
 Weights = Literal["float32", "float16", "int8", "int8-dynamic"]
 
@@ -94,10 +101,12 @@ class OnnxWriter:
 
     def _source(self, name: str, public: str) -> Any:
         shape = self._graph.shapes[name]
+        # Tokens are one row for lookups, features have their channels.
+        inside = shape[:1] if self._graph.input_type == "int32" else shape
         self._real[name] = self._file.node(
-            "Reshape", [public, self._file.ints(shape)], f"{name}/in"
+            "Reshape", [public, self._file.ints(inside)], f"{name}/in"
         )
-        return self._file.value(public, "float32", (1, *shape))
+        return self._file.value(public, self._graph.input_type, (1, *shape))
 
     def _result(self, name: str, public: str) -> Any:
         shape = (1, *self._graph.shapes[name])
@@ -206,6 +215,36 @@ class OnnxWriter:
             code, [image], f"{op.output}/image", kernel_shape=op.size, strides=op.stride
         )
         self._real[op.output] = self._from_image(pooled, op)
+
+    @_write.register
+    def _(self, op: Lookup) -> None:
+        tokens = self._real[op.inputs[0]]
+        integer = self._is_integer(op.output)
+        if not integer and not self._weights.startswith("int8"):
+            half = self._weights == "float16"
+            table = self._file.constant(op.table.astype(np.float16) if half else op.table)
+            name = f"{op.output}/half" if half else op.output
+            found = self._file.node("Gather", [table, tokens], name, axis=0)
+            to = self._file.onnx.TensorProto.FLOAT
+            self._real[op.output] = (
+                self._file.node("Cast", [found], op.output, to=to) if half else found
+            )
+            return
+        narrow = integer and not self._is_wide()
+        q = self._quantization(op.output) if narrow else table_quantization(op.table)
+        table = self._file.constant(quantize(op.table, q))
+        name = op.output if narrow else f"{op.output}/stored"
+        found = self._file.node("Gather", [table, tokens], name, axis=0)
+        if narrow:
+            self._integer[op.output] = found
+            return
+        # No DequantizeLinear: where nothing but it stands before an output, ONNX Runtime 1.32 moves
+        # it about and then refuses its own graph.
+        real = self._file.node(
+            "Cast", [found], f"{op.output}/cast", to=self._file.onnx.TensorProto.FLOAT
+        )
+        scale = self._file.constant(np.asarray(q.scale, np.float32))
+        self._real[op.output] = self._file.node("Mul", [real, scale], op.output)
 
     @_write.register
     def _(self, op: Linear) -> None:

@@ -15,7 +15,7 @@ from typing import Literal
 from edgenets.quantization import Quantization, from_range
 
 from .calibrate import Calibration, Range
-from .graph import Activation, Binary, Concat, Constant, Op, Pool, Slice, StepGraph
+from .graph import Activation, Binary, Concat, Constant, Lookup, Op, Pool, Slice, StepGraph
 from .passes import FIXED_RANGE
 
 ActivationType = Literal["int8", "int16"]
@@ -75,7 +75,7 @@ def make_plan(graph: StepGraph, calibration: Calibration, dtype: ActivationType)
     touched = set()
     for op in graph.ops:
         if op.output in integer:
-            touched |= {op.output, *op.inputs}
+            touched |= {op.output, *op.inputs} if not isinstance(op, Lookup) else {op.output}
             if isinstance(op, (Concat, Slice, Pool)):
                 groups.join(op.output, *op.inputs)
     states = [s for s in graph.states if s.output in integer and not s.float_only]

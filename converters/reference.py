@@ -21,6 +21,7 @@ from .graph import (
     Conv,
     Depthwise,
     Linear,
+    Lookup,
     Op,
     Pair,
     Pool,
@@ -102,6 +103,12 @@ class Reference:
 def run(op: Op, inputs: list[Array]) -> Array:
     """The value of one operation."""
     raise NotImplementedError(type(op).__name__)
+
+
+@run.register
+def _(op: Lookup, inputs: list[Array]) -> Array:
+    found: Array = op.table[inputs[0][..., 0].astype(np.int64)]
+    return found
 
 
 @run.register

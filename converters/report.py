@@ -14,9 +14,13 @@ import numpy as np
 from edgenets import __version__
 from edgenets.extras import require
 from edgenets.files import replacing
+from edgenets.language.spec import TextInput
+from edgenets.metrics import metric_of
 from edgenets.runs import Run
-from edgenets.spec import StreamSpec
+from edgenets.spec import SoundSpec
+from edgenets.stepspec import StreamSpec
 from edgenets.training.figures import BLUE, INK, ORANGE, new_figure
+from edgenets.vision.spec import ImageSpec
 
 from .verdicts import Report, Verdict
 
@@ -53,13 +57,31 @@ def page(report: Report, run: Run, extra: Sequence[Section] = ()) -> str:
         (Path(__file__).parent / "report.html").read_text(encoding="utf-8")
     )
     text: str = template.render(
-        report=report, run=run, metrics=run.metrics, extra=extra, version=__version__,
+        report=report, run=run, facts=_facts(report, run), extra=extra, version=__version__,
         sizes=_svg(_sizes(report)), errors=_svg(_errors(report)),
         confusion=_svg(_confusion(run)) if "confusion" in run.metrics["test"] else "",
         streams=isinstance(run.spec, StreamSpec), percent=lambda x: f"{100 * x:.2f} %",
-        figure=lambda x: "–" if x is None else f"{x:.2g}", failed=_failed,
+        shown=metric_of(report.metric).shown, failed=_failed,
+        figure=lambda x: "–" if x is None else f"{x:.2g}",
     )  # fmt: skip
     return text
+
+
+def _facts(report: Report, run: Run) -> list[tuple[str, str]]:
+    """The figures at the top: each with what it is."""
+    spec, (count, kind) = run.spec, run.test_size
+    shown = metric_of(run.metric).shown(run.metrics["test"][run.metric])
+    facts = [
+        (shown, f"test {run.metric}, float Keras, {count:,} {kind}"),
+        (f"{run.metrics['parameters']:,}", "parameters"),
+    ]
+    if isinstance(spec, SoundSpec):
+        facts.append((f"{1e3 * spec.step_seconds:.0f} ms", "from decision to decision"))
+    elif isinstance(spec, ImageSpec):
+        facts.append((f"{spec.input.width} × {spec.input.height}", "pixels"))
+    elif isinstance(spec.input, TextInput):
+        facts.append((f"{len(spec.input.vocabulary):,}", f"{spec.input.units} that it knows"))
+    return [*facts, (str(len(report.labels)), "classes")] if report.labels else facts
 
 
 def write(path: Path, report: Report, run: Run, extra: Sequence[Section] = ()) -> None:
@@ -100,20 +122,22 @@ def _svg(figure: Figure) -> str:
 def _sizes(report: Report) -> Figure:
     figure = new_figure(5.4, 3.4)
     axes = figure.subplots()
+    share = metric_of(report.metric).share
+    scale = 100 if share else 1
     for v in report.verdicts:
         if v.error:
             continue
-        axes.scatter(v.size / 1024, 100 * v.metric, color=_COLOURS[v.format], s=42, zorder=3)
+        axes.scatter(v.size / 1024, scale * v.metric, color=_COLOURS[v.format], s=42, zorder=3)
         # Formats of one size lie close to each other: each has its own height for its names.
         axes.annotate(
-            v.precision, (v.size / 1024, 100 * v.metric), xytext=(0, _HEIGHTS[v.format]),
+            v.precision, (v.size / 1024, scale * v.metric), xytext=(0, _HEIGHTS[v.format]),
             textcoords="offset points", fontsize=7, color=_COLOURS[v.format], ha="center",
         )  # fmt: skip
-    axes.axhline(100 * report.reference, color=INK, lw=1, ls=":", label="Keras float")
+    axes.axhline(scale * report.reference, color=INK, lw=1, ls=":", label="Keras float")
     for name, colour in _COLOURS.items():
         axes.scatter([], [], color=colour, label=name)
     axes.set_xlabel("size, kB")
-    axes.set_ylabel(f"{report.metric}, %")
+    axes.set_ylabel(f"{report.metric}, %" if share else report.metric)
     axes.margins(x=0.15, y=0.3)
     axes.legend(frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.quantization import per_channel_scales
+from edgenets.quantization import SMALLEST_SCALE, Quantization, per_channel_scales
 
 # A bias is an integer of 32 bits in the scale of input times weight; this leaves the sums room.
 _LARGEST_BIAS = 1 << 30
@@ -31,3 +31,12 @@ def weight_scales(
         return scales
     least: NDArray[np.float32] = (np.abs(bias) / (_LARGEST_BIAS * input_scale)).astype(np.float32)
     return np.maximum(scales, least)
+
+
+def table_quantization(table: NDArray[np.float32]) -> Quantization:
+    """The 8-bit quantization of a table of tokens, symmetric as that of all weights.
+
+    Args:
+        table: (tokens, channels); a row is found as it is stored, so they have one scale.
+    """
+    return Quantization(max(float(np.abs(table).max()), SMALLEST_SCALE) / 127, 0, "int8")

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.errors import ConversionError
-from edgenets.quantization import quantize_bias, quantize_weights
+from edgenets.quantization import Quantization, quantize, quantize_bias, quantize_weights
 
 from .flatbuffer import FlatModel
 from .graph import (
@@ -32,6 +32,7 @@ from .graph import (
     Conv,
     Depthwise,
     Linear,
+    Lookup,
     Op,
     Pool,
     Requantize,
@@ -39,7 +40,7 @@ from .graph import (
     StepGraph,
 )  # fmt: skip
 from .plan import Plan
-from .scales import weight_scales
+from .scales import table_quantization, weight_scales
 
 Weights = Literal["float32", "float16", "int8"]
 
@@ -56,7 +57,7 @@ _VERSIONS = {
     "DEPTHWISE_CONV_2D": (1, 3, 5), "TANH": (1, 2, 3), "SOFTMAX": (1, 2, 3), "RELU": (1, 2, 2),
     "RELU6": (1, 2, 2), "LEAKY_RELU": (1, 2, 2), "AVERAGE_POOL_2D": (1, 2, 3),
     "MAX_POOL_2D": (1, 2, 3), "QUANTIZE": (1, 1, 2), "DEQUANTIZE": (1, 2, 3), "DIV": (1, 0, 0),
-    "MAXIMUM": (1, 0, 0), "ELU": (1, 0, 0), "EXP": (1, 0, 0),
+    "MAXIMUM": (1, 0, 0), "ELU": (1, 0, 0), "EXP": (1, 0, 0), "GATHER": (1, 2, 2),
 }  # fmt: skip
 
 # Axes of the step graph, (frames, channels), inside the file.
@@ -85,7 +86,8 @@ class TFLiteWriter:
             states: public (input, output) names of the graph's states, in order.
         """
         graph = self._graph
-        sources = [self._public_source(graph.input)]
+        tokens = graph.input_type == "int32"
+        sources = [self._tokens() if tokens else self._public_source(graph.input)]
         sources += [self._new(s.input, self._is_integer(s.input)) for s in graph.states]
         for op in graph.ops:
             self._emit(op)
@@ -125,6 +127,14 @@ class TFLiteWriter:
         self._reshape(public, inside)
         return public
 
+    def _tokens(self) -> int:
+        """The numbers of a step's tokens: public, and as one row for lookups."""
+        frames = self._graph.shapes[self._graph.input][0]
+        public = self._model.tensor("", (1, frames, 1), "int32")
+        self._row = self._model.tensor("", (frames,), "int32")
+        self._reshape(public, self._row)
+        return public
+
     def _public_result(self, inside: int) -> int:
         _, frames, _, channels = self._model.shape(inside)
         public = self._model.tensor_like(inside, (1, frames, channels))
@@ -144,6 +154,8 @@ class TFLiteWriter:
         return self._real[name]
 
     def _inputs(self, op: Op) -> list[int]:
+        if isinstance(op, Lookup):
+            return [self._row]
         integer = self._is_integer(op.output)
         return [self._integer_index(n) if integer else self._real_index(n) for n in op.inputs]
 
@@ -217,6 +229,31 @@ class TFLiteWriter:
         source, target = self._banded(inputs[0], op.bands), self._like_banded(out, op.bands_out)
         self._operator(code, [source], [target], integer, **options)
         self._unbanded(target, out)
+
+    @_write.register
+    def _(self, op: Lookup, inputs: list[int], out: int, integer: bool) -> None:
+        frames, channels = self._graph.shapes[op.output]
+        if not integer and self._weights != "int8":
+            table, dtype, q = self._float_constant(op.table), "float32", None
+        else:
+            narrow = integer and self._plan is not None and self._plan.dtype == "int8"
+            q = self._quantization(op.output) if narrow else table_quantization(op.table)
+            table, dtype = self._model.constant_like(quantize(op.table, q), q), "int8"
+        found = self._model.tensor("", (frames, channels), dtype, q)
+        version = _VERSIONS["GATHER"][0 if q is None else 1]
+        self._model.operator("GATHER", [table, inputs[0]], [found], version, axis=0, batchDims=0)
+        placed = self._model.tensor_like(found, (1, frames, 1, channels))
+        self._reshape(found, placed if dtype != self._dtype(integer) else out)
+        if dtype != self._dtype(integer):  # 8-bit tables serve float and 16-bit activations, too
+            code, version = ("QUANTIZE", 2) if integer else ("DEQUANTIZE", 2)
+            self._model.operator(code, [placed], [out], version)
+
+    def _quantization(self, name: str) -> Quantization:
+        assert self._plan is not None, "asked of integer tensors alone"
+        return self._plan.quantization[name]
+
+    def _dtype(self, integer: bool) -> str:
+        return self._plan.dtype if integer and self._plan is not None else "float32"
 
     @_write.register
     def _(self, op: Linear, inputs: list[int], out: int, integer: bool) -> None:

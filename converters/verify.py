@@ -1,13 +1,13 @@
 """Verification: is an artefact the model? A gate that no broken one passes.
 
 Each artefact is run, step by step, on the backend that a device would use, and
-held against the Keras model on whole sequences of real recordings: tensors,
+held against the Keras model on whole sequences of real data: tensors,
 decisions, the task's own metric, and a stream long enough for drift to show.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,18 +17,19 @@ from numpy.typing import NDArray
 from edgenets import backend
 from edgenets.artefact import Artefact
 from edgenets.errors import DataError, EdgenetsError
+from edgenets.metrics import Metric, metric_of
 from edgenets.progress import Progress
 from edgenets.recipeparts import GateRecipe
-from edgenets.spec import StreamSpec
+from edgenets.stepspec import StreamSpec
 
-from .decisions import decisions_of, equal_share
+from .decisions import decisions_of
 from .formats import Written
 from .verdicts import Check, Report, Verdict, broken, checks, number
 
 if TYPE_CHECKING:
     import keras
 
-# Clips that Keras computes at once.
+# Items that Keras computes at once.
 _BATCH = 128
 
 # Early and late in the stream are this many steps each.
@@ -42,10 +43,13 @@ _RELATIVE_ERROR = 0.25
 
 @dataclass(frozen=True)
 class Samples:
-    """Recordings to verify on, as features."""
+    """Sequences to verify on, as the model takes them."""
 
-    features: NDArray[np.float32]  # (clips, frames, bands)
-    targets: Sequence[Hashable]  # of each clip what is to be decided: a label, a string of them
+    # (frames, numbers a frame) each, of the model's type; their lengths may differ. One array of
+    # (items, frames, numbers) will do.
+    features: Sequence[NDArray[Any]] | NDArray[Any]
+    targets: Sequence[Any]  # of each item what is to be decided: a label, a string of them
+    kind: str = "clips"  # what the items are called
 
 
 def verify(
@@ -60,15 +64,16 @@ def verify(
     """Hold artefacts against the Keras model that they were made of.
 
     Args:
-        model: from (clips, frames, bands) to (clips, steps, labels) or (clips, labels).
-        samples: recordings that the model was not trained on.
+        model: from (items, frames, numbers) to (items, steps, scores) or (items, scores); of
+            tokens, from (items, frames).
+        samples: sequences that the model was not trained on.
         gate: what an artefact must hold.
 
     Returns:
         a report; an artefact that cannot be run has a verdict that says why.
 
     Raises:
-        DataError: there are no recordings, or they are shorter than a step.
+        DataError: there are no sequences, or one is shorter than a step.
     """
     progress = progress or Progress()
     judge = _Judge(model, spec, samples, gate)
@@ -78,8 +83,8 @@ def verify(
             verdicts.append(judge.verdict(item))
             task.update(done, len(written), verdicts[-1].id)
     return Report(
-        spec.name, spec.labels, judge.metric, judge.reference, len(samples.targets),
-        "clips", tuple(verdicts), missing,
+        spec.name, spec.labels, judge.metric.name, judge.reference, judge.count,
+        samples.kind, tuple(verdicts), missing,
     )  # fmt: skip
 
 
@@ -88,21 +93,23 @@ class _Judge:
 
     def __init__(self, model: Any, spec: StreamSpec, samples: Samples, gate: GateRecipe) -> None:
         self._decisions, self._gate = decisions_of(spec), gate
-        self.metric = self._decisions.metric
+        self.metric = metric_of(self._decisions.metric)
         frames = spec.step.frames
-        if not len(samples.targets) or samples.features.shape[1] < frames:
+        shortest = min((len(item) for item in samples.features), default=0)
+        if shortest < frames:
             raise DataError(
-                f"there is nothing to verify on: {len(samples.targets)} recordings of "
-                f"{samples.features.shape[1]} frames; a step takes {frames}"
+                f"there is nothing to verify on: {len(samples.targets)} {samples.kind} of "
+                f"{shortest} frames and more; a step takes {frames}"
             )
-        count = min(gate.clips, len(samples.targets))
-        usable = samples.features.shape[1] - samples.features.shape[1] % frames
-        self._features = samples.features[:count, :usable]
-        self._targets = samples.targets[:count]
-        self._stream = _long_stream(samples.features[:, :usable], gate.stream_steps * frames)
-        self.clips = _answers(model, self._features)
-        self.stream = _answers(model, self._stream[None])[0]
-        self._decided = self._decisions.decide(self.clips)
+        self.count = min(gate.clips, len(samples.targets))
+        whole = [item[: len(item) - len(item) % frames] for item in samples.features]
+        self._items = whole[: self.count]
+        self._targets = samples.targets[: self.count]
+        self._stream = _long_stream(whole, gate.stream_steps * frames)
+        self._answers = _answers(model, self._items)
+        (self._whole,) = _answers(model, [self._stream])
+        self._spread = max(float(np.std(np.concatenate(self._answers))), 1e-12)
+        self._decided = self._decisions.decide(self._answers)
         self.reference = self._decisions.score(self._decided, self._targets)
 
     def verdict(self, item: Written) -> Verdict:
@@ -110,43 +117,54 @@ class _Judge:
         artefact = item.artefact
         try:
             session = backend.load(backend.backend_of(artefact), artefact, item.files)
-            clips = np.stack([_steps(session, x) for x in self._features])
+            answers = [_steps(session, x) for x in self._items]
             stream = _steps(session, self._stream)
         except EdgenetsError as exc:
             return broken(item, str(exc))
         # Without padding the first steps mean nothing; with time gone, all but the last.
-        clips, stream = clips[:, -self.clips.shape[1] :], stream[-len(self.stream) :]
-        if clips.shape != self.clips.shape or stream.shape != self.stream.shape:
-            return broken(
-                item, f"gives {clips.shape[1:]} (steps, scores) a clip; its model gives "
-                f"{self.clips.shape[1:]}",
-            )  # fmt: skip
-        clip_error, stream_error = np.abs(clips - self.clips), np.abs(stream - self.stream)
-        decided = self._decisions.decide(clips)
-        metric = self._decisions.score(decided, self._targets)
-        agreement = equal_share(decided, self._decided)
+        pairs = zip([*answers, stream], [*self._answers, self._whole], strict=True)
+        kept = [found[-len(wanted) :] for found, wanted in pairs]
+        for found, wanted in zip(kept, [*self._answers, self._whole], strict=True):
+            if found.shape != wanted.shape:
+                return broken(
+                    item, f"gives {found.shape} (steps, scores) where its model gives "
+                    f"{wanted.shape}",
+                )  # fmt: skip
+        *answers, stream = kept
+        errors = np.concatenate(
+            [np.abs(a - b) for a, b in zip(answers, self._answers, strict=True)]
+        )
+        stream_error = np.abs(stream - self._whole)
+        decided = self._decisions.decide(answers)
+        figure = self._decisions.score(decided, self._targets)
+        agreement = self._decisions.agreement(decided, self._decided)
         early, late = stream_error[:_DRIFT_STEPS], stream_error[-_DRIFT_STEPS:]
-        found = {
-            "finite": float(np.isfinite(clips).all() and np.isfinite(stream).all()),
-            "max_error": float(clip_error.max()),
+        measured = {
+            "finite": float(np.isfinite(errors).all() and np.isfinite(stream_error).all()),
+            "max_error": float(errors.max()),
             "stream_error": float(stream_error.max()),
             "agreement": agreement,
-            "accuracy_drop": self.reference - metric,
-            "relative_error": float(clip_error.mean() / max(self.clips.std(), 1e-12)),
+            "loss": self.metric.loss(self.reference, figure),
+            "relative_error": float(errors.mean() / self._spread),
             "drift": _rms(late) / max(_rms(early), 1e-12),
         }
         return Verdict(
             artefact.id, artefact.format, artefact.precision, item.size, session.runs_on,
-            metric, agreement, number(found["max_error"]),
-            number(float(clip_error.mean())), _checks(artefact, found, self._gate),
+            figure, agreement, number(measured["max_error"]), number(float(errors.mean())),
+            _checks(artefact, measured, self.metric, self._gate),
             note=artefact.note, stream_steps=len(stream),
-            stream_error=number(found["stream_error"]), drift=number(found["drift"]),
+            stream_error=number(measured["stream_error"]), drift=number(measured["drift"]),
         )  # fmt: skip
 
 
-def _checks(artefact: Artefact, found: dict[str, float], gate: GateRecipe) -> tuple[Check, ...]:
+def _checks(
+    artefact: Artefact, found: dict[str, float], metric: Metric, gate: GateRecipe
+) -> tuple[Check, ...]:
     """The conditions for an artefact's precision."""
-    at_most = {"accuracy_drop": gate.accuracy_drop}
+    # Reports and recipes have called a loss of points so since their first version.
+    lost = "accuracy_drop" if metric.share else "relative_loss"
+    found = {**found, lost: found["loss"]}
+    at_most = {lost: getattr(gate, lost)}
     if artefact.precision in ("fp32", "fp16"):
         limit = gate.float_error if artefact.precision == "fp32" else gate.half_error
         at_most |= {"max_error": limit, "stream_error": limit}
@@ -156,22 +174,32 @@ def _checks(artefact: Artefact, found: dict[str, float], gate: GateRecipe) -> tu
     return checks(found, at_most, at_least)
 
 
-def _answers(model: Any, features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A Keras model's (clips, steps, labels); where it gives one vector a clip, one step."""
-    taken = features.reshape(*features.shape[:2], *model.input_shape[2:])  # bands may be divided
-    scores: NDArray[np.float32] = model.predict(taken, batch_size=_BATCH, verbose=0)
-    return scores[:, None] if scores.ndim == 2 else scores
+def _answers(model: Any, items: Sequence[NDArray[Any]]) -> list[NDArray[np.float32]]:
+    """A Keras model's (steps, scores) of each item; where it gives one vector, one step.
+
+    Items of one length are computed together.
+    """
+    found: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(items)
+    for length in sorted({len(item) for item in items}):
+        places = [i for i, item in enumerate(items) if len(item) == length]
+        batch = np.stack([items[i] for i in places])
+        # Bands may be divided, and tokens have no axis of their own.
+        taken = batch.reshape(*batch.shape[:2], *model.input_shape[2:])
+        scores: NDArray[np.float32] = model.predict(taken, batch_size=_BATCH, verbose=0)
+        for place, answer in zip(places, scores, strict=True):
+            found[place] = answer.reshape(-1, answer.shape[-1])
+    return found
 
 
-def _steps(session: backend.Session, features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(frames, bands) to (scores, labels), step by step."""
+def _steps(session: backend.Session, features: NDArray[Any]) -> NDArray[np.float32]:
+    """(frames, numbers) to (steps, scores), step by step."""
     out = backend.run_sequence(session, features)
     return out.reshape(-1, out.shape[-1])
 
 
-def _long_stream(features: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
-    """Recordings one after another, again from the start where they run out."""
-    flat = features.reshape(-1, features.shape[-1])
+def _long_stream(items: Sequence[NDArray[Any]], frames: int) -> NDArray[Any]:
+    """Sequences one after another, again from the start where they run out."""
+    flat = np.concatenate(items)
     return np.tile(flat, (-(-frames // len(flat)), 1))[:frames]
 
 

@@ -10,11 +10,12 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgenets.errors import ConversionError
 
 from .builder import Builder, Signal
-from .graph import Conv, Depthwise, Linear, StepGraph
+from .graph import Conv, Depthwise, Linear, Lookup, StepGraph
 from .layers import LAYERS, TAKES_PADDING, UNBOUNDED, check
 from .topology import Topology, read
 
@@ -26,8 +27,8 @@ def walk(model: keras.Model) -> StepGraph:
     """The step graph of a Sequential or functional Keras model.
 
     Requires:
-        one input of shape (batch, time, channels) or (batch, time, bands, channels); every
-        layer in `LAYERS`; no layer that looks ahead in time.
+        one input of shape (batch, time, channels) or (batch, time, bands, channels), or of
+        tokens, (batch, time) integers; every layer in `LAYERS`; no layer that looks ahead in time.
     Ensures:
         after n steps the graph's output equals the model's on the n · frames
         frames so far, up to the rounding of float32, once `warmup` steps are past.
@@ -37,22 +38,31 @@ def walk(model: keras.Model) -> StepGraph:
     """
     topology = read(model)
     shape = topology.input_shape
-    if len(shape) not in (3, 4) or None in shape[2:]:
+    if len(shape) not in (2, 3, 4) or None in shape[2:]:
         raise ConversionError(
             f"model '{model.name}' takes input of shape {shape}; a step model needs "
-            f"(batch, time, channels) or (batch, time, bands, channels), with time alone left open"
+            f"(batch, time, channels) or (batch, time, bands, channels), with time alone left "
+            f"open, or tokens, (batch, time)"
         )
     frames, channels = _total_stride(topology), math.prod(n or 0 for n in shape[2:])
     builder = Builder()
-    features = builder.source("features", (frames, channels))
-    bands = 0 if len(shape) == 3 else shape[2] or 0
-    signals = {topology.input: Signal(features, frames, channels, bands, len(shape))}
+    tokens = len(shape) == 2
+    source = builder.source("tokens" if tokens else "features", (frames, channels))
+    bands = shape[2] or 0 if len(shape) == 4 else 0
+    signals = {
+        topology.input: Signal(source, frames, channels, bands, len(shape), tokens=tokens)
+    }  # fmt: skip
     float_layers = set()
     for call in topology.calls:
         kind = check(call.layer, call.output)
         inputs = [signals[name] for name in call.inputs]
         if not inputs:
             raise ConversionError(f"layer '{call.output}' takes no tensor that the walk knows")
+        if kind != "Embedding" and any(s.tokens for s in inputs):
+            raise ConversionError(
+                f"layer '{call.output}' ({kind}) takes the numbers of tokens themselves; put an "
+                f"Embedding before it, or give the model an axis of channels"
+            )
         if kind not in TAKES_PADDING and any(s.padding for s in inputs):
             raise ConversionError(
                 f"layer '{call.output}' ({kind}) stands between a left padding and the "
@@ -74,18 +84,19 @@ def walk(model: keras.Model) -> StepGraph:
         )
     _check_finite(builder)
     return StepGraph(
-        model.name, features, output.tensor, frames, tuple(builder.ops), dict(builder.shapes),
+        model.name, source, output.tensor, frames, tuple(builder.ops), dict(builder.shapes),
         tuple(builder.states), warmup=-(-output.delay // output.frames),
-        float_layers=frozenset(float_layers),
+        input_type="int32" if tokens else "float32", float_layers=frozenset(float_layers),
     )  # fmt: skip
 
 
 def _check_finite(builder: Builder) -> None:
     """Refuse weights that are no numbers."""
     for op in builder.ops:
-        if isinstance(op, (Linear, Conv, Depthwise)) and not (
-            np.isfinite(op.weights).all() and np.isfinite(op.bias).all()
-        ):
+        held: tuple[NDArray[np.float32], ...] = (op.table,) if isinstance(op, Lookup) else ()
+        if isinstance(op, (Linear, Conv, Depthwise)):
+            held = (op.weights, op.bias)
+        if not all(np.isfinite(values).all() for values in held):
             raise ConversionError(
                 f"layer '{op.layer}' has weights that are NaN or infinite; train the model again, "
                 f"with a lower learning rate"

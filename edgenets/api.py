@@ -10,14 +10,26 @@ from typing import TYPE_CHECKING, Any
 from edgenets import recipe, runs, zoo
 from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision
 from edgenets.bundle import Bundle
-from edgenets.errors import SourceError
-from edgenets.events import Event, Remark, Result, Seen, Transcript
+from edgenets.errors import ModelError, SourceError
+from edgenets.events import (
+    Classified,
+    Event,
+    Remark,
+    Result,
+    Seen,
+    Suggested,
+    Transcript,
+    Written,
+)
+from edgenets.language.sampling import Sampling
 from edgenets.progress import Progress
-from edgenets.spec import StreamSpec
+from edgenets.spec import SoundSpec
 from edgenets.stages import stage
 
 if TYPE_CHECKING:
     import keras
+
+Found = Result | Transcript | Seen | Classified | Suggested
 
 
 def load(name: str | Path) -> Bundle:
@@ -69,19 +81,20 @@ def run(
     backend: str | None = None,
     precision: Precision | None = None,
     remark: Callable[[Remark], None] | None = None,
-) -> Iterator[Result | Transcript | Seen]:
+) -> Iterator[Found]:
     """Run a bundle on sources; iterate over what it hears or sees.
 
     Args:
         sources: for a model of sound one, `mic:default` if none is given: `mic:NAME`, a sound
             file, a folder of them, or `-`. For a model of pictures any number, `camera:0` if none
-            is given: `camera:N`, `csi:N`, `rtsp://…`, `http://…`, a video, pictures.
+            is given: `camera:N`, `csi:N`, `rtsp://…`, `http://…`, a video, pictures. For a model
+            of text one: a file of a text a line, or `-`, which is taken if none is given.
         remark: called with what a person should know beside: an overrun, a source lost or back,
             a file skipped. None logs it as a warning.
 
     Returns:
         a `Result` for every word, a `Transcript` for every utterance, a `Seen` for every
-        picture.
+        picture, a `Classified` or `Suggested` for every text.
 
     Raises:
         BackendError: nothing in the bundle can be run here.
@@ -91,7 +104,11 @@ def run(
     choice = stage("choose")(opened, backend, precision)
     session = stage("load_session")(opened, choice)
     uris = tuple(map(str, sources))
-    if isinstance(opened.spec, StreamSpec):
+    if opened.spec.input.kind == "text":
+        if len(uris) > 1:
+            raise SourceError("a model of text reads one source")
+        made = stage("text_run")(opened, session, *(uris or ("-",)))
+    elif isinstance(opened.spec, SoundSpec):
         if len(uris) > 1:
             raise SourceError("a model of sound listens to one source")
         made = stage("run")(opened, session, *(uris or ("mic:default",)))
@@ -100,13 +117,37 @@ def run(
     return _results(made, remark or _log)
 
 
-def _results(
-    events: Iterable[Event], remark: Callable[[Remark], None]
-) -> Iterator[Result | Transcript | Seen]:
+def write(
+    bundle: Bundle | str | Path,
+    prompt: str = "",
+    tokens: int = 500,
+    sampling: Sampling | None = None,
+    seed: int | None = None,
+) -> Iterator[str]:
+    """Have a model of language go on with a text, token by token.
+
+    Args:
+        prompt: empty: the model's own beginning.
+        sampling: how tokens are drawn; None takes the model's own way.
+        seed: the same seed writes the same text; None: another every time.
+
+    Raises:
+        ModelError: it is no model of language.
+        DataError: the model has no token for something in the prompt.
+    """
+    opened = bundle if isinstance(bundle, Bundle) else load(bundle)
+    if opened.spec.task != "language":
+        raise ModelError(f"{opened.path}: is a model for {opened.spec.task}; it writes no text")
+    session = stage("load_session")(opened, stage("choose")(opened))
+    made = stage("writing")(opened, session, prompt, tokens, sampling, seed)
+    return (event.text for event in made)
+
+
+def _results(events: Iterable[Event], remark: Callable[[Remark], None]) -> Iterator[Found]:
     for event in events:
         if isinstance(event, Remark):
             remark(event)
-        else:
+        elif not isinstance(event, Written):  # those are `write`'s
             yield event
 
 

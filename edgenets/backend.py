@@ -44,6 +44,14 @@ class Options:
             raise ValueError("threads must be 1 to 256")
 
 
+@dataclass(frozen=True)
+class State:
+    """Where a stream stands, between two steps."""
+
+    values: tuple[NDArray[Any], ...]  # of the artefact's states, in their own types
+    step: int  # since the last reset, as far as that matters
+
+
 @runtime_checkable
 class Session(Protocol):
     """A loaded artefact. It speaks real values; integers stay inside."""
@@ -69,6 +77,20 @@ class Session(Protocol):
 
     def reset(self) -> None:
         """Put the state back to its initial value."""
+        ...
+
+    def state(self) -> State:
+        """Where the stream stands: a copy, for `restore`.
+
+        One session serves many streams so: the hypotheses of a search, the columns of a table.
+
+        Raises:
+            BackendError: the state is the model's own secret.
+        """
+        ...
+
+    def restore(self, state: State) -> None:
+        """Go on from where a stream of this artefact stood; the state stays the caller's."""
         ...
 
     def places(self) -> Mapping[str, NDArray[Any]]:
@@ -130,12 +152,12 @@ def version(backend: str) -> str:
     return text
 
 
-def run_sequence(session: Session, features: NDArray[np.float32]) -> NDArray[np.float32]:
+def run_sequence(session: Session, features: NDArray[Any]) -> NDArray[np.float32]:
     """Step through a whole sequence from a reset state.
 
     Args:
         session: of a step model with one input and one output.
-        features: (frames, channels); frames that fill no step are left out.
+        features: (frames, channels), of the input's type; frames that fill no step are left out.
 
     Returns:
         (steps, frames out, channels out).

@@ -3,7 +3,8 @@
     manifest.json       what is in it (this module's `Manifest`), SHA-256 of every other member
     artefacts/…         the model, in the formats and precisions that passed the gate
     golden/sound.pcm    16-bit mono sound to try it with, at the model's sample rate, or
-    golden/picture.png  a picture in the model's size
+    golden/picture.png  a picture in the model's size, or
+    golden/tokens.i32   numbers of tokens
     golden/ID.f32       what each artefact answers to it: float32, step after step
     report.json         the verification report
     card.md             the model card: data, figures, limits, licences
@@ -27,12 +28,16 @@ from edgenets import archive, records
 from edgenets.artefact import Artefact
 from edgenets.errors import BundleError, RecordError
 from edgenets.face import check_face
-from edgenets.spec import ModelSpec, StreamSpec
+from edgenets.language.spec import TextInput
+from edgenets.metrics import Metric, metric_of
+from edgenets.spec import ModelSpec
+from edgenets.stepspec import StreamSpec
 
 FORMAT_VERSION = 1
 SUFFIX = ".edge"
 MANIFEST, REPORT, CARD = "manifest.json", "report.json", "card.md"
 GOLDEN_SOUND, GOLDEN_PICTURE = "golden/sound.pcm", "golden/picture.png"
+GOLDEN_TOKENS = "golden/tokens.i32"
 
 # A manifest of a thousand artefacts is shorter.
 _LONGEST_MANIFEST = 4 << 20
@@ -136,15 +141,25 @@ class Bundle:
         """The PNG to try the model with; errors as `read`."""
         return bytes(self.read(GOLDEN_PICTURE))
 
+    def golden_tokens(self) -> NDArray[np.int32]:
+        """The tokens to try the model with, (tokens,) int32; errors as `read`."""
+        tokens: NDArray[np.int32] = self._numbers(GOLDEN_TOKENS, np.dtype("<i4"), 1)
+        if isinstance(self.spec.input, TextInput):
+            most = len(self.spec.input.vocabulary)
+            if tokens.min() < 0 or tokens.max() >= most:
+                raise BundleError(f"{self.path}: damaged: a golden token is none of {most}")
+        return tokens
+
     def golden_output(self, artefact: Artefact) -> NDArray[np.float32]:
         """What an artefact answers to the golden data; errors as `read`.
 
         Returns:
-            (steps, labels) float32 of a model that is run step by step, (n,) of others.
+            (steps, scores) float32 of a model that is run step by step, (n,) of others.
         """
-        name, labels = golden_name(artefact), len(self.spec.labels)
+        name = golden_name(artefact)
         if isinstance(self.spec, StreamSpec):
-            return self._numbers(name, np.dtype("<f4"), labels).reshape(-1, labels)
+            scores = self.spec.scores
+            return self._numbers(name, np.dtype("<f4"), scores).reshape(-1, scores)
         return self._numbers(name, np.dtype("<f4"), 1)
 
     def report(self) -> dict[str, Any]:
@@ -158,6 +173,17 @@ class Bundle:
         # Reports of the first version called every metric accuracy.
         found = {str(row.get("id")): row.get("metric", row.get("accuracy")) for row in rows}
         return {id: value for id, value in found.items() if isinstance(value, float)}
+
+    @property
+    def metric(self) -> Metric:
+        """What the model was verified by."""
+        name = self.report().get("metric")
+        return metric_of(name if isinstance(name, str) else "accuracy")
+
+    def best(self) -> float | None:
+        """The best figure that one of its artefacts was verified with."""
+        figures = self.verified().values()
+        return (min if self.metric.lower else max)(figures, default=None)
 
     def card(self) -> str:
         """The model card."""

@@ -40,6 +40,45 @@ class Transcript:
 
 
 @dataclass(frozen=True)
+class Classified:
+    """What a text is, as sinks get it."""
+
+    source: str
+    text: str
+    label: str
+    score: float  # of the label, 0…1
+    scores: Mapping[str, float]  # of every label, 0…1
+    tokens: int  # that the text has
+    unknown: int  # of them that the model does not know
+    line: int  # in its source, from 1
+    time: float  # s since the run began
+    age: float  # s from the reading of the line to this result
+
+
+@dataclass(frozen=True)
+class Written:
+    """A token that a model of language wrote, as sinks get it."""
+
+    source: str
+    text: str  # of the token, with the space before it where one belongs there
+    probability: float  # that it was drawn with
+    number: int  # in what was written, from 0
+    time: float  # s since the run began
+
+
+@dataclass(frozen=True)
+class Suggested:
+    """Words that may come next after a text, as sinks get it."""
+
+    source: str
+    text: str
+    words: tuple[tuple[str, float], ...]  # with their probability, the likeliest first
+    line: int  # in its source, from 1
+    time: float  # s since the run began
+    age: float  # s from the reading of the line to this result
+
+
+@dataclass(frozen=True)
 class Seen:
     """What was found in one picture, as sinks get it."""
 
@@ -69,7 +108,7 @@ class Remark:
 
 
 # What sinks are given.
-Event = Result | Transcript | Seen | Remark
+Event = Result | Transcript | Classified | Written | Suggested | Seen | Remark
 
 
 @dataclass
@@ -127,3 +166,33 @@ class WatchSummary:
     def plain(self) -> Mapping[str, Any]:
         """As JSON has it."""
         return {**vars(self), "frames_per_s": self.rate}
+
+
+@dataclass
+class TextSummary:
+    """What a run over texts came to; it grows while the run goes on."""
+
+    bundle: str
+    artefact: str
+    runs_on: str
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    texts: int = 0  # that were read, or written
+    tokens: int = 0
+    unknown: int = 0  # tokens that the model does not know
+    labels: dict[str, int] = field(default_factory=dict)  # texts of each
+    remarks: dict[str, int] = field(default_factory=dict)  # per kind
+    sink_failures: int = 0
+    text: str = ""  # what was written
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """Tokens that a second of CPU time has read or written."""
+        return self.tokens / self.cpu_seconds if self.cpu_seconds else None
+
+    def plain(self) -> Mapping[str, Any]:
+        """As JSON has it."""
+        return {**vars(self), "tokens_per_s": self.tokens_per_s}
+
+
+AnySummary = Summary | WatchSummary | TextSummary

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from edgenets.artefact import Artefact, TensorInfo
-from edgenets.spec import ModelSpec, StreamSpec
+from edgenets.spec import ModelSpec
+from edgenets.stepspec import StreamSpec
 from edgenets.vision.spec import (
     BoxDecoding,
     ClassDecoding,
@@ -29,20 +30,27 @@ def _check_stream(spec: StreamSpec, artefact: Artefact) -> None:
     if len(artefact.inputs) != 1 or len(artefact.outputs) != 1:
         raise ValueError(f"{artefact.id}: one input and one output are needed beside the states")
     (source,), (result,) = artefact.inputs, artefact.outputs
-    for info, name in ((source, spec.step.input), (result, spec.step.output)):
+    taken = ((source, spec.step.input, spec.input.dtype), (result, spec.step.output, "float32"))
+    for info, name, dtype in taken:
         if info.name != name:
             raise ValueError(f"{artefact.id}: has '{info.name}' where the spec has '{name}'")
-        if info.dtype != "float32" and info.quantization is None:
-            raise ValueError(f"{artefact.id}: '{name}' is {info.dtype} without a quantization")
-    features = (1, spec.step.frames, spec.input.bands)
+        if info.quantization is None and info.dtype != dtype:
+            raise ValueError(
+                f"{artefact.id}: '{name}' is {info.dtype} without a quantization; {dtype} is needed"
+            )
+        if info.quantization is not None and dtype != "float32":
+            raise ValueError(
+                f"{artefact.id}: '{name}' is quantized, and takes no numbers of tokens"
+            )
+    features = (1, spec.step.frames, spec.input.width)
     if source.shape != features:
         raise ValueError(f"{artefact.id}: '{source.name}' is not of shape {list(features)}")
     # Foreign models give (1, labels) where ours give (1, scores a step, labels).
     one, *scores, labels = (0, *result.shape) if len(result.shape) < 2 else result.shape
     few = not scores or (len(scores) == 1 and 1 <= scores[0] <= spec.step.frames)
-    if one != 1 or not few or labels != len(spec.labels):
+    if one != 1 or not few or labels != spec.scores:
         raise ValueError(
-            f"{artefact.id}: '{result.name}' is not of shape [1, scores, {len(spec.labels)}]"
+            f"{artefact.id}: '{result.name}' is not of shape [1, scores, {spec.scores}]"
         )
 
 

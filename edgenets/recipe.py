@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from edgenets import records
 from edgenets.errors import RecipeError, RecordError
+from edgenets.language.recipe import LanguageRecipe, TextRecipe
 from edgenets.recipeparts import (
     AugmentRecipe,
     BundleRecipe,
@@ -78,7 +79,7 @@ class Recipe(Trainable):
 
 
 # A recipe, by its task.
-AnyRecipe = Recipe | SpeechRecipe | ImageRecipe
+AnyRecipe = Recipe | SpeechRecipe | LanguageRecipe | TextRecipe | ImageRecipe
 
 
 def shipped() -> list[str]:

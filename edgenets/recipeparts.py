@@ -150,8 +150,10 @@ class GateRecipe:
     float_error: float = 1e-4  # |logit difference| of fp32, clips and stream
     half_error: float = 0.05  # |logit difference| of fp16
     agreement: float = 0.95  # fraction of decisions that equal the model's, integer precisions
-    accuracy_drop: float = 0.005  # of the task metric, against the float model
+    accuracy_drop: float = 0.005  # of a metric that is a share, against the float model
+    relative_loss: float = 0.02  # of any other metric: this part of the float model's
     drift_growth: float = 2.0  # error late in the stream over error early in it
 
     def __post_init__(self) -> None:
         check_range(self, 1, 10_000_000, "clips", "stream_steps")
+        check_range(self, 0, 1, "agreement", "accuracy_drop", "relative_loss")

@@ -18,6 +18,7 @@ from edgenets import records
 from edgenets.errors import ModelError, RecordError
 from edgenets.extras import require
 from edgenets.files import replacing, write_json
+from edgenets.metrics import metric_of
 from edgenets.recipe import AnyRecipe
 from edgenets.spec import ModelSpec
 
@@ -28,6 +29,9 @@ MODEL = "model.keras"
 SPEC = "spec.json"
 RECIPE = "recipe.json"
 METRICS = "metrics.json"
+
+# What a test split is counted in.
+_KINDS = ("clips", "pictures", "strings", "tokens", "texts")
 
 
 @dataclass(frozen=True)
@@ -41,15 +45,22 @@ class Run:
 
     @property
     def metric(self) -> str:
-        """What the task is measured by: `accuracy`, `symbol accuracy`, `top1`, `mAP50`, `IoU`."""
+        """What the task is measured by, such as `accuracy`; see `edgenets.metrics`."""
         return str(self.metrics["metric"])
 
     @property
     def headline(self) -> str:
         """The figure of the test split, in words."""
+        count, kind = self.test_size
+        figure = metric_of(self.metric).shown(self.metrics["test"][self.metric])
+        return f"{self.metric} {figure} on {count:,} {kind}"
+
+    @property
+    def test_size(self) -> tuple[int, str]:
+        """How many items the test split has, and what they are."""
         test = self.metrics["test"]
-        kind = next(k for k in ("clips", "pictures", "strings") if k in test)
-        return f"{self.metric} {test[self.metric]:.2%} on {test[kind]} {kind}"
+        kind = next(k for k in _KINDS if k in test)
+        return test[kind], kind
 
     def model(self) -> keras.Model:
         """Read the Keras model."""

@@ -1,6 +1,6 @@
 """What a model is: its task, its input with the preprocessing, its output with the decoding.
 
-A `ModelSpec` (`StreamSpec` or `ImageSpec`) is written by training, carried by every
+A `ModelSpec` (a `StreamSpec` or an `ImageSpec`) is written by training, carried by every
 artefact and bundle, and read by the runtime. It is all that a device needs to know
 about a model.
 """
@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
-from edgenets.data.split import SplitShares
-from edgenets.labelled import Labelled, check_labels
+from edgenets.artefact import DType
+from edgenets.labelled import check_labels
+from edgenets.language.spec import LanguageSpec, TextSpec
+from edgenets.stepspec import StreamSpec
 from edgenets.vision.spec import ImageSpec
 
 # What a sound card or a file can have.
@@ -21,12 +23,13 @@ SAMPLE_RATES = range(1_000, 768_001)  # Hz
 # Bounds far above all use: beyond them a file is broken or hostile, and memory would run out.
 MOST_SMOOTHING = 10_000  # steps
 LONGEST_REFRACTORY = 3600.0  # s
-MOST_STEPS = 1 << 20
 
 
 @dataclass(frozen=True)
 class AudioInput:
     """Log-mel features of mono sound; see `edgenets.logmel`."""
+
+    dtype: ClassVar[DType] = "float32"
 
     kind: Literal["audio"] = "audio"
     sample_rate: int = 16_000  # Hz
@@ -60,6 +63,11 @@ class AudioInput:
         check_resolution(self)
 
     @property
+    def width(self) -> int:
+        """Numbers a frame."""
+        return self.bands
+
+    @property
     def frame_seconds(self) -> float:
         """Time from one frame to the next."""
         return self.hop / self.sample_rate
@@ -72,6 +80,8 @@ class MicroFrontendInput:
     They are computed by the package pymicro-features, which has these settings built in.
     """
 
+    dtype: ClassVar[DType] = "float32"
+
     kind: Literal["micro-frontend"] = "micro-frontend"
     sample_rate: int = 16_000  # Hz
     window: int = 480  # samples
@@ -83,6 +93,11 @@ class MicroFrontendInput:
             raise ValueError(
                 "the micro frontend has 40 bands, 30 ms windows and 10 ms hops at 16 kHz"
             )
+
+    @property
+    def width(self) -> int:
+        """Numbers a frame."""
+        return self.bands
 
     @property
     def frame_seconds(self) -> float:
@@ -135,32 +150,11 @@ class CtcDecoding:
 
 
 @dataclass(frozen=True)
-class StepSpec:
-    """The face of a step model: what one call takes and gives."""
+class SoundSpec(StreamSpec):
+    """A model that listens."""
 
-    input: str = "features"  # (1, frames, bands) float32
-    output: str = "logits"  # (1, scores a step, labels) float32
-    frames: int = 1  # frames that one step takes
-    warmup: int = 0  # steps after a reset whose output means nothing yet
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.frames <= 1000:
-            raise ValueError("a step takes 1 to 1000 frames")
-        if not 0 <= self.warmup <= MOST_STEPS:
-            raise ValueError(f"warmup must be 0 to {MOST_STEPS} steps")
-
-
-@dataclass(frozen=True)
-class StreamSpec(Labelled):
-    """Everything about a model that is run step by step over a stream, but its weights."""
-
-    name: str
-    task: str
-    labels: tuple[str, ...]
     input: AudioInput | MicroFrontendInput
     decoding: KeywordDecoding | CtcDecoding
-    step: StepSpec = field(default_factory=StepSpec)
-    split: SplitShares = field(default_factory=SplitShares)
 
     @property
     def step_seconds(self) -> float:
@@ -169,7 +163,7 @@ class StreamSpec(Labelled):
 
 
 @dataclass(frozen=True)
-class KeywordSpec(StreamSpec):
+class KeywordSpec(SoundSpec):
     """A model that spots words."""
 
     task: Literal["keywords"]
@@ -180,7 +174,7 @@ class KeywordSpec(StreamSpec):
 
 
 @dataclass(frozen=True)
-class SpeechSpec(StreamSpec):
+class SpeechSpec(SoundSpec):
     """A model that writes down what is said; label 0 is the blank of CTC."""
 
     task: Literal["speech"]
@@ -198,4 +192,4 @@ class SpeechSpec(StreamSpec):
 
 
 # What a model is, by its task.
-ModelSpec = KeywordSpec | SpeechSpec | ImageSpec
+ModelSpec = KeywordSpec | SpeechSpec | LanguageSpec | TextSpec | ImageSpec

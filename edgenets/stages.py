@@ -30,6 +30,8 @@ ENTRIES = {
     "device_rollback": "edgenets.devices.deploy.manage:roll_back",
     "device_status": "edgenets.devices.deploy.manage:status",
     "evaluate": "edgenets.runtime.evaluate:evaluate",
+    "evaluate_language": "edgenets.runtime.evaluate_text:evaluate_language",
+    "evaluate_texts": "edgenets.runtime.evaluate_text:evaluate_texts",
     "evaluate_speech": "edgenets.runtime.evaluate_speech:evaluate_speech",
     "evaluate_pictures": "edgenets.runtime.evaluate_pictures:evaluate_pictures",
     "first_boot": "edgenets.devices.flash.first_boot:FirstBoot",
@@ -70,7 +72,9 @@ ENTRIES = {
     "twin_up": "edgenets.devices.twin.twin:up",
     "verify_run": "edgenets.converters.road:verify_run",
     "wifi": "edgenets.devices.flash.first_boot:Wifi",
+    "text_run": "edgenets.runtime.textrun:TextRun",
     "watch": "edgenets.runtime.watch:Watch",
+    "writing": "edgenets.runtime.textrun:Writing",
 }
 
 

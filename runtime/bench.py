@@ -7,6 +7,7 @@ of one backend. It is `python -m edgenets.runtime.bench`, which prints JSON.
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
 import subprocess
@@ -14,6 +15,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,8 @@ from numpy.typing import NDArray
 from edgenets import backend, records
 from edgenets.bundle import Bundle
 from edgenets.errors import BackendError, EdgenetsError
-from edgenets.spec import StreamSpec
+from edgenets.language.spec import LanguageSpec, TextInput, TextSpec
+from edgenets.spec import ModelSpec, SoundSpec
 from edgenets.vision.spec import ImageSpec
 
 # Steps before counting begins: caches fill, kernels are chosen, the clock settles.
@@ -45,7 +48,8 @@ class Row:
     p50_us: float  # of one inference, its state included, without features or preprocessing
     p90_us: float
     p99_us: float
-    cpu_ms: float  # CPU time, sound in to decision out, a second of sound; or one picture
+    # CPU time, from sound to decision a second of sound; of one picture; of a thousand tokens.
+    cpu_ms: float
     peak_rss_mb: float  # of a process that does this alone
     bytes: int  # of the artefact's files
     load_ms: float  # from import of the backend to a session that is ready
@@ -85,8 +89,7 @@ def measure(bundle: Bundle, id: str, threads: int, seconds: float) -> Row:
     session = backend.load(name, artefact, files, backend.Options(threads=threads))
     loaded = time.perf_counter()
     (source,) = artefact.inputs
-    rng = np.random.default_rng(0)
-    frames = rng.standard_normal((64, *source.shape)).astype(np.float32)
+    frames = _noise(bundle.spec, 64 * math.prod(source.shape)).reshape(64, *source.shape)
     first = _time_step(session, source.name, frames[0])
     for i in range(WARM_UP_STEPS):
         _time_step(session, source.name, frames[i % 64])
@@ -94,9 +97,7 @@ def measure(bundle: Bundle, id: str, threads: int, seconds: float) -> Row:
     begun_steps = time.perf_counter()
     while len(times) < LEAST_STEPS or time.perf_counter() - begun_steps < seconds / 10:
         times.append(_time_step(session, source.name, frames[len(times) % 64]))
-    cpu = _hear(bundle.spec, session, seconds) if isinstance(bundle.spec, StreamSpec) else _see(
-        bundle.spec, session, seconds
-    )  # fmt: skip
+    cpu = _cpu_ms(bundle.spec, session, seconds)
     p50, p90, p99 = np.percentile(times, (50, 90, 99))
     return Row(
         name, artefact.precision, threads, round(first, 1), round(float(p50), 2),
@@ -106,7 +107,35 @@ def measure(bundle: Bundle, id: str, threads: int, seconds: float) -> Row:
     )  # fmt: skip
 
 
-def _hear(spec: StreamSpec, session: backend.Session, seconds: float) -> float:
+def _cpu_ms(spec: ModelSpec, session: backend.Session, seconds: float) -> float:
+    """CPU ms for a second of sound, for a picture, or for a thousand tokens."""
+    if isinstance(spec, SoundSpec):
+        return _hear(spec, session, seconds)
+    if isinstance(spec, ImageSpec):
+        return _see(spec, session, seconds)
+    return _read(spec, session, seconds)
+
+
+def _read(spec: LanguageSpec | TextSpec, session: backend.Session, seconds: float) -> float:
+    """CPU ms for a thousand steps."""
+    frames = _noise(spec, 1000 * spec.input.width).reshape(1000, -1)
+    backend.run_sequence(session, frames[:WARM_UP_STEPS])
+    cpu, rounds, begun = time.process_time(), 0, time.perf_counter()
+    while not rounds or time.perf_counter() - begun < seconds / 10:
+        backend.run_sequence(session, frames)
+        rounds += 1
+    return 1e3 * (time.process_time() - cpu) / rounds
+
+
+def _noise(spec: ModelSpec, count: int) -> NDArray[Any]:
+    """Numbers of no meaning, (count,), of the type and the range that a model takes."""
+    rng = np.random.default_rng(0)
+    if isinstance(spec.input, TextInput):
+        return rng.integers(0, len(spec.input.vocabulary), count).astype(np.int32)
+    return rng.standard_normal(count).astype(np.float32)
+
+
+def _hear(spec: SoundSpec, session: backend.Session, seconds: float) -> float:
     """CPU ms for a second of sound."""
     from .stream import stepper_of
 
@@ -135,7 +164,7 @@ def _see(spec: ImageSpec, session: backend.Session, seconds: float) -> float:
     return 1e3 * (time.process_time() - cpu) / count
 
 
-def _time_step(session: backend.Session, name: str, frames: NDArray[np.float32]) -> float:
+def _time_step(session: backend.Session, name: str, frames: NDArray[Any]) -> float:
     """Microseconds of one step."""
     start = time.perf_counter_ns()
     session.run({name: frames})

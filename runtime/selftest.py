@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from edgenets.artefact import Artefact
 from edgenets.bundle import Bundle
 from edgenets.errors import EdgenetsError
 from edgenets.features import frames_of
+from edgenets.spec import SoundSpec
 from edgenets.vision import picture
 from edgenets.vision.golden import output_of
 from edgenets.vision.spec import ImageSpec
@@ -55,7 +57,10 @@ def _answerer(bundle: Bundle) -> Answer:
         drawing = picture.decode(bundle.golden_picture(), f"{bundle.path}: the golden picture")
         image_spec = spec
         return lambda session: output_of(image_spec, session, drawing)
-    features = frames_of(bundle.golden_sound(), spec.input)
+    if isinstance(spec, SoundSpec):
+        features: NDArray[Any] = frames_of(bundle.golden_sound(), spec.input)
+    else:
+        features = bundle.golden_tokens()[:, None]
 
     def steps(session: backend.Session) -> NDArray[np.float32]:
         out = backend.run_sequence(session, features)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edgenets import features
 from edgenets.audio import Sound
 from edgenets.backend import Session
-from edgenets.spec import StreamSpec
+from edgenets.spec import SoundSpec
 
 # (frames, bands) float32 of a step, and (labels,) float32
 Observer = Callable[[NDArray[np.float32], NDArray[np.float32]], None]
@@ -27,7 +27,7 @@ Decision = TypeVar("Decision")
 class Stepper(ABC, Generic[Decision]):
     """One stream through one session."""
 
-    def __init__(self, spec: StreamSpec, session: Session) -> None:
+    def __init__(self, spec: SoundSpec, session: Session) -> None:
         self.session = session
         # Told of every step's frames and posterior, where somebody looks.
         self.observer: Observer | None = None

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
 from edgenets.audio import Sound
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
-from edgenets.errors import SinkError
 from edgenets.events import Remark, Result, Summary, Transcript
-from edgenets.spec import KeywordSpec, SpeechSpec, StreamSpec
+from edgenets.spec import KeywordSpec, SoundSpec, SpeechSpec
 from edgenets.speech.ctc import Grammar
 
+from .delivery import Delivery
 from .listener import Detection, Listener
 from .scribe import Line, Scribe
-from .sinks import Sinks
 from .sources import Block, Boundary, Notice, open_source
 from .stepper import Observer
 from .vitals import Vitals
@@ -31,7 +30,7 @@ _LONGEST_GAP = 60  # s
 
 
 def stepper_of(
-    spec: StreamSpec, session: Session, grammar: Grammar | None = None
+    spec: SoundSpec, session: Session, grammar: Grammar | None = None
 ) -> Listener | Scribe:  # fmt: skip
     """What a model's task makes of sound."""
     if isinstance(spec, SpeechSpec):
@@ -40,11 +39,11 @@ def stepper_of(
     return Listener(spec, session)
 
 
-class Run:
+class Run(Delivery["Result | Transcript | Remark", Summary]):
     """One run of a bundle on a source. Iterate over it for the results."""
 
     def __init__(
-        self, bundle: Bundle, session: Session, source_uri: str, *, spec: StreamSpec | None = None,
+        self, bundle: Bundle, session: Session, source_uri: str, *, spec: SoundSpec | None = None,
         seconds: float | None = None, grammar: Grammar | None = None,
     ) -> None:  # fmt: skip
         """Open the source.
@@ -58,7 +57,7 @@ class Run:
             SourceError: it cannot be opened.
         """
         found = spec or bundle.spec
-        assert isinstance(found, StreamSpec), "the command line gives other models to `Watch`"
+        assert isinstance(found, SoundSpec), "the command line gives other models to `Watch`"
         spec = found
         self._listener = stepper_of(spec, session, grammar)
         self._rate = spec.input.sample_rate
@@ -73,7 +72,7 @@ class Run:
         self.summary = Summary(str(bundle.path), session.artefact.id, session.runs_on)
 
     @property
-    def spec(self) -> StreamSpec:
+    def spec(self) -> SoundSpec:
         """What the run decides by just now."""
         return self._listener.spec
 
@@ -113,25 +112,6 @@ class Run:
         finally:
             self._source.close()
             self._finish(time.monotonic() - started, time.process_time() - cpu)
-
-    def deliver(self, sink_uris: Sequence[str], complain: Callable[[str], None]) -> Summary:
-        """Run to the end, into sinks.
-
-        Raises:
-            SinkError: a sink cannot be opened; one that fails later is only complained of.
-        """
-        try:
-            sinks = Sinks(sink_uris, complain, self)
-        except SinkError:
-            self._source.close()
-            raise
-        try:
-            for event in self:
-                sinks.write(event)
-        finally:
-            sinks.close()
-            self.summary.sink_failures = sinks.failures
-        return self.summary
 
     def _hear(self, block: Block) -> Iterator[Result | Transcript]:
         if block.lost:

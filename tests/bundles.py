@@ -26,7 +26,8 @@ from edgenets.bundle import (
     golden_name,
     write,
 )
-from edgenets.spec import AudioInput, KeywordDecoding, KeywordSpec, StepSpec
+from edgenets.spec import AudioInput, KeywordDecoding, KeywordSpec
+from edgenets.stepspec import StepSpec
 
 # With the null backend all labels are equally likely, and the first one is heard once in each
 # recording, when five steps of 40 ms are full.

@@ -18,6 +18,9 @@ from edgenets.cli.options import (
     table,
 )  # fmt: skip
 
+# What the CPU time of the table is of, by the kind of the model's input; else a second of sound.
+_COSTS = {"image": "CPU ms/picture", "text": "CPU ms/1000 tokens"}
+
 
 @click.command(
     epilog="""\b
@@ -26,8 +29,8 @@ Examples:
   edgenets bench kws-gru --backend tflite --precision int8,fp32 --threads 1,2 --json
 
 Every row is measured in a process of its own. `step` is one inference with its state, features or
-preprocessing apart; `CPU` is everything from sound to decision, a second of sound, or from a
-picture of 640 × 480 to what is found on it."""
+preprocessing apart; `CPU` is everything from sound to decision, a second of sound, from a picture
+of 640 × 480 to what is found on it, or a thousand tokens."""
 )
 @click.argument("bundle", type=BundleName())
 @click.option("--backend", type=Several(BACKENDS[:3]), help="Take no others.")
@@ -74,7 +77,7 @@ def command(
         return
     columns = (
         "artefact", "threads", "load ms", "first µs", "step p50 µs", "p90", "p99",
-        "CPU ms/picture" if opened.spec.input.kind == "image" else "CPU ms/s",
+        _COSTS.get(opened.spec.input.kind, "CPU ms/s"),
         "peak MB", "size",
     )  # fmt: skip
     table(

@@ -10,8 +10,8 @@ import click
 from edgenets.cli.options import (
     FORMATS,
     PRECISIONS,
+    AnyData,
     AnyPath,
-    Folder,
     Several,
     emit,
     json_option,
@@ -29,7 +29,7 @@ Examples:
 Exit code 1 when an artefact fails the gate; what passed is bundled all the same."""
 )
 @click.argument("recipe")
-@click.option("--data", required=True, type=Folder, help="Folder of LABEL/*.wav|flac|mp3.")
+@click.option("--data", required=True, type=AnyData, help="Recordings, pictures or texts.")
 @click.option("--out", type=AnyPath, help="The .edge file.  [default: NAME.edge]")
 @click.option("--run", "run_folder", type=AnyPath, help="Run folder.  [default: runs/NAME]")
 @click.option("--to", type=Several(FORMATS), default=",".join(FORMATS), show_default=True)

@@ -10,8 +10,8 @@ import click
 from edgenets.cli.options import (
     FORMATS,
     PRECISIONS,
+    AnyData,
     AnyPath,
-    Folder,
     Several,
     emit,
     json_option,
@@ -35,7 +35,7 @@ gives scores and the next state. A precision that a format lacks is said so."""
 @click.option(
     "--precision", type=Several(PRECISIONS), default=",".join(PRECISIONS), show_default=True
 )
-@click.option("--data", type=Folder, help="Recordings that a run folder is calibrated on.")
+@click.option("--data", type=AnyData, help="What a run folder is calibrated on.")
 @click.option(
     "--calibration", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help=".npy of (clips, frames, channels) that a bare .keras file is calibrated on.",

@@ -2,12 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from edgenets.cli.options import BACKENDS, PRECISIONS, BundleName, Folder, emit, json_option, table
+from edgenets.cli.options import BACKENDS, PRECISIONS, AnyData, BundleName, emit, json_option, table
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be measured, on what."""
+
+    opened: Any  # Bundle
+    session: Any
+    choice: Any
+    data: Path
+    split: Any
+    reporter: Any
+
+    @property
+    def spec(self) -> Any:
+        """The model's."""
+        return self.opened.spec
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What was found, for programs and for people."""
+
+    metric: str
+    value: float
+    n: int
+    line: str
+    figures: Any = None
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 @click.command(
@@ -15,11 +48,12 @@ from edgenets.cli.options import BACKENDS, PRECISIONS, BundleName, Folder, emit,
 Examples:
   edgenets eval kws-gru --data speech_commands --split test
   edgenets eval mine.edge --data recordings --backend onnx --precision int8 --json
+  edgenets eval char-lm --data shakespeare.txt --split test
 
-Without --split all recordings count, those that the model was trained on too."""
+Without --split all of the data counts, that which the model was trained on too."""
 )
 @click.argument("bundle", type=BundleName())
-@click.option("--data", required=True, type=Folder, help="Labelled recordings, or pictures.")
+@click.option("--data", required=True, type=AnyData, help="Recordings, pictures or texts.")
 @click.option("--backend", type=click.Choice(BACKENDS), help="Take no other backend.")
 @click.option("--precision", type=click.Choice(PRECISIONS), help="Take no other precision.")
 @click.option(
@@ -29,7 +63,7 @@ Without --split all recordings count, those that the model was trained on too.""
 def command(
     bundle: str, data: Path, backend: str | None, precision: Any, split: str | None, as_json: bool
 ) -> None:
-    """Measure a bundle on labelled recordings or pictures.
+    """Measure a bundle on labelled recordings, pictures or texts.
 
     They go through the very pipeline that a device runs.
     """
@@ -39,104 +73,164 @@ def command(
     opened = zoo.load(bundle)
     choice = stage("choose")(opened, backend, precision)
     session = stage("load_session")(opened, choice)
-    reporter = progress.for_stderr()
-    if opened.spec.task == "speech":
-        _speech(opened, session, choice, data, split, as_json, reporter)
-        return
-    if opened.spec.input.kind == "image":
-        _pictures(opened, session, choice, data, split, as_json, reporter)
-        return
-    found = stage("evaluate")(
-        opened.spec, session, _clips(opened.spec, data, split), backend=choice.backend,
-        progress=reporter,
-    )  # fmt: skip
+    found = _MEASURES[opened.spec.task](
+        _Asked(opened, session, choice, data, split, progress.for_stderr())
+    )
     if as_json:
+        figures = {} if found.figures is None else {"figures": found.figures}
         emit(
             {
                 "metric": found.metric, "value": found.value, "n": found.n,
-                "backend": found.backend, "precision": found.precision,
-                "split": split, "runs_on": found.runs_on,
+                "backend": choice.backend, "precision": choice.artefact.precision,
+                "split": split, "runs_on": session.runs_on, **figures,
             }
         )  # fmt: skip
         return
+    if found.rows:
+        table("", found.columns, found.rows)
+    for remark in found.remarks:
+        click.echo(remark, err=True)
+    click.echo(f"{found.line}, {choice.artefact.id}")
+
+
+def _keywords(asked: _Asked) -> _Answer:
+    """Accuracy over clips."""
+    from edgenets.stages import stage
+
+    found = stage("evaluate")(
+        asked.spec, asked.session, _clips(asked.spec, asked.data, asked.split),
+        backend=asked.choice.backend, progress=asked.reporter,
+    )  # fmt: skip
+    line = f"{found.metric} {found.value:.2%} of {found.n} clips"
+    return _Answer(
+        found.metric, found.value, found.n, line,
+        columns=("label", "clips", "right", "share"), rows=_rows(found.labels, found.confusion),
+    )  # fmt: skip
+
+
+def _rows(labels: Any, confusion: Any) -> tuple[tuple[str, ...], ...]:
+    """How many of each label were right."""
     rows = []
-    for i, label in enumerate(found.labels):
-        right, spoken = found.confusion[i][i], sum(found.confusion[i])
-        share = f"{right / spoken:.1%}" if spoken else "–"
-        rows.append((label, str(spoken), str(right), share))
-    table("", ("label", "clips", "right", "share"), rows)
-    click.echo(f"{found.metric} {found.value:.2%} of {found.n} clips, {choice.artefact.id}")
+    for i, label in enumerate(labels):
+        right, there = confusion[i][i], sum(confusion[i])
+        rows.append((label, str(there), str(right), f"{right / there:.1%}" if there else "–"))
+    return tuple(rows)
 
 
 def _clips(spec: Any, data: Path, split: str | None) -> list[Any]:
     """The recordings of a split, or all."""
     from edgenets.data.clips import find_clips, split_of
+
+    shares = spec.split
+    clips = [
+        clip for clip in find_clips(data, spec.labels)
+        if split in (None, split_of(clip, shares.validation, shares.test))
+    ]  # fmt: skip
+    return _some(clips, data, split)
+
+
+def _some(found: list[Any], data: Path, split: str | None) -> list[Any]:
+    """What was found, if anything was.
+
+    Raises:
+        DataError: nothing was.
+    """
     from edgenets.errors import DataError
 
-    clips = find_clips(data, spec.labels)
-    if split is not None:
-        shares = spec.split
-        clips = [c for c in clips if split_of(c, shares.validation, shares.test) == split]
-        if not clips:
-            raise DataError(f"{data}: nothing in it belongs to the {split} split")
-    return clips
+    if not found:
+        raise DataError(f"{data}: nothing in it belongs to the {split} split")
+    return found
 
 
 # Strings of recordings that a model of speech is measured by.
 _STRINGS, _WORDS, _SEED = 400, (1, 7), 1
 
 
-def _speech(
-    opened: Any, session: Any, choice: Any, data: Path, split: Any, as_json: bool, reporter: Any
-) -> None:
+def _speech(asked: _Asked) -> _Answer:
     """Error rates over strings of recordings."""
     from edgenets import records
     from edgenets.data.strings import strings_to_measure
     from edgenets.data.utterances import find_utterances, load_utterances
-    from edgenets.errors import DataError
     from edgenets.stages import stage
 
-    spec, shares = opened.spec, opened.spec.split
-    found = [u for u in find_utterances(data)
+    spec, shares, split = asked.spec, asked.spec.split, asked.split
+    found = [u for u in find_utterances(asked.data)
              if split in (None, u.split(shares.apart, shares.validation, shares.test))]  # fmt: skip
-    if not found:
-        raise DataError(f"{data}: nothing in it belongs to the {split} split")
     units: Any = "words" if spec.decoding.separator == " " else "characters"
-    spoken = load_utterances(found, spec.labels[1:], units, spec.input.sample_rate)
+    spoken = load_utterances(
+        _some(found, asked.data, split), spec.labels[1:], units, spec.input.sample_rate
+    )
     strings = strings_to_measure(spoken, _STRINGS, _WORDS, _SEED)
-    told = stage("evaluate_speech")(spec, session, strings, reporter)
-    if as_json:
-        emit(
-            {
-                "metric": "symbol error rate", "value": told.symbol_error_rate, "n": told.n,
-                "backend": choice.backend, "precision": choice.artefact.precision, "split": split,
-                "runs_on": session.runs_on, "figures": records.to_plain(told),
-            }
-        )  # fmt: skip
-        return
-    click.echo(
+    told = stage("evaluate_speech")(spec, asked.session, strings, asked.reporter)
+    line = (
         f"symbol errors {told.symbol_error_rate:.2%} of {told.symbols:,}, exact {told.exact:.2%} "
-        f"of {told.n} strings, real-time factor {told.real_time_factor:.4f}, {choice.artefact.id}"
+        f"of {told.n} strings, real-time factor {told.real_time_factor:.4f}"
+    )
+    return _Answer(
+        "symbol error rate", told.symbol_error_rate, told.n, line, records.to_plain(told)
     )
 
 
-def _pictures(
-    opened: Any, session: Any, choice: Any, data: Path, split: Any, as_json: bool, reporter: Any
-) -> None:
+def _language(asked: _Asked) -> _Answer:
+    """Nats and bits over a text, as one stream."""
+    from edgenets import records
+    from edgenets.data.texts import read_corpus, split_text
+    from edgenets.metrics import NATS
+    from edgenets.stages import stage
+
+    spec = asked.spec
+    text = read_corpus(asked.data, "*.txt")
+    if asked.split is not None:
+        text = split_text(text, asked.split, spec.split.validation, spec.split.test)
+    found = stage("evaluate_language")(spec, asked.session, text, asked.reporter)
+    per = "character" if spec.input.units == "characters" else "word"
+    line = (
+        f"{found.nats:.4f} nats, {found.bits:.4f} bits a {per} over {found.n:,}; "
+        f"{found.foreseen:.1%} foreseen, {found.tokens_per_s:,.0f} a second of CPU"
+    )
+    return _Answer(NATS.name, found.nats, found.n, line, records.to_plain(found))
+
+
+def _texts(asked: _Asked) -> _Answer:
+    """Accuracy over texts."""
+    from edgenets import records
+    from edgenets.data.texts import find_texts
+    from edgenets.stages import stage
+
+    spec, shares = asked.spec, asked.spec.split
+    texts = [
+        text for text in find_texts(asked.data, spec.labels)
+        if asked.split in (None, text.split(shares.validation, shares.test))
+    ]  # fmt: skip
+    texts = _some(texts, asked.data, asked.split)
+    found = stage("evaluate_texts")(spec, asked.session, texts, asked.reporter)
+    line = (
+        f"accuracy {found.accuracy:.2%} of {found.n:,} texts, {found.unknown:.1%} of their words "
+        f"unknown, {found.tokens_per_s:,.0f} words a second of CPU"
+    )
+    return _Answer(
+        "accuracy", found.accuracy, found.n, line, records.to_plain(found),
+        ("label", "texts", "right", "share"), _rows(spec.labels, found.confusion),
+    )  # fmt: skip
+
+
+def _pictures(asked: _Asked) -> _Answer:
     """The metric of a model of pictures."""
     from edgenets.stages import stage
 
-    found = stage("evaluate_pictures")(opened.spec, session, data, split, reporter)
-    if as_json:
-        emit(
-            {
-                "metric": found.metric, "value": found.value, "n": found.n,
-                "backend": choice.backend, "precision": choice.artefact.precision,
-                "split": split, "runs_on": session.runs_on, "figures": found.figures,
-            }
-        )  # fmt: skip
-        return
-    table("", ("figure", "value"), [(n, f"{v:.2%}") for n, v in found.figures.items()])
-    for fault in found.faults[:5]:
-        click.echo(f"left out: {fault}", err=True)
-    click.echo(f"{found.metric} {found.value:.2%} of {found.n} pictures, {choice.artefact.id}")
+    found = stage("evaluate_pictures")(
+        asked.spec, asked.session, asked.data, asked.split, asked.reporter
+    )
+    return _Answer(
+        found.metric, found.value, found.n,
+        f"{found.metric} {found.value:.2%} of {found.n} pictures", found.figures,
+        ("figure", "value"), tuple((n, f"{v:.2%}") for n, v in found.figures.items()),
+        tuple(f"left out: {fault}" for fault in found.faults[:5]),
+    )  # fmt: skip
+
+
+# Task → how it is measured.
+_MEASURES: dict[str, Callable[[_Asked], _Answer]] = {
+    "keywords": _keywords, "speech": _speech, "language": _language, "text": _texts,
+    "classify": _pictures, "detect": _pictures, "segment": _pictures,
+}  # fmt: skip

@@ -35,8 +35,8 @@ def command(bundle: str, card: bool, as_json: bool) -> None:
         click.echo(opened.card())
         return
     spec, verified = opened.spec, opened.verified()
-    words = several(spec.told)
-    click.echo(f"{spec.name}: {spec.task}; {words}")
+    words = f"; {several(spec.told)}" if spec.told else ""
+    click.echo(f"{spec.name}: {spec.task}{words}")
     click.echo(
         f"{_input(spec)} · {size(opened.path.stat().st_size)} · "
         f"licence {opened.manifest.licence} · {opened.manifest.made_by}"
@@ -48,7 +48,7 @@ def command(bundle: str, card: bool, as_json: bool) -> None:
         rows.append(
             (
                 artefact.id, size(opened.size(artefact)),
-                "–" if figure is None else f"{figure:.2%}", str(len(artefact.states)),
+                "–" if figure is None else opened.metric.shown(figure), str(len(artefact.states)),
                 str(state), artefact.note,
             )
         )  # fmt: skip
@@ -60,6 +60,8 @@ def _input(spec: Any) -> str:
     if spec.input.kind == "image":
         frame = spec.input
         return f"pictures of {frame.width} × {frame.height} {frame.colour}, by {frame.resize}"
+    if spec.input.kind == "text":
+        return f"text, as {len(spec.input.vocabulary):,} {spec.input.units}; a step each"
     return (
         f"sound at {spec.input.sample_rate:,} Hz, {spec.input.bands} mel bands; a step every "
         f"{1e3 * spec.step_seconds:.0f} ms"

@@ -19,15 +19,15 @@ from edgenets import __version__
 
 # Command → its module, and the line that `--help` shows, so that help loads no module.
 COMMANDS = {
-    "train": ("edgenets.cli.train", "Train a recipe on a folder of recordings or pictures."),
+    "train": ("edgenets.cli.train", "Train a recipe on recordings, pictures or texts."),
     "convert": ("edgenets.cli.convert", "Convert a trained model to TFLite, ONNX and OpenVINO."),
     "verify": ("edgenets.cli.verify", "Prove that artefacts equal their model; a gate."),
     "bundle": ("edgenets.cli.bundle", "Pack what passed the gate into one .edge file."),
     "build": ("edgenets.cli.build", "Train, convert, verify and bundle in one go."),
     "import": ("edgenets.cli.import_", "Make a bundle of a model that others trained."),
     "words": ("edgenets.cli.words", "Synthesise recordings of words of your choice."),
-    "run": ("edgenets.cli.run", "Run a bundle on microphones, cameras, files or streams."),
-    "eval": ("edgenets.cli.eval", "Measure a bundle on labelled recordings or pictures."),
+    "run": ("edgenets.cli.run", "Run a bundle on microphones, cameras, texts, files or streams."),
+    "eval": ("edgenets.cli.eval", "Measure a bundle on labelled recordings, pictures or texts."),
     "bench": ("edgenets.cli.bench", "Measure what a bundle costs on this machine."),
     "inspect": ("edgenets.cli.inspect", "Show what is in a bundle."),
     "selftest": ("edgenets.cli.selftest", "Replay a bundle's golden data on this machine."),

@@ -20,6 +20,7 @@ PRECISIONS = ("fp32", "fp16", "dynamic", "int8", "int16x8")
 BACKENDS = ("tflite", "onnx", "openvino", "null")
 
 Folder = click.Path(exists=True, file_okay=False, path_type=Path)
+AnyData = click.Path(exists=True, path_type=Path)
 AnyPath = click.Path(path_type=Path)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from edgenets.cli.options import AnyPath, Folder, emit, json_option
+from edgenets.cli.options import AnyData, AnyPath, emit, json_option
 
 
 @click.command(
@@ -15,12 +15,13 @@ Examples:
   edgenets train kws-gru --data speech_commands
   edgenets train my-recipe.toml --data recordings --out runs/mine --seed 7
 
-The data folder holds one folder a label, each with .wav, .flac or .mp3 files; `_unknown_` and
-`_silence_` are labels too. Files named SPEAKER_nohash_N are split by speaker. An interrupted
+Keywords: one folder a label, each with .wav, .flac or .mp3 files; `_unknown_` and `_silence_` are
+labels too; files named SPEAKER_nohash_N are split by speaker. Speech: transcripts.tsv, or names
+that say what is said. Language: a text file. Texts: LABEL.txt, a text a line. An interrupted
 training goes on where it stopped when the same command is given again."""
 )
 @click.argument("recipe")
-@click.option("--data", required=True, type=Folder, help="Folder of LABEL/*.wav|flac|mp3.")
+@click.option("--data", required=True, type=AnyData, help="Recordings, pictures or texts.")
 @click.option("--out", type=AnyPath, help="Run folder.  [default: runs/RECIPE]")
 @click.option("--seed", type=click.IntRange(0), help="Another seed than the recipe's.")
 @click.option("--epochs", type=click.IntRange(1), help="Another length than the recipe's.")
@@ -28,7 +29,7 @@ training goes on where it stopped when the same command is given again."""
 def command(
     recipe: str, data: Path, out: Path | None, seed: int | None, epochs: int | None, as_json: bool
 ) -> None:
-    """Train a recipe on a folder of recordings or pictures.
+    """Train a recipe on recordings, pictures or texts.
 
     RECIPE is a TOML file, or the name of a shipped recipe (`edgenets zoo`).
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from edgenets.cli.options import Folder, emit, json_option, size, table
+from edgenets.cli.options import AnyData, Folder, emit, json_option, size, table
 
 
 @click.command(
@@ -23,8 +23,8 @@ Exit code 1: at least one does not. The report is written to RUN/report.html and
 @click.option(
     "--data",
     required=True,
-    type=Folder,
-    help="Recordings or pictures; the validation split is used.",
+    type=AnyData,
+    help="Recordings, pictures or texts; the validation split is used.",
 )
 @json_option
 @click.pass_context
@@ -47,17 +47,20 @@ def command(ctx: click.Context, run: Path, data: Path, as_json: bool) -> None:
 
 def show(report: Any) -> None:
     """Print a report as a table."""
+    from edgenets.metrics import metric_of
+
+    shown = metric_of(report.metric).shown
     streams = any(v.stream_steps for v in report.verdicts)
     rows = [
         (
-            v.id, size(v.size), f"{v.metric:.2%}", f"{v.agreement:.2%}", _number(v.max_error),
+            v.id, size(v.size), shown(v.metric), f"{v.agreement:.2%}", _number(v.max_error),
             *((_number(v.stream_error), _number(v.drift)) if streams else ()),
             "passed" if v.passed else _why(v),
         )
         for v in report.verdicts
     ]  # fmt: skip
     title = (
-        f"{report.model}: the Keras model has {report.metric} {report.reference:.2%} on "
+        f"{report.model}: the Keras model has {report.metric} {shown(report.reference)} on "
         f"{report.items} {report.kind}"
     )
     columns = (

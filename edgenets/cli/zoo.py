@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from edgenets.cli.options import emit, json_option, size, table
+from edgenets.cli.options import emit, json_option, several, size, table
 
 
 @click.command(
@@ -21,7 +23,7 @@ def command(as_json: bool) -> None:
 
     recipes = {name: recipe.load_recipe(name) for name in recipe.shipped()}
     bundles = {name: zoo.load(name) for name in zoo.shipped()}
-    verified = {name: max(b.verified().values(), default=None) for name, b in bundles.items()}
+    verified = {name: b.best() for name, b in bundles.items()}
     if as_json:
         emit(
             {
@@ -30,6 +32,7 @@ def command(as_json: bool) -> None:
                     {
                         "name": n, "labels": list(b.spec.labels), "bytes": b.path.stat().st_size,
                         "artefacts": [a.id for a in b.artefacts], "task": b.spec.task,
+                        "metric": b.metric.name,
                         "verified": verified[n],
                         "path": str(b.path),
                     }
@@ -41,10 +44,18 @@ def command(as_json: bool) -> None:
     table("Recipes", ("name", "what it makes"), [(n, r.description) for n, r in recipes.items()])
     rows = [
         (
-            name, ", ".join(b.spec.told),
-            "–" if verified[name] is None else f"{verified[name]:.1%}",
+            name, several(b.spec.told) or b.spec.task,
+            _figure(b, verified[name]),
             size(b.path.stat().st_size), str(len(b.artefacts)),
         )
         for name, b in bundles.items()
     ]  # fmt: skip
     table("Bundles", ("name", "labels", "verified", "size", "artefacts"), rows)
+
+
+def _figure(bundle: Any, value: float | None) -> str:
+    """The best verified figure, and of what where that does not go without saying."""
+    if value is None:
+        return "–"
+    metric = bundle.metric
+    return metric.shown(value) if metric.share else f"{metric.shown(value)} {metric.name}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 class Batch:
     """What one training step sees."""
 
-    inputs: NDArray[np.float32]  # (items, …)
-    targets: NDArray[np.float32]  # (items, …), as the loss takes them
+    inputs: NDArray[Any]  # (items, …), of the model's type
+    targets: NDArray[Any]  # (items, …), as the loss takes them
     weights: NDArray[np.float32] | None = None  # how much a target counts; None: all alike
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from edgenets.language.recipe import TokenModelRecipe
 from edgenets.recipeparts import ModelRecipe
 from edgenets.vision.recipe import ImageRecipe
 
@@ -19,6 +20,9 @@ ARCHITECTURES = {
     "image-classify": "edgenets.models.image_classify",
     "object-detect": "edgenets.models.object_detect",
     "segment": "edgenets.models.segment",
+    "language-rnn": "edgenets.models.language_rnn",
+    "text-rnn": "edgenets.models.text_rnn",
+    "text-cnn": "edgenets.models.text_cnn",
 }
 
 
@@ -32,6 +36,22 @@ def build(recipe: ModelRecipe, bands: int, labels: int) -> keras.Model:
     """
     module = importlib.import_module(ARCHITECTURES[recipe.architecture])
     model: keras.Model = module.build(recipe, bands, labels)
+    return model
+
+
+def build_tokens(recipe: TokenModelRecipe, tokens: int, scores: int) -> keras.Model:
+    """The untrained Keras model of a recipe.
+
+    Args:
+        tokens: in the vocabulary.
+        scores: of an answer.
+
+    Returns:
+        a model from tokens (batch, time) int32 to logits, causal in time: (batch, time, scores),
+        or (batch, scores) once all is read.
+    """
+    module = importlib.import_module(ARCHITECTURES[recipe.architecture])
+    model: keras.Model = module.build(recipe, tokens, scores)
     return model
 
 

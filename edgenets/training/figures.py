@@ -28,9 +28,9 @@ def new_figure(width: float, height: float) -> Figure:
 
 def curves(
     loss: Sequence[float], found: Sequence[float], path: Path,
-    name: str = "validation accuracy, %",
+    name: str = "validation accuracy, %", scale: float = 100,
 ) -> None:  # fmt: skip
-    """Training loss, and what was found on the validation split, against epochs."""
+    """Training loss, and what was found on the validation split times `scale`, against epochs."""
     figure = new_figure(7, 3.2)
     left = figure.subplots()
     epochs = np.arange(1, len(loss) + 1)
@@ -39,7 +39,7 @@ def curves(
     left.set_ylabel("training loss", color=BLUE)
     left.spines[["top"]].set_visible(False)
     right = left.twinx()
-    right.plot(epochs, np.asarray(found) * 100, color=ORANGE)
+    right.plot(epochs, np.asarray(found) * scale, color=ORANGE)
     right.set_ylabel(name, color=ORANGE)
     right.spines[["top"]].set_visible(False)
     with replacing(path) as beside:

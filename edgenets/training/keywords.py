@@ -15,7 +15,8 @@ from edgenets.data.streams import StreamBatches, StreamMaker
 from edgenets.extras import require
 from edgenets.progress import Progress
 from edgenets.recipe import Recipe
-from edgenets.spec import AudioInput, KeywordSpec, StepSpec
+from edgenets.spec import AudioInput, KeywordSpec
+from edgenets.stepspec import StepSpec
 from edgenets.training import dataset, figures
 from edgenets.training.train import Trained
 from edgenets.training.trainer import Job, Trainer

@@ -21,10 +21,11 @@ from edgenets.data.utterances import Spoken, find_utterances, load_utterances
 from edgenets.errors import DataError
 from edgenets.extras import require
 from edgenets.progress import Progress
-from edgenets.spec import BLANK_LABEL, AudioInput, SpeechSpec, StepSpec
+from edgenets.spec import BLANK_LABEL, AudioInput, SpeechSpec
 from edgenets.speech import distance
 from edgenets.speech.recipe import SpeechRecipe
 from edgenets.speech.transcriber import transcribe
+from edgenets.stepspec import StepSpec
 from edgenets.training import dataset, figures
 from edgenets.training.train import Trained
 from edgenets.training.trainer import Job, Trainer
@@ -61,6 +62,7 @@ def train_speech(recipe: SpeechRecipe, data: Path, out: Path, progress: Progress
         judge=lambda model: _accuracy(model, validation, recipe),
         schedule=recipe.schedule,
         seed=recipe.seed,
+        metric=distance.METRIC,
     )
     trainer = Trainer(job, out, progress)
     trainer.fit()

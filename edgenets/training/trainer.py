@@ -14,6 +14,7 @@ import numpy as np
 from edgenets.data.batches import Batch, Batches
 from edgenets.extras import require
 from edgenets.files import replacing, write_json
+from edgenets.metrics import metric_of
 from edgenets.progress import Progress
 from edgenets.recipeparts import Schedule
 
@@ -46,9 +47,10 @@ class Job:
     build: Callable[[], keras.Model]  # the untrained model
     batches: Batches
     loss: Any  # a Keras loss, of the model's output and a batch's targets
-    judge: Callable[[keras.Model], float]  # the task's metric on the validation split, 0…1
+    judge: Callable[[keras.Model], float]  # the task's metric on the validation split
     schedule: Schedule
     seed: int
+    metric: str = "accuracy"  # what `judge` gives
 
 
 class Trainer:
@@ -66,6 +68,7 @@ class Trainer:
         first = int(self.model.optimizer.iterations) // len(self._job.batches)
         if first:
             self._progress.say(f"resuming after epoch {first} of {epochs}")
+        shown = metric_of(self._job.metric).shown
         with self._progress.task("training") as task:
             for epoch in range(first, epochs):
                 self.history.loss.append(self._epoch(epoch))
@@ -77,7 +80,9 @@ class Trainer:
                     variable.assign(value)
                 self._checkpoint()
                 task.update(
-                    epoch + 1, epochs, f"loss {self.history.loss[-1]:.3f}  validation {found:.1%}"
+                    epoch + 1,
+                    epochs,
+                    f"loss {self.history.loss[-1]:.3f}  validation {shown(found)}",
                 )
         self._average()
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.artefact import Artefact
-from edgenets.backend import Options
+from edgenets.backend import Options, State
 
 from .checks import check_inputs, taken_dtype
 
@@ -45,6 +45,13 @@ class NullSession:
 
     def reset(self) -> None:
         """There is no state."""
+
+    def state(self) -> State:
+        """See `edgenets.backend.Session`."""
+        return State((), 0)
+
+    def restore(self, state: State) -> None:
+        """See `edgenets.backend.Session`."""
 
     def places(self) -> Mapping[str, NDArray[Any]]:
         """See `edgenets.backend.Session`."""

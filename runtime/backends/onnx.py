@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.artefact import Artefact, TensorInfo
-from edgenets.backend import Options, initial_state
+from edgenets.backend import Options, State, initial_state
 from edgenets.errors import BackendError
 from edgenets.extras import require
 from edgenets.quantization import dequantize, quantize
@@ -78,6 +78,15 @@ class OnnxSession:
         """Put the state back to its initial value."""
         self._step = 0
         self._state = initial_state(self.artefact)
+
+    def state(self) -> State:
+        """See `edgenets.backend.Session`. No step writes into an array of the one before."""
+        return State(tuple(self._state.values()), self._step)
+
+    def restore(self, state: State) -> None:
+        """See `edgenets.backend.Session`."""
+        self._step = state.step
+        self._state = dict(zip(self._state_names, state.values, strict=True))
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """One inference; see `edgenets.backend.Session`."""

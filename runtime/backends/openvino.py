@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.artefact import Artefact, TensorInfo
-from edgenets.backend import Options, initial_state
+from edgenets.backend import Options, State, initial_state
 from edgenets.errors import BackendError
 from edgenets.extras import require
 from edgenets.quantization import Quantization, dequantize, quantize
@@ -91,6 +91,16 @@ class OpenVinoSession:
         """Put the state back to its initial value."""
         self._step = 0
         for (_, into, _), value in zip(self._states, self._initial, strict=True):
+            into[...] = value
+
+    def state(self) -> State:
+        """See `edgenets.backend.Session`."""
+        return State(tuple(into.copy() for _, into, _ in self._states), self._step)
+
+    def restore(self, state: State) -> None:
+        """See `edgenets.backend.Session`."""
+        self._step = state.step
+        for (_, into, _), value in zip(self._states, state.values, strict=True):
             into[...] = value
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

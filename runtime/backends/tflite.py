@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.artefact import Artefact, TensorInfo
-from edgenets.backend import Options, initial_state
+from edgenets.backend import Options, State, initial_state
 from edgenets.errors import BackendError, MissingExtra
 from edgenets.native import captured_stderr
 from edgenets.quantization import Quantizer, dequantizer
@@ -71,6 +71,23 @@ class TFLiteSession:
             self._open()  # resource variables are only reset with their interpreter
         for (_, into), value in zip(self._states, self._initial, strict=True):
             into[:] = value.tobytes()
+
+    def state(self) -> State:
+        """See `edgenets.backend.Session`."""
+        if self.artefact.internal_state:
+            raise BackendError(f"{self.artefact.id}: keeps its state inside, where nobody reaches")
+        links = zip(self._states, self.artefact.states, strict=True)
+        values = (
+            np.frombuffer(bytes(into), link.input.dtype).reshape(link.input.shape)
+            for (_, into), link in links
+        )
+        return State(tuple(values), self._step)
+
+    def restore(self, state: State) -> None:
+        """See `edgenets.backend.Session`."""
+        self._step = state.step
+        for (_, into), value in zip(self._states, state.values, strict=True):
+            into[:] = value.data.cast("B")
 
     def _open(self) -> None:
         """Make an interpreter, and find the artefact's tensors in it."""

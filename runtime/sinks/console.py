@@ -1,15 +1,26 @@
-"""`console:`: a line a word, or a line whenever what is seen changes, for people."""
+"""`console:`: a line a word, a text, or a change of what is seen, for people."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
+from functools import singledispatchmethod
 from typing import TextIO
 
 from edgenets.errors import SinkError
-from edgenets.events import Event, Result, Seen, Transcript
+from edgenets.events import (
+    Classified,
+    Event,
+    Remark,
+    Result,
+    Seen,
+    Suggested,
+    Transcript,
+    Written,
+)
 
 _BAR = 12  # characters of a full score
+_TEXT = 70  # characters of a text that are shown
 
 
 def open_sink(rest: str) -> ConsoleSink:
@@ -30,44 +41,56 @@ class ConsoleSink:
         self._out = out
         self._colour = out.isatty()
         self._shown: dict[str, str] = {}  # what was last said of each source
+        self._within = False  # a line that goes on
 
     def write(self, event: Event) -> None:
-        """One line, or none where a source shows what it showed before."""
-        if isinstance(event, Seen):
-            text = self._seen(event)
-            if text is None:
-                return
-            line = text
-        elif isinstance(event, Transcript):
-            self._say(event)
-            return
-        elif isinstance(event, Result):
-            bar = "█" * max(1, round(_BAR * event.score))
-            word = self._paint(f"{event.label:<12}", "1;36")
-            score = self._paint(f"{bar:<{_BAR}}", "36")
-            line = (
-                f"{event.time:8.2f} s  {word} {score} {event.score:4.2f}  {1e3 * event.age:5.1f} ms"
-            )
-        else:
-            line = self._paint(f"{event.time:8.2f} s  {event.kind}: {event.text}", "33")
-        self._put(line + "\n")
+        """What an event has to say, if anything."""
+        text = self._text(event)
+        if text:
+            self._put(text)
 
-    def _say(self, event: Transcript) -> None:
+    @singledispatchmethod
+    def _text(self, event: Remark) -> str:
+        return self._paint(f"{event.time:8.2f} s  {event.kind}: {event.text}", "33") + "\n"
+
+    @_text.register
+    def _(self, event: Result) -> str:
+        word = self._paint(f"{event.label:<12}", "1;36")
+        return (
+            f"{event.time:8.2f} s  {word} {self._bar(event.score)} {event.score:4.2f}  "
+            f"{1e3 * event.age:5.1f} ms\n"
+        )
+
+    @_text.register
+    def _(self, event: Classified) -> str:
+        label = self._paint(f"{event.label:<12}", "1;36")
+        unknown = f"  ({event.unknown} of {event.tokens} unknown)" if event.unknown else ""
+        text = _harmless(event.text)
+        text = text if len(text) <= _TEXT else f"{text[: _TEXT - 1]}…"
+        return f"{label} {self._bar(event.score)} {event.score:4.2f}  {text}{unknown}\n"
+
+    @_text.register
+    def _(self, event: Written) -> str:
+        self._within = True
+        return _harmless(event.text, keep="\n")
+
+    @_text.register
+    def _(self, event: Suggested) -> str:
+        words = "  ".join(f"{self._paint(w, '1;36')} {p:.2f}" for w, p in event.words) or "–"
+        return f"{words}\n"
+
+    @_text.register
+    def _(self, event: Transcript) -> str:
         """An utterance; on a terminal also while it goes on, always on the same line."""
         if not event.final and not self._colour:
-            return
+            return ""
         start = "\r\x1b[2K" if self._colour else ""
         text = self._paint(event.text, "1;36" if event.final else "36")
         line = f"{start}{event.start:8.2f} s  {text}"
-        self._put(line + (f"  {1e3 * event.age:5.1f} ms\n" if event.final else ""))
+        return line + (f"  {1e3 * event.age:5.1f} ms\n" if event.final else "")
 
-    def _put(self, text: str) -> None:
-        # Not every terminal has every letter, and the name of a file need not be text.
-        encoding = self._out.encoding or "utf-8"
-        self._out.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        self._out.flush()
-
-    def _seen(self, event: Seen) -> str | None:
+    @_text.register
+    def _(self, event: Seen) -> str:
         """What a picture shows, if it is a picture on disk or something has changed."""
         counts = Counter(found.label for found in event.found)
         text = ", ".join(f"{n} × {x}" if n > 1 else x for x, n in sorted(counts.items())) or "–"
@@ -75,17 +98,34 @@ class ConsoleSink:
         self._shown[event.source] = text
         crossed = "".join(f"  {c.label} → {c.line} {c.direction}" for c in event.crossings)
         if not changed and not crossed:
-            return None
+            return ""
         best = max((found.score for found in event.found), default=0.0)
         where = event.path.name if event.path is not None else f"{event.time:8.2f} s"
         score = f"{best:4.2f}" if event.found else "    "
         return (
             f"{where}  {self._paint(f'{text:<28}', '1;36')} {score}  {1e3 * event.age:5.1f} ms"
-            f"{self._paint(crossed, '35')}"
+            f"{self._paint(crossed, '35')}\n"
         )
 
+    def _put(self, text: str) -> None:
+        # Not every terminal has every letter, and the name of a file need not be text.
+        encoding = self._out.encoding or "utf-8"
+        self._out.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        self._out.flush()
+
     def close(self) -> None:
-        """Stdout is not this sink's to close."""
+        """End a line that was begun; stdout is not this sink's to close."""
+        if self._within:
+            self._within = False
+            self._put("\n")
+
+    def _bar(self, score: float) -> str:
+        return self._paint(f"{'█' * max(1, round(_BAR * score)):<{_BAR}}", "36")
 
     def _paint(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
+
+
+def _harmless(text: str, keep: str = "") -> str:
+    """A text from anywhere, without what would steer a terminal."""
+    return "".join(c if c.isprintable() or c in keep else "·" for c in text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgenets.events import Event, Result, Seen, Transcript
+from edgenets.events import Classified, Event, Result, Seen, Suggested, Transcript, Written
 from edgenets.vision.results import Found
 
 
@@ -24,6 +24,25 @@ def plain(event: Event) -> dict[str, Any]:
         }  # fmt: skip
     if isinstance(event, Seen):
         return _seen(event)
+    if isinstance(event, Classified):
+        return {
+            "event": "text", "source": event.source, "line": event.line, "text": event.text,
+            "label": event.label, "score": round(event.score, 4),
+            "scores": {label: round(score, 4) for label, score in event.scores.items()},
+            "tokens": event.tokens, "unknown": event.unknown, "time": round(event.time, 3),
+            "age_ms": round(1e3 * event.age, 2),
+        }  # fmt: skip
+    if isinstance(event, Written):
+        return {
+            "event": "token", "source": event.source, "text": event.text, "number": event.number,
+            "probability": round(event.probability, 4), "time": round(event.time, 3),
+        }  # fmt: skip
+    if isinstance(event, Suggested):
+        return {
+            "event": "suggestions", "source": event.source, "line": event.line, "text": event.text,
+            "words": [{"word": w, "probability": round(p, 4)} for w, p in event.words],
+            "time": round(event.time, 3), "age_ms": round(1e3 * event.age, 2),
+        }  # fmt: skip
     return {
         "event": event.kind, "source": event.source, "text": event.text,
         "time": round(event.time, 3),

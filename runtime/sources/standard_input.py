@@ -7,7 +7,6 @@ Nothing marks raw PCM as sound, so whatever bytes come are sound.
 from __future__ import annotations
 
 import os
-import select
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -20,8 +19,7 @@ from edgenets.errors import SourceError
 from edgenets.uri import split_options
 
 from . import BLOCK_SECONDS, Block, Item, Source, query
-
-STDIN = 0  # the descriptor itself: sys.stdin would buffer, and wait for full buffers
+from .descriptor import STDIN, Descriptor
 
 FORMATS: dict[str, np.dtype[Any]] = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
 
@@ -52,35 +50,21 @@ class RawInput(Source):
         descriptor: int,
     ) -> None:
         super().__init__("-")
-        self._wake = self._waker = -1  # `close` writes to a pipe, so that a read does not wait
-        try:
-            os.fstat(descriptor)
-        except OSError as exc:  # closed; the pipe below would take its number
-            raise SourceError(f"standard input cannot be read: {exc.strerror}") from exc
-        self._wake, self._waker = os.pipe()
-        os.set_blocking(self._waker, False)
+        self._input = Descriptor(descriptor)
         self._channels, self._dtype = channels, dtype
         self._frame = channels * dtype.itemsize  # bytes
         self._most = max(1, round(BLOCK_SECONDS * rate)) * self._frame  # bytes of a read
         self._resampler = Resampler(rate, sample_rate)
-        self._descriptor = descriptor
-
-    def __del__(self) -> None:
-        # Not in `close`: a descriptor closed while another thread polls it may be reused by then.
-        for end in (self._wake, self._waker):
-            if end >= 0:
-                os.close(end)
 
     def close(self) -> None:
         """See `Source.close`."""
-        if not self._closed:
-            self._closed = True
-            os.write(self._waker, b".")
+        self._closed = True
+        self._input.close()
 
     def __iter__(self) -> Iterator[Item]:
         rest, offset = b"", 0
         while not self._closed:
-            data = self._read()
+            data = self._input.read(self._most)
             if data is None:
                 continue
             if not data:
@@ -97,21 +81,6 @@ class RawInput(Source):
         out = self._resampler.push(samples, last=last)
         if len(out):
             yield Block(out, time.monotonic())
-
-    def _read(self) -> bytes | None:
-        """What is there, b"" at the end, None when it is time to look at `_closed` again."""
-        poll = select.poll()
-        poll.register(self._descriptor, select.POLLIN)
-        poll.register(self._wake, select.POLLIN)
-        poll.poll()
-        if self._closed:
-            return None
-        try:
-            return os.read(self._descriptor, self._most)
-        except BlockingIOError:  # another reader of a shared stdin was faster
-            return None
-        except OSError as exc:
-            raise SourceError(f"standard input cannot be read: {exc.strerror}") from exc
 
     def _decode(self, data: bytes, offset: int) -> Sound:
         """Whole frames to mono sound; `offset` is where they begin in the stream, in bytes."""

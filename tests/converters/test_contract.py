@@ -112,6 +112,25 @@ def test_states_are_no_inputs(session: Session) -> None:
         session.run({**inputs, link.input.name: value})
 
 
+def test_a_stream_goes_on_from_where_it_stood(session: Session) -> None:
+    """Also from the first steps on, in which some states are held."""
+    for before in (0, 1, 5):
+        session.reset()
+        inputs = list(steps(session, 16))
+        for x in inputs[:before]:
+            session.run(x)
+        stood = session.state()
+        first = [session.run(x)["logits"] for x in inputs[before:]]
+        kept = session.state()
+        session.restore(stood)
+        again = [session.run(x)["logits"] for x in inputs[before:]]
+        session.restore(stood)  # what was kept is not what the stream wrote over
+        thrice = [session.run(x)["logits"] for x in inputs[before:]]
+        assert np.array_equal(first, again) and np.array_equal(first, thrice)
+        for a, b in zip(kept.values, session.state().values, strict=True):
+            assert np.array_equal(a, b)
+
+
 @pytest.mark.parametrize("shape", [(1, 2), (1, 1, 3), (1, 3, 2), (2, 2, 3), (0,), (1, 2, 3, 1)])
 def test_another_shape_is_named(session: Session, shape: tuple[int, ...]) -> None:
     with pytest.raises(BackendError, match=r"'features'.*\[1, 2, 3\]"):

@@ -21,7 +21,7 @@ from edgenets.converters.convert import convert
 from edgenets.converters.pack import pack
 from edgenets.converters.verify import Report, Samples, Verdict, verify
 from edgenets.errors import DataError, GateFailed
-from edgenets.spec import StepSpec
+from edgenets.stepspec import StepSpec
 from tests.converters import broken, liar, nets
 from tests.converters.trained import BANDS, GATE, LABELS, Trained
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from edgenets.converters.convert import Conversion, convert
 from edgenets.converters.verify import Report, Samples, verify
 from edgenets.recipeparts import GateRecipe
-from edgenets.spec import AudioInput, KeywordDecoding, KeywordSpec, StepSpec
+from edgenets.spec import AudioInput, KeywordDecoding, KeywordSpec
+from edgenets.stepspec import StepSpec
 
 BANDS, FRAMES = 16, 40
 LABELS = ("up", "down", "rest")

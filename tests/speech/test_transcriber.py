@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgenets.spec import BLANK_LABEL, AudioInput, CtcDecoding, SpeechSpec, StepSpec
+from edgenets.spec import BLANK_LABEL, AudioInput, CtcDecoding, SpeechSpec
 from edgenets.speech import distance
 from edgenets.speech.transcriber import Phrase, Transcriber, transcribe
+from edgenets.stepspec import StepSpec
 
 LABELS = (BLANK_LABEL, "a", "b", " ")
 

@@ -1,0 +1,92 @@
+"""Models that say what comes next in a text, along the road."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edgenets.artefact import Format, Precision
+from edgenets.data.crops import Tokens, sequences
+from edgenets.data.split import Split
+from edgenets.data.texts import read_corpus
+from edgenets.errors import ModelError
+from edgenets.language.likelihood import bits
+from edgenets.language.recipe import LanguageRecipe
+from edgenets.language.spec import LanguageSpec
+from edgenets.metrics import NATS
+from edgenets.progress import Progress
+from edgenets.runs import Run
+from edgenets.training.language import part_of
+
+from .convert import convert
+from .formats import Converted, Written, activation_type
+from .golden import GoldenTokens
+from .verdicts import Report
+from .verify import Samples, verify
+
+
+class Language(GoldenTokens):
+    """See `Family`."""
+
+    def convert(
+        self, run: Run, data: Path | None, to: Sequence[Format], precisions: Sequence[Precision],
+        progress: Progress,
+    ) -> Converted:  # fmt: skip
+        """See `Family.convert`."""
+        recipe, texts = _recipe(run), None
+        if data is not None and any(activation_type(p) for p in precisions):
+            texts, _ = sequences(_part(run, data, "train"), recipe.data.length)
+            texts = texts[..., None]
+        return convert(run.model(), texts, to, precisions, recipe.quantize, progress)
+
+    def verify(
+        self, run: Run, written: Sequence[Written], missing: Sequence[str], data: Path,
+        progress: Progress,
+    ) -> Report:  # fmt: skip
+        """See `Family.verify`."""
+        recipe = _recipe(run)
+        came, following = sequences(_part(run, data, "validation"), recipe.data.length)
+        chosen = np.linspace(0, len(came) - 1, min(len(came), recipe.gate.clips)).astype(int)
+        samples = Samples(came[chosen][..., None], list(following[chosen]), "pieces")
+        return verify(
+            run.model(), _spec(run), written, samples, recipe.gate, tuple(missing), progress
+        )
+
+    def card(self, run: Run, report: Report) -> list[str]:
+        """See `Family.card`."""
+        metrics, spec, recipe = run.metrics, _spec(run), _recipe(run)
+        test, validation = metrics["test"], metrics["validation"]
+        per = "character" if spec.input.units == "characters" else "word"
+        return [
+            f"- **Task**: language modelling: what comes next, over {spec.scores:,} "
+            f"{spec.input.units}.",
+            f"- **Model**: `{recipe.model.architecture}`, {metrics['parameters']:,} parameters; a "
+            f"step a {per}.",
+            f"- **Data**: {metrics['train']['tokens']:,} {per}s to train on. "
+            f"{recipe.bundle.data_licence}",
+            f"- **Figures**: float Keras model: {test[NATS.name]:.4f} nats "
+            f"({bits(test[NATS.name]):.4f} bits) a {per} on the last {test['tokens']:,}, as one "
+            f"stream; {validation[NATS.name]:.4f} on the {validation['tokens']:,} before them. "
+            f"Artefacts below: on {report.items} pieces of {recipe.data.length} {per}s of the "
+            f"latter, each from an empty state.",
+            "- **Limits**: it writes as its training text does, invents names and facts, and "
+            "knows nothing else. What it writes is nobody's statement.",
+        ]
+
+
+def _part(run: Run, data: Path, split: Split) -> Tokens:
+    recipe = _recipe(run)
+    return part_of(recipe, _spec(run).input, read_corpus(data, recipe.data.files), split)
+
+
+def _spec(run: Run) -> LanguageSpec:
+    assert isinstance(run.spec, LanguageSpec), "family_of gives no other"
+    return run.spec
+
+
+def _recipe(run: Run) -> LanguageRecipe:
+    if not isinstance(run.recipe, LanguageRecipe):
+        raise ModelError(f"{run.folder}: its recipe is not for language, its spec is")
+    return run.recipe

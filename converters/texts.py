@@ -1,0 +1,96 @@
+"""Models that sort texts, along the road."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.artefact import Format, Precision
+from edgenets.data.reading import Texts as Numbered
+from edgenets.data.split import Split
+from edgenets.data.texts import find_texts
+from edgenets.errors import ModelError
+from edgenets.language.recipe import TextRecipe
+from edgenets.language.spec import TextSpec
+from edgenets.progress import Progress
+from edgenets.runs import Run
+from edgenets.training.text import numbered, part_of
+
+from .convert import convert
+from .formats import Converted, Written, activation_type
+from .golden import GoldenTokens
+from .verdicts import Report
+from .verify import Samples, verify
+
+# Calibration reads texts one after another, in pieces of one length; long ones in several.
+_PIECE = 32  # tokens
+
+
+class Texts(GoldenTokens):
+    """See `Family`."""
+
+    def convert(
+        self, run: Run, data: Path | None, to: Sequence[Format], precisions: Sequence[Precision],
+        progress: Progress,
+    ) -> Converted:  # fmt: skip
+        """See `Family.convert`."""
+        pieces = None
+        if data is not None and any(activation_type(p) for p in precisions):
+            pieces = _pieces(_texts(run, data, "train"))
+        return convert(run.model(), pieces, to, precisions, _recipe(run).quantize, progress)
+
+    def verify(
+        self, run: Run, written: Sequence[Written], missing: Sequence[str], data: Path,
+        progress: Progress,
+    ) -> Report:  # fmt: skip
+        """See `Family.verify`."""
+        texts, gate = _texts(run, data, "validation"), _recipe(run).gate
+        samples = Samples([t[:, None] for t in texts.tokens], texts.targets.tolist(), "texts")
+        return verify(run.model(), _spec(run), written, samples, gate, tuple(missing), progress)
+
+    def card(self, run: Run, report: Report) -> list[str]:
+        """See `Family.card`."""
+        metrics, spec, recipe = run.metrics, _spec(run), _recipe(run)
+        test, validation = metrics["test"], metrics["validation"]
+        small = ", in small letters" if spec.input.lower else ""
+        return [
+            f"- **Task**: text classification, {len(spec.labels)} labels: "
+            f"{', '.join(spec.labels)}.",
+            f"- **Model**: `{recipe.model.architecture}`, {metrics['parameters']:,} parameters; a "
+            f"step a {spec.input.units[:-1]}, of any number.",
+            f"- **Input**: {spec.input.units}{small}; it knows {len(spec.input.vocabulary):,}.",
+            f"- **Data**: {metrics['train']['texts']:,} texts to train on. "
+            f"{recipe.bundle.data_licence}",
+            f"- **Figures**: float Keras model: {test['accuracy']:.2%} of {test['texts']:,} texts "
+            f"that training never saw, {validation['accuracy']:.2%} of {validation['texts']:,} "
+            f"that it was chosen by. Artefacts below: word by word, on the latter.",
+            "- **Limits**: it knows the language of its training texts. Other domains, irony and "
+            "texts of several opinions were not measured.",
+        ]
+
+
+def _texts(run: Run, data: Path, split: Split) -> Numbered:
+    spec = _spec(run)
+    return numbered(part_of(find_texts(data, spec.labels), spec.split, split), spec.input,
+                    spec.labels)  # fmt: skip
+
+
+def _pieces(texts: Numbered) -> NDArray[np.int32]:
+    """All texts one after another, (pieces, tokens, 1)."""
+    flat = np.concatenate(texts.tokens)
+    count = max(1, len(flat) // _PIECE)
+    return np.resize(flat, (count, _PIECE))[..., None]
+
+
+def _spec(run: Run) -> TextSpec:
+    assert isinstance(run.spec, TextSpec), "family_of gives no other"
+    return run.spec
+
+
+def _recipe(run: Run) -> TextRecipe:
+    if not isinstance(run.recipe, TextRecipe):
+        raise ModelError(f"{run.folder}: its recipe is not for texts, its spec is")
+    return run.recipe

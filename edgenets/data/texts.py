@@ -1,0 +1,144 @@
+"""Texts on disk: a long one to go on with, or short ones with labels, in three layouts.
+
+LABEL.txt        a text a line
+LABEL/*.txt      a text a file
+texts.tsv        a line a text: its label and, after a tab, itself
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgenets.data.split import Split, split_of
+from edgenets.errors import DataError
+
+LISTED = "texts.tsv"
+
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+# A file that is longer is no text that a compact net is trained on.
+_LARGEST = 1 << 30  # bytes
+
+
+@dataclass(frozen=True)
+class LabelledText:
+    """One text, and what it is."""
+
+    text: str
+    label: str
+
+    def split(self, validation: float, test: float) -> Split:
+        """The split that it belongs to; a text that is there twice is in one alone."""
+        return split_of(self.text, validation, test)
+
+
+def read_text(path: Path) -> str:
+    """A text file.
+
+    Raises:
+        DataError: it cannot be read, is too large, or is no UTF-8.
+    """
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise DataError(f"{path}: more than {_LARGEST >> 20} MB; divide it")
+        data = path.read_bytes()
+    except OSError as exc:
+        raise DataError(f"{path}: cannot be read: {exc.strerror}") from exc
+    if b"\0" in data:
+        raise DataError(f"{path}: has bytes of zero at {data.index(0)}: it is no text")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise DataError(
+            f"{path}: byte {exc.start} is no UTF-8; convert it, as by `iconv -t UTF-8`"
+        ) from exc
+
+
+def read_corpus(root: Path, files: str) -> str:
+    """The text of a file, or of all those of a folder whose names match, one after another.
+
+    Raises:
+        DataError: there are none, or one cannot be read.
+    """
+    if root.is_file():
+        return _clean(root)
+    found = sorted(path for path in root.glob(files) if path.is_file())
+    if not found:
+        raise DataError(f"{root}: has no {files}; see [data] files in the recipe")
+    return "".join(map(_clean, found))
+
+
+def _clean(path: Path) -> str:
+    """A text file with lines that end in one way.
+
+    Raises:
+        DataError: there are characters in it that steer a terminal: no model is to write them.
+    """
+    text = read_text(path).replace("\r\n", "\n")
+    found = _STEERING.search(text)
+    if found is not None:
+        line = text.count("\n", 0, found.start()) + 1
+        raise DataError(
+            f"{path}, line {line}: the control character U+{ord(found[0]):04X}; take it out, or "
+            f"convert the file from the encoding that it was written in"
+        )
+    return text
+
+
+def split_text(text: str, split: Split, validation: float, test: float) -> str:
+    """The part of a long text that a split is: the test part is its end, as training has it."""
+    last = len(text) - int(test * len(text))
+    middle = last - int(validation * len(text))
+    parts = {"train": slice(middle), "validation": slice(middle, last), "test": slice(last, None)}
+    return text[parts[split]]
+
+
+def find_texts(root: Path, labels: Sequence[str] | None = None) -> list[LabelledText]:
+    """All texts below a folder, in the order of their labels and files.
+
+    Args:
+        labels: take these alone; None takes all that there are.
+
+    Raises:
+        DataError: the folder is missing, laid out in none of these ways, or has no text of a
+            label.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; give one of texts with labels")
+    if (root / LISTED).is_file():
+        found = list(_listed(root / LISTED))
+    else:
+        found = list(_filed(root, labels))
+    known = {item.label for item in found}
+    if labels is not None and (missing := [label for label in labels if label not in known]):
+        raise DataError(f"{root}: has no texts of {', '.join(missing)}")
+    chosen = [item for item in found if labels is None or item.label in labels]
+    if not chosen:
+        raise DataError(f"{root}: has neither {LISTED}, nor LABEL.txt, nor LABEL/*.txt")
+    return chosen
+
+
+def _listed(path: Path) -> Iterator[LabelledText]:
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        if not line.strip():
+            continue
+        label, tab, text = line.partition("\t")
+        if not tab or not label.strip() or not text.strip():
+            raise DataError(f"{path}, line {number}: a label, a tab and a text are needed")
+        yield LabelledText(text.strip(), label.strip())
+
+
+def _filed(root: Path, labels: Sequence[str] | None) -> Iterator[LabelledText]:
+    for path in sorted(root.iterdir()):
+        label = path.stem if path.is_file() else path.name
+        if path.name.startswith(".") or (labels is not None and label not in labels):
+            continue
+        if path.suffix == ".txt" and path.is_file():
+            lines = (line.strip() for line in read_text(path).splitlines())
+            yield from (LabelledText(line, label) for line in lines if line)
+        elif path.is_dir():
+            whole = (read_text(file).strip() for file in sorted(path.glob("*.txt")))
+            yield from (LabelledText(text, label) for text in whole if text)

@@ -1,0 +1,118 @@
+"""Recipes of models of text: those that go on with it, and those that sort it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from edgenets.language.spec import LanguageDecoding, TextDecoding, Units
+from edgenets.recipeparts import (
+    BundleRecipe,
+    Cell,
+    GateRecipe,
+    QuantizeRecipe,
+    Schedule,
+    Trainable,
+    check_range,
+)
+
+
+@dataclass(frozen=True)
+class TokenModelRecipe:
+    """A net that reads tokens, and its sizes."""
+
+    architecture: Literal["language-rnn", "text-rnn", "text-cnn"]
+    embedding: int = 64  # numbers that stand for a token
+    cell: Cell = "gru"  # language-rnn, text-rnn
+    units: tuple[int, ...] = (256,)  # language-rnn, text-rnn: one a recurrent layer
+    kernels: tuple[int, ...] = (2, 3)  # text-cnn: tokens that a branch looks at, one a branch
+    channels: int = 64  # text-cnn: of each branch
+    dropout: float = 0.3
+    embedding_dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, 4096, "embedding", "units", "channels")
+        check_range(self, 1, 64, "kernels")
+        check_range(self, 0, 0.99, "dropout", "embedding_dropout")
+        if not self.units or not self.kernels:
+            raise ValueError("units and kernels have one number a layer or branch, at least one")
+
+
+@dataclass(frozen=True)
+class LanguageData:
+    """Which text, and how it is divided: the end is kept to measure by."""
+
+    files: str = "*.txt"  # of the folder; one after another, in the order of their names
+    units: Units = "characters"
+    lower: bool = False
+    vocabulary: int | None = None  # tokens at most, the most frequent; None: all that there are
+    validation: float = 0.05  # part of the text before the test part
+    test: float = 0.1  # part at the very end
+    length: int = 256  # tokens of a training crop
+    crops: int = 2000  # an epoch
+
+    def __post_init__(self) -> None:
+        check_range(self, 0.0001, 0.9, "validation", "test")
+        check_range(self, 2, 100_000, "length")
+        check_range(self, 1, 10_000_000, "crops")
+        if self.vocabulary is not None:
+            check_range(self, 2, 1_000_000, "vocabulary")
+        if self.validation + self.test >= 1:
+            raise ValueError("validation and test leave no text to train on")
+
+
+@dataclass(frozen=True)
+class LanguageRecipe(Trainable):
+    """All that `edgenets train` needs besides data, for a model that goes on with a text."""
+
+    name: str
+    description: str
+    task: Literal["language"]
+    model: TokenModelRecipe
+    seed: int = 1
+    data: LanguageData = field(default_factory=LanguageData)
+    schedule: Schedule = field(default_factory=Schedule)
+    decoding: LanguageDecoding = field(default_factory=LanguageDecoding)
+    quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
+    gate: GateRecipe = field(default_factory=GateRecipe)
+    bundle: BundleRecipe = field(default_factory=BundleRecipe)
+
+
+@dataclass(frozen=True)
+class TextData:
+    """Which texts, and how they are divided."""
+
+    labels: tuple[str, ...] | None = None  # None: every LABEL.txt or folder is a label
+    units: Units = "words"
+    lower: bool = True
+    least: int = 2  # times that a word is in the training texts, to be in the vocabulary
+    vocabulary: int | None = None  # words at most; None: all of these
+    longest: int = 200  # tokens of a text that training looks at, the last ones
+    validation: float = 0.1  # fraction of the texts
+    test: float = 0.1
+    word_dropout: float = 0.0  # words of a training text that become unknown ones
+
+    def __post_init__(self) -> None:
+        check_range(self, 0, 0.9, "validation", "test", "word_dropout")
+        check_range(self, 1, 100_000, "longest", "least")
+        if self.vocabulary is not None:
+            check_range(self, 2, 1_000_000, "vocabulary")
+        if self.validation + self.test >= 1:
+            raise ValueError("validation and test leave no text to train on")
+
+
+@dataclass(frozen=True)
+class TextRecipe(Trainable):
+    """All that `edgenets train` needs besides data, for a model that sorts texts."""
+
+    name: str
+    description: str
+    task: Literal["text"]
+    model: TokenModelRecipe
+    seed: int = 1
+    data: TextData = field(default_factory=TextData)
+    schedule: Schedule = field(default_factory=Schedule)
+    decoding: TextDecoding = field(default_factory=TextDecoding)
+    quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
+    gate: GateRecipe = field(default_factory=GateRecipe)
+    bundle: BundleRecipe = field(default_factory=BundleRecipe)

@@ -1,0 +1,159 @@
+"""`TextRun`: lines in, what they are or what may follow them out; `Writing`: a text goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from edgenets.backend import Session
+from edgenets.bundle import Bundle
+from edgenets.errors import DataError
+from edgenets.events import Classified, Remark, Suggested, TextSummary, Written
+from edgenets.language.sampling import Sampling
+from edgenets.language.spec import LanguageSpec, TextSpec
+
+from .delivery import Delivery
+from .lines import Line, open_lines
+from .reader import Reader
+from .sources import Notice
+from .vitals import Vitals
+from .writer import Writer
+
+# How much of a written text the summary keeps.
+_KEPT = 1_000_000  # characters
+
+
+class TextRun(Delivery["Classified | Suggested | Remark", TextSummary]):
+    """One run of a bundle over lines of text."""
+
+    def __init__(
+        self, bundle: Bundle, session: Session, source_uri: str, suggestions: int = 3
+    ) -> None:  # fmt: skip
+        """Open the source.
+
+        Args:
+            suggestions: words that a model of language tells after each line.
+
+        Raises:
+            SourceError: it cannot be opened.
+        """
+        spec = bundle.spec
+        assert isinstance(spec, (TextSpec, LanguageSpec)), "the command line gives others elsewhere"
+        self._labels = spec.labels
+        self._reader = Reader(spec, session) if isinstance(spec, TextSpec) else None
+        self._writer = Writer(spec, session) if isinstance(spec, LanguageSpec) else None
+        self._count = suggestions
+        self._source = open_lines(source_uri)
+        self.source_name = self._source.name
+        self.vitals = Vitals()
+        self.summary = TextSummary(str(bundle.path), session.artefact.id, session.runs_on)
+
+    def stop(self) -> None:
+        """See `Delivery.stop`."""
+        self._source.close()
+
+    def __iter__(self) -> Iterator[Classified | Suggested | Remark]:
+        self._started, cpu = time.monotonic(), time.process_time()
+        try:
+            for item in self._source:
+                if isinstance(item, Notice):
+                    yield self._remark(item.kind, item.text)
+                elif item.text.strip():
+                    yield self._read(item)
+        finally:
+            self._source.close()
+            self.summary.wall_seconds = time.monotonic() - self._started
+            self.summary.cpu_seconds = time.process_time() - cpu
+
+    def _read(self, line: Line) -> Classified | Suggested | Remark:
+        try:
+            found = self._sorted(line) if self._reader else self._suggested(line)
+        except DataError as exc:
+            return self._remark("skipped", f"{self.source_name}, line {line.number}: {exc}")
+        self.summary.texts += 1
+        self.vitals.infer(found.age)
+        return found
+
+    def _sorted(self, line: Line) -> Classified:
+        assert self._reader is not None
+        read = self._reader.read(line.text)
+        label, summary = self._labels[read.label], self.summary
+        summary.labels[label] = summary.labels.get(label, 0) + 1
+        summary.tokens += read.tokens
+        summary.unknown += read.unknown
+        scores = {name: float(p) for name, p in zip(self._labels, read.posterior, strict=True)}
+        now = time.monotonic()
+        return Classified(
+            self.source_name, line.text, label, scores[label], scores, read.tokens, read.unknown,
+            line.number, now - self._started, now - line.captured,
+        )  # fmt: skip
+
+    def _suggested(self, line: Line) -> Suggested:
+        assert self._writer is not None
+        found = self._writer.suggest(line.text, self._count)
+        self.summary.tokens += len(line.text)
+        now = time.monotonic()
+        return Suggested(
+            self.source_name, line.text, tuple((s.word, s.probability) for s in found),
+            line.number, now - self._started, now - line.captured,
+        )  # fmt: skip
+
+    def _remark(self, kind: str, text: str) -> Remark:
+        self.summary.remarks[kind] = self.summary.remarks.get(kind, 0) + 1
+        self.vitals.remark(kind, text)
+        return Remark(self.source_name, kind, text, time.monotonic() - self._started)
+
+
+class Writing(Delivery[Written, TextSummary]):
+    """One text that a model of language goes on with."""
+
+    def __init__(
+        self, bundle: Bundle, session: Session, prompt: str = "", tokens: int = 500,
+        sampling: Sampling | None = None, seed: int | None = None,
+    ) -> None:  # fmt: skip
+        """Read the prompt.
+
+        Args:
+            prompt: what the text goes on from; empty: the model's own beginning.
+            tokens: to write.
+            sampling: how they are drawn; None takes the model's own way.
+            seed: of the draws; None: another text every time.
+
+        Raises:
+            DataError: the model has no token for something in the prompt.
+        """
+        spec = bundle.spec
+        assert isinstance(spec, LanguageSpec), "the command line gives no other"
+        self._writer = Writer(spec, session, sampling, seed)
+        self._tokens, self._stopped = tokens, False
+        self.source_name = f"{prompt[:40]!r}" if prompt else "its own beginning"
+        self.vitals = Vitals()
+        self.summary = TextSummary(str(bundle.path), session.artefact.id, session.runs_on)
+        self._begun = time.process_time()
+        self.summary.tokens = self._writer.read(prompt)
+
+    def stop(self) -> None:
+        """See `Delivery.stop`."""
+        self._stopped = True
+
+    def __iter__(self) -> Iterator[Written]:
+        started = time.monotonic()
+        parts: list[str] = []
+        try:
+            for number in range(self._tokens):
+                if self._stopped:
+                    break
+                before = time.monotonic()
+                drawn = self._writer.draw()
+                self.vitals.infer(time.monotonic() - before)
+                if number < _KEPT:
+                    parts.append(drawn.text)
+                self.summary.tokens += 1
+                yield Written(
+                    self.source_name, drawn.text, drawn.probability, number, before - started
+                )
+        finally:
+            self.summary.texts = 1
+            self.summary.text = "".join(parts)
+            self.summary.wall_seconds = time.monotonic() - started
+            self.summary.cpu_seconds = time.process_time() - self._begun
