@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from edgenets import keywords
 from edgenets.language.likelihood import nats
 from edgenets.language.spec import LanguageSpec
-from edgenets.metrics import NATS
+from edgenets.metrics import MSE, NATS
+from edgenets.series.spec import ForecastSpec
 from edgenets.spec import KeywordSpec, SpeechSpec
 from edgenets.speech import distance
 from edgenets.speech.transcriber import transcribe
@@ -122,6 +123,28 @@ class Sorted:
         return equal_share(decided, others)
 
 
+class Forecasts:
+    """How a series goes on after an item: mean square error."""
+
+    metric = MSE.name
+
+    def __init__(self, horizon: int) -> None:
+        self._horizon = horizon
+
+    def decide(self, answers: Answers) -> Sequence[NDArray[np.float32]]:
+        """See `Decisions.decide`."""
+        return [item[-1, : self._horizon] for item in answers]
+
+    def score(self, decided: Sequence[Any], targets: Sequence[Any]) -> float:
+        """See `Decisions.score`."""
+        return float(np.mean((np.stack(decided) - np.stack(targets)) ** 2))
+
+    def agreement(self, decided: Sequence[Any], others: Sequence[Any]) -> float:
+        """See `Decisions.agreement`: of what is foreseen to change, the part that is the same."""
+        a, b = np.stack(decided), np.stack(others)
+        return max(0.0, 1.0 - float(np.abs(a - b).mean() / max(np.abs(b).mean(), 1e-12)))
+
+
 def equal_share(found: Sequence[Any], others: Sequence[Any]) -> float:
     """The part of the decisions that are the same."""
     return float(np.mean([a == b for a, b in zip(found, others, strict=True)]))
@@ -133,4 +156,6 @@ def decisions_of(spec: StreamSpec) -> Decisions:
         return Texts(spec)
     if isinstance(spec, KeywordSpec):
         return Words(spec)
+    if isinstance(spec, ForecastSpec):
+        return Forecasts(spec.decoding.horizon)
     return NextTokens() if isinstance(spec, LanguageSpec) else Sorted()

@@ -58,6 +58,7 @@ FAMILIES = {
     "speech": "edgenets.converters.speech:Speech",
     "language": "edgenets.converters.language:Language",
     "text": "edgenets.converters.texts:Texts",
+    "forecast": "edgenets.converters.forecast:Forecast",
     "classify": "edgenets.converters.pictures:Pictures",
     "detect": "edgenets.converters.pictures:Pictures",
     "segment": "edgenets.converters.pictures:Pictures",

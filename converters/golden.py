@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgenets import backend
 from edgenets.audio import float_to_pcm16
-from edgenets.bundle import GOLDEN_SOUND, GOLDEN_TOKENS
+from edgenets.bundle import GOLDEN_FRAMES, GOLDEN_SOUND, GOLDEN_TOKENS
 from edgenets.features import frames_of
 from edgenets.language.spec import TextInput
 from edgenets.spec import ModelSpec, SoundSpec
@@ -24,6 +24,9 @@ SECONDS = 1.2
 
 # Tokens of a golden text: enough for a state to go wrong.
 GOLDEN_STEPS = 64
+
+# Steps of other golden numbers: their answers may be wide.
+GOLDEN_FRAMES_STEPS = 16
 
 
 def golden_sound(spec: SoundSpec) -> NDArray[np.int16]:
@@ -68,6 +71,25 @@ class GoldenTokens:
     def golden_output(self, spec: ModelSpec, written: Written) -> NDArray[np.float32]:
         """See `Family.golden_output`."""
         return _answers(golden_tokens(_text_input(spec))[:, None], written)
+
+
+class GoldenFrames:
+    """The same, of models that take numbers as they are."""
+
+    def golden(self, spec: ModelSpec) -> dict[str, bytes]:
+        """See `Family.golden`."""
+        return {GOLDEN_FRAMES: golden_frames(spec.input.width).astype("<f4").tobytes()}
+
+    def golden_output(self, spec: ModelSpec, written: Written) -> NDArray[np.float32]:
+        """See `Family.golden_output`."""
+        return _answers(golden_frames(spec.input.width), written)
+
+
+def golden_frames(width: int) -> NDArray[np.float32]:
+    """Noise about as large as scaled readings are, (frames, width) float32."""
+    return (
+        np.random.default_rng(22).standard_normal((GOLDEN_FRAMES_STEPS, width)).astype(np.float32)
+    )
 
 
 def golden_tokens(input: TextInput) -> NDArray[np.int32]:

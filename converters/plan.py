@@ -70,6 +70,8 @@ def make_plan(graph: StepGraph, calibration: Calibration, dtype: ActivationType)
         the output of a concatenation, slice or pooling.
     """
     ranges = _useful(graph, calibration.ranges(dtype), dtype)
+    # What goes outside is not cut: a rare large answer is what somebody waits for.
+    ranges[graph.output] = calibration.extremes[graph.output]
     integer = frozenset(op.output for op in graph.ops if _has_integer_form(op, graph))
     groups = _Groups(graph.shapes)
     touched = set()

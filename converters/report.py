@@ -17,6 +17,7 @@ from edgenets.files import replacing
 from edgenets.language.spec import TextInput
 from edgenets.metrics import metric_of
 from edgenets.runs import Run
+from edgenets.series.spec import ForecastSpec
 from edgenets.spec import SoundSpec
 from edgenets.stepspec import StreamSpec
 from edgenets.training.figures import BLUE, INK, ORANGE, new_figure
@@ -70,9 +71,12 @@ def page(report: Report, run: Run, extra: Sequence[Section] = ()) -> str:
 def _facts(report: Report, run: Run) -> list[tuple[str, str]]:
     """The figures at the top: each with what it is."""
     spec, (count, kind) = run.spec, run.test_size
-    shown = metric_of(run.metric).shown(run.metrics["test"][run.metric])
+    shown_of = metric_of(run.metric).shown
     facts = [
-        (shown, f"test {run.metric}, float Keras, {count:,} {kind}"),
+        (
+            shown_of(run.metrics["test"][run.metric]),
+            f"test {run.metric}, float Keras, {count:,} {kind}",
+        ),
         (f"{run.metrics['parameters']:,}", "parameters"),
     ]
     if isinstance(spec, SoundSpec):
@@ -81,6 +85,11 @@ def _facts(report: Report, run: Run) -> list[tuple[str, str]]:
         facts.append((f"{spec.input.width} × {spec.input.height}", "pixels"))
     elif isinstance(spec.input, TextInput):
         facts.append((f"{len(spec.input.vocabulary):,}", f"{spec.input.units} that it knows"))
+    elif isinstance(spec, ForecastSpec):
+        facts.append((str(spec.decoding.horizon), "readings ahead"))
+        facts.append((str(len(spec.input.columns)), "columns"))
+        baselines = run.metrics["test"].get("baselines", {})
+        facts += [(shown_of(v[run.metric]), f"{run.metric} of {n}") for n, v in baselines.items()]
     return [*facts, (str(len(report.labels)), "classes")] if report.labels else facts
 
 

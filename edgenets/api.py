@@ -14,6 +14,7 @@ from edgenets.errors import ModelError, SourceError
 from edgenets.events import (
     Classified,
     Event,
+    Forecast,
     Remark,
     Result,
     Seen,
@@ -29,7 +30,7 @@ from edgenets.stages import stage
 if TYPE_CHECKING:
     import keras
 
-Found = Result | Transcript | Seen | Classified | Suggested
+Found = Result | Transcript | Seen | Classified | Suggested | Forecast
 
 
 def load(name: str | Path) -> Bundle:
@@ -88,13 +89,15 @@ def run(
         sources: for a model of sound one, `mic:default` if none is given: `mic:NAME`, a sound
             file, a folder of them, or `-`. For a model of pictures any number, `camera:0` if none
             is given: `camera:N`, `csi:N`, `rtsp://…`, `http://…`, a video, pictures. For a model
-            of text one: a file of a text a line, or `-`, which is taken if none is given.
+            of text one: a file of a text a line, or `-`, which is taken if none is given. For a
+            model of series one: a table, `-`, or `mqtt://HOST/TOPIC`.
         remark: called with what a person should know beside: an overrun, a source lost or back,
             a file skipped. None logs it as a warning.
 
     Returns:
         a `Result` for every word, a `Transcript` for every utterance, a `Seen` for every
-        picture, a `Classified` or `Suggested` for every text.
+        picture, a `Classified` or `Suggested` for every text, a `Forecast` for every reading that
+        comes live, or after the last one of a file.
 
     Raises:
         BackendError: nothing in the bundle can be run here.
@@ -104,10 +107,11 @@ def run(
     choice = stage("choose")(opened, backend, precision)
     session = stage("load_session")(opened, choice)
     uris = tuple(map(str, sources))
-    if opened.spec.input.kind == "text":
+    if opened.spec.input.kind in ("text", "series"):
         if len(uris) > 1:
-            raise SourceError("a model of text reads one source")
-        made = stage("text_run")(opened, session, *(uris or ("-",)))
+            raise SourceError("a model of texts or readings reads one source")
+        name = "text_run" if opened.spec.input.kind == "text" else "series_run"
+        made = stage(name)(opened, session, *(uris or ("-",)))
     elif isinstance(opened.spec, SoundSpec):
         if len(uris) > 1:
             raise SourceError("a model of sound listens to one source")

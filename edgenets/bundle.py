@@ -4,7 +4,8 @@
     artefacts/…         the model, in the formats and precisions that passed the gate
     golden/sound.pcm    16-bit mono sound to try it with, at the model's sample rate, or
     golden/picture.png  a picture in the model's size, or
-    golden/tokens.i32   numbers of tokens
+    golden/tokens.i32   numbers of tokens, or
+    golden/frames.f32   numbers as the model takes them
     golden/ID.f32       what each artefact answers to it: float32, step after step
     report.json         the verification report
     card.md             the model card: data, figures, limits, licences
@@ -37,7 +38,7 @@ FORMAT_VERSION = 1
 SUFFIX = ".edge"
 MANIFEST, REPORT, CARD = "manifest.json", "report.json", "card.md"
 GOLDEN_SOUND, GOLDEN_PICTURE = "golden/sound.pcm", "golden/picture.png"
-GOLDEN_TOKENS = "golden/tokens.i32"
+GOLDEN_TOKENS, GOLDEN_FRAMES = "golden/tokens.i32", "golden/frames.f32"
 
 # A manifest of a thousand artefacts is shorter.
 _LONGEST_MANIFEST = 4 << 20
@@ -149,6 +150,11 @@ class Bundle:
             if tokens.min() < 0 or tokens.max() >= most:
                 raise BundleError(f"{self.path}: damaged: a golden token is none of {most}")
         return tokens
+
+    def golden_frames(self) -> NDArray[np.float32]:
+        """The frames to try the model with, (frames, numbers) float32; errors as `read`."""
+        width: int = self.spec.input.width
+        return self._numbers(GOLDEN_FRAMES, np.dtype("<f4"), width).reshape(-1, width)
 
     def golden_output(self, artefact: Artefact) -> NDArray[np.float32]:
         """What an artefact answers to the golden data; errors as `read`.

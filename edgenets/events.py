@@ -78,6 +78,23 @@ class Suggested:
     age: float  # s from the reading of the line to this result
 
 
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """How series go on, as sinks get it."""
+
+    source: str
+    columns: tuple[str, ...]
+    median: NDArray[np.float64]  # (horizon, columns)
+    low: NDArray[np.float64] | None  # (horizon, columns) of the lower quantile
+    high: NDArray[np.float64] | None  # the same of the higher
+    readings: int  # that it was foreseen from
+    line: int  # of the last of them in its source, from 1
+    stamp: float | None  # s since 1970 of the last of them
+    interval: float | None  # s from one reading to the next
+    time: float  # s since the run began
+    age: float  # s from the reading of the line to this result
+
+
 @dataclass(frozen=True)
 class Seen:
     """What was found in one picture, as sinks get it."""
@@ -108,7 +125,7 @@ class Remark:
 
 
 # What sinks are given.
-Event = Result | Transcript | Classified | Written | Suggested | Seen | Remark
+Event = Result | Transcript | Classified | Written | Suggested | Forecast | Seen | Remark
 
 
 @dataclass
@@ -195,4 +212,29 @@ class TextSummary:
         return {**vars(self), "tokens_per_s": self.tokens_per_s}
 
 
-AnySummary = Summary | WatchSummary | TextSummary
+@dataclass
+class SeriesSummary:
+    """What a run over readings came to; it grows while the run goes on."""
+
+    bundle: str
+    artefact: str
+    runs_on: str
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    readings: int = 0  # that were measured and taken
+    foreseen: int = 0  # readings at which it was foreseen how they go on
+    told: int = 0  # of these forecasts
+    remarks: dict[str, int] = field(default_factory=dict)  # per kind
+    sink_failures: int = 0
+
+    @property
+    def cpu_us_per_reading(self) -> float | None:
+        """CPU time for a reading of all columns, in µs."""
+        return 1e6 * self.cpu_seconds / self.readings if self.readings else None
+
+    def plain(self) -> Mapping[str, Any]:
+        """As JSON has it."""
+        return {**vars(self), "cpu_us_per_reading": self.cpu_us_per_reading}
+
+
+AnySummary = Summary | WatchSummary | TextSummary | SeriesSummary

@@ -23,6 +23,7 @@ from edgenets.recipeparts import (
     Trainable,
     check_range,
 )
+from edgenets.series.recipe import ForecastRecipe
 from edgenets.spec import AudioInput, KeywordDecoding
 from edgenets.speech.recipe import SpeechRecipe
 from edgenets.vision.recipe import ImageRecipe
@@ -79,7 +80,7 @@ class Recipe(Trainable):
 
 
 # A recipe, by its task.
-AnyRecipe = Recipe | SpeechRecipe | LanguageRecipe | TextRecipe | ImageRecipe
+AnyRecipe = Recipe | SpeechRecipe | LanguageRecipe | TextRecipe | ForecastRecipe | ImageRecipe
 
 
 def shipped() -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 Architecture = Literal["kws-gru", "kws-dscnn", "asr-gru"]
 Cell = Literal["gru", "lstm", "rnn"]
@@ -45,6 +45,11 @@ class Schedule:
 
 class Trainable:
     """Base of the recipes, which have a `name`, a `seed` and a `schedule`."""
+
+    # What may change after training, since it makes no model.
+    after_training: ClassVar[tuple[str, ...]] = (
+        "decoding", "quantize", "gate", "bundle", "description",
+    )  # fmt: skip
 
     name: str
     seed: int

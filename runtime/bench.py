@@ -24,6 +24,7 @@ from edgenets import backend, records
 from edgenets.bundle import Bundle
 from edgenets.errors import BackendError, EdgenetsError
 from edgenets.language.spec import LanguageSpec, TextInput, TextSpec
+from edgenets.series.spec import ForecastSpec
 from edgenets.spec import ModelSpec, SoundSpec
 from edgenets.vision.spec import ImageSpec
 
@@ -116,7 +117,9 @@ def _cpu_ms(spec: ModelSpec, session: backend.Session, seconds: float) -> float:
     return _read(spec, session, seconds)
 
 
-def _read(spec: LanguageSpec | TextSpec, session: backend.Session, seconds: float) -> float:
+def _read(
+    spec: LanguageSpec | TextSpec | ForecastSpec, session: backend.Session, seconds: float
+) -> float:
     """CPU ms for a thousand steps."""
     frames = _noise(spec, 1000 * spec.input.width).reshape(1000, -1)
     backend.run_sequence(session, frames[:WARM_UP_STEPS])

@@ -14,6 +14,7 @@ from edgenets.artefact import Artefact
 from edgenets.bundle import Bundle
 from edgenets.errors import EdgenetsError
 from edgenets.features import frames_of
+from edgenets.language.spec import TextInput
 from edgenets.spec import SoundSpec
 from edgenets.vision import picture
 from edgenets.vision.golden import output_of
@@ -59,8 +60,10 @@ def _answerer(bundle: Bundle) -> Answer:
         return lambda session: output_of(image_spec, session, drawing)
     if isinstance(spec, SoundSpec):
         features: NDArray[Any] = frames_of(bundle.golden_sound(), spec.input)
-    else:
+    elif isinstance(spec.input, TextInput):
         features = bundle.golden_tokens()[:, None]
+    else:
+        features = bundle.golden_frames()
 
     def steps(session: backend.Session) -> NDArray[np.float32]:
         out = backend.run_sequence(session, features)

@@ -214,6 +214,40 @@ def _texts(asked: _Asked) -> _Answer:
     )  # fmt: skip
 
 
+def _forecast(asked: _Asked) -> _Answer:
+    """Errors over all windows of a split, beside those of the last value and of a linear net."""
+    from edgenets import records
+    from edgenets.metrics import MSE
+    from edgenets.series.baselines import Linear, errors, last_value
+    from edgenets.series.table import find_table, read_table
+    from edgenets.series.windows import scaled, split_windows
+    from edgenets.stages import stage
+
+    spec = asked.spec
+    table = read_table(find_table(asked.data), spec.input.columns, spec.input.longest_gap)
+    series = scaled(table.values, spec.input)
+    windows = split_windows(series, spec, asked.split)
+    found = stage("evaluate_forecast")(spec, asked.session, windows, asked.reporter)
+    rows = [("this model", found.errors), ("last value", errors(last_value(windows),
+                                                              windows.following))]  # fmt: skip
+    if series.shape[1] >= spec.borders.train > spec.window + spec.decoding.horizon:
+        train = series[:, : spec.borders.train]
+        linear = Linear.fitted(train, spec.window, spec.decoding.horizon)
+        rows.append(("linear", errors(linear.forecast(windows), windows.following)))
+    line = (
+        f"MSE {found.errors.mse:.4f}, MAE {found.errors.mae:.4f} on {found.n:,} windows, "
+        f"{found.us_per_step:.1f} µs CPU a step"
+    )
+    if found.coverage is not None:
+        low, high = spec.decoding.quantiles
+        line += f", {found.coverage:.1%} between the quantiles {low:g} and {high:g}"
+    figures = {**records.to_plain(found), "baselines": {n: vars(e) for n, e in rows[1:]}}
+    return _Answer(
+        MSE.name, found.errors.mse, found.n, line, figures, ("forecast", "MSE", "MAE"),
+        tuple((name, f"{e.mse:.4f}", f"{e.mae:.4f}") for name, e in rows), table.remarks,
+    )  # fmt: skip
+
+
 def _pictures(asked: _Asked) -> _Answer:
     """The metric of a model of pictures."""
     from edgenets.stages import stage
@@ -232,5 +266,6 @@ def _pictures(asked: _Asked) -> _Answer:
 # Task → how it is measured.
 _MEASURES: dict[str, Callable[[_Asked], _Answer]] = {
     "keywords": _keywords, "speech": _speech, "language": _language, "text": _texts,
+    "forecast": _forecast,
     "classify": _pictures, "detect": _pictures, "segment": _pictures,
 }  # fmt: skip

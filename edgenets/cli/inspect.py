@@ -62,6 +62,10 @@ def _input(spec: Any) -> str:
         return f"pictures of {frame.width} × {frame.height} {frame.colour}, by {frame.resize}"
     if spec.input.kind == "text":
         return f"text, as {len(spec.input.vocabulary):,} {spec.input.units}; a step each"
+    if spec.input.kind == "series":
+        every = spec.input.interval
+        often = "" if every is None else f", one every {every:g} s"
+        return f"readings of {several(spec.input.columns)}{often}; {spec.input.segment} a step"
     return (
         f"sound at {spec.input.sample_rate:,} Hz, {spec.input.bands} mel bands; a step every "
         f"{1e3 * spec.step_seconds:.0f} ms"

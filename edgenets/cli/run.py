@@ -38,12 +38,15 @@ Examples:
   edgenets run segment slides/*.png --sink frames:drawn
   echo "what a fine film" | edgenets run text-sentiment -
   edgenets run char-lm --prompt "ROMEO:" --temperature 0.7 --seed 1
+  edgenets run forecast readings.csv
+  edgenets run forecast mqtt://broker/meter --sink mqtt://broker/foreseen
 
 Sources of sound: mic:default, mic:NAME, a file, a folder of them, - (raw PCM on stdin),
 null:SECONDS. Sources of pictures: camera:0, csi:0, rtsp://…, http://… (MJPEG), a video, a picture,
 a folder or glob, null:?seconds=10; several may be given. Sources of text: a file, or - (stdin), a
-text a line. Sinks: console:, jsonl:PATH, jsonl:-, mqtt://HOST/TOPIC, http://…, and for pictures
-video:PATH, frames:DIR, web:PORT. Ctrl-C ends a run with its summary."""
+text a line. Sources of readings: a table of CSV or JSON lines, -, mqtt://HOST/TOPIC. Sinks:
+console:, jsonl:PATH, jsonl:-, mqtt://HOST/TOPIC, http://…, and for pictures video:PATH, frames:DIR,
+web:PORT. Ctrl-C ends a run with its summary."""
 )
 @click.argument("bundle", type=BundleName())
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
@@ -70,6 +73,10 @@ video:PATH, frames:DIR, web:PORT. Ctrl-C ends a run with its summary."""
 @click.option(
     "--suggestions", type=click.IntRange(1, 100), help="Words after each line.  [default: 3]"
 )
+@click.option(
+    "--every", type=click.IntRange(1),
+    help="Tell of every so many readings.  [default: 1; of a file, of the last alone]",
+)  # fmt: skip
 @json_option
 def command(
     bundle: str, sources: tuple[str, ...], sinks: tuple[str, ...], backend: str | None,

@@ -24,6 +24,7 @@ _FOR = {
     "top_p": ("language",),
     "seed": ("language",),
     "suggestions": ("language",),
+    "every": ("series",),
 }
 
 
@@ -43,6 +44,7 @@ class Wishes:
     top_p: float | None = None
     seed: int | None = None
     suggestions: int | None = None
+    every: int | None = None
 
 
 def kinds_of(spec: Any) -> tuple[str, ...]:
@@ -51,6 +53,8 @@ def kinds_of(spec: Any) -> tuple[str, ...]:
         return ("pictures",)
     if spec.input.kind == "text":
         return (spec.task,)
+    if spec.input.kind == "series":
+        return ("series",)
     return ("speech", "sound") if spec.task == "speech" else ("sound",)
 
 
@@ -67,7 +71,9 @@ def made(opened: Any, session: Any, spec: Any, wishes: Wishes) -> tuple[Any, str
         if wanted is not None and given and not set(wanted) & set(kinds):
             option = "--" + field.name.replace("_", "-")
             raise click.UsageError(f"{option} is for models of {' and of '.join(wanted)}")
-    makers = {"pictures": _pictures, "language": _language, "text": _texts}
+    makers = {
+        "pictures": _pictures, "language": _language, "text": _texts, "series": _series,
+    }  # fmt: skip
     maker: Callable[[Any, Any, Any, Wishes], tuple[Any, str]] = makers.get(kinds[0], _sound)
     return maker(opened, session, spec, wishes)
 
@@ -97,6 +103,11 @@ def _pictures(opened: Any, session: Any, spec: Any, wishes: Wishes) -> tuple[Any
 
 def _texts(opened: Any, session: Any, spec: Any, wishes: Wishes) -> tuple[Any, str]:
     return stage("text_run")(opened, session, _one(wishes, "text", "-")), "reading"
+
+
+def _series(opened: Any, session: Any, spec: Any, wishes: Wishes) -> tuple[Any, str]:
+    source = _one(wishes, "readings", "-")
+    return stage("series_run")(opened, session, source, every=wishes.every), "reading"
 
 
 def _language(opened: Any, session: Any, spec: Any, wishes: Wishes) -> tuple[Any, str]:

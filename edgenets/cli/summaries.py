@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import singledispatch
 
-from edgenets.events import AnySummary, Summary, TextSummary, WatchSummary
+from edgenets.events import AnySummary, SeriesSummary, Summary, TextSummary, WatchSummary
 
 
 @singledispatch
@@ -55,6 +55,15 @@ def _(summary: TextSummary) -> str:
     if summary.unknown:
         parts.append(f"{summary.unknown:,} of {summary.tokens:,} words unknown")
     parts += [f"{kind} ×{n}" for kind, n in sorted(summary.remarks.items())]
+    return " · ".join(parts + _undelivered(summary))
+
+
+@sentence.register
+def _(summary: SeriesSummary) -> str:
+    parts = [f"read {summary.readings:,} readings, told of {summary.told:,}"]
+    if summary.cpu_us_per_reading is not None:
+        parts.append(f"{summary.cpu_us_per_reading:,.0f} µs CPU a reading")
+    parts += [f"{kind} ×{n:,}" for kind, n in sorted(summary.remarks.items())]
     return " · ".join(parts + _undelivered(summary))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgenets.language.recipe import TokenModelRecipe
 from edgenets.recipeparts import ModelRecipe
+from edgenets.series.recipe import SeriesModelRecipe
 from edgenets.vision.recipe import ImageRecipe
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ ARCHITECTURES = {
     "object-detect": "edgenets.models.object_detect",
     "segment": "edgenets.models.segment",
     "language-rnn": "edgenets.models.language_rnn",
+    "series-rnn": "edgenets.models.series_rnn",
+    "series-cnn": "edgenets.models.series_cnn",
     "text-rnn": "edgenets.models.text_rnn",
     "text-cnn": "edgenets.models.text_cnn",
 }
@@ -52,6 +55,21 @@ def build_tokens(recipe: TokenModelRecipe, tokens: int, scores: int) -> keras.Mo
     """
     module = importlib.import_module(ARCHITECTURES[recipe.architecture])
     model: keras.Model = module.build(recipe, tokens, scores)
+    return model
+
+
+def build_series(recipe: SeriesModelRecipe, outputs: int) -> keras.Model:
+    """The untrained Keras model of a recipe.
+
+    Args:
+        outputs: numbers of an answer.
+
+    Returns:
+        a model from stretches (batch, stretches, readings) float32, as
+        `edgenets.series.features` makes them, to (batch, stretches, outputs), causal in time.
+    """
+    module = importlib.import_module(ARCHITECTURES[recipe.architecture])
+    model: keras.Model = module.build(recipe, outputs)
     return model
 
 

@@ -28,6 +28,7 @@ _TRAININGS = {
     "speech": "edgenets.training.speech:train_speech",
     "language": "edgenets.training.language:train_language",
     "text": "edgenets.training.text:train_text",
+    "forecast": "edgenets.training.forecast:train_forecast",
     "classify": "edgenets.training.pictures:train_pictures",
     "detect": "edgenets.training.pictures:train_pictures",
     "segment": "edgenets.training.pictures:train_pictures",
@@ -88,7 +89,8 @@ def _claim(out: Path, recipe: AnyRecipe) -> bool:
     wanted = records.to_plain(recipe)
     if path.is_file():
         found = json.loads(path.read_text(encoding="utf-8"))
-        if _trained_part(found) != _trained_part(wanted):
+        after = recipe.after_training
+        if _without(found, after) != _without(wanted, after):
             raise RecipeError(
                 f"{out}: holds a run of another recipe, or of this one before it was changed; "
                 f"choose another --out, or remove the folder"
@@ -97,7 +99,6 @@ def _claim(out: Path, recipe: AnyRecipe) -> bool:
     return all((out / name).is_file() for name in (runs.MODEL, runs.SPEC, runs.METRICS))
 
 
-def _trained_part(plain: dict[str, Any]) -> dict[str, Any]:
-    """What of a recipe makes the model; the rest may change after training."""
-    after = ("decoding", "quantize", "gate", "bundle", "description")
+def _without(plain: dict[str, Any], after: tuple[str, ...]) -> dict[str, Any]:
+    """What of a recipe makes the model."""
     return {name: value for name, value in plain.items() if name not in after}

@@ -20,6 +20,7 @@ from ..sources import Notice
 LINES = {
     "-": "edgenets.runtime.lines.standard_input",
     "file": "edgenets.runtime.lines.file",
+    "mqtt": "edgenets.runtime.lines.mqtt",
 }
 
 
@@ -34,6 +35,8 @@ class Line:
 
 class LineSource(ABC):
     """A stream of lines. It is iterated over once, by one thread."""
+
+    live = False  # whether lines come as time goes by
 
     def __init__(self, name: str) -> None:
         self.name = name

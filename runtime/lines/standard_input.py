@@ -28,6 +28,8 @@ def open_lines(rest: str) -> LineSource:
 class TypedLines(LineSource):
     """Lines as soon as they are complete."""
 
+    live = True
+
     def __init__(self) -> None:
         super().__init__("-")
         self._input = Descriptor()

@@ -11,6 +11,7 @@ from edgenets.errors import SinkError
 from edgenets.events import (
     Classified,
     Event,
+    Forecast,
     Remark,
     Result,
     Seen,
@@ -18,6 +19,8 @@ from edgenets.events import (
     Transcript,
     Written,
 )
+from edgenets.series.readings import stamp_of
+from edgenets.sparkline import sparkline
 
 _BAR = 12  # characters of a full score
 _TEXT = 70  # characters of a text that are shown
@@ -88,6 +91,22 @@ class ConsoleSink:
         text = self._paint(event.text, "1;36" if event.final else "36")
         line = f"{start}{event.start:8.2f} s  {text}"
         return line + (f"  {1e3 * event.age:5.1f} ms\n" if event.final else "")
+
+    @_text.register
+    def _(self, event: Forecast) -> str:
+        """A line a column: what comes next, at last, and in between as a picture."""
+        when = "" if event.stamp is None else f"after {stamp_of(event.stamp)}: "
+        width = max(map(len, event.columns))
+        steps = len(event.median)
+        lines = [self._paint(f"{when}{steps} readings ahead, from {event.readings:,}", "1")]
+        for i, column in enumerate(event.columns):
+            median = event.median[:, i]
+            line = f"  {self._paint(f'{column:<{width}}', '1;36')}  {median[0]:>10.4g} → "
+            line += f"{median[-1]:<10.4g} {self._paint(sparkline(median), '36')}"
+            if event.low is not None and event.high is not None:
+                line += f"  at last {event.low[-1, i]:.4g} … {event.high[-1, i]:.4g}"
+            lines.append(line)
+        return "\n".join(lines) + "\n"
 
     @_text.register
     def _(self, event: Seen) -> str:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgenets.events import Classified, Event, Result, Seen, Suggested, Transcript, Written
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.events import (
+    Classified,
+    Event,
+    Forecast,
+    Result,
+    Seen,
+    Suggested,
+    Transcript,
+    Written,
+)
 from edgenets.vision.results import Found
 
 
@@ -43,10 +55,30 @@ def plain(event: Event) -> dict[str, Any]:
             "words": [{"word": w, "probability": round(p, 4)} for w, p in event.words],
             "time": round(event.time, 3), "age_ms": round(1e3 * event.age, 2),
         }  # fmt: skip
+    if isinstance(event, Forecast):
+        return _forecast(event)
     return {
         "event": event.kind, "source": event.source, "text": event.text,
         "time": round(event.time, 3),
     }  # fmt: skip
+
+
+def _forecast(event: Forecast) -> dict[str, Any]:
+    parts = {"median": event.median, "low": event.low, "high": event.high}
+    columns = {
+        name: {part: _digits(v[:, i]) for part, v in parts.items() if v is not None}
+        for i, name in enumerate(event.columns)
+    }
+    return {
+        "event": "forecast", "source": event.source, "line": event.line,
+        "readings": event.readings, "stamp": event.stamp, "interval": event.interval,
+        "columns": columns, "time": round(event.time, 3), "age_ms": round(1e3 * event.age, 2),
+    }  # fmt: skip
+
+
+def _digits(values: NDArray[np.float64]) -> list[float]:
+    """Six digits: more than any forecast is good for."""
+    return [float(f"{value:.6g}") for value in values]
 
 
 def _seen(event: Seen) -> dict[str, Any]:

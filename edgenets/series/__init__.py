@@ -1,0 +1,1 @@
+"""Readings in time: how models of them are measured."""

@@ -1,0 +1,36 @@
+"""Losses that Keras has not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("edgenets")
+class Quantiles(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
+    """Absolute error of the median, and the pinball loss of each quantile beside it.
+
+    Koenker and Bassett 1978, doi:10.2307/1913643. Of (…, horizon) truths and
+    (…, horizon · (1 + quantiles)) answers: the median's, then one quantile's after the other.
+    """
+
+    def __init__(self, quantiles: Sequence[float] = (0.1, 0.9), **options: Any) -> None:
+        super().__init__(name=options.pop("name", "quantiles"), **options)
+        self.quantiles = tuple(quantiles)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """(…,), the mean over the horizon."""
+        parts = ops.split(y_pred, 1 + len(self.quantiles), axis=-1)
+        total = ops.mean(ops.abs(y_true - parts[0]), axis=-1)
+        for quantile, part in zip(self.quantiles, parts[1:], strict=True):
+            over = y_true - part
+            pinball = ops.maximum(quantile * over, (quantile - 1) * over)
+            total = total + ops.mean(pinball, axis=-1) / len(self.quantiles)
+        return total
+
+    def get_config(self) -> dict[str, Any]:
+        """See Keras."""
+        return {**super().get_config(), "quantiles": list(self.quantiles)}

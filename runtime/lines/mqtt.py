@@ -1,0 +1,106 @@
+"""Messages of a broker, a line or several each: `mqtt://[user:password@]host[:port]/topic`.
+
+Of a broker that is away it is waited for; what a URI does not say of user and password,
+EDGENETS_MQTT_USER and EDGENETS_MQTT_PASSWORD do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from queue import Full, Queue, SimpleQueue
+from typing import Any
+
+from edgenets.errors import SinkError, SourceError
+
+from ..mqtt import Broker
+from ..sources import Notice
+from . import Line, LineSource
+from .splitter import Splitter
+
+# Messages that wait to be read; what comes beyond is lost, and said.
+_WAITING = 1000
+
+
+def open_lines(rest: str) -> LineSource:
+    """Subscribe to a topic, which may have + and #.
+
+    Raises:
+        SourceError: the URI names no host or no topic.
+        MissingExtra: paho-mqtt is not installed.
+    """
+    try:
+        return Subscription(Broker.of(f"mqtt:{rest}", wildcards=True))
+    except SinkError as exc:
+        raise SourceError(str(exc)) from exc
+
+
+class Subscription(LineSource):
+    """What comes under a topic."""
+
+    live = True
+
+    def __init__(self, broker: Broker) -> None:
+        super().__init__(broker.name)
+        self._inbox: Queue[bytes | Notice | None] = Queue(_WAITING)
+        self._urgent: SimpleQueue[Notice] = SimpleQueue()
+        self._lost = 0
+        self._was_up = self._closed = False
+        self._client = broker.client()
+        self._topic = broker.topic
+        self._client.on_connect = self._connected
+        self._client.on_disconnect = self._disconnected
+        self._client.on_message = self._came
+        self._client.connect_async(broker.host, broker.port, broker.keepalive)
+        self._client.loop_start()
+
+    def close(self) -> None:
+        """See `LineSource.close`."""
+        self._closed = True
+        self._put(None)
+
+    def __iter__(self) -> Iterator[Line | Notice]:
+        splitter = Splitter(self.name)
+        try:
+            while not self._closed:
+                item = self._inbox.get()
+                if item is None:
+                    continue
+                if isinstance(item, Notice):
+                    yield item
+                    continue
+                if self._lost:
+                    lost, self._lost = self._lost, 0
+                    yield Notice("overrun", f"{self.name}: {lost:,} messages came too fast", lost)
+                yield from self._lines(splitter, item)
+        finally:
+            self._client.disconnect()
+            self._client.loop_stop()
+
+    def _lines(self, splitter: Splitter, message: bytes) -> Iterator[Line | Notice]:
+        """A message is a line at least, and a broken one ends no subscription."""
+        try:
+            yield from splitter.push(message if message.endswith(b"\n") else message + b"\n")
+        except SourceError as exc:
+            yield Notice("skipped", str(exc))
+
+    def _put(self, item: bytes | Notice | None) -> None:
+        try:
+            self._inbox.put_nowait(item)
+        except Full:
+            self._lost += 1
+
+    def _connected(self, client: Any, data: Any, flags: Any, reason: Any, *_: Any) -> None:
+        if reason.is_failure:
+            self._put(Notice("lost", f"{self.name}: the broker refuses: {reason}"))
+            return
+        client.subscribe(self._topic, qos=1)
+        if self._was_up:
+            self._put(Notice("back", f"{self.name}: connected again"))
+        self._was_up = True
+
+    def _disconnected(self, *_: Any) -> None:
+        if not self._closed:
+            self._put(Notice("lost", f"{self.name}: the connection is gone; waited for"))
+
+    def _came(self, client: Any, data: Any, message: Any) -> None:
+        self._put(bytes(message.payload))
