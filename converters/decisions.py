@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from edgenets import keywords
 from edgenets.language.likelihood import nats
 from edgenets.language.spec import LanguageSpec
-from edgenets.metrics import MSE, NATS
-from edgenets.series.spec import ForecastSpec
+from edgenets.metrics import MAE, MSE, NATS
+from edgenets.series.spec import AnomalySpec, ForecastSpec
 from edgenets.spec import KeywordSpec, SpeechSpec
 from edgenets.speech import distance
 from edgenets.speech.transcriber import transcribe
@@ -145,6 +145,25 @@ class Forecasts:
         return max(0.0, 1.0 - float(np.abs(a - b).mean() / max(np.abs(b).mean(), 1e-12)))
 
 
+class NextReadings:
+    """What comes next, at every step of an item: mean absolute error."""
+
+    metric = MAE.name
+
+    def decide(self, answers: Answers) -> Sequence[NDArray[np.float32]]:
+        """See `Decisions.decide`: an answer's first number is what is foreseen."""
+        return [item[:, 0] for item in answers]
+
+    def score(self, decided: Sequence[Any], targets: Sequence[Any]) -> float:
+        """See `Decisions.score`."""
+        return float(np.abs(np.concatenate(decided) - np.concatenate(targets)).mean())
+
+    def agreement(self, decided: Sequence[Any], others: Sequence[Any]) -> float:
+        """See `Decisions.agreement`: the part of the values that is the same."""
+        a, b = np.concatenate(decided), np.concatenate(others)
+        return max(0.0, 1.0 - float(np.abs(a - b).mean() / max(np.abs(b).mean(), 1e-12)))
+
+
 def equal_share(found: Sequence[Any], others: Sequence[Any]) -> float:
     """The part of the decisions that are the same."""
     return float(np.mean([a == b for a, b in zip(found, others, strict=True)]))
@@ -158,4 +177,6 @@ def decisions_of(spec: StreamSpec) -> Decisions:
         return Words(spec)
     if isinstance(spec, ForecastSpec):
         return Forecasts(spec.decoding.horizon)
+    if isinstance(spec, AnomalySpec):
+        return NextReadings()
     return NextTokens() if isinstance(spec, LanguageSpec) else Sorted()

@@ -59,6 +59,7 @@ FAMILIES = {
     "language": "edgenets.converters.language:Language",
     "text": "edgenets.converters.texts:Texts",
     "forecast": "edgenets.converters.forecast:Forecast",
+    "anomaly": "edgenets.converters.anomaly:Anomaly",
     "classify": "edgenets.converters.pictures:Pictures",
     "detect": "edgenets.converters.pictures:Pictures",
     "segment": "edgenets.converters.pictures:Pictures",

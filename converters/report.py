@@ -17,7 +17,7 @@ from edgenets.files import replacing
 from edgenets.language.spec import TextInput
 from edgenets.metrics import metric_of
 from edgenets.runs import Run
-from edgenets.series.spec import ForecastSpec
+from edgenets.series.spec import AnomalySpec, ForecastSpec
 from edgenets.spec import SoundSpec
 from edgenets.stepspec import StreamSpec
 from edgenets.training.figures import BLUE, INK, ORANGE, new_figure
@@ -90,6 +90,8 @@ def _facts(report: Report, run: Run) -> list[tuple[str, str]]:
         facts.append((str(len(spec.input.columns)), "columns"))
         baselines = run.metrics["test"].get("baselines", {})
         facts += [(shown_of(v[run.metric]), f"{run.metric} of {n}") for n, v in baselines.items()]
+    elif isinstance(spec, AnomalySpec):
+        facts.append((f"{run.metrics['train']['series']:,}", "series, no label"))
     return [*facts, (str(len(report.labels)), "classes")] if report.labels else facts
 
 

@@ -19,6 +19,7 @@ from edgenets.events import (
     Result,
     Seen,
     Suggested,
+    Surprising,
     Transcript,
     Written,
 )
@@ -30,7 +31,7 @@ from edgenets.stages import stage
 if TYPE_CHECKING:
     import keras
 
-Found = Result | Transcript | Seen | Classified | Suggested | Forecast
+Found = Result | Transcript | Seen | Classified | Suggested | Forecast | Surprising
 
 
 def load(name: str | Path) -> Bundle:
@@ -97,7 +98,8 @@ def run(
     Returns:
         a `Result` for every word, a `Transcript` for every utterance, a `Seen` for every
         picture, a `Classified` or `Suggested` for every text, a `Forecast` for every reading that
-        comes live, or after the last one of a file.
+        comes live, or after the last one of a file, a `Surprising`
+        for every reading that is unusual.
 
     Raises:
         BackendError: nothing in the bundle can be run here.
@@ -107,11 +109,12 @@ def run(
     choice = stage("choose")(opened, backend, precision)
     session = stage("load_session")(opened, choice)
     uris = tuple(map(str, sources))
-    if opened.spec.input.kind in ("text", "series"):
+    lines = {"language": "text_run", "text": "text_run", "forecast": "series_run",
+             "anomaly": "anomaly_run"}  # fmt: skip
+    if opened.spec.task in lines:
         if len(uris) > 1:
             raise SourceError("a model of texts or readings reads one source")
-        name = "text_run" if opened.spec.input.kind == "text" else "series_run"
-        made = stage(name)(opened, session, *(uris or ("-",)))
+        made = stage(lines[opened.spec.task])(opened, session, *(uris or ("-",)))
     elif isinstance(opened.spec, SoundSpec):
         if len(uris) > 1:
             raise SourceError("a model of sound listens to one source")

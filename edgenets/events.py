@@ -96,6 +96,22 @@ class Forecast:
 
 
 @dataclass(frozen=True)
+class Surprising:
+    """What is thought of a reading, as sinks get it."""
+
+    source: str
+    column: str
+    value: float
+    expected: float  # in the same units
+    surprise: float  # error as a part of its record; 0: nothing to speak of
+    alarm: bool
+    line: int  # in its source, from 1
+    stamp: float | None  # s since 1970
+    time: float  # s since the run began
+    age: float  # s from the reading of the line to this result
+
+
+@dataclass(frozen=True)
 class Seen:
     """What was found in one picture, as sinks get it."""
 
@@ -125,7 +141,9 @@ class Remark:
 
 
 # What sinks are given.
-Event = Result | Transcript | Classified | Written | Suggested | Forecast | Seen | Remark
+Event = (
+    Result | Transcript | Classified | Written | Suggested | Forecast | Surprising | Seen | Remark
+)
 
 
 @dataclass
@@ -223,7 +241,8 @@ class SeriesSummary:
     cpu_seconds: float = 0.0
     readings: int = 0  # that were measured and taken
     foreseen: int = 0  # readings at which it was foreseen how they go on
-    told: int = 0  # of these forecasts
+    told: int = 0  # results that were told
+    alarms: dict[str, int] = field(default_factory=dict)  # per column
     remarks: dict[str, int] = field(default_factory=dict)  # per kind
     sink_failures: int = 0
 

@@ -23,7 +23,7 @@ from edgenets.recipeparts import (
     Trainable,
     check_range,
 )
-from edgenets.series.recipe import ForecastRecipe
+from edgenets.series.recipe import AnomalyRecipe, ForecastRecipe
 from edgenets.spec import AudioInput, KeywordDecoding
 from edgenets.speech.recipe import SpeechRecipe
 from edgenets.vision.recipe import ImageRecipe
@@ -80,7 +80,15 @@ class Recipe(Trainable):
 
 
 # A recipe, by its task.
-AnyRecipe = Recipe | SpeechRecipe | LanguageRecipe | TextRecipe | ForecastRecipe | ImageRecipe
+AnyRecipe = (
+    Recipe
+    | SpeechRecipe
+    | LanguageRecipe
+    | TextRecipe
+    | ForecastRecipe
+    | AnomalyRecipe
+    | ImageRecipe
+)
 
 
 def shipped() -> list[str]:

@@ -31,7 +31,7 @@ RECIPE = "recipe.json"
 METRICS = "metrics.json"
 
 # What a test split is counted in.
-_KINDS = ("clips", "pictures", "strings", "tokens", "texts", "windows")
+_KINDS = ("clips", "pictures", "strings", "tokens", "texts", "windows", "readings")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 from edgenets.artefact import DType
 from edgenets.labelled import check_labels
 from edgenets.language.spec import LanguageSpec, TextSpec
-from edgenets.series.spec import ForecastSpec
+from edgenets.series.spec import AnomalySpec, ForecastSpec
 from edgenets.stepspec import StreamSpec
 from edgenets.vision.spec import ImageSpec
 
@@ -193,4 +193,6 @@ class SpeechSpec(SoundSpec):
 
 
 # What a model is, by its task.
-ModelSpec = KeywordSpec | SpeechSpec | LanguageSpec | TextSpec | ForecastSpec | ImageSpec
+ModelSpec = (
+    KeywordSpec | SpeechSpec | LanguageSpec | TextSpec | ForecastSpec | AnomalySpec | ImageSpec
+)

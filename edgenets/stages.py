@@ -11,6 +11,7 @@ from typing import Any
 
 ENTRIES = {
     "address": "edgenets.devices.address:parse_address",
+    "anomaly_run": "edgenets.runtime.anomalyrun:AnomalyRun",
     "bench": "edgenets.runtime.bench:bench",
     "choose": "edgenets.runtime.choose:choose",
     "convert": "edgenets.converters.convert:convert",
@@ -30,6 +31,7 @@ ENTRIES = {
     "device_rollback": "edgenets.devices.deploy.manage:roll_back",
     "device_status": "edgenets.devices.deploy.manage:status",
     "evaluate": "edgenets.runtime.evaluate:evaluate",
+    "evaluate_anomaly": "edgenets.runtime.evaluate_series:evaluate_anomaly",
     "evaluate_forecast": "edgenets.runtime.evaluate_series:evaluate_forecast",
     "evaluate_language": "edgenets.runtime.evaluate_text:evaluate_language",
     "evaluate_texts": "edgenets.runtime.evaluate_text:evaluate_texts",

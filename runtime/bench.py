@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from edgenets import backend, records
 from edgenets.bundle import Bundle
 from edgenets.errors import BackendError, EdgenetsError
-from edgenets.language.spec import LanguageSpec, TextInput, TextSpec
-from edgenets.series.spec import ForecastSpec
+from edgenets.language.spec import TextInput
 from edgenets.spec import ModelSpec, SoundSpec
+from edgenets.stepspec import StreamSpec
 from edgenets.vision.spec import ImageSpec
 
 # Steps before counting begins: caches fill, kernels are chosen, the clock settles.
@@ -117,9 +117,7 @@ def _cpu_ms(spec: ModelSpec, session: backend.Session, seconds: float) -> float:
     return _read(spec, session, seconds)
 
 
-def _read(
-    spec: LanguageSpec | TextSpec | ForecastSpec, session: backend.Session, seconds: float
-) -> float:
+def _read(spec: StreamSpec, session: backend.Session, seconds: float) -> float:
     """CPU ms for a thousand steps."""
     frames = _noise(spec, 1000 * spec.input.width).reshape(1000, -1)
     backend.run_sequence(session, frames[:WARM_UP_STEPS])
@@ -130,7 +128,7 @@ def _read(
     return 1e3 * (time.process_time() - cpu) / rounds
 
 
-def _noise(spec: ModelSpec, count: int) -> NDArray[Any]:
+def _noise(spec: ModelSpec | StreamSpec, count: int) -> NDArray[Any]:
     """Numbers of no meaning, (count,), of the type and the range that a model takes."""
     rng = np.random.default_rng(0)
     if isinstance(spec.input, TextInput):

@@ -19,7 +19,12 @@ from edgenets.cli.options import (
 )  # fmt: skip
 
 # What the CPU time of the table is of, by the kind of the model's input; else a second of sound.
-_COSTS = {"image": "CPU ms/picture", "text": "CPU ms/1000 tokens", "series": "CPU ms/1000 steps"}
+_COSTS = {
+    "image": "CPU ms/picture",
+    "text": "CPU ms/1000 tokens",
+    "series": "CPU ms/1000 steps",
+    "habits": "CPU ms/1000 steps",
+}
 
 
 @click.command(

@@ -248,6 +248,23 @@ def _forecast(asked: _Asked) -> _Answer:
     )  # fmt: skip
 
 
+def _anomaly(asked: _Asked) -> _Answer:
+    """Points of the Numenta Anomaly Benchmark, beside those that the record has without a net."""
+    from edgenets import records
+    from edgenets.series import nab
+    from edgenets.stages import stage
+
+    corpus, profiles = nab.load_corpus(asked.data), nab.load_profiles(asked.data)
+    found = stage("evaluate_anomaly")(asked.spec, asked.session, corpus, profiles, asked.reporter)
+    names = list(profiles)
+    rows = tuple((row.detector, *(f"{row.points[n]:.2f}" for n in names)) for row in found.rows)
+    value = found.rows[0].points[names[0]]
+    line = (
+        f"NAB {value:.2f} ({names[0]}) of {found.n} files, {found.us_per_reading:.0f} µs a reading"
+    )
+    return _Answer("NAB", value, found.n, line, records.to_plain(found), ("detector", *names), rows)
+
+
 def _pictures(asked: _Asked) -> _Answer:
     """The metric of a model of pictures."""
     from edgenets.stages import stage
@@ -266,6 +283,6 @@ def _pictures(asked: _Asked) -> _Answer:
 # Task → how it is measured.
 _MEASURES: dict[str, Callable[[_Asked], _Answer]] = {
     "keywords": _keywords, "speech": _speech, "language": _language, "text": _texts,
-    "forecast": _forecast,
+    "forecast": _forecast, "anomaly": _anomaly,
     "classify": _pictures, "detect": _pictures, "segment": _pictures,
 }  # fmt: skip

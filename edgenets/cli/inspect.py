@@ -62,6 +62,8 @@ def _input(spec: Any) -> str:
         return f"pictures of {frame.width} × {frame.height} {frame.colour}, by {frame.resize}"
     if spec.input.kind == "text":
         return f"text, as {len(spec.input.vocabulary):,} {spec.input.units}; a step each"
+    if spec.input.kind == "habits":
+        return "readings of any columns, one at a time; a step each"
     if spec.input.kind == "series":
         every = spec.input.interval
         often = "" if every is None else f", one every {every:g} s"

@@ -53,7 +53,7 @@ def kinds_of(spec: Any) -> tuple[str, ...]:
         return ("pictures",)
     if spec.input.kind == "text":
         return (spec.task,)
-    if spec.input.kind == "series":
+    if spec.input.kind in ("series", "habits"):
         return ("series",)
     return ("speech", "sound") if spec.task == "speech" else ("sound",)
 
@@ -107,6 +107,9 @@ def _texts(opened: Any, session: Any, spec: Any, wishes: Wishes) -> tuple[Any, s
 
 def _series(opened: Any, session: Any, spec: Any, wishes: Wishes) -> tuple[Any, str]:
     source = _one(wishes, "readings", "-")
+    if spec.task == "anomaly":
+        run = stage("anomaly_run")(opened, session, source, every=wishes.every, spec=spec)
+        return run, "looking for what is unusual in"
     return stage("series_run")(opened, session, source, every=wishes.every), "reading"
 
 

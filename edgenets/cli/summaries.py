@@ -61,6 +61,7 @@ def _(summary: TextSummary) -> str:
 @sentence.register
 def _(summary: SeriesSummary) -> str:
     parts = [f"read {summary.readings:,} readings, told of {summary.told:,}"]
+    parts += [f"{column}: {n:,} unusual" for column, n in sorted(summary.alarms.items())]
     if summary.cpu_us_per_reading is not None:
         parts.append(f"{summary.cpu_us_per_reading:,.0f} µs CPU a reading")
     parts += [f"{kind} ×{n:,}" for kind, n in sorted(summary.remarks.items())]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgenets.language.recipe import TokenModelRecipe
 from edgenets.recipeparts import ModelRecipe
-from edgenets.series.recipe import SeriesModelRecipe
+from edgenets.series.recipe import HabitModelRecipe, SeriesModelRecipe
 from edgenets.vision.recipe import ImageRecipe
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ ARCHITECTURES = {
     "object-detect": "edgenets.models.object_detect",
     "segment": "edgenets.models.segment",
     "language-rnn": "edgenets.models.language_rnn",
+    "habits-rnn": "edgenets.models.habits_rnn",
     "series-rnn": "edgenets.models.series_rnn",
     "series-cnn": "edgenets.models.series_cnn",
     "text-rnn": "edgenets.models.text_rnn",
@@ -58,7 +59,7 @@ def build_tokens(recipe: TokenModelRecipe, tokens: int, scores: int) -> keras.Mo
     return model
 
 
-def build_series(recipe: SeriesModelRecipe, outputs: int) -> keras.Model:
+def build_series(recipe: SeriesModelRecipe | HabitModelRecipe, outputs: int) -> keras.Model:
     """The untrained Keras model of a recipe.
 
     Args:
@@ -66,7 +67,8 @@ def build_series(recipe: SeriesModelRecipe, outputs: int) -> keras.Model:
 
     Returns:
         a model from stretches (batch, stretches, readings) float32, as
-        `edgenets.series.features` makes them, to (batch, stretches, outputs), causal in time.
+        `edgenets.series.features` makes them, to (batch, stretches, outputs), causal in time; or
+        the same from what `edgenets.series.habits` tells before every reading.
     """
     module = importlib.import_module(ARCHITECTURES[recipe.architecture])
     model: keras.Model = module.build(recipe, outputs)

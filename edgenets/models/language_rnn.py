@@ -18,7 +18,6 @@ def build(recipe: TokenModelRecipe, tokens: int, scores: int) -> keras.Model:
     layers = require("keras").layers
     numbers = layers.Input((None,), dtype="int32", name="tokens")
     x = layers.Embedding(tokens, recipe.embedding, name="embedding")(numbers)
-    x = layers.Dropout(recipe.embedding_dropout, name="dropout_embedding")(x)
-    x = recurrent(x, recipe.cell, recipe.units, recipe.dropout)
+    x = recurrent(x, recipe.cell, recipe.units, recipe.dropout, recipe.embedding_dropout)
     logits = layers.Dense(scores, name="logits")(x)
     return require("keras").Model(numbers, logits, name="language_rnn")

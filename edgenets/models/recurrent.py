@@ -9,11 +9,18 @@ from edgenets.extras import require
 from edgenets.recipeparts import Cell
 
 
-def recurrent(x: Any, cell: Cell, units: Sequence[int], dropout: float) -> Any:
-    """(batch, steps, channels) to (batch, steps, units of the last layer)."""
+def recurrent(
+    x: Any, cell: Cell, units: Sequence[int], dropout: float, first: float | None = None
+) -> Any:
+    """(batch, steps, channels) to (batch, steps, units of the last layer).
+
+    Args:
+        first: the dropout before the first layer, where it is another.
+    """
     layers = require("keras").layers
     cells = {"gru": layers.GRU, "lstm": layers.LSTM, "rnn": layers.SimpleRNN}
     for i, width in enumerate(units):
-        x = layers.Dropout(dropout, name=f"dropout_{i}")(x)
+        before = dropout if i or first is None else first
+        x = layers.Dropout(before, name=f"dropout_{i}")(x)
         x = cells[cell](width, return_sequences=True, name=f"{cell}_{i}")(x)
     return layers.Dropout(dropout, name="dropout_head")(x)

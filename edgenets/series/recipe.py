@@ -14,7 +14,9 @@ from edgenets.recipeparts import (
     Trainable,
     check_range,
 )
+from edgenets.series.habits import HabitsInput
 from edgenets.series.spec import ForecastDecoding
+from edgenets.series.surprise import SurpriseDecoding
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,52 @@ class SeriesData:
             check_range(self, 10, 100_000_000, "rows")
         if self.validation + self.test >= 1:
             raise ValueError("validation and test leave nothing to train on")
+
+
+@dataclass(frozen=True)
+class HabitModelRecipe:
+    """A net that foresees one reading from a series' habits, and its size."""
+
+    architecture: Literal["habits-rnn"]
+    cell: Cell = "gru"
+    units: tuple[int, ...] = (32,)
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, 4096, "units")
+        if not self.units:
+            raise ValueError("units have one number a layer, and at least one")
+
+
+@dataclass(frozen=True)
+class AnomalyData:
+    """Which tables, and what of each is trained on: its beginning, without any label."""
+
+    files: str = "**/*.csv"  # below the folder; every column is a series of its own
+    beginning: float = 0.15  # part of a series that is trained on …
+    most: int = 750  # … and readings of it at most
+    held: int = 256  # readings behind that which the gate looks at
+
+    def __post_init__(self) -> None:
+        check_range(self, 0.0001, 0.99, "beginning")
+        check_range(self, 2, 1_000_000, "most", "held")
+
+
+@dataclass(frozen=True)
+class AnomalyRecipe(Trainable):
+    """All that `edgenets train` needs besides data, for a model that finds what is unusual."""
+
+    name: str
+    description: str
+    task: Literal["anomaly"]
+    model: HabitModelRecipe
+    seed: int = 1
+    data: AnomalyData = field(default_factory=AnomalyData)
+    features: HabitsInput = field(default_factory=lambda: HabitsInput("habits"))
+    schedule: Schedule = field(default_factory=Schedule)
+    decoding: SurpriseDecoding = field(default_factory=SurpriseDecoding)
+    quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
+    gate: GateRecipe = field(default_factory=GateRecipe)
+    bundle: BundleRecipe = field(default_factory=BundleRecipe)
 
 
 @dataclass(frozen=True)

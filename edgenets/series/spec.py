@@ -7,6 +7,8 @@ from typing import ClassVar, Literal
 
 from edgenets.artefact import DType
 from edgenets.labelled import check_labels
+from edgenets.series.habits import HabitsInput
+from edgenets.series.surprise import SurpriseDecoding
 from edgenets.stepspec import StreamSpec
 
 # Far above all use; a file that says more is broken or hostile.
@@ -66,6 +68,32 @@ class ForecastDecoding:
             raise ValueError("quantiles are none, or a lower and a higher one")
         if not all(0 < q < 1 for q in self.quantiles):
             raise ValueError("quantiles lie between 0 and 1")
+
+
+@dataclass(frozen=True)
+class AnomalySpec(StreamSpec):
+    """A model that finds what is unusual in any series, one column at a time."""
+
+    task: Literal["anomaly"]
+    input: HabitsInput
+    decoding: SurpriseDecoding
+
+    def __post_init__(self) -> None:
+        if self.labels:
+            raise ValueError("a model that finds anomalies has no labels")
+
+    @property
+    def scores(self) -> int:
+        """Numbers of an answer: what is foreseen, and ln of how far it may be from it."""
+        return 2
+
+    def with_thresholds(self, value: float) -> AnomalySpec:
+        """The spec with another threshold.
+
+        Raises:
+            ValueError: it is none.
+        """
+        return self._decoding_by(threshold=value)
 
 
 @dataclass(frozen=True)

@@ -34,3 +34,17 @@ class Quantiles(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
     def get_config(self) -> dict[str, Any]:
         """See Keras."""
         return {**super().get_config(), "quantiles": list(self.quantiles)}
+
+
+# What a net may think of its own errors: beyond it one reading would outweigh all others.
+_SUREST, _LEAST_SURE = -5.0, 3.0
+
+
+@keras.saving.register_keras_serializable("edgenets")
+class Laplace(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
+    """−ln of Laplace's distribution, of (…, 1) truths and (…, 2) answers: middle, ln of width."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """(…,)."""
+        log_width = ops.clip(y_pred[..., 1], _SUREST, _LEAST_SURE)
+        return ops.abs(y_true[..., 0] - y_pred[..., 0]) / ops.exp(log_width) + log_width

@@ -29,6 +29,7 @@ _TRAININGS = {
     "language": "edgenets.training.language:train_language",
     "text": "edgenets.training.text:train_text",
     "forecast": "edgenets.training.forecast:train_forecast",
+    "anomaly": "edgenets.training.anomaly:train_anomaly",
     "classify": "edgenets.training.pictures:train_pictures",
     "detect": "edgenets.training.pictures:train_pictures",
     "segment": "edgenets.training.pictures:train_pictures",

@@ -16,6 +16,7 @@ from edgenets.events import (
     Result,
     Seen,
     Suggested,
+    Surprising,
     Transcript,
     Written,
 )
@@ -107,6 +108,16 @@ class ConsoleSink:
                 line += f"  at last {event.low[-1, i]:.4g} … {event.high[-1, i]:.4g}"
             lines.append(line)
         return "\n".join(lines) + "\n"
+
+    @_text.register
+    def _(self, event: Surprising) -> str:
+        when = f"line {event.line}" if event.stamp is None else stamp_of(event.stamp)
+        mark = self._paint("!", "1;31") if event.alarm else " "
+        column = self._paint(f"{_harmless(event.column):<12}", "1;36")
+        return (
+            f"{mark} {when}  {column} {event.value:.6g} where {event.expected:.6g} is usual, "
+            f"{event.surprise:.2f} of the record\n"
+        )
 
     @_text.register
     def _(self, event: Seen) -> str:

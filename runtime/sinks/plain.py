@@ -14,6 +14,7 @@ from edgenets.events import (
     Result,
     Seen,
     Suggested,
+    Surprising,
     Transcript,
     Written,
 )
@@ -54,6 +55,14 @@ def plain(event: Event) -> dict[str, Any]:
             "event": "suggestions", "source": event.source, "line": event.line, "text": event.text,
             "words": [{"word": w, "probability": round(p, 4)} for w, p in event.words],
             "time": round(event.time, 3), "age_ms": round(1e3 * event.age, 2),
+        }  # fmt: skip
+    if isinstance(event, Surprising):
+        return {
+            "event": "anomaly" if event.alarm else "reading", "source": event.source,
+            "line": event.line, "column": event.column, "value": event.value,
+            "expected": float(f"{event.expected:.6g}"), "surprise": round(event.surprise, 4),
+            "stamp": event.stamp, "time": round(event.time, 3),
+            "age_ms": round(1e3 * event.age, 2),
         }  # fmt: skip
     if isinstance(event, Forecast):
         return _forecast(event)

@@ -1,0 +1,86 @@
+"""Models that find what is unusual, along the road."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edgenets.artefact import Format, Precision
+from edgenets.data.beginnings import find_series, known
+from edgenets.errors import ModelError
+from edgenets.metrics import MAE
+from edgenets.progress import Progress
+from edgenets.runs import Run
+from edgenets.series.recipe import AnomalyRecipe
+from edgenets.series.spec import AnomalySpec
+from edgenets.training.anomaly import behind, trained_on
+
+from .convert import convert
+from .formats import Converted, Written, activation_type
+from .golden import GoldenFrames
+from .verdicts import Report
+from .verify import Samples, verify
+
+# Calibration reads beginnings in pieces of one length.
+_PIECE = 64  # readings
+
+
+class Anomaly(GoldenFrames):
+    """See `Family`."""
+
+    def convert(
+        self, run: Run, data: Path | None, to: Sequence[Format], precisions: Sequence[Precision],
+        progress: Progress,
+    ) -> Converted:  # fmt: skip
+        """See `Family.convert`."""
+        recipe, pieces = _recipe(run), None
+        if data is not None and any(activation_type(p) for p in precisions):
+            every = find_series(data, recipe.data.files)
+            told = np.concatenate(
+                [known(s, recipe.features, trained_on(s, recipe)).habits for s in every]
+            )
+            pieces = np.resize(told, (max(1, len(told) // _PIECE), _PIECE, told.shape[1]))
+        return convert(run.model(), pieces, to, precisions, recipe.quantize, progress)
+
+    def verify(
+        self, run: Run, written: Sequence[Written], missing: Sequence[str], data: Path,
+        progress: Progress,
+    ) -> Report:  # fmt: skip
+        """See `Family.verify`."""
+        recipe = _recipe(run)
+        held = [behind(s, recipe) for s in find_series(data, recipe.data.files)]
+        held = [one for one in held if len(one.came)]
+        samples = Samples([one.habits for one in held], [one.came for one in held], "series")
+        spec = run.spec
+        assert isinstance(spec, AnomalySpec), "family_of gives no other"
+        return verify(run.model(), spec, written, samples, recipe.gate, tuple(missing), progress)
+
+    def card(self, run: Run, report: Report) -> list[str]:
+        """See `Family.card`."""
+        metrics, recipe = run.metrics, _recipe(run)
+        decoding, test = recipe.decoding, metrics["test"]
+        return [
+            "- **Task**: anomaly detection in any series, one column at a time; no label was used.",
+            f"- **Model**: `{recipe.model.architecture}`, {metrics['parameters']:,} parameters; a "
+            f"step a reading. It foresees a reading from the series' level, slow mean and day; an "
+            f"alarm is an error that is a record by {decoding.threshold - 1:.0%}.",
+            f"- **Data**: the first {metrics['train']['readings']:,} readings of "
+            f"{metrics['train']['series']} series, at most {recipe.data.most} of each. "
+            f"{recipe.bundle.data_licence}",
+            f"- **Figures**: float Keras model: mean absolute error {test[MAE.name]:.4f} on the "
+            f"{test['readings']:,} readings that follow, in the series' own mean deviations, large "
+            f"ones pressed. Artefacts below: on the same. `edgenets eval` scores it by the Numenta "
+            f"Anomaly Benchmark.",
+            f"- **Limits**: most of what it finds is found by the record of errors and the daily "
+            f"habits; the net adds little (docs/measurements.md). The first {decoding.settle} "
+            f"readings of a series are silent. A series without a day, or whose level jumps for "
+            f"good, alarms once and is then usual.",
+        ]
+
+
+def _recipe(run: Run) -> AnomalyRecipe:
+    if not isinstance(run.recipe, AnomalyRecipe):
+        raise ModelError(f"{run.folder}: its recipe is not for anomalies, its spec is")
+    return run.recipe
