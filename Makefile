@@ -9,6 +9,10 @@ SIGNS ?= ../shared/data/sign_language_digits
 CELLS ?= ../shared/data/bccd
 NUCLEI ?= ../shared/data/nuclei
 DIGITS ?= ../shared/data/fsdd
+PLAYS ?= ../shared/data/tinyshakespeare
+REVIEWS ?= ../shared/data/sentiment_mr
+METERS ?= ../shared/data/ett
+NAB ?= ../shared/data/nab
 WORDS ?= lights music stop
 OUT ?= demo-out
 
@@ -54,9 +58,10 @@ bench: $(VENV)/.tested ## The pipeline's cost beside a peer's, and a shipped bun
 	$(BIN)/python -m tests.benchmarks.vision object-detect
 	$(BIN)/python -m tests.benchmarks.throughput segment
 
-zoo: setup ## Rebuild the shipped bundles from DATA (Speech Commands), SIGNS, CELLS, NUCLEI and DIGITS.
+zoo: setup ## Rebuild the shipped bundles from DATA (Speech Commands), SIGNS, CELLS, NUCLEI, DIGITS, PLAYS, REVIEWS, METERS and NAB.
 	for pair in kws-gru:$(DATA) kws-dscnn:$(DATA) image-classify:$(SIGNS) object-detect:$(CELLS) \
-	    segment:$(NUCLEI) asr-digits:$(DIGITS); do \
+	    segment:$(NUCLEI) asr-digits:$(DIGITS) char-lm:$(PLAYS) text-sentiment:$(REVIEWS) \
+	    text-sentiment-cnn:$(REVIEWS) forecast:$(METERS) forecast-cnn:$(METERS) anomaly:$(NAB); do \
 	  name=$${pair%%:*}; \
 	  $(BIN)/edgenets build $$name --data $${pair#*:} --run runs/$$name --out edgenets/zoo/$$name.edge && \
 	  $(BIN)/edgenets inspect edgenets/zoo/$$name.edge --card > edgenets/zoo/$$name.md || exit 1; \

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgenets.bundle import Bundle
+from edgenets.stepspec import usual_source
 
 from .board import Board, dotted
 from .deploy import needs
@@ -163,6 +164,9 @@ def _memory(bundle: Bundle, place: Place, backend: str) -> Finding:
 
 def _senses(bundle: Bundle, place: Place) -> Iterator[Finding]:
     picture = bundle.spec.input.kind == "image"
+    if usual_source(bundle.spec.input.kind) == "-":
+        yield Finding("note", "source", "this model reads lines: `--source mqtt://broker/topic`")
+        return
     count = place.cameras if picture else place.microphones
     sense = "camera" if picture else "microphone"
     if count is None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edgenets.bundle import Bundle
 from edgenets.errors import DeviceError
+from edgenets.stepspec import usual_source
 
 from ..keeper.release import Health
 
@@ -37,10 +38,18 @@ class Wishes:
 
 
 def arguments_of(bundle: Bundle, wishes: Wishes) -> list[str]:
-    """The arguments of `edgenets run`, after the bundle."""
-    sources = wishes.sources or (
-        ("camera:0",) if bundle.spec.input.kind == "image" else ("mic:default",)
-    )
+    """The arguments of `edgenets run`, after the bundle.
+
+    Raises:
+        DeviceError: there is no source that a service could read.
+    """
+    source = usual_source(bundle.spec.input.kind)
+    if not wishes.sources and source == "-":
+        raise DeviceError(
+            f"{bundle.path}: reads lines, and a service has no standard input; say where they come "
+            f"from, as in --source mqtt://broker/topic"
+        )
+    sources = wishes.sources or (source,)
     sinks = [word for sink in wishes.sinks or ("console:",) for word in ("--sink", sink)]
     backend = ["--backend", backend_of(bundle, wishes)]
     return [*sources, *sinks, *backend, *wishes.arguments]
@@ -72,8 +81,12 @@ def extras_of(bundle: Bundle, wishes: Wishes) -> list[str]:
                           f"{', '.join(sorted(known))}")  # fmt: skip
     found = {backend_of(bundle, wishes), *wishes.extras}
     found |= {extra for start, extra in _SINKS.items() if _any(wishes.sinks, start)}
+    if any(source.startswith("mqtt:") for source in wishes.sources):
+        found.add("mqtt")
     if bundle.spec.input.kind == "image":
         found.add("camera")
+    elif usual_source(bundle.spec.input.kind) == "-":
+        return sorted(found)
     elif not wishes.sources or not all(re.match(r"null:|-$", s) for s in wishes.sources):
         found.add("mic")
     return sorted(found)

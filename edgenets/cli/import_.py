@@ -65,6 +65,7 @@ def command(
     options.
     """
     from edgenets.stages import stage
+    from edgenets.stepspec import usual_source
 
     path = out or Path(f"{model.stem}.edge")
     guesses: tuple[str, ...] = ()
@@ -89,6 +90,6 @@ def command(
     spec = bundle.spec
     for guess in guesses:
         click.echo(f"guessed: {guess}")
-    source = "camera:0" if spec.input.kind == "image" else "mic:default"
+    source = usual_source(spec.input.kind)
     click.echo(f"{path}: {size(path.stat().st_size)}, tells of: {several(spec.told)}")
     click.echo(f"Next: edgenets run {path} {source}")

@@ -23,9 +23,9 @@ class TokenModelRecipe:
 
     architecture: Literal["language-rnn", "text-rnn", "text-cnn"]
     embedding: int = 64  # numbers that stand for a token
-    cell: Cell = "gru"  # language-rnn, text-rnn
-    units: tuple[int, ...] = (256,)  # language-rnn, text-rnn: one a recurrent layer
-    kernels: tuple[int, ...] = (2, 3)  # text-cnn: tokens that a branch looks at, one a branch
+    cell: Cell = "gru"  # of all but text-cnn
+    units: tuple[int, ...] = (256,)  # of all but text-cnn: one a recurrent layer
+    kernels: tuple[int, ...] = (2, 3)  # text-cnn: tokens that a branch looks at
     channels: int = 64  # text-cnn: of each branch
     dropout: float = 0.3
     embedding_dropout: float = 0.0

@@ -1,11 +1,11 @@
-"""What a text is, by a convolutional net: the peaks of its short phrases.
+"""What a text is, by a convolutional net: peaks and means of its short phrases.
 
 The net of Kim 2014 (arXiv:1408.5882), with causal convolutions, so that it reads as words come.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgenets.extras import require
 from edgenets.language.recipe import TokenModelRecipe
@@ -16,18 +16,37 @@ if TYPE_CHECKING:
 
 def build(recipe: TokenModelRecipe, tokens: int, scores: int) -> keras.Model:
     """See `edgenets.models.build_tokens`."""
+    numbers, x = embedded(recipe, tokens)
+    return sorted_by(numbers, phrases(recipe, x), recipe, scores, "text_cnn")
+
+
+def embedded(recipe: TokenModelRecipe, tokens: int) -> tuple[Any, Any]:
+    """The input, and what stands for its tokens: (batch, tokens, numbers)."""
     layers = require("keras").layers
     numbers = layers.Input((None,), dtype="int32", name="tokens")
     x = layers.Embedding(tokens, recipe.embedding, name="embedding")(numbers)
-    x = layers.SpatialDropout1D(recipe.embedding_dropout, name="dropout_embedding")(x)
-    branches = [
-        layers.Conv1D(
+    return numbers, layers.Dropout(recipe.embedding_dropout, name="dropout_embedding")(x)
+
+
+def phrases(recipe: TokenModelRecipe, x: Any) -> list[Any]:
+    """Peak and mean of every kind of phrase, and the mean of the words: (batch, numbers) each."""
+    layers = require("keras").layers
+    found = [layers.GlobalAveragePooling1D(name="mean_words")(x)]
+    for kernel in recipe.kernels:
+        branch = layers.Conv1D(
             recipe.channels, kernel, padding="causal", activation="relu", name=f"phrases_{kernel}"
         )(x)
-        for kernel in recipe.kernels
-    ]
-    x = layers.Concatenate(name="phrases")(branches) if len(branches) > 1 else branches[0]
-    x = layers.GlobalMaxPooling1D(name="peak")(x)
+        found.append(layers.GlobalMaxPooling1D(name=f"peak_{kernel}")(branch))
+        found.append(layers.GlobalAveragePooling1D(name=f"mean_{kernel}")(branch))
+    return found
+
+
+def sorted_by(
+    numbers: Any, found: list[Any], recipe: TokenModelRecipe, scores: int, name: str
+) -> keras.Model:
+    """The model that scores labels by what was found, (batch, numbers) each."""
+    layers = require("keras").layers
+    x = layers.Concatenate(name="found")(found) if len(found) > 1 else found[0]
     x = layers.Dropout(recipe.dropout, name="dropout_head")(x)
     logits = layers.Dense(scores, name="logits")(x)
-    return require("keras").Model(numbers, logits, name="text_cnn")
+    return require("keras").Model(numbers, logits, name=name)

@@ -1,13 +1,13 @@
-"""What a text is, by a recurrent net: the peaks of its states while the text was read."""
+"""What a text is, by a recurrent net: the state that it ends in."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgenets.extras import require
 from edgenets.language.recipe import TokenModelRecipe
 
-from .recurrent import recurrent
+from .text_cnn import embedded, sorted_by
 
 if TYPE_CHECKING:
     import keras
@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 def build(recipe: TokenModelRecipe, tokens: int, scores: int) -> keras.Model:
     """See `edgenets.models.build_tokens`."""
+    numbers, x = embedded(recipe, tokens)
+    return sorted_by(numbers, [last_state(recipe, x)], recipe, scores, "text_rnn")
+
+
+def last_state(recipe: TokenModelRecipe, x: Any) -> Any:
+    """(batch, tokens, numbers) to (batch, units of the last layer)."""
     layers = require("keras").layers
-    numbers = layers.Input((None,), dtype="int32", name="tokens")
-    x = layers.Embedding(tokens, recipe.embedding, name="embedding")(numbers)
-    x = layers.SpatialDropout1D(recipe.embedding_dropout, name="dropout_embedding")(x)
-    x = recurrent(x, recipe.cell, recipe.units, recipe.dropout)
-    x = layers.GlobalMaxPooling1D(name="peak")(x)
-    logits = layers.Dense(scores, name="logits")(x)
-    return require("keras").Model(numbers, logits, name="text_rnn")
+    cell = {"gru": layers.GRU, "lstm": layers.LSTM, "rnn": layers.SimpleRNN}[recipe.cell]
+    for i, units in enumerate(recipe.units):
+        goes_on = i + 1 < len(recipe.units)
+        x = cell(units, return_sequences=goes_on, name=f"{recipe.cell}_{i}")(x)
+    return x
