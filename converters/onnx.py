@@ -20,13 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.errors import ConversionError
-from edgenets.quantization import (
-    Quantization,
-    per_channel_scales,
-    quantize,
-    quantize_bias,
-    quantize_weights,
-)
+from edgenets.quantization import Quantization, per_channel_scales, quantize_bias, quantize_weights
 
 from .graph import (
     Activation,
@@ -44,8 +38,9 @@ from .graph import (
     StepGraph,
 )  # fmt: skip
 from .onnxfile import OnnxFile
+from .onnxparts import write_activation, write_lookup
 from .plan import Plan
-from .scales import table_quantization, weight_scales
+from .scales import weight_scales
 
 Weights = Literal["float32", "float16", "int8", "int8-dynamic"]
 
@@ -53,10 +48,6 @@ Weights = Literal["float32", "float16", "int8", "int8-dynamic"]
 OPSET, OPSET_INT16 = 17, 21
 IR_VERSION, IR_VERSION_INT16 = 8, 10
 
-_ACTIVATIONS = {
-    "relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "softmax": "Softmax", "elu": "Elu",
-    "leaky_relu": "LeakyRelu", "exponential": "Exp",
-}  # fmt: skip
 _BINARIES = {"add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "max": "Max"}
 
 
@@ -171,8 +162,8 @@ class OnnxWriter:
 
     @_write.register
     def _(self, op: Activation) -> None:
-        self._real[op.output] = self._activation(
-            op.kind, self._real_form(op.inputs[0]), op.output, op.alpha
+        self._real[op.output] = write_activation(
+            self._file, op.kind, self._real_form(op.inputs[0]), op.output, op.alpha
         )
 
     @_write.register
@@ -218,33 +209,12 @@ class OnnxWriter:
 
     @_write.register
     def _(self, op: Lookup) -> None:
-        tokens = self._real[op.inputs[0]]
-        integer = self._is_integer(op.output)
-        if not integer and not self._weights.startswith("int8"):
-            half = self._weights == "float16"
-            table = self._file.constant(op.table.astype(np.float16) if half else op.table)
-            name = f"{op.output}/half" if half else op.output
-            found = self._file.node("Gather", [table, tokens], name, axis=0)
-            to = self._file.onnx.TensorProto.FLOAT
-            self._real[op.output] = (
-                self._file.node("Cast", [found], op.output, to=to) if half else found
-            )
-            return
-        narrow = integer and not self._is_wide()
-        q = self._quantization(op.output) if narrow else table_quantization(op.table)
-        table = self._file.constant(quantize(op.table, q))
-        name = op.output if narrow else f"{op.output}/stored"
-        found = self._file.node("Gather", [table, tokens], name, axis=0)
-        if narrow:
-            self._integer[op.output] = found
-            return
-        # No DequantizeLinear: where nothing but it stands before an output, ONNX Runtime 1.32 moves
-        # it about and then refuses its own graph.
-        real = self._file.node(
-            "Cast", [found], f"{op.output}/cast", to=self._file.onnx.TensorProto.FLOAT
-        )
-        scale = self._file.constant(np.asarray(q.scale, np.float32))
-        self._real[op.output] = self._file.node("Mul", [real, scale], op.output)
+        narrow = self._is_integer(op.output) and not self._is_wide()
+        q = self._quantization(op.output) if narrow else None
+        short = self._is_integer(op.output) or self._weights.startswith("int8")
+        stored = "int8" if short else "float16" if self._weights == "float16" else "float32"
+        found = write_lookup(self._file, op, self._real[op.inputs[0]], stored, q)
+        (self._integer if narrow else self._real)[op.output] = found
 
     @_write.register
     def _(self, op: Linear) -> None:
@@ -403,15 +373,11 @@ class OnnxWriter:
         return self._file.node("DequantizeLinear", parts, f"{op.output}/bias", axis=0)
 
     def _fuse(self, op: Linear | Conv | Depthwise, plain: str) -> str:
-        return plain if op.fused == "none" else self._activation(op.fused, plain, op.output)
-
-    def _activation(self, kind: str, x: str, name: str, alpha: float = 0.0) -> str:
-        if kind == "relu6":
-            limits = [self._file.constant(np.asarray(v, np.float32)) for v in (0, 6)]
-            return self._file.node("Clip", [x, *limits], name)
-        every: dict[str, dict[str, Any]] = {"leaky_relu": {"alpha": alpha}, "softmax": {"axis": -1}}
-        options = every.get(kind, {})
-        return self._file.node(_ACTIVATIONS[kind], [x], name, **options)
+        return (
+            plain
+            if op.fused == "none"
+            else write_activation(self._file, op.fused, plain, op.output)
+        )
 
     # -- nodes ---------------------------------------------------------------------------------
 

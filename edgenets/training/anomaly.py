@@ -15,8 +15,7 @@ from edgenets.progress import Progress
 from edgenets.series.recipe import AnomalyRecipe
 from edgenets.series.spec import AnomalySpec
 from edgenets.stepspec import StepSpec
-from edgenets.training import figures
-from edgenets.training.losses import Laplace
+from edgenets.training import figures, losses
 from edgenets.training.train import Trained
 from edgenets.training.trainer import Job, Trainer
 
@@ -45,7 +44,7 @@ def train_anomaly(recipe: AnomalyRecipe, data: Path, out: Path, progress: Progre
     job = Job(
         build=lambda: models.build_series(recipe.model, spec.scores),
         batches=BeginningBatches(beginnings, recipe.schedule.batch, recipe.seed),
-        loss=Laplace(),
+        loss=losses.laplace(),
         judge=lambda model: judged(model, held),
         schedule=recipe.schedule,
         seed=recipe.seed,

@@ -20,8 +20,7 @@ from edgenets.series.spec import Borders, ForecastSpec, SeriesInput
 from edgenets.series.table import Table, find_table, read_table
 from edgenets.series.windows import Real, WindowBatches, Windows, scaled, split_windows
 from edgenets.stepspec import StepSpec
-from edgenets.training import figures
-from edgenets.training.losses import Quantiles
+from edgenets.training import figures, losses
 from edgenets.training.train import Trained
 from edgenets.training.trainer import Job, Trainer
 
@@ -47,7 +46,7 @@ def train_forecast(recipe: ForecastRecipe, data: Path, out: Path, progress: Prog
             train, wanted.window, recipe.decoding.horizon, recipe.model.segment, wanted.settle,
             wanted.windows, recipe.schedule.batch, recipe.seed,
         ),
-        loss=Quantiles(recipe.decoding.quantiles),
+        loss=losses.quantiles(recipe.decoding.quantiles),
         judge=lambda model: errors(forecast(model, judged, spec)[0], judged.following).mse,
         schedule=recipe.schedule,
         seed=recipe.seed,
