@@ -38,7 +38,7 @@ from .graph import (
     StepGraph,
 )  # fmt: skip
 from .onnxfile import OnnxFile
-from .onnxparts import write_activation, write_lookup
+from .onnxparts import Stored, write_activation, write_lookup
 from .plan import Plan
 from .scales import weight_scales
 
@@ -212,7 +212,7 @@ class OnnxWriter:
         narrow = self._is_integer(op.output) and not self._is_wide()
         q = self._quantization(op.output) if narrow else None
         short = self._is_integer(op.output) or self._weights.startswith("int8")
-        stored = "int8" if short else "float16" if self._weights == "float16" else "float32"
+        stored: Stored = "int8" if short else "float16" if self._weights == "float16" else "float32"
         found = write_lookup(self._file, op, self._real[op.inputs[0]], stored, q)
         (self._integer if narrow else self._real)[op.output] = found
 
@@ -373,11 +373,9 @@ class OnnxWriter:
         return self._file.node("DequantizeLinear", parts, f"{op.output}/bias", axis=0)
 
     def _fuse(self, op: Linear | Conv | Depthwise, plain: str) -> str:
-        return (
-            plain
-            if op.fused == "none"
-            else write_activation(self._file, op.fused, plain, op.output)
-        )
+        if op.fused == "none":
+            return plain
+        return write_activation(self._file, op.fused, plain, op.output)
 
     # -- nodes ---------------------------------------------------------------------------------
 

@@ -12,6 +12,8 @@ from .graph import Lookup
 from .onnxfile import OnnxFile
 from .scales import table_quantization
 
+Stored = Literal["float32", "float16", "int8"]  # how a table is
+
 _ACTIVATIONS = {
     "relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "softmax": "Softmax", "elu": "Elu",
     "leaky_relu": "LeakyRelu", "exponential": "Exp",
@@ -29,7 +31,7 @@ def write_activation(file: OnnxFile, kind: str, x: str, name: str, alpha: float 
 
 
 def write_lookup(
-    file: OnnxFile, op: Lookup, tokens: str, stored: Literal["float32", "float16", "int8"],
+    file: OnnxFile, op: Lookup, tokens: str, stored: Stored,
     q: Quantization | None,
 ) -> str:  # fmt: skip
     """Rows of a table by their numbers; gives the name of the output.

@@ -38,11 +38,12 @@ def walk(model: keras.Model) -> StepGraph:
     """
     topology = read(model)
     shape = topology.input_shape
-    if len(shape) not in (2, 3, 4) or None in shape[2:]:
+    reads = any(type(call.layer).__name__ == "Embedding" for call in topology.calls)
+    if len(shape) not in ((2, 3, 4) if reads else (3, 4)) or None in shape[2:]:
         raise ConversionError(
             f"model '{model.name}' takes input of shape {shape}; a step model needs "
             f"(batch, time, channels) or (batch, time, bands, channels), with time alone left "
-            f"open, or tokens, (batch, time)"
+            f"open, or tokens, (batch, time), for an Embedding"
         )
     frames, channels = _total_stride(topology), math.prod(n or 0 for n in shape[2:])
     builder = Builder()

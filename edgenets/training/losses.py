@@ -20,7 +20,7 @@ def quantiles(levels: Sequence[float]) -> Any:
     keras = require("keras")
     ops = keras.ops
 
-    class Quantiles(keras.losses.Loss):  # type: ignore[misc]  # Keras has no types
+    class Quantiles(keras.losses.Loss):  # type: ignore[misc,name-defined]  # no types
         def __init__(self, levels: Sequence[float], **options: Any) -> None:
             super().__init__(name=options.pop("name", "quantiles"), **options)
             self.levels = tuple(levels)
@@ -45,7 +45,7 @@ def laplace() -> Any:
     keras = require("keras")
     ops = keras.ops
 
-    class Laplace(keras.losses.Loss):  # type: ignore[misc]  # as above
+    class Laplace(keras.losses.Loss):  # type: ignore[misc,name-defined]  # no types
         def call(self, y_true: Any, y_pred: Any) -> Any:
             log_width = ops.clip(y_pred[..., 1], _SUREST, _LEAST_SURE)
             return ops.abs(y_true[..., 0] - y_pred[..., 0]) / ops.exp(log_width) + log_width

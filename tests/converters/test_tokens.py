@@ -125,8 +125,11 @@ class TestRefusals:
     def test_tokens_are_no_features(self) -> None:
         entry = layers.Input((None,))
         x = layers.ReLU(name="cut")(entry)
-        with pytest.raises(ConversionError, match=r"'cut'.*Embedding"):
+        with pytest.raises(ConversionError, match=r"\(batch, time\), for an Embedding"):
             convert(keras.Model(entry, x), precisions=("fp32",))
+        both = layers.concatenate([layers.Embedding(9, 4)(entry), layers.Reshape((-1, 1))(entry)])
+        with pytest.raises(ConversionError, match=r"\(Reshape\).*put an Embedding before it"):
+            convert(keras.Model(entry, both), precisions=("fp32",))
 
     def test_a_table_of_no_numbers(self) -> None:
         model = token_net()

@@ -33,10 +33,11 @@ def test_it_is_always_a_distribution_over_the_best(
     found = shares(logits, Sampling(temperature, k, p))
     assert found.sum() == pytest.approx(1.0) and (found >= 0).all()
     kept = found > 0
-    assert kept.sum() <= (k or len(logits)) and kept[logits.argmax()]
+    # Scores that differ by less than a probability's last digit are alike.
+    assert kept.sum() <= (k or len(logits)) and logits[kept].max() >= logits.max() - 1e-9
     # What was kept is at least as likely as what was not; far scores may round to nothing.
     if not kept.all():
-        assert logits[kept].min() >= logits[~kept].max() or found[kept].min() < 1e-300
+        assert logits[kept].min() >= logits[~kept].max() - 1e-9 or found[kept].min() < 1e-300
 
 
 @given(SCORES, st.floats(0.05, 0.95))
