@@ -17,7 +17,17 @@ import numpy as np
 import pytest
 
 from edgenets.errors import SinkError
-from edgenets.events import Remark, Result, Seen
+from edgenets.events import (
+    Classified,
+    Forecast,
+    Remark,
+    Result,
+    Seen,
+    Suggested,
+    Surprising,
+    Transcript,
+    Written,
+)
 from edgenets.runtime import sinks
 from edgenets.runtime.sinks import SINKS, Sinks, open_sink, remote
 from edgenets.vision.results import Found
@@ -33,6 +43,17 @@ SEEN = Seen(
 )  # fmt: skip
 
 EVENTS = (RESULT, REMARK, NAMELESS, SEEN)
+
+WAVE = np.linspace(1, 2, 12).reshape(6, 2)
+READ = (
+    Transcript("speech.wav", "four", True, 0.5, 0.9, 1.2, 0.03),
+    Classified("-", "fine\x1b[2J film", "pos", 0.9, {"neg": 0.1, "pos": 0.9}, 2, 1, 3, 0.1, 0.001),
+    Written("'the'", " cat", 0.5, 0, 0.1),
+    Suggested("-", "the c", (("cat", 0.7), ("cow", 0.2)), 1, 0.1, 0.001),
+    Forecast("t.csv", ("a", "b"), WAVE, WAVE - 1, WAVE + 1, 24, 25, 0.0, 3600.0, 0.1, 0.001),
+    Forecast("t.csv", ("a", "b"), WAVE, None, None, 24, 25, None, None, 0.1, 0.001),
+    Surprising("t.csv", "load", 9.0, 3.0, 1.3, True, 7, None, 0.1, 0.001),
+)  # fmt: skip
 
 # A place that each can write to; a port on which nobody listens is none that it complains of.
 PLACES = {
@@ -54,7 +75,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 class TestContract:
     def test_it_loads_and_takes_every_event(self, scheme: str, tmp_path: Path) -> None:
         sink = open_sink(PLACES[scheme].format(folder=tmp_path))
-        for event in EVENTS:
+        for event in (*EVENTS, *READ):
             sink.write(event)
         if scheme in REMOTE:  # what was not delivered is said
             with pytest.raises(SinkError, match="could not be sent"):
@@ -148,6 +169,17 @@ def test_any_terminal_will_do(encoding: str, monkeypatch: pytest.MonkeyPatch) ->
     assert len(lines) == 4 and "\x1b" not in lines[0] and "cat" in lines[3]
     assert "yes" in lines[0] and "0.88" in lines[0] and "12.3 ms" in lines[0]
     assert "overrun: 0.10 s" in lines[1]
+
+
+def test_texts_and_series_are_told_as_people_read_them(capsys: pytest.CaptureFixture[str]) -> None:
+    sink = open_sink("console:")
+    for event in READ:
+        sink.write(event)
+    out = capsys.readouterr().out
+    assert "fine·[2J film" in out and "(1 of 2 unknown)" in out and "\x1b" not in out
+    assert " cat" in out and "cat 0.70  cow 0.20" in out
+    assert "after 1970-01-01 00:00:00: 6 readings ahead, from 24" in out and "▁" in out
+    assert "! line 7  load         9 where 3 is usual, 1.30 of the record" in out
 
 
 def test_stderr_is_for_people_beside_json(capsys: pytest.CaptureFixture[str]) -> None:
