@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edgenets import backend
 from edgenets.artefact import Artefact
+from edgenets.data.reading import by_length
 from edgenets.errors import DataError, EdgenetsError
 from edgenets.metrics import Metric, metric_of
 from edgenets.progress import Progress
@@ -180,8 +181,7 @@ def _answers(model: Any, items: Sequence[NDArray[Any]]) -> list[NDArray[np.float
     Items of one length are computed together.
     """
     found: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(items)
-    for length in sorted({len(item) for item in items}):
-        places = [i for i, item in enumerate(items) if len(item) == length]
+    for _, places in sorted(by_length(items).items()):
         batch = np.stack([items[i] for i in places])
         # Bands may be divided, and tokens have no axis of their own.
         taken = batch.reshape(*batch.shape[:2], *model.input_shape[2:])

@@ -18,7 +18,7 @@ from edgenets.series.features import segments
 from edgenets.series.habits import Habits
 from edgenets.series.spec import AnomalySpec, ForecastSpec
 from edgenets.series.surprise import Surprise
-from edgenets.series.windows import Windows
+from edgenets.series.windows import Ahead, Windows
 
 from .detector import Detector
 
@@ -50,13 +50,9 @@ def evaluate_forecast(
             if done % 100 == 0 or done == len(windows):
                 task.update(done, len(windows))
     cpu = time.process_time() - begun
-    parts = answers.reshape(len(windows), -1, spec.decoding.horizon) + windows.last[:, None]
-    inside = None
-    if parts.shape[1] == 3:
-        within = (windows.following >= parts[:, 1]) & (windows.following <= parts[:, 2])
-        inside = float(within.mean())
+    ahead = Ahead.of(answers, windows, spec.decoding.horizon)
     return ForecastEvaluation(
-        len(windows), errors(parts[:, 0], windows.following), inside,
+        len(windows), errors(ahead.median, windows.following), ahead.coverage(windows.following),
         1e6 * cpu / max(1, taken.shape[0] * taken.shape[1]),
     )  # fmt: skip
 

@@ -89,7 +89,7 @@ class Writer:
     def draw(self) -> Drawn:
         """The next token; it is read as well."""
         probabilities = shares(self._logits, self._sampling)
-        token = self._sampler.draw(self._logits)
+        token = self._sampler.pick(probabilities)
         self._read((token,))
         text = self._tokenizer.decode((token,))
         return Drawn(f" {text}" if self._words else text, float(probabilities[token]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -136,8 +136,6 @@ def _language(opened: Any, session: Any, spec: Any, wishes: Wishes) -> tuple[Any
 
 def _sampling(spec: Any, wishes: Wishes) -> Any:
     """How tokens are drawn: as the model has it, but for what was wished."""
-    from dataclasses import replace
-
     names = ("temperature", "top_k", "top_p")
     changes = {n: getattr(wishes, n) for n in names if getattr(wishes, n) is not None}
     try:
@@ -148,6 +146,8 @@ def _sampling(spec: Any, wishes: Wishes) -> Any:
 
 def _grammar(wishes: Wishes, spec: Any) -> Any:
     """What may be said, where that was given."""
+    if wishes.words is None and wishes.text is None:
+        return None
     from edgenets.speech import grammar
 
     if wishes.words is not None and wishes.text is not None:

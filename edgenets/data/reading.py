@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,13 +52,16 @@ class TextBatches:
         lengths = [-(-min(len(t), longest) // _ROUND) * _ROUND for t in texts.tokens]
         self._groups = {n: [i for i, m in enumerate(lengths) if m == n] for n in set(lengths)}
         self._count = sum(-(-len(group) // size) for group in self._groups.values())
+        self._plans: dict[int, list[tuple[int, list[int]]]] = {}  # of the epoch that goes on
 
     def __len__(self) -> int:
         return self._count
 
     def batch(self, epoch: int, number: int) -> Batch:
         """See `edgenets.data.batches.Batches`."""
-        length, chosen = self._plan(epoch)[number]
+        if epoch not in self._plans:
+            self._plans = {epoch: self._plan(epoch)}
+        length, chosen = self._plans[epoch][number]
         rng = np.random.default_rng((self._seed, 2, epoch, number))
         tokens = np.full((len(chosen), length), self._unknown, np.int32)
         for row, index in zip(tokens, chosen, strict=True):
@@ -79,9 +82,9 @@ class TextBatches:
         return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def by_length(tokens: Sequence[Tokens]) -> dict[int, list[int]]:
-    """The places of texts, by their length."""
+def by_length(items: Sequence[Sized]) -> dict[int, list[int]]:
+    """The places of texts, or of other sequences, by their length."""
     found: dict[int, list[int]] = {}
-    for place, text in enumerate(tokens):
-        found.setdefault(len(text), []).append(place)
+    for place, item in enumerate(items):
+        found.setdefault(len(item), []).append(place)
     return found

@@ -51,7 +51,10 @@ class Sampler:
         Raises:
             ValueError: a score is NaN, or none is finite.
         """
-        probabilities = shares(logits, self._sampling)
+        return self.pick(shares(logits, self._sampling))
+
+    def pick(self, probabilities: NDArray[np.float64]) -> int:
+        """A token by its probability, as `shares` gives them, (tokens,)."""
         # By the inverse of the distribution: one draw a token, whatever was left out.
         place = int(np.searchsorted(np.cumsum(probabilities), self._rng.random(), side="right"))
         # The sum may end a little below one, and never at a token that was left out.

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.errors import DataError
-from edgenets.language.spec import TextInput
+from edgenets.language.spec import TextInput, Units
 
 UNKNOWN = "<unknown>"
 
@@ -66,14 +66,19 @@ class Tokenizer:
 
 
 def units_of(text: str, input: TextInput) -> Sequence[str]:
-    """A text divided as a model's tokens are; no vocabulary is asked yet.
+    """A text divided as a model's tokens are."""
+    return divided(text, input.units, input.lower)
+
+
+def divided(text: str, units: Units, lower: bool) -> Sequence[str]:
+    """A text divided into characters or words, for which there need be no vocabulary yet.
 
     A letter with its accent is one character, however it was written (Unicode's form C).
     """
     text = unicodedata.normalize("NFC", text)
-    if input.lower:
+    if lower:
         text = text.lower()
-    return text if input.units == "characters" else _WORD.findall(text)
+    return text if units == "characters" else _WORD.findall(text)
 
 
 def vocabulary_of(

@@ -80,6 +80,28 @@ def split_windows(series: Real, spec: ForecastSpec, split: Split | None) -> Wind
     return windows_of(series, first, last, spec.window, spec.decoding.horizon)
 
 
+@dataclass(frozen=True)
+class Ahead:
+    """What was foreseen after windows, scaled."""
+
+    median: Real  # (windows, horizon)
+    low: Real | None  # of the lower quantile
+    high: Real | None  # of the higher
+
+    @classmethod
+    def of(cls, answers: Real, windows: Windows, horizon: int) -> Ahead:
+        """From a net's (windows, scores), which are told from the last reading."""
+        parts = answers.reshape(len(windows), -1, horizon) + windows.last[:, None]
+        low, high = (parts[:, 1], parts[:, 2]) if parts.shape[1] == 3 else (None, None)
+        return cls(parts[:, 0], low, high)
+
+    def coverage(self, following: Real) -> float | None:
+        """The part of what came that lies between the quantiles, 0…1; None where there are none."""
+        if self.low is None or self.high is None:
+            return None
+        return float(((following >= self.low) & (following <= self.high)).mean())
+
+
 class WindowBatches:
     """Windows that begin anywhere in any column, as `Batches`."""
 

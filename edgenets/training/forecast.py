@@ -6,9 +6,6 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edgenets import models
 from edgenets.errors import DataError
 from edgenets.metrics import MSE
@@ -18,7 +15,7 @@ from edgenets.series.features import segments
 from edgenets.series.recipe import ForecastRecipe
 from edgenets.series.spec import Borders, ForecastSpec, SeriesInput
 from edgenets.series.table import Table, find_table, read_table
-from edgenets.series.windows import Real, WindowBatches, Windows, scaled, split_windows
+from edgenets.series.windows import Ahead, WindowBatches, Windows, scaled, split_windows
 from edgenets.stepspec import StepSpec
 from edgenets.training import figures, losses
 from edgenets.training.train import Trained
@@ -47,7 +44,7 @@ def train_forecast(recipe: ForecastRecipe, data: Path, out: Path, progress: Prog
             wanted.windows, recipe.schedule.batch, recipe.seed,
         ),
         loss=losses.quantiles(recipe.decoding.quantiles),
-        judge=lambda model: errors(forecast(model, judged, spec)[0], judged.following).mse,
+        judge=lambda model: errors(forecast(model, judged, spec).median, judged.following).mse,
         schedule=recipe.schedule,
         seed=recipe.seed,
         metric=MSE.name,
@@ -63,17 +60,17 @@ def train_forecast(recipe: ForecastRecipe, data: Path, out: Path, progress: Prog
         "train": {"readings": spec.borders.train, "columns": len(table.columns)},
     }
     for name, part in (("validation", validation), ("test", test)):
-        found, low, high = forecast(trainer.model, part, spec)
+        ahead = forecast(trainer.model, part, spec)
         metrics[name] = {
-            "windows": len(part), **_named(errors(found, part.following)),
+            "windows": len(part), **_named(errors(ahead.median, part.following)),
             "baselines": {
                 "last value": _named(errors(last_value(part), part.following)),
                 "linear": _named(errors(linear.forecast(part), part.following)),
             },
         }  # fmt: skip
-        if low is not None and high is not None:
-            inside = (part.following >= low) & (part.following <= high)
-            metrics[name]["coverage"] = float(inside.mean())
+        coverage = ahead.coverage(part.following)
+        if coverage is not None:
+            metrics[name]["coverage"] = coverage
     return Trained(trainer.model, spec, metrics)
 
 
@@ -106,17 +103,11 @@ def borders_of(recipe: ForecastRecipe, rows: int) -> Borders:
     return Borders(max(1, last - round(recipe.data.validation * rows)), last, rows)
 
 
-def forecast(
-    model: Any, windows: Windows, spec: ForecastSpec
-) -> tuple[Real, Real | None, Real | None]:
-    """A Keras model's forecast of windows: median, lower and upper quantile, (windows, horizon)."""
+def forecast(model: Any, windows: Windows, spec: ForecastSpec) -> Ahead:
+    """A Keras model's forecast of windows."""
     taken = segments(windows.came, spec.input.segment)
     answer = model.predict(taken, batch_size=EVALUATION_BATCH, verbose=0)[:, -1]
-    parts: NDArray[np.float32] = answer.reshape(len(windows), -1, spec.decoding.horizon)
-    parts = parts + windows.last[:, None]
-    if parts.shape[1] == 1:
-        return parts[:, 0], None, None
-    return parts[:, 0], parts[:, 1], parts[:, 2]
+    return Ahead.of(answer, windows, spec.decoding.horizon)
 
 
 def _spec(recipe: ForecastRecipe, table: Table) -> ForecastSpec:

@@ -14,7 +14,7 @@ from edgenets.extras import require
 from edgenets.language.likelihood import nats
 from edgenets.language.recipe import LanguageRecipe
 from edgenets.language.spec import LanguageSpec, TextInput
-from edgenets.language.tokens import UNKNOWN, Tokenizer, units_of, vocabulary_of
+from edgenets.language.tokens import UNKNOWN, Tokenizer, divided, vocabulary_of
 from edgenets.metrics import NATS
 from edgenets.progress import Progress
 from edgenets.stepspec import StepSpec
@@ -86,12 +86,12 @@ def _input(recipe: LanguageRecipe, text: str) -> TextInput:
     otherwise be refused there. Of words those of the part that is trained on count.
     """
     wanted = recipe.data
-    bare = TextInput("text", ("a", "b"), wanted.units, "", wanted.lower)
     if wanted.units == "characters" and wanted.vocabulary is None:
-        letters = tuple(sorted(set(units_of(text, bare))))
+        letters = tuple(sorted(set(divided(text, wanted.units, wanted.lower))))
         return TextInput("text", letters, "characters", "", wanted.lower)
     seen = split_text(text, "train", wanted.validation, wanted.test)
-    vocabulary = vocabulary_of([units_of(seen, bare)], most=wanted.vocabulary, unknown=UNKNOWN)
+    units = divided(seen, wanted.units, wanted.lower)
+    vocabulary = vocabulary_of([units], most=wanted.vocabulary, unknown=UNKNOWN)
     return TextInput("text", vocabulary, wanted.units, UNKNOWN, wanted.lower)
 
 

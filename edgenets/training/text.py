@@ -16,7 +16,7 @@ from edgenets.errors import DataError
 from edgenets.extras import require
 from edgenets.language.recipe import TextRecipe
 from edgenets.language.spec import TextInput, TextSpec
-from edgenets.language.tokens import UNKNOWN, Tokenizer, units_of, vocabulary_of
+from edgenets.language.tokens import UNKNOWN, Tokenizer, divided, vocabulary_of
 from edgenets.progress import Progress
 from edgenets.stepspec import StepSpec
 from edgenets.training import figures
@@ -110,7 +110,6 @@ def decide(model: Any, texts: Texts) -> NDArray[np.int64]:
 def _input(recipe: TextRecipe, train: list[LabelledText]) -> TextInput:
     """How text becomes tokens: the vocabulary is that of the training texts."""
     wanted = recipe.data
-    bare = TextInput("text", ("a", "b"), wanted.units, "", wanted.lower)
-    units = [units_of(text.text, bare) for text in train]
+    units = [divided(text.text, wanted.units, wanted.lower) for text in train]
     vocabulary = vocabulary_of(units, wanted.least, wanted.vocabulary, UNKNOWN)
     return TextInput("text", vocabulary, wanted.units, UNKNOWN, wanted.lower)
