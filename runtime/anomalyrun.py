@@ -72,8 +72,9 @@ class AnomalyRun(ReadingRun[Surprising]):
             )  # fmt: skip
 
     def _end(self) -> Iterator[Surprising | Remark]:
+        yield from super()._end()
         settle = self._spec.decoding.settle
-        if 0 < self.summary.readings <= settle:
+        if self.summary.readings <= settle:
             yield self._remark(
                 "short", f"{self.summary.readings} readings; the first {settle} of a series are "
                 f"silent, since all is new there",

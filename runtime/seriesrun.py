@@ -60,7 +60,8 @@ class SeriesRun(ReadingRun[Forecast]):
     def _end(self) -> Iterator[Forecast | Remark]:
         if self._last is not None:
             yield self._told(self._last)
-        if self.summary.readings and not self.summary.foreseen:
+        yield from super()._end()
+        if not self.summary.foreseen:
             raise SourceError(
                 f"{self.source_name}: {self._forecaster.readings} readings; "
                 f"{self._spec.input.segment} at least, one after another, are needed to foresee "

@@ -13,9 +13,9 @@ from edgenets.language.sampling import Sampling
 from edgenets.language.spec import LanguageSpec, TextSpec
 
 from .delivery import Delivery
-from .lines import Line, open_lines
+from .linerun import LineRun
+from .lines import Line
 from .reader import Reader
-from .sources import Notice
 from .vitals import Vitals
 from .writer import Writer
 
@@ -23,7 +23,7 @@ from .writer import Writer
 _KEPT = 1_000_000  # characters
 
 
-class TextRun(Delivery["Classified | Suggested | Remark", TextSummary]):
+class TextRun(LineRun["Classified | Suggested", TextSummary]):
     """One run of a bundle over lines of text."""
 
     def __init__(
@@ -39,40 +39,24 @@ class TextRun(Delivery["Classified | Suggested | Remark", TextSummary]):
         """
         spec = bundle.spec
         assert isinstance(spec, (TextSpec, LanguageSpec)), "the command line gives others elsewhere"
+        summary = TextSummary(str(bundle.path), session.artefact.id, session.runs_on)
+        super().__init__(source_uri, summary)
         self._labels = spec.labels
         self._reader = Reader(spec, session) if isinstance(spec, TextSpec) else None
         self._writer = Writer(spec, session) if isinstance(spec, LanguageSpec) else None
         self._count = suggestions
-        self._source = open_lines(source_uri)
-        self.source_name = self._source.name
-        self.vitals = Vitals()
-        self.summary = TextSummary(str(bundle.path), session.artefact.id, session.runs_on)
 
-    def stop(self) -> None:
-        """See `Delivery.stop`."""
-        self._source.close()
-
-    def __iter__(self) -> Iterator[Classified | Suggested | Remark]:
-        self._started, cpu = time.monotonic(), time.process_time()
-        try:
-            for item in self._source:
-                if isinstance(item, Notice):
-                    yield self._remark(item.kind, item.text)
-                elif item.text.strip():
-                    yield self._read(item)
-        finally:
-            self._source.close()
-            self.summary.wall_seconds = time.monotonic() - self._started
-            self.summary.cpu_seconds = time.process_time() - cpu
-
-    def _read(self, line: Line) -> Classified | Suggested | Remark:
+    def _read(self, line: Line) -> Iterator[Classified | Suggested | Remark]:
+        if not line.text.strip():
+            return
         try:
             found = self._sorted(line) if self._reader else self._suggested(line)
         except DataError as exc:
-            return self._remark("skipped", f"{self.source_name}, line {line.number}: {exc}")
+            yield self._remark("skipped", f"{self.source_name}, line {line.number}: {exc}")
+            return
         self.summary.texts += 1
         self.vitals.infer(found.age)
-        return found
+        yield found
 
     def _sorted(self, line: Line) -> Classified:
         assert self._reader is not None
@@ -97,11 +81,6 @@ class TextRun(Delivery["Classified | Suggested | Remark", TextSummary]):
             self.source_name, line.text, tuple((s.word, s.probability) for s in found),
             line.number, now - self._started, now - line.captured,
         )  # fmt: skip
-
-    def _remark(self, kind: str, text: str) -> Remark:
-        self.summary.remarks[kind] = self.summary.remarks.get(kind, 0) + 1
-        self.vitals.remark(kind, text)
-        return Remark(self.source_name, kind, text, time.monotonic() - self._started)
 
 
 class Writing(Delivery[Written, TextSummary]):

@@ -1,0 +1,64 @@
+"""What runs over lines share: the source, its notices, and the time that it took."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+from edgenets.events import Remark, SeriesSummary, TextSummary
+
+from .delivery import AnyEvent, Delivery
+from .lines import Line, open_lines
+from .sources import Notice
+from .vitals import Vitals
+
+LineSum = TypeVar("LineSum", TextSummary, SeriesSummary)
+
+
+class LineRun(Delivery["AnyEvent | Remark", LineSum], Generic[AnyEvent, LineSum]):
+    """One run of a bundle over the lines of a source."""
+
+    def __init__(self, source_uri: str, summary: LineSum) -> None:
+        """Open the source.
+
+        Raises:
+            SourceError: it cannot be opened.
+        """
+        self._source = open_lines(source_uri)
+        self._started = time.monotonic()
+        self.source_name = self._source.name
+        self.vitals = Vitals()
+        self.summary = summary
+
+    @abstractmethod
+    def _read(self, line: Line) -> Iterator[AnyEvent | Remark]:
+        """What a line leads to."""
+
+    def _end(self) -> Iterator[AnyEvent | Remark]:
+        """What the end of the source leaves to be said; SourceError where nothing was done."""
+        return iter(())
+
+    def stop(self) -> None:
+        """See `Delivery.stop`."""
+        self._source.close()
+
+    def __iter__(self) -> Iterator[AnyEvent | Remark]:
+        self._started, cpu = time.monotonic(), time.process_time()
+        try:
+            for item in self._source:
+                if isinstance(item, Notice):
+                    yield self._remark(item.kind, item.text)
+                else:
+                    yield from self._read(item)
+            yield from self._end()
+        finally:
+            self._source.close()
+            self.summary.wall_seconds = time.monotonic() - self._started
+            self.summary.cpu_seconds = time.process_time() - cpu
+
+    def _remark(self, kind: str, text: str, count: int = 1) -> Remark:
+        self.summary.remarks[kind] = self.summary.remarks.get(kind, 0) + count
+        self.vitals.remark(kind, text)
+        return Remark(self.source_name, kind, text, time.monotonic() - self._started)
