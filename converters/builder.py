@@ -32,6 +32,7 @@ from .graph import (
     Op,
     Pair,
     Pool,
+    Product,
     Shape,
     Slice,
     State,
@@ -51,6 +52,7 @@ class Signal:
     padding: int = 0  # frames of zeros that the whole sequence has before that one
     sequence: bool = True  # False: one vector, always the newest
     tokens: bool = False  # a frame is the number of a token
+    given: bool = False  # comes from outside once a sequence
 
     @property
     def rows(self) -> int:
@@ -117,6 +119,11 @@ class Builder:
         """What each token stands for: (tokens, channels) table."""
         op = Lookup((x,), self._name(layer, "lookup"), layer, table)
         return self._add(op, (self.shapes[x][0], table.shape[1]))
+
+    def product(self, a: str, b: str, layer: str, what: str, *, turned: bool = False) -> str:
+        """The matrix product a @ b, or a @ b.T."""
+        op = Product((a, b), self._name(layer, what), layer, turned)
+        return self._add(op, (self.shapes[a][0], self.shapes[b][0 if turned else 1]))
 
     def binary(self, kind: str, a: str, b: str, layer: str, what: str | None = None) -> str:
         """Two tensors joined element by element, as `graph.Binary`."""
@@ -274,15 +281,33 @@ class Builder:
             )
         return x.delay // x.frames
 
-    def recurrent_state(self, x: Signal, units: int, layer: str, what: str) -> str:
-        """The state of a recurrent cell; `close_state` says what follows it."""
-        return self.source(self._name(layer, what), (1, units))
+    def recurrent_state(
+        self, x: Signal, units: int, layer: str, what: str, given: Signal | None = None
+    ) -> str:
+        """The state of a recurrent cell; `close_state` says what follows it.
+
+        Args:
+            given: its initial value, where that comes from outside.
+        """
+        if given is None:
+            return self.source(self._name(layer, what), (1, units))
+        if (given.frames, given.channels) != (1, units):
+            raise ConversionError(
+                f"layer '{layer}' of {units} units cannot begin with '{given.tensor}', which is "
+                f"no (batch, {units})"
+            )
+        if any(state.input == given.tensor for state in self.states):
+            raise ConversionError(
+                f"layer '{layer}' begins with '{given.tensor}', as another does; give each an "
+                f"input of its own"
+            )
+        return given.tensor
 
     def close_state(
         self, x: Signal, before: str, after: str, layer: str, *, initial: float = 0.0,
-        float_only: bool = False,
+        float_only: bool = False, given: bool = False,
     ) -> None:  # fmt: skip
         """Say which tensor is the next value of a state."""
         shape = self.shapes[before]
         hold = self._hold(x, layer)
-        self.states.append(State(before, after, shape, layer, initial, hold, float_only))
+        self.states.append(State(before, after, shape, layer, initial, hold, float_only, given))

@@ -7,8 +7,8 @@ every stream, as a microphone hears them, and the states roll through them all.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -73,30 +73,50 @@ class Calibration:
         return min(candidates, key=lambda r: _square_error(values, r))
 
 
+@dataclass(frozen=True)
+class Rolls:
+    """Streams of one length that are rolled through a graph side by side."""
+
+    features: NDArray[Any]  # (streams, frames, channels)
+    # What each stream is given: (streams, rows, channels), and (streams, 1, units) of states.
+    given: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
+def rolls_of(clips: NDArray[Any]) -> Rolls:
+    """Recordings, several after one another in every stream.
+
+    Args:
+        clips: (clips, frames, channels) features; the first ones of a stream come before the
+            others in time.
+    """
+    per_stream = min(CLIPS_PER_STREAM, len(clips))
+    streams = len(clips) // per_stream
+    return Rolls(clips[: streams * per_stream].reshape(streams, -1, clips.shape[2]))
+
+
 def calibrate(
     graph: StepGraph,
-    clips: NDArray[Any],
+    rolls: Sequence[Rolls],
     method: Method = "mse",
     percentile: float = 99.99,
     seed: int = 0,
 ) -> Calibration:
-    """Watch every tensor of a graph while recordings roll through it.
+    """Watch every tensor of a graph while streams roll through it.
 
     Args:
         graph: a step graph.
-        clips: (clips, frames, channels) features of recordings; the first ones
-            of a stream come before the others in time.
+        rolls: see `rolls_of`; what is given begins each anew.
         method: how 8-bit ranges are chosen; see `Calibration.ranges`.
         percentile: of the values, where method is `percentile`.
         seed: of the sampling of values.
     """
-    per_stream = min(CLIPS_PER_STREAM, len(clips))
-    streams = len(clips) // per_stream
-    sequences = clips[: streams * per_stream].reshape(streams, -1, clips.shape[2])
     # No integer holds a sum without end, nor the lowest float that a maximum begins with.
     unbounded = frozenset(s.input for s in graph.states if s.float_only)
     watcher = _Watcher(np.random.default_rng(seed), unbounded)
-    Reference(graph, streams).sequence(sequences, watcher)
+    for roll in rolls:
+        reference = Reference(graph, len(roll.features))
+        reference.reset(roll.given or None)
+        reference.sequence(roll.features, watcher)
     samples = {name: np.concatenate(parts) for name, parts in watcher.samples.items()}
     return Calibration(watcher.extremes, samples, method, percentile)
 

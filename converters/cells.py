@@ -6,7 +6,7 @@ differs, has its own, so that its quantization is its own as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from .activations import activate
 from .builder import Builder, Signal
 
 
-def gru(b: Builder, x: Signal, layer: Any, name: str) -> Signal:
+def gru(b: Builder, x: Signal, layer: Any, name: str, given: Sequence[Signal] = ()) -> Signal:
     """Gated recurrent unit, both of Keras's forms (Cho et al. 2014, arXiv:1406.1078)."""
     cell = layer.cell
     units = cell.units
@@ -45,10 +45,10 @@ def gru(b: Builder, x: Signal, layer: Any, name: str) -> Signal:
         # z·h + (1 − z)·n with one product fewer.
         return b.binary("add", n, b.binary("mul", z, b.binary("sub", h, n, name), name), name, "h")
 
-    return _unroll(b, x, layer, name, units, step)
+    return _unroll(b, x, layer, name, units, step, given)
 
 
-def lstm(b: Builder, x: Signal, layer: Any, name: str) -> Signal:
+def lstm(b: Builder, x: Signal, layer: Any, name: str, given: Sequence[Signal] = ()) -> Signal:
     """Long short-term memory (Hochreiter and Schmidhuber 1997; with forget gate, Gers 2000)."""
     cell = layer.cell
     units = cell.units
@@ -56,7 +56,8 @@ def lstm(b: Builder, x: Signal, layer: Any, name: str) -> Signal:
     # Keras orders input, forget, candidate, output; the three gates belong together.
     i, f, c, o = (np.arange(units) + k * units for k in range(4))
     gates = np.concatenate([i, f, o])
-    memory = memory_now = b.recurrent_state(x, units, name, "c")
+    first = given[1] if len(given) > 1 else None
+    memory = memory_now = b.recurrent_state(x, units, name, "c", first)
 
     def step(frame: str, h: str) -> str:
         nonlocal memory_now
@@ -81,12 +82,14 @@ def lstm(b: Builder, x: Signal, layer: Any, name: str) -> Signal:
         memory_now = b.binary("add", kept, b.binary("mul", take, n, name), name, "c_next")
         return b.binary("mul", show, activate(b, cell.activation, memory_now, name), name, "h")
 
-    out = _unroll(b, x, layer, name, units, step)
-    b.close_state(x, memory, memory_now, name)
+    out = _unroll(b, x, layer, name, units, step, given[:1])
+    b.close_state(x, memory, memory_now, name, given=first is not None)
     return out
 
 
-def simple_rnn(b: Builder, x: Signal, layer: Any, name: str) -> Signal:
+def simple_rnn(
+    b: Builder, x: Signal, layer: Any, name: str, given: Sequence[Signal] = ()
+) -> Signal:
     """The plain recurrent cell (Elman 1990)."""
     cell = layer.cell
     units = cell.units
@@ -97,12 +100,13 @@ def simple_rnn(b: Builder, x: Signal, layer: Any, name: str) -> Signal:
         from_h = b.linear(h, recurrent, np.zeros(units, np.float32), name, "h")
         return activate(b, cell.activation, b.binary("add", from_x, from_h, name), name)
 
-    return _unroll(b, x, layer, name, units, step)
+    return _unroll(b, x, layer, name, units, step, given)
 
 
 def _unroll(
-    b: Builder, x: Signal, layer: Any, name: str, units: int, step: Callable[[str, str], str]
-) -> Signal:
+    b: Builder, x: Signal, layer: Any, name: str, units: int, step: Callable[[str, str], str],
+    given: Sequence[Signal],
+) -> Signal:  # fmt: skip
     """Run a cell over the frames of one step and keep its state."""
     if layer.go_backwards:
         raise ConversionError(
@@ -114,12 +118,13 @@ def _unroll(
         )
     if not x.sequence:
         raise ConversionError(f"layer '{name}' needs a sequence, and time is already gone")
-    before = h = b.recurrent_state(x, units, name, "h")
+    first = given[0] if given else None
+    before = h = b.recurrent_state(x, units, name, "h", first)
     outputs = []
     for frame in range(x.frames):
         h = step(b.slice(x.tensor, 0, frame, 1, name, "frame"), h)
         outputs.append(h)
-    b.close_state(x, before, h, name)
+    b.close_state(x, before, h, name, given=first is not None)
     if not layer.return_sequences:
         return Signal(h, 1, units, rank=2, delay=x.delay // x.frames, sequence=False)
     return replace(x, tensor=b.concat(outputs, 0, name, "sequence"), channels=units)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision
+from edgenets.artefact import FORMATS, PRECISIONS, Format, Part, Precision
 from edgenets.errors import ConversionError, UnsupportedPrecision
 from edgenets.progress import Progress
 from edgenets.recipeparts import QuantizeRecipe
 
 from . import formats
-from .calibrate import Calibration, calibrate
+from .calibrate import Calibration, Rolls, calibrate, rolls_of
 from .graph import StepGraph
 from .passes import isolate_fixed, simplify
 from .plan import make_plan
@@ -23,6 +23,10 @@ from .walk import walk
 
 if TYPE_CHECKING:
     import keras
+
+
+# Recordings, or what `calibrate.rolls_of` would make of them.
+Clips = NDArray[Any] | Sequence[Rolls]
 
 
 @dataclass(frozen=True)
@@ -34,21 +38,24 @@ class Conversion(formats.Converted):
 
 def convert(
     model: keras.Model,
-    clips: NDArray[Any] | None = None,
+    clips: Clips | None = None,
     to: Sequence[Format] = ("tflite", "onnx", "openvino"),
     precisions: Sequence[Precision] = ("fp32", "fp16", "dynamic", "int8", "int16x8"),
     quantize: QuantizeRecipe | None = None,
     progress: Progress | None = None,
+    part: Part = "",
 ) -> Conversion:
     """Convert a recurrent or causal Keras model to step artefacts.
 
     Args:
         model: a model from (batch, time, channels) to (batch, time, …) or (batch, …).
         clips: (clips, frames, channels) float32 features of recordings, or (texts, tokens, 1)
-            int32, to calibrate on; needed for int8 and int16x8 alone.
+            int32, to calibrate on, or `Rolls` of them, for a model that is given something once
+            a sequence; needed for int8 and int16x8 alone.
         to: formats to write.
         precisions: precisions to write; one that a format lacks is reported in `missing`.
         quantize: how ranges are found, and which layers stay float.
+        part: which net of its model this is, where that is made of several.
 
     Raises:
         ConversionError: the model has no step form, calibration clips are missing or not the
@@ -76,7 +83,7 @@ def convert(
             )
             try:
                 source = graph if plan is None else fixed
-                written.append(formats.write(source, format, precision, plan))
+                written.append(formats.write(source, format, precision, plan, part))
             except UnsupportedPrecision as exc:
                 missing.append(str(exc))
             task.update(done, len(wanted))
@@ -84,7 +91,7 @@ def convert(
 
 
 def _calibrate(
-    graph: StepGraph, clips: NDArray[Any] | None, precisions: Iterable[Precision],
+    graph: StepGraph, clips: Clips | None, precisions: Iterable[Precision],
     quantize: QuantizeRecipe, progress: Progress,
 ) -> Calibration | None:  # fmt: skip
     if all(formats.activation_type(p) is None for p in precisions):
@@ -92,6 +99,14 @@ def _calibrate(
     if clips is None or not len(clips):
         raise ConversionError(
             "int8 and int16x8 need recordings to calibrate on; give --data, or leave them out"
+        )
+    if not isinstance(clips, np.ndarray):
+        _check_rolls(graph, clips)
+        return calibrate(graph, clips, quantize.method, quantize.percentile)
+    if graph.held:
+        raise ConversionError(
+            f"what the model is given once a sequence ({graph.held[0].input}) has a range, too; "
+            f"calibrate on `Rolls`, which hold it, or leave int8 and int16x8 out"
         )
     frames, channels = graph.shapes[graph.input]
     if clips.ndim != 3 or clips.shape[1] < frames or clips.shape[2] != channels:
@@ -105,7 +120,20 @@ def _calibrate(
         )
     progress.say(f"calibrating on {min(len(clips), quantize.clips)} clips")
     spread = np.linspace(0, len(clips) - 1, min(len(clips), quantize.clips)).astype(int)
-    return calibrate(graph, clips[spread], quantize.method, quantize.percentile)
+    return calibrate(graph, [rolls_of(clips[spread])], quantize.method, quantize.percentile)
+
+
+def _check_rolls(graph: StepGraph, rolls: Sequence[Rolls]) -> None:
+    wanted = {h.input for h in graph.held} | {s.input for s in graph.states if s.given}
+    for roll in rolls:
+        if roll.given.keys() != wanted:
+            raise ConversionError(
+                f"{', '.join(sorted(wanted)) or 'nothing'} is given once a sequence, and "
+                f"{', '.join(sorted(roll.given)) or 'nothing'} was found to calibrate on"
+            )
+        every = [roll.features, *roll.given.values()]
+        if not all(np.isfinite(values).all() for values in every):
+            raise ConversionError("what is to be calibrated on holds NaN or infinite values")
 
 
 def _check_layers(graph: StepGraph, names: Iterable[str]) -> None:

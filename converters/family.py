@@ -58,6 +58,7 @@ FAMILIES = {
     "speech": "edgenets.converters.speech:Speech",
     "language": "edgenets.converters.language:Language",
     "text": "edgenets.converters.texts:Texts",
+    "translation": "edgenets.converters.translation:Translation",
     "forecast": "edgenets.converters.forecast:Forecast",
     "anomaly": "edgenets.converters.anomaly:Anomaly",
     "classify": "edgenets.converters.pictures:Pictures",

@@ -47,7 +47,7 @@ class FlatModel:
     def tensor(
         self, name: str, shape: Sequence[int], dtype: str, q: Quantization | None = None
     ) -> int:
-        """A tensor that is computed; gives its index."""
+        """A tensor that is computed, or given; an axis of −1 is as long as what is given."""
         scales = None if q is None else ([q.scale], [q.zero_point], 0)
         return self._add(name, shape, dtype, 0, scales)
 
@@ -98,7 +98,9 @@ class FlatModel:
     ) -> int:  # fmt: skip
         tensor = self.schema.TensorT()
         tensor.name = name.encode()
-        tensor.shape = np.asarray(shape, np.int32)
+        tensor.shape = np.asarray([abs(d) for d in shape], np.int32)
+        if any(d < 0 for d in shape):
+            tensor.shapeSignature = np.asarray(shape, np.int32)
         tensor.type = getattr(self.schema.TensorType, _TYPES[dtype])
         tensor.buffer = buffer
         if q is not None:
@@ -190,6 +192,7 @@ _OPTIONS = {
     "CONV_2D": "Conv2DOptions", "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
     "CONCATENATION": "ConcatenationOptions", "SLICE": "SliceOptions", "RESHAPE": "ReshapeOptions",
     "AVERAGE_POOL_2D": "Pool2DOptions", "MAX_POOL_2D": "Pool2DOptions",
-    "SOFTMAX": "SoftmaxOptions", "LEAKY_RELU": "LeakyReluOptions", "QUANTIZE": "QuantizeOptions",
+    "BATCH_MATMUL": "BatchMatMulOptions", "SOFTMAX": "SoftmaxOptions",
+    "LEAKY_RELU": "LeakyReluOptions", "QUANTIZE": "QuantizeOptions",
     "DEQUANTIZE": "DequantizeOptions", "EXP": "ExpOptions", "GATHER": "GatherOptions",
 }  # fmt: skip

@@ -5,9 +5,9 @@ The table says why a precision is missing, so that it can be said and not faked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from edgenets.artefact import Artefact, Format, Precision, StateLink, TensorInfo
+from edgenets.artefact import Artefact, Format, Part, Precision, StateLink, TensorInfo
 from edgenets.errors import UnsupportedPrecision
 from edgenets.quantization import Quantization
 
@@ -17,9 +17,8 @@ from .openvino import to_ir
 from .plan import ActivationType, Plan
 from .tflite import TFLiteWriter
 
-# What the input of a step artefact is called, by its type, and the output.
+# What the input of a step artefact is called, by its type.
 INPUTS = {"float32": "features", "int32": "tokens"}
-OUTPUT = "logits"
 
 # (format, precision) → why there is no such artefact
 MISSING: dict[tuple[Format, Precision], str] = {
@@ -69,13 +68,17 @@ def activation_type(precision: Precision) -> ActivationType | None:
 
 
 def write(
-    graph: StepGraph, format: Format, precision: Precision, plan: Plan | None = None
-) -> Written:
+    graph: StepGraph, format: Format, precision: Precision, plan: Plan | None = None,
+    part: Part = "",
+) -> Written:  # fmt: skip
     """Write a step graph in one format and precision.
 
     Requires: `passes.simplify` ran; a plan of the right integers, and
         `passes.isolate_fixed`, for int8 and int16x8.
     Ensures: the artefact's states keep one quantization from step to step.
+
+    Args:
+        part: which of the nets of a model this is, where it is made of several.
 
     Raises:
         UnsupportedPrecision: the format has no such precision.
@@ -84,11 +87,11 @@ def write(
     if reason is not None:
         raise UnsupportedPrecision(f"{format} in {precision}: {reason}")
     names = [(s.input, f"{s.input}/next") for s in graph.states]
-    stem, source_name = f"{format}-{precision}", INPUTS[graph.input_type]
+    stem, source_name = "-".join(filter(None, (format, precision, part))), INPUTS[graph.input_type]
     if format == "tflite":
         weights = {"fp16": "float16", "dynamic": "int8"}.get(precision, "float32")
         writer = TFLiteWriter(graph, weights, plan)  # type: ignore[arg-type]
-        files = {f"{stem}.tflite": writer.write(source_name, OUTPUT, names)}
+        files = {f"{stem}.tflite": writer.write(source_name, names)}
     elif format == "onnx":
         files = {f"{stem}.onnx": _onnx(graph, precision, plan, names)}
     else:
@@ -97,7 +100,7 @@ def write(
         model = _onnx(graph, source, plan, names, weights_only=True)
         xml, weights_file = to_ir(model, half=precision == "fp16")
         files = {f"{stem}.xml": xml, f"{stem}.bin": weights_file}
-    return Written(describe(graph, format, precision, plan, tuple(files)), files)
+    return Written(describe(graph, format, precision, plan, tuple(files), part), files)
 
 
 def _onnx(
@@ -108,7 +111,7 @@ def _onnx(
     weights = {"fp16": "float16", "dynamic": "int8-dynamic"}.get(precision, "float32")
     if weights_only and precision == "dynamic":
         weights = "int8"
-    return OnnxWriter(graph, weights, plan).write(INPUTS[graph.input_type], OUTPUT, names)  # type: ignore[arg-type]
+    return OnnxWriter(graph, weights, plan).write(INPUTS[graph.input_type], names)  # type: ignore[arg-type]
 
 
 def describe(
@@ -117,11 +120,14 @@ def describe(
     precision: Precision,
     plan: Plan | None,
     files: tuple[str, ...],
+    part: Part = "",
 ) -> Artefact:
     """The artefact's tensors, as `write` makes them."""
+    results = {tensor for _, tensor in graph.outputs}
 
     def info(name: str, public: str, state: str | None = None) -> TensorInfo:
-        integer = plan is not None and public != OUTPUT and (state or name) in plan.integer_tensors
+        inside = state is not None or name not in results
+        integer = plan is not None and inside and (state or name) in plan.integer_tensors
         q: Quantization | None = plan.quantization[name] if plan is not None and integer else None
         frames, channels = graph.shapes[name]
         shape: tuple[int, ...] = (1, frames, channels)
@@ -136,10 +142,18 @@ def describe(
             info(state.output, f"{state.input}/next", state.input),
             state.initial,
             state.hold,
+            state.given,
         )
+
+    def held(name: str) -> TensorInfo:
+        rows, channels = graph.shapes[name]
+        if format != "tflite":
+            return TensorInfo(name, (rows, channels), "float32")
+        return replace(info(name, name), shape=(1, rows, channels))
 
     return Artefact(
         format, precision, files, (info(graph.input, INPUTS[graph.input_type]),),
-        (info(graph.output, OUTPUT),),
+        tuple(info(tensor, public) for public, tensor in graph.outputs),
         tuple(link(s) for s in graph.states), note=NOTES.get((format, precision), ""),
+        held=tuple(held(h.input) for h in graph.held), part=part,
     )  # fmt: skip

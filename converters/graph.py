@@ -3,9 +3,12 @@
 Every tensor is (frames, channels) for one stream. Where a net convolves over bands
 as well as time, a frame's channels are those of its bands, one band after another.
 A step takes the newest frames and the state, and gives scores and the next state.
-The graph is small on purpose: what Keras calls two hundred layers are these thirteen
+The graph is small on purpose: what Keras calls two hundred layers are these fourteen
 operations, each of which every format has. Converters write it out; `reference`
 runs it.
+
+What a decoder attends to is `held`: it is given once a sequence, and is as long as
+the sentence that it stands for.
 """
 
 from __future__ import annotations
@@ -16,12 +19,15 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Shape = tuple[int, int]  # (frames, channels)
+Shape = tuple[int, int]  # (frames, channels); one of them may be OPEN
 Pair = tuple[int, int]  # over frames, over bands
 Weights = NDArray[np.float32]
 Fused = Literal["none", "relu", "relu6"]
 Axis = Literal[0, 1]  # frames, channels
 InputType = Literal["float32", "int32"]  # features, or numbers of tokens
+
+# An axis as long as what is given.
+OPEN = -1
 
 ACTIVATIONS = (
     "relu", "relu6", "sigmoid", "tanh", "softmax", "elu", "leaky_relu", "exponential",
@@ -107,6 +113,13 @@ class Depthwise(Op):
 
 
 @dataclass(frozen=True, eq=False)
+class Product(Op):
+    """The matrix product of two tensors, a and b; or of a and b turned, `a @ b.T`."""
+
+    turned: bool
+
+
+@dataclass(frozen=True, eq=False)
 class Binary(Op):
     """Element by element; a one-frame or one-channel input is broadcast."""
 
@@ -175,6 +188,15 @@ class State:
     initial: float = 0.0  # every element's value after a reset
     hold: int = 0  # steps after a reset in which it keeps its initial value
     float_only: bool = False  # never quantized: a sum or a count has no bounded range
+    given: bool = False  # its initial value comes from outside, for every sequence another
+
+
+@dataclass(frozen=True)
+class Held:
+    """A tensor that comes from outside once a sequence, and stays through all its steps."""
+
+    input: str
+    shape: Shape
 
 
 @dataclass(frozen=True)
@@ -183,25 +205,33 @@ class StepGraph:
 
     name: str
     input: str
-    output: str
+    output: str  # the first of the outputs
     frames: int  # frames that a step takes
     ops: tuple[Op, ...]  # in an order in which they can run
     shapes: dict[str, Shape]  # of every tensor
     states: tuple[State, ...] = ()
     warmup: int = 0  # steps after a reset whose output means nothing yet
     input_type: InputType = "float32"
+    held: tuple[Held, ...] = ()
+    output_name: str = "logits"  # what the output is called outside
+    more: tuple[tuple[str, str], ...] = ()  # further outputs: what each is called, its tensor
     # Layers that stay float in integer precisions.
     float_layers: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Tensors that come from outside: the input, then the states."""
-        return (self.input, *(s.input for s in self.states))
+        """Tensors that come from outside: the input, then the states, then what is held."""
+        return (self.input, *(s.input for s in self.states), *(h.input for h in self.held))
+
+    @property
+    def outputs(self) -> tuple[tuple[str, str], ...]:
+        """What each output is called, and its tensor."""
+        return ((self.output_name, self.output), *self.more)
 
     @property
     def results(self) -> tuple[str, ...]:
-        """Tensors that go outside: the output, then the next states."""
-        return (self.output, *(s.output for s in self.states))
+        """Tensors that go outside: the outputs, then the next states."""
+        return (*(tensor for _, tensor in self.outputs), *(s.output for s in self.states))
 
     def producer(self) -> dict[str, Op]:
         """Which operation makes a tensor."""

@@ -37,6 +37,56 @@ def _embedding(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signa
     return replace(x, tensor=tensor, channels=table.shape[1], rank=3, tokens=False)
 
 
+def _reversible_embedding(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+    """A table of embeddings; what are no tokens is scored against its rows instead."""
+    x = one(inputs, name)
+    if x.tokens:
+        return _embedding(b, inputs, layer, name)
+    tied = array(layer.embeddings).T if layer.tie_weights else array(layer.reverse_embeddings)
+    scores = b.linear(x.tensor, tied, np.zeros(tied.shape[1], np.float32), name, "scores")
+    if layer.logit_soft_cap is not None:
+        cap = np.full(tied.shape[1], layer.logit_soft_cap, np.float32)
+        scores = b.activation("tanh", b.scale(scores, 1 / cap, 0 * cap, name), name)
+        scores = b.scale(scores, cap, 0 * cap, name)
+    return replace(x, tensor=scores, channels=tied.shape[1])
+
+
+def _attention(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+    """Dot-product attention (Luong et al. 2015, arXiv:1508.04025) to what is given."""
+    query, value, key = (*inputs, inputs[1])[:3] if len(inputs) > 1 else (inputs[0],) * 3
+    if query.given or not (value.given and key.given):
+        raise ConversionError(
+            f"layer '{name}' (Attention) looks at a sequence that is still coming; a step form can "
+            f"look at an input of its own alone, (batch, rows, channels), which is given once"
+        )
+    if layer.score_mode != "dot":
+        raise ConversionError(
+            f"layer '{name}' scores by {layer.score_mode!r}, which has no step form; use 'dot'"
+        )
+    if query.bands or {query.channels, key.channels} != {key.channels} or value.frames == 1:
+        raise ConversionError(
+            f"layer '{name}' (Attention): query and key need as many channels each, without bands; "
+            f"they have {query.channels} and {key.channels}"
+        )
+    asked = query.tensor
+    if layer.use_scale:
+        factor = np.full(query.channels, float(array(layer.scale)), np.float32)
+        asked = b.scale(asked, factor, 0 * factor, name)
+    scores = b.product(asked, key.tensor, name, "scores", turned=True)
+    weights = b.activation("softmax", scores, name)
+    tensor = b.product(weights, value.tensor, name, "context")
+    return replace(query, tensor=tensor, channels=value.channels)
+
+
+def _rescaling(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+    x = one(inputs, name)
+    factor, offset = (
+        np.broadcast_to(np.asarray(value, np.float32), (x.depth,))
+        for value in (layer.scale, layer.offset)
+    )
+    return replace(x, tensor=b.scale(x.tensor, factor, offset, name, x.rows))
+
+
 def _dense(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
     x = one(inputs, name)
     weights = array(layer.kernel)
@@ -64,8 +114,17 @@ def _batch_norm(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Sign
     return replace(x, tensor=b.scale(x.tensor, factor, offset, name, x.rows))
 
 
-def _recurrent(cell: Callable[[Builder, Signal, Any, str], Signal]) -> Handler:
-    return lambda b, inputs, layer, name: cell(b, one(inputs, name), layer, name)
+def _recurrent(cell: Callable[[Builder, Signal, Any, str, list[Signal]], Signal]) -> Handler:
+    def handler(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+        x, *given = inputs
+        if x.given or any(not signal.given for signal in given):
+            raise ConversionError(
+                f"layer '{name}' begins with a state that the model computes; a step model carries "
+                f"states itself, or takes one that is an input of the model's own"
+            )
+        return cell(b, x, layer, name, given)
+
+    return handler
 
 
 def _same(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
@@ -260,12 +319,17 @@ TAKES_PADDING = frozenset({
     "SeparableConv2D", "SpatialDropout1D", "SpatialDropout2D", "ZeroPadding1D", "ZeroPadding2D",
 })  # fmt: skip
 
+# Layers that take what is given once a sequence, and layers that take the numbers of tokens.
+TAKES_GIVEN = frozenset({"Attention", "GRU", "LSTM", "SimpleRNN"})
+READS_TOKENS = frozenset({"Embedding", "ReversibleEmbedding"})
+
 # Layers that mean the same inside TimeDistributed as outside.
 FRAME_BY_FRAME = ("Activation", "Dense", "Dropout", "LeakyReLU", "ReLU")
 
 LAYERS: dict[str, Handler] = {
     "Activation": _activation,
     "Add": _merge("add"),
+    "Attention": _attention,
     "AveragePooling1D": over_time.pooling("average"),
     "AveragePooling2D": over_time.pooling("average"),
     "BatchNormalization": _batch_norm,
@@ -292,7 +356,9 @@ LAYERS: dict[str, Handler] = {
     "MaxPooling2D": over_time.pooling("max"),
     "Multiply": _merge("mul"),
     "ReLU": _relu,
+    "Rescaling": _rescaling,
     "Reshape": _reshape,
+    "ReversibleEmbedding": _reversible_embedding,
     "SeparableConv1D": over_time.separable,
     "SeparableConv2D": over_time.separable,
     "SimpleRNN": _recurrent(cells.simple_rnn),

@@ -1,7 +1,7 @@
 """Step graph → ONNX.
 
-Tensors are (frames, channels) inside and in the state; the input and the output
-are (1, frames, channels).
+Tensors are (frames, channels) inside, in the state and in what a whole sequence is
+given, which stays float; the input and the outputs are (1, frames, channels).
 In integer precisions what moves stays an integer (state, ring buffers), what
 has weights reads integers through DequantizeLinear, which ONNX Runtime and
 OpenVINO turn into integer kernels, and gates are computed in float in between:
@@ -23,6 +23,7 @@ from edgenets.errors import ConversionError
 from edgenets.quantization import Quantization, per_channel_scales, quantize_bias, quantize_weights
 
 from .graph import (
+    OPEN,
     Activation,
     Binary,
     Concat,
@@ -33,12 +34,21 @@ from .graph import (
     Lookup,
     Op,
     Pool,
+    Product,
     Requantize,
     Slice,
     StepGraph,
 )  # fmt: skip
 from .onnxfile import OnnxFile
-from .onnxparts import Stored, write_activation, write_lookup
+from .onnxparts import (
+    Stored,
+    dequantized,
+    from_image,
+    image_of,
+    open_softmax,
+    write_activation,
+    write_lookup,
+)
 from .plan import Plan
 from .scales import weight_scales
 
@@ -62,12 +72,11 @@ class OnnxWriter:
         self._rounded: dict[str, str] = {}  # tensor → its name in float, after rounding
         self._dynamic: dict[str, tuple[str, str, str]] = {}  # tensor → integers, scale, zero point
 
-    def write(self, input_name: str, output_name: str, states: Sequence[tuple[str, str]]) -> bytes:
+    def write(self, input_name: str, states: Sequence[tuple[str, str]]) -> bytes:
         """The `.onnx` file.
 
         Args:
             input_name: public name of the input.
-            output_name: public name of the output.
             states: public (input, output) names of the graph's states, in order.
         """
         graph = self._graph
@@ -76,9 +85,10 @@ class OnnxWriter:
             self._state(s.input, public)
             for s, (public, _) in zip(graph.states, states, strict=True)
         ]
+        inputs += [self._held(held.input) for held in graph.held]
         for op in graph.ops:
             self._write(op)
-        outputs = [self._result(graph.output, output_name)]
+        outputs = [self._result(tensor, public) for public, tensor in graph.outputs]
         for state, (_, public) in zip(graph.states, states, strict=True):
             integer = self._is_integer(state.input)
             form = self._integer_form(state.output) if integer else self._real_form(state.output)
@@ -103,6 +113,11 @@ class OnnxWriter:
         shape = (1, *self._graph.shapes[name])
         self._file.node("Reshape", [self._real_form(name), self._file.ints(shape)], public)
         return self._file.value(public, "float32", shape)
+
+    def _held(self, name: str) -> Any:
+        self._real[name] = name
+        shape = [f"{name}_rows" if d == OPEN else d for d in self._graph.shapes[name]]
+        return self._file.value(name, "float32", shape)
 
     def _state(self, name: str, public: str) -> Any:
         integer = self._is_integer(name)
@@ -161,7 +176,17 @@ class OnnxWriter:
         self._real[op.output] = self._file.node(_BINARIES[op.kind], names, op.output)
 
     @_write.register
+    def _(self, op: Product) -> None:
+        names = [self._real_form(n) for n in op.inputs]
+        self._real[op.output] = self._file.node("Gemm", names, op.output, transB=int(op.turned))
+
+    @_write.register
     def _(self, op: Activation) -> None:
+        if op.kind == "softmax" and self._graph.shapes[op.output][1] == OPEN:
+            self._real[op.output] = open_softmax(
+                self._file, self._real_form(op.inputs[0]), op.output
+            )
+            return
         self._real[op.output] = write_activation(
             self._file, op.kind, self._real_form(op.inputs[0]), op.output, op.alpha
         )
@@ -201,11 +226,11 @@ class OnnxWriter:
     @_write.register
     def _(self, op: Pool) -> None:
         code = "AveragePool" if op.kind == "average" else "MaxPool"
-        image = self._image(self._real_form(op.inputs[0]), op)
+        image = image_of(self._file, self._real_form(op.inputs[0]), op, self._graph)
         pooled = self._file.node(
             code, [image], f"{op.output}/image", kernel_shape=op.size, strides=op.stride
         )
-        self._real[op.output] = self._from_image(pooled, op)
+        self._real[op.output] = from_image(self._file, pooled, op, self._graph)
 
     @_write.register
     def _(self, op: Lookup) -> None:
@@ -311,7 +336,7 @@ class OnnxWriter:
             group=group, kernel_shape=weights.shape[2:], strides=op.stride,
             dilations=op.dilation,
         )  # fmt: skip
-        self._real[op.output] = self._fuse(op, self._from_image(out, op, f"{op.output}/sum"))
+        self._real[op.output] = self._fuse(op, from_image(self._file, out, op, self._graph, "/sum"))
 
     def _weighted_input(self, op: Op, shape: tuple[int, int] | None = None) -> str:
         """The input of an operation with weights; integers are dequantized right before it."""
@@ -326,8 +351,9 @@ class OnnxWriter:
     def _weighted_image(self, op: Conv | Depthwise) -> str:
         source = op.inputs[0]
         if not self._is_integer(op.output):
-            return self._image(self._real_form(source), op)
-        return self._dequantized(self._image(self._integer_form(source), op), source)
+            return image_of(self._file, self._real_form(source), op, self._graph)
+        image = image_of(self._file, self._integer_form(source), op, self._graph)
+        return self._dequantized(image, source)
 
     def _reshaped(self, x: str, shape: tuple[int, int], op: Op) -> str:
         return self._file.node("Reshape", [x, self._file.ints(shape)], f"{op.output}/row")
@@ -341,10 +367,8 @@ class OnnxWriter:
         """Weights as they are stored, and the node that makes them float again."""
         if self._is_integer(op.output) or self._weights.startswith("int8"):
             scales = self._weight_scales(op, weights, axis)
-            stored = self._file.constant(quantize_weights(weights, scales, axis))
-            zeros = self._file.constant(np.zeros(scales.shape, np.int8))
-            parts = [stored, self._file.constant(scales), zeros]
-            return self._file.node("DequantizeLinear", parts, f"{op.output}/weights", axis=axis)
+            stored = quantize_weights(weights, scales, axis)
+            return dequantized(self._file, stored, scales, f"{op.output}/weights", axis)
         if self._weights == "float16":
             half = self._file.constant(weights.astype(np.float16))
             to = self._file.onnx.TensorProto.FLOAT
@@ -364,29 +388,9 @@ class OnnxWriter:
             return self._file.constant(op.bias)
         scales = self._weight_scales(op, weights, axis)
         scales = scales * np.float32(self._quantization(op.inputs[0]).scale)
-        stored = self._file.constant(quantize_bias(op.bias, scales))
-        parts = [
-            stored,
-            self._file.constant(scales),
-            self._file.constant(np.zeros(scales.shape, np.int32)),
-        ]
-        return self._file.node("DequantizeLinear", parts, f"{op.output}/bias", axis=0)
+        return dequantized(self._file, quantize_bias(op.bias, scales), scales, f"{op.output}/bias")
 
     def _fuse(self, op: Linear | Conv | Depthwise, plain: str) -> str:
         if op.fused == "none":
             return plain
         return write_activation(self._file, op.fused, plain, op.output)
-
-    # -- nodes ---------------------------------------------------------------------------------
-
-    def _image(self, x: str, op: Conv | Depthwise | Pool) -> str:
-        """(frames, channels) as (1, channels of a band, frames, bands), as convolutions want it."""
-        frames, channels = self._graph.shapes[op.inputs[0]]
-        shape = self._file.ints((1, frames, op.bands, channels // op.bands))
-        divided = self._file.node("Reshape", [x, shape], f"{op.output}/bands")
-        return self._file.node("Transpose", [divided], f"{op.output}/image_in", perm=[0, 3, 1, 2])
-
-    def _from_image(self, image: str, op: Op, name: str = "") -> str:
-        turned = self._file.node("Transpose", [image], f"{image}/turned", perm=[0, 2, 3, 1])
-        shape = self._file.ints(self._graph.shapes[op.output])
-        return self._file.node("Reshape", [turned, shape], name or op.output)

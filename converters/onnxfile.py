@@ -49,8 +49,8 @@ class OnnxFile:
         found: str = self._initializers[key].name
         return found
 
-    def value(self, name: str, dtype: DTypeLike, shape: Sequence[int]) -> Any:
-        """What an input or output of the file is announced as."""
+    def value(self, name: str, dtype: DTypeLike, shape: Sequence[int | str]) -> Any:
+        """What an input or output of the file is announced as; an axis with a name is open."""
         element = self.onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
         return self.onnx.helper.make_tensor_value_info(name, element, shape)
 

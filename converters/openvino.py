@@ -32,8 +32,11 @@ def to_ir(onnx_model: bytes, half: bool) -> tuple[bytes, bytes]:
     with tempfile.TemporaryDirectory(prefix="edgenets-") as folder:
         source, xml = Path(folder) / "model.onnx", Path(folder) / "model.xml"
         source.write_bytes(onnx_model)
+        # What `openvino.convert_model` does, but for its telemetry: that sends to a server, and the
+        # process that it forks for it leaves NumPy's OpenBLAS waiting for its threads for ever.
+        model = openvino.Core().read_model(source)
         # It folds what is constant but leaves weights in the integers that they came in.
-        model = openvino.convert_model(source)
+        require("openvino._offline_transformations").apply_moc_transformations(model, cf=False)
         # Nodes are numbered as they come in a process; names of inner ones say nothing.
         for number, node in enumerate(model.get_ordered_ops()):
             if node.get_type_name() not in ("Parameter", "Result"):

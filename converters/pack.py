@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from .verdicts import Report
 
 def pack(
     path: Path, spec: ModelSpec, written: Sequence[Written], report: Report, card: str,
-    licence: str, only: Collection[str] | None = None,
+    licence: str, only: Collection[str] | None = None, assets: Mapping[str, bytes] | None = None,
 ) -> Bundle:  # fmt: skip
     """Write a bundle of the artefacts that passed, and open it.
 
@@ -29,7 +29,9 @@ def pack(
         report: the verification of just these artefacts.
         card: the model card, Markdown.
         licence: of the model.
-        only: ids of the artefacts to take; None takes all that passed.
+        only: ids of the artefacts to take, or forms of a model of several nets, such as
+            `tflite-int8`; None takes all that passed.
+        assets: files that the model needs beside, by name.
 
     Raises:
         GateFailed: none passed, or one that was asked for did not.
@@ -37,14 +39,18 @@ def pack(
     """
     passed = {v.id for v in report.verdicts if v.passed}
     known = {w.artefact.id: w for w in written}
+    # A net without its other half is no model.
+    halves = {w.artefact.form for id, w in known.items() if w.artefact.part and id not in passed}
+    passed -= {id for id, w in known.items() if w.artefact.form in halves}
     if only is not None:
-        if absent := sorted(set(only) - known.keys()):
+        wanted = {id for id, w in known.items() if {id, w.artefact.form} & set(only)}
+        if absent := sorted(set(only) - known.keys() - {w.artefact.form for w in written}):
             raise ModelError(
                 f"no such artefacts: {', '.join(absent)}; there are {', '.join(known)}"
             )
-        if failed := sorted(set(only) - passed):
+        if failed := sorted(wanted - passed):
             raise GateFailed(f"{', '.join(failed)} did not pass the gate and cannot enter a bundle")
-    chosen = [w for id, w in known.items() if id in passed and (only is None or id in only)]
+    chosen = [w for id, w in known.items() if id in passed and (only is None or id in wanted)]
     if not chosen:
         raise GateFailed("no artefact passed the gate: there is nothing to put into a bundle")
     family = family_of(spec)
@@ -52,6 +58,7 @@ def pack(
         REPORT: json.dumps(records.to_plain(report), indent=1, allow_nan=False).encode(),
         CARD: card.encode(),
         **family.golden(spec),
+        **(assets or {}),
     }
     for item in chosen:
         output = family.golden_output(spec, item)

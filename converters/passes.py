@@ -16,6 +16,7 @@ from .graph import (
     Conv,
     Depthwise,
     Linear,
+    Lookup,
     Op,
     Pool,
     Requantize,
@@ -24,6 +25,7 @@ from .graph import (
 )
 
 Weighted = Linear | Conv | Depthwise
+Folded = Weighted | Lookup
 
 # Activations whose integer output has a range of its own, set by TFLite's kernels.
 FIXED_RANGE = ("sigmoid", "tanh", "softmax")
@@ -35,15 +37,19 @@ def simplify(graph: StepGraph) -> StepGraph:
 
 
 def fold_scales(graph: StepGraph) -> StepGraph:
-    """Fold a scale-and-offset into the weights of the operation that feeds it.
+    """Fold a scale-and-offset into the weights, or the table, of the operation that feeds it.
 
     Requires: nothing.
     Ensures: no `Depthwise` of kernel 1 × 1 follows, alone, an operation with weights
-        and no activation; the values of all other tensors stay as they were.
+        and no activation, or a `Lookup`; the values of all other tensors stay as they were.
     """
 
-    def fold(before: Weighted, after: Op) -> Op | None:
-        if not isinstance(after, Depthwise) or before.fused != "none":
+    def fold(before: Folded, after: Op) -> Op | None:
+        if not isinstance(after, Depthwise):
+            return None
+        if isinstance(before, Lookup):
+            return _fold_into_table(before, after)
+        if before.fused != "none":
             return None
         channels = len(before.bias)
         if after.weights.shape != (1, 1, channels, 1) or after.stride != (1, 1):
@@ -61,6 +67,14 @@ def fold_scales(graph: StepGraph) -> StepGraph:
     return _merge_pairs(graph, fold)
 
 
+def _fold_into_table(before: Lookup, after: Depthwise) -> Lookup | None:
+    channels = before.table.shape[1]
+    if after.weights.shape != (1, 1, channels, 1) or after.fused != "none":
+        return None
+    table = before.table * after.weights.reshape(channels) + after.bias
+    return replace(before, output=after.output, table=table.astype(np.float32))
+
+
 def fuse_activations(graph: StepGraph) -> StepGraph:
     """Make a ReLU part of the operation that feeds it, as all three formats can.
 
@@ -68,8 +82,10 @@ def fuse_activations(graph: StepGraph) -> StepGraph:
     Ensures: no ReLU or ReLU6 follows, alone, an operation with weights and no activation.
     """
 
-    def fuse(before: Weighted, after: Op) -> Op | None:
+    def fuse(before: Folded, after: Op) -> Op | None:
         if not isinstance(after, Activation) or after.kind not in ("relu", "relu6"):
+            return None
+        if isinstance(before, Lookup):
             return None
         if before.fused != "none":
             return None
@@ -106,7 +122,7 @@ def isolate_fixed(graph: StepGraph) -> StepGraph:
     return _with_ops(replace(graph, shapes=shapes), kept)
 
 
-def _merge_pairs(graph: StepGraph, merge: Callable[[Weighted, Op], Op | None]) -> StepGraph:
+def _merge_pairs(graph: StepGraph, merge: Callable[[Folded, Op], Op | None]) -> StepGraph:
     """Replace producer and consumer by one operation wherever `merge` gives one."""
     results = set(graph.results)
     ops = list(graph.ops)
@@ -115,7 +131,7 @@ def _merge_pairs(graph: StepGraph, merge: Callable[[Weighted, Op], Op | None]) -
         after = ops[at]
         place = next((i for i in range(at) if after.inputs == (ops[i].output,)), None)
         merged = None
-        if place is not None and isinstance(before := ops[place], Weighted):
+        if place is not None and isinstance(before := ops[place], Folded):
             uses = sum(before.output in op.inputs for op in ops)
             if uses == 1 and before.output not in results:
                 merged = merge(before, after)

@@ -52,8 +52,8 @@ class Plan:
 
     dtype: ActivationType
     integer_ops: frozenset[str]  # outputs of the operations that compute in integers
-    # Those, and the states that are integers. The input and the output are float32 at the border
-    # in every format: a graph quantizes in less time than NumPy does.
+    # Those, what is held, and the states that are integers. The input and the output are float32
+    # at the border in every format: a graph quantizes in less time than NumPy does.
     integer_tensors: frozenset[str]
     quantization: Mapping[str, Quantization]  # of every tensor that an integer operation touches
 
@@ -71,7 +71,7 @@ def make_plan(graph: StepGraph, calibration: Calibration, dtype: ActivationType)
     """
     ranges = _useful(graph, calibration.ranges(dtype), dtype)
     # What goes outside is not cut: a rare large answer is what somebody waits for.
-    ranges[graph.output] = calibration.extremes[graph.output]
+    ranges |= {tensor: calibration.extremes[tensor] for _, tensor in graph.outputs}
     integer = frozenset(op.output for op in graph.ops if _has_integer_form(op, graph))
     groups = _Groups(graph.shapes)
     touched = set()
@@ -97,7 +97,8 @@ def make_plan(graph: StepGraph, calibration: Calibration, dtype: ActivationType)
         name: fixed.get(groups.root(name)) or _choose(merged[groups.root(name)], dtype)
         for name in touched
     }
-    return Plan(dtype, integer, integer | {s.input for s in states}, quantization)
+    held = {h.input for h in graph.held if h.input in touched}
+    return Plan(dtype, integer, integer | {s.input for s in states} | held, quantization)
 
 
 def _useful(graph: StepGraph, ranges: dict[str, Range], dtype: ActivationType) -> dict[str, Range]:

@@ -6,7 +6,7 @@ tests, which hold it against Keras. Tensors are (streams, frames, channels).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import singledispatch
 
 import numpy as np
@@ -25,6 +25,7 @@ from .graph import (
     Op,
     Pair,
     Pool,
+    Product,
     Requantize,
     Slice,
     StepGraph,
@@ -47,11 +48,19 @@ class Reference:
         self._streams = streams
         self.reset()
 
-    def reset(self) -> None:
-        """Put every state back to its initial value."""
-        self._step = 0
+    def reset(self, given: Mapping[str, Array] | None = None) -> None:
+        """Put every state back to its initial value.
+
+        Args:
+            given: (streams, rows, channels) of what is held, and (streams, 1, units) of states
+                that are given.
+        """
+        self._step, given = 0, given or {}
+        self._held = {held.input: given[held.input] for held in self.graph.held if given}
         self.state: dict[str, Array] = {
-            s.input: np.full((self._streams, *s.shape), s.initial, np.float32)
+            s.input: given[s.input]
+            if s.given and given
+            else np.full((self._streams, *s.shape), s.initial, np.float32)
             for s in self.graph.states
         }
 
@@ -65,7 +74,7 @@ class Reference:
         Returns:
             (streams, frames out, channels out).
         """
-        tensors = {self.graph.input: features, **self.state}
+        tensors = {self.graph.input: features, **self.state, **self._held}
         for op in self.graph.ops:
             tensors[op.output] = run(op, [tensors[name] for name in op.inputs])
         if watch is not None:
@@ -114,6 +123,12 @@ def _(op: Lookup, inputs: list[Array]) -> Array:
 @run.register
 def _(op: Linear, inputs: list[Array]) -> Array:
     return _fused(inputs[0] @ op.weights + op.bias, op.fused)
+
+
+@run.register
+def _(op: Product, inputs: list[Array]) -> Array:
+    a, b = inputs
+    return a @ (b.transpose(0, 2, 1) if op.turned else b)
 
 
 @run.register

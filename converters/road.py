@@ -77,7 +77,9 @@ def pack_run(run: runs.Run, path: Path, only: Collection[str] | None = None) -> 
     found = load_report(run.folder, written)
     chosen = only if only is not None else run.recipe.bundle.artefacts
     text = card.write(run, found)
-    return pack(path, run.spec, written, found, text, run.recipe.bundle.licence, chosen)
+    return pack(
+        path, run.spec, written, found, text, run.recipe.bundle.licence, chosen, run.assets()
+    )
 
 
 def load_report(folder: Path, written: Sequence[Written]) -> Report:

@@ -4,7 +4,8 @@ The file is written operation by operation rather than traced by a converter, so
 that it holds just the plan's scales, built-in operators in their oldest version
 that has the types, and no Flex op or weightless graph can come about. Tensors
 are (1, frames, 1, channels) inside, as convolutions want them, and in the state;
-the input and the output are (1, frames, channels).
+the input and the outputs are (1, frames, channels), as is what a whole sequence is given and
+what is computed from its rows.
 
 Matrix products are 1×1 convolutions where they are quantized: those have had
 scales per channel since 2019, `FULLY_CONNECTED` only in interpreters newer than
@@ -25,6 +26,7 @@ from edgenets.quantization import Quantization, quantize, quantize_bias, quantiz
 
 from .flatbuffer import FlatModel
 from .graph import (
+    OPEN,
     Activation,
     Binary,
     Concat,
@@ -35,6 +37,7 @@ from .graph import (
     Lookup,
     Op,
     Pool,
+    Product,
     Requantize,
     Slice,
     StepGraph,
@@ -58,6 +61,7 @@ _VERSIONS = {
     "RELU6": (1, 2, 2), "LEAKY_RELU": (1, 2, 2), "AVERAGE_POOL_2D": (1, 2, 3),
     "MAX_POOL_2D": (1, 2, 3), "QUANTIZE": (1, 1, 2), "DEQUANTIZE": (1, 2, 3), "DIV": (1, 0, 0),
     "MAXIMUM": (1, 0, 0), "ELU": (1, 0, 0), "EXP": (1, 0, 0), "GATHER": (1, 2, 2),
+    "BATCH_MATMUL": (1, 2, 3),
 }  # fmt: skip
 
 # Axes of the step graph, (frames, channels), inside the file.
@@ -77,21 +81,21 @@ class TFLiteWriter:
         self._real: dict[str, int] = {}  # tensor → its index in float
         self._activation = self._model.schema.ActivationFunctionType
 
-    def write(self, input_name: str, output_name: str, states: Sequence[tuple[str, str]]) -> bytes:
+    def write(self, input_name: str, states: Sequence[tuple[str, str]]) -> bytes:
         """The `.tflite` file.
 
         Args:
             input_name: public name of the input.
-            output_name: public name of the output.
             states: public (input, output) names of the graph's states, in order.
         """
         graph = self._graph
         tokens = graph.input_type == "int32"
         sources = [self._tokens() if tokens else self._public_source(graph.input)]
         sources += [self._new(s.input, self._is_integer(s.input)) for s in graph.states]
+        sources += [self._new(h.input, self._is_integer(h.input)) for h in graph.held]
         for op in graph.ops:
             self._emit(op)
-        results = [self._public_result(self._real_index(graph.output))]
+        results = [self._public_result(self._real_index(tensor)) for _, tensor in graph.outputs]
         for state in graph.states:
             integer = self._is_integer(state.input)
             following = (self._integer_index if integer else self._real_index)(state.output)
@@ -100,8 +104,8 @@ class TFLiteWriter:
                 self._reshape(following, copy)
                 following = copy
             results.append(following)
-        public_in = [input_name, *(s[0] for s in states)]
-        public_out = [output_name, *(s[1] for s in states)]
+        public_in = [input_name, *(s[0] for s in states), *(h.input for h in graph.held)]
+        public_out = [*(name for name, _ in graph.outputs), *(s[1] for s in states)]
         return self._model.finish(
             list(zip(public_in, sources, strict=True)), list(zip(public_out, results, strict=True))
         )
@@ -113,7 +117,9 @@ class TFLiteWriter:
 
     def _new(self, name: str, integer: bool) -> int:
         frames, channels = self._graph.shapes[name]
-        shape = (1, frames, 1, channels)
+        # Rows of unknown number have no need of an axis of bands.
+        open = OPEN in (frames, channels)
+        shape = (1, frames, channels) if open else (1, frames, 1, channels)
         if integer and self._plan is not None:
             q = self._plan.quantization[name]
             self._integer[name] = self._model.tensor(name, shape, q.dtype, q)
@@ -189,6 +195,27 @@ class TFLiteWriter:
     def _(self, op: Binary, inputs: list[int], out: int, integer: bool) -> None:
         options = {"potScaleInt16": False} if op.kind in ("add", "sub") else {}
         self._operator(_BINARIES[op.kind], inputs, [out], integer, **options)
+
+    @_write.register
+    def _(self, op: Product, inputs: list[int], out: int, integer: bool) -> None:
+        factor, target = self._rows(inputs[0]), self._like_rows(out)
+        self._operator(
+            "BATCH_MATMUL", [factor, inputs[1]], [target], integer, adjX=False, adjY=op.turned
+        )
+        if target != out:
+            self._reshape(target, out)
+
+    def _rows(self, source: int) -> int:
+        """A tensor of (1, frames, 1, channels) as (1, frames, channels)."""
+        target = self._like_rows(source)
+        if target != source:
+            self._reshape(source, target)
+        return target
+
+    def _like_rows(self, like: int) -> int:
+        """A new tensor for what `like` holds without an axis of bands; itself if it has none."""
+        shape = self._model.shape(like)
+        return like if len(shape) == 3 else self._model.tensor_like(like, (1, shape[1], shape[3]))
 
     @_write.register
     def _(self, op: Activation, inputs: list[int], out: int, integer: bool) -> None:

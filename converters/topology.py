@@ -30,21 +30,29 @@ class Call:
 
 
 @dataclass(frozen=True)
+class Given:
+    """An input beside the sequence: a tensor that is given once for all of it."""
+
+    name: str
+    shape: tuple[int | None, ...]  # (batch, rows, channels), or (batch, units) of a state
+
+
+@dataclass(frozen=True)
 class Topology:
-    """A model with one input and one output."""
+    """A model with one sequence as its input, and what goes with it."""
 
     calls: tuple[Call, ...]
     input: str
     input_shape: tuple[int | None, ...]  # (batch, frames, channels)
-    output: str
+    outputs: tuple[tuple[str, str], ...]  # what each is called, and its tensor
+    given: tuple[Given, ...] = ()
 
 
 def read(model: keras.Model) -> Topology:
     """The calls of a Sequential or functional model.
 
     Raises:
-        ConversionError: it is a subclassed model, was never built, or has several inputs or
-            outputs.
+        ConversionError: it is a subclassed model, or was never built.
     """
     if not _is_sequential(model) and not _is_functional(model):
         raise ConversionError(
@@ -56,24 +64,22 @@ def read(model: keras.Model) -> Topology:
             f"model '{model.name}' was never built, so it has no weights; begin it with "
             f"Input((None, channels))"
         )
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise ConversionError(
-            f"model '{model.name}' has {len(model.inputs)} inputs and {len(model.outputs)} "
-            f"outputs; a step model takes one sequence and gives one"
-        )
     calls: list[Call] = []
-    output = _unfold(model, [_INPUT], "", calls)
-    shape = tuple(model.inputs[0].shape)
-    return Topology(tuple(calls), _INPUT, shape, output)
+    first, *others = model.inputs
+    given = tuple(Given(tensor.name, tuple(tensor.shape)) for tensor in others)
+    tensors = _unfold(model, [_INPUT, *(g.name for g in given)], "", calls)
+    names = list(model.output_names) if len(tensors) > 1 else ["logits"]
+    outputs = tuple(zip(names, tensors, strict=True))
+    return Topology(tuple(calls), _INPUT, tuple(first.shape), outputs, given)
 
 
-def _unfold(model: Any, inputs: list[str], prefix: str, calls: list[Call]) -> str:
-    """Append a model's calls; give the name of its output tensor."""
+def _unfold(model: Any, inputs: list[str], prefix: str, calls: list[Call]) -> list[str]:
+    """Append a model's calls; give the names of its output tensors."""
     if _is_sequential(model):
         tensor = inputs[0]
         for layer in model.layers:
             tensor = _append(layer, [tensor], f"{prefix}{layer.name}", calls)
-        return tensor
+        return [tensor]
     config = model.get_config()
     tensors: dict[tuple[str, int, int], str] = {}
     for entry, name in zip(_references(config["input_layers"]), inputs, strict=True):
@@ -83,15 +89,23 @@ def _unfold(model: Any, inputs: list[str], prefix: str, calls: list[Call]) -> st
         layer = layers[name]
         unique = f"{prefix}{name}" + (f"_{node}" if node else "")
         tensors[(name, node, 0)] = _append(layer, [tensors[f] for f in feeds], unique, calls)
-    last, node, number = next(_references(config["output_layers"]))
-    if _is_functional(layers[last]):
-        node -= 1  # there Keras counts the nested model's own graph as its first use
-    return tensors[(last, node, number)]
+    found = []
+    for last, node, number in _references(config["output_layers"]):
+        if _is_functional(layers[last]):
+            node -= 1  # there Keras counts the nested model's own graph as its first use
+        found.append(tensors[(last, node, number)])
+    return found
 
 
 def _append(layer: Any, inputs: list[str], unique: str, calls: list[Call]) -> str:
     if _is_sequential(layer) or _is_functional(layer):
-        return _unfold(layer, inputs, f"{unique}/", calls)
+        tensor, *others = _unfold(layer, inputs, f"{unique}/", calls)
+        if others:
+            raise ConversionError(
+                f"the nested model '{unique}' has several outputs, which has no step form; give "
+                f"one, or put its layers into the model itself"
+            )
+        return tensor
     if type(layer).__name__ == "InputLayer":
         return inputs[0]
     calls.append(Call(layer, tuple(inputs), unique))
@@ -105,7 +119,7 @@ def _in_order(
     waiting = []
     for entry in config["layers"]:
         for number, node in enumerate(entry["inbound_nodes"]):
-            _check_arguments(entry["name"], node)
+            _check_arguments(entry, node)
             waiting.append((entry["name"], number, list(_tensors(node))))
     while waiting:
         ready = [w for w in waiting if all(t in known for t in w[2])]
@@ -115,10 +129,18 @@ def _in_order(
         waiting = [w for w in waiting if w not in ready]
 
 
-def _check_arguments(name: str, node: dict[str, Any]) -> None:
+# Arguments of calls that say what the walk sees anyway: a table is read backwards where what it
+# is given are no tokens.
+_SEEN = {("ReversibleEmbedding", "reverse")}
+
+
+def _check_arguments(entry: dict[str, Any], node: dict[str, Any]) -> None:
     """Refuse arguments of a call that would change what it computes."""
+    name = entry["name"]
     for argument, value in node["kwargs"].items():
         if value is None or value is False or any(True for _ in _tensors(value)):
+            continue
+        if (entry["class_name"], argument) in _SEEN:
             continue
         raise ConversionError(
             f"layer '{name}' is called with {argument}={value!r}, which has no step form; "
@@ -127,7 +149,9 @@ def _check_arguments(name: str, node: dict[str, Any]) -> None:
 
 
 def _references(entry: Any) -> Iterator[tuple[str, int, int]]:
-    """`input_layers` and `output_layers` hold one triple, or a list of them."""
+    """`input_layers` and `output_layers` hold one triple, or a list of them, or names for them."""
+    if isinstance(entry, dict):
+        entry = list(entry.values())
     if entry and isinstance(entry[0], str):
         entry = [entry]
     for name, node, tensor in entry:

@@ -15,31 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import backend
-from edgenets.artefact import Artefact
 from edgenets.data.reading import by_length
 from edgenets.errors import DataError, EdgenetsError
-from edgenets.metrics import Metric, metric_of
+from edgenets.metrics import metric_of
 from edgenets.progress import Progress
 from edgenets.recipeparts import GateRecipe
 from edgenets.stepspec import StreamSpec
 
+from .closeness import closeness, conditions, verdict
 from .decisions import decisions_of
 from .formats import Written
-from .verdicts import Check, Report, Verdict, broken, checks, number
+from .verdicts import Report, Verdict, broken
 
 if TYPE_CHECKING:
     import keras
 
 # Items that Keras computes at once.
 _BATCH = 128
-
-# Early and late in the stream are this many steps each.
-_DRIFT_STEPS = 1000
-
-# Mean |logit difference| of integers over the standard deviation of the logits. Nets that are
-# only rounded stay at a fifth of this; a state in a wrong scale goes beyond it, even where the
-# recordings are so easy that no decision changes.
-_RELATIVE_ERROR = 0.25
 
 
 @dataclass(frozen=True)
@@ -106,10 +98,9 @@ class _Judge:
         whole = [item[: len(item) - len(item) % frames] for item in samples.features]
         self._items = whole[: self.count]
         self._targets = samples.targets[: self.count]
-        self._stream = _long_stream(whole, gate.stream_steps * frames)
+        self._stream = long_stream(whole, gate.stream_steps * frames)
         self._answers = _answers(model, self._items)
         (self._whole,) = _answers(model, [self._stream])
-        self._spread = max(float(np.std(np.concatenate(self._answers))), 1e-12)
         self._decided = self._decisions.decide(self._answers)
         self.reference = self._decisions.score(self._decided, self._targets)
 
@@ -132,47 +123,15 @@ class _Judge:
                     f"{wanted.shape}",
                 )  # fmt: skip
         *answers, stream = kept
-        errors = np.concatenate(
-            [np.abs(a - b) for a, b in zip(answers, self._answers, strict=True)]
-        )
-        stream_error = np.abs(stream - self._whole)
+        close = closeness(answers, self._answers, stream, self._whole)
         decided = self._decisions.decide(answers)
         figure = self._decisions.score(decided, self._targets)
         agreement = self._decisions.agreement(decided, self._decided)
-        early, late = stream_error[:_DRIFT_STEPS], stream_error[-_DRIFT_STEPS:]
-        measured = {
-            "finite": float(np.isfinite(errors).all() and np.isfinite(stream_error).all()),
-            "max_error": float(errors.max()),
-            "stream_error": float(stream_error.max()),
-            "agreement": agreement,
-            "loss": self.metric.loss(self.reference, figure),
-            "relative_error": float(errors.mean() / self._spread),
-            "drift": _rms(late) / max(_rms(early), 1e-12),
-        }
-        return Verdict(
-            artefact.id, artefact.format, artefact.precision, item.size, session.runs_on,
-            figure, agreement, number(measured["max_error"]), number(float(errors.mean())),
-            _checks(artefact, measured, self.metric, self._gate),
-            note=artefact.note, stream_steps=len(stream),
-            stream_error=number(measured["stream_error"]), drift=number(measured["drift"]),
+        loss = self.metric.loss(self.reference, figure)
+        return verdict(
+            item, session.runs_on, figure, agreement, close,
+            conditions(artefact, close, agreement, loss, self.metric, self._gate),
         )  # fmt: skip
-
-
-def _checks(
-    artefact: Artefact, found: dict[str, float], metric: Metric, gate: GateRecipe
-) -> tuple[Check, ...]:
-    """The conditions for an artefact's precision."""
-    # Reports and recipes have called a loss of points so since their first version.
-    lost = "accuracy_drop" if metric.share else "relative_loss"
-    found = {**found, lost: found["loss"]}
-    at_most = {lost: getattr(gate, lost)}
-    if artefact.precision in ("fp32", "fp16"):
-        limit = gate.float_error if artefact.precision == "fp32" else gate.half_error
-        at_most |= {"max_error": limit, "stream_error": limit}
-    else:
-        at_most |= {"drift": gate.drift_growth, "relative_error": _RELATIVE_ERROR}
-    at_least = {"finite": 1.0, "agreement": gate.agreement}
-    return checks(found, at_most, at_least)
 
 
 def _answers(model: Any, items: Sequence[NDArray[Any]]) -> list[NDArray[np.float32]]:
@@ -197,11 +156,7 @@ def _steps(session: backend.Session, features: NDArray[Any]) -> NDArray[np.float
     return out.reshape(-1, out.shape[-1])
 
 
-def _long_stream(items: Sequence[NDArray[Any]], frames: int) -> NDArray[Any]:
+def long_stream(items: Sequence[NDArray[Any]], frames: int) -> NDArray[Any]:
     """Sequences one after another, again from the start where they run out."""
     flat = np.concatenate(items)
     return np.tile(flat, (-(-frames // len(flat)), 1))[:frames]
-
-
-def _rms(error: NDArray[np.float32]) -> float:
-    return float(np.sqrt(np.mean(np.square(error, dtype=np.float64))))

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from edgenets.errors import ConversionError
 
 from .builder import Builder, Signal
-from .graph import Conv, Depthwise, Linear, Lookup, StepGraph
-from .layers import LAYERS, TAKES_PADDING, UNBOUNDED, check
-from .topology import Topology, read
+from .graph import OPEN, Conv, Depthwise, Held, Linear, Lookup, StepGraph
+from .layers import LAYERS, READS_TOKENS, TAKES_GIVEN, TAKES_PADDING, UNBOUNDED, check
+from .topology import Given, Topology, read
 
 if TYPE_CHECKING:
     import keras
@@ -27,8 +27,10 @@ def walk(model: keras.Model) -> StepGraph:
     """The step graph of a Sequential or functional Keras model.
 
     Requires:
-        one input of shape (batch, time, channels) or (batch, time, bands, channels), or of
+        a first input of shape (batch, time, channels) or (batch, time, bands, channels), or of
         tokens, (batch, time) integers; every layer in `LAYERS`; no layer that looks ahead in time.
+        Further inputs are given once a sequence: what an Attention looks at, (batch, rows,
+        channels), and the state that a recurrent layer begins with, (batch, units).
     Ensures:
         after n steps the graph's output equals the model's on the n · frames
         frames so far, up to the rounding of float32, once `warmup` steps are past.
@@ -38,7 +40,7 @@ def walk(model: keras.Model) -> StepGraph:
     """
     topology = read(model)
     shape = topology.input_shape
-    reads = any(type(call.layer).__name__ == "Embedding" for call in topology.calls)
+    reads = any(type(call.layer).__name__ in READS_TOKENS for call in topology.calls)
     if len(shape) not in ((2, 3, 4) if reads else (3, 4)) or None in shape[2:]:
         raise ConversionError(
             f"model '{model.name}' takes input of shape {shape}; a step model needs "
@@ -53,13 +55,20 @@ def walk(model: keras.Model) -> StepGraph:
     signals = {
         topology.input: Signal(source, frames, channels, bands, len(shape), tokens=tokens)
     }  # fmt: skip
+    signals |= {given.name: _given(builder, given) for given in topology.given}
     float_layers = set()
     for call in topology.calls:
         kind = check(call.layer, call.output)
         inputs = [signals[name] for name in call.inputs]
         if not inputs:
             raise ConversionError(f"layer '{call.output}' takes no tensor that the walk knows")
-        if kind != "Embedding" and any(s.tokens for s in inputs):
+        if kind not in TAKES_GIVEN and (given := next((s for s in inputs if s.given), None)):
+            raise ConversionError(
+                f"layer '{call.output}' ({kind}) takes '{given.tensor}', an input beside the "
+                f"sequence; such a one can be what an Attention looks at (batch, rows, channels), "
+                f"or the initial_state of a recurrent layer (batch, units)"
+            )
+        if kind not in READS_TOKENS and any(s.tokens for s in inputs):
             raise ConversionError(
                 f"layer '{call.output}' ({kind}) takes the numbers of tokens themselves; put an "
                 f"Embedding before it, or give the model an axis of channels"
@@ -72,23 +81,60 @@ def walk(model: keras.Model) -> StepGraph:
         signals[call.output] = LAYERS[kind](builder, inputs, call.layer, call.output)
         if kind in UNBOUNDED:
             float_layers.add(call.output)
-    output = signals[topology.output]
+    outputs = [(name, _ended(signals[tensor], tensor)) for name, tensor in topology.outputs]
+    if len({name for name, _ in outputs}) != len(outputs):
+        raise ConversionError(f"model '{model.name}' has two outputs of one name; name its layers")
+    _check_finite(builder)
+    (output_name, output), *more = outputs
+    return StepGraph(
+        model.name, source, output.tensor, frames, tuple(builder.ops), dict(builder.shapes),
+        tuple(builder.states), warmup=max(-(-s.delay // s.frames) for _, s in outputs),
+        input_type="int32" if tokens else "float32",
+        held=_held(builder, topology), output_name=output_name,
+        more=tuple((name, signal.tensor) for name, signal in more),
+        float_layers=frozenset(float_layers),
+    )  # fmt: skip
+
+
+def _given(builder: Builder, given: Given) -> Signal:
+    """An input beside the sequence: rows to look at, or a state to begin with."""
+    *axes, channels = given.shape[1:]
+    if len(axes) > 1 or channels is None:
+        raise ConversionError(
+            f"input '{given.name}' has shape {given.shape}; beside the sequence there can be "
+            f"(batch, rows, channels) and (batch, units)"
+        )
+    rows = OPEN if axes else 1
+    source = builder.source(given.name, (rows, channels))
+    return Signal(source, rows, channels, rank=len(given.shape), sequence=False, given=True)
+
+
+def _held(builder: Builder, topology: Topology) -> tuple[Held, ...]:
+    """The inputs beside the sequence that are no states."""
+    states = {state.input for state in builder.states}
+    used = {name for op in builder.ops for name in op.inputs} | states
+    for given in topology.given:
+        if given.name not in used:
+            raise ConversionError(f"input '{given.name}' goes into no layer; leave it out")
+    names = (given.name for given in topology.given if given.name not in states)
+    return tuple(Held(name, builder.shapes[name]) for name in names)
+
+
+def _ended(output: Signal, layer: str) -> Signal:
+    """An output of the model, if a step can give it."""
+    if output.given or output.tokens:
+        raise ConversionError(f"the model's output '{layer}' is one of its inputs; leave it out")
     if output.bands:
         raise ConversionError(
-            f"layer '{topology.output}' ends the model with {output.bands} bands in every frame; "
+            f"layer '{layer}' ends the model with {output.bands} bands in every frame; "
             f"end it with Reshape((-1, {output.channels}))"
         )
     if output.padding:
         raise ConversionError(
-            f"layer '{topology.output}' ends the model with {output.padding} frames of left "
+            f"layer '{layer}' ends the model with {output.padding} frames of left "
             f"padding, which no stream has; leave them out"
         )
-    _check_finite(builder)
-    return StepGraph(
-        model.name, source, output.tensor, frames, tuple(builder.ops), dict(builder.shapes),
-        tuple(builder.states), warmup=-(-output.delay // output.frames),
-        input_type="int32" if tokens else "float32", float_layers=frozenset(float_layers),
-    )  # fmt: skip
+    return output
 
 
 def _check_finite(builder: Builder) -> None:

@@ -21,6 +21,7 @@ from edgenets.events import (
     Suggested,
     Surprising,
     Transcript,
+    Translation,
     Written,
 )
 from edgenets.language.sampling import Sampling
@@ -31,7 +32,9 @@ from edgenets.stages import stage
 if TYPE_CHECKING:
     import keras
 
-Found = Result | Transcript | Seen | Classified | Suggested | Forecast | Surprising
+Found = (
+    Result | Transcript | Seen | Classified | Suggested | Translation | Forecast | Surprising
+)  # fmt: skip
 
 
 def load(name: str | Path) -> Bundle:
@@ -97,9 +100,9 @@ def run(
 
     Returns:
         a `Result` for every word, a `Transcript` for every utterance, a `Seen` for every
-        picture, a `Classified` or `Suggested` for every text, a `Forecast` for every reading that
-        comes live, or after the last one of a file, a `Surprising`
-        for every reading that is unusual.
+        picture, a `Classified`, `Suggested` or `Translation` for every text, a `Forecast` for
+        every reading that comes live, or after the last one of a file, a `Surprising` for every
+        reading that is unusual.
 
     Raises:
         BackendError: nothing in the bundle can be run here.
@@ -110,7 +113,7 @@ def run(
     session = stage("load_session")(opened, choice)
     uris = tuple(map(str, sources))
     lines = {"language": "text_run", "text": "text_run", "forecast": "series_run",
-             "anomaly": "anomaly_run"}  # fmt: skip
+             "anomaly": "anomaly_run", "translation": "translation_run"}  # fmt: skip
     if opened.spec.task in lines:
         if len(uris) > 1:
             raise SourceError("a model of texts or readings reads one source")

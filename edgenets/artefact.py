@@ -17,6 +17,11 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 # No tensor of a compact net comes near this; a file that says so is broken or hostile.
 LARGEST_TENSOR = 1 << 26  # elements
+
+# An axis as long as what is given.
+OPEN = -1
+
+Part = Literal["", "encoder", "decoder"]
 MOST_DIMENSIONS = 8
 
 # What a state may begin at: a running maximum begins at the least number that float32 has.
@@ -35,7 +40,7 @@ class TensorInfo:
     def __post_init__(self) -> None:
         if len(self.shape) > MOST_DIMENSIONS:
             raise ValueError(f"tensor {self.name}: {len(self.shape)} dimensions are too many")
-        if any(dimension < 1 for dimension in self.shape):
+        if any(dimension < 1 and dimension != OPEN for dimension in self.shape):
             raise ValueError(f"tensor {self.name}: shape {list(self.shape)} is not positive")
         if self.elements > LARGEST_TENSOR:
             raise ValueError(f"tensor {self.name}: shape {list(self.shape)} is absurdly large")
@@ -44,8 +49,16 @@ class TensorInfo:
 
     @property
     def elements(self) -> int:
-        """How many values it holds."""
-        return math.prod(self.shape)
+        """How many values it holds; of an open axis, in one place."""
+        return math.prod(abs(dimension) for dimension in self.shape)
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether values have this shape, as long as they may be where it is open."""
+        if OPEN not in self.shape:
+            return shape == self.shape
+        return len(shape) == len(self.shape) and all(
+            own in (OPEN, found) and found > 0 for own, found in zip(self.shape, shape, strict=True)
+        )
 
 
 @dataclass(frozen=True)
@@ -56,6 +69,7 @@ class StateLink:
     output: TensorInfo
     initial: float = 0.0  # real value of every element after a reset
     hold: int = 0  # steps after a reset in which it keeps its initial value
+    given: bool = False  # its initial value is given for every sequence; see `Session.reset`
 
     def __post_init__(self) -> None:
         if self.input.shape != self.output.shape or self.input.dtype != self.output.dtype:
@@ -80,14 +94,25 @@ class Artefact:
     states: tuple[StateLink, ...] = ()
     internal_state: bool = False  # a foreign model that keeps state inside itself
     note: str = ""  # what a person should know about it
+    # What is given once a sequence and stays through its steps; an axis may be OPEN.
+    held: tuple[TensorInfo, ...] = ()
+    part: Part = ""  # which net of its model it is, where that is made of several
 
     def __post_init__(self) -> None:
         if not self.files or not self.inputs or not self.outputs:
             raise ValueError("an artefact has files, inputs and outputs")
+        every = [*self.inputs, *self.outputs, *(link.input for link in self.states)]
+        if any(OPEN in info.shape for info in every):
+            raise ValueError("only what is given once a sequence may be of any length")
         if sum(link.input.elements for link in self.states) > LARGEST_TENSOR:
             raise ValueError("the states are absurdly large")
 
     @property
     def id(self) -> str:
-        """Its short name, such as `tflite-int8`."""
+        """Its short name, such as `tflite-int8`, or `tflite-int8-encoder`."""
+        return "-".join(filter(None, (self.format, self.precision, self.part)))
+
+    @property
+    def form(self) -> str:
+        """The name that the nets of one model have in common, such as `tflite-int8`."""
         return f"{self.format}-{self.precision}"

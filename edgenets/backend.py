@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import Artefact
+from edgenets.artefact import OPEN, Artefact, TensorInfo
 from edgenets.errors import BackendError, MissingExtra
 from edgenets.quantization import quantize
 
@@ -27,6 +27,10 @@ BACKENDS = {
 }
 
 Interpreter = Literal["auto", "ai-edge-litert", "tflite-runtime"]
+
+
+# What is given once a sequence, by name.
+Given = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,17 @@ class Session(Protocol):
         """
         ...
 
-    def reset(self) -> None:
-        """Put the state back to its initial value."""
+    def reset(self, given: Given | None = None) -> None:
+        """Put the state back to its initial value.
+
+        Args:
+            given: what the artefact is given once a sequence: (rows, channels) float32 of
+                everything that is held, and (1, units) of the states that are given, by name.
+                None leaves what is held as it was, zeros at first, and begins at zeros.
+
+        Raises:
+            BackendError: something is missing, unknown or of another shape.
+        """
         ...
 
     def state(self) -> State:
@@ -116,6 +129,16 @@ class Session(Protocol):
         ...
 
 
+class Coupled:
+    """The session of a decoder, with that of its encoder beside it."""
+
+    def __init__(self, encoder: Session, decoder: Session) -> None:
+        self.encoder, self.decoder = encoder, decoder
+        self.artefact, self.runs_on = decoder.artefact, decoder.runs_on
+        self.run, self.reset, self.state = decoder.run, decoder.reset, decoder.state
+        self.restore, self.places, self.infer = decoder.restore, decoder.places, decoder.infer
+
+
 def load(
     backend: str, artefact: Artefact, files: Mapping[str, bytes], options: Options | None = None
 ) -> Session:
@@ -152,18 +175,21 @@ def version(backend: str) -> str:
     return text
 
 
-def run_sequence(session: Session, features: NDArray[Any]) -> NDArray[np.float32]:
+def run_sequence(
+    session: Session, features: NDArray[Any], given: Given | None = None
+) -> NDArray[np.float32]:
     """Step through a whole sequence from a reset state.
 
     Args:
-        session: of a step model with one input and one output.
+        session: of a step model with one input.
         features: (frames, channels), of the input's type; frames that fill no step are left out.
+        given: see `Session.reset`.
 
     Returns:
-        (steps, frames out, channels out).
+        (steps, frames out, channels out) of the first output.
     """
-    session.reset()
-    (source,), (result,) = session.artefact.inputs, session.artefact.outputs
+    session.reset(given)
+    (source,), result = session.artefact.inputs, session.artefact.outputs[0]
     frames = source.shape[1]
     steps = len(features) // frames
     out = np.empty((steps, *result.shape[1:]), np.float32)
@@ -189,17 +215,64 @@ def check_inputs(artefact: Artefact, inputs: Mapping[str, NDArray[Any]]) -> None
             )
 
 
-def initial_state(artefact: Artefact) -> dict[str, NDArray[Any]]:
+def initial_state(artefact: Artefact, given: Given | None = None) -> dict[str, NDArray[Any]]:
     """The states of an artefact after a reset, in its own integers, by input name."""
     states = {}
     for link in artefact.states:
         info = link.input
-        if info.quantization is None:
-            states[info.name] = np.full(info.shape, link.initial, info.dtype)
+        if link.given and given is not None:
+            real = given[info.name].reshape(info.shape)
         else:
             real = np.full(info.shape, link.initial, np.float32)
-            states[info.name] = quantize(real, info.quantization)
+        states[info.name] = _stored(real, info)
     return states
+
+
+def held(artefact: Artefact, given: Given | None = None) -> dict[str, NDArray[Any]]:
+    """What an artefact is given once a sequence, in its own integers; None: a row of zeros."""
+    values = {}
+    for info in artefact.held:
+        shape = tuple(1 if d == OPEN else d for d in info.shape)
+        real = np.zeros(shape, np.float32)
+        if given is not None:
+            rows = given[info.name]
+            real = rows[None] if len(shape) > rows.ndim else rows
+        values[info.name] = _stored(real, info)
+    return values
+
+
+def check_given(artefact: Artefact, given: Given) -> None:
+    """Refuse what an artefact is not given, with a message that names it.
+
+    Raises:
+        BackendError: something is missing, unknown, of another type or shape.
+    """
+    states = {link.input.name: link.input for link in artefact.states if link.given}
+    wanted = states.keys() | {info.name for info in artefact.held}
+    if given.keys() != wanted:
+        raise BackendError(f"{sorted(given)} are given once a sequence; {sorted(wanted)} is needed")
+    for name, value in given.items():
+        if not isinstance(value, np.ndarray) or value.dtype != np.float32:
+            raise BackendError(f"'{name}', which is given, is no array of float32")
+        if name in states and value.size != states[name].elements:
+            raise BackendError(
+                f"the state '{name}' has shape {list(value.shape)}; "
+                f"{states[name].elements} numbers are needed"
+            )
+    for info in artefact.held:
+        value = given[info.name]
+        if value.ndim != 2 or not info.fits((1,) * (len(info.shape) - 2) + value.shape):
+            raise BackendError(
+                f"'{info.name}', which is given, has shape {list(value.shape)}; rows of "
+                f"{info.shape[-1]} numbers are needed"
+            )
+
+
+def _stored(real: NDArray[Any], info: TensorInfo) -> NDArray[Any]:
+    """Real values as a tensor holds them."""
+    if info.quantization is None:
+        return real.astype(info.dtype)
+    return quantize(real, info.quantization)
 
 
 def _module(backend: str) -> Any:

@@ -6,7 +6,9 @@
     golden/picture.png  a picture in the model's size, or
     golden/tokens.i32   numbers of tokens, or
     golden/frames.f32   numbers as the model takes them
+    golden/given-NAME.f32  what a decoder is given once a sentence
     golden/ID.f32       what each artefact answers to it: float32, step after step
+    pieces.model        of a model that translates: what divides text (sentencepiece)
     report.json         the verification report
     card.md             the model card: data, figures, limits, licences
 
@@ -26,19 +28,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import archive, records
-from edgenets.artefact import Artefact
+from edgenets.artefact import Artefact, Part
 from edgenets.errors import BundleError, RecordError
 from edgenets.face import check_face
 from edgenets.language.spec import TextInput
 from edgenets.metrics import Metric, metric_of
 from edgenets.spec import ModelSpec
 from edgenets.stepspec import StreamSpec
+from edgenets.translation.spec import PiecesInput
 
 FORMAT_VERSION = 1
 SUFFIX = ".edge"
 MANIFEST, REPORT, CARD = "manifest.json", "report.json", "card.md"
 GOLDEN_SOUND, GOLDEN_PICTURE = "golden/sound.pcm", "golden/picture.png"
 GOLDEN_TOKENS, GOLDEN_FRAMES = "golden/tokens.i32", "golden/frames.f32"
+
+
+def golden_given(name: str) -> str:
+    """The member that holds what a decoder is given under a name."""
+    return f"golden/given-{name}.f32"
+
 
 # A manifest of a thousand artefacts is shorter.
 _LONGEST_MANIFEST = 4 << 20
@@ -72,6 +81,11 @@ class Manifest:
             if missing:
                 raise ValueError(f"{artefact.id}: {', '.join(sorted(missing))} is no member")
             check_face(self.spec, artefact)
+        for form in {a.form for a in self.artefacts} if self.spec.parts else ():
+            if absent := {f"{form}-{part}" for part in self.spec.parts} - set(ids):
+                raise ValueError(f"{form}: {min(absent)} is missing beside its other half")
+        if absent := set(self.spec.assets) - self.members.keys():
+            raise ValueError(f"{min(absent)}, which the model needs, is no member")
 
 
 class Bundle:
@@ -112,6 +126,10 @@ class Bundle:
         have = ", ".join(a.id for a in self.artefacts)
         raise BundleError(f"{self.path}: has no artefact '{id}'; it has {have}")
 
+    def other_half(self, artefact: Artefact, part: Part) -> Artefact:
+        """The artefact of another net of the model, in the same form."""
+        return self.artefact(f"{artefact.form}-{part}")
+
     def read(self, name: str) -> memoryview:
         """The bytes of a member, held against its SHA-256.
 
@@ -147,9 +165,18 @@ class Bundle:
         tokens: NDArray[np.int32] = self._numbers(GOLDEN_TOKENS, np.dtype("<i4"), 1)
         if isinstance(self.spec.input, TextInput):
             most = len(self.spec.input.vocabulary)
-            if tokens.min() < 0 or tokens.max() >= most:
-                raise BundleError(f"{self.path}: damaged: a golden token is none of {most}")
+            self._check_tokens(tokens, most)
+        if isinstance(self.spec.input, PiecesInput):
+            self._check_tokens(tokens, self.spec.input.count)
         return tokens
+
+    def _check_tokens(self, tokens: NDArray[np.int32], most: int) -> None:
+        if tokens.min() < 0 or tokens.max() >= most:
+            raise BundleError(f"{self.path}: damaged: a golden token is none of {most}")
+
+    def golden_given(self, name: str, width: int) -> NDArray[np.float32]:
+        """What a decoder is given to be tried, (rows, width) float32; errors as `read`."""
+        return self._numbers(golden_given(name), np.dtype("<f4"), width).reshape(-1, width)
 
     def golden_frames(self) -> NDArray[np.float32]:
         """The frames to try the model with, (frames, numbers) float32; errors as `read`."""
@@ -164,7 +191,7 @@ class Bundle:
         """
         name = golden_name(artefact)
         if isinstance(self.spec, StreamSpec):
-            scores = self.spec.scores
+            scores = sum(info.shape[-1] for info in artefact.outputs)
             return self._numbers(name, np.dtype("<f4"), scores).reshape(-1, scores)
         return self._numbers(name, np.dtype("<f4"), 1)
 

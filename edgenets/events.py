@@ -78,6 +78,22 @@ class Suggested:
     age: float  # s from the reading of the line to this result
 
 
+@dataclass(frozen=True)
+class Translation:
+    """A sentence in another language, as sinks get it."""
+
+    source: str
+    text: str  # what was read
+    translation: str
+    probability: float  # of a piece, the geometric mean
+    whole: bool  # False: it was broken off where it became too long
+    pieces: int  # that were read
+    unknown: int  # pieces that the model does not know
+    line: int  # in its source, from 1
+    time: float  # s since the run began
+    age: float  # s from the reading of the line to this result
+
+
 @dataclass(frozen=True, eq=False)
 class Forecast:
     """How series go on, as sinks get it."""
@@ -142,7 +158,16 @@ class Remark:
 
 # What sinks are given.
 Event = (
-    Result | Transcript | Classified | Written | Suggested | Forecast | Surprising | Seen | Remark
+    Result
+    | Transcript
+    | Classified
+    | Written
+    | Suggested
+    | Translation
+    | Forecast
+    | Surprising
+    | Seen
+    | Remark
 )
 
 

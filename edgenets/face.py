@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgenets.artefact import Artefact, TensorInfo
 from edgenets.spec import ModelSpec
 from edgenets.stepspec import StreamSpec
+from edgenets.translation.spec import MEMORY, START, TranslationSpec
 from edgenets.vision.spec import (
     BoxDecoding,
     ClassDecoding,
@@ -20,7 +21,13 @@ def check_face(spec: ModelSpec, artefact: Artefact) -> None:
     Raises:
         ValueError: they are not those of this model.
     """
-    if isinstance(spec, StreamSpec):
+    if artefact.part not in (spec.parts or ("",)):
+        raise ValueError(f"{artefact.id}: its model is not made of such parts")
+    if isinstance(spec, TranslationSpec):
+        _check_translation(spec, artefact)
+    elif artefact.held or any(link.given for link in artefact.states):
+        raise ValueError(f"{artefact.id}: wants to be given what its model has not")
+    elif isinstance(spec, StreamSpec):
         _check_stream(spec, artefact)
     else:
         _check_image(spec, artefact)
@@ -52,6 +59,23 @@ def _check_stream(spec: StreamSpec, artefact: Artefact) -> None:
         raise ValueError(
             f"{artefact.id}: '{result.name}' is not of shape [1, scores, {spec.scores}]"
         )
+
+
+def _check_translation(spec: TranslationSpec, artefact: Artefact) -> None:
+    inputs = [(info.name, info.shape, info.dtype) for info in artefact.inputs]
+    if inputs != [(spec.step.input, (1, 1, 1), spec.input.dtype)]:
+        raise ValueError(f"{artefact.id}: takes no single pieces as '{spec.step.input}'")
+    reads = artefact.part == "encoder"
+    wanted = {MEMORY: spec.memory, START: spec.start} if reads else {spec.step.output: spec.scores}
+    found = {info.name: info.shape for info in artefact.outputs}
+    if found != {name: (1, 1, width) for name, width in wanted.items()}:
+        raise ValueError(f"{artefact.id}: gives {found}; {wanted} is needed")
+    held = [(info.name, info.shape[-1]) for info in artefact.held]
+    given = [(link.input.name, link.input.elements) for link in artefact.states if link.given]
+    if reads and (held or given):
+        raise ValueError(f"{artefact.id}: an encoder is given nothing")
+    if not reads and (held != [(MEMORY, spec.memory)] or given != [(START, spec.start)]):
+        raise ValueError(f"{artefact.id}: is given {held} and {given}, which the encoder gives not")
 
 
 def _check_image(spec: ImageSpec, artefact: Artefact) -> None:

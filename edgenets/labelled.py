@@ -13,6 +13,12 @@ class Labelled:
     labels: tuple[str, ...]
     decoding: Any
 
+    # Files that a model of this kind needs beside its weights, by name; a bundle carries them.
+    assets: ClassVar[tuple[str, ...]] = ()
+
+    # The nets that a model of this kind is made of, each with artefacts of its own; (): of one.
+    parts: ClassVar[tuple[str, ...]] = ()
+
     # What a label is called when it is told that there is none.
     noun: ClassVar[str] = "word"
 

@@ -29,9 +29,10 @@ class Metric:
 NATS = Metric("nats a token", share=False, lower=True)
 MSE = Metric("MSE", share=False, lower=True)
 MAE = Metric("MAE", share=False, lower=True)
+BLEU = Metric("BLEU", share=False)
 
 # By name; whatever is not here is a share of which more is better.
-METRICS = {metric.name: metric for metric in (NATS, MSE, MAE)}
+METRICS = {metric.name: metric for metric in (NATS, MSE, MAE, BLEU)}
 
 
 def metric_of(name: str) -> Metric:

@@ -26,6 +26,7 @@ from edgenets.recipeparts import (
 from edgenets.series.recipe import AnomalyRecipe, ForecastRecipe
 from edgenets.spec import AudioInput, KeywordDecoding
 from edgenets.speech.recipe import SpeechRecipe
+from edgenets.translation.recipe import TranslationRecipe
 from edgenets.vision.recipe import ImageRecipe
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -85,6 +86,7 @@ AnyRecipe = (
     | SpeechRecipe
     | LanguageRecipe
     | TextRecipe
+    | TranslationRecipe
     | ForecastRecipe
     | AnomalyRecipe
     | ImageRecipe

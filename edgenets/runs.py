@@ -4,12 +4,14 @@ model.keras      the trained model
 spec.json        its ModelSpec
 recipe.json      the recipe it was made by
 metrics.json     its figures, confusion matrix included
+pieces.model     of models that translate: what divides text; see `StreamSpec.assets`
 curves.png …    pictures of the training
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -31,7 +33,9 @@ RECIPE = "recipe.json"
 METRICS = "metrics.json"
 
 # What a test split is counted in.
-_KINDS = ("clips", "pictures", "strings", "tokens", "texts", "windows", "readings")
+_KINDS = (
+    "clips", "pictures", "strings", "tokens", "texts", "sentences", "windows", "readings",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -62,15 +66,30 @@ class Run:
         kind = next(k for k in _KINDS if k in test)
         return test[kind], kind
 
+    def assets(self) -> dict[str, bytes]:
+        """The files that the model needs beside itself, by name; a bundle carries them.
+
+        Raises:
+            ModelError: one is missing.
+        """
+        try:
+            return {name: (self.folder / name).read_bytes() for name in self.spec.assets}
+        except OSError as exc:
+            raise ModelError(f"{exc.filename}: {exc.strerror}; train the model again") from exc
+
     def model(self) -> keras.Model:
         """Read the Keras model."""
         return load_keras(self.folder / MODEL)
 
 
 def save(
-    folder: Path, model: keras.Model, spec: ModelSpec, recipe: AnyRecipe, metrics: dict[str, Any]
-) -> None:
+    folder: Path, model: keras.Model, spec: ModelSpec, recipe: AnyRecipe, metrics: dict[str, Any],
+    assets: Mapping[str, bytes],
+) -> None:  # fmt: skip
     """Write a run folder."""
+    for name, data in assets.items():
+        with replacing(folder / name) as beside:
+            beside.write_bytes(data)
     with replacing(folder / MODEL) as beside:
         model.save(beside)
     write_json(folder / SPEC, records.to_plain(spec))

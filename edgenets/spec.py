@@ -16,6 +16,7 @@ from edgenets.labelled import check_labels
 from edgenets.language.spec import LanguageSpec, TextSpec
 from edgenets.series.spec import AnomalySpec, ForecastSpec
 from edgenets.stepspec import StreamSpec
+from edgenets.translation.spec import TranslationSpec
 from edgenets.vision.spec import ImageSpec
 
 # What a sound card or a file can have.
@@ -194,5 +195,12 @@ class SpeechSpec(SoundSpec):
 
 # What a model is, by its task.
 ModelSpec = (
-    KeywordSpec | SpeechSpec | LanguageSpec | TextSpec | ForecastSpec | AnomalySpec | ImageSpec
+    KeywordSpec
+    | SpeechSpec
+    | LanguageSpec
+    | TextSpec
+    | TranslationSpec
+    | ForecastSpec
+    | AnomalySpec
+    | ImageSpec
 )

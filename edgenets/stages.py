@@ -77,6 +77,8 @@ ENTRIES = {
     "wifi": "edgenets.devices.flash.first_boot:Wifi",
     "series_run": "edgenets.runtime.seriesrun:SeriesRun",
     "text_run": "edgenets.runtime.textrun:TextRun",
+    "evaluate_translation": "edgenets.runtime.evaluate_translation:evaluate_translation",
+    "translation_run": "edgenets.runtime.translationrun:TranslationRun",
     "watch": "edgenets.runtime.watch:Watch",
     "writing": "edgenets.runtime.textrun:Writing",
 }

@@ -9,7 +9,7 @@ from edgenets.data.split import SplitShares
 from edgenets.labelled import Labelled
 
 # Kind of input → where it comes from, where nothing else is said; else from a microphone.
-_SOURCES = {"image": "camera:0", "text": "-", "series": "-", "habits": "-"}
+_SOURCES = {"image": "camera:0", "text": "-", "pieces": "-", "series": "-", "habits": "-"}
 
 # A bound far above all use: beyond it a file is broken or hostile.
 MOST_STEPS = 1 << 20

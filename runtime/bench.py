@@ -26,6 +26,8 @@ from edgenets.errors import BackendError, EdgenetsError
 from edgenets.language.spec import TextInput
 from edgenets.spec import ModelSpec, SoundSpec
 from edgenets.stepspec import StreamSpec
+from edgenets.translation.golden import given_of
+from edgenets.translation.spec import UNKNOWN, PiecesInput, TranslationSpec
 from edgenets.vision.spec import ImageSpec
 
 # Steps before counting begins: caches fill, kernels are chosen, the clock settles.
@@ -91,6 +93,7 @@ def measure(bundle: Bundle, id: str, threads: int, seconds: float) -> Row:
     loaded = time.perf_counter()
     (source,) = artefact.inputs
     frames = _noise(bundle.spec, 64 * math.prod(source.shape)).reshape(64, *source.shape)
+    session.reset(_given(bundle.spec, session))
     first = _time_step(session, source.name, frames[0])
     for i in range(WARM_UP_STEPS):
         _time_step(session, source.name, frames[i % 64])
@@ -117,13 +120,21 @@ def _cpu_ms(spec: ModelSpec, session: backend.Session, seconds: float) -> float:
     return _read(spec, session, seconds)
 
 
+def _given(spec: ModelSpec | StreamSpec, session: backend.Session) -> backend.Given | None:
+    """What a decoder is given once a sentence."""
+    if isinstance(spec, TranslationSpec) and session.artefact.held:
+        return given_of(spec)
+    return None
+
+
 def _read(spec: StreamSpec, session: backend.Session, seconds: float) -> float:
     """CPU ms for a thousand steps."""
     frames = _noise(spec, 1000 * spec.input.width).reshape(1000, -1)
-    backend.run_sequence(session, frames[:WARM_UP_STEPS])
+    given = _given(spec, session)
+    backend.run_sequence(session, frames[:WARM_UP_STEPS], given)
     cpu, rounds, begun = time.process_time(), 0, time.perf_counter()
     while not rounds or time.perf_counter() - begun < seconds / 10:
-        backend.run_sequence(session, frames)
+        backend.run_sequence(session, frames, given)
         rounds += 1
     return 1e3 * (time.process_time() - cpu) / rounds
 
@@ -133,6 +144,8 @@ def _noise(spec: ModelSpec | StreamSpec, count: int) -> NDArray[Any]:
     rng = np.random.default_rng(0)
     if isinstance(spec.input, TextInput):
         return rng.integers(0, len(spec.input.vocabulary), count).astype(np.int32)
+    if isinstance(spec.input, PiecesInput):
+        return rng.integers(UNKNOWN, spec.input.count, count).astype(np.int32)
     return rng.standard_normal(count).astype(np.float32)
 
 

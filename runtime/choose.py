@@ -43,8 +43,11 @@ def choose(
     asked = " ".join(filter(None, (backend_name, precision)))
     if backend_name is not None and backend_name not in backend.BACKENDS:
         raise BackendError(f"no backend '{backend_name}'; there are {', '.join(backend.BACKENDS)}")
+    # Of a model of several nets the last one answers; the others come with it.
+    answers = bundle.spec.parts[-1] if bundle.spec.parts else ""
     candidates = sorted(
-        (a for a in bundle.artefacts if precision in (None, a.precision)), key=_rank
+        (a for a in bundle.artefacts if precision in (None, a.precision) and a.part == answers),
+        key=_rank,
     )
     if backend_name == "null" and candidates:
         return Choice(candidates[0], "null", "the null backend was asked for")
@@ -61,7 +64,7 @@ def choose(
             if passed_over:
                 why += f" (not {', '.join(passed_over)}: no package for it)"
             return Choice(artefact, name, why)
-        passed_over.append(artefact.id)
+        passed_over.append(artefact.form)
     raise BackendError(
         f"{bundle.path}: none of {', '.join(passed_over)} can be run here. "
         f"{backend.why_not(backend.backend_of(candidates[0]))}"
@@ -69,9 +72,14 @@ def choose(
 
 
 def load(bundle: Bundle, choice: Choice, options: backend.Options | None = None) -> backend.Session:
-    """Load what was chosen."""
+    """Load what was chosen; of a model of two nets a `Coupled`."""
     files = bundle.files(choice.artefact)
-    return backend.load(choice.backend, choice.artefact, files, options)
+    session = backend.load(choice.backend, choice.artefact, files, options)
+    if choice.artefact.part != "decoder":
+        return session
+    other = bundle.other_half(choice.artefact, "encoder")
+    encoder = backend.load(choice.backend, other, bundle.files(other), options)
+    return backend.Coupled(encoder, session)
 
 
 def _rank(artefact: Artefact) -> int:

@@ -16,6 +16,8 @@ from edgenets.errors import EdgenetsError
 from edgenets.features import frames_of
 from edgenets.language.spec import TextInput
 from edgenets.spec import SoundSpec
+from edgenets.translation.golden import answers
+from edgenets.translation.spec import MEMORY, START, TranslationSpec
 from edgenets.vision import picture
 from edgenets.vision.golden import output_of
 from edgenets.vision.spec import ImageSpec
@@ -58,6 +60,11 @@ def _answerer(bundle: Bundle) -> Answer:
         drawing = picture.decode(bundle.golden_picture(), f"{bundle.path}: the golden picture")
         image_spec = spec
         return lambda session: output_of(image_spec, session, drawing)
+    if isinstance(spec, TranslationSpec):
+        tokens = bundle.golden_tokens()
+        given = {MEMORY: bundle.golden_given(MEMORY, spec.memory),
+                 START: bundle.golden_given(START, spec.start)}  # fmt: skip
+        return lambda session: answers(session, tokens, given)
     if isinstance(spec, SoundSpec):
         features: NDArray[Any] = frames_of(bundle.golden_sound(), spec.input)
     elif isinstance(spec.input, TextInput):

@@ -83,6 +83,8 @@ def extras_of(bundle: Bundle, wishes: Wishes) -> list[str]:
     found |= {extra for start, extra in _SINKS.items() if _any(wishes.sinks, start)}
     if any(source.startswith("mqtt:") for source in wishes.sources):
         found.add("mqtt")
+    if bundle.spec.input.kind == "pieces":
+        found.add("text")
     if bundle.spec.input.kind == "image":
         found.add("camera")
     elif usual_source(bundle.spec.input.kind) == "-":

@@ -90,7 +90,7 @@ def command(
         table("", found.columns, found.rows)
     for remark in found.remarks:
         click.echo(remark, err=True)
-    click.echo(f"{found.line}, {choice.artefact.id}")
+    click.echo(f"{found.line}, {choice.artefact.form}")
 
 
 def _keywords(asked: _Asked) -> _Answer:
@@ -214,6 +214,39 @@ def _texts(asked: _Asked) -> _Answer:
     )  # fmt: skip
 
 
+def _translation(asked: _Asked) -> _Answer:
+    """BLEU and chrF over the files of a split: the test pairs have files of their own."""
+    from edgenets import records
+    from edgenets.metrics import BLEU
+    from edgenets.stages import stage
+    from edgenets.translation.pairs import read_pairs
+    from edgenets.translation.pieces import Pieces
+    from edgenets.translation.spec import PIECES
+
+    spec, split = asked.spec, asked.split
+    name = spec.files[1] if split in ("test", None) else spec.files[0]
+    pairs = read_pairs(asked.data, name, spec.input.source, spec.input.target)
+    if split not in ("test", None):
+        pairs = [pair for pair in pairs if pair.is_of(split, spec.split.validation)]
+    pieces = Pieces(bytes(asked.opened.read(PIECES)), spec.input)
+    found = stage("evaluate_translation")(
+        spec, asked.session, _some(pairs, asked.data, split), pieces, asked.reporter
+    )
+    best = found.ways[-1]
+    line = (
+        f"BLEU {best.bleu:.2f}, chrF {best.chrf:.2f} on {found.n:,} sentences ({found.signature}), "
+        f"{best.ms_per_sentence:.1f} ms CPU a sentence"
+    )
+    rows = tuple(
+        (str(w.beam), f"{w.bleu:.2f}", f"{w.chrf:.2f}", f"{w.ms_per_sentence:.1f} ms")
+        for w in found.ways
+    )
+    return _Answer(
+        BLEU.name, best.bleu, found.n, line, records.to_plain(found),
+        ("beam", "BLEU", "chrF", "CPU a sentence"), rows,
+    )  # fmt: skip
+
+
 def _forecast(asked: _Asked) -> _Answer:
     """Errors over all windows of a split, beside those of the last value and of a linear net."""
     from edgenets import records
@@ -283,6 +316,6 @@ def _pictures(asked: _Asked) -> _Answer:
 # Task → how it is measured.
 _MEASURES: dict[str, Callable[[_Asked], _Answer]] = {
     "keywords": _keywords, "speech": _speech, "language": _language, "text": _texts,
-    "forecast": _forecast, "anomaly": _anomaly,
+    "translation": _translation, "forecast": _forecast, "anomaly": _anomaly,
     "classify": _pictures, "detect": _pictures, "segment": _pictures,
 }  # fmt: skip

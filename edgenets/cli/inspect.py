@@ -62,6 +62,9 @@ def _input(spec: Any) -> str:
         return f"pictures of {frame.width} × {frame.height} {frame.colour}, by {frame.resize}"
     if spec.input.kind == "text":
         return f"text, as {len(spec.input.vocabulary):,} {spec.input.units}; a step each"
+    if spec.input.kind == "pieces":
+        languages = f"{spec.input.source}, to {spec.input.target}"
+        return f"sentences in {languages}, as {spec.input.count:,} sub-words; a step each"
     if spec.input.kind == "habits":
         return "readings of any columns, one at a time; a step each"
     if spec.input.kind == "series":

@@ -38,6 +38,7 @@ Examples:
   edgenets run segment slides/*.png --sink frames:drawn
   echo "what a fine film" | edgenets run text-sentiment -
   edgenets run char-lm --prompt "ROMEO:" --temperature 0.7 --seed 1
+  echo "A man is riding a horse." | edgenets run translate.edge -
   edgenets run forecast readings.csv
   edgenets run forecast mqtt://broker/meter --sink mqtt://broker/foreseen
 
@@ -77,6 +78,10 @@ web:PORT. Ctrl-C ends a run with its summary."""
     "--every", type=click.IntRange(1),
     help="Tell of every so many readings.  [default: 1; of a file, of the last alone]",
 )  # fmt: skip
+@click.option(
+    "--beam", type=click.IntRange(1, 1000),
+    help="Translations to keep in mind; 1 is the fastest.  [default: the model's]",
+)  # fmt: skip
 @json_option
 def command(
     bundle: str, sources: tuple[str, ...], sinks: tuple[str, ...], backend: str | None,
@@ -109,7 +114,7 @@ def command(
     for number in before:
         signal.signal(number, stop)
     click.echo(
-        f"{spec.name} · {choice.artefact.id} on {session.runs_on}: {choice.reason}", err=True
+        f"{spec.name} · {choice.artefact.form} on {session.runs_on}: {choice.reason}", err=True
     )
     told = f" for: {several(spec.told)}" if spec.told else ""
     click.echo(f"{doing} {run.source_name}{told}", err=True)

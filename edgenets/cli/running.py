@@ -25,6 +25,7 @@ _FOR = {
     "seed": ("language",),
     "suggestions": ("language",),
     "every": ("series",),
+    "beam": ("translation",),
 }
 
 
@@ -45,13 +46,14 @@ class Wishes:
     seed: int | None = None
     suggestions: int | None = None
     every: int | None = None
+    beam: int | None = None
 
 
 def kinds_of(spec: Any) -> tuple[str, ...]:
     """What a model is called in messages about options; a model of speech is one of sound, too."""
     if spec.input.kind == "image":
         return ("pictures",)
-    if spec.input.kind == "text":
+    if spec.input.kind in ("text", "pieces"):
         return (spec.task,)
     if spec.input.kind in ("series", "habits"):
         return ("series",)
@@ -73,6 +75,7 @@ def made(opened: Any, session: Any, spec: Any, wishes: Wishes) -> tuple[Any, str
             raise click.UsageError(f"{option} is for models of {' and of '.join(wanted)}")
     makers = {
         "pictures": _pictures, "language": _language, "text": _texts, "series": _series,
+        "translation": _translation,
     }  # fmt: skip
     maker: Callable[[Any, Any, Any, Wishes], tuple[Any, str]] = makers.get(kinds[0], _sound)
     return maker(opened, session, spec, wishes)
@@ -103,6 +106,12 @@ def _pictures(opened: Any, session: Any, spec: Any, wishes: Wishes) -> tuple[Any
 
 def _texts(opened: Any, session: Any, spec: Any, wishes: Wishes) -> tuple[Any, str]:
     return stage("text_run")(opened, session, _one(wishes, "text", "-")), "reading"
+
+
+def _translation(opened: Any, session: Any, spec: Any, wishes: Wishes) -> tuple[Any, str]:
+    source = _one(wishes, "text", "-")
+    run = stage("translation_run")(opened, session, source, beam=wishes.beam)
+    return run, f"translating from {spec.input.source} to {spec.input.target} the lines of"
 
 
 def _series(opened: Any, session: Any, spec: Any, wishes: Wishes) -> tuple[Any, str]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 class Batch:
     """What one training step sees."""
 
-    inputs: NDArray[Any]  # (items, …), of the model's type
+    inputs: NDArray[Any] | list[NDArray[Any]]  # (items, …), of the model's type, for each input
     targets: NDArray[Any]  # (items, …), as the loss takes them
     weights: NDArray[np.float32] | None = None  # how much a target counts; None: all alike
 

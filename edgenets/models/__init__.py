@@ -26,6 +26,7 @@ ARCHITECTURES = {
     "series-rnn": "edgenets.models.series_rnn",
     "series-cnn": "edgenets.models.series_cnn",
     "text-rnn": "edgenets.models.text_rnn",
+    "translation-rnn": "edgenets.models.translation_rnn",
     "text-cnn": "edgenets.models.text_cnn",
 }
 

@@ -40,6 +40,33 @@ def quantiles(levels: Sequence[float]) -> Any:
     return Quantiles(levels)
 
 
+def smoothed(share: float) -> Any:
+    """Cross entropy of (…,) numbers and (…, scores) logits, with label smoothing.
+
+    Szegedy et al. 2016, arXiv:1512.00567; Keras has it for distributions alone, which would be as
+    large as the scores.
+    """
+    keras = require("keras")
+    ops = keras.ops
+
+    class Smoothed(keras.losses.Loss):  # type: ignore[misc,name-defined]  # no types
+        def __init__(self, share: float, **options: Any) -> None:
+            super().__init__(name=options.pop("name", "smoothed"), **options)
+            self.share = share
+
+        def call(self, y_true: Any, y_pred: Any) -> Any:
+            total = ops.logsumexp(y_pred, axis=-1)
+            number = ops.expand_dims(ops.cast(y_true, "int32"), -1)
+            right = ops.squeeze(ops.take_along_axis(y_pred, number, axis=-1), -1)
+            mixed = (1 - self.share) * right + self.share * ops.mean(y_pred, axis=-1)
+            return total - mixed
+
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), "share": self.share}
+
+    return Smoothed(share)
+
+
 def laplace() -> Any:
     """−ln of Laplace's distribution, of (…, 1) truths and (…, 2) answers: middle, ln of width."""
     keras = require("keras")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ _TRAININGS = {
     "speech": "edgenets.training.speech:train_speech",
     "language": "edgenets.training.language:train_language",
     "text": "edgenets.training.text:train_text",
+    "translation": "edgenets.training.translation:train_translation",
     "forecast": "edgenets.training.forecast:train_forecast",
     "anomaly": "edgenets.training.anomaly:train_anomaly",
     "classify": "edgenets.training.pictures:train_pictures",
@@ -43,6 +45,7 @@ class Trained:
     model: keras.Model
     spec: ModelSpec
     metrics: dict[str, Any]
+    assets: Mapping[str, bytes] = field(default_factory=dict)  # files that the model needs beside
 
 
 def train(recipe: AnyRecipe, data: Path, out: Path, progress: Progress | None = None) -> runs.Run:
@@ -54,8 +57,8 @@ def train(recipe: AnyRecipe, data: Path, out: Path, progress: Progress | None = 
     Args:
         recipe: what to train.
         data: a folder in one of the layouts of the task: `LABEL/*.wav|flac|mp3`, those of
-            `edgenets.data.utterances`, of `edgenets.data.texts` or, for pictures, of
-            `edgenets.data.pictures.layouts`.
+            `edgenets.data.utterances`, of `edgenets.data.texts`, of `edgenets.translation.pairs`
+            or, for pictures, of `edgenets.data.pictures.layouts`.
         out: the run folder; see `edgenets.runs` for what it gets.
 
     Raises:
@@ -79,7 +82,7 @@ def train(recipe: AnyRecipe, data: Path, out: Path, progress: Progress | None = 
         recipe, data, out, progress
     )
     metrics = {"seconds": round(time.monotonic() - started, 1), **trained.metrics}
-    runs.save(out, trained.model, trained.spec, recipe, metrics)
+    runs.save(out, trained.model, trained.spec, recipe, metrics, trained.assets)
     clear(out)
     return runs.load(out)
 

@@ -101,8 +101,8 @@ class Trainer:
             loss = self.model.train_on_batch(
                 batch.inputs, batch.targets, sample_weight=batch.weights
             )
-            total += float(loss) * len(batch.inputs)
-            weight += len(batch.inputs)
+            total += float(loss) * len(batch.targets)
+            weight += len(batch.targets)
         self.model.reset_metrics()
         return total / weight
 

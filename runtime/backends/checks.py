@@ -55,7 +55,8 @@ def check_nothing_left_out(artefact: Artefact, found: Iterable[str]) -> None:
     Raises:
         BackendError: it has more than the artefact announces.
     """
-    announced = {i.name for i in artefact.inputs} | {link.input.name for link in artefact.states}
+    announced = {i.name for i in (*artefact.inputs, *artefact.held)}
+    announced |= {link.input.name for link in artefact.states}
     left_out = sorted(set(found) - announced)
     if left_out:
         raise BackendError(

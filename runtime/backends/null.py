@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.artefact import Artefact
-from edgenets.backend import Options, State
+from edgenets.backend import Given, Options, State, check_given
 
 from .checks import check_inputs, taken_dtype
 
@@ -43,8 +43,10 @@ class NullSession:
         check_inputs(self.artefact, inputs)
         return {name: zeros.copy() for name, zeros in self._zeros.items()}
 
-    def reset(self) -> None:
+    def reset(self, given: Given | None = None) -> None:
         """There is no state."""
+        if given is not None:
+            check_given(self.artefact, given)
 
     def state(self) -> State:
         """See `edgenets.backend.Session`."""

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import Artefact, TensorInfo
-from edgenets.backend import Options, State, initial_state
+from edgenets.artefact import OPEN, Artefact, TensorInfo
+from edgenets.backend import Given, Options, State, check_given, held, initial_state
 from edgenets.errors import BackendError
 from edgenets.extras import require
 from edgenets.quantization import dequantize, quantize
@@ -72,12 +72,16 @@ class OnnxSession:
         self._quantized_out = [i for i in artefact.outputs if i.quantization is not None]
         self._places: dict[str, NDArray[Any]] | None = None
         self._longest_hold = max((link.hold for link in artefact.states), default=0)
+        self._held = held(artefact)
         self.reset()
 
-    def reset(self) -> None:
-        """Put the state back to its initial value."""
+    def reset(self, given: Given | None = None) -> None:
+        """See `edgenets.backend.Session`."""
+        if given is not None:
+            check_given(self.artefact, given)
+            self._held = held(self.artefact, given)
         self._step = 0
-        self._state = initial_state(self.artefact)
+        self._state = initial_state(self.artefact, given)
 
     def state(self) -> State:
         """See `edgenets.backend.Session`. No step writes into an array of the one before."""
@@ -91,7 +95,7 @@ class OnnxSession:
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """One inference; see `edgenets.backend.Session`."""
         check_inputs(self.artefact, inputs)
-        feeds = {**inputs, **self._state}
+        feeds = {**inputs, **self._state, **self._held}
         for info in self._quantized_in:
             feeds[info.name] = quantize(feeds[info.name], info.quantization)  # type: ignore[arg-type]
         return self._answer(feeds)
@@ -125,20 +129,21 @@ class OnnxSession:
 
     def infer(self, raw: Collection[str] = ()) -> Mapping[str, NDArray[Any]]:
         """See `edgenets.backend.Session`."""
-        return self._answer({**self.places(), **self._state}, raw)
+        return self._answer({**self.places(), **self._state, **self._held}, raw)
 
     def _check(self, artefact: Artefact) -> None:
         """Hold the file's tensors against what was announced."""
         check_nothing_left_out(artefact, [t.name for t in self._session.get_inputs()])
         found = {t.name: t for t in (*self._session.get_inputs(), *self._session.get_outputs())}
-        every: list[TensorInfo] = [*artefact.inputs, *artefact.outputs]
+        every: list[TensorInfo] = [*artefact.inputs, *artefact.outputs, *artefact.held]
         every += [info for link in artefact.states for info in (link.input, link.output)]
         for info in every:
             tensor = found.get(info.name)
             if tensor is None:
                 raise BackendError(f"{artefact.files[0]}: has no tensor '{info.name}'")
             kind = _TYPES.get(tensor.type, tensor.type)
-            if tuple(tensor.shape) != info.shape or kind != np.dtype(info.dtype).name:
+            shape = tuple(d if isinstance(d, int) else OPEN for d in tensor.shape)
+            if shape != info.shape or kind != np.dtype(info.dtype).name:
                 raise BackendError(
                     f"{artefact.files[0]}: tensor '{info.name}' is {tensor.shape} {kind}; "
                     f"{list(info.shape)} {info.dtype} was announced"

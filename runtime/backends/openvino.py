@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.artefact import Artefact, TensorInfo
-from edgenets.backend import Options, State, initial_state
+from edgenets.backend import Given, Options, State, check_given, held, initial_state
 from edgenets.errors import BackendError
 from edgenets.extras import require
 from edgenets.quantization import Quantization, dequantize, quantize
@@ -83,15 +83,30 @@ class OpenVinoSession:
             (self._tensor(link.output), self._tensor(link.input), link.hold)
             for link in artefact.states
         ]
-        initial = initial_state(artefact)
-        self._initial = [initial[link.input.name] for link in artefact.states]
+        self._initial = initial_state(artefact)
+        self._hold(None)
         self.reset()
 
-    def reset(self) -> None:
-        """Put the state back to its initial value."""
+    def reset(self, given: Given | None = None) -> None:
+        """See `edgenets.backend.Session`."""
+        if given is not None:
+            check_given(self.artefact, given)
+            self._hold(given)
         self._step = 0
-        for (_, into, _), value in zip(self._states, self._initial, strict=True):
+        initial = self._initial if given is None else initial_state(self.artefact, given)
+        for (_, into, _), value in zip(self._states, initial.values(), strict=True):
             into[...] = value
+
+    def _hold(self, given: Given | None) -> None:
+        """Hand over what stays for a sequence; the request looks at it there."""
+        tensor = require("openvino").Tensor
+        self._held = held(self.artefact, given)
+        for name, value in self._held.items():
+            try:
+                self._request.set_tensor(name, tensor(value, shared_memory=True))
+            except RuntimeError as exc:
+                file = self.artefact.files[0]
+                raise BackendError(f"{file}: takes no such '{name}': {_reason(exc)}") from exc
 
     def state(self) -> State:
         """See `edgenets.backend.Session`."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.artefact import Artefact, TensorInfo
-from edgenets.backend import Options, State, initial_state
+from edgenets.backend import Given, Options, State, check_given, held, initial_state
 from edgenets.errors import BackendError, MissingExtra
 from edgenets.native import captured_stderr
 from edgenets.quantization import Quantizer, dequantizer
@@ -57,20 +57,34 @@ class TFLiteSession:
         self._package, self._module, self._model, self._threads = (
             name, module, model, options.threads
         )  # fmt: skip
-        initial = initial_state(artefact)
-        self._initial = [initial[link.input.name] for link in artefact.states]
+        self._initial = initial_state(artefact)
+        self._held = held(artefact)
         self._holds = [link.hold for link in artefact.states]
         self._longest_hold = max(self._holds, default=0)
         self._open()
         self.reset()
 
-    def reset(self) -> None:
-        """Put the state back to its initial value."""
+    def reset(self, given: Given | None = None) -> None:
+        """See `edgenets.backend.Session`."""
+        if given is not None:
+            check_given(self.artefact, given)
         self._step = 0
         if self.artefact.internal_state and self._ran:
             self._open()  # resource variables are only reset with their interpreter
-        for (_, into), value in zip(self._states, self._initial, strict=True):
+        if given is not None and self.artefact.held:
+            self._hold(held(self.artefact, given))
+        initial = self._initial if given is None else initial_state(self.artefact, given)
+        for (_, into), value in zip(self._states, initial.values(), strict=True):
             into[:] = value.tobytes()
+
+    def _hold(self, values: dict[str, NDArray[Any]]) -> None:
+        """Put what stays for a sequence into its place, which is made as long as it is."""
+        longer = {n: v.shape for n, v in values.items() if v.shape != self._held[n].shape}
+        self._held = values
+        if longer:
+            self._lay_out(longer)
+        for name, value in values.items():
+            self._held_places[name][...] = value
 
     def state(self) -> State:
         """See `edgenets.backend.Session`."""
@@ -97,10 +111,25 @@ class TFLiteSession:
                 self._interpreter = self._module.Interpreter(
                     model_content=self._model, num_threads=self._threads
                 )
+                # Of a file that says what else: `_view` refuses it.
+                self._names = _by_name(self._interpreter.get_input_details())
+        except Exception as exc:  # of a damaged file, whatever its bytes make of themselves
+            raise BackendError(
+                f"{artefact.files[0]}: {self._package} refuses it: {_reason(exc)}"
+            ) from exc
+        self._lay_out({})
+
+    def _lay_out(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
+        """Have the interpreter place its tensors, some in other shapes, and look where they are."""
+        artefact = self.artefact
+        try:
+            for name, shape in shapes.items():
+                self._interpreter.resize_tensor_input(self._names[name]["index"], shape)
+            with captured_stderr():
                 self._interpreter.allocate_tensors()
             sources = _by_name(self._interpreter.get_input_details())
             results = _by_name(self._interpreter.get_output_details())
-        except Exception as exc:  # of a damaged file, whatever its bytes make of themselves
+        except Exception as exc:  # as above
             raise BackendError(
                 f"{artefact.files[0]}: {self._package} refuses it: {_reason(exc)}"
             ) from exc
@@ -118,6 +147,7 @@ class TFLiteSession:
             (self._bytes(link.output, results), self._bytes(link.input, sources))
             for link in artefact.states
         ]
+        self._held_places = {info.name: self._place(info, sources) for info in artefact.held}
         self._ran = False
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -195,9 +225,10 @@ class TFLiteSession:
             where = _address(view)
         except ValueError as exc:  # a damaged file's tensor is nowhere
             raise BackendError(f"{self.artefact.files[0]}: {_reason(exc)}") from exc
-        size = math.prod(info.shape) * np.dtype(info.dtype).itemsize
+        shape = tuple(int(d) for d in details[info.name]["shape"])  # the announced one, or longer
+        size = math.prod(shape) * np.dtype(info.dtype).itemsize
         memory: Any = (ctypes.c_byte * size).from_address(where)
-        place: NDArray[Any] = np.frombuffer(memory, info.dtype).reshape(info.shape)
+        place: NDArray[Any] = np.frombuffer(memory, info.dtype).reshape(shape)
         self._views.append((view, place))
         return place
 
@@ -216,7 +247,7 @@ class TFLiteSession:
             raise BackendError(f"{file}: has no tensor '{info.name}', only {', '.join(details)}")
         found = details[info.name]
         shape, dtype = tuple(int(d) for d in found["shape"]), np.dtype(found["dtype"])
-        if shape != info.shape or dtype != info.dtype:
+        if not info.fits(shape) or dtype != info.dtype:
             raise BackendError(
                 f"{file}: tensor '{info.name}' is {list(shape)} {dtype}; {list(info.shape)} "
                 f"{info.dtype} was announced"

@@ -18,6 +18,7 @@ from edgenets.events import (
     Suggested,
     Surprising,
     Transcript,
+    Translation,
     Written,
 )
 from edgenets.series.readings import stamp_of
@@ -82,6 +83,12 @@ class ConsoleSink:
     def _(self, event: Suggested) -> str:
         words = "  ".join(f"{self._paint(w, '1;36')} {p:.2f}" for w, p in event.words) or "–"
         return f"{words}\n"
+
+    @_text.register
+    def _(self, event: Translation) -> str:
+        text = self._paint(_harmless(event.translation), "1;36")
+        unknown = f"  ({event.unknown} of {event.pieces} unknown)" if event.unknown else ""
+        return f"{text}{'' if event.whole else ' …'}{unknown}\n"
 
     @_text.register
     def _(self, event: Transcript) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.artefact import Artefact
-from edgenets.backend import Options, Session
+from edgenets.backend import Given, Options, Session
 
 FORMAT = "tflite"
 
@@ -37,8 +37,8 @@ class Liar:
         self.artefact, self.runs_on = honest.artefact, honest.runs_on
         self._step = 0
 
-    def reset(self) -> None:
-        self._honest.reset()
+    def reset(self, given: Given | None = None) -> None:
+        self._honest.reset(given)
         self._step = 0
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -19,7 +19,7 @@ from onnx import numpy_helper
 
 from edgenets.artefact import FORMATS, PRECISIONS, StateLink
 from edgenets.converters import formats
-from edgenets.converters.calibrate import calibrate
+from edgenets.converters.calibrate import calibrate, rolls_of
 from edgenets.converters.convert import convert
 from edgenets.converters.formats import Written
 from edgenets.converters.passes import isolate_fixed
@@ -239,7 +239,7 @@ def test_files_are_the_same_every_time(converted: Get, net: str, tmp_path: Path)
     found = converted(net)
     graph = found.conversion.graph
     fixed = isolate_fixed(graph)
-    calibration = calibrate(fixed, found.clips)
+    calibration = calibrate(fixed, [rolls_of(found.clips)])
     plans = {
         p: make_plan(fixed, calibration, t) for p, t in (("int8", "int8"), ("int16x8", "int16"))
     }

@@ -100,9 +100,10 @@ def two_inputs() -> keras.Model:
     return keras.Model([a, b], layers.Add(name="sum")([a, b]), name="two")
 
 
-def two_outputs() -> keras.Model:
+def two_outputs_within() -> keras.Model:
     x = entry()
-    return keras.Model(x, [layers.Dense(2)(x), layers.Dense(2)(x)], name="two")
+    inner = keras.Model(x, [layers.Dense(2)(x), layers.Dense(2)(x)], name="two")
+    return keras.Model(y := entry(), layers.Add()(inner(y)))
 
 
 def plus_one() -> keras.Model:
@@ -214,8 +215,8 @@ REFUSED: dict[str, tuple[Callable[[], keras.Model], str, str]] = {
     ),
     "subclassed model": (Subclassed, "own", "Sequential or functional"),
     "never built": (lambda: keras.Sequential([layers.Dense(2)], name="raw"), "raw", r"Input\("),
-    "two inputs": (two_inputs, "two", "2 inputs"),
-    "two outputs": (two_outputs, "two", "2 outputs"),
+    "two inputs": (two_inputs, "sum", "beside the sequence"),
+    "a nested model of two outputs": (two_outputs_within, "two", "several outputs"),
     "right padding": (after(layers.ZeroPadding1D((1, 2), name="pad")), "pad", "left only"),
     "right cropping": (after(layers.Cropping1D((0, 1), name="crop")), "crop", "looks ahead"),
     "padding of no use": (

@@ -1,0 +1,227 @@
+"""Verification of models that translate: both nets by themselves, and what they do together.
+
+The encoder is held against the Keras model's memory, the decoder against its scores for given
+translations, from the Keras model's memory; a form's metric is that of the translations which its
+two artefacts find together, greedily, as are those of the Keras model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets import backend
+from edgenets.artefact import Part
+from edgenets.data.reading import by_length
+from edgenets.data.sentences import Sentences, Tokens
+from edgenets.errors import DataError, EdgenetsError
+from edgenets.metrics import BLEU
+from edgenets.models import translation_rnn
+from edgenets.progress import Progress
+from edgenets.recipeparts import GateRecipe
+from edgenets.training.translation import translated
+from edgenets.translation.bleu import nearness
+from edgenets.translation.pieces import Pieces
+from edgenets.translation.spec import BEGIN, END, MEMORY, START, TranslationSpec
+from edgenets.translation.translator import Translator
+
+from .closeness import Closeness, Numbers, closeness, conditions, verdict
+from .formats import Written
+from .verdicts import Report, Verdict, broken
+from .verify import long_stream
+
+Given = dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What a form's two artefacts do together."""
+
+    bleu: float
+    agreement: float  # of the likeliest next pieces, in given translations
+
+
+def verify_translation(
+    model: Any, spec: TranslationSpec, written: Sequence[Written], sentences: Sentences,
+    texts: Sequence[str], pieces: Pieces, gate: GateRecipe, missing: tuple[str, ...],
+    progress: Progress,
+) -> Report:  # fmt: skip
+    """Hold the artefacts of both nets against the Keras model that they were made of.
+
+    Args:
+        model: as `edgenets.models.translation_rnn.build` makes it.
+        sentences: that the model was not trained on, with their translations.
+        texts: the translations as they are written.
+
+    Raises:
+        DataError: there are no sentences.
+    """
+    if not len(sentences):
+        raise DataError("there is nothing to verify on: no sentence is kept for it")
+    judge = _Judge(model, spec, sentences, texts, pieces, gate)
+    forms: dict[str, list[Written]] = {}
+    for item in written:
+        forms.setdefault(item.artefact.form, []).append(item)
+    verdicts: list[Verdict] = []
+    with progress.task("verifying") as task:
+        for done, (form, items) in enumerate(forms.items(), 1):
+            verdicts += judge.verdicts(items)
+            task.update(done, len(forms), form)
+    return Report(
+        spec.name, (), BLEU.name, judge.reference, judge.count, "sentences", tuple(verdicts),
+        missing,
+    )  # fmt: skip
+
+
+class _Judge:
+    """The Keras model's answers, computed once for all artefacts."""
+
+    def __init__(
+        self, model: Any, spec: TranslationSpec, sentences: Sentences, texts: Sequence[str],
+        pieces: Pieces, gate: GateRecipe,
+    ) -> None:  # fmt: skip
+        self._spec = replace(spec, decoding=replace(spec.decoding, beam=1))
+        self._pieces, self._gate = pieces, gate
+        self.count = min(gate.clips, len(sentences))
+        # From the shortest on: an interpreter that was laid out for little then meets much.
+        order = sorted(range(self.count), key=lambda i: len(sentences.sources[i]))
+        self._sources = [sentences.sources[i] for i in order]
+        self._texts = [texts[i] for i in order]
+        self._read = [np.append(s, END).astype(np.int32) for s in self._sources]
+        self._came = [np.insert(sentences.targets[i], 0, BEGIN).astype(np.int32) for i in order]
+        self._reader = translation_rnn.encoder(model)
+        self._writer = translation_rnn.decoder(model)
+        self._given = self._memories()
+        self._scores = self._answers()
+        self._streams = [long_stream([item[:, None] for item in items], gate.stream_steps)[:, 0]
+                         for items in (self._read, self._came)]  # fmt: skip
+        read = self._reader.predict_on_batch(self._streams[0][None])
+        self._read_whole = _joined(read[MEMORY][0], read[START][0])
+        first = {name: value[None] for name, value in self._given[0].items()}
+        self._scored_whole = self._writer.predict_on_batch(
+            [self._streams[1][None], first[MEMORY], first[START][0]]
+        )[0]
+        found = translated(model, self._sources, self._spec.decoding)
+        self.reference = self._bleu(found)
+
+    def verdicts(self, items: Sequence[Written]) -> list[Verdict]:
+        """Run the two artefacts of a form, and judge them."""
+        parts = {item.artefact.part: item for item in items}
+        if absent := {"encoder", "decoder"} - parts.keys():
+            why = f"the form has no {' and no '.join(sorted(absent))} beside it"
+            return [broken(item, why) for item in items]
+        sessions: dict[Part, backend.Session] = {}
+        measures: dict[Part, Closeness] = {}
+        errors: dict[Part, str] = {}
+        measured: tuple[tuple[Part, Callable[[backend.Session], Closeness]], ...] = (
+            ("encoder", self._encoder), ("decoder", self._decoder),
+        )  # fmt: skip
+        for part, measure in measured:
+            item = parts[part]
+            try:
+                name = backend.backend_of(item.artefact)
+                sessions[part] = backend.load(name, item.artefact, item.files)
+                measures[part] = measure(sessions[part])
+            except EdgenetsError as exc:
+                errors[part] = str(exc)
+        if errors:
+            return [
+                broken(item, errors.get(part) or f"its {next(iter(errors))} cannot be run")
+                for part, item in parts.items()
+            ]
+        judged = self._together(sessions["encoder"], sessions["decoder"])
+        loss = BLEU.loss(self.reference, judged.bleu)
+        return [
+            verdict(
+                item, sessions[part].runs_on, judged.bleu, judged.agreement, measures[part],
+                conditions(
+                    item.artefact, measures[part], judged.agreement, loss, BLEU, self._gate
+                ),
+            )
+            for part, item in parts.items()
+        ]  # fmt: skip
+
+    def _encoder(self, session: backend.Session) -> Closeness:
+        found = [_read(session, item) for item in self._read]
+        wanted = [_joined(given[MEMORY], given["starts"]) for given in self._given]
+        return closeness(found, wanted, _read(session, self._streams[0]), self._read_whole)
+
+    def _decoder(self, session: backend.Session) -> Closeness:
+        found = [
+            self._score(session, given, came)
+            for given, came in zip(self._given, self._came, strict=True)
+        ]
+        stream = self._score(session, self._given[0], self._streams[1])
+        return closeness(found, self._scores, stream, self._scored_whole)
+
+    def _together(self, encoder: backend.Session, decoder: backend.Session) -> _Judged:
+        translator = Translator(self._spec, encoder, decoder)
+        found = [list(translator.translate(source).pieces) for source in self._sources]
+        equal = []
+        for source, came, wanted in zip(self._sources, self._came, self._scores, strict=True):
+            scores = self._score(decoder, translator.read(source), came)
+            equal.append(scores.argmax(axis=-1) == wanted.argmax(axis=-1))
+        return _Judged(self._bleu(found), float(np.mean(np.concatenate(equal))))
+
+    def _score(
+        self, session: backend.Session, given: Mapping[str, NDArray[np.float32]], came: Tokens
+    ) -> Numbers:
+        """A decoder's scores for a given translation, (steps, scores)."""
+        session.reset({name: given[name] for name in (MEMORY, START)})
+        step = self._spec.step
+        return np.concatenate(
+            [session.run({step.input: token})[step.output][0] for token in _steps(came)]
+        )
+
+    def _bleu(self, found: Sequence[Sequence[int]]) -> float:
+        return nearness([self._pieces.decode(p) for p in found], self._texts).bleu
+
+    def _memories(self) -> list[Given]:
+        """What the Keras model knows after each sentence; `starts` is that after each piece."""
+        found: list[Given] = [{} for _ in self._read]
+        for places in by_length(self._read).values():
+            read = self._reader.predict_on_batch(np.stack([self._read[i] for i in places]))
+            for place, memory, start in zip(places, read[MEMORY], read[START], strict=True):
+                found[place] = {MEMORY: memory, START: start[-1:], "starts": start}
+        return found
+
+    def _answers(self) -> list[Numbers]:
+        """The Keras model's scores for the given translations."""
+        found: list[Numbers] = [np.empty(0, np.float32)] * self.count
+        lengths = [f"{len(r)} {len(c)}" for r, c in zip(self._read, self._came, strict=True)]
+        for both in sorted(set(lengths)):
+            places = [i for i, length in enumerate(lengths) if length == both]
+            scores = self._writer.predict_on_batch(
+                [
+                    np.stack([self._came[i] for i in places]),
+                    np.stack([self._given[i][MEMORY] for i in places]),
+                    np.concatenate([self._given[i][START] for i in places]),
+                ]
+            )
+            for place, answer in zip(places, scores, strict=True):
+                found[place] = answer
+        return found
+
+
+def _read(session: backend.Session, tokens: Tokens) -> Numbers:
+    """An encoder's memory and starts, (steps, numbers of both)."""
+    session.reset()
+    (source,) = session.artefact.inputs
+    rows = []
+    for token in _steps(tokens):
+        answer = session.run({source.name: token})
+        rows.append(_joined(answer[MEMORY][0], answer[START][0]))
+    return np.concatenate(rows)
+
+
+def _steps(tokens: Tokens) -> NDArray[np.int32]:
+    """Tokens as steps take them, (steps, 1, 1, 1)."""
+    return tokens.reshape(-1, 1, 1, 1)
+
+
+def _joined(memory: Numbers, start: Numbers) -> Numbers:
+    return np.concatenate([memory, start], axis=-1)

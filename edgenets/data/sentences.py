@@ -1,0 +1,93 @@
+"""Batches of sentences and their translations: of about one length each, the rest padded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.data.batches import Batch
+from edgenets.translation.spec import BEGIN, END, PADDING, UNKNOWN
+
+Tokens = NDArray[np.int32]
+
+# A batch is as long as the next of these: few lengths are few graphs to be traced.
+_STEP = 4  # pieces
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Sentences and their translations as pieces, without what begins and ends them."""
+
+    sources: tuple[Tokens, ...]
+    targets: tuple[Tokens, ...]
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+
+class SentenceBatches:
+    """Pairs of about one length, in another order every epoch, as `Batches`.
+
+    Inputs are [source, target], (items, pieces) int32 each; targets are the target moved on by
+    one. Padding counts nothing.
+    """
+
+    def __init__(
+        self, sentences: Sentences, size: int, longest: int, word_dropout: float, seed: int
+    ) -> None:  # fmt: skip
+        """Take sentences.
+
+        Args:
+            size: pairs a batch, at most.
+            longest: pieces of a sentence; longer pairs are left out.
+            word_dropout: part of the pieces that are made unknown where they are read.
+        """
+        self._sentences, self._size = sentences, size
+        self._dropout, self._seed = word_dropout, seed
+        self._groups: dict[int, list[int]] = {}
+        for place, pair in enumerate(zip(sentences.sources, sentences.targets, strict=True)):
+            length = -(-(max(map(len, pair)) + 1) // _STEP) * _STEP
+            if length <= longest:
+                self._groups.setdefault(length, []).append(place)
+        self._count = sum(-(-len(group) // size) for group in self._groups.values())
+        self._plans: dict[int, list[tuple[int, list[int]]]] = {}  # of the epoch that goes on
+
+    def __len__(self) -> int:
+        return self._count
+
+    def batch(self, epoch: int, number: int) -> Batch:
+        """See `edgenets.data.batches.Batches`."""
+        if epoch not in self._plans:
+            self._plans = {epoch: self._plan(epoch)}
+        length, chosen = self._plans[epoch][number]
+        rng = np.random.default_rng((self._seed, 2, epoch, number))
+        made = padded(self._sentences, chosen, length)
+        for tokens in made.inputs:
+            dropped = (rng.random(tokens.shape) < self._dropout) & (tokens > UNKNOWN)
+            tokens[dropped] = UNKNOWN
+        return made
+
+    def _plan(self, epoch: int) -> list[tuple[int, list[int]]]:
+        """The length and the pairs of every batch of an epoch."""
+        rng = np.random.default_rng((self._seed, 1, epoch))
+        batches = []
+        for length, group in sorted(self._groups.items()):
+            # Batches of one size, so that a graph is traced once for each length.
+            parts = np.array_split(rng.permutation(group), -(-len(group) // self._size))
+            batches += [(length, part.tolist()) for part in parts]
+        return [batches[i] for i in rng.permutation(len(batches))]
+
+
+def padded(sentences: Sentences, chosen: Sequence[int], length: int) -> Batch:
+    """Pairs as a net is taught with them, each side filled up to a length."""
+    source, came, following = (np.full((len(chosen), length), PADDING, np.int32) for _ in range(3))
+    for row, index in enumerate(chosen):
+        read, written = sentences.sources[index], sentences.targets[index]
+        source[row, : len(read)], source[row, len(read)] = read, END
+        came[row, 0], came[row, 1 : len(written) + 1] = BEGIN, written
+        following[row, : len(written)], following[row, len(written)] = written, END
+    there = (following != PADDING).astype(np.float32)
+    return Batch([source, came], following, there / there.mean())

@@ -1,0 +1,99 @@
+"""Sentences and their translations on disk, in two layouts.
+
+NAME.en[.gz] and NAME.de[.gz]    a sentence a line, and its translation in the same line
+NAME.tsv[.gz]                    a line a pair: a sentence, a tab, its translation
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgenets.data.split import Split, split_of
+from edgenets.errors import DataError
+
+# A file that is longer is none that a compact net is trained on.
+_LARGEST = 1 << 30  # bytes
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A sentence and its translation."""
+
+    source: str
+    target: str
+
+    def is_of(self, split: Split, validation: float) -> bool:
+        """Whether a pair of the training files is kept for a split; a sentence is in one alone."""
+        return split_of(self.source, validation, 0.0) == split
+
+
+def read_pairs(root: Path, name: str, source: str, target: str) -> list[Pair]:
+    """All pairs of a name in a folder; those with an empty side are left out.
+
+    Args:
+        name: of the files, such as `train`.
+        source: ending of the file of sentences, such as `en`.
+        target: ending of the file of translations.
+
+    Raises:
+        DataError: there are none, one is damaged or no UTF-8, or the files do not go together.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; give one of {name}.{source} and {name}.{target}")
+    listed = _found(root, f"{name}.tsv")
+    if listed is not None:
+        found = [_divided(listed, number, line) for number, line in enumerate(_lines(listed), 1)]
+    else:
+        files = [_found(root, f"{name}.{language}") for language in (source, target)]
+        if files[0] is None or files[1] is None:
+            missing = source if files[0] is None else target
+            raise DataError(
+                f"{root}: has neither {name}.{missing}, nor {name}.{missing}.gz, nor {name}.tsv"
+            )
+        sides = _lines(files[0]), _lines(files[1])
+        if len(sides[0]) != len(sides[1]):
+            raise DataError(
+                f"{files[0]} has {len(sides[0]):,} lines and {files[1]} {len(sides[1]):,}; a "
+                f"sentence and its translation stand in lines of one number"
+            )
+        found = [Pair(a, b) for a, b in zip(*sides, strict=True)]
+    kept = [pair for pair in found if pair.source and pair.target]
+    if not kept:
+        raise DataError(f"{root}: {name} has no sentence with a translation")
+    return kept
+
+
+def _found(root: Path, name: str) -> Path | None:
+    return next((p for p in (root / name, root / f"{name}.gz") if p.is_file()), None)
+
+
+def _divided(path: Path, number: int, line: str) -> Pair:
+    source, tab, rest = line.partition("\t")
+    if line and not tab:
+        raise DataError(f"{path}, line {number}: a sentence, a tab and its translation are needed")
+    return Pair(source.strip(), rest.split("\t")[0].strip())  # lists on the net name authors behind
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a text file, which may be compressed."""
+    try:
+        with path.open("rb") as raw:
+            file = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
+            data = file.read(_LARGEST + 1)
+    except (OSError, EOFError, zlib.error) as exc:
+        raise DataError(f"{path}: cannot be read: {exc}") from exc
+    if len(data) > _LARGEST:
+        raise DataError(f"{path}: more than {_LARGEST >> 20} MB; divide it")
+    if b"\0" in data:
+        raise DataError(f"{path}: has bytes of zero at {data.index(0)}: it is no text")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise DataError(
+            f"{path}: byte {exc.start} is no UTF-8; convert it, as by `iconv -t UTF-8`"
+        ) from exc
+    # Not splitlines: a line separator within a sentence would put all others out of step.
+    return [line.strip() for line in text.removesuffix("\n").split("\n")]

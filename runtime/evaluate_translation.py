@@ -1,0 +1,69 @@
+"""`evaluate_translation`: how near translations come to those of people, through the artefacts
+that a device runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from edgenets.backend import Coupled
+from edgenets.errors import DataError
+from edgenets.progress import Progress
+from edgenets.translation.bleu import nearness
+from edgenets.translation.pairs import Pair
+from edgenets.translation.pieces import Pieces
+from edgenets.translation.spec import TranslationDecoding, TranslationSpec
+from edgenets.translation.translator import Translator
+
+
+@dataclass(frozen=True)
+class Way:
+    """What one way of looking for a translation found."""
+
+    beam: int
+    bleu: float
+    chrf: float
+    ms_per_sentence: float  # of CPU time
+
+
+@dataclass(frozen=True)
+class TranslationEvaluation:
+    """How near the translations came."""
+
+    n: int  # sentences
+    ways: tuple[Way, ...]  # greedy, and the model's own beam where that is another
+    signature: str  # sacrebleu's
+
+
+def evaluate_translation(
+    spec: TranslationSpec, session: Coupled, pairs: Sequence[Pair], pieces: Pieces,
+    progress: Progress | None = None,
+) -> TranslationEvaluation:  # fmt: skip
+    """Translate sentences, and hold them against those of people.
+
+    Raises:
+        DataError: there are none.
+    """
+    if not pairs:
+        raise DataError("there is no sentence to translate")
+    wanted = [pair.target for pair in pairs]
+    sources = pieces.encode_all([pair.source for pair in pairs])
+    own = spec.decoding
+    decodings: list[TranslationDecoding] = [replace(own, beam=1)]
+    decodings += [own] if own.beam > 1 else []
+    ways: list[Way] = []
+    signature = ""
+    for decoding in decodings:
+        translator = Translator(spec, session.encoder, session.decoder, decoding)
+        found, begun = [], time.process_time()
+        with (progress or Progress()).task(f"translating, beam {decoding.beam}") as task:
+            for number, source in enumerate(sources, 1):
+                found.append(pieces.decode(translator.translate(source).pieces))
+                task.update(number, len(sources))
+        seconds = time.process_time() - begun
+        near = nearness(found, wanted)
+        signature = near.signature
+        each = 1e3 * seconds / len(pairs)
+        ways.append(Way(decoding.beam, near.bleu, near.chrf, each))
+    return TranslationEvaluation(len(pairs), tuple(ways), signature)

@@ -1,0 +1,80 @@
+"""`TranslationRun`: sentences in, their translations out."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+from edgenets.backend import Coupled, Session
+from edgenets.bundle import Bundle
+from edgenets.errors import DataError
+from edgenets.events import Remark, TextSummary, Translation
+from edgenets.translation.pieces import Pieces
+from edgenets.translation.spec import PIECES, UNKNOWN, TranslationSpec
+from edgenets.translation.translator import Translator
+
+from .linerun import LineRun
+from .lines import Line
+
+
+class TranslationRun(LineRun[Translation, TextSummary]):
+    """One run of a bundle over lines of text."""
+
+    def __init__(
+        self, bundle: Bundle, session: Session, source_uri: str, beam: int | None = None
+    ) -> None:
+        """Open the source.
+
+        Args:
+            beam: translations that are kept in mind; 1: the likeliest piece every time; None: as
+                the model has it.
+
+        Raises:
+            SourceError: it cannot be opened.
+            DataError: what divides text is damaged.
+        """
+        spec = bundle.spec
+        assert isinstance(spec, TranslationSpec) and isinstance(session, Coupled)
+        self._input = spec.input
+        self._pieces = Pieces(bytes(bundle.read(PIECES)), spec.input)
+        decoding = spec.decoding if beam is None else replace(spec.decoding, beam=beam)
+        self._translator = Translator(spec, session.encoder, session.decoder, decoding)
+        summary = TextSummary(str(bundle.path), session.artefact.form, session.runs_on)
+        super().__init__(source_uri, summary)
+
+    def _read(self, line: Line) -> Iterator[Translation | Remark]:
+        if not line.text.strip():
+            return
+        try:
+            found = self._translated(line)
+        except DataError as exc:
+            yield self._remark("skipped", f"{self.source_name}, line {line.number}: {exc}")
+            return
+        self.vitals.infer(found.age)
+        yield found
+
+    def _translated(self, line: Line) -> Translation:
+        pieces = self._pieces.encode(line.text)
+        unknown = int((pieces == UNKNOWN).sum())
+        if len(pieces) > self._input.longest:
+            raise DataError(
+                f"{len(pieces):,} pieces are more than the {self._input.longest} of a sentence; "
+                f"give a sentence a line"
+            )
+        if self._pieces.unread(pieces):
+            raise DataError(
+                f"there is nothing in it that the model can read; it reads {self._input.source}"
+            )
+        found = self._translator.translate(pieces)
+        summary, written = self.summary, len(found.pieces)
+        summary.texts += 1
+        summary.tokens += len(pieces) + written
+        summary.unknown += unknown
+        now = time.monotonic()
+        return Translation(
+            self.source_name, line.text, self._pieces.decode(found.pieces),
+            math.exp(found.log_p / (written + 1)), found.whole, len(pieces), unknown, line.number,
+            now - self._started, now - line.captured,
+        )  # fmt: skip
