@@ -34,7 +34,7 @@ class Keywords(GoldenSound):
         """See `Family.convert`."""
         clips = None
         if data is not None and any(activation_type(p) for p in precisions):
-            clips, _ = _clips(run, data, "train", progress)
+            clips, _ = clips_of(run, data, "train", progress)
         return convert(run.model(), clips, to, precisions, _recipe(run).quantize, progress)
 
     def verify(
@@ -43,7 +43,7 @@ class Keywords(GoldenSound):
     ) -> Report:  # fmt: skip
         """See `Family.verify`."""
         gate = _recipe(run).gate
-        samples = Samples(*_clips(run, data, "validation", progress, gate.clips))
+        samples = Samples(*clips_of(run, data, "validation", progress, gate.clips))
         spec = sound_spec(run.spec)
         return verify(run.model(), spec, written, samples, gate, tuple(missing), progress)
 
@@ -71,7 +71,7 @@ class Keywords(GoldenSound):
         ]
 
 
-def _clips(
+def clips_of(
     run: Run, data: Path, split: Split, progress: Progress, at_least: int = 0
 ) -> tuple[NDArray[np.float32], list[int]]:
     """(clips, frames, bands) of a split, and what each is."""

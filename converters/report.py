@@ -28,6 +28,8 @@ from .verdicts import Report, Verdict
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_HERE = Path(__file__).parent
+
 _COLOURS = {"tflite": ORANGE, "onnx": BLUE, "openvino": "#7c3aed"}
 _HEIGHTS = {"tflite": 8, "onnx": -14, "openvino": 20}  # points
 
@@ -52,12 +54,7 @@ def page(report: Report, run: Run, extra: Sequence[Section] = ()) -> str:
     Raises:
         MissingExtra: jinja2 or matplotlib is not installed.
     """
-    jinja2 = require("jinja2")
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(
-        (Path(__file__).parent / "report.html").read_text(encoding="utf-8")
-    )
-    text: str = template.render(
+    text: str = template("report.html").render(
         report=report, run=run, facts=_facts(report, run), extra=extra, version=__version__,
         sizes=_svg(_sizes(report)), errors=_svg(_errors(report)),
         confusion=_svg(_confusion(run)) if "confusion" in run.metrics["test"] else "",
@@ -66,6 +63,17 @@ def page(report: Report, run: Run, extra: Sequence[Section] = ()) -> str:
         figure=lambda x: "–" if x is None else f"{x:.2g}",
     )  # fmt: skip
     return text
+
+
+def template(name: str, folder: Path = _HERE) -> Any:
+    """A page of this package; it knows the `style` that all of them have."""
+    jinja2 = require("jinja2")
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    page = environment.from_string((folder / name).read_text(encoding="utf-8"))
+    page.globals["style"] = jinja2.utils.markupsafe.Markup(
+        (_HERE / "page.css").read_text(encoding="utf-8")
+    )
+    return page
 
 
 def _facts(report: Report, run: Run) -> list[tuple[str, str]]:

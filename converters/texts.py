@@ -39,7 +39,7 @@ class Texts(GoldenTokens):
         """See `Family.convert`."""
         pieces = None
         if data is not None and any(activation_type(p) for p in precisions):
-            pieces = _pieces(_texts(run, data, "train"))
+            pieces = _pieces(texts_of(run, data, "train"))
         return convert(run.model(), pieces, to, precisions, _recipe(run).quantize, progress)
 
     def verify(
@@ -47,7 +47,7 @@ class Texts(GoldenTokens):
         progress: Progress,
     ) -> Report:  # fmt: skip
         """See `Family.verify`."""
-        texts, gate = _texts(run, data, "validation"), _recipe(run).gate
+        texts, gate = texts_of(run, data, "validation"), _recipe(run).gate
         samples = Samples([t[:, None] for t in texts.tokens], texts.targets.tolist(), "texts")
         return verify(run.model(), _spec(run), written, samples, gate, tuple(missing), progress)
 
@@ -72,7 +72,8 @@ class Texts(GoldenTokens):
         ]
 
 
-def _texts(run: Run, data: Path, split: Split) -> Numbered:
+def texts_of(run: Run, data: Path, split: Split) -> Numbered:
+    """The texts of a split, as the run's model takes them."""
     spec = _spec(run)
     return numbered(part_of(find_texts(data, spec.labels), spec.split, split), spec.input,
                     spec.labels)  # fmt: skip

@@ -99,8 +99,8 @@ class _Judge:
         self._items = whole[: self.count]
         self._targets = samples.targets[: self.count]
         self._stream = long_stream(whole, gate.stream_steps * frames)
-        self._answers = _answers(model, self._items)
-        (self._whole,) = _answers(model, [self._stream])
+        self._answers = answers_of(model, self._items)
+        (self._whole,) = answers_of(model, [self._stream])
         self._decided = self._decisions.decide(self._answers)
         self.reference = self._decisions.score(self._decided, self._targets)
 
@@ -134,7 +134,9 @@ class _Judge:
         )  # fmt: skip
 
 
-def _answers(model: Any, items: Sequence[NDArray[Any]]) -> list[NDArray[np.float32]]:
+def answers_of(
+    model: Any, items: Sequence[NDArray[Any]] | NDArray[Any]
+) -> list[NDArray[np.float32]]:
     """A Keras model's (steps, scores) of each item; where it gives one vector, one step.
 
     Items of one length are computed together.

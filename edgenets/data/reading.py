@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Sized
+from collections.abc import Iterable, Sized
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,7 +82,7 @@ class TextBatches:
         return [batches[i] for i in rng.permutation(len(batches))]
 
 
-def by_length(items: Sequence[Sized]) -> dict[int, list[int]]:
+def by_length(items: Iterable[Sized]) -> dict[int, list[int]]:
     """The places of texts, or of other sequences, by their length."""
     found: dict[int, list[int]] = {}
     for place, item in enumerate(items):

@@ -1,0 +1,116 @@
+"""Which nets are compared, and how they are brought to one size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from edgenets import models
+from edgenets.errors import RecipeError
+from edgenets.recipe import AnyRecipe, load_recipe
+
+FAMILIES = ("cnn", "gru", "lstm", "rnn")
+
+# The narrowest and the widest net that is looked for.
+_WIDTHS = (4, 1024)
+
+
+@dataclass(frozen=True)
+class _Base:
+    """A task's shipped recipes, and what makes their nets wide."""
+
+    recurrent: str
+    convolutional: str
+    # A model recipe of a family and a width.
+    recurrent_model: Callable[[Any, str, int], Any]
+    convolutional_model: Callable[[Any, int], Any]
+    epochs: int  # enough for the families to part, in minutes
+
+
+_BASES = {
+    "keywords": _Base(
+        "kws-gru", "kws-dscnn",
+        lambda model, cell, width: replace(model, cell=cell, units=(width, width)),
+        lambda model, width: replace(model, channels=(width,) * len(model.channels)),
+        10,
+    ),
+    "text": _Base(
+        "text-sentiment", "text-sentiment-cnn",
+        lambda model, cell, width: replace(model, cell=cell, units=(width,)),
+        lambda model, width: replace(model, channels=width),
+        5,
+    ),
+    "series": _Base(
+        "forecast", "forecast-cnn",
+        lambda model, cell, width: replace(model, cell=cell, units=(width,)),
+        lambda model, width: replace(model, channels=width),
+        8,
+    ),
+}  # fmt: skip
+
+TASKS = tuple(_BASES)
+
+
+def recipe_of(task: str, family: str, parameters: int | None, epochs: int | None) -> AnyRecipe:
+    """A family's recipe for a task: its net has about so many parameters.
+
+    Args:
+        parameters: None: as many as the recurrent net has that is shipped for the task.
+        epochs: None: few, as a comparison needs them.
+
+    Raises:
+        RecipeError: no width of that family comes near the size.
+    """
+    base = _BASES[task]
+    target = parameters or count(load_recipe(base.recurrent))
+    recipe: Any = load_recipe(base.convolutional if family == "cnn" else base.recurrent)
+
+    def of_width(width: int) -> Any:
+        if family == "cnn":
+            return replace(recipe, model=base.convolutional_model(recipe.model, width))
+        return replace(recipe, model=base.recurrent_model(recipe.model, family, width))
+
+    low, high = _WIDTHS
+    while low < high:  # the narrowest that is not smaller
+        middle = (low + high) // 2
+        if count(of_width(middle)) < target:
+            low = middle + 1
+        else:
+            high = middle
+    widths = [width for width in (low - 1, low) if width >= _WIDTHS[0]]
+    sizes = {width: count(of_width(width)) for width in widths}
+    best = min(sizes, key=lambda width: abs(sizes[width] - target))
+    if abs(sizes[best] - target) > 0.25 * target:
+        raise RecipeError(
+            f"a net of the family {family} for {task} has {sizes[best]:,} parameters at least or "
+            f"at most; {target:,} are out of its reach"
+        )
+    made = replace(of_width(best), name=f"{task}-{family}")
+    if task == "keywords":  # synthesised words take minutes to make, and are no part of this
+        made = replace(made, data=replace(made.data, synthetic=0))
+    return made.with_epochs(epochs or base.epochs)  # type: ignore[no-any-return]
+
+
+# Labels and words of the data that the nets are shipped for: sizes are compared with them.
+_LABELS, _WORDS = 12, 9000
+
+
+def count(recipe: Any) -> int:
+    """Parameters of a recipe's net, of the size of vocabulary and output that it has here."""
+    return int(build(recipe).count_params())
+
+
+def build(recipe: Any, labels: int = _LABELS, tokens: int = _WORDS) -> Any:
+    """An untrained net of a recipe.
+
+    Args:
+        labels: of a model that has some.
+        tokens: in the vocabulary of a model that reads.
+    """
+    if recipe.task == "keywords":
+        return models.build(recipe.model, recipe.features.bands, labels)
+    if recipe.task == "text":
+        return models.build_tokens(recipe.model, tokens, 2)
+    quantiles = len(recipe.decoding.quantiles)
+    return models.build_series(recipe.model, recipe.decoding.horizon * (1 + quantiles))

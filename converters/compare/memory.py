@@ -1,0 +1,57 @@
+"""What a step of a net holds while it runs: weights, states, and tensors that are alive at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from edgenets.artefact import Artefact
+
+from ..graph import StepGraph
+
+
+@dataclass(frozen=True)
+class StepMemory:
+    """Values and bytes of one stream."""
+
+    live: int  # values of the tensors that are alive at once, at most, states among them
+    states: int  # values that are carried from step to step
+
+
+def step_memory(graph: StepGraph) -> StepMemory:
+    """Count what is alive between the operations of a step.
+
+    A tensor is alive from the operation that makes it to the last that takes it; states that come
+    in and states that go out are both there throughout.
+    """
+    last: dict[str, int] = {}
+    for place, op in enumerate(graph.ops):
+        for name in op.inputs:
+            last[name] = place
+    for name in (*graph.results, *graph.sources):
+        last[name] = len(graph.ops)
+    sizes = {name: abs(a * b) for name, (a, b) in graph.shapes.items()}
+    alive = sum(sizes[name] for name in graph.sources)
+    peak = alive
+    for place, op in enumerate(graph.ops):
+        alive += sizes[op.output]
+        peak = max(peak, alive)
+        gone = {name for name in {*op.inputs, op.output} if last.get(name, place) == place}
+        alive -= sum(sizes[name] for name in gone)
+    return StepMemory(peak, sum(sizes[state.input] for state in graph.states))
+
+
+def state_bytes(artefact: Artefact) -> int:
+    """Bytes that one stream keeps between two steps."""
+    width = {"int8": 1, "int16": 2, "float32": 4}
+    return sum(link.input.elements * width[link.input.dtype] for link in artefact.states)
+
+
+def by_kind(model: Any) -> dict[str, int]:
+    """A Keras model's parameters by the kind of the layer, the most first."""
+    found: Counter[str] = Counter()
+    for layer in model.layers:
+        if layer.count_params():
+            found[type(layer).__name__] += layer.count_params()
+    return dict(found.most_common())

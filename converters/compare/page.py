@@ -1,0 +1,149 @@
+"""The comparison as one HTML page, self-contained, and as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgenets import __version__, records
+from edgenets.files import replacing, write_json
+from edgenets.training.figures import BLUE, INK, ORANGE, new_figure
+
+from ..report import template, to_svg
+from . import speed
+from .compare import DISTANCE, Comparison, Measured
+from .gradients import GONE
+from .textbook import claims
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PAGE, DATA = "compare.html", "compare.json"
+
+_COLOURS = {"cnn": ORANGE, "gru": BLUE, "lstm": "#7c3aed", "rnn": "#0f7b3f"}
+
+# Norms below this part of the peak are drawn as this.
+_FLOOR = 1e-12
+
+# How far back the gradient's table looks, in steps.
+_BACK = (10, 50, 100, 200, DISTANCE)
+
+
+def write(out: Path, found: Comparison) -> Path:
+    """Write the page and the figures into a folder; give the page's path."""
+    write_json(out / DATA, as_json(found))
+    with replacing(out / PAGE) as beside:
+        beside.write_text(page(found), encoding="utf-8")
+    return out / PAGE
+
+
+def as_json(found: Comparison) -> dict[str, Any]:
+    """All that was measured, and the textbook's claims beside it."""
+    plain: dict[str, Any] = records.to_plain(found)
+    return {**plain, "claims": [vars(claim) for claim in claims(found)]}
+
+
+def page(found: Comparison) -> str:
+    """The page.
+
+    Raises:
+        MissingExtra: jinja2 or matplotlib is not installed.
+    """
+    text: str = template("compare.html", Path(__file__).parent).render(
+        found=found, claims=claims(found), shown=found.measure.shown, colours=_COLOURS,
+        gradients=to_svg(_gradients(found)), lengths=to_svg(_lengths(found)),
+        times=to_svg(_times(found)), lags=to_svg(_lags(found)), back=_BACK,
+        norm=lambda net, at: f"{net.trained.norms[at]:.1g}",
+        untrained=lambda net, at: f"{net.untrained.norms[at]:.1g}",
+        steps=lambda count: f"> {DISTANCE}" if count is None else str(count),
+        lost=lambda form: _lost(found, form), gone=f"{100 * GONE:g} %",
+        batch=speed.BATCH, large=speed.LARGE_BATCH, version=__version__,
+    )  # fmt: skip
+    return text
+
+
+def _lost(found: Comparison, form: Any) -> str:
+    """What integers cost, in points or in parts of a hundred."""
+    points = f"{-100 * form.loss:+.2f}".replace("-", "−")
+    return f"{points} points" if found.measure.share else f"{100 * form.loss:+.2f} %"
+
+
+def _gradients(found: Comparison) -> Figure:
+    figure = new_figure(9.6, 3.6)
+    sides = figure.subplots(1, 2, sharey=True)
+    for axes, name in zip(sides, ("untrained", "trained"), strict=True):
+        for net in found.nets:
+            norms = [max(x, _FLOOR) for x in getattr(net, name).norms]
+            axes.plot(range(len(norms)), norms, color=_COLOURS[net.family], lw=1.4,
+                      label=net.family)  # fmt: skip
+        axes.axhline(GONE, color=INK, lw=0.8, ls=":")
+        axes.set_yscale("log")
+        axes.set_ylim(_FLOOR, 2)
+        axes.set_xlabel(f"steps back, {name}")
+        axes.spines[["top", "right"]].set_visible(False)
+    sides[0].set_ylabel("gradient, of its peak")
+    sides[1].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def _lengths(found: Comparison) -> Figure:
+    figure = new_figure(4.8, 3.2)
+    axes = figure.subplots()
+    scale = 100 if found.measure.share else 1
+    for net in found.nets:
+        places = [float(x) for x in net.at_length]
+        values = [scale * value for value in net.at_length.values()]
+        axes.plot(places, values, "o-", color=_COLOURS[net.family], lw=1.4, label=net.family)
+    axes.set_xscale("log")
+    axes.set_xticks([float(x) for x in found.nets[0].at_length],
+                    [f"×{x}" for x in found.nets[0].at_length])  # fmt: skip
+    axes.minorticks_off()
+    axes.set_xlabel("length, of that which was taught")
+    axes.set_ylabel(f"{found.metric}, %" if found.measure.share else found.metric)
+    axes.legend(frameon=False, fontsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _times(found: Comparison) -> Figure:
+    figure = new_figure(4.8, 3.2)
+    axes = figure.subplots()
+
+    def draw(net: Measured) -> None:
+        for timing in net.timings:
+            every = timing is net.timings[-1]
+            axes.plot(
+                list(timing.training_ms), list(timing.training_ms.values()),
+                "o-" if every else "o:", color=_COLOURS[net.family], lw=1.4,
+                label=net.family if every else None, alpha=1 if every else 0.6,
+            )  # fmt: skip
+
+    for net in found.nets:
+        draw(net)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xticks(list(speed.LENGTHS), [str(n) for n in speed.LENGTHS])
+    axes.minorticks_off()
+    axes.set_xlabel("steps of the sequences (dotted: one core)")
+    axes.set_ylabel("training step, ms")
+    axes.legend(frameon=False, fontsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _lags(found: Comparison) -> Figure:
+    figure = new_figure(4.8, 3.2)
+    axes = figure.subplots()
+    for net in found.nets:
+        lags = [int(lag) for lag in net.recall]
+        values = [100 * share for share in net.recall.values()]
+        axes.plot(lags, values, "o-", color=_COLOURS[net.family], lw=1.4, label=net.family)
+    axes.axhline(12.5, color=INK, lw=0.8, ls=":")
+    axes.set_xscale("log")
+    axes.set_xticks([int(x) for x in found.nets[0].recall], list(found.nets[0].recall))
+    axes.minorticks_off()
+    axes.set_xlabel("steps from the symbol to the question (dotted: chance)")
+    axes.set_ylabel("named rightly, %")
+    axes.legend(frameon=False, fontsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure

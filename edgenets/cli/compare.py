@@ -1,0 +1,95 @@
+"""`edgenets compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgenets.cli.options import AnyData, emit, json_option, size, table
+
+_TASKS = ("keywords", "text", "series")
+_FAMILIES = ("cnn", "gru", "lstm", "rnn")
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  edgenets compare keywords --data speech_commands --out runs/compare
+  edgenets compare text --data sentiment_mr --families cnn,gru --out runs/texts
+  edgenets compare series --data ett --parameters 50000 --out runs/series --json
+
+Families: cnn, gru, lstm, rnn (a plain recurrent cell). The report is OUT/compare.html, its figures
+OUT/compare.json. A net that OUT holds already is measured again, not trained again."""
+)
+@click.argument("task", type=click.Choice(_TASKS))
+@click.option("--data", required=True, type=AnyData, help="What the nets are trained on.")
+@click.option(
+    "--families", default=",".join(_FAMILIES), show_default=True, help="With commas between."
+)
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path),
+              help="Folder of the report and of the runs.")  # fmt: skip
+@click.option("--parameters", type=click.IntRange(1000), help="Of each net.  [default: as shipped]")
+@click.option("--epochs", type=click.IntRange(1), help="Of each training.  [default: few]")
+@json_option
+def command(
+    task: str, data: Path, families: str, out: Path, parameters: int | None, epochs: int | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Compare CNN and RNN: nets of one size on one task, measured.
+
+    Accuracy, training time, gradients back through time, other lengths, memory, int8 and the cost
+    of a stream; and what textbooks say, beside what was measured.
+    """
+    from edgenets import progress
+    from edgenets.stages import stage
+
+    names = tuple(dict.fromkeys(name.strip() for name in families.split(",") if name.strip()))
+    if unknown := sorted(set(names) - set(_FAMILIES)):
+        raise click.BadParameter(
+            f"no such: {', '.join(unknown)}; there are {', '.join(_FAMILIES)}",
+            param_hint="--families",
+        )
+    if len(names) < 2:
+        raise click.BadParameter("two families at least", param_hint="--families")
+    found = stage("compare")(task, names, data, out, parameters, epochs, progress.for_stderr())
+    path = stage("compare_page")(out, found)
+    if as_json:
+        emit(stage("compare_json")(found))
+        return
+    _show(found, stage("compare_claims")(found))
+    click.echo(f"{found.seconds / 60:.1f} minutes. Report: {path}")
+
+
+def _lost(found: Any, loss: float) -> str:
+    """What integers cost, in points or in parts of a hundred."""
+    if found.measure.share:
+        return f"{-100 * loss:+.2f} points".replace("-", "−")
+    return f"{100 * loss:+.1f} %"
+
+
+def _show(found: Any, claims: Any) -> None:
+    """Two tables: the nets, and what books say of them."""
+    shown = found.measure.shown
+    table(
+        f"{found.task}: test {found.metric} on {found.items:,} {found.kind}",
+        ("family", "parameters", found.metric, "int8", "step", f"CPU a {found.unit}", "int8 size",
+         "training"),
+        [
+            (
+                net.family, f"{net.parameters:,}", shown(net.test),
+                _lost(found, net.form("tflite-int8").loss),
+                f"{net.form('tflite-int8').step_us:.1f} µs",
+                f"{net.form('tflite-int8').cpu_ms:.3g} ms", size(net.form("tflite-int8").bytes),
+                f"{net.seconds:.0f} s",
+            )
+            for net in found.nets
+        ],
+    )  # fmt: skip
+    if claims:
+        table(
+            "What books say, and what was measured",
+            ("aspect", "CNN", "RNN", "the measurement", "because"),
+            [(c.aspect, c.cnn, c.rnn, c.verdict, c.why) for c in claims],
+        )
