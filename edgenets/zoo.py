@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgenets import recipe
 from edgenets.bundle import SUFFIX, Bundle
 from edgenets.errors import BundleError
 
@@ -29,6 +30,11 @@ def find(name: str | Path) -> Path:
         raise BundleError(f"{name}: cannot be read as a bundle: {exc.strerror}") from exc
     if str(name) in shipped():
         return ZOO / f"{name}{SUFFIX}"
+    if str(name) in recipe.shipped():
+        raise BundleError(
+            f"{name}: its recipe is shipped, its bundle is not: build it by `edgenets build {name} "
+            f"--data DIR`, and give the .edge file that it writes"
+        )
     known = ", ".join(shipped()) or "none"
     raise BundleError(f"{name}: no such file, and no shipped bundle of that name ({known})")
 

@@ -127,7 +127,7 @@ def compare(
     begun = time.monotonic()
     runs: list[Run] = []
     for family in names:
-        recipe = families.recipe_of(task, family, parameters, epochs)
+        recipe = families.fitted(families.recipe_of(task, family, parameters, epochs), data)
         progress.say(f"{family}: training")
         runs.append(train(recipe, data, out / family, progress))
     nets = []
@@ -164,7 +164,7 @@ def _measured(family: str, run: Run, data: Path, progress: Progress) -> Measured
         family, run.recipe.model.architecture, metrics["parameters"], memory.by_kind(model),
         metrics["test"][run.metric], metrics["validation"][run.metric], metrics["seconds"],
         at_length, at_shift,
-        _felt(model, task, frames), _felt(_untrained(run, model), task, frames),
+        _felt(family, model, task, frames), _felt(family, _untrained(run, model), task, frames),
         {str(lag): share for lag, share in recall.recall(family).items()},
         tuple(speed.timing(run.folder / "model.keras", frames, n)
               for n in sorted({1, speed.cores()})),
@@ -181,7 +181,7 @@ def _untrained(run: Run, model: Any) -> Any:
     return families.build(run.recipe, labels=len(run.spec.labels))
 
 
-def _felt(model: Any, task: tasks.Task, frames: int) -> Felt:
+def _felt(family: str, model: Any, task: tasks.Task, frames: int) -> Felt:
     """The gradient over test sequences, one after another to the distance."""
     need = (DISTANCE + 1) * frames
     items = task.samples(1.0).items
@@ -200,7 +200,8 @@ def _felt(model: Any, task: tasks.Task, frames: int) -> Felt:
     peak = max(float(steps.max()), 1e-300)
     return Felt(
         tuple(float(f"{x / peak:.4g}") for x in steps), gradients.reach(steps),
-        gradients.receptive_field(steps),
+        # A recurrent net has none; where its gradient is nought, float32 has ended.
+        gradients.receptive_field(steps) if family == "cnn" else None,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from edgenets import models
@@ -90,6 +91,18 @@ def recipe_of(task: str, family: str, parameters: int | None, epochs: int | None
     if task == "keywords":  # synthesised words take minutes to make, and are no part of this
         made = replace(made, data=replace(made.data, synthetic=0))
     return made.with_epochs(epochs or base.epochs)  # type: ignore[no-any-return]
+
+
+def fitted(recipe: Any, data: Path) -> AnyRecipe:
+    """A recipe for data of the user's own: what names the shipped data alone is left open."""
+    made: AnyRecipe = recipe
+    if recipe.task == "text":
+        have = {path.stem if path.is_file() else path.name for path in data.glob("*")}
+        if not set(recipe.data.labels or ()) <= have:
+            made = replace(recipe, data=replace(recipe.data, labels=None))
+    if recipe.task == "forecast" and data.is_dir() and not (data / recipe.data.file).is_file():
+        made = replace(recipe, data=replace(recipe.data, file=None, rows=None))
+    return made
 
 
 # Labels and words of the data that the nets are shipped for: sizes are compared with them.

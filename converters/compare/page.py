@@ -113,7 +113,7 @@ def _times(found: Comparison) -> Figure:
         for timing in net.timings:
             every = timing is net.timings[-1]
             axes.plot(
-                list(timing.training_ms), list(timing.training_ms.values()),
+                list(map(int, timing.training_ms)), list(timing.training_ms.values()),
                 "o-" if every else "o:", color=_COLOURS[net.family], lw=1.4,
                 label=net.family if every else None, alpha=1 if every else 0.6,
             )  # fmt: skip

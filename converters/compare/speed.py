@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -37,10 +36,10 @@ class Timing:
     """One net, on so many cores."""
 
     cores: int
-    training_ms: dict[int, float]  # of a step on a batch of BATCH sequences, by their length
-    inference_ms: dict[int, float]  # the same, of inference
+    training_ms: dict[str, float]  # of a step on a batch of BATCH sequences, by their length
+    inference_ms: dict[str, float]  # the same, of inference
     large_batch_ms: float  # of training on LARGE_BATCH of the middle length
-    training_mb: float  # memory that training on the longest took beyond the net itself
+    training_mb: float  # memory of a training step on LARGE_BATCH of the longest, beside the net's
 
 
 def timing(model: Path, frames: int, cores: int) -> Timing:
@@ -76,15 +75,15 @@ def measure(path: Path, frames: int, count: int) -> Timing:
     require("tensorflow")
     model: Any = load_keras(path)
     model.compile("adam", "mean_squared_error")
-    before = _peak()
     training, inference = {}, {}
     for length in LENGTHS:
         came, wanted = _batch(model, BATCH, length * frames)
-        training[length] = _median(partial(model.train_on_batch, came, wanted))
-        inference[length] = _median(partial(model.predict_on_batch, came))
-    taken = _peak() - before
+        training[str(length)] = _median(partial(model.train_on_batch, came, wanted))
+        inference[str(length)] = _median(partial(model.predict_on_batch, came))
     came, wanted = _batch(model, LARGE_BATCH, LENGTHS[1] * frames)
     large = _median(partial(model.train_on_batch, came, wanted))
+    came, wanted = _batch(model, LARGE_BATCH, LENGTHS[-1] * frames)
+    taken = _memory_of(partial(model.train_on_batch, came, wanted))
     return Timing(count, training, inference, large, round(taken, 1))
 
 
@@ -110,9 +109,19 @@ def _median(call: Callable[[], object]) -> float:
     return round(1e3 * statistics.median(times), 3)
 
 
-def _peak() -> float:
-    """Most memory that this process has had, MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def _memory_of(call: Callable[[], object]) -> float:
+    """Memory that a call takes at most beyond what the process has before it, MB."""
+    before = _status("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # Linux then begins its peak anew
+    call()
+    return _status("VmHWM") - before
+
+
+def _status(name: str) -> float:
+    """A figure of this process, MB, as Linux has it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    kilobytes = next(line.split()[1] for line in lines if line.startswith(f"{name}:"))
+    return int(kilobytes) / 1024
 
 
 def _child() -> None:

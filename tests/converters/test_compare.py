@@ -1,0 +1,156 @@
+"""CNN and RNN compared: what is measured, held against nets whose answers are known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from edgenets.converters.compare import families, gradients, memory, recall, speed
+from edgenets.converters.compare.compare import Comparison, compare
+from edgenets.converters.compare.textbook import claims
+from edgenets.converters.passes import simplify
+from edgenets.converters.walk import walk
+from edgenets.errors import ModelError, RecipeError
+from tests.commands import Call, call
+from tests.converters import nets
+from tests.language import grammar
+
+__all__ = ["call"]  # a fixture
+
+
+class TestSizes:
+    @pytest.mark.parametrize("task", families.TASKS)
+    def test_families_are_of_one_size(self, task: str) -> None:
+        sizes = [families.count(families.recipe_of(task, f, None, None)) for f in families.FAMILIES]
+        assert max(sizes) < 1.1 * min(sizes)
+
+    def test_a_size_that_was_asked_for(self) -> None:
+        recipe: Any = families.recipe_of("keywords", "lstm", 60_000, 3)
+        assert abs(families.count(recipe) - 60_000) < 3_000
+        assert recipe.schedule.epochs == 3 and recipe.data.synthetic == 0
+
+    def test_a_size_out_of_reach(self) -> None:
+        with pytest.raises(RecipeError, match=r"family cnn for text .* out of its reach"):
+            families.recipe_of("text", "cnn", 1000, None)
+
+
+class TestGradients:
+    def test_a_cell_that_halves(self) -> None:
+        """Of a linear cell of weight ½ the gradient is ½ to the power of the lag."""
+        entry = layers.Input((None, 1))
+        cell = layers.SimpleRNN(1, activation="linear", use_bias=False)
+        model = keras.Model(entry, cell(entry))
+        cell.set_weights([np.ones((1, 1)), np.full((1, 1), 0.5)])
+        found = gradients.norms(model, np.ones((3, 12, 1), np.float32))
+        np.testing.assert_allclose(found, 0.5 ** np.arange(12), rtol=1e-5)
+        assert gradients.reach(found) == 6  # ½⁶ > 1 % > ½⁷
+        assert gradients.receptive_field(found) is None
+
+    def test_a_receptive_field_ends(self) -> None:
+        entry = layers.Input((None, 2))
+        x = layers.Conv1D(4, 3, padding="causal")(entry)
+        x = layers.Conv1D(4, 3, padding="causal", dilation_rate=4)(x)
+        found = gradients.norms(keras.Model(entry, x), np.ones((2, 40, 2), np.float32))
+        assert gradients.receptive_field(found) == 1 + 2 + 2 * 4
+        assert (found[11:] == 0).all()
+
+    def test_tokens_are_felt_behind_their_embedding(self) -> None:
+        entry = layers.Input((None,), dtype="int32")
+        x = layers.GRU(4)(layers.Embedding(9, 3)(entry))
+        found = gradients.norms(keras.Model(entry, x), np.ones((2, 7), np.int32))
+        assert found.shape == (7,) and (found > 0).all()
+
+
+def test_memory_of_a_step() -> None:
+    model = nets.chain(layers.GRU(6, return_sequences=True, name="cell"), layers.Dense(2))
+    graph = simplify(walk(model))
+    held = memory.step_memory(graph)
+    assert held.states == 6
+    every = sum(a * b for a, b in graph.shapes.values())
+    assert held.states < held.live < every
+    kinds = memory.by_kind(model)
+    assert list(kinds) == ["GRU", "Dense"] and sum(kinds.values()) == model.count_params()
+
+
+def test_what_can_be_recalled() -> None:
+    """Convolutions see 31 steps: within them the symbol is learned, beyond them nothing is."""
+    found = recall.recall("cnn", (5, 60), 150)
+    assert found[5] > 0.9 and found[60] < 0.3
+
+
+@pytest.mark.slow
+def test_training_steps_in_a_process_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    nets.chain(layers.GRU(8, return_sequences=True)).save(path)
+    found = speed.timing(path, 1, 1)
+    assert list(found.training_ms) == [str(n) for n in speed.LENGTHS]
+    assert found.training_ms["512"] > found.training_ms["64"] > 0
+    assert found.large_batch_ms > 0 and found.training_mb >= 0
+    path.write_bytes(b"no model")
+    with pytest.raises(ModelError, match="could not be measured"):
+        speed.timing(path, 1, 1)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("compare")
+    grammar.opinions(folder / "data", 120)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(folder: Path) -> Comparison:
+    return compare("text", ("cnn", "gru"), folder / "data", folder / "out", epochs=2)
+
+
+@pytest.mark.slow
+class TestComparison:
+    def test_every_figure_is_there(self, found: Comparison) -> None:
+        cnn, gru = found.nets
+        assert (cnn.family, gru.family) == ("cnn", "gru") and found.metric == "accuracy"
+        for net in found.nets:
+            assert {f.id for f in net.forms} == {
+                f"{f}-{p}" for f in ("tflite", "onnx", "openvino") for p in ("fp32", "int8")
+            }  # fmt: skip
+            assert list(net.at_length) == ["0.5", "1", "2", "10"]
+            assert net.at_length["1"] == pytest.approx(net.test)
+            assert len(net.trained.norms) == 501 and max(net.trained.norms) == 1
+            assert [t.cores for t in net.timings] == sorted({1, speed.cores()})
+            assert net.state_bytes > 0 and sum(net.by_kind.values()) == net.parameters
+        assert gru.trained.receptive_field is None
+
+    def test_claims_stand_beside_what_was_measured(self, found: Comparison) -> None:
+        table = claims(found)
+        assert [c.aspect for c in table] == [
+            "data", "architecture", "memory of the past", "processing", "strength", "training",
+            "vanishing gradient", "inputs", "use of memory",
+        ]  # fmt: skip
+        assert all("cnn" in c.measured and "gru" in c.measured and c.why for c in table)
+
+    def test_the_command_writes_a_page(self, found: Comparison, folder: Path, call: Call) -> None:
+        """Nets that are there are measured again; nothing is trained."""
+        told = call(
+            "compare", "text", "--data", folder / "data", "--families", "cnn,gru", "--epochs", 2,
+            "--out", folder / "out",
+        )  # fmt: skip
+        assert told.code == 0, told.err
+        assert "What books say" in told.out and "trained already" in told.err
+        page = (folder / "out" / "compare.html").read_text()
+        assert page.count("<svg") == 4 and "https://" not in page.replace("http://www.w3.org", "")
+        plain = json.loads((folder / "out" / "compare.json").read_text())
+        assert len(plain["claims"]) == 9 and len(plain["nets"]) == 2
+
+    @pytest.mark.parametrize(
+        ("families", "message"), [("cnn,foo", "no such: foo"), ("cnn", "two families at least")]
+    )
+    def test_what_makes_no_comparison(
+        self, folder: Path, call: Call, families: str, message: str
+    ) -> None:
+        told = call("compare", "text", "--data", folder, "--families", families, "--out", folder)
+        assert told.code == 2 and message in told.err
