@@ -21,6 +21,7 @@ from edgenets.series.spec import AnomalySpec, ForecastSpec
 from edgenets.spec import SoundSpec
 from edgenets.stepspec import StreamSpec
 from edgenets.training.figures import BLUE, INK, ORANGE, new_figure
+from edgenets.translation.spec import TranslationSpec
 from edgenets.vision.spec import ImageSpec
 
 from .verdicts import Report, Verdict
@@ -93,6 +94,9 @@ def _facts(report: Report, run: Run) -> list[tuple[str, str]]:
         facts.append((f"{spec.input.width} × {spec.input.height}", "pixels"))
     elif isinstance(spec.input, TextInput):
         facts.append((f"{len(spec.input.vocabulary):,}", f"{spec.input.units} that it knows"))
+    elif isinstance(spec, TranslationSpec):
+        facts.append((f"{spec.input.source} → {spec.input.target}", "languages"))
+        facts.append((f"{spec.input.count:,}", "sub-words of both"))
     elif isinstance(spec, ForecastSpec):
         facts.append((str(spec.decoding.horizon), "readings ahead"))
         facts.append((str(len(spec.input.columns)), "columns"))
@@ -143,14 +147,17 @@ def _sizes(report: Report) -> Figure:
     axes = figure.subplots()
     share = metric_of(report.metric).share
     scale = 100 if share else 1
+    forms: dict[tuple[str, str], list[Verdict]] = {}  # of a model of several nets one of each
     for v in report.verdicts:
-        if v.error:
-            continue
-        axes.scatter(v.size / 1024, scale * v.metric, color=_COLOURS[v.format], s=42, zorder=3)
+        if not v.error:
+            forms.setdefault((v.format, v.precision), []).append(v)
+    for (format, precision), nets in forms.items():
+        place = sum(v.size for v in nets) / 1024, scale * nets[0].metric
+        axes.scatter(*place, color=_COLOURS[format], s=42, zorder=3)
         # Formats of one size lie close to each other: each has its own height for its names.
         axes.annotate(
-            v.precision, (v.size / 1024, scale * v.metric), xytext=(0, _HEIGHTS[v.format]),
-            textcoords="offset points", fontsize=7, color=_COLOURS[v.format], ha="center",
+            precision, place, xytext=(0, _HEIGHTS[format]), textcoords="offset points", fontsize=7,
+            color=_COLOURS[format], ha="center",
         )  # fmt: skip
     axes.axhline(scale * report.reference, color=INK, lw=1, ls=":", label="Keras float")
     for name, colour in _COLOURS.items():

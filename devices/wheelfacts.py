@@ -21,7 +21,7 @@ from .deploy.wheelhouse import Kind
 from .requirements import packages_of
 
 # Extras that a device may need.
-EXTRAS = ("tflite", "onnx", "openvino", "camera", "mic", "web", "mqtt")
+EXTRAS = ("tflite", "onnx", "openvino", "camera", "mic", "web", "mqtt", "text")
 
 _PATIENCE = 300.0  # s
 

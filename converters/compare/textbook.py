@@ -76,14 +76,15 @@ def _architecture(found: Comparison, cnn: Measured, recurrent: list[Measured]) -
             "the layers are what the claim says; shifts are measured on keywords alone",
         )  # fmt: skip
     by = max(cnn.at_shift, key=int)
-    losses = {net.family: net.at_shift["0"] - net.at_shift[by] for net in found.nets}
+    losses = {net.family: 1 - net.at_shift[by] / net.at_shift["0"] for net in found.nets}
     least = min(losses, key=lambda family: losses[family])
-    told = ", ".join(f"{family} −{100 * loss:.1f}" for family, loss in losses.items())
+    told = ", ".join(f"{family} {loss:.1%}" for family, loss in losses.items())
     ahead = losses["cnn"] <= min(losses[net.family] for net in recurrent) + 0.005
     return Claim(
         "architecture", "local filters, then pooling, which forgives a shift",
         "a cell whose hidden state takes the input and the state before",
-        f"parameters by layer: {text}; points lost where sound is moved by {by} frames: {told}",
+        f"parameters by layer: {text}; part of its accuracy that a net loses where sound is moved "
+        f"by {by} frames: {told}",
         "agrees" if ahead else "disagrees",
         "the CNN forgives a shift as well as any" if ahead
         else f"the {least} forgives a shift better",
