@@ -57,6 +57,7 @@ class Row:
     bytes: int  # of the artefact's files
     load_ms: float  # from import of the backend to a session that is ready
     runs_on: str
+    part: str = ""  # which net of its model, where that is made of several
 
 
 def bench(bundle: Bundle, id: str, threads: int = 1, seconds: float = 20.0) -> Row:
@@ -107,7 +108,7 @@ def measure(bundle: Bundle, id: str, threads: int, seconds: float) -> Row:
         name, artefact.precision, threads, round(first, 1), round(float(p50), 2),
         round(float(p90), 2), round(float(p99), 2), round(cpu, 4),
         round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
-        bundle.size(artefact), round(1e3 * (loaded - begun), 1), session.runs_on,
+        bundle.size(artefact), round(1e3 * (loaded - begun), 1), session.runs_on, artefact.part,
     )  # fmt: skip
 
 

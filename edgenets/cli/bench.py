@@ -22,6 +22,7 @@ from edgenets.cli.options import (
 _COSTS = {
     "image": "CPU ms/picture",
     "text": "CPU ms/1000 tokens",
+    "pieces": "CPU ms/1000 pieces",
     "series": "CPU ms/1000 steps",
     "habits": "CPU ms/1000 steps",
 }
@@ -90,8 +91,8 @@ def command(
         columns,
         [
             (
-                f"{r.backend}-{r.precision}", str(r.threads), f"{r.load_ms:.0f}",
-                f"{r.first_us:.0f}", f"{r.p50_us:.1f}", f"{r.p90_us:.1f}", f"{r.p99_us:.1f}",
+                "-".join(filter(None, (r.backend, r.precision, r.part))), str(r.threads),
+                f"{r.load_ms:.0f}", f"{r.first_us:.0f}", f"{r.p50_us:.1f}", f"{r.p90_us:.1f}", f"{r.p99_us:.1f}",
                 f"{r.cpu_ms:.2f}", f"{r.peak_rss_mb:.0f}", size(r.bytes),
             )
             for r in rows

@@ -157,6 +157,7 @@ def test_by_the_command_line(bundle: Bundle, data: Path, call: Call, tmp_path: P
         assert [way["beam"] for way in found["figures"]["ways"]] == [1, 4]
     rows = call("bench", bundle.path, "--backend", "onnx", "--seconds", 1, "--json").json()["rows"]
     assert len(rows) == 2 * len({a.form for a in bundle.artefacts if a.format == "onnx"})
+    assert {row["part"] for row in rows} == {"encoder", "decoder"}
     assert all(row["p50_us"] > 0 for row in rows)
     assert "sentences in en, to de, as 38 sub-words" in call("inspect", bundle.path).out
     refused = call("run", bundle.path, "--prompt", "a")
