@@ -92,7 +92,8 @@ def command(
         [
             (
                 "-".join(filter(None, (r.backend, r.precision, r.part))), str(r.threads),
-                f"{r.load_ms:.0f}", f"{r.first_us:.0f}", f"{r.p50_us:.1f}", f"{r.p90_us:.1f}", f"{r.p99_us:.1f}",
+                f"{r.load_ms:.0f}", f"{r.first_us:.0f}", f"{r.p50_us:.1f}", f"{r.p90_us:.1f}",
+                f"{r.p99_us:.1f}",
                 f"{r.cpu_ms:.2f}", f"{r.peak_rss_mb:.0f}", size(r.bytes),
             )
             for r in rows

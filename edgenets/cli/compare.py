@@ -88,8 +88,25 @@ def _show(found: Any, claims: Any) -> None:
         ],
     )  # fmt: skip
     if claims:
-        table(
-            "What books say, and what was measured",
-            ("aspect", "CNN", "RNN", "the measurement", "because"),
-            [(c.aspect, c.cnn, c.rnn, c.verdict, c.why) for c in claims],
-        )
+        click.secho("What books say, and what was measured\n", bold=True)
+    for claim in claims:
+        _tell(claim)
+
+
+_WIDTH, _INDENT = 100, " " * 13
+_COLOURS = {"agrees": "green", "disagrees": "red"}
+
+
+def _tell(claim: Any) -> None:
+    """A claim, what was measured of it, and what follows."""
+    from textwrap import fill
+
+    def line(name: str, text: str) -> str:
+        return fill(text, _WIDTH, initial_indent=f"  {name:<11}", subsequent_indent=_INDENT)
+
+    click.secho(claim.aspect, bold=True)
+    click.echo(line("CNNs", claim.cnn))
+    click.echo(line("RNNs", claim.rnn))
+    click.echo(line("measured", claim.measured))
+    colour = _COLOURS.get(claim.verdict, "yellow")
+    click.secho(line(claim.verdict, claim.why) + "\n", fg=colour)
