@@ -16,11 +16,11 @@ from edgenets.extras import require
 
 LAGS = (5, 20, 80, 200)  # steps from the symbol to the question
 _SYMBOLS, _UNITS = 8, 32
-_STEPS, _BATCH = 250, 64
+STEPS, _BATCH = 250, 64
 _DILATIONS = (1, 2, 4, 8)  # of the convolutions, kernel 3: they see 31 steps
 
 
-def recall(family: str, lags: Sequence[int] = LAGS, steps: int = _STEPS) -> dict[int, float]:
+def recall(family: str, lags: Sequence[int] = LAGS, steps: int = STEPS) -> dict[int, float]:
     """The part of new sequences whose symbol a net of the family names, by the lag.
 
     Chance is an eighth.

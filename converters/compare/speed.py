@@ -92,7 +92,8 @@ def _batch(model: Any, count: int, time: int) -> tuple[Any, Any]:
     rng = np.random.default_rng(0)
     shape = (count, time, *model.input_shape[2:])
     if model.inputs[0].dtype == "int32":
-        came: Any = rng.integers(0, 100, shape).astype(np.int32)
+        table = next(layer for layer in model.layers if type(layer).__name__ == "Embedding")
+        came: Any = rng.integers(0, table.input_dim, shape).astype(np.int32)
     else:
         came = rng.standard_normal(shape).astype(np.float32)
     return came, np.zeros(model.predict_on_batch(came).shape, np.float32)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from . import recall
 from .compare import DISTANCE, Comparison, Measured
 
 Word = Literal["agrees", "in part", "disagrees", "not measured"]
@@ -134,15 +135,15 @@ def _strength(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Cl
         f"{net.family}: " + ", ".join(f"{lag} {net.recall[lag]:.0%}" for lag in lags)
         for net in found.nets
     )
-    gated = max(net.recall[lags[-1]] for net in recurrent)
-    holds = gated > cnn.recall[lags[-1]] + 0.1
+    beyond = lags[-2:]
+    holds = any(n.recall[lag] > cnn.recall[lag] + 0.1 for n in recurrent for lag in beyond)
     return Claim(
         "strength", "patterns in space", "dependencies in time",
         f"a symbol named after so many steps: {text} (chance 12 %)",
         "agrees" if holds else "in part",
-        "a gated cell learns lags beyond any receptive field" if holds
-        else "within its receptive field the CNN learns lags fastest; beyond it a cell must be "
-        "taught long before it remembers",
+        "a cell learns lags beyond the CNN's receptive field" if holds
+        else f"what lies beyond the CNN's receptive field no cell learns either, in {recall.STEPS} "
+        f"steps of training",
     )  # fmt: skip
 
 

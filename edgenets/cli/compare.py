@@ -37,10 +37,10 @@ def command(
     task: str, data: Path, families: str, out: Path, parameters: int | None, epochs: int | None,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Compare CNN and RNN: nets of one size on one task, measured.
+    """Compare CNN and RNN: nets of one size on one task.
 
-    Accuracy, training time, gradients back through time, other lengths, memory, int8 and the cost
-    of a stream; and what textbooks say, beside what was measured.
+    Measured are accuracy, training time, gradients back through time, other lengths, memory, int8
+    and the cost of a stream; it prints what textbooks say, beside what was measured.
     """
     from edgenets import progress
     from edgenets.stages import stage
