@@ -20,12 +20,18 @@ STEPS, _BATCH = 250, 64
 _DILATIONS = (1, 2, 4, 8)  # of the convolutions, kernel 3: they see 31 steps
 
 
-def recall(family: str, lags: Sequence[int] = LAGS, steps: int = STEPS) -> dict[int, float]:
+def recall(
+    family: str, lags: Sequence[int] | None = None, steps: int | None = None
+) -> dict[int, float]:
     """The part of new sequences whose symbol a net of the family names, by the lag.
 
     Chance is an eighth.
+
+    Args:
+        lags: None: `LAGS`.
+        steps: of training; None: `STEPS`.
     """
-    return {lag: _taught(family, lag, steps) for lag in lags}
+    return {lag: _taught(family, lag, steps or STEPS) for lag in lags or LAGS}
 
 
 def _taught(family: str, lag: int, steps: int) -> float:

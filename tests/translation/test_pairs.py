@@ -7,8 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from edgenets import zoo
+from edgenets.data.split import SPLITS
 from edgenets.errors import DataError
+from edgenets.recipe import load_recipe
+from edgenets.training.translation import part_of
 from edgenets.translation.pairs import Pair, read_pairs
+from edgenets.translation.recipe import TranslationRecipe
+from tests.commands import Call, call
+
+__all__ = ["call"]  # a fixture
+
+PAIRS = Path(__file__).parents[3] / "shared" / "data" / "multi30k"
 
 
 def test_lines_that_stand_side_by_side(tmp_path: Path) -> None:
@@ -62,3 +72,25 @@ def test_what_is_no_pair_is_said(tmp_path: Path, files: dict[str, bytes], messag
 def test_no_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such folder"):
         read_pairs(tmp_path / "none", "train", "en", "de")
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not PAIRS.is_dir(), reason="no pairs of sentences here")
+def test_the_pairs_that_the_recipe_is_for() -> None:
+    recipe = load_recipe("translate-en-de")
+    assert isinstance(recipe, TranslationRecipe)
+    counts = [len(part_of(recipe, PAIRS, split)) for split in SPLITS]
+    assert counts == [28_026, 974, 1_014]
+    train, validation, test = (part_of(recipe, PAIRS, split) for split in SPLITS)
+    sources = {pair.source for pair in train}
+    assert not sources & {pair.source for pair in validation}
+    # One caption of the test files stands in the training files as well.
+    assert len(sources & {pair.source for pair in test}) <= 1
+    assert test[1].target == "Ein Mann schläft in einem grünen Raum auf einem Sofa."
+
+
+def test_a_translator_is_built_before_it_is_run(call: Call) -> None:
+    if "translate-en-de" in zoo.shipped():
+        pytest.skip("it was built here")
+    told = call("run", "translate-en-de", "-")
+    assert told.code == 2 and "edgenets build translate-en-de --data DIR" in told.err
