@@ -177,11 +177,17 @@ def _measured(family: str, run: Run, data: Path, progress: Progress) -> Measured
 
 
 def _untrained(run: Run, model: Any) -> Any:
-    """A net as it was before its training."""
+    """A net as it was before its training; products that began at zero let nothing be felt."""
     if run.spec.task == "text":
         tokens = next(x for x in model.layers if type(x).__name__ == "Embedding").input_dim
-        return families.build(run.recipe, tokens=tokens)
-    return families.build(run.recipe, labels=len(run.spec.labels))
+        made = families.build(run.recipe, tokens=tokens)
+    else:
+        made = families.build(run.recipe, labels=len(run.spec.labels))
+    rng = np.random.default_rng(0)
+    for variable in made.trainable_variables:
+        if len(variable.shape) > 1 and not np.any(variable):
+            variable.assign(rng.standard_normal(variable.shape) / np.sqrt(variable.shape[0]))
+    return made
 
 
 def _felt(family: str, model: Any, task: tasks.Task, frames: int) -> Felt:
