@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from collections.abc import Iterator
@@ -143,14 +144,19 @@ class TestComparison:
         ]  # fmt: skip
         assert all("cnn" in c.measured and "gru" in c.measured and c.why for c in table)
 
-    def test_the_command_writes_a_page(self, found: Comparison, folder: Path, call: Call) -> None:
-        """Nets that are there are measured again; nothing is trained."""
+    def test_the_command_writes_a_page(
+        self, found: Comparison, folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[Any] = []
+        module = importlib.import_module("edgenets.converters.compare.compare")
+        monkeypatch.setattr(module, "compare", lambda *wanted: asked.append(wanted) or found)
         told = call(
-            "compare", "text", "--data", folder / "data", "--families", "cnn,gru", "--epochs", 2,
+            "compare", "text", "--data", folder / "data", "--families", "cnn, gru", "--epochs", 2,
             "--out", folder / "out",
         )  # fmt: skip
         assert told.code == 0, told.err
-        assert "What books say" in told.out and "trained already" in told.err
+        assert asked[0][:6] == ("text", ("cnn", "gru"), folder / "data", folder / "out", None, 2)
+        assert "What books say" in told.out and "measured   test accuracy at equal" in told.out
         page = (folder / "out" / "compare.html").read_text()
         assert page.count("<svg") == 4 and not re.search(r'(src|href)="https?:', page)
         plain = json.loads((folder / "out" / "compare.json").read_text())
