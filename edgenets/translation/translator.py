@@ -56,7 +56,6 @@ class Translator:
     def _step(self, piece: int) -> NDArray[np.float32]:
         self._place[...] = piece
         step = self._spec.step
-        scores: NDArray[np.float32] = self._decoder.run({step.input: self._place})[step.output][
-            0, -1
-        ]
+        answer = self._decoder.run({step.input: self._place})
+        scores: NDArray[np.float32] = answer[step.output][0, -1]
         return scores
