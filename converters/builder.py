@@ -85,6 +85,7 @@ class Builder:
         self.ops: list[Op] = []
         self.shapes: dict[str, Shape] = {}
         self.states: list[State] = []
+        self._given: set[str] = set()  # states that begin with what comes from outside
 
     # -- tensors -------------------------------------------------------------------------------
 
@@ -296,18 +297,19 @@ class Builder:
                 f"layer '{layer}' of {units} units cannot begin with '{given.tensor}', which is "
                 f"no (batch, {units})"
             )
-        if any(state.input == given.tensor for state in self.states):
+        if given.tensor in self._given:
             raise ConversionError(
                 f"layer '{layer}' begins with '{given.tensor}', as another does; give each an "
                 f"input of its own"
             )
+        self._given.add(given.tensor)
         return given.tensor
 
     def close_state(
         self, x: Signal, before: str, after: str, layer: str, *, initial: float = 0.0,
-        float_only: bool = False, given: bool = False,
+        float_only: bool = False,
     ) -> None:  # fmt: skip
         """Say which tensor is the next value of a state."""
         shape = self.shapes[before]
-        hold = self._hold(x, layer)
+        hold, given = self._hold(x, layer), before in self._given
         self.states.append(State(before, after, shape, layer, initial, hold, float_only, given))

@@ -115,7 +115,7 @@ def calibrate(
     watcher = _Watcher(np.random.default_rng(seed), unbounded)
     for roll in rolls:
         reference = Reference(graph, len(roll.features))
-        reference.reset(roll.given or None)
+        reference.reset(roll.given)
         reference.sequence(roll.features, watcher)
     samples = {name: np.concatenate(parts) for name, parts in watcher.samples.items()}
     return Calibration(watcher.extremes, samples, method, percentile)

@@ -83,7 +83,7 @@ def lstm(b: Builder, x: Signal, layer: Any, name: str, given: Sequence[Signal] =
         return b.binary("mul", show, activate(b, cell.activation, memory_now, name), name, "h")
 
     out = _unroll(b, x, layer, name, units, step, given[:1])
-    b.close_state(x, memory, memory_now, name, given=first is not None)
+    b.close_state(x, memory, memory_now, name)
     return out
 
 
@@ -118,13 +118,12 @@ def _unroll(
         )
     if not x.sequence:
         raise ConversionError(f"layer '{name}' needs a sequence, and time is already gone")
-    first = given[0] if given else None
-    before = h = b.recurrent_state(x, units, name, "h", first)
+    before = h = b.recurrent_state(x, units, name, "h", given[0] if given else None)
     outputs = []
     for frame in range(x.frames):
         h = step(b.slice(x.tensor, 0, frame, 1, name, "frame"), h)
         outputs.append(h)
-    b.close_state(x, before, h, name, given=first is not None)
+    b.close_state(x, before, h, name)
     if not layer.return_sequences:
         return Signal(h, 1, units, rank=2, delay=x.delay // x.frames, sequence=False)
     return replace(x, tensor=b.concat(outputs, 0, name, "sequence"), channels=units)

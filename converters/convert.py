@@ -105,7 +105,7 @@ def _calibrate(
         return calibrate(graph, clips, quantize.method, quantize.percentile)
     if graph.held:
         raise ConversionError(
-            f"what the model is given once a sequence ({graph.held[0].input}) has a range, too; "
+            f"what the model is given once a sequence ({graph.held[0]}) has a range, too; "
             f"calibrate on `Rolls`, which hold it, or leave int8 and int16x8 out"
         )
     frames, channels = graph.shapes[graph.input]
@@ -124,7 +124,7 @@ def _calibrate(
 
 
 def _check_rolls(graph: StepGraph, rolls: Sequence[Rolls]) -> None:
-    wanted = {h.input for h in graph.held} | {s.input for s in graph.states if s.given}
+    wanted = set(graph.held) | {s.input for s in graph.states if s.given}
     for roll in rolls:
         if roll.given.keys() != wanted:
             raise ConversionError(

@@ -141,8 +141,7 @@ class Forecasts:
 
     def agreement(self, decided: Sequence[Any], others: Sequence[Any]) -> float:
         """See `Decisions.agreement`: of what is foreseen to change, the part that is the same."""
-        a, b = np.stack(decided), np.stack(others)
-        return max(0.0, 1.0 - float(np.abs(a - b).mean() / max(np.abs(b).mean(), 1e-12)))
+        return same_part(np.stack(decided), np.stack(others))
 
 
 class NextReadings:
@@ -160,8 +159,13 @@ class NextReadings:
 
     def agreement(self, decided: Sequence[Any], others: Sequence[Any]) -> float:
         """See `Decisions.agreement`: the part of the values that is the same."""
-        a, b = np.concatenate(decided), np.concatenate(others)
-        return max(0.0, 1.0 - float(np.abs(a - b).mean() / max(np.abs(b).mean(), 1e-12)))
+        return same_part(np.concatenate(decided), np.concatenate(others))
+
+
+def same_part(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
+    """The part of what is wanted that is the same, on the mean, 0…1."""
+    size = max(np.abs(wanted).mean(), 1e-12)
+    return max(0.0, 1.0 - float(np.abs(found - wanted).mean() / size))
 
 
 def equal_share(found: Sequence[Any], others: Sequence[Any]) -> float:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from edgenets.artefact import Artefact, Format, Part, Precision, StateLink, TensorInfo
+from edgenets.artefact import Artefact, Format, Part, Precision, StateLink, TensorInfo, id_of
 from edgenets.errors import UnsupportedPrecision
 from edgenets.quantization import Quantization
 
@@ -87,7 +87,7 @@ def write(
     if reason is not None:
         raise UnsupportedPrecision(f"{format} in {precision}: {reason}")
     names = [(s.input, f"{s.input}/next") for s in graph.states]
-    stem, source_name = "-".join(filter(None, (format, precision, part))), INPUTS[graph.input_type]
+    stem, source_name = id_of(format, precision, part), INPUTS[graph.input_type]
     if format == "tflite":
         weights = {"fp16": "float16", "dynamic": "int8"}.get(precision, "float32")
         writer = TFLiteWriter(graph, weights, plan)  # type: ignore[arg-type]
@@ -155,5 +155,5 @@ def describe(
         format, precision, files, (info(graph.input, INPUTS[graph.input_type]),),
         tuple(info(tensor, public) for public, tensor in graph.outputs),
         tuple(link(s) for s in graph.states), note=NOTES.get((format, precision), ""),
-        held=tuple(held(h.input) for h in graph.held), part=part,
+        held=tuple(map(held, graph.held)), part=part,
     )  # fmt: skip

@@ -19,15 +19,12 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Shape = tuple[int, int]  # (frames, channels); one of them may be OPEN
+Shape = tuple[int, int]  # (frames, channels); one of them may be `artefact.OPEN`
 Pair = tuple[int, int]  # over frames, over bands
 Weights = NDArray[np.float32]
 Fused = Literal["none", "relu", "relu6"]
 Axis = Literal[0, 1]  # frames, channels
 InputType = Literal["float32", "int32"]  # features, or numbers of tokens
-
-# An axis as long as what is given.
-OPEN = -1
 
 ACTIVATIONS = (
     "relu", "relu6", "sigmoid", "tanh", "softmax", "elu", "leaky_relu", "exponential",
@@ -192,41 +189,31 @@ class State:
 
 
 @dataclass(frozen=True)
-class Held:
-    """A tensor that comes from outside once a sequence, and stays through all its steps."""
-
-    input: str
-    shape: Shape
-
-
-@dataclass(frozen=True)
 class StepGraph:
     """A step model, before it is written in any format."""
 
     name: str
     input: str
-    output: str  # the first of the outputs
+    outputs: tuple[tuple[str, str], ...]  # what each is called outside, and its tensor
     frames: int  # frames that a step takes
     ops: tuple[Op, ...]  # in an order in which they can run
     shapes: dict[str, Shape]  # of every tensor
     states: tuple[State, ...] = ()
     warmup: int = 0  # steps after a reset whose output means nothing yet
     input_type: InputType = "float32"
-    held: tuple[Held, ...] = ()
-    output_name: str = "logits"  # what the output is called outside
-    more: tuple[tuple[str, str], ...] = ()  # further outputs: what each is called, its tensor
+    held: tuple[str, ...] = ()  # tensors that come once a sequence, and stay through its steps
     # Layers that stay float in integer precisions.
     float_layers: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def sources(self) -> tuple[str, ...]:
         """Tensors that come from outside: the input, then the states, then what is held."""
-        return (self.input, *(s.input for s in self.states), *(h.input for h in self.held))
+        return (self.input, *(s.input for s in self.states), *self.held)
 
     @property
-    def outputs(self) -> tuple[tuple[str, str], ...]:
-        """What each output is called, and its tensor."""
-        return ((self.output_name, self.output), *self.more)
+    def output(self) -> str:
+        """The tensor of the first output."""
+        return self.outputs[0][1]
 
     @property
     def results(self) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def _attention(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signa
         raise ConversionError(
             f"layer '{name}' scores by {layer.score_mode!r}, which has no step form; use 'dot'"
         )
-    if query.bands or {query.channels, key.channels} != {key.channels} or value.frames == 1:
+    if query.bands or query.channels != key.channels or value.frames == 1:
         raise ConversionError(
             f"layer '{name}' (Attention): query and key need as many channels each, without bands; "
             f"they have {query.channels} and {key.channels}"

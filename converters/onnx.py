@@ -19,11 +19,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.artefact import OPEN
 from edgenets.errors import ConversionError
 from edgenets.quantization import Quantization, per_channel_scales, quantize_bias, quantize_weights
 
 from .graph import (
-    OPEN,
     Activation,
     Binary,
     Concat,
@@ -85,7 +85,7 @@ class OnnxWriter:
             self._state(s.input, public)
             for s, (public, _) in zip(graph.states, states, strict=True)
         ]
-        inputs += [self._held(held.input) for held in graph.held]
+        inputs += [self._held(name) for name in graph.held]
         for op in graph.ops:
             self._write(op)
         outputs = [self._result(tensor, public) for public, tensor in graph.outputs]

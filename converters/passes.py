@@ -85,9 +85,7 @@ def fuse_activations(graph: StepGraph) -> StepGraph:
     def fuse(before: Folded, after: Op) -> Op | None:
         if not isinstance(after, Activation) or after.kind not in ("relu", "relu6"):
             return None
-        if isinstance(before, Lookup):
-            return None
-        if before.fused != "none":
+        if isinstance(before, Lookup) or before.fused != "none":
             return None
         return replace(before, output=after.output, fused=after.kind)  # type: ignore[arg-type]
 

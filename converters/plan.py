@@ -97,7 +97,7 @@ def make_plan(graph: StepGraph, calibration: Calibration, dtype: ActivationType)
         name: fixed.get(groups.root(name)) or _choose(merged[groups.root(name)], dtype)
         for name in touched
     }
-    held = {h.input for h in graph.held if h.input in touched}
+    held = touched & set(graph.held)
     return Plan(dtype, integer, integer | {s.input for s in states} | held, quantization)
 
 

@@ -56,10 +56,10 @@ class Reference:
                 that are given.
         """
         self._step, given = 0, given or {}
-        self._held = {held.input: given[held.input] for held in self.graph.held if given}
+        self._held = {name: given[name] for name in self.graph.held if name in given}
         self.state: dict[str, Array] = {
             s.input: given[s.input]
-            if s.given and given
+            if s.input in given
             else np.full((self._streams, *s.shape), s.initial, np.float32)
             for s in self.graph.states
         }

@@ -21,12 +21,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.artefact import OPEN
 from edgenets.errors import ConversionError
 from edgenets.quantization import Quantization, quantize, quantize_bias, quantize_weights
 
 from .flatbuffer import FlatModel
 from .graph import (
-    OPEN,
     Activation,
     Binary,
     Concat,
@@ -92,7 +92,7 @@ class TFLiteWriter:
         tokens = graph.input_type == "int32"
         sources = [self._tokens() if tokens else self._public_source(graph.input)]
         sources += [self._new(s.input, self._is_integer(s.input)) for s in graph.states]
-        sources += [self._new(h.input, self._is_integer(h.input)) for h in graph.held]
+        sources += [self._new(name, self._is_integer(name)) for name in graph.held]
         for op in graph.ops:
             self._emit(op)
         results = [self._public_result(self._real_index(tensor)) for _, tensor in graph.outputs]
@@ -104,7 +104,7 @@ class TFLiteWriter:
                 self._reshape(following, copy)
                 following = copy
             results.append(following)
-        public_in = [input_name, *(s[0] for s in states), *(h.input for h in graph.held)]
+        public_in = [input_name, *(s[0] for s in states), *graph.held]
         public_out = [*(name for name, _ in graph.outputs), *(s[1] for s in states)]
         return self._model.finish(
             list(zip(public_in, sources, strict=True)), list(zip(public_out, results, strict=True))
@@ -198,19 +198,12 @@ class TFLiteWriter:
 
     @_write.register
     def _(self, op: Product, inputs: list[int], out: int, integer: bool) -> None:
-        factor, target = self._rows(inputs[0]), self._like_rows(out)
+        factor = self._into(inputs[0], self._like_rows(inputs[0]))
+        target = self._like_rows(out)
         self._operator(
             "BATCH_MATMUL", [factor, inputs[1]], [target], integer, adjX=False, adjY=op.turned
         )
-        if target != out:
-            self._reshape(target, out)
-
-    def _rows(self, source: int) -> int:
-        """A tensor of (1, frames, 1, channels) as (1, frames, channels)."""
-        target = self._like_rows(source)
-        if target != source:
-            self._reshape(source, target)
-        return target
+        self._into(target, out)
 
     def _like_rows(self, like: int) -> int:
         """A new tensor for what `like` holds without an axis of bands; itself if it has none."""
@@ -255,7 +248,7 @@ class TFLiteWriter:
         }  # fmt: skip
         source, target = self._banded(inputs[0], op.bands), self._like_banded(out, op.bands_out)
         self._operator(code, [source], [target], integer, **options)
-        self._unbanded(target, out)
+        self._into(target, out)
 
     @_write.register
     def _(self, op: Lookup, inputs: list[int], out: int, integer: bool) -> None:
@@ -292,21 +285,18 @@ class TFLiteWriter:
         kernel = np.ascontiguousarray(op.weights.transpose(3, 0, 1, 2))
         source, target = self._banded(inputs[0], op.bands), self._like_banded(out, op.bands_out)
         self._convolve("CONV_2D", op, kernel, 0, source, target, integer)
-        self._unbanded(target, out)
+        self._into(target, out)
 
     @_write.register
     def _(self, op: Depthwise, inputs: list[int], out: int, integer: bool) -> None:
         kernel = op.weights.reshape(1, *op.weights.shape[:2], -1)
         source, target = self._banded(inputs[0], op.bands), self._like_banded(out, op.bands_out)
         self._convolve("DEPTHWISE_CONV_2D", op, kernel, 3, source, target, integer)
-        self._unbanded(target, out)
+        self._into(target, out)
 
     def _banded(self, source: int, bands: int) -> int:
         """A tensor of (1, frames, 1, channels) as (1, frames, bands, channels of a band)."""
-        target = self._like_banded(source, bands)
-        if target != source:
-            self._reshape(source, target)
-        return target
+        return self._into(source, self._like_banded(source, bands))
 
     def _like_banded(self, like: int, bands: int) -> int:
         """A new tensor for what `like` holds, divided into bands; itself where there is one."""
@@ -315,9 +305,11 @@ class TFLiteWriter:
             return like
         return self._model.tensor_like(like, (1, frames, bands, channels // bands))
 
-    def _unbanded(self, source: int, target: int) -> None:
+    def _into(self, source: int, target: int) -> int:
+        """Have a tensor hold what another does, in its own shape; gives it."""
         if source != target:
             self._reshape(source, target)
+        return target
 
     def _convolve(
         self, code: str, op: Linear | Conv | Depthwise, kernel: NDArray[np.float32], axis: int,

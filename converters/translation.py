@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgenets import backend
 from edgenets.artefact import Format, Part, Precision
-from edgenets.bundle import GOLDEN_TOKENS, golden_given
+from edgenets.bundle import GOLDEN_TOKENS, given_name
 from edgenets.data.sentences import Sentences
 from edgenets.data.split import Split
 from edgenets.errors import ModelError
@@ -79,7 +79,7 @@ class Translation:
         known = _spec(spec)
         members = {GOLDEN_TOKENS: golden_tokens(known).astype("<i4").tobytes()}
         given = given_of(known)
-        return members | {golden_given(n): v.astype("<f4").tobytes() for n, v in given.items()}
+        return members | {given_name(n): v.astype("<f4").tobytes() for n, v in given.items()}
 
     def golden_output(self, spec: ModelSpec, written: Written) -> NDArray[np.float32]:
         """See `Family.golden_output`."""

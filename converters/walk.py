@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.artefact import OPEN
 from edgenets.errors import ConversionError
 
 from .builder import Builder, Signal
-from .graph import OPEN, Conv, Depthwise, Held, Linear, Lookup, StepGraph
+from .graph import Conv, Depthwise, Linear, Lookup, StepGraph
 from .layers import LAYERS, READS_TOKENS, TAKES_GIVEN, TAKES_PADDING, UNBOUNDED, check
 from .topology import Given, Topology, read
 
@@ -85,14 +86,12 @@ def walk(model: keras.Model) -> StepGraph:
     if len({name for name, _ in outputs}) != len(outputs):
         raise ConversionError(f"model '{model.name}' has two outputs of one name; name its layers")
     _check_finite(builder)
-    (output_name, output), *more = outputs
     return StepGraph(
-        model.name, source, output.tensor, frames, tuple(builder.ops), dict(builder.shapes),
-        tuple(builder.states), warmup=max(-(-s.delay // s.frames) for _, s in outputs),
+        model.name, source, tuple((name, s.tensor) for name, s in outputs), frames,
+        tuple(builder.ops), dict(builder.shapes), tuple(builder.states),
+        warmup=max(-(-s.delay // s.frames) for _, s in outputs),
         input_type="int32" if tokens else "float32",
-        held=_held(builder, topology), output_name=output_name,
-        more=tuple((name, signal.tensor) for name, signal in more),
-        float_layers=frozenset(float_layers),
+        held=_held(builder, topology), float_layers=frozenset(float_layers),
     )  # fmt: skip
 
 
@@ -109,15 +108,14 @@ def _given(builder: Builder, given: Given) -> Signal:
     return Signal(source, rows, channels, rank=len(given.shape), sequence=False, given=True)
 
 
-def _held(builder: Builder, topology: Topology) -> tuple[Held, ...]:
+def _held(builder: Builder, topology: Topology) -> tuple[str, ...]:
     """The inputs beside the sequence that are no states."""
     states = {state.input for state in builder.states}
     used = {name for op in builder.ops for name in op.inputs} | states
     for given in topology.given:
         if given.name not in used:
             raise ConversionError(f"input '{given.name}' goes into no layer; leave it out")
-    names = (given.name for given in topology.given if given.name not in states)
-    return tuple(Held(name, builder.shapes[name]) for name in names)
+    return tuple(given.name for given in topology.given if given.name not in states)
 
 
 def _ended(output: Signal, layer: str) -> Signal:

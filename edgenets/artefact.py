@@ -110,9 +110,14 @@ class Artefact:
     @property
     def id(self) -> str:
         """Its short name, such as `tflite-int8`, or `tflite-int8-encoder`."""
-        return "-".join(filter(None, (self.format, self.precision, self.part)))
+        return id_of(self.format, self.precision, self.part)
 
     @property
     def form(self) -> str:
         """The name that the nets of one model have in common, such as `tflite-int8`."""
-        return f"{self.format}-{self.precision}"
+        return id_of(self.format, self.precision)
+
+
+def id_of(format: str, precision: str, part: str = "") -> str:
+    """The short name of an artefact."""
+    return "-".join(filter(None, (format, precision, part)))

@@ -44,11 +44,6 @@ GOLDEN_SOUND, GOLDEN_PICTURE = "golden/sound.pcm", "golden/picture.png"
 GOLDEN_TOKENS, GOLDEN_FRAMES = "golden/tokens.i32", "golden/frames.f32"
 
 
-def golden_given(name: str) -> str:
-    """The member that holds what a decoder is given under a name."""
-    return f"golden/given-{name}.f32"
-
-
 # A manifest of a thousand artefacts is shorter.
 _LONGEST_MANIFEST = 4 << 20
 
@@ -176,7 +171,7 @@ class Bundle:
 
     def golden_given(self, name: str, width: int) -> NDArray[np.float32]:
         """What a decoder is given to be tried, (rows, width) float32; errors as `read`."""
-        return self._numbers(golden_given(name), np.dtype("<f4"), width).reshape(-1, width)
+        return self._numbers(given_name(name), np.dtype("<f4"), width).reshape(-1, width)
 
     def golden_frames(self) -> NDArray[np.float32]:
         """The frames to try the model with, (frames, numbers) float32; errors as `read`."""
@@ -282,6 +277,11 @@ def write(
 def golden_name(artefact: Artefact) -> str:
     """The member that holds an artefact's golden output."""
     return f"golden/{artefact.id}.f32"
+
+
+def given_name(name: str) -> str:
+    """The member that holds what a decoder is given under a name."""
+    return f"golden/given-{name}.f32"
 
 
 def _json(raw: bytes, where: str) -> dict[str, Any]:

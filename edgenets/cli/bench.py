@@ -50,6 +50,7 @@ def command(
     """Measure what a bundle costs on this machine."""
     from edgenets import backend as backends
     from edgenets import progress, records, zoo
+    from edgenets.artefact import id_of
     from edgenets.errors import BackendError
     from edgenets.stages import stage
 
@@ -91,7 +92,7 @@ def command(
         columns,
         [
             (
-                "-".join(filter(None, (r.backend, r.precision, r.part))), str(r.threads),
+                id_of(r.backend, r.precision, r.part), str(r.threads),
                 f"{r.load_ms:.0f}", f"{r.first_us:.0f}", f"{r.p50_us:.1f}", f"{r.p90_us:.1f}",
                 f"{r.p99_us:.1f}",
                 f"{r.cpu_ms:.2f}", f"{r.peak_rss_mb:.0f}", size(r.bytes),

@@ -83,7 +83,7 @@ def test_steps_equal_the_sequence(
 ) -> None:
     model = attending(cell, scaled=scaled, keys=keys, seed=seed)
     graph = walk(model)
-    assert {held.input for held in graph.held} == {"rows", *(["keys"] if keys else [])}
+    assert set(graph.held) == {"rows", *(["keys"] if keys else [])}
     assert {s.input for s in graph.states if s.given} == {
         t.name for t in model.inputs if t.name.startswith("first")
     }
@@ -226,6 +226,9 @@ class TestRefusals:
         )
         with pytest.raises(ConversionError, match="'b' begins with 'first', as another does"):
             walk(keras.Model([x, first], twice))
+        both = layers.LSTM(3, name="cell")(x, initial_state=[first, first])
+        with pytest.raises(ConversionError, match="'cell' begins with 'first', as another does"):
+            walk(keras.Model([x, first], both))
 
     def test_pictures_beside_a_sequence(self) -> None:
         x, picture = layers.Input((None, 4)), layers.Input((8, 8, 3), name="picture")
