@@ -112,8 +112,7 @@ def golden_output(spec: SoundSpec, written: Written) -> NDArray[np.float32]:
 def _answers(frames: NDArray[Any], written: Written) -> NDArray[np.float32]:
     """(steps, scores) of (frames, numbers a frame)."""
     session = backend.load(backend.backend_of(written.artefact), written.artefact, written.files)
-    out = backend.run_sequence(session, frames)
-    return out.reshape(-1, out.shape[-1])
+    return backend.answers(session, frames)
 
 
 def _text_input(spec: ModelSpec) -> TextInput:

@@ -146,9 +146,11 @@ class _Judge:
         ]  # fmt: skip
 
     def _encoder(self, session: backend.Session) -> Closeness:
-        found = [_read(session, item) for item in self._read]
+        found = [backend.answers(session, item[:, None]) for item in self._read]
         wanted = [_joined(given[MEMORY], given["starts"]) for given in self._given]
-        return closeness(found, wanted, _read(session, self._streams[0]), self._read_whole)
+        return closeness(
+            found, wanted, backend.answers(session, self._streams[0][:, None]), self._read_whole
+        )
 
     def _decoder(self, session: backend.Session) -> Closeness:
         found = [
@@ -171,11 +173,8 @@ class _Judge:
         self, session: backend.Session, given: Mapping[str, NDArray[np.float32]], came: Tokens
     ) -> Numbers:
         """A decoder's scores for a given translation, (steps, scores)."""
-        session.reset({name: given[name] for name in (MEMORY, START)})
-        step = self._spec.step
-        return np.concatenate(
-            [session.run({step.input: token})[step.output][0] for token in _steps(came)]
-        )
+        told = {name: given[name] for name in (MEMORY, START)}
+        return backend.answers(session, came[:, None], told)
 
     def _bleu(self, found: Sequence[Sequence[int]]) -> float:
         return nearness([self._pieces.decode(p) for p in found], self._texts).bleu
@@ -205,22 +204,6 @@ class _Judge:
             for place, answer in zip(places, scores, strict=True):
                 found[place] = answer
         return found
-
-
-def _read(session: backend.Session, tokens: Tokens) -> Numbers:
-    """An encoder's memory and starts, (steps, numbers of both)."""
-    session.reset()
-    (source,) = session.artefact.inputs
-    rows = []
-    for token in _steps(tokens):
-        answer = session.run({source.name: token})
-        rows.append(_joined(answer[MEMORY][0], answer[START][0]))
-    return np.concatenate(rows)
-
-
-def _steps(tokens: Tokens) -> NDArray[np.int32]:
-    """Tokens as steps take them, (steps, 1, 1, 1)."""
-    return tokens.reshape(-1, 1, 1, 1)
 
 
 def _joined(memory: Numbers, start: Numbers) -> Numbers:

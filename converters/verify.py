@@ -109,8 +109,8 @@ class _Judge:
         artefact = item.artefact
         try:
             session = backend.load(backend.backend_of(artefact), artefact, item.files)
-            answers = [_steps(session, x) for x in self._items]
-            stream = _steps(session, self._stream)
+            answers = [backend.answers(session, x) for x in self._items]
+            stream = backend.answers(session, self._stream)
         except EdgenetsError as exc:
             return broken(item, str(exc))
         # Without padding the first steps mean nothing; with time gone, all but the last.
@@ -150,12 +150,6 @@ def answers_of(
         for place, answer in zip(places, scores, strict=True):
             found[place] = answer.reshape(-1, answer.shape[-1])
     return found
-
-
-def _steps(session: backend.Session, features: NDArray[Any]) -> NDArray[np.float32]:
-    """(frames, numbers) to (steps, scores), step by step."""
-    out = backend.run_sequence(session, features)
-    return out.reshape(-1, out.shape[-1])
 
 
 def long_stream(items: Sequence[NDArray[Any]], frames: int) -> NDArray[Any]:

@@ -186,17 +186,32 @@ def run_sequence(
         given: see `Session.reset`.
 
     Returns:
-        (steps, frames out, channels out) of the first output.
+        (steps, frames out, channels out); several outputs stand side by side in their channels.
     """
     session.reset(given)
-    (source,), result = session.artefact.inputs, session.artefact.outputs[0]
+    (source,), results = session.artefact.inputs, session.artefact.outputs
     frames = source.shape[1]
     steps = len(features) // frames
-    out = np.empty((steps, *result.shape[1:]), np.float32)
+    channels = [result.shape[-1] for result in results]
+    out = np.empty((steps, *results[0].shape[1:-1], sum(channels)), np.float32)
+    ends = np.cumsum(channels).tolist()
+    places = [
+        (result.name, slice(end - width, end))
+        for result, width, end in zip(results, channels, ends, strict=True)
+    ]
     for step in range(steps):
-        inputs = {source.name: features[None, step * frames : (step + 1) * frames]}
-        out[step] = session.run(inputs)[result.name][0]
+        answer = session.run({source.name: features[None, step * frames : (step + 1) * frames]})
+        for name, place in places:
+            out[step, ..., place] = answer[name][0]
     return out
+
+
+def answers(
+    session: Session, features: NDArray[Any], given: Given | None = None
+) -> NDArray[np.float32]:
+    """The same without its frames: (answers, channels out), one after another."""
+    out = run_sequence(session, features, given)
+    return out.reshape(-1, out.shape[-1])
 
 
 def check_inputs(artefact: Artefact, inputs: Mapping[str, NDArray[Any]]) -> None:

@@ -219,15 +219,15 @@ def _translation(asked: _Asked) -> _Answer:
     from edgenets import records
     from edgenets.metrics import BLEU
     from edgenets.stages import stage
-    from edgenets.translation.pairs import read_pairs
+    from edgenets.translation.pairs import split_pairs
     from edgenets.translation.pieces import Pieces
     from edgenets.translation.spec import PIECES
 
     spec, split = asked.spec, asked.split
-    name = spec.files[1] if split in ("test", None) else spec.files[0]
-    pairs = read_pairs(asked.data, name, spec.input.source, spec.input.target)
-    if split not in ("test", None):
-        pairs = [pair for pair in pairs if pair.is_of(split, spec.split.validation)]
+    pairs = split_pairs(
+        asked.data, split or "test", spec.files, spec.input.source, spec.input.target,
+        spec.split.validation,
+    )  # fmt: skip
     pieces = Pieces(bytes(asked.opened.read(PIECES)), spec.input)
     found = stage("evaluate_translation")(
         spec, asked.session, _some(pairs, asked.data, split), pieces, asked.reporter

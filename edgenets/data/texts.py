@@ -7,7 +7,9 @@ texts.tsv        a line a text: its label and, after a tab, itself
 
 from __future__ import annotations
 
+import gzip
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,17 +38,19 @@ class LabelledText:
 
 
 def read_text(path: Path) -> str:
-    """A text file.
+    """A text file, which may be compressed (.gz).
 
     Raises:
         DataError: it cannot be read, is too large, or is no UTF-8.
     """
     try:
-        if path.stat().st_size > _LARGEST:
-            raise DataError(f"{path}: more than {_LARGEST >> 20} MB; divide it")
-        data = path.read_bytes()
-    except OSError as exc:
-        raise DataError(f"{path}: cannot be read: {exc.strerror}") from exc
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
+    except (OSError, EOFError, zlib.error) as exc:
+        why = getattr(exc, "strerror", None) or exc
+        raise DataError(f"{path}: cannot be read: {why}") from exc
+    if len(data) > _LARGEST:
+        raise DataError(f"{path}: more than {_LARGEST >> 20} MB; divide it")
     if b"\0" in data:
         raise DataError(f"{path}: has bytes of zero at {data.index(0)}: it is no text")
     try:

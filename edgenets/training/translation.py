@@ -22,16 +22,16 @@ from edgenets.training import figures, losses
 from edgenets.training.train import Trained
 from edgenets.training.trainer import Job, Trainer
 from edgenets.translation.bleu import nearness
-from edgenets.translation.pairs import Pair, read_pairs
+from edgenets.translation.pairs import Pair, split_pairs
 from edgenets.translation.pieces import Pieces, learn
 from edgenets.translation.recipe import TranslationRecipe
 from edgenets.translation.search import longest
 from edgenets.translation.spec import (
     BEGIN,
     END,
+    NEVER,
     PADDING,
     PIECES,
-    UNKNOWN,
     PiecesInput,
     TranslationDecoding,
     TranslationSpec,
@@ -98,11 +98,8 @@ def train_translation(
 def part_of(recipe: TranslationRecipe, data: Path, split: Split) -> list[Pair]:
     """The pairs of a split: the test pairs have files of their own."""
     wanted = recipe.data
-    name = wanted.test if split == "test" else wanted.train
-    pairs = read_pairs(data, name, wanted.source, wanted.target)
-    if split == "test":
-        return pairs
-    return [pair for pair in pairs if pair.is_of(split, wanted.validation)]
+    files = wanted.train, wanted.test
+    return split_pairs(data, split, files, wanted.source, wanted.target, wanted.validation)
 
 
 def divided(pairs: Sequence[Pair], pieces: Pieces) -> Sentences:
@@ -154,7 +151,7 @@ def _greedy(
     going = np.ones(len(memory), bool)
     for _ in range(most):
         logits, state = step.predict_on_batch([came, memory, state])
-        logits[:, [0, BEGIN, UNKNOWN]] = -np.inf
+        logits[:, list(NEVER)] = -np.inf
         best = logits.argmax(axis=-1)
         going &= best != END
         if not going.any():

@@ -6,16 +6,12 @@ NAME.tsv[.gz]                    a line a pair: a sentence, a tab, its translati
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgenets.data.split import Split, split_of
+from edgenets.data.texts import read_text
 from edgenets.errors import DataError
-
-# A file that is longer is none that a compact net is trained on.
-_LARGEST = 1 << 30  # bytes
 
 
 @dataclass(frozen=True)
@@ -66,6 +62,22 @@ def read_pairs(root: Path, name: str, source: str, target: str) -> list[Pair]:
     return kept
 
 
+def split_pairs(
+    root: Path, split: Split, files: tuple[str, str], source: str, target: str, validation: float
+) -> list[Pair]:  # fmt: skip
+    """The pairs of a split; errors as `read_pairs`.
+
+    Args:
+        files: names of the files to train on, a part of which is kept to choose by, and of those
+            to test by.
+        validation: that part.
+    """
+    if split == "test":
+        return read_pairs(root, files[1], source, target)
+    pairs = read_pairs(root, files[0], source, target)
+    return [pair for pair in pairs if pair.is_of(split, validation)]
+
+
 def _found(root: Path, name: str) -> Path | None:
     return next((p for p in (root / name, root / f"{name}.gz") if p.is_file()), None)
 
@@ -78,22 +90,6 @@ def _divided(path: Path, number: int, line: str) -> Pair:
 
 
 def _lines(path: Path) -> list[str]:
-    """The lines of a text file, which may be compressed."""
-    try:
-        with path.open("rb") as raw:
-            file = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
-            data = file.read(_LARGEST + 1)
-    except (OSError, EOFError, zlib.error) as exc:
-        raise DataError(f"{path}: cannot be read: {exc}") from exc
-    if len(data) > _LARGEST:
-        raise DataError(f"{path}: more than {_LARGEST >> 20} MB; divide it")
-    if b"\0" in data:
-        raise DataError(f"{path}: has bytes of zero at {data.index(0)}: it is no text")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        raise DataError(
-            f"{path}: byte {exc.start} is no UTF-8; convert it, as by `iconv -t UTF-8`"
-        ) from exc
+    """The lines of a text file."""
     # Not splitlines: a line separator within a sentence would put all others out of step.
-    return [line.strip() for line in text.removesuffix("\n").split("\n")]
+    return [line.strip() for line in read_text(path).removesuffix("\n").split("\n")]

@@ -16,12 +16,9 @@ from numpy.typing import NDArray
 
 from edgenets.speech.ctc import log_softmax
 
-from .spec import BEGIN, END, PADDING, UNKNOWN, TranslationDecoding
+from .spec import BEGIN, END, NEVER, TranslationDecoding
 
 S = TypeVar("S")  # where a decoder stands
-
-# What is no piece of any text.
-_NEVER = [PADDING, BEGIN, UNKNOWN]
 
 # (piece, where the decoder stood) → (logits of the next piece, where it stands then)
 Step = Callable[[int, S], tuple[NDArray[np.float32], S]]
@@ -100,5 +97,5 @@ def _follow(
 ) -> _Beginning[S]:  # fmt: skip
     logits, following = step(piece, state)
     scores = log_softmax(logits)
-    scores[_NEVER] = -np.inf
+    scores[list(NEVER)] = -np.inf
     return _Beginning(pieces, log_p, scores, following)

@@ -18,6 +18,9 @@ MEMORY, START = "memory", "start"
 # Numbers of pieces that mean something of their own.
 PADDING, BEGIN, END, UNKNOWN = 0, 1, 2, 3
 
+# What is never written.
+NEVER = (PADDING, BEGIN, UNKNOWN)
+
 MOST_PIECES = 1_000_000
 WIDEST = 1 << 16
 
