@@ -158,16 +158,11 @@ class Bundle:
     def golden_tokens(self) -> NDArray[np.int32]:
         """The tokens to try the model with, (tokens,) int32; errors as `read`."""
         tokens: NDArray[np.int32] = self._numbers(GOLDEN_TOKENS, np.dtype("<i4"), 1)
-        if isinstance(self.spec.input, TextInput):
-            most = len(self.spec.input.vocabulary)
-            self._check_tokens(tokens, most)
-        if isinstance(self.spec.input, PiecesInput):
-            self._check_tokens(tokens, self.spec.input.count)
+        if isinstance(self.spec.input, (TextInput, PiecesInput)):
+            most = self.spec.input.count
+            if tokens.min() < 0 or tokens.max() >= most:
+                raise BundleError(f"{self.path}: damaged: a golden token is none of {most}")
         return tokens
-
-    def _check_tokens(self, tokens: NDArray[np.int32], most: int) -> None:
-        if tokens.min() < 0 or tokens.max() >= most:
-            raise BundleError(f"{self.path}: damaged: a golden token is none of {most}")
 
     def golden_given(self, name: str, width: int) -> NDArray[np.float32]:
         """What a decoder is given to be tried, (rows, width) float32; errors as `read`."""

@@ -27,7 +27,7 @@ from edgenets.language.spec import TextInput
 from edgenets.spec import ModelSpec, SoundSpec
 from edgenets.stepspec import StreamSpec
 from edgenets.translation.golden import given_of
-from edgenets.translation.spec import UNKNOWN, PiecesInput, TranslationSpec
+from edgenets.translation.spec import PiecesInput, TranslationSpec
 from edgenets.vision.spec import ImageSpec
 
 # Steps before counting begins: caches fill, kernels are chosen, the clock settles.
@@ -143,10 +143,8 @@ def _read(spec: StreamSpec, session: backend.Session, seconds: float) -> float:
 def _noise(spec: ModelSpec | StreamSpec, count: int) -> NDArray[Any]:
     """Numbers of no meaning, (count,), of the type and the range that a model takes."""
     rng = np.random.default_rng(0)
-    if isinstance(spec.input, TextInput):
-        return rng.integers(0, len(spec.input.vocabulary), count).astype(np.int32)
-    if isinstance(spec.input, PiecesInput):
-        return rng.integers(UNKNOWN, spec.input.count, count).astype(np.int32)
+    if isinstance(spec.input, (TextInput, PiecesInput)):
+        return rng.integers(0, spec.input.count, count).astype(np.int32)
     return rng.standard_normal(count).astype(np.float32)
 
 

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
+from edgenets.errors import DataError
 from edgenets.events import Remark, SeriesSummary, TextSummary
 
 from .delivery import AnyEvent, Delivery
@@ -62,3 +63,23 @@ class LineRun(Delivery["AnyEvent | Remark", LineSum], Generic[AnyEvent, LineSum]
         self.summary.remarks[kind] = self.summary.remarks.get(kind, 0) + count
         self.vitals.remark(kind, text)
         return Remark(self.source_name, kind, text, time.monotonic() - self._started)
+
+
+class AnswerRun(LineRun[AnyEvent, TextSummary], Generic[AnyEvent]):
+    """One answer for each line; blank ones are passed over, and what cannot be read is said."""
+
+    @abstractmethod
+    def _answer(self, line: Line) -> AnyEvent:
+        """What a line is answered; DataError where it cannot be read."""
+
+    def _read(self, line: Line) -> Iterator[AnyEvent | Remark]:
+        if not line.text.strip():
+            return
+        try:
+            found = self._answer(line)
+        except DataError as exc:
+            yield self._remark("skipped", f"{self.source_name}, line {line.number}: {exc}")
+            return
+        self.summary.texts += 1
+        self.vitals.infer(time.monotonic() - line.captured)
+        yield found

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
-from edgenets.errors import DataError
-from edgenets.events import Classified, Remark, Suggested, TextSummary, Written
+from edgenets.events import Classified, Suggested, TextSummary, Written
 from edgenets.language.sampling import Sampling
 from edgenets.language.spec import LanguageSpec, TextSpec
 
 from .delivery import Delivery
-from .linerun import LineRun
+from .linerun import AnswerRun
 from .lines import Line
 from .reader import Reader
 from .vitals import Vitals
@@ -23,7 +22,7 @@ from .writer import Writer
 _KEPT = 1_000_000  # characters
 
 
-class TextRun(LineRun["Classified | Suggested", TextSummary]):
+class TextRun(AnswerRun["Classified | Suggested"]):
     """One run of a bundle over lines of text."""
 
     def __init__(
@@ -46,17 +45,8 @@ class TextRun(LineRun["Classified | Suggested", TextSummary]):
         self._writer = Writer(spec, session) if isinstance(spec, LanguageSpec) else None
         self._count = suggestions
 
-    def _read(self, line: Line) -> Iterator[Classified | Suggested | Remark]:
-        if not line.text.strip():
-            return
-        try:
-            found = self._sorted(line) if self._reader else self._suggested(line)
-        except DataError as exc:
-            yield self._remark("skipped", f"{self.source_name}, line {line.number}: {exc}")
-            return
-        self.summary.texts += 1
-        self.vitals.infer(found.age)
-        yield found
+    def _answer(self, line: Line) -> Classified | Suggested:
+        return self._sorted(line) if self._reader else self._suggested(line)
 
     def _sorted(self, line: Line) -> Classified:
         assert self._reader is not None

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 
 from edgenets.backend import Coupled, Session
 from edgenets.bundle import Bundle
 from edgenets.errors import DataError
-from edgenets.events import Remark, TextSummary, Translation
+from edgenets.events import TextSummary, Translation
 from edgenets.translation.pieces import Pieces
 from edgenets.translation.spec import PIECES, UNKNOWN, TranslationSpec
 from edgenets.translation.translator import Translator
 
-from .linerun import LineRun
+from .linerun import AnswerRun
 from .lines import Line
 
 
-class TranslationRun(LineRun[Translation, TextSummary]):
+class TranslationRun(AnswerRun[Translation]):
     """One run of a bundle over lines of text."""
 
     def __init__(
@@ -44,18 +43,7 @@ class TranslationRun(LineRun[Translation, TextSummary]):
         summary = TextSummary(str(bundle.path), session.artefact.form, session.runs_on)
         super().__init__(source_uri, summary)
 
-    def _read(self, line: Line) -> Iterator[Translation | Remark]:
-        if not line.text.strip():
-            return
-        try:
-            found = self._translated(line)
-        except DataError as exc:
-            yield self._remark("skipped", f"{self.source_name}, line {line.number}: {exc}")
-            return
-        self.vitals.infer(found.age)
-        yield found
-
-    def _translated(self, line: Line) -> Translation:
+    def _answer(self, line: Line) -> Translation:
         pieces = self._pieces.encode(line.text)
         unknown = int((pieces == UNKNOWN).sum())
         if len(pieces) > self._input.longest:
@@ -69,7 +57,6 @@ class TranslationRun(LineRun[Translation, TextSummary]):
             )
         found = self._translator.translate(pieces)
         summary, written = self.summary, len(found.pieces)
-        summary.texts += 1
         summary.tokens += len(pieces) + written
         summary.unknown += unknown
         now = time.monotonic()

@@ -29,6 +29,11 @@ class TextInput:
     unknown: str = ""  # the token that stands for what is none; "": such text is refused
     lower: bool = False  # whether capitals are made small
 
+    @property
+    def count(self) -> int:
+        """Tokens that there are."""
+        return len(self.vocabulary)
+
     def __post_init__(self) -> None:
         if not 2 <= len(self.vocabulary) <= MOST_TOKENS:
             raise ValueError(f"a vocabulary has 2 to {MOST_TOKENS:,} tokens")

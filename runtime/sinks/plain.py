@@ -30,102 +30,85 @@ def plain(event: Event) -> dict[str, Any]:
     raise NotImplementedError(type(event).__name__)
 
 
+def _told(kind: str, event: Any, **fields: Any) -> dict[str, Any]:
+    """What all events have, around what one has of its own."""
+    plain = {"event": kind, "source": event.source, **fields, "time": round(event.time, 3)}
+    if hasattr(event, "age"):
+        plain["age_ms"] = round(1e3 * event.age, 2)
+    return plain
+
+
 @plain.register
 def _(event: Result) -> dict[str, Any]:
-    return {
-        "event": "detection", "source": event.source, "word": event.label,
-        "score": round(event.score, 4), "time": round(event.time, 3),
-        "age_ms": round(1e3 * event.age, 2),
-    }  # fmt: skip
+    return _told("detection", event, word=event.label, score=round(event.score, 4))
 
 
 @plain.register
 def _(event: Transcript) -> dict[str, Any]:
-    return {
-        "event": "transcript" if event.final else "partial", "source": event.source,
-        "text": event.text, "start": round(event.start, 3), "end": round(event.end, 3),
-        "time": round(event.time, 3), "age_ms": round(1e3 * event.age, 2),
-    }  # fmt: skip
-
-
-@plain.register
-def _(event: Seen) -> dict[str, Any]:
-    return _seen(event)
+    return _told(
+        "transcript" if event.final else "partial", event, text=event.text,
+        start=round(event.start, 3), end=round(event.end, 3),
+    )  # fmt: skip
 
 
 @plain.register
 def _(event: Classified) -> dict[str, Any]:
-    return {
-        "event": "text", "source": event.source, "line": event.line, "text": event.text,
-        "label": event.label, "score": round(event.score, 4),
-        "scores": {label: round(score, 4) for label, score in event.scores.items()},
-        "tokens": event.tokens, "unknown": event.unknown, "time": round(event.time, 3),
-        "age_ms": round(1e3 * event.age, 2),
-    }  # fmt: skip
+    return _told(
+        "text", event, line=event.line, text=event.text, label=event.label,
+        score=round(event.score, 4),
+        scores={label: round(score, 4) for label, score in event.scores.items()},
+        tokens=event.tokens, unknown=event.unknown,
+    )  # fmt: skip
 
 
 @plain.register
 def _(event: Written) -> dict[str, Any]:
-    return {
-        "event": "token", "source": event.source, "text": event.text, "number": event.number,
-        "probability": round(event.probability, 4), "time": round(event.time, 3),
-    }  # fmt: skip
+    return _told(
+        "token", event, text=event.text, number=event.number,
+        probability=round(event.probability, 4),
+    )  # fmt: skip
 
 
 @plain.register
 def _(event: Suggested) -> dict[str, Any]:
-    return {
-        "event": "suggestions", "source": event.source, "line": event.line, "text": event.text,
-        "words": [{"word": w, "probability": round(p, 4)} for w, p in event.words],
-        "time": round(event.time, 3), "age_ms": round(1e3 * event.age, 2),
-    }  # fmt: skip
+    words = [{"word": w, "probability": round(p, 4)} for w, p in event.words]
+    return _told("suggestions", event, line=event.line, text=event.text, words=words)
 
 
 @plain.register
 def _(event: Surprising) -> dict[str, Any]:
-    return {
-        "event": "anomaly" if event.alarm else "reading", "source": event.source,
-        "line": event.line, "column": event.column, "value": event.value,
-        "expected": float(f"{event.expected:.6g}"), "surprise": round(event.surprise, 4),
-        "stamp": event.stamp, "time": round(event.time, 3),
-        "age_ms": round(1e3 * event.age, 2),
-    }  # fmt: skip
-
-
-@plain.register
-def _(event: Forecast) -> dict[str, Any]:
-    return _forecast(event)
+    return _told(
+        "anomaly" if event.alarm else "reading", event, line=event.line, column=event.column,
+        value=event.value, expected=float(f"{event.expected:.6g}"),
+        surprise=round(event.surprise, 4), stamp=event.stamp,
+    )  # fmt: skip
 
 
 @plain.register
 def _(event: Translation) -> dict[str, Any]:
-    return {
-        "event": "translation", "source": event.source, "line": event.line, "text": event.text,
-        "translation": event.translation, "probability": round(event.probability, 4),
-        "whole": event.whole, "pieces": event.pieces, "unknown": event.unknown,
-        "time": round(event.time, 3), "age_ms": round(1e3 * event.age, 2),
-    }  # fmt: skip
+    return _told(
+        "translation", event, line=event.line, text=event.text, translation=event.translation,
+        probability=round(event.probability, 4), whole=event.whole, pieces=event.pieces,
+        unknown=event.unknown,
+    )  # fmt: skip
 
 
 @plain.register
 def _(event: Remark) -> dict[str, Any]:
-    return {
-        "event": event.kind, "source": event.source, "text": event.text,
-        "time": round(event.time, 3),
-    }  # fmt: skip
+    return _told(event.kind, event, text=event.text)
 
 
-def _forecast(event: Forecast) -> dict[str, Any]:
+@plain.register
+def _(event: Forecast) -> dict[str, Any]:
     parts = {"median": event.median, "low": event.low, "high": event.high}
     columns = {
         name: {part: _digits(v[:, i]) for part, v in parts.items() if v is not None}
         for i, name in enumerate(event.columns)
     }
-    return {
-        "event": "forecast", "source": event.source, "line": event.line,
-        "readings": event.readings, "stamp": event.stamp, "interval": event.interval,
-        "columns": columns, "time": round(event.time, 3), "age_ms": round(1e3 * event.age, 2),
-    }  # fmt: skip
+    return _told(
+        "forecast", event, line=event.line, readings=event.readings, stamp=event.stamp,
+        interval=event.interval, columns=columns,
+    )  # fmt: skip
 
 
 def _digits(values: NDArray[np.float64]) -> list[float]:
@@ -133,14 +116,12 @@ def _digits(values: NDArray[np.float64]) -> list[float]:
     return [float(f"{value:.6g}") for value in values]
 
 
-def _seen(event: Seen) -> dict[str, Any]:
+@plain.register
+def _(event: Seen) -> dict[str, Any]:
     found = [_found(thing) for thing in event.found]
     for thing, zones in zip(found, event.zones, strict=False):
         thing["zones"] = list(zones)
-    line: dict[str, Any] = {
-        "event": "seen", "source": event.source, "frame": event.frame,
-        "time": round(event.time, 3), "age_ms": round(1e3 * event.age, 2), "found": found,
-    }  # fmt: skip
+    line = {**_told("seen", event, frame=event.frame), "found": found}
     if event.path is not None:
         line["path"] = str(event.path)
     if event.crossings:
