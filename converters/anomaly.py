@@ -9,7 +9,6 @@ import numpy as np
 
 from edgenets.artefact import Format, Precision
 from edgenets.data.beginnings import find_series, known
-from edgenets.errors import ModelError
 from edgenets.metrics import MAE
 from edgenets.progress import Progress
 from edgenets.runs import Run
@@ -35,7 +34,7 @@ class Anomaly(GoldenFrames):
         progress: Progress,
     ) -> Converted:  # fmt: skip
         """See `Family.convert`."""
-        recipe, pieces = _recipe(run), None
+        recipe, pieces = run.recipe_as(AnomalyRecipe), None
         if data is not None and any(activation_type(p) for p in precisions):
             every = find_series(data, recipe.data.files)
             told = np.concatenate(
@@ -49,7 +48,7 @@ class Anomaly(GoldenFrames):
         progress: Progress,
     ) -> Report:  # fmt: skip
         """See `Family.verify`."""
-        recipe = _recipe(run)
+        recipe = run.recipe_as(AnomalyRecipe)
         held = [behind(s, recipe) for s in find_series(data, recipe.data.files)]
         held = [one for one in held if len(one.came)]
         samples = Samples([one.habits for one in held], [one.came for one in held], "series")
@@ -59,7 +58,7 @@ class Anomaly(GoldenFrames):
 
     def card(self, run: Run, report: Report) -> list[str]:
         """See `Family.card`."""
-        metrics, recipe = run.metrics, _recipe(run)
+        metrics, recipe = run.metrics, run.recipe_as(AnomalyRecipe)
         decoding, test = recipe.decoding, metrics["test"]
         return [
             "- **Task**: anomaly detection in any series, one column at a time; no label was used.",
@@ -78,9 +77,3 @@ class Anomaly(GoldenFrames):
             f"readings of a series are silent. A series without a day, or whose level jumps for "
             f"good, alarms once and is then usual.",
         ]
-
-
-def _recipe(run: Run) -> AnomalyRecipe:
-    if not isinstance(run.recipe, AnomalyRecipe):
-        raise ModelError(f"{run.folder}: its recipe is not for anomalies, its spec is")
-    return run.recipe

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from edgenets.artefact import Format, Precision
 from edgenets.data.split import Split
-from edgenets.errors import ModelError
 from edgenets.metrics import MSE
 from edgenets.progress import Progress
 from edgenets.runs import Run
@@ -32,7 +31,7 @@ class Forecast(GoldenFrames):
         progress: Progress,
     ) -> Converted:  # fmt: skip
         """See `Family.convert`."""
-        recipe, stretches = _recipe(run), None
+        recipe, stretches = run.recipe_as(ForecastRecipe), None
         if data is not None and any(activation_type(p) for p in precisions):
             windows = _windows(run, data, "train").spread(recipe.quantize.clips)
             stretches = segments(windows.came, _spec(run).input.segment)
@@ -43,7 +42,7 @@ class Forecast(GoldenFrames):
         progress: Progress,
     ) -> Report:  # fmt: skip
         """See `Family.verify`."""
-        gate, spec = _recipe(run).gate, _spec(run)
+        gate, spec = run.recipe_as(ForecastRecipe).gate, _spec(run)
         windows = _windows(run, data, "validation").spread(gate.clips)
         came = segments(windows.came, spec.input.segment)
         samples = Samples(came, list(windows.following - windows.last), "windows")
@@ -51,7 +50,7 @@ class Forecast(GoldenFrames):
 
     def card(self, run: Run, report: Report) -> list[str]:
         """See `Family.card`."""
-        metrics, spec, recipe = run.metrics, _spec(run), _recipe(run)
+        metrics, spec, recipe = run.metrics, _spec(run), run.recipe_as(ForecastRecipe)
         test, ahead = metrics["test"], spec.decoding.horizon
         every = "" if spec.input.interval is None else f", one every {spec.input.interval:g} s"
         figures = [("this model", test), *test["baselines"].items()]
@@ -79,16 +78,10 @@ class Forecast(GoldenFrames):
 
 def _windows(run: Run, data: Path, split: Split) -> Windows:
     spec = _spec(run)
-    table = load(_recipe(run), data, Progress())
+    table = load(run.recipe_as(ForecastRecipe), data, Progress())
     return split_windows(scaled(table.values, spec.input), spec, split)
 
 
 def _spec(run: Run) -> ForecastSpec:
     assert isinstance(run.spec, ForecastSpec), "family_of gives no other"
     return run.spec
-
-
-def _recipe(run: Run) -> ForecastRecipe:
-    if not isinstance(run.recipe, ForecastRecipe):
-        raise ModelError(f"{run.folder}: its recipe is not for forecasts, its spec is")
-    return run.recipe

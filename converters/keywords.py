@@ -35,21 +35,21 @@ class Keywords(GoldenSound):
         clips = None
         if data is not None and any(activation_type(p) for p in precisions):
             clips, _ = clips_of(run, data, "train", progress)
-        return convert(run.model(), clips, to, precisions, _recipe(run).quantize, progress)
+        return convert(run.model(), clips, to, precisions, run.recipe_as(Recipe).quantize, progress)
 
     def verify(
         self, run: Run, written: Sequence[Written], missing: Sequence[str], data: Path,
         progress: Progress,
     ) -> Report:  # fmt: skip
         """See `Family.verify`."""
-        gate = _recipe(run).gate
+        gate = run.recipe_as(Recipe).gate
         samples = Samples(*clips_of(run, data, "validation", progress, gate.clips))
         spec = sound_spec(run.spec)
         return verify(run.model(), spec, written, samples, gate, tuple(missing), progress)
 
     def card(self, run: Run, report: Report) -> list[str]:
         """See `Family.card`."""
-        metrics, spec, recipe = run.metrics, sound_spec(run.spec), _recipe(run)
+        metrics, spec, recipe = run.metrics, sound_spec(run.spec), run.recipe_as(Recipe)
         test, train, features = metrics["test"], metrics["train"], spec.input
         return [
             f"- **Task**: keyword spotting, {len(spec.labels)} classes. "
@@ -75,7 +75,7 @@ def clips_of(
     run: Run, data: Path, split: Split, progress: Progress, at_least: int = 0
 ) -> tuple[NDArray[np.float32], list[int]]:
     """(clips, frames, bands) of a split, and what each is."""
-    recipe = _recipe(run)
+    recipe = run.recipe_as(Recipe)
     clips = dataset.load_split(recipe, data, split, progress)
     clips = dataset.views(clips, -(-at_least // len(clips)), recipe.seed)
     features = dataset.features_of(clips, _audio(sound_spec(run.spec)), recipe.data.clip_seconds)
@@ -86,9 +86,3 @@ def _audio(spec: SoundSpec) -> AudioInput:
     if not isinstance(spec.input, AudioInput):
         raise ModelError(f"{spec.name}: takes {spec.input.kind} features, which no training makes")
     return spec.input
-
-
-def _recipe(run: Run) -> Recipe:
-    if not isinstance(run.recipe, Recipe):
-        raise ModelError(f"{run.folder}: its recipe is not for keywords, its spec is")
-    return run.recipe

@@ -11,7 +11,6 @@ from edgenets.artefact import Format, Precision
 from edgenets.data.crops import Tokens, sequences
 from edgenets.data.split import Split
 from edgenets.data.texts import read_corpus
-from edgenets.errors import ModelError
 from edgenets.language.likelihood import bits
 from edgenets.language.recipe import LanguageRecipe
 from edgenets.language.spec import LanguageSpec
@@ -35,7 +34,7 @@ class Language(GoldenTokens):
         progress: Progress,
     ) -> Converted:  # fmt: skip
         """See `Family.convert`."""
-        recipe, texts = _recipe(run), None
+        recipe, texts = run.recipe_as(LanguageRecipe), None
         if data is not None and any(activation_type(p) for p in precisions):
             texts, _ = sequences(_part(run, data, "train"), recipe.data.length)
             texts = texts[..., None]
@@ -46,7 +45,7 @@ class Language(GoldenTokens):
         progress: Progress,
     ) -> Report:  # fmt: skip
         """See `Family.verify`."""
-        recipe = _recipe(run)
+        recipe = run.recipe_as(LanguageRecipe)
         came, following = sequences(_part(run, data, "validation"), recipe.data.length)
         chosen = np.linspace(0, len(came) - 1, min(len(came), recipe.gate.clips)).astype(int)
         samples = Samples(came[chosen][..., None], list(following[chosen]), "pieces")
@@ -56,7 +55,7 @@ class Language(GoldenTokens):
 
     def card(self, run: Run, report: Report) -> list[str]:
         """See `Family.card`."""
-        metrics, spec, recipe = run.metrics, _spec(run), _recipe(run)
+        metrics, spec, recipe = run.metrics, _spec(run), run.recipe_as(LanguageRecipe)
         test, validation = metrics["test"], metrics["validation"]
         per = "character" if spec.input.units == "characters" else "word"
         return [
@@ -77,16 +76,10 @@ class Language(GoldenTokens):
 
 
 def _part(run: Run, data: Path, split: Split) -> Tokens:
-    recipe = _recipe(run)
+    recipe = run.recipe_as(LanguageRecipe)
     return part_of(recipe, _spec(run).input, read_corpus(data, recipe.data.files), split)
 
 
 def _spec(run: Run) -> LanguageSpec:
     assert isinstance(run.spec, LanguageSpec), "family_of gives no other"
     return run.spec
-
-
-def _recipe(run: Run) -> LanguageRecipe:
-    if not isinstance(run.recipe, LanguageRecipe):
-        raise ModelError(f"{run.folder}: its recipe is not for language, its spec is")
-    return run.recipe

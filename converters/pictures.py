@@ -13,7 +13,6 @@ from edgenets.artefact import Format, Precision
 from edgenets.bundle import GOLDEN_PICTURE
 from edgenets.data.pictures.memory import Examples
 from edgenets.data.split import Split
-from edgenets.errors import ModelError
 from edgenets.progress import Progress
 from edgenets.runs import Run
 from edgenets.spec import ModelSpec
@@ -44,7 +43,9 @@ class Pictures:
         """See `Family.convert`."""
         shown = None
         if data is not None and any(map(activation_type, precisions)):
-            shown = _shown(run, data, "train", _recipe(run).quantize.pictures, progress).inputs
+            shown = _shown(
+                run, data, "train", run.recipe_as(ImageRecipe).quantize.pictures, progress
+            ).inputs
             # A black and a white pixel, so that the input's integers are those of all pixels and
             # not of the brightest that happened to be shown.
             values = table(_spec(run.spec).input, np.float32).reshape(256, -1)
@@ -58,7 +59,7 @@ class Pictures:
         progress: Progress,
     ) -> Report:  # fmt: skip
         """See `Family.verify`."""
-        gate = _recipe(run).gate
+        gate = run.recipe_as(ImageRecipe).gate
         part = _shown(run, data, "validation", gate.pictures, progress)
         return verify_pictures(run.model(), _spec(run.spec), written, part, gate, missing, progress)
 
@@ -72,7 +73,7 @@ class Pictures:
 
     def card(self, run: Run, report: Report) -> list[str]:
         """See `Family.card`."""
-        metrics, spec, recipe = run.metrics, _spec(run.spec), _recipe(run)
+        metrics, spec, recipe = run.metrics, _spec(run.spec), run.recipe_as(ImageRecipe)
         frame, test = spec.input, metrics["test"]
         every = {k: v for k, v in test.items() if isinstance(v, float)}
         return [
@@ -94,7 +95,7 @@ class Pictures:
 
 def _shown(run: Run, data: Path, split: Split, most: int, progress: Progress) -> training.Shown:
     """At most so many pictures of a split, spread evenly over it."""
-    recipe = _recipe(run)
+    recipe = run.recipe_as(ImageRecipe)
     catalogue = training.read_catalogue(recipe, data, Progress())
     recipe = replace(recipe, data=replace(recipe.data, labels=run.spec.labels))
     examples = training.load_split(recipe, catalogue, data, split, progress)
@@ -106,9 +107,3 @@ def _shown(run: Run, data: Path, split: Split, most: int, progress: Progress) ->
 def _spec(spec: ModelSpec) -> ImageSpec:
     assert isinstance(spec, ImageSpec), "family_of gives no other"
     return spec
-
-
-def _recipe(run: Run) -> ImageRecipe:
-    if not isinstance(run.recipe, ImageRecipe):
-        raise ModelError(f"{run.folder}: its recipe is for sound, its spec is not")
-    return run.recipe

@@ -20,7 +20,7 @@ from edgenets.runs import Run
 from edgenets.series.spec import AnomalySpec, ForecastSpec
 from edgenets.spec import SoundSpec
 from edgenets.stepspec import StreamSpec
-from edgenets.training.figures import BLUE, INK, ORANGE, new_figure
+from edgenets.training.figures import BLUE, INK, ORANGE, finish, new_figure
 from edgenets.translation.spec import TranslationSpec
 from edgenets.vision.spec import ImageSpec
 
@@ -162,11 +162,8 @@ def _sizes(report: Report) -> Figure:
     axes.axhline(scale * report.reference, color=INK, lw=1, ls=":", label="Keras float")
     for name, colour in _COLOURS.items():
         axes.scatter([], [], color=colour, label=name)
-    axes.set_xlabel("size, kB")
-    axes.set_ylabel(f"{report.metric}, %" if share else report.metric)
     axes.margins(x=0.15, y=0.3)
-    axes.legend(frameon=False, fontsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
+    finish(axes, "size, kB", f"{report.metric}, %" if share else report.metric)
     return figure
 
 
@@ -184,11 +181,8 @@ def _errors(report: Report) -> Figure:
     axes.set_xscale("log")
     axes.set_yticks(places, [v.id for v in good], fontsize=8)
     axes.invert_yaxis()
-    axes.set_xlabel(
-        "largest logit error: clips (solid), long stream (pale)" if streams
-        else "largest error of any output"
-    )  # fmt: skip
-    axes.spines[["top", "right"]].set_visible(False)
+    what = "largest logit error: clips (solid), long stream (pale)"
+    finish(axes, what if streams else "largest error of any output", legend=False)
     return figure
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from edgenets.artefact import Format, Precision
 from edgenets.data.strings import features_of, strings_to_measure
-from edgenets.errors import ModelError
 from edgenets.progress import Progress
 from edgenets.runs import Run
 from edgenets.spec import AudioInput, ModelSpec, SpeechSpec
@@ -30,7 +29,7 @@ class Speech(GoldenSound):
         progress: Progress,
     ) -> Converted:  # fmt: skip
         """See `Family.convert`."""
-        recipe, strings = _recipe(run), None
+        recipe, strings = run.recipe_as(SpeechRecipe), None
         if data is not None and any(activation_type(p) for p in precisions):
             spoken = speech.load_split(recipe, data, "train", progress)
             made = strings_to_measure(
@@ -44,7 +43,7 @@ class Speech(GoldenSound):
         progress: Progress,
     ) -> Report:  # fmt: skip
         """See `Family.verify`."""
-        recipe, spec = _recipe(run), run.spec
+        recipe, spec = run.recipe_as(SpeechRecipe), run.spec
         assert isinstance(spec, SpeechSpec), "family_of gives no other"
         found = speech.measured(recipe, _audio(spec), data, "validation", progress)
         samples = Samples(found.features, found.symbols)
@@ -52,7 +51,7 @@ class Speech(GoldenSound):
 
     def card(self, run: Run, report: Report) -> list[str]:
         """See `Family.card`."""
-        metrics, spec, recipe = run.metrics, run.spec, _recipe(run)
+        metrics, spec, recipe = run.metrics, run.spec, run.recipe_as(SpeechRecipe)
         assert isinstance(spec, SpeechSpec), "family_of gives no other"
         test, validation, features = metrics["test"], metrics["validation"], spec.input
         apart = {
@@ -79,9 +78,3 @@ class Speech(GoldenSound):
 def _audio(spec: ModelSpec) -> AudioInput:
     assert isinstance(spec, SpeechSpec) and isinstance(spec.input, AudioInput), "as trained"
     return spec.input
-
-
-def _recipe(run: Run) -> SpeechRecipe:
-    if not isinstance(run.recipe, SpeechRecipe):
-        raise ModelError(f"{run.folder}: its recipe is not for speech, its spec is")
-    return run.recipe

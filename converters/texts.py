@@ -12,7 +12,6 @@ from edgenets.artefact import Format, Precision
 from edgenets.data.reading import Texts as Numbered
 from edgenets.data.split import Split
 from edgenets.data.texts import find_texts
-from edgenets.errors import ModelError
 from edgenets.language.recipe import TextRecipe
 from edgenets.language.spec import TextSpec
 from edgenets.progress import Progress
@@ -40,20 +39,22 @@ class Texts(GoldenTokens):
         pieces = None
         if data is not None and any(activation_type(p) for p in precisions):
             pieces = _pieces(texts_of(run, data, "train"))
-        return convert(run.model(), pieces, to, precisions, _recipe(run).quantize, progress)
+        return convert(
+            run.model(), pieces, to, precisions, run.recipe_as(TextRecipe).quantize, progress
+        )
 
     def verify(
         self, run: Run, written: Sequence[Written], missing: Sequence[str], data: Path,
         progress: Progress,
     ) -> Report:  # fmt: skip
         """See `Family.verify`."""
-        texts, gate = texts_of(run, data, "validation"), _recipe(run).gate
+        texts, gate = texts_of(run, data, "validation"), run.recipe_as(TextRecipe).gate
         samples = Samples([t[:, None] for t in texts.tokens], texts.targets.tolist(), "texts")
         return verify(run.model(), _spec(run), written, samples, gate, tuple(missing), progress)
 
     def card(self, run: Run, report: Report) -> list[str]:
         """See `Family.card`."""
-        metrics, spec, recipe = run.metrics, _spec(run), _recipe(run)
+        metrics, spec, recipe = run.metrics, _spec(run), run.recipe_as(TextRecipe)
         test, validation = metrics["test"], metrics["validation"]
         small = ", in small letters" if spec.input.lower else ""
         return [
@@ -89,9 +90,3 @@ def _pieces(texts: Numbered) -> NDArray[np.int32]:
 def _spec(run: Run) -> TextSpec:
     assert isinstance(run.spec, TextSpec), "family_of gives no other"
     return run.spec
-
-
-def _recipe(run: Run) -> TextRecipe:
-    if not isinstance(run.recipe, TextRecipe):
-        raise ModelError(f"{run.folder}: its recipe is not for texts, its spec is")
-    return run.recipe

@@ -15,7 +15,6 @@ from edgenets.artefact import Format, Part, Precision
 from edgenets.bundle import GOLDEN_TOKENS, given_name
 from edgenets.data.sentences import Sentences
 from edgenets.data.split import Split
-from edgenets.errors import ModelError
 from edgenets.metrics import BLEU
 from edgenets.models import translation_rnn
 from edgenets.progress import Progress
@@ -46,7 +45,7 @@ class Translation:
         progress: Progress,
     ) -> Converted:  # fmt: skip
         """See `Family.convert`."""
-        recipe, model = _recipe(run), run.model()
+        recipe, model = run.recipe_as(TranslationRecipe), run.model()
         reader, writer = translation_rnn.encoder(model), translation_rnn.decoder(model)
         rolls: tuple[list[Rolls] | None, list[Rolls] | None] = (None, None)
         if data is not None and any(activation_type(p) for p in precisions):
@@ -69,9 +68,10 @@ class Translation:
     ) -> Report:  # fmt: skip
         """See `Family.verify`."""
         pairs, pieces = _pairs(run, data, "validation"), _pieces(run)
+        gate = run.recipe_as(TranslationRecipe).gate
         return verify_translation(
             run.model(), _spec(run.spec), written, divided(pairs, pieces),
-            [pair.target for pair in pairs], pieces, _recipe(run).gate, tuple(missing), progress,
+            [pair.target for pair in pairs], pieces, gate, tuple(missing), progress,
         )  # fmt: skip
 
     def golden(self, spec: ModelSpec) -> dict[str, bytes]:
@@ -89,7 +89,7 @@ class Translation:
 
     def card(self, run: Run, report: Report) -> list[str]:
         """See `Family.card`."""
-        metrics, spec, recipe = run.metrics, _spec(run.spec), _recipe(run)
+        metrics, spec, recipe = run.metrics, _spec(run.spec), run.recipe_as(TranslationRecipe)
         test, validation = metrics["test"], metrics["validation"]
         return [
             f"- **Task**: translation from {spec.input.source} to {spec.input.target}.",
@@ -132,7 +132,7 @@ def _rolls(reader: Any, sentences: Sentences, count: int) -> tuple[list[Rolls], 
 
 
 def _pairs(run: Run, data: Path, split: Split) -> list[Pair]:
-    return part_of(_recipe(run), data, split)
+    return part_of(run.recipe_as(TranslationRecipe), data, split)
 
 
 def _pieces(run: Run) -> Pieces:
@@ -142,9 +142,3 @@ def _pieces(run: Run) -> Pieces:
 def _spec(spec: ModelSpec) -> TranslationSpec:
     assert isinstance(spec, TranslationSpec), "family_of gives no other"
     return spec
-
-
-def _recipe(run: Run) -> TranslationRecipe:
-    if not isinstance(run.recipe, TranslationRecipe):
-        raise ModelError(f"{run.folder}: its recipe is not for translation, its spec is")
-    return run.recipe

@@ -17,6 +17,12 @@ class Metric:
         """A value for people."""
         return f"{value:.2%}" if self.share else f"{value:.4g}"
 
+    def change(self, loss: float) -> str:
+        """What a loss is for people: points of a share, or how the number changed."""
+        if self.share:
+            return f"{-100 * loss:+.2f} points".replace("-", "−")
+        return f"{100 * loss if self.lower else -100 * loss:+.2f} %"
+
     def loss(self, reference: float, found: float) -> float:
         """What is lost from the reference to what was found: points of a share, else a part of it.
 

@@ -15,13 +15,11 @@ from edgenets.errors import RecipeError, RecordError
 from edgenets.language.recipe import LanguageRecipe, TextRecipe
 from edgenets.recipeparts import (
     AugmentRecipe,
-    BundleRecipe,
-    GateRecipe,
     ModelRecipe,
-    QuantizeRecipe,
     Schedule,
-    Trainable,
+    StepRecipe,
     check_range,
+    check_shares,
 )
 from edgenets.series.recipe import AnomalyRecipe, ForecastRecipe
 from edgenets.spec import AudioInput, KeywordDecoding
@@ -46,8 +44,7 @@ class DataRecipe:
         check_range(self, 0.1, 60, "clip_seconds")
         check_range(self, 0, 1, "validation", "test")
         check_range(self, 0, 100_000, "synthetic")
-        if self.validation + self.test >= 1:
-            raise ValueError("validation and test leave no speaker to train on")
+        check_shares(self, "no speaker")
 
 
 @dataclass(frozen=True)
@@ -62,22 +59,16 @@ class ScheduleRecipe(Schedule):
 
 
 @dataclass(frozen=True)
-class Recipe(Trainable):
+class Recipe(StepRecipe):
     """All that `edgenets train` needs besides data."""
 
-    name: str
-    description: str
     model: ModelRecipe
     task: Literal["keywords"] = "keywords"
-    seed: int = 1
     data: DataRecipe = field(default_factory=DataRecipe)
     features: AudioInput = field(default_factory=AudioInput)
     augment: AugmentRecipe = field(default_factory=AugmentRecipe)
-    schedule: ScheduleRecipe = field(default_factory=ScheduleRecipe)
+    schedule: ScheduleRecipe = field(default_factory=ScheduleRecipe, kw_only=True)
     decoding: KeywordDecoding = field(default_factory=KeywordDecoding)
-    quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
-    gate: GateRecipe = field(default_factory=GateRecipe)
-    bundle: BundleRecipe = field(default_factory=BundleRecipe)
 
 
 # A recipe, by its task.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self
+from dataclasses import KW_ONLY, dataclass, field, replace
+from typing import Any, ClassVar, Literal, Self
 
 Architecture = Literal["kws-gru", "kws-dscnn", "asr-gru"]
 Cell = Literal["gru", "lstm", "rnn"]
@@ -16,6 +16,12 @@ def check_range(record: object, low: float, high: float, *names: str) -> None:
         for number in value if isinstance(value, tuple) else (value,):
             if not low <= number <= high:
                 raise ValueError(f"{name} must be {low:g} to {high:g}, found {number:g}")
+
+
+def check_shares(record: Any, what: str) -> None:
+    """Refuse a division that leaves nothing to train on."""
+    if record.validation + record.test >= 1:
+        raise ValueError(f"validation and test leave {what} to train on")
 
 
 def check_name(name: str, seed: int) -> None:
@@ -162,3 +168,17 @@ class GateRecipe:
     def __post_init__(self) -> None:
         check_range(self, 1, 10_000_000, "clips", "stream_steps")
         check_range(self, 0, 1, "agreement", "accuracy_drop", "relative_loss")
+
+
+@dataclass(frozen=True)
+class StepRecipe(Trainable):
+    """What the recipes of all step models have in common."""
+
+    name: str
+    description: str
+    _: KW_ONLY
+    seed: int = 1
+    schedule: Schedule = field(default_factory=Schedule)
+    quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
+    gate: GateRecipe = field(default_factory=GateRecipe)
+    bundle: BundleRecipe = field(default_factory=BundleRecipe)

@@ -14,7 +14,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from edgenets import records
 from edgenets.errors import ModelError, RecordError
@@ -31,6 +31,8 @@ MODEL = "model.keras"
 SPEC = "spec.json"
 RECIPE = "recipe.json"
 METRICS = "metrics.json"
+
+R = TypeVar("R")
 
 # What a test split is counted in.
 _KINDS = (
@@ -65,6 +67,16 @@ class Run:
         test = self.metrics["test"]
         kind = next(k for k in _KINDS if k in test)
         return test[kind], kind
+
+    def recipe_as(self, kind: type[R]) -> R:
+        """The recipe, which is of the kind that its task has.
+
+        Raises:
+            ModelError: it is another's.
+        """
+        if not isinstance(self.recipe, kind):
+            raise ModelError(f"{self.folder}: its recipe is not for {self.spec.task}, its spec is")
+        return self.recipe
 
     def assets(self) -> dict[str, bytes]:
         """The files that the model needs beside itself, by name; a bundle carries them.

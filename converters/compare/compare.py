@@ -138,10 +138,9 @@ def compare(
         progress.say(f"{family}: measuring")
         nets.append(_measured(family, run, data, progress))
     count, kind = runs[0].test_size
-    found = tasks.task_of(runs[0], data, progress)
     return Comparison(
-        task, runs[0].metric, count, kind, found.unit, tasks.FACTORS, tuple(nets),
-        round(time.monotonic() - begun, 1),
+        task, runs[0].metric, count, kind, tasks.KINDS[runs[0].spec.task].unit, tasks.FACTORS,
+        tuple(nets), round(time.monotonic() - begun, 1),
     )  # fmt: skip
 
 

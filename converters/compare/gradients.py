@@ -31,7 +31,6 @@ def norms(model: Any, items: NDArray[Any], seed: int = 0) -> NDArray[np.float64]
     tf = require("tensorflow")
     body, came = _felt(model, items)
     rng = np.random.default_rng(seed)
-    direction = None
     with tf.GradientTape() as tape:
         x = tf.convert_to_tensor(came)
         tape.watch(x)

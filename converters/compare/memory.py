@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from edgenets.artefact import Artefact
 
 from ..graph import StepGraph
@@ -44,8 +46,8 @@ def step_memory(graph: StepGraph) -> StepMemory:
 
 def state_bytes(artefact: Artefact) -> int:
     """Bytes that one stream keeps between two steps."""
-    width = {"int8": 1, "int16": 2, "float32": 4}
-    return sum(link.input.elements * width[link.input.dtype] for link in artefact.states)
+    infos = [link.input for link in artefact.states]
+    return sum(info.elements * np.dtype(info.dtype).itemsize for info in infos)
 
 
 def by_kind(model: Any) -> dict[str, int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgenets import __version__, records
 from edgenets.files import replacing, write_json
-from edgenets.training.figures import BLUE, INK, ORANGE, new_figure
+from edgenets.training.figures import BLUE, INK, ORANGE, finish, new_figure
 
 from ..report import template, to_svg
 from . import speed
@@ -56,16 +56,10 @@ def page(found: Comparison) -> str:
         norm=lambda net, at: f"{net.trained.norms[at]:.1g}",
         untrained=lambda net, at: f"{net.untrained.norms[at]:.1g}",
         steps=lambda count: f"> {DISTANCE}" if count is None else str(count),
-        lost=lambda form: _lost(found, form), gone=f"{100 * GONE:g} %",
+        lost=lambda form: found.measure.change(form.loss), gone=f"{100 * GONE:g} %",
         batch=speed.BATCH, large=speed.LARGE_BATCH, version=__version__,
     )  # fmt: skip
     return text
-
-
-def _lost(found: Comparison, form: Any) -> str:
-    """What integers cost, in points or in parts of a hundred."""
-    points = f"{-100 * form.loss:+.2f}".replace("-", "−")
-    return f"{points} points" if found.measure.share else f"{100 * form.loss:+.2f} %"
 
 
 def _gradients(found: Comparison) -> Figure:
@@ -79,10 +73,8 @@ def _gradients(found: Comparison) -> Figure:
         axes.axhline(GONE, color=INK, lw=0.8, ls=":")
         axes.set_yscale("log")
         axes.set_ylim(_FLOOR, 2)
-        axes.set_xlabel(f"steps back, {name}")
-        axes.spines[["top", "right"]].set_visible(False)
+        finish(axes, f"steps back, {name}", legend=name == "trained")
     sides[0].set_ylabel("gradient, of its peak")
-    sides[1].legend(frameon=False, fontsize=8)
     return figure
 
 
@@ -98,10 +90,8 @@ def _lengths(found: Comparison) -> Figure:
     axes.set_xticks([float(x) for x in found.nets[0].at_length],
                     [f"×{x}" for x in found.nets[0].at_length])  # fmt: skip
     axes.minorticks_off()
-    axes.set_xlabel("length, of that which was taught")
-    axes.set_ylabel(f"{found.metric}, %" if found.measure.share else found.metric)
-    axes.legend(frameon=False, fontsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
+    unit = ", %" if found.measure.share else ""
+    finish(axes, "length, of that which was taught", f"{found.metric}{unit}")
     return figure
 
 
@@ -124,10 +114,7 @@ def _times(found: Comparison) -> Figure:
     axes.set_yscale("log")
     axes.set_xticks(list(speed.LENGTHS), [str(n) for n in speed.LENGTHS])
     axes.minorticks_off()
-    axes.set_xlabel("steps of the sequences (dotted: one core)")
-    axes.set_ylabel("training step, ms")
-    axes.legend(frameon=False, fontsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
+    finish(axes, "steps of the sequences (dotted: one core)", "training step, ms")
     return figure
 
 
@@ -142,8 +129,5 @@ def _lags(found: Comparison) -> Figure:
     axes.set_xscale("log")
     axes.set_xticks([int(x) for x in found.nets[0].recall], list(found.nets[0].recall))
     axes.minorticks_off()
-    axes.set_xlabel("steps from the symbol to the question (dotted: chance)")
-    axes.set_ylabel("named rightly, %")
-    axes.legend(frameon=False, fontsize=8)
-    axes.spines[["top", "right"]].set_visible(False)
+    finish(axes, "steps from the symbol to the question (dotted: chance)", "named rightly, %")
     return figure

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.extras import require
+from edgenets.models.recurrent import cell_of
 
 LAGS = (5, 20, 80, 200)  # steps from the symbol to the question
 _SYMBOLS, _UNITS = 8, 32
@@ -73,5 +74,5 @@ def _net(family: str) -> Any:
             x = layers.Add()([x, inner])
         x = x[:, -1]
     else:
-        x = {"gru": layers.GRU, "lstm": layers.LSTM, "rnn": layers.SimpleRNN}[family](_UNITS)(entry)
+        x = cell_of(family)(_UNITS)(entry)
     return keras.Model(entry, layers.Dense(_SYMBOLS)(x))

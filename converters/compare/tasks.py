@@ -54,8 +54,7 @@ class Task(Protocol):
 
 def task_of(run: Run, data: Path, progress: Progress) -> Task:
     """The task of a run that `families.recipe_of` made the recipe of."""
-    made: dict[str, Any] = {"keywords": Keywords, "text": Texts, "forecast": Series}
-    found: Task = made[run.spec.task](run, data, progress)
+    found: Task = KINDS[run.spec.task](run, data, progress)
     return found
 
 
@@ -134,3 +133,7 @@ class Series:
         found = split_windows(self._series, replace(self._spec, window=window), "test")
         chosen = found.spread(_WINDOWS)
         return Samples(segments(chosen.came, segment), list(chosen.following - chosen.last))
+
+
+# Task of a spec → what its nets are compared on.
+KINDS: dict[str, Any] = {"keywords": Keywords, "text": Texts, "forecast": Series}

@@ -62,13 +62,6 @@ def command(
     click.echo(f"{found.seconds / 60:.1f} minutes. Report: {path}")
 
 
-def _lost(found: Any, loss: float) -> str:
-    """What integers cost, in points or in parts of a hundred."""
-    if found.measure.share:
-        return f"{-100 * loss:+.2f} points".replace("-", "−")
-    return f"{100 * loss:+.1f} %"
-
-
 def _show(found: Any, claims: Any) -> None:
     """Two tables: the nets, and what books say of them."""
     shown = found.measure.shown
@@ -79,7 +72,7 @@ def _show(found: Any, claims: Any) -> None:
         [
             (
                 net.family, f"{net.parameters:,}", shown(net.test),
-                _lost(found, net.form("tflite-int8").loss),
+                found.measure.change(net.form("tflite-int8").loss),
                 f"{net.form('tflite-int8').step_us:.1f} µs",
                 f"{net.form('tflite-int8').cpu_ms:.3g} ms", size(net.form("tflite-int8").bytes),
                 f"{net.seconds:.0f} s",

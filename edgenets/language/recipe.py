@@ -7,13 +7,10 @@ from typing import Literal
 
 from edgenets.language.spec import LanguageDecoding, TextDecoding, Units
 from edgenets.recipeparts import (
-    BundleRecipe,
     Cell,
-    GateRecipe,
-    QuantizeRecipe,
-    Schedule,
-    Trainable,
+    StepRecipe,
     check_range,
+    check_shares,
 )
 
 
@@ -57,25 +54,17 @@ class LanguageData:
         check_range(self, 1, 10_000_000, "crops")
         if self.vocabulary is not None:
             check_range(self, 2, 1_000_000, "vocabulary")
-        if self.validation + self.test >= 1:
-            raise ValueError("validation and test leave no text to train on")
+        check_shares(self, "no text")
 
 
 @dataclass(frozen=True)
-class LanguageRecipe(Trainable):
+class LanguageRecipe(StepRecipe):
     """All that `edgenets train` needs besides data, for a model that goes on with a text."""
 
-    name: str
-    description: str
     task: Literal["language"]
     model: TokenModelRecipe
-    seed: int = 1
     data: LanguageData = field(default_factory=LanguageData)
-    schedule: Schedule = field(default_factory=Schedule)
     decoding: LanguageDecoding = field(default_factory=LanguageDecoding)
-    quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
-    gate: GateRecipe = field(default_factory=GateRecipe)
-    bundle: BundleRecipe = field(default_factory=BundleRecipe)
 
 
 @dataclass(frozen=True)
@@ -97,22 +86,14 @@ class TextData:
         check_range(self, 1, 100_000, "longest", "least")
         if self.vocabulary is not None:
             check_range(self, 2, 1_000_000, "vocabulary")
-        if self.validation + self.test >= 1:
-            raise ValueError("validation and test leave no text to train on")
+        check_shares(self, "no text")
 
 
 @dataclass(frozen=True)
-class TextRecipe(Trainable):
+class TextRecipe(StepRecipe):
     """All that `edgenets train` needs besides data, for a model that sorts texts."""
 
-    name: str
-    description: str
     task: Literal["text"]
     model: TokenModelRecipe
-    seed: int = 1
     data: TextData = field(default_factory=TextData)
-    schedule: Schedule = field(default_factory=Schedule)
     decoding: TextDecoding = field(default_factory=TextDecoding)
-    quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
-    gate: GateRecipe = field(default_factory=GateRecipe)
-    bundle: BundleRecipe = field(default_factory=BundleRecipe)

@@ -18,9 +18,14 @@ def recurrent(
         first: the dropout before the first layer, where it is another.
     """
     layers = require("keras").layers
-    cells = {"gru": layers.GRU, "lstm": layers.LSTM, "rnn": layers.SimpleRNN}
     for i, width in enumerate(units):
         before = dropout if i or first is None else first
         x = layers.Dropout(before, name=f"dropout_{i}")(x)
-        x = cells[cell](width, return_sequences=True, name=f"{cell}_{i}")(x)
+        x = cell_of(cell)(width, return_sequences=True, name=f"{cell}_{i}")(x)
     return layers.Dropout(dropout, name="dropout_head")(x)
+
+
+def cell_of(cell: str) -> Any:
+    """The Keras layer of a cell."""
+    layers = require("keras").layers
+    return {"gru": layers.GRU, "lstm": layers.LSTM, "rnn": layers.SimpleRNN}[cell]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from edgenets.extras import require
 from edgenets.series.recipe import SeriesModelRecipe
 
+from .recurrent import cell_of
+
 if TYPE_CHECKING:
     import keras
 
@@ -18,11 +20,10 @@ if TYPE_CHECKING:
 def build(recipe: SeriesModelRecipe, outputs: int) -> keras.Model:
     """See `edgenets.models.build_series`."""
     layers = require("keras").layers
-    cells = {"gru": layers.GRU, "lstm": layers.LSTM, "rnn": layers.SimpleRNN}
     stretches = layers.Input((None, recipe.segment), name="features")
     x = layers.Dense(recipe.embedding, activation="relu", name="embedding")(stretches)
     for i, units in enumerate(recipe.units):
-        x = cells[recipe.cell](units, return_sequences=True, name=f"{recipe.cell}_{i}")(x)
+        x = cell_of(recipe.cell)(units, return_sequences=True, name=f"{recipe.cell}_{i}")(x)
         x = layers.Dropout(recipe.dropout, name=f"dropout_{i}")(x)
     ahead = layers.Dense(outputs, kernel_initializer="zeros", name="logits")(x)
     return require("keras").Model(stretches, ahead, name="series_rnn")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgenets.extras import require
 from edgenets.language.recipe import TokenModelRecipe
 
+from .recurrent import cell_of
 from .text_cnn import embedded, sorted_by
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ def build(recipe: TokenModelRecipe, tokens: int, scores: int) -> keras.Model:
 
 def last_state(recipe: TokenModelRecipe, x: Any) -> Any:
     """(batch, tokens, numbers) to (batch, units of the last layer)."""
-    layers = require("keras").layers
-    cell = {"gru": layers.GRU, "lstm": layers.LSTM, "rnn": layers.SimpleRNN}[recipe.cell]
+    cell = cell_of(recipe.cell)
     for i, units in enumerate(recipe.units):
         goes_on = i + 1 < len(recipe.units)
         x = cell(units, return_sequences=goes_on, name=f"{recipe.cell}_{i}")(x)

@@ -6,13 +6,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from edgenets.recipeparts import (
-    BundleRecipe,
     Cell,
-    GateRecipe,
-    QuantizeRecipe,
-    Schedule,
-    Trainable,
+    StepRecipe,
     check_range,
+    check_shares,
 )
 from edgenets.series.habits import HabitsInput
 from edgenets.series.spec import ForecastDecoding
@@ -61,8 +58,7 @@ class SeriesData:
         check_range(self, 0, 1_000_000, "settle", "longest_gap")
         if self.rows is not None:
             check_range(self, 10, 100_000_000, "rows")
-        if self.validation + self.test >= 1:
-            raise ValueError("validation and test leave nothing to train on")
+        check_shares(self, "nothing")
 
 
 @dataclass(frozen=True)
@@ -94,41 +90,27 @@ class AnomalyData:
 
 
 @dataclass(frozen=True)
-class AnomalyRecipe(Trainable):
+class AnomalyRecipe(StepRecipe):
     """All that `edgenets train` needs besides data, for a model that finds what is unusual."""
 
-    name: str
-    description: str
     task: Literal["anomaly"]
     model: HabitModelRecipe
-    seed: int = 1
     data: AnomalyData = field(default_factory=AnomalyData)
     features: HabitsInput = field(default_factory=lambda: HabitsInput("habits"))
-    schedule: Schedule = field(default_factory=Schedule)
     decoding: SurpriseDecoding = field(default_factory=SurpriseDecoding)
-    quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
-    gate: GateRecipe = field(default_factory=GateRecipe)
-    bundle: BundleRecipe = field(default_factory=BundleRecipe)
 
 
 @dataclass(frozen=True)
-class ForecastRecipe(Trainable):
+class ForecastRecipe(StepRecipe):
     """All that `edgenets train` needs besides data, for a model that says how series go on."""
 
     # The horizon and the quantiles are the net's outputs.
     after_training: ClassVar[tuple[str, ...]] = ("quantize", "gate", "bundle", "description")
 
-    name: str
-    description: str
     task: Literal["forecast"]
     model: SeriesModelRecipe
     decoding: ForecastDecoding
-    seed: int = 1
     data: SeriesData = field(default_factory=SeriesData)
-    schedule: Schedule = field(default_factory=Schedule)
-    quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
-    gate: GateRecipe = field(default_factory=GateRecipe)
-    bundle: BundleRecipe = field(default_factory=BundleRecipe)
 
     def __post_init__(self) -> None:
         super().__post_init__()

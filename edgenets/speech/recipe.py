@@ -7,13 +7,10 @@ from typing import Literal
 
 from edgenets.recipeparts import (
     AugmentRecipe,
-    BundleRecipe,
-    GateRecipe,
     ModelRecipe,
-    QuantizeRecipe,
-    Schedule,
-    Trainable,
+    StepRecipe,
     check_range,
+    check_shares,
 )
 from edgenets.spec import AudioInput, CtcDecoding
 
@@ -41,8 +38,7 @@ class SpeechData:
         check_range(self, 0, 10, "gap")
         check_range(self, 1, 1_000_000, "strings", "test_strings")
         check_range(self, 1, 100, "test_words")
-        if self.validation + self.test >= 1:
-            raise ValueError("validation and test leave nothing to train on")
+        check_shares(self, "nothing")
         for name in ("gap", "test_words"):
             low, high = getattr(self, name)
             if low > high:
@@ -54,19 +50,12 @@ class SpeechData:
 
 
 @dataclass(frozen=True)
-class SpeechRecipe(Trainable):
+class SpeechRecipe(StepRecipe):
     """All that `edgenets train` needs besides data."""
 
-    name: str
-    description: str
     task: Literal["speech"]
     model: ModelRecipe
     data: SpeechData
-    seed: int = 1
     features: AudioInput = field(default_factory=AudioInput)
     augment: AugmentRecipe = field(default_factory=AugmentRecipe)
-    schedule: Schedule = field(default_factory=Schedule)
     decoding: CtcDecoding = field(default_factory=CtcDecoding)
-    quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
-    gate: GateRecipe = field(default_factory=GateRecipe)
-    bundle: BundleRecipe = field(default_factory=BundleRecipe)

@@ -15,7 +15,7 @@ from edgenets.progress import Progress
 from edgenets.series.recipe import AnomalyRecipe
 from edgenets.series.spec import AnomalySpec
 from edgenets.stepspec import StepSpec
-from edgenets.training import figures, losses
+from edgenets.training import losses
 from edgenets.training.train import Trained
 from edgenets.training.trainer import Job, Trainer
 
@@ -52,8 +52,7 @@ def train_anomaly(recipe: AnomalyRecipe, data: Path, out: Path, progress: Progre
     )
     trainer = Trainer(job, out, progress)
     trainer.fit()
-    figures.curves(trainer.history.loss, trainer.history.validation, out / "curves.png",
-                   "absolute error on what follows", scale=1)  # fmt: skip
+    trainer.curves("absolute error on what follows")
     found = {MAE.name: judged(trainer.model, held), "readings": sum(len(h.came) for h in held)}
     metrics = {
         "parameters": int(trainer.model.count_params()),

@@ -13,6 +13,7 @@ from edgenets.extras import require
 from edgenets.files import replacing
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 INK, BLUE, ORANGE = "#1f2933", "#2563eb", "#ea580c"
@@ -24,6 +25,15 @@ def new_figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=110, layout="constrained")
+
+
+def finish(axes: Axes, x: str, y: str = "", legend: bool = True) -> None:
+    """Name the axes, and leave out what frames them."""
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.spines[["top", "right"]].set_visible(False)
+    if legend:
+        axes.legend(frameon=False, fontsize=8)
 
 
 def curves(

@@ -17,7 +17,7 @@ from edgenets.series.spec import Borders, ForecastSpec, SeriesInput
 from edgenets.series.table import Table, find_table, read_table
 from edgenets.series.windows import Ahead, WindowBatches, Windows, scaled, split_windows
 from edgenets.stepspec import StepSpec
-from edgenets.training import figures, losses
+from edgenets.training import losses
 from edgenets.training.train import Trained
 from edgenets.training.trainer import Job, Trainer
 
@@ -51,8 +51,7 @@ def train_forecast(recipe: ForecastRecipe, data: Path, out: Path, progress: Prog
     )  # fmt: skip
     trainer = Trainer(job, out, progress)
     trainer.fit()
-    figures.curves(trainer.history.loss, trainer.history.validation, out / "curves.png",
-                   "validation MSE", scale=1)  # fmt: skip
+    trainer.curves("validation MSE")
     linear = Linear.fitted(train, wanted.window, recipe.decoding.horizon)
     metrics: dict[str, Any] = {
         "parameters": int(trainer.model.count_params()),

@@ -52,7 +52,7 @@ def train_keywords(recipe: Recipe, data: Path, out: Path, progress: Progress) ->
     trainer = Trainer(job, out, progress)
     trainer.fit()
     test = _figures(trainer.model, splits.test, features, recipe)
-    figures.curves(trainer.history.loss, trainer.history.validation, out / "curves.png")
+    trainer.curves()
     figures.confusion(np.array(test["confusion"]), labels, out / "confusion.png")
     metrics = {
         "parameters": int(trainer.model.count_params()),

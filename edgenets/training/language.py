@@ -18,7 +18,6 @@ from edgenets.language.tokens import UNKNOWN, Tokenizer, divided, vocabulary_of
 from edgenets.metrics import NATS
 from edgenets.progress import Progress
 from edgenets.stepspec import StepSpec
-from edgenets.training import figures
 from edgenets.training.train import Trained
 from edgenets.training.trainer import Job, Trainer
 
@@ -57,8 +56,7 @@ def train_language(recipe: LanguageRecipe, data: Path, out: Path, progress: Prog
     )
     trainer = Trainer(job, out, progress)
     trainer.fit()
-    figures.curves(trainer.history.loss, trainer.history.validation, out / "curves.png",
-                   f"validation, {NATS.name}", scale=1)  # fmt: skip
+    trainer.curves(f"validation, {NATS.name}")
     metrics = {
         "parameters": int(trainer.model.count_params()),
         "metric": NATS.name,

@@ -74,10 +74,7 @@ def train_pictures(recipe: ImageRecipe, data: Path, out: Path, progress: Progres
     trainer.fit()
     model = view(trainer.model)
     found = {"validation": judged(model, spec, validation), "test": judged(model, spec, test)}
-    figures.curves(
-        trainer.history.loss, trainer.history.validation, out / "curves.png",
-        f"validation {found['test'].name}, %",
-    )  # fmt: skip
+    trainer.curves(f"validation {found['test'].name}, %")
     metrics: dict[str, Any] = {
         "parameters": int(model.count_params()),
         "metric": found["test"].name,

@@ -26,7 +26,7 @@ from edgenets.speech import distance
 from edgenets.speech.recipe import SpeechRecipe
 from edgenets.speech.transcriber import transcribe
 from edgenets.stepspec import StepSpec
-from edgenets.training import dataset, figures
+from edgenets.training import dataset
 from edgenets.training.train import Trained
 from edgenets.training.trainer import Job, Trainer
 
@@ -66,8 +66,7 @@ def train_speech(recipe: SpeechRecipe, data: Path, out: Path, progress: Progress
     )
     trainer = Trainer(job, out, progress)
     trainer.fit()
-    figures.curves(trainer.history.loss, trainer.history.validation, out / "curves.png",
-                   "validation, symbols right, %")  # fmt: skip
+    trainer.curves("validation, symbols right, %")
     test = measured(recipe, features, data, "test", progress)
     metrics = {
         "parameters": int(trainer.model.count_params()),

@@ -63,7 +63,7 @@ def train_text(recipe: TextRecipe, data: Path, out: Path, progress: Progress) ->
     )  # fmt: skip
     trainer = Trainer(job, out, progress)
     trainer.fit()
-    figures.curves(trainer.history.loss, trainer.history.validation, out / "curves.png")
+    trainer.curves()
     metrics: dict[str, Any] = {
         "parameters": int(trainer.model.count_params()),
         "metric": "accuracy",

@@ -17,6 +17,7 @@ from edgenets.files import replacing, write_json
 from edgenets.metrics import metric_of
 from edgenets.progress import Progress
 from edgenets.recipeparts import Schedule
+from edgenets.training import figures
 
 if TYPE_CHECKING:
     import keras
@@ -85,6 +86,12 @@ class Trainer:
                     f"loss {self.history.loss[-1]:.3f}  validation {shown(found)}",
                 )
         self._average()
+
+    def curves(self, name: str = "validation accuracy, %") -> None:
+        """Draw `curves.png`: the loss and what was judged, under a name, against epochs."""
+        scale = 100 if metric_of(self._job.metric).share else 1
+        path = self._folder / "curves.png"
+        figures.curves(self.history.loss, self.history.validation, path, name, scale)
 
     def _seed_dropout(self, epoch: int) -> None:
         """Begin an epoch with random numbers of its own: Keras saves no generator's state."""

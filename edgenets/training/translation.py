@@ -18,7 +18,7 @@ from edgenets.metrics import BLEU, NATS
 from edgenets.models import translation_rnn
 from edgenets.progress import Progress
 from edgenets.stepspec import StepSpec
-from edgenets.training import figures, losses
+from edgenets.training import losses
 from edgenets.training.train import Trained
 from edgenets.training.trainer import Job, Trainer
 from edgenets.translation.bleu import nearness
@@ -76,8 +76,7 @@ def train_translation(
     )
     trainer = Trainer(job, out, progress)
     trainer.fit()
-    figures.curves(trainer.history.loss, trainer.history.validation, out / "curves.png",
-                   f"validation, {NATS.name}", scale=1)  # fmt: skip
+    trainer.curves(f"validation, {NATS.name}")
     metrics: dict[str, Any] = {
         "parameters": int(trainer.model.count_params()), "metric": BLEU.name,
         "train": {"sentences": len(train)},

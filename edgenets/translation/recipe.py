@@ -6,11 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from edgenets.recipeparts import (
-    BundleRecipe,
-    GateRecipe,
-    QuantizeRecipe,
-    Schedule,
-    Trainable,
+    StepRecipe,
     check_range,
 )
 from edgenets.translation.spec import TranslationDecoding
@@ -57,17 +53,10 @@ class TranslationData:
 
 
 @dataclass(frozen=True)
-class TranslationRecipe(Trainable):
+class TranslationRecipe(StepRecipe):
     """All that `edgenets train` needs besides data, for a model that translates."""
 
-    name: str
-    description: str
     task: Literal["translation"]
     model: TranslationModelRecipe
     data: TranslationData
-    seed: int = 1
-    schedule: Schedule = field(default_factory=Schedule)
     decoding: TranslationDecoding = field(default_factory=TranslationDecoding)
-    quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
-    gate: GateRecipe = field(default_factory=GateRecipe)
-    bundle: BundleRecipe = field(default_factory=BundleRecipe)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from edgenets.recipeparts import BundleRecipe, Schedule, Trainable, check_range
+from edgenets.recipeparts import BundleRecipe, Schedule, Trainable, check_range, check_shares
 from edgenets.vision.spec import ImageDecoding, ImageInput, ImageTask, PointHead
 
 Architecture = Literal["image-classify", "object-detect", "segment"]
@@ -23,8 +23,7 @@ class PicturesRecipe:
 
     def __post_init__(self) -> None:
         check_range(self, 0, 1, "validation", "test")
-        if self.validation + self.test >= 1:
-            raise ValueError("validation and test leave no picture to train on")
+        check_shares(self, "no picture")
 
 
 @dataclass(frozen=True)
