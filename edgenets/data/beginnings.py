@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.data.batches import Batch
-from edgenets.data.texts import read_text
 from edgenets.errors import DataError
 from edgenets.series.habits import NUMBERS, Habits, HabitsInput
-from edgenets.series.readings import ReadingParser
+from edgenets.series.table import read_readings
 
 # Readings at whose time a series has no habits yet: what is foreseen there counts for nothing.
 _NEW = 10
@@ -58,18 +57,10 @@ def find_series(root: Path, files: str) -> list[OneSeries]:
 
 
 def _columns(path: Path) -> Iterator[OneSeries]:
-    parser, readings = ReadingParser(), []
-    for number, line in enumerate(read_text(path).splitlines(), 1):
-        try:
-            reading = parser.parse(line)
-        except DataError as exc:
-            raise DataError(f"{path}, line {number}: {exc}") from exc
-        if reading is not None:
-            readings.append(reading)
-    if not readings or parser.columns is None:
-        raise DataError(f"{path}: has no readings")
+    columns, numbered = read_readings(path)
+    readings = [reading for _, reading in numbered]
     table = np.stack([reading.values for reading in readings])
-    for place, column in enumerate(parser.columns):
+    for place, column in enumerate(columns):
         there = np.flatnonzero(np.isfinite(table[:, place]))
         times = tuple(readings[i].time for i in there)
         yield OneSeries(f"{path.name}:{column}", times, table[there, place])

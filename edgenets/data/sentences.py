@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.data.batches import Batch
+from edgenets.data.batches import Batch, ByLength
 from edgenets.translation.spec import BEGIN, END, PADDING, UNKNOWN
 
 Tokens = NDArray[np.int32]
@@ -28,7 +28,7 @@ class Sentences:
         return len(self.sources)
 
 
-class SentenceBatches:
+class SentenceBatches(ByLength):
     """Pairs of about one length, in another order every epoch, as `Batches`.
 
     Inputs are [source, target], (items, pieces) int32 each; targets are the target moved on by
@@ -45,40 +45,24 @@ class SentenceBatches:
             longest: pieces of a sentence; longer pairs are left out.
             word_dropout: part of the pieces that are made unknown where they are read.
         """
-        self._sentences, self._size = sentences, size
-        self._dropout, self._seed = word_dropout, seed
-        self._groups: dict[int, list[int]] = {}
+        groups: dict[int, list[int]] = {}
         for place, pair in enumerate(zip(sentences.sources, sentences.targets, strict=True)):
             length = -(-(max(map(len, pair)) + 1) // _STEP) * _STEP
             if length <= longest:
-                self._groups.setdefault(length, []).append(place)
-        self._count = sum(-(-len(group) // size) for group in self._groups.values())
-        self._plans: dict[int, list[tuple[int, list[int]]]] = {}  # of the epoch that goes on
+                groups.setdefault(length, []).append(place)
+        super().__init__(groups, size, seed)
+        self._sentences, self._dropout = sentences, word_dropout
 
-    def __len__(self) -> int:
-        return self._count
-
-    def batch(self, epoch: int, number: int) -> Batch:
-        """See `edgenets.data.batches.Batches`."""
-        if epoch not in self._plans:
-            self._plans = {epoch: self._plan(epoch)}
-        length, chosen = self._plans[epoch][number]
-        rng = np.random.default_rng((self._seed, 2, epoch, number))
+    def _made(self, length: int, chosen: list[int], rng: np.random.Generator) -> Batch:
         made = padded(self._sentences, chosen, length)
         for tokens in made.inputs:
             dropped = (rng.random(tokens.shape) < self._dropout) & (tokens > UNKNOWN)
             tokens[dropped] = UNKNOWN
         return made
 
-    def _plan(self, epoch: int) -> list[tuple[int, list[int]]]:
-        """The length and the pairs of every batch of an epoch."""
-        rng = np.random.default_rng((self._seed, 1, epoch))
-        batches = []
-        for length, group in sorted(self._groups.items()):
-            # Batches of one size, so that a graph is traced once for each length.
-            parts = np.array_split(rng.permutation(group), -(-len(group) // self._size))
-            batches += [(length, part.tolist()) for part in parts]
-        return [batches[i] for i in rng.permutation(len(batches))]
+    def _divided(self, order: NDArray[np.int64]) -> list[list[int]]:
+        # Batches of one size, so that a graph is traced once for each length.
+        return [part.tolist() for part in np.array_split(order, -(-len(order) // self._size))]
 
 
 def padded(sentences: Sentences, chosen: Sequence[int], length: int) -> Batch:

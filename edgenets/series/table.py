@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgenets.data.texts import read_text
 from edgenets.errors import DataError
 
-from .readings import ReadingParser
+from .readings import Reading, ReadingParser
 from .regular import Gap, Oddity, Regular, Step
 
 # Of the faults of a table so many are told one by one.
@@ -51,6 +51,27 @@ def find_table(root: Path, file: str | None = None) -> Path:
     return found[0]
 
 
+def read_readings(
+    path: Path, columns: Sequence[str] | None = None
+) -> tuple[tuple[str, ...], list[tuple[int, Reading]]]:
+    """The columns of a file of CSV or JSON lines, and its readings, each with its line's number.
+
+    Raises:
+        DataError: a line cannot be read, or there are no readings.
+    """
+    parser, readings = ReadingParser(columns), []
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        try:
+            reading = parser.parse(line)
+        except DataError as exc:
+            raise DataError(f"{path}, line {number}: {exc}") from exc
+        if reading is not None:
+            readings.append((number, reading))
+    if not readings or parser.columns is None:
+        raise DataError(f"{path}: has no readings")
+    return parser.columns, readings
+
+
 def read_table(
     path: Path, columns: Sequence[str] | None = None, longest_gap: int = 24
 ) -> Table:  # fmt: skip
@@ -63,19 +84,10 @@ def read_table(
     Raises:
         DataError: a line cannot be read, a gap is too long, or there are no readings.
     """
-    parser, readings = ReadingParser(columns), []
-    for number, line in enumerate(read_text(path).splitlines(), 1):
-        try:
-            reading = parser.parse(line)
-        except DataError as exc:
-            raise DataError(f"{path}, line {number}: {exc}") from exc
-        if reading is not None:
-            readings.append((number, reading))
-    if not readings or parser.columns is None:
-        raise DataError(f"{path}: has no readings")
+    names, readings = read_readings(path, columns)
     times = [reading.time for _, reading in readings]
     interval = usual_interval([t for t in times if t is not None])
-    regular = Regular(len(parser.columns), interval, longest_gap)
+    regular = Regular(len(names), interval, longest_gap)
     rows, counts = [], Counter[str]()
     told: list[str] = []
     for number, reading in readings:
@@ -95,7 +107,7 @@ def read_table(
     if not rows:
         raise DataError(f"{path}: no reading is whole")
     remarks = tuple(f"{path.name}: {kind} ×{count:,}" for kind, count in counts.items())
-    return Table(parser.columns, np.stack(rows), interval, (*remarks, *told))
+    return Table(names, np.stack(rows), interval, (*remarks, *told))
 
 
 def usual_interval(times: Sequence[float]) -> float | None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from edgenets.cli.compare import command
 from edgenets.converters.compare import families, gradients, memory, recall, speed
 from edgenets.converters.compare.compare import Comparison, compare
 from edgenets.converters.compare.textbook import claims
@@ -68,6 +69,13 @@ class TestGradients:
         x = layers.GRU(4)(layers.Embedding(9, 3)(entry))
         found = gradients.norms(keras.Model(entry, x), np.ones((2, 7), np.int32))
         assert found.shape == (7,) and (found > 0).all()
+
+
+def test_the_command_knows_what_can_be_compared() -> None:
+    """It names tasks and families itself, so as to import nothing before they are used."""
+    named = {p.name: p for p in command.params}
+    assert named["task"].type.choices == families.TASKS  # type: ignore[attr-defined]
+    assert named["families"].default == ",".join(families.FAMILIES)
 
 
 def test_memory_of_a_step() -> None:
