@@ -3,7 +3,7 @@
 Every tensor is (frames, channels) for one stream. Where a net convolves over bands
 as well as time, a frame's channels are those of its bands, one band after another.
 A step takes the newest frames and the state, and gives scores and the next state.
-The graph is small on purpose: what Keras calls two hundred layers are these fourteen
+The graph is small on purpose: what Keras calls two hundred layers are these twelve
 operations, each of which every format has. Converters write it out; `reference`
 runs it.
 
@@ -219,10 +219,6 @@ class StepGraph:
     def results(self) -> tuple[str, ...]:
         """Tensors that go outside: the outputs, then the next states."""
         return (*(tensor for _, tensor in self.outputs), *(s.output for s in self.states))
-
-    def producer(self) -> dict[str, Op]:
-        """Which operation makes a tensor."""
-        return {op.output: op for op in self.ops}
 
     def consumers(self) -> dict[str, list[Op]]:
         """Which operations take a tensor; the graph's results have none beyond these."""

@@ -119,7 +119,8 @@ def _rolls(reader: Any, sentences: Sentences, count: int) -> tuple[list[Rolls], 
     order = sorted(range(len(lengths)), key=lambda place: lengths[place])
     groups = [list(group) for _, group in groupby(order, key=lambda place: lengths[place])]
     starts = np.cumsum([0, *map(len, groups[:-1])])
-    wanted = np.linspace(0, len(order) - 1, -(-min(count, len(order)) // _ROLL))
+    rolls = -(-min(count, len(order)) // _ROLL)
+    wanted = (np.arange(rolls) + 0.5) * len(order) / rolls  # one alone is of the middle
     read, written = [], []
     for number in sorted(set(np.searchsorted(starts, wanted, side="right") - 1)):
         chosen = groups[number][:_ROLL]

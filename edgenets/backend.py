@@ -286,8 +286,8 @@ def check_given(artefact: Artefact, given: Given) -> None:
 def _stored(real: NDArray[Any], info: TensorInfo) -> NDArray[Any]:
     """Real values as a tensor holds them."""
     if info.quantization is None:
-        return real.astype(info.dtype)
-    return quantize(real, info.quantization)
+        return real.astype(info.dtype, order="C")  # OpenVINO takes no other
+    return quantize(np.ascontiguousarray(real), info.quantization)
 
 
 def _module(backend: str) -> Any:

@@ -55,7 +55,7 @@ EXTRAS = {
     "openvino": ("openvino", "to run and write OpenVINO artefacts"),
     "openvino._offline_transformations": ("openvino", "to write OpenVINO artefacts"),
     "pymicro_features": ("microwakeword", "to compute the features of microWakeWord's models"),
-    "sacrebleu": ("train", "to measure translation"),
+    "sacrebleu": ("bleu", "to measure translation"),
     "sentencepiece": ("text", "to divide text into sub-words"),
     "sounddevice": ("mic", "to listen to a microphone"),
     "soundfile": ("mic", "to read sound files other than 16-bit WAV"),

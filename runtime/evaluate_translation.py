@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from edgenets.backend import Coupled
 from edgenets.errors import DataError
+from edgenets.extras import require
 from edgenets.progress import Progress
 from edgenets.translation.bleu import nearness
 from edgenets.translation.pairs import Pair
@@ -32,6 +33,7 @@ class TranslationEvaluation:
     """How near the translations came."""
 
     n: int  # sentences
+    refused: int  # of them, that a run refuses: too long, or nothing in them can be read
     ways: tuple[Way, ...]  # greedy, and the model's own beam where that is another
     signature: str  # sacrebleu's
 
@@ -42,13 +44,18 @@ def evaluate_translation(
 ) -> TranslationEvaluation:  # fmt: skip
     """Translate sentences, and hold them against those of people.
 
+    What a run refuses counts as an empty translation.
+
     Raises:
         DataError: there are none.
+        MissingExtra: sacrebleu is not installed.
     """
+    require("sacrebleu")  # before the work, not after it
     if not pairs:
         raise DataError("there is no sentence to translate")
     wanted = [pair.target for pair in pairs]
     sources = pieces.encode_all([pair.source for pair in pairs])
+    refused = [bool(pieces.refusal(source, spec.input)) for source in sources]
     own = spec.decoding
     decodings: list[TranslationDecoding] = [replace(own, beam=1)]
     decodings += [own] if own.beam > 1 else []
@@ -58,12 +65,12 @@ def evaluate_translation(
         translator = Translator(spec, session.encoder, session.decoder, decoding)
         found, begun = [], time.process_time()
         with (progress or Progress()).task(f"translating, beam {decoding.beam}") as task:
-            for number, source in enumerate(sources, 1):
-                found.append(pieces.decode(translator.translate(source).pieces))
+            for number, (source, no) in enumerate(zip(sources, refused, strict=True), 1):
+                found.append("" if no else pieces.decode(translator.translate(source).pieces))
                 task.update(number, len(sources))
         seconds = time.process_time() - begun
         near = nearness(found, wanted)
         signature = near.signature
         each = 1e3 * seconds / len(pairs)
         ways.append(Way(decoding.beam, near.bleu, near.chrf, each))
-    return TranslationEvaluation(len(pairs), tuple(ways), signature)
+    return TranslationEvaluation(len(pairs), sum(refused), tuple(ways), signature)

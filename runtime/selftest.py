@@ -17,6 +17,7 @@ from edgenets.features import frames_of
 from edgenets.language.spec import TextInput
 from edgenets.spec import SoundSpec
 from edgenets.translation.golden import answers
+from edgenets.translation.pieces import pieces_of
 from edgenets.translation.spec import MEMORY, START, TranslationSpec
 from edgenets.vision import picture
 from edgenets.vision.golden import output_of
@@ -47,6 +48,8 @@ def selftest(bundle: Bundle) -> list[Trial]:
 
     Raises:
         BundleError: the bundle is damaged.
+        DataError: what divides text is of another model.
+        MissingExtra: a package that its runs need on any backend is not installed.
     """
     bundle.check()
     answer = _answerer(bundle)
@@ -61,6 +64,7 @@ def _answerer(bundle: Bundle) -> Answer:
         image_spec = spec
         return lambda session: output_of(image_spec, session, drawing)
     if isinstance(spec, TranslationSpec):
+        pieces_of(bundle)  # without it, nothing is translated
         tokens = bundle.golden_tokens()
         given = {MEMORY: bundle.golden_given(MEMORY, spec.memory),
                  START: bundle.golden_given(START, spec.start)}  # fmt: skip

@@ -10,8 +10,8 @@ from edgenets.backend import Coupled, Session
 from edgenets.bundle import Bundle
 from edgenets.errors import DataError
 from edgenets.events import TextSummary, Translation
-from edgenets.translation.pieces import Pieces
-from edgenets.translation.spec import PIECES, UNKNOWN, TranslationSpec
+from edgenets.translation.pieces import pieces_of
+from edgenets.translation.spec import UNKNOWN, TranslationSpec
 from edgenets.translation.translator import Translator
 
 from .linerun import AnswerRun
@@ -37,7 +37,7 @@ class TranslationRun(AnswerRun[Translation]):
         spec = bundle.spec
         assert isinstance(spec, TranslationSpec) and isinstance(session, Coupled)
         self._input = spec.input
-        self._pieces = Pieces(bytes(bundle.read(PIECES)), spec.input)
+        self._pieces = pieces_of(bundle)
         decoding = spec.decoding if beam is None else replace(spec.decoding, beam=beam)
         self._translator = Translator(spec, session.encoder, session.decoder, decoding)
         summary = TextSummary(str(bundle.path), session.artefact.form, session.runs_on)
@@ -46,15 +46,8 @@ class TranslationRun(AnswerRun[Translation]):
     def _answer(self, line: Line) -> Translation:
         pieces = self._pieces.encode(line.text)
         unknown = int((pieces == UNKNOWN).sum())
-        if len(pieces) > self._input.longest:
-            raise DataError(
-                f"{len(pieces):,} pieces are more than the {self._input.longest} of a sentence; "
-                f"give a sentence a line"
-            )
-        if self._pieces.unread(pieces):
-            raise DataError(
-                f"there is nothing in it that the model can read; it reads {self._input.source}"
-            )
+        if refusal := self._pieces.refusal(pieces, self._input):
+            raise DataError(refusal)
         found = self._translator.translate(pieces)
         summary, written = self.summary, len(found.pieces)
         summary.tokens += len(pieces) + written
@@ -62,6 +55,8 @@ class TranslationRun(AnswerRun[Translation]):
         now = time.monotonic()
         return Translation(
             self.source_name, line.text, self._pieces.decode(found.pieces),
-            math.exp(found.log_p / (written + 1)), found.whole, len(pieces), unknown, line.number,
+            # What ends a translation has a probability, too.
+            math.exp(found.log_p / max(written + found.whole, 1)), found.whole, len(pieces),
+            unknown, line.number,
             now - self._started, now - line.captured,
         )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -113,6 +114,25 @@ def test_an_interrupted_training_goes_on_where_it_stopped(
     resumed = train(RECIPE, tones, folder)
     for one, other in zip(weights(run), weights(resumed), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_a_checkpoint_of_other_data_is_not_gone_on_from(tones: Path, tmp_path: Path) -> None:
+    folder, said = tmp_path / "d", []
+
+    class Listens(Stops):
+        def say(self, line: str) -> None:
+            said.append(line)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(RECIPE, tones, folder, Stops(2))
+    other = tmp_path / "tones"
+    shutil.copytree(tones, other)
+    for path in sorted((other / LABELS[0]).iterdir())[::3]:
+        path.unlink()
+    with pytest.raises(KeyboardInterrupt):
+        train(RECIPE, other, folder, Listens(1))
+    assert any("was trained on other data; training begins anew" in line for line in said)
+    assert not any("resuming" in line for line in said)
 
 
 def test_a_finished_run_is_not_trained_again_and_takes_new_thresholds(

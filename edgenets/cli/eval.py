@@ -220,22 +220,22 @@ def _translation(asked: _Asked) -> _Answer:
     from edgenets.metrics import BLEU
     from edgenets.stages import stage
     from edgenets.translation.pairs import split_pairs
-    from edgenets.translation.pieces import Pieces
-    from edgenets.translation.spec import PIECES
+    from edgenets.translation.pieces import pieces_of
 
     spec, split = asked.spec, asked.split
     pairs = split_pairs(
         asked.data, split or "test", spec.files, spec.input.source, spec.input.target,
         spec.split.validation,
     )  # fmt: skip
-    pieces = Pieces(bytes(asked.opened.read(PIECES)), spec.input)
     found = stage("evaluate_translation")(
-        spec, asked.session, _some(pairs, asked.data, split), pieces, asked.reporter
-    )
+        spec, asked.session, _some(pairs, asked.data, split), pieces_of(asked.opened),
+        asked.reporter,
+    )  # fmt: skip
     best = found.ways[-1]
     line = (
         f"BLEU {best.bleu:.2f}, chrF {best.chrf:.2f} on {found.n:,} sentences ({found.signature}), "
         f"{best.ms_per_sentence:.1f} ms CPU a sentence"
+        f"{f'; {found.refused:,} were refused and count as empty' if found.refused else ''}"
     )
     rows = tuple(
         (str(w.beam), f"{w.bleu:.2f}", f"{w.chrf:.2f}", f"{w.ms_per_sentence:.1f} ms")

@@ -32,6 +32,7 @@ class ByLength(ABC):
         """
         self._groups, self._size, self._seed = groups, size, seed
         self._count = sum(-(-len(group) // size) for group in groups.values())
+        self.items = sum(map(len, groups.values()))  # of an epoch
         self._plans: dict[int, list[tuple[int, list[int]]]] = {}  # of the epoch that goes on
 
     def __len__(self) -> int:

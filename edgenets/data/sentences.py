@@ -47,8 +47,9 @@ class SentenceBatches(ByLength):
         """
         groups: dict[int, list[int]] = {}
         for place, pair in enumerate(zip(sentences.sources, sentences.targets, strict=True)):
-            length = -(-(max(map(len, pair)) + 1) // _STEP) * _STEP
-            if length <= longest:
+            pieces = max(map(len, pair))
+            if pieces <= longest:
+                length = -(-(pieces + 1) // _STEP) * _STEP  # with what ends it
                 groups.setdefault(length, []).append(place)
         super().__init__(groups, size, seed)
         self._sentences, self._dropout = sentences, word_dropout
@@ -61,7 +62,7 @@ class SentenceBatches(ByLength):
         return made
 
     def _divided(self, order: NDArray[np.int64]) -> list[list[int]]:
-        # Batches of one size, so that a graph is traced once for each length.
+        # Batches of about one size: of each length two graphs are traced at most.
         return [part.tolist() for part in np.array_split(order, -(-len(order) // self._size))]
 
 

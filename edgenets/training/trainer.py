@@ -29,6 +29,12 @@ HISTORY = "history.json"
 WARMUP = 0.05
 WARMUP_FROM = 0.1
 
+# What `history.json` calls the mark of the data; see `mark_of`.
+_DATA = "data"
+
+# Marks of the same data differ by less, where another machine rounds its features otherwise.
+_SAME = 1e-3
+
 # Gradients of recurrent nets explode now and then (Pascanu et al. 2013, arXiv:1211.5063).
 CLIP_NORM = 1.0
 
@@ -60,6 +66,7 @@ class Trainer:
     def __init__(self, job: Job, folder: Path, progress: Progress) -> None:
         self._keras = require("keras")
         self._job, self._folder, self._progress = job, folder, progress
+        self._mark = mark_of(job.batches)
         self.history = History()
         self.model: keras.Model = self._resume() or self._begin()
 
@@ -156,7 +163,7 @@ class Trainer:
     def _checkpoint(self) -> None:
         with replacing(self._folder / CHECKPOINT) as beside:
             self.model.save(beside)
-        write_json(self._folder / HISTORY, vars(self.history))
+        write_json(self._folder / HISTORY, {**vars(self.history), _DATA: self._mark})
 
     def _resume(self) -> keras.Model | None:
         """The model as an interrupted training left it, or None."""
@@ -167,12 +174,38 @@ class Trainer:
             known = {type(self._job.loss).__name__: type(self._job.loss)}
             model: keras.Model = self._keras.models.load_model(path, custom_objects=known)
             saved = json.loads((self._folder / HISTORY).read_text(encoding="utf-8"))
+            mark = saved.pop(_DATA, None)
         except (OSError, ValueError, KeyError) as exc:
             self._progress.say(f"{path}: cannot be read ({exc}); training begins anew")
+            return None
+        if mark is not None and not _same(mark, self._mark):
+            self._progress.say(f"{path}: was trained on other data; training begins anew")
             return None
         done = int(model.optimizer.iterations) // len(self._job.batches)
         self.history = History(**{name: values[:done] for name, values in saved.items()})
         return model
+
+
+def mark_of(batches: Batches) -> list[float]:
+    """What tells training data from others: how many batches, and of the arrays of the first of
+    them, in its own order, the norm and a sum with weights that differ from place to place."""
+    if not len(batches):
+        return [0.0]
+    first = batches.batch(0, 0)
+    inputs = first.inputs if isinstance(first.inputs, list) else [first.inputs]
+    mark = [float(len(batches))]
+    for values in (*inputs, first.targets):
+        flat = np.asarray(values, np.float64).ravel()
+        mark += [float(np.sqrt(flat @ flat)), float(flat @ np.cos(np.arange(len(flat))))]
+    return mark
+
+
+def _same(a: list[float], b: list[float]) -> bool:
+    """Whether two marks are of the same data."""
+    if len(a) != len(b) or a[0] != b[0]:
+        return False
+    norms = np.repeat(a[1::2], 2)
+    return bool((np.abs(np.subtract(a, b)[1:]) <= _SAME * norms).all())
 
 
 def clear(folder: Path) -> None:

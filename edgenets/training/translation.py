@@ -62,7 +62,7 @@ def train_translation(
     if not len(batches):
         raise DataError(f"{data}: no pair is as short as {recipe.data.longest} pieces")
     progress.say(
-        f"{len(train):,} pairs to train on, {len(validation):,} and {len(parts['test']):,} to "
+        f"{batches.items:,} pairs to train on, {len(validation):,} and {len(parts['test']):,} to "
         f"measure by; {pieces.count:,} pieces"
     )
     job = Job(
@@ -79,13 +79,15 @@ def train_translation(
     trainer.curves(f"validation, {NATS.name}")
     metrics: dict[str, Any] = {
         "parameters": int(trainer.model.count_params()), "metric": BLEU.name,
-        "train": {"sentences": len(train)},
+        "train": {"sentences": batches.items},
     }  # fmt: skip
     for split in ("validation", "test"):
         found = translated(trainer.model, divided(parts[split], pieces).sources, recipe.decoding)
         near = nearness([pieces.decode(t) for t in found], [p.target for p in parts[split]])
         metrics[split] = {BLEU.name: near.bleu, "chrF": near.chrf, "sentences": len(found)}
-    input = PiecesInput("pieces", pieces.count, recipe.data.source, recipe.data.target)
+    input = PiecesInput(
+        "pieces", pieces.count, recipe.data.source, recipe.data.target, recipe.data.longest
+    )
     spec = TranslationSpec(
         recipe.name, "translation", (), input, recipe.decoding, StepSpec(input="tokens"),
         SplitShares(recipe.data.validation, 0.0), recipe.model.memory, recipe.model.decoder,

@@ -41,7 +41,9 @@ def read_pairs(root: Path, name: str, source: str, target: str) -> list[Pair]:
         raise DataError(f"{root}: no such folder; give one of {name}.{source} and {name}.{target}")
     listed = _found(root, f"{name}.tsv")
     if listed is not None:
-        found = [_divided(listed, number, line) for number, line in enumerate(_lines(listed), 1)]
+        # A row that begins with a tab has an empty first side: rows are not stripped as a whole.
+        rows = (line.removesuffix("\r") for line in _lines(listed))
+        found = [_divided(listed, number, row) for number, row in enumerate(rows, 1)]
     else:
         files = [_found(root, f"{name}.{language}") for language in (source, target)]
         if files[0] is None or files[1] is None:
@@ -49,7 +51,7 @@ def read_pairs(root: Path, name: str, source: str, target: str) -> list[Pair]:
             raise DataError(
                 f"{root}: has neither {name}.{missing}, nor {name}.{missing}.gz, nor {name}.tsv"
             )
-        sides = _lines(files[0]), _lines(files[1])
+        sides = [[line.strip() for line in _lines(file)] for file in files if file is not None]
         if len(sides[0]) != len(sides[1]):
             raise DataError(
                 f"{files[0]} has {len(sides[0]):,} lines and {files[1]} {len(sides[1]):,}; a "
@@ -67,15 +69,19 @@ def split_pairs(
 ) -> list[Pair]:  # fmt: skip
     """The pairs of a split; errors as `read_pairs`.
 
+    A sentence of the test files that stands among those to train on as well is left out there.
+
     Args:
         files: names of the files to train on, a part of which is kept to choose by, and of those
             to test by.
         validation: that part.
     """
+    tests = read_pairs(root, files[1], source, target)
     if split == "test":
-        return read_pairs(root, files[1], source, target)
+        return tests
+    known = {pair.source for pair in tests}
     pairs = read_pairs(root, files[0], source, target)
-    return [pair for pair in pairs if pair.is_of(split, validation)]
+    return [p for p in pairs if p.is_of(split, validation) and p.source not in known]
 
 
 def _found(root: Path, name: str) -> Path | None:
@@ -84,7 +90,7 @@ def _found(root: Path, name: str) -> Path | None:
 
 def _divided(path: Path, number: int, line: str) -> Pair:
     source, tab, rest = line.partition("\t")
-    if line and not tab:
+    if line.strip() and not tab:
         raise DataError(f"{path}, line {number}: a sentence, a tab and its translation are needed")
     return Pair(source.strip(), rest.split("\t")[0].strip())  # lists on the net name authors behind
 
@@ -92,4 +98,4 @@ def _divided(path: Path, number: int, line: str) -> Pair:
 def _lines(path: Path) -> list[str]:
     """The lines of a text file."""
     # Not splitlines: a line separator within a sentence would put all others out of step.
-    return [line.strip() for line in read_text(path).removesuffix("\n").split("\n")]
+    return read_text(path).removesuffix("\n").split("\n")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 from edgenets.errors import DataError
 from edgenets.extras import require
 
-from .spec import BEGIN, END, PADDING, UNKNOWN, PiecesInput
+from .spec import BEGIN, END, PADDING, PIECES, UNKNOWN, PiecesInput
+
+if TYPE_CHECKING:
+    from edgenets.bundle import Bundle
 
 # Seen in sentencepiece 0.2: its own messages about a model that is no model name its source files.
 _REFUSED = "is no sentencepiece model"
@@ -29,12 +32,17 @@ def learn(sentences: Iterable[str], count: int) -> bytes:
         count: pieces that there are to be, the four that mean something included.
 
     Raises:
-        DataError: the sentences do not hold so many.
+        DataError: there are no sentences, or they do not hold so many.
     """
     library, made = require("sentencepiece"), io.BytesIO()
+    kept = list(filter(None, sentences))
+    if not kept:
+        raise DataError("there are no sentences to learn sub-words of")
     try:
         library.SentencePieceTrainer.train(
-            sentence_iterator=iter(sentences), model_writer=made, vocab_size=count,
+            sentence_iterator=iter(kept), model_writer=made, vocab_size=count,
+            # It skips longer ones in silence, and with them what only they hold.
+            max_sentence_length=max(len(text.encode()) for text in kept) + 1,
             model_type="unigram", character_coverage=1.0, normalization_rule_name="nmt_nfkc",
             pad_id=PADDING, bos_id=BEGIN, eos_id=END, unk_id=UNKNOWN, num_threads=1,
             minloglevel=2,
@@ -48,12 +56,15 @@ def learn(sentences: Iterable[str], count: int) -> bytes:
 class Pieces:
     """Divides text, and puts it together again."""
 
-    def __init__(self, model: bytes, input: PiecesInput | None = None) -> None:
+    def __init__(
+        self, model: bytes, input: PiecesInput | None = None, where: str = "what divides text"
+    ) -> None:
         """Read a sentencepiece model.
 
         Args:
             model: its bytes.
             input: what it is said to be; None: it is not checked.
+            where: what to call it, should it be none.
 
         Raises:
             DataError: it is none, or another one.
@@ -62,13 +73,16 @@ class Pieces:
         try:
             read = self._processor.LoadFromSerializedProto(bytes(model))
         except RuntimeError as exc:
-            raise DataError(f"what should divide text {_REFUSED}") from exc
+            raise DataError(f"{where} {_REFUSED}") from exc
         special = [self._processor.pad_id(), self._processor.bos_id(), self._processor.eos_id(),
                    self._processor.unk_id()]  # fmt: skip
         if not read or special != [PADDING, BEGIN, END, UNKNOWN]:
-            raise DataError(f"what should divide text {_REFUSED} of edgenets")
+            raise DataError(f"{where} {_REFUSED} of edgenets")
         if input is not None and self.count != input.count:
-            raise DataError(f"{self.count:,} pieces were found where the model has {input.count:,}")
+            raise DataError(
+                f"{where} has {self.count:,} pieces where the model has {input.count:,}; it is of "
+                f"another model"
+            )
 
     @property
     def count(self) -> int:
@@ -83,12 +97,31 @@ class Pieces:
         """The pieces of many sentences."""
         return [np.array(found, np.int32) for found in self._processor.encode(list(texts))]
 
-    def unread(self, pieces: NDArray[np.int32]) -> bool:
-        """Whether nothing but unknown pieces and spaces is left of a sentence."""
+    def refusal(self, pieces: NDArray[np.int32], input: PiecesInput) -> str:
+        """Why a sentence cannot be translated; nothing where it can."""
+        if len(pieces) > input.longest:
+            return (
+                f"{len(pieces):,} pieces are more than the {input.longest} of the longest sentence "
+                f"that it was taught; give a sentence a line"
+            )
         known = self._processor.decode([int(piece) for piece in pieces if piece > UNKNOWN])
-        return not known.strip()
+        if not known.strip():
+            return f"there is nothing in it that the model can read; it reads {input.source}"
+        return ""
 
     def decode(self, pieces: Iterable[int]) -> str:
         """The text of pieces."""
         text: str = self._processor.decode([int(piece) for piece in pieces])
         return text
+
+
+def pieces_of(bundle: Bundle) -> Pieces:
+    """What divides text for the model of a bundle.
+
+    Raises:
+        BundleError: it is missing or damaged.
+        DataError: it is none, or that of another model.
+    """
+    input = bundle.spec.input
+    assert isinstance(input, PiecesInput), "no other bundle has a translator"
+    return Pieces(bytes(bundle.read(PIECES)), input, f"{bundle.path}: {PIECES}")

@@ -71,16 +71,16 @@ def search(step: Step[S], start: S, decoding: TranslationDecoding, most: int) ->
             elif rank < decoding.beam:
                 score = log_p / length**decoding.length_power
                 ended.append((score, Translated(at.pieces, log_p, True)))
-        if len(ended) >= decoding.beam or length == most:
+        if len(ended) >= decoding.beam:
             break
+        if length == most and not ended:
+            log_p, at, piece = beginnings[0]
+            return Translated((*at.pieces, piece), log_p, False)
         beam = [
             _follow(step, (*at.pieces, piece), log_p, piece, at.state)
             for log_p, at, piece in beginnings[: decoding.beam]
         ]
-    if ended:
-        return max(ended, key=lambda item: item[0])[1]
-    best = beam[0]
-    return Translated(best.pieces, best.log_p, False)
+    return max(ended, key=lambda item: item[0])[1]
 
 
 def _choices(

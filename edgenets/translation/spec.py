@@ -36,7 +36,7 @@ class PiecesInput:
     count: int  # pieces that there are
     source: str  # language that is read, such as en
     target: str  # language that is written
-    longest: int = 200  # pieces of a sentence; what is longer is refused
+    longest: int  # pieces of the longest sentence that was taught; what is longer is refused
 
     def __post_init__(self) -> None:
         if not 4 < self.count <= MOST_PIECES:

@@ -146,6 +146,26 @@ def test_states_are_put_back_while_rows_stay(
     session.reset()
     other = session.run({"tokens": tokens[:, 0].reshape(1, 1, 1)})["logits"]
     assert not np.array_equal(other, steps[0])
+    states = {link.input.name for link in written.artefact.states if link.given}
+    session.reset({n: 0 * v[0] if n in states else v[0] for n, v in given.items()})
+    again = session.run({"tokens": tokens[:, 0].reshape(1, 1, 1)})["logits"]
+    assert np.array_equal(other, again)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_is_given_may_lie_in_memory_as_it_likes(
+    conversion: tuple[keras.Model, Conversion], format: str
+) -> None:
+    model, found = conversion
+    written = next(w for w in found.written if w.artefact.form == f"{format}-fp32")
+    session = backend.load(format, written.artefact, written.files)
+    tokens, given = inputs_of(model, 7, 1, 4, 5)
+    one = {name: value[0] for name, value in given.items()}
+    answers = [
+        backend.run_sequence(session, tokens[0][:, None], {n: order(v) for n, v in one.items()})
+        for order in (np.ascontiguousarray, np.asfortranarray)
+    ]
+    assert np.array_equal(*answers)
 
 
 @pytest.mark.parametrize("name", [*FORMATS, "null"])

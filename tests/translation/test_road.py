@@ -19,16 +19,20 @@ from edgenets.converters import road
 from edgenets.converters.formats import Written
 from edgenets.converters.pack import pack
 from edgenets.converters.store import load as load_artefacts
+from edgenets.converters.translation import _rolls
+from edgenets.data.sentences import Sentences
 from edgenets.errors import DataError, GateFailed
 from edgenets.events import Remark, Translation
 from edgenets.face import check_face
 from edgenets.recipe import parse
 from edgenets.runtime import choose
+from edgenets.runtime.evaluate_translation import evaluate_translation
 from edgenets.runtime.selftest import selftest
 from edgenets.runtime.translationrun import TranslationRun
 from edgenets.training.train import train
 from edgenets.training.translation import translated
-from edgenets.translation.pieces import Pieces
+from edgenets.translation.pairs import Pair
+from edgenets.translation.pieces import Pieces, learn, pieces_of
 from edgenets.translation.spec import PIECES, TranslationDecoding, TranslationSpec
 from edgenets.translation.translator import Translator
 from tests.commands import Call, call
@@ -137,7 +141,7 @@ def test_lines_in_translations_out(bundle: Bundle, tmp_path: Path) -> None:
     assert isinstance(first, Translation) and first.translation == "zwei rot" and first.whole
     assert first.line == 1 and 0.5 < first.probability <= 1
     assert isinstance(strange, Remark) and "line 3: there is nothing in it" in strange.text
-    assert isinstance(long, Remark) and "more than the 200 of a sentence" in long.text
+    assert isinstance(long, Remark) and "more than the 24 of the longest sentence" in long.text
     assert isinstance(last, Translation) and last.unknown >= 1 and last.line == 5
     assert run.summary.texts == 2 and run.summary.remarks == {"skipped": 2}
 
@@ -204,6 +208,51 @@ class TestGate:
     def test_a_form_is_packed_with_both_halves(self, run: runs.Run, tmp_path: Path) -> None:
         found = road.pack_run(run, tmp_path / "one.edge", {"openvino-int8"})
         assert {a.id for a in found.artefacts} == {"openvino-int8-encoder", "openvino-int8-decoder"}
+
+
+@pytest.mark.parametrize("asset", [b"x", "other"])
+def test_a_bundle_that_cannot_divide_text_does_not_pass_its_test(
+    run: runs.Run, tmp_path: Path, asset: Any, call: Call
+) -> None:
+    """A board whose new release cannot translate keeps the old one: its health is this test."""
+    if asset == "other":
+        asset = learn(["one two three", "eins zwei drei"], 18)
+    written = [w for w in load_artefacts(run.folder)[0] if w.artefact.form == "tflite-int8"]
+    report, path = road.load_report(run.folder, load_artefacts(run.folder)[0]), tmp_path / "x.edge"
+    pack(path, run.spec, written, report, "", "x", None, {PIECES: asset})
+    with pytest.raises(DataError, match=r"x\.edge: pieces\.model"):
+        selftest(Bundle(path))
+    (tmp_path / "lines").write_text("one\n")
+    told = call("run", path, tmp_path / "lines")
+    assert told.code != 0 and "x.edge: pieces.model" in told.err
+
+
+def test_what_a_run_refuses_counts_as_empty(bundle: Bundle) -> None:
+    spec, session = spec_of(bundle), session_of(bundle, "onnx", "fp32")
+    pieces = pieces_of(bundle)
+    sound = [Pair(s, phrases.translated(s)) for s in ("red two", "one three")]
+    refused = [Pair("one " * 50, "eins " * 50), Pair("猫", "Katze")]
+    found = evaluate_translation(spec, session, [*sound, *refused], pieces)
+    assert (found.n, found.refused) == (4, 2)
+    alone = evaluate_translation(spec, session, sound, pieces)
+    assert alone.refused == 0 and alone.ways[0].chrf > found.ways[0].chrf
+
+
+def test_calibration_sees_sentences_of_every_length() -> None:
+    lengths = np.repeat(np.arange(1, 40), 3)
+    sides = tuple(np.full(n, 5, np.int32) for n in lengths)
+    sentences = Sentences(sides, sides)
+
+    class Reader:
+        def predict_on_batch(self, rows: Any) -> dict[str, Any]:
+            return {name: np.zeros((*rows.shape, 2), np.float32) for name in ("memory", "start")}
+
+    (roll,), _ = _rolls(Reader(), sentences, 16)
+    assert roll.features.shape[1] == 21  # the middle, and its end
+    many, _ = _rolls(Reader(), sentences, 16 * 13)
+    found = [roll.features.shape[1] - 1 for roll in many]
+    assert len(found) == 8 and found[0] < 4 and found[-1] > 36
+    assert set(np.diff(found)) <= {4, 5}
 
 
 def test_data_that_cannot_be_used(tmp_path: Path) -> None:

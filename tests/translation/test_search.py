@@ -6,6 +6,7 @@ import itertools
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -81,9 +82,10 @@ def test_what_means_nothing_is_never_written(seed: int, beam: int) -> None:
 def test_what_never_ends_is_broken_off() -> None:
     scores = np.zeros(7, np.float32)
     scores[END] = -1e9
+    p = -np.log(7 - 1)  # of each of the others; three of them are never written
     for beam in (1, 3):
         found = search(lambda piece, state: (scores, state), 0, TranslationDecoding(beam), 5)
-        assert not found.whole and len(found.pieces) in (4, 5)
+        assert not found.whole and len(found.pieces) == 5 and found.log_p == pytest.approx(5 * p)
 
 
 def test_how_long_a_translation_may_be() -> None:
