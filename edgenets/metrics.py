@@ -20,8 +20,8 @@ class Metric:
     def change(self, loss: float) -> str:
         """What a loss is for people: points of a share, or how the number changed."""
         if self.share:
-            return f"{-100 * loss:+.2f} points".replace("-", "−")
-        return f"{100 * loss if self.lower else -100 * loss:+.2f} %"
+            return f"{_signed(-100 * loss)} points"
+        return f"{_signed(100 * loss if self.lower else -100 * loss)} %"
 
     def loss(self, reference: float, found: float) -> float:
         """What is lost from the reference to what was found: points of a share, else a part of it.
@@ -30,6 +30,11 @@ class Metric:
         """
         lost = found - reference if self.lower else reference - found
         return lost if self.share else lost / max(abs(reference), 1e-12)
+
+
+def _signed(value: float) -> str:
+    text = f"{value:+.2f}".replace("-", "−")
+    return "±0.00" if text in ("+0.00", "−0.00") else text
 
 
 NATS = Metric("nats a token", share=False, lower=True)

@@ -6,11 +6,8 @@ of one backend. It is `python -m edgenets.runtime.bench`, which prints JSON.
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import resource
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -20,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets import backend, records
+from edgenets import backend, child, records
 from edgenets.bundle import Bundle
-from edgenets.errors import BackendError, EdgenetsError
+from edgenets.errors import BackendError
 from edgenets.language.spec import TextInput
 from edgenets.spec import ModelSpec, SoundSpec
 from edgenets.stepspec import StreamSpec
@@ -70,18 +67,9 @@ def bench(bundle: Bundle, id: str, threads: int = 1, seconds: float = 20.0) -> R
     Raises:
         BackendError: the artefact cannot be loaded, or its process ends badly.
     """
-    command = [
-        sys.executable, "-m", "edgenets.runtime.bench",
-        str(bundle.path), id, str(threads), str(seconds),
-    ]  # fmt: skip
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT + seconds)
-    except subprocess.TimeoutExpired as exc:
-        raise BackendError(f"{id}: still not done after {exc.timeout:.0f} s") from exc
-    if done.returncode:
-        why = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise BackendError(f"{id}: its process ended with {done.returncode}: {why}")
-    return records.parse(Row, json.loads(done.stdout.splitlines()[-1]))
+    arguments = (bundle.path, id, threads, seconds)
+    found = child.ask(__name__, arguments, TIMEOUT + seconds, id, BackendError)
+    return records.parse(Row, found)
 
 
 def measure(bundle: Bundle, id: str, threads: int, seconds: float) -> Row:
@@ -184,18 +172,10 @@ def _time_step(session: backend.Session, name: str, frames: NDArray[Any]) -> flo
     return (time.perf_counter_ns() - start) / 1e3
 
 
-def _child() -> None:
+def _asked() -> Any:
     path, id, threads, seconds = sys.argv[1:]
-    # Backends that log to stdout would break the JSON; it goes out by a handle of its own.
-    out = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        row = measure(Bundle(Path(path)), id, int(threads), float(seconds))
-    except EdgenetsError as exc:
-        sys.exit(str(exc))  # to stderr; `bench` passes it on
-    with os.fdopen(out, "w") as handle:
-        handle.write(json.dumps(records.to_plain(row)) + "\n")
+    return records.to_plain(measure(Bundle(Path(path)), id, int(threads), float(seconds)))
 
 
 if __name__ == "__main__":
-    _child()
+    child.answer(_asked)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import statistics
 import time
 from collections.abc import Sequence
@@ -12,9 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets import backend
+from edgenets import __version__, backend, records, runs
 from edgenets.artefact import FORMATS
-from edgenets.errors import DataError
+from edgenets.errors import RecordError
+from edgenets.extras import require
+from edgenets.files import write_json
 from edgenets.metrics import Metric, metric_of
 from edgenets.progress import Progress
 from edgenets.runs import Run
@@ -32,6 +36,12 @@ DISTANCE = 500
 # Sequences that a gradient is averaged over.
 _FELT = 8
 
+# Untrained nets that a gradient is the geometric mean of: one is as chance made it.
+_BUILDS = 5
+
+# The file of a run folder that holds what was measured.
+_MEASURED = "measured.json"
+
 # Every vocabulary has so many tokens.
 _FEWEST = 2
 
@@ -43,9 +53,14 @@ _STEPS = 400
 class Felt:
     """How far back an answer feels its inputs, in steps of the net."""
 
-    norms: tuple[float, ...]  # newest first, as parts of the peak
-    reach: int | None  # steps to the last that counts 1 % of the peak; None: beyond DISTANCE
+    # Newest first, as parts of the peak; as many as there are test data for, up to DISTANCE + 1.
+    norms: tuple[float, ...]
+    reach: int | None  # steps to the last that counts 1 % of the peak; None: all of them do
     receptive_field: int | None  # steps that can be felt at all; None: no end in sight
+
+    def back(self, steps: int) -> float | None:
+        """The norm so many steps back; None where it was not measured."""
+        return self.norms[steps] if steps < len(self.norms) else None
 
 
 @dataclass(frozen=True)
@@ -58,7 +73,8 @@ class Form:
     loss: float  # from the float Keras model; see `Metric.loss`
     passed: bool
     step_us: float
-    cpu_ms: float  # for a unit of the stream
+    step_ms: float  # of all steps for a unit of the stream, without features
+    error: str = ""  # why it could not be run
 
 
 @dataclass(frozen=True)
@@ -72,8 +88,10 @@ class Measured:
     test: float
     validation: float
     seconds: float  # of training
+    step: str  # what a step of it takes
     at_length: dict[str, float]  # the test metric, by the part of the taught length
     at_shift: dict[str, float]  # the same, by the frames that the sound is moved; keywords alone
+    at_shift_unpooled: dict[str, float]  # the same, of a CNN without pooling over time
     trained: Felt
     untrained: Felt
     recall: dict[str, float]  # by the lag in steps
@@ -97,7 +115,7 @@ class Comparison:
     items: int  # test items that it is measured on
     kind: str  # of those
     unit: str  # what a stream's cost is told for
-    lengths: tuple[float, ...]
+    taught: str  # what all of them were taught with
     nets: tuple[Measured, ...]
     seconds: float
 
@@ -128,111 +146,147 @@ def compare(
     """
     progress = progress or Progress()
     begun = time.monotonic()
-    runs: list[Run] = []
+    trained: list[Run] = []
     for family in names:
         recipe = families.fitted(families.recipe_of(task, family, parameters, epochs), data)
         progress.say(f"{family}: training")
-        runs.append(train(recipe, data, out / family, progress))
+        trained.append(train(recipe, data, out / family, progress))
     nets = []
-    for family, run in zip(names, runs, strict=True):
+    for family, run in zip(names, trained, strict=True):
         progress.say(f"{family}: measuring")
         nets.append(_measured(family, run, data, progress))
-    count, kind = runs[0].test_size
+    first = trained[0]
+    count, kind = first.test_size
     return Comparison(
-        task, runs[0].metric, count, kind, tasks.KINDS[runs[0].spec.task].unit, tasks.FACTORS,
-        tuple(nets), round(time.monotonic() - begun, 1),
+        task, first.metric, count, kind, tasks.KINDS[first.spec.task].unit,
+        _taught(first), tuple(nets), round(time.monotonic() - begun, 1),
     )  # fmt: skip
 
 
+def _taught(run: Run) -> str:
+    """What the nets have in common besides their size."""
+    schedule: Any = run.recipe.schedule
+    return (
+        f"{schedule.epochs} epochs, batches of {schedule.batch}, learning rate "
+        f"{schedule.learning_rate:g}"
+    )
+
+
 def _measured(family: str, run: Run, data: Path, progress: Progress) -> Measured:
+    """What was measured of this net before, by this version, or what is measured now."""
+    path = run.folder / _MEASURED
+    mark = hashlib.sha256((run.folder / runs.MODEL).read_bytes()).hexdigest()
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        if (saved.pop("model"), saved.pop("version")) == (mark, __version__):
+            found = records.parse(Measured, saved, str(path))
+            progress.say(f"{family}: measured before; remove {path} to measure it again")
+            return found
+    except (OSError, ValueError, KeyError, RecordError):
+        pass
+    found = _measure(family, run, data, progress)
+    write_json(path, {**records.to_plain(found), "model": mark, "version": __version__})
+    return found
+
+
+def _measure(family: str, run: Run, data: Path, progress: Progress) -> Measured:
     task, model, metrics = tasks.task_of(run, data, progress), run.model(), run.metrics
     frames: int = run.spec.step.frames  # type: ignore[union-attr]
     converted = road.convert_run(run, data, FORMATS, ("fp32", "int8"), progress)
     assert isinstance(converted, Conversion), "families are of step models"
     report = road.verify_run(run, data, progress)
-    held = memory.step_memory(converted.graph)
     written, _ = store.load(run.folder)
-    int8 = next(w for w in written if w.artefact.id == "tflite-int8")
-    at_length = {f"{x:g}": tasks.figure(run, model, task.samples(x)) for x in tasks.FACTORS}
-    at_shift = {}
-    if isinstance(task, tasks.Keywords):
-        at_shift = {
-            str(by): statistics.mean(
-                tasks.figure(run, model, task.moved(sign * by)) for sign in (-1, 1)
-            )
-            for by in tasks.SHIFTS
-        }
+    int8 = next(item for item in written if item.artefact.id == "tflite-int8")
+    held = memory.step_memory(converted.graph)
+    lengths = filter(None, map(task.samples, tasks.FACTORS))
+    came = task.stretches((DISTANCE + 1) * frames, _FELT)
     return Measured(
         family, run.recipe.model.architecture, metrics["parameters"], memory.by_kind(model),
-        metrics["test"][run.metric], metrics["validation"][run.metric], metrics["seconds"],
-        at_length, at_shift,
-        _felt(family, model, task, frames), _felt(family, _untrained(run, model), task, frames),
+        metrics["test"][run.metric], metrics["validation"][run.metric],
+        metrics["seconds"], task.step,
+        {f"{one.factor:.3g}": tasks.figure(run, model, one) for one in lengths},
+        _shifts(run, task), _unpooled(run, data, progress),
+        _felt(family, [model], came, frames), _felt(family, _untrained(run, model), came, frames),
         {str(lag): share for lag, share in recall.recall(family).items()},
-        tuple(speed.timing(run.folder / "model.keras", frames, n)
+        tuple(speed.timing(run.folder / runs.MODEL, frames, n)
               for n in sorted({1, speed.cores()})),
         held.live, held.states, memory.state_bytes(int8.artefact),
         _forms(written, report, task),
     )  # fmt: skip
 
 
-def _untrained(run: Run, model: Any) -> Any:
-    """A net as it was before its training; products that began at zero let nothing be felt."""
-    if run.spec.task == "text":
-        tokens = next(x for x in model.layers if type(x).__name__ == "Embedding").input_dim
-        made = families.build(run.recipe, tokens=tokens)
-    else:
-        made = families.build(run.recipe, labels=len(run.spec.labels))
-    rng = np.random.default_rng(0)
-    for variable in made.trainable_variables:
-        if len(variable.shape) > 1 and not np.any(variable):
-            variable.assign(rng.standard_normal(variable.shape) / np.sqrt(variable.shape[0]))
+def _shifts(run: Run, task: tasks.Task) -> dict[str, float]:
+    """The test metric where sound is moved, either way by turns; of keywords alone."""
+    if not isinstance(task, tasks.Keywords):
+        return {}
+    model = run.model()
+    found = {}
+    for by in tasks.SHIFTS:
+        both = {tasks.figure(run, model, task.moved(frames)) for frames in {by, -by}}
+        found[str(by)] = statistics.mean(both)
+    return found
+
+
+def _unpooled(run: Run, data: Path, progress: Progress) -> dict[str, float]:
+    """The same of the net that has no pooling over time, trained alike; nothing of other nets."""
+    recipe = families.without_pooling(run.recipe)
+    if recipe is None:
+        return {}
+    progress.say("the same net without pooling: training")
+    bare = train(recipe, data, run.folder / "unpooled", progress)
+    return _shifts(bare, tasks.task_of(bare, data, progress))
+
+
+def _untrained(run: Run, model: Any) -> list[Any]:
+    """Nets as one was before its training; products that began at zero let nothing be felt."""
+    keras, made = require("keras"), []
+    for seed in range(_BUILDS):
+        keras.utils.set_random_seed(seed)
+        if run.spec.task == "text":
+            tokens = next(x for x in model.layers if type(x).__name__ == "Embedding").input_dim
+            net = families.build(run.recipe, tokens=tokens)
+        else:
+            net = families.build(run.recipe, labels=len(run.spec.labels))
+        rng = np.random.default_rng(seed)
+        for variable in net.trainable_variables:
+            if len(variable.shape) > 1 and not np.any(variable):
+                variable.assign(rng.standard_normal(variable.shape) / np.sqrt(variable.shape[0]))
+        made.append(net)
     return made
 
 
-def _felt(family: str, model: Any, task: tasks.Task, frames: int) -> Felt:
-    """The gradient over test sequences, one after another to the distance."""
-    need = (DISTANCE + 1) * frames
-    items = task.samples(1.0).items
-    rows: list[NDArray[Any]] = []
-    at = 0
-    while len(rows) < _FELT:
-        row: list[NDArray[Any]] = []
-        while sum(map(len, row)) < need:
-            row.append(items[at % len(items)])
-            at += 1
-        rows.append(np.concatenate(row)[-need:])
-    came = np.stack(rows)
-    came = came.reshape(*came.shape[:2], *model.input_shape[2:])
-    found = gradients.norms(model, came)
-    steps = np.sqrt(np.square(found).reshape(-1, frames).sum(axis=1))
-    peak = max(float(steps.max()), 1e-300)
+def _felt(family: str, nets: Sequence[Any], came: NDArray[Any], frames: int) -> Felt:
+    """The gradient over long test sequences; of several nets the geometric mean."""
+    each = []
+    for net in nets:
+        found = gradients.norms(net, came.reshape(*came.shape[:2], *net.input_shape[2:]))
+        steps = np.sqrt(np.square(found).reshape(-1, frames).sum(axis=1))
+        each.append(steps / max(float(steps.max()), 1e-300))
+    with np.errstate(divide="ignore"):
+        steps = np.exp(np.mean(np.log(each), axis=0))
+    steps /= max(float(steps.max()), 1e-300)
     return Felt(
-        tuple(float(f"{x / peak:.4g}") for x in steps), gradients.reach(steps),
+        tuple(float(f"{x:.4g}") for x in steps), gradients.reach(steps),
         # A recurrent net has none; where its gradient is nought, float32 has ended.
         gradients.receptive_field(steps) if family == "cnn" else None,
     )  # fmt: skip
 
 
 def _forms(written: Sequence[Written], report: Report, task: tasks.Task) -> tuple[Form, ...]:
+    """What every artefact costs; one that cannot be run costs nothing, and says why."""
     verdicts = {verdict.id: verdict for verdict in report.verdicts}
     forms = []
     for item in written:
         verdict = verdicts[item.artefact.id]
-        if verdict.error:
-            raise DataError(f"{verdict.id}: {verdict.error}")
-        took = _step_us(item)
+        took = 0.0 if verdict.error else _step_us(item)
         loss = metric_of(report.metric).loss(report.reference, verdict.metric)
+        cost = round(1e-3 * took * task.steps_per_unit, 4)
         forms.append(
             Form(
-                verdict.id,
-                item.size,
-                verdict.metric,
-                loss,
-                verdict.passed,
-                round(took, 2),
-                round(1e-3 * took * task.steps_per_unit, 4),
+                verdict.id, item.size, verdict.metric, loss, verdict.passed, round(took, 2), cost,
+                verdict.error,
             )
-        )
+        )  # fmt: skip
     return tuple(forms)
 
 

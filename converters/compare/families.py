@@ -64,8 +64,11 @@ def recipe_of(task: str, family: str, parameters: int | None, epochs: int | None
         RecipeError: no width of that family comes near the size.
     """
     base = _BASES[task]
-    target = parameters or count(load_recipe(base.recurrent))
-    recipe: Any = load_recipe(base.convolutional if family == "cnn" else base.recurrent)
+    recipe: Any = load_recipe(base.recurrent)
+    target = parameters or count(recipe)
+    if family == "cnn":  # another net, and all else as the recurrent ones have it
+        model: Any = load_recipe(base.convolutional).model
+        recipe = replace(recipe, model=replace(model, dropout=recipe.model.dropout))
 
     def of_width(width: int) -> Any:
         if family == "cnn":
@@ -91,6 +94,16 @@ def recipe_of(task: str, family: str, parameters: int | None, epochs: int | None
     if task == "keywords":  # synthesised words take minutes to make, and are no part of this
         made = replace(made, data=replace(made.data, synthetic=0))
     return made.with_epochs(epochs or base.epochs)  # type: ignore[no-any-return]
+
+
+def without_pooling(recipe: Any) -> AnyRecipe | None:
+    """A convolutional net's recipe with no pooling over time; None where it cannot be left out."""
+    if recipe.task != "keywords" or recipe.model.architecture != "kws-dscnn":
+        return None
+    made: AnyRecipe = replace(
+        recipe, name=f"{recipe.name}-unpooled", model=replace(recipe.model, pool=1)
+    )
+    return made
 
 
 def fitted(recipe: Any, data: Path) -> AnyRecipe:

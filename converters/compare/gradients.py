@@ -45,17 +45,19 @@ def norms(model: Any, items: NDArray[Any], seed: int = 0) -> NDArray[np.float64]
 
 
 def reach(found: NDArray[np.float64], gone: float = GONE) -> int | None:
-    """Inputs back to the last one that is still felt; None: all of them are."""
-    felt = np.flatnonzero(found > gone * found.max())
-    last = int(felt[-1]) if len(felt) else 0
-    return None if last == len(found) - 1 else last
+    """Inputs, counted back, to the last one that is still felt; None: all of them are."""
+    return _last(found > gone * found.max())
 
 
 def receptive_field(found: NDArray[np.float64]) -> int | None:
-    """Inputs that can be felt at all; None: no end was found."""
-    felt = np.flatnonzero(found > 0)
-    last = int(felt[-1]) + 1 if len(felt) else 0
-    return None if last == len(found) else last
+    """Inputs, counted back, that can be felt at all; None: no end was found."""
+    return _last(found > 0)
+
+
+def _last(felt: NDArray[np.bool_]) -> int | None:
+    places = np.flatnonzero(felt)
+    count = int(places[-1]) + 1 if len(places) else 0
+    return None if count == len(felt) else count
 
 
 def _felt(model: Any, items: NDArray[Any]) -> tuple[Any, NDArray[np.float32]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,8 @@ from edgenets.files import replacing, write_json
 from edgenets.training.figures import BLUE, INK, ORANGE, finish, new_figure
 
 from ..report import template, to_svg
-from . import speed
-from .compare import DISTANCE, Comparison, Measured
+from . import recall, speed
+from .compare import DISTANCE, Comparison, Felt, Measured
 from .gradients import GONE
 from .textbook import claims
 
@@ -22,7 +23,7 @@ PAGE, DATA = "compare.html", "compare.json"
 
 _COLOURS = {"cnn": ORANGE, "gru": BLUE, "lstm": "#7c3aed", "rnn": "#0f7b3f"}
 
-# Norms below this part of the peak are drawn as this.
+# Norms below this part of the peak are not drawn.
 _FLOOR = 1e-12
 
 # How far back the gradient's table looks, in steps.
@@ -53,13 +54,19 @@ def page(found: Comparison) -> str:
         found=found, claims=claims(found), shown=found.measure.shown, colours=_COLOURS,
         gradients=to_svg(_gradients(found)), lengths=to_svg(_lengths(found)),
         times=to_svg(_times(found)), lags=to_svg(_lags(found)), back=_BACK,
-        norm=lambda net, at: f"{net.trained.norms[at]:.1g}",
-        untrained=lambda net, at: f"{net.untrained.norms[at]:.1g}",
-        steps=lambda count: f"> {DISTANCE}" if count is None else str(count),
-        lost=lambda form: found.measure.change(form.loss), gone=f"{100 * GONE:g} %",
-        batch=speed.BATCH, large=speed.LARGE_BATCH, version=__version__,
+        norm=_norm, reach=_reach, lost=lambda form: found.measure.change(form.loss),
+        gone=f"{100 * GONE:g} %", speed=speed, recall=recall, version=__version__,
     )  # fmt: skip
     return text
+
+
+def _norm(felt: Felt, steps: int) -> str:
+    found = felt.back(steps)
+    return "–" if found is None else "0" if found == 0 else f"{found:.1g}"
+
+
+def _reach(felt: Felt) -> str:
+    return f"> {len(felt.norms)}" if felt.reach is None else str(felt.reach)
 
 
 def _gradients(found: Comparison) -> Figure:
@@ -67,7 +74,8 @@ def _gradients(found: Comparison) -> Figure:
     sides = figure.subplots(1, 2, sharey=True)
     for axes, name in zip(sides, ("untrained", "trained"), strict=True):
         for net in found.nets:
-            norms = [max(x, _FLOOR) for x in getattr(net, name).norms]
+            # What is nought has no place on this axis: the line ends there.
+            norms = [x if x > _FLOOR else math.nan for x in getattr(net, name).norms]
             axes.plot(range(len(norms)), norms, color=_COLOURS[net.family], lw=1.4,
                       label=net.family)  # fmt: skip
         axes.axhline(GONE, color=INK, lw=0.8, ls=":")
@@ -125,7 +133,7 @@ def _lags(found: Comparison) -> Figure:
         lags = [int(lag) for lag in net.recall]
         values = [100 * share for share in net.recall.values()]
         axes.plot(lags, values, "o-", color=_COLOURS[net.family], lw=1.4, label=net.family)
-    axes.axhline(12.5, color=INK, lw=0.8, ls=":")
+    axes.axhline(100 * recall.CHANCE, color=INK, lw=0.8, ls=":")
     axes.set_xscale("log")
     axes.set_xticks([int(x) for x in found.nets[0].recall], list(found.nets[0].recall))
     axes.minorticks_off()

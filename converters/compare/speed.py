@@ -1,15 +1,14 @@
 """What a training step takes, by length and batch, on one core and on all: in a process of its own.
 
-A process of its own may be held to one core before TensorFlow counts them, and its peak memory is
-that of one net. It is `python -m edgenets.converters.compare.speed RUN CORES`, which prints JSON.
+A process of its own may be held to one core before TensorFlow counts them, sees no accelerator, and
+its peak memory is that of one net. It is `python -m edgenets.converters.compare.speed RUN CORES`,
+which prints JSON.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -20,15 +19,20 @@ from typing import Any
 
 import numpy as np
 
-from edgenets import records
+from edgenets import child, records
 from edgenets.errors import ModelError
 from edgenets.extras import require
 from edgenets.runs import load_keras
 
 LENGTHS = (64, 256, 512)  # steps of the net
 BATCH, LARGE_BATCH = 16, 64
-_TIMES = 3  # of which the median counts
 _PATIENCE = 600.0  # s
+
+# A call is repeated so often at least and at most, until it took so long together.
+_FEWEST, _MOST, _ENOUGH = 5, 40, 1.0  # calls, calls, s
+
+# Two batches of other shapes: after them Keras's step knows any shape, and is not traced again.
+_TINY = ((2, 3), (3, 5))  # sequences, steps
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,8 @@ class Timing:
     cores: int
     training_ms: dict[str, float]  # of a step on a batch of BATCH sequences, by their length
     inference_ms: dict[str, float]  # the same, of inference
-    large_batch_ms: float  # of training on LARGE_BATCH of the middle length
+    large_training_ms: float  # of LARGE_BATCH sequences of the middle length
+    large_inference_ms: float  # the same, of inference
     training_mb: float  # memory of a training step on LARGE_BATCH of the longest, beside the net's
 
 
@@ -53,15 +58,11 @@ def timing(model: Path, frames: int, cores: int) -> Timing:
     Raises:
         ModelError: the process ends badly.
     """
-    command = [sys.executable, "-m", __name__, str(model), str(frames), str(cores)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE)
-    except subprocess.TimeoutExpired as exc:
-        raise ModelError(f"{model}: still not measured after {exc.timeout:.0f} s") from exc
-    if done.returncode:
-        why = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise ModelError(f"{model}: could not be measured: {why}")
-    return records.parse(Timing, json.loads(done.stdout.splitlines()[-1]))
+    alone = {"CUDA_VISIBLE_DEVICES": "-1"}
+    found = child.ask(
+        __name__, (model, frames, cores), _PATIENCE, f"{model}: measuring", ModelError, alone
+    )
+    return records.parse(Timing, found)
 
 
 def cores() -> int:
@@ -75,16 +76,34 @@ def measure(path: Path, frames: int, count: int) -> Timing:
     require("tensorflow")
     model: Any = load_keras(path)
     model.compile("adam", "mean_squared_error")
+    for items, length in _TINY:
+        came, wanted = _batch(model, items, length * frames)
+        model.train_on_batch(came, wanted)
+    # Memory first: what earlier steps gave back, the process keeps, and a later one takes no more.
+    came, wanted = _batch(model, LARGE_BATCH, LENGTHS[-1] * frames)
+    taken = memory_of(partial(model.train_on_batch, came, wanted))
     training, inference = {}, {}
     for length in LENGTHS:
-        came, wanted = _batch(model, BATCH, length * frames)
-        training[str(length)] = _median(partial(model.train_on_batch, came, wanted))
-        inference[str(length)] = _median(partial(model.predict_on_batch, came))
-    came, wanted = _batch(model, LARGE_BATCH, LENGTHS[1] * frames)
-    large = _median(partial(model.train_on_batch, came, wanted))
-    came, wanted = _batch(model, LARGE_BATCH, LENGTHS[-1] * frames)
-    taken = _memory_of(partial(model.train_on_batch, came, wanted))
-    return Timing(count, training, inference, large, round(taken, 1))
+        training[str(length)], inference[str(length)] = _times(model, BATCH, length * frames)
+    large = _times(model, LARGE_BATCH, LENGTHS[1] * frames)
+    return Timing(count, training, inference, *large, round(taken, 1))
+
+
+def memory_of(call: Callable[[], object]) -> float:
+    """Memory that a call takes at most beyond what the process has before it, MB."""
+    before = _status("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # Linux then begins its peak anew
+    call()
+    return _status("VmHWM") - before
+
+
+def _times(model: Any, count: int, time: int) -> tuple[float, float]:
+    """Milliseconds of a training step and of inference."""
+    came, wanted = _batch(model, count, time)
+    return (
+        _median(partial(model.train_on_batch, came, wanted)),
+        _median(partial(model.predict_on_batch, came)),
+    )
 
 
 def _batch(model: Any, count: int, time: int) -> tuple[Any, Any]:
@@ -96,26 +115,19 @@ def _batch(model: Any, count: int, time: int) -> tuple[Any, Any]:
         came: Any = rng.integers(0, table.input_dim, shape).astype(np.int32)
     else:
         came = rng.standard_normal(shape).astype(np.float32)
-    return came, np.zeros(model.predict_on_batch(came).shape, np.float32)
+    given = tuple(time if n is None else n for n in model.compute_output_shape(shape)[1:])
+    return came, np.zeros((count, *given), np.float32)
 
 
 def _median(call: Callable[[], object]) -> float:
     """Milliseconds of a call, once it was traced."""
     call()
-    times = []
-    for _ in range(_TIMES):
+    times: list[float] = []
+    while len(times) < _FEWEST or (sum(times) < _ENOUGH and len(times) < _MOST):
         start = time.perf_counter()
         call()
         times.append(time.perf_counter() - start)
     return round(1e3 * statistics.median(times), 3)
-
-
-def _memory_of(call: Callable[[], object]) -> float:
-    """Memory that a call takes at most beyond what the process has before it, MB."""
-    before = _status("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # Linux then begins its peak anew
-    call()
-    return _status("VmHWM") - before
 
 
 def _status(name: str) -> float:
@@ -125,14 +137,10 @@ def _status(name: str) -> float:
     return int(kilobytes) / 1024
 
 
-def _child() -> None:
+def _asked() -> Any:
     path, frames, count = sys.argv[1:]
-    out = os.dup(1)
-    os.dup2(2, 1)  # TensorFlow may talk
-    found = measure(Path(path), int(frames), int(count))
-    with os.fdopen(out, "w") as handle:
-        handle.write(json.dumps(records.to_plain(found)) + "\n")
+    return records.to_plain(measure(Path(path), int(frames), int(count)))
 
 
 if __name__ == "__main__":
-    _child()
+    child.answer(_asked)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgenets.progress import Progress
 from edgenets.runs import Run
 from edgenets.series.features import segments
-from edgenets.series.windows import scaled, split_windows
+from edgenets.series.windows import Windows, scaled, split_windows
 from edgenets.spec import KeywordSpec
 from edgenets.stepspec import StreamSpec
 from edgenets.training.forecast import load
@@ -39,6 +39,7 @@ class Samples:
     items: Sequence[NDArray[Any]] | NDArray[Any]  # (frames, numbers) each, of the model's type
     targets: Sequence[Any]
     last: int | None = None  # steps at the end that the decision is made of; None: all
+    factor: float = 1.0  # its length, as a part of what was taught; it may not be just as wished
 
 
 class Task(Protocol):
@@ -46,9 +47,17 @@ class Task(Protocol):
 
     unit: str  # what the cost of a stream is told for
     steps_per_unit: float
+    step: str  # what a step of the net takes
 
-    def samples(self, factor: float) -> Samples:
-        """The test sequences, at a length."""
+    def samples(self, factor: float) -> Samples | None:
+        """The test sequences, at about a length; None where there are none so long."""
+        ...
+
+    def stretches(self, frames: int, count: int) -> NDArray[Any]:
+        """Long sequences, (count, frames, numbers), of test data drawn at random.
+
+        They are shorter than what was wished for where there are none so long.
+        """
         ...
 
 
@@ -77,6 +86,7 @@ class Keywords:
         assert isinstance(run.spec, KeywordSpec)
         self._frames = run.spec.step.frames
         self.steps_per_unit = 1 / run.spec.step_seconds
+        self.step = f"{1e3 * run.spec.step_seconds:.0f} ms of sound"
         clips, self._targets = keywords.clips_of(run, data, "test", progress)
         self._clips = clips[:, : clips.shape[1] - clips.shape[1] % (2 * self._frames)]
 
@@ -86,9 +96,27 @@ class Keywords:
         if factor < 1:
             count = int(factor * steps)
             start = (steps - count) // 2 * self._frames
-            return Samples(self._clips[:, start : start + count * self._frames], self._targets)
-        before = [np.roll(self._clips, turn, axis=0) for turn in range(1, round(factor))]
-        return Samples(np.concatenate([*before, self._clips], axis=1), self._targets, steps)
+            middle = self._clips[:, start : start + count * self._frames]
+            return Samples(middle, self._targets, factor=count / steps)
+        rng = np.random.default_rng(31)
+        before = [self._clips[self._others(rng)] for _ in range(1, round(factor))]
+        longer = np.concatenate([*before, self._clips], axis=1)
+        return Samples(longer, self._targets, steps, float(round(factor)))
+
+    def _others(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """For every clip the number of one of another label."""
+        labels = np.asarray(self._targets)
+        found = rng.permutation(len(labels))
+        for _ in range(100):  # what fell to a clip of its own label is dealt again
+            same = np.flatnonzero(labels[found] == labels)
+            if not len(same):
+                break
+            found[same] = rng.integers(0, len(labels), len(same))
+        return found
+
+    def stretches(self, frames: int, count: int) -> NDArray[Any]:
+        """See `Task`."""
+        return _joined(self._clips, frames, count)
 
     def moved(self, frames: int) -> Samples:
         """The clips so many frames later; what goes in at one end is what stands there."""
@@ -101,6 +129,7 @@ class Texts:
 
     unit = "thousand words"
     steps_per_unit = 1000.0
+    step = "1 word"
 
     def __init__(self, run: Run, data: Path, progress: Progress) -> None:
         found = texts.texts_of(run, data, "test")
@@ -112,7 +141,11 @@ class Texts:
         for tokens in self._tokens:
             again = np.tile(tokens, max(1, round(factor)))
             items.append(again[: max(1, round(factor * len(tokens)))][:, None])
-        return Samples(items, self._targets)
+        return Samples(items, self._targets, factor=factor)
+
+    def stretches(self, frames: int, count: int) -> NDArray[Any]:
+        """See `Task`."""
+        return _joined([tokens[:, None] for tokens in self._tokens], frames, count)
 
 
 class Series:
@@ -124,15 +157,54 @@ class Series:
         spec: Any = run.spec
         self._spec = spec
         self._series = scaled(load(run.recipe, data, progress).values, spec.input)  # type: ignore[arg-type]
-        self.steps_per_unit = 1000 / spec.input.segment
+        self._segment = spec.input.segment
+        self.steps_per_unit = 1000 / self._segment
+        self.step = f"{self._segment} readings"
 
-    def samples(self, factor: float) -> Samples:
-        """See `Task`."""
-        segment = self._spec.input.segment
-        window = max(1, round(factor * self._spec.window / segment)) * segment
-        found = split_windows(self._series, replace(self._spec, window=window), "test")
+    def samples(self, factor: float) -> Samples | None:
+        """See `Task`; the same forecasts are judged at every length."""
+        window = max(1, round(factor * self._spec.window / self._segment)) * self._segment
+        if window > self._longest(max(FACTORS)):
+            return None
+        found = self._windows(self._longest(max(FACTORS)))
         chosen = found.spread(_WINDOWS)
-        return Samples(segments(chosen.came, segment), list(chosen.following - chosen.last))
+        came = segments(chosen.came[:, -window:], self._segment)
+        targets = list(chosen.following - chosen.last)
+        return Samples(came, targets, factor=window / self._spec.window)
+
+    def stretches(self, frames: int, count: int) -> NDArray[Any]:
+        """See `Task`."""
+        window = min(frames, self._room // self._segment) * self._segment
+        found = self._windows(window).spread(count)
+        return segments(found.came, self._segment)
+
+    @property
+    def _room(self) -> int:
+        """Readings before the last forecast of the test part."""
+        room: int = self._spec.borders.test - self._spec.decoding.horizon
+        return room
+
+    def _longest(self, factor: float) -> int:
+        """The longest window up to a factor before every forecast of the test part."""
+        before = self._spec.borders.validation
+        most = min(factor * self._spec.window, max(before, self._spec.window))
+        count = int(most // self._segment)
+        return count * int(self._segment)
+
+    def _windows(self, window: int) -> Windows:
+        return split_windows(self._series, replace(self._spec, window=window), "test")
+
+
+def _joined(items: Sequence[NDArray[Any]] | NDArray[Any], frames: int, count: int) -> NDArray[Any]:
+    """Items one after another in a random order, until each of so many rows is long enough."""
+    rng = np.random.default_rng(32)
+    rows = []
+    for _ in range(count):
+        row: list[NDArray[Any]] = []
+        while sum(map(len, row)) < frames:
+            row.append(items[rng.integers(len(items))])
+        rows.append(np.concatenate(row)[-frames:])
+    return np.stack(rows)
 
 
 # Task of a spec → what its nets are compared on.

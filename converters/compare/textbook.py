@@ -1,22 +1,33 @@
 """What books say of the two families, beside what was measured.
 
 The claims are those of any introduction (as Goodfellow, Bengio and Courville 2016, chapters 9 and
-10); where a measurement disagrees, it says so.
+10). A claim has parts, of the CNN and of the recurrent nets; each part is held against figures, and
+where they disagree, it says so. A difference of less than two standard errors is none.
 """
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from . import recall
-from .compare import DISTANCE, Comparison, Measured
+from .compare import DISTANCE, Comparison, Felt, Measured
 
 Word = Literal["agrees", "in part", "disagrees", "not measured"]
 
-# A difference in accuracy that a test of this size cannot tell from chance, in standard errors.
+# Standard errors of a difference that a test cannot tell from chance.
 _SURE = 2.0
+
+# A metric that is no share differs where it differs by this part.
+_SURE_PART = 0.02
+
+# Times differ where one is so many times the other: less is the machine's own to and fro.
+_QUICKER, _GAIN = 1.5, 1.1
+
+# Steps back at which gradients are compared, and what has vanished there, of the peak.
+_BACK, _VANISHED = 200, 0.01
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,14 @@ class Claim:
     rnn: str
     measured: str
     verdict: Word
+    why: str
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A part of a claim: whether figures bear it out, or None, and in words."""
+
+    holds: bool | None
     why: str
 
 
@@ -44,21 +63,32 @@ def claims(found: Comparison) -> list[Claim]:
     return [make(found, cnn, recurrent) for make in makers]
 
 
+def _claim(aspect: str, cnn: str, rnn: str, measured: str, parts: Sequence[_Part]) -> Claim:
+    """A claim, with the verdict that its parts come to."""
+    known = {part.holds for part in parts if part.holds is not None}
+    verdict: Word = (
+        "not measured" if not known else "in part" if len(known) == 2
+        else "agrees" if True in known else "disagrees"
+    )  # fmt: skip
+    return Claim(aspect, cnn, rnn, measured, verdict, "; ".join(part.why for part in parts))
+
+
 def _data(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
-    shown = found.measure.shown
-    best = _best(found, recurrent)
-    lost = _lost(found, best, cnn)
-    sure = _SURE * _error(found, best)
-    if lost > sure:
-        word, why = "agrees", f"the recurrent {best.family} is ahead on this sequence task"
-    elif lost < -sure:
-        word, why = "disagrees", "the CNN is ahead on a sequence task, at equal size"
+    best = (min if found.measure.lower else max)(recurrent, key=lambda net: net.validation)
+    lead = found.measure.loss(cnn.test, best.test)
+    sure = _sure(found, best.test, cnn.test)
+    ahead = 0 if abs(lead) <= sure else 1 if lead < 0 else -1  # 1: the recurrent net is
+    words = {1: f"the recurrent {best.family} is ahead", 0: f"the cnn is as good as the "
+             f"{best.family}, as far as the test can tell", -1: "the cnn is ahead"}  # fmt: skip
+    if found.task == "keywords":  # a spectrogram is a grid, and speech a sequence
+        parts = [_Part(ahead <= 0, f"of a spectrogram, which is both: {words[ahead]}"),
+                 _Part(ahead >= 0, "the claim names either family")]  # fmt: skip
     else:
-        word, why = "disagrees", "on this sequence task a causal CNN of equal size is as good"
-    figures = ", ".join(f"{net.family} {shown(net.test)}" for net in found.nets)
-    return Claim(
+        parts = [_Part(ahead > 0, f"of a sequence: {words[ahead]}")]
+    figures = ", ".join(f"{net.family} {found.measure.shown(net.test)}" for net in found.nets)
+    return _claim(
         "data", "for what lies on a grid: pictures, spectrograms", "for sequences: text, speech",
-        f"test {found.metric} at equal size: {figures}", word, why,  # type: ignore[arg-type]
+        f"test {found.metric} at equal size: {figures}", parts,
     )  # fmt: skip
 
 
@@ -68,64 +98,80 @@ def _architecture(found: Comparison, cnn: Measured, recurrent: list[Measured]) -
         parts = [f"{kind} {n / every:.0%}" for kind, n in list(net.by_kind.items())[:3]]
         return f"{net.family}: {', '.join(parts)}"
 
-    text = "; ".join(map(kinds, found.nets))
+    text = f"parameters by layer: {'; '.join(map(kinds, found.nets))}"
+    sides = ("local filters, then pooling, which forgives a shift",
+             "a cell whose hidden state takes the input and the state before")  # fmt: skip
     if not cnn.at_shift:
-        return Claim(
-            "architecture", "local filters, then pooling, which forgives a shift",
-            "a cell whose hidden state takes the input and the state before",
-            f"parameters by layer: {text}", "in part",
-            "the layers are what the claim says; shifts are measured on keywords alone",
-        )  # fmt: skip
+        why = "the layers are what the claim says; shifts are measured on keywords alone"
+        return _claim("architecture", *sides, text, [_Part(None, why)])
     by = max(cnn.at_shift, key=int)
-    losses = {net.family: 1 - net.at_shift[by] / net.at_shift["0"] for net in found.nets}
-    least = min(losses, key=lambda family: losses[family])
-    told = ", ".join(f"{family} {loss:.1%}" for family, loss in losses.items())
-    ahead = losses["cnn"] <= min(losses[net.family] for net in recurrent) + 0.005
-    return Claim(
-        "architecture", "local filters, then pooling, which forgives a shift",
-        "a cell whose hidden state takes the input and the state before",
-        f"parameters by layer: {text}; part of its accuracy that a net loses where sound is moved "
-        f"by {by} frames: {told}",
-        "agrees" if ahead else "disagrees",
-        "the CNN forgives a shift as well as any" if ahead
-        else f"the {least} forgives a shift better",
+    shifted = {net.family: net.at_shift for net in found.nets}
+    if cnn.at_shift_unpooled:
+        shifted["cnn without pooling"] = cnn.at_shift_unpooled
+    lost = {name: at["0"] - at[by] for name, at in shifted.items()}
+    told = ", ".join(f"{name} {100 * loss:.1f}" for name, loss in lost.items())
+    sure = _sure(found, cnn.at_shift["0"], cnn.at_shift[by])
+    parts = [_Part(lost["cnn"] <= sure, f"the cnn {'keeps' if lost['cnn'] <= sure else 'loses'} "
+                   f"its accuracy under a shift")]  # fmt: skip
+    if cnn.at_shift_unpooled:
+        more = lost["cnn without pooling"] - lost["cnn"]
+        parts.append(
+            _Part(more > sure, "pooling is what forgives it" if more > sure
+                  else "without pooling it forgives as much")
+        )  # fmt: skip
+    return _claim(
+        "architecture", *sides,
+        f"{text}; points lost where sound is moved by {by} frames: {told}", parts,
     )  # fmt: skip
 
 
 def _memory_of_past(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
     text = "; ".join(
-        f"{net.family} can feel {_steps(net.untrained.receptive_field)}, and, trained, does feel "
-        f"{_steps(net.trained.reach)} (1 % of the peak)" for net in found.nets
+        f"{net.family}: {_reach(net.untrained)} untrained, {_reach(net.trained)} trained"
+        for net in found.nets
+    )
+    text = f"steps that count more than 1 % of the peak: {text}; bytes of a stream: "
+    text += ", ".join(f"{net.family} {net.state_bytes:,}" for net in found.nets)
+    field = cnn.untrained.receptive_field
+    parts = [
+        _Part(True, f"the cnn ends at its receptive field, {field} steps, but a stream keeps what "
+              f"it needs of them: that is a state, too") if field is not None
+        else _Part(False, "global pooling gives the cnn a memory without end")
+    ]  # fmt: skip
+    ends = [net for net in recurrent if net.trained.reach is not None]
+    parts.append(
+        _Part(False, f"a hidden state forgets as well: after its training the "
+              f"{ends[0].family} feels {ends[0].trained.reach} steps") if ends
+        else _Part(True, "the recurrent nets feel as far back as was measured")
     )  # fmt: skip
-    ends = cnn.untrained.receptive_field is not None
-    text += "; bytes of a stream: " + ", ".join(f"{n.family} {n.state_bytes:,}" for n in found.nets)
-    return Claim(
+    return _claim(
         "memory of the past", "none but its receptive field", "a hidden state, without end",
-        text, "in part",
-        ("the CNN ends at its receptive field, but a stream keeps that in ring buffers: it has a "
-         "state, too" if ends else "global pooling gives the CNN a memory without end, as a state")
-        + "; a trained recurrent net feels far less than all",
+        text, parts,
     )  # fmt: skip
 
 
 def _processing(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
     first, last = _ends(cnn)
-    growth = {
-        net.family: net.timings[-1].inference_ms[last] / net.timings[-1].inference_ms[first]
-        for net in found.nets
-    }
+
+    def took(net: Measured, length: str) -> float:
+        return net.timings[-1].inference_ms[length]
+
     text = ", ".join(
-        f"{net.family} {net.timings[-1].inference_ms[last]:.1f} ms (×{growth[net.family]:.1f})"
+        f"{net.family} {took(net, last):.1f} ms (×{took(net, last) / took(net, first):.1f})"
         for net in found.nets
     )
-    slowest = max(net.timings[-1].inference_ms[last] for net in recurrent)
-    quicker = slowest / cnn.timings[-1].inference_ms[last]
-    return Claim(
+    larger = ", ".join(f"{n.family} {n.timings[-1].large_inference_ms:.0f} ms" for n in found.nets)
+    quicker = statistics.median(took(net, last) for net in recurrent) / took(cnn, last)
+    grown = statistics.median(took(net, last) / took(net, first) for net in recurrent)
+    times = int(last) / int(first)
+    return _claim(
         "processing", "all places at once", "step after step",
-        f"whole sequences, a batch of {last} steps (and its growth from {first}): {text}",
-        "agrees" if quicker > 1.5 else "disagrees",
-        f"the CNN takes {1 / quicker:.0%} of the slowest recurrent net's time; step by step, as a "
-        f"stream comes, both wait for the next input alike",
+        f"whole sequences of {last} steps in a batch (and their growth from {first}): {text}; four "
+        f"times the batch, half as long: {larger}",
+        [_Part(quicker > _QUICKER, f"the cnn is ×{quicker:.1f} as quick as the median recurrent "
+               f"net"),
+         _Part(grown > times / 2, f"of ×{times:.0f} the steps recurrent nets take ×{grown:.1f} the "
+               f"time; as a stream comes, both wait for the next input")],
     )  # fmt: skip
 
 
@@ -135,68 +181,84 @@ def _strength(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Cl
         f"{net.family}: " + ", ".join(f"{lag} {net.recall[lag]:.0%}" for lag in lags)
         for net in found.nets
     )
-    beyond = lags[-2:]
-    holds = any(n.recall[lag] > cnn.recall[lag] + 0.1 for n in recurrent for lag in beyond)
-    return Claim(
+    best = max(recurrent, key=lambda net: sum(net.recall[lag] for lag in lags[-2:]))
+    gain = max((best.recall[lag] - cnn.recall[lag] for lag in lags[-2:]), key=abs)
+    holds = None if abs(gain) < 0.1 else gain > 0
+    why = {
+        None: f"in {recall.STEPS} steps of training neither learns long lags better",
+        True: f"the {best.family} learns long lags that the cnn does not",
+        False: f"the cnn, which sees {recall.SEEN} steps, learns lags that no cell does in "
+               f"{recall.STEPS} steps of training",
+    }[holds]  # fmt: skip
+    return _claim(
         "strength", "patterns in space", "dependencies in time",
-        f"a symbol named after so many steps: {text} (chance 12 %)",
-        "agrees" if holds else "in part",
-        "a cell learns lags beyond the CNN's receptive field" if holds
-        else f"what lies beyond the CNN's receptive field no cell learns either, in {recall.STEPS} "
-        f"steps of training",
+        f"a symbol named after so many steps: {text} (chance {recall.CHANCE:.0%})",
+        [_Part(None, "patterns in space are not this task's"), _Part(holds, why)],
     )  # fmt: skip
 
 
 def _training(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
     first, last = _ends(cnn)
+    many = cnn.timings[-1].cores > 1
+
+    def gain(net: Measured) -> float:
+        return net.timings[0].training_ms[last] / net.timings[-1].training_ms[last]
 
     def told(net: Measured) -> str:
-        one, every = net.timings[0], net.timings[-1]
-        gain = one.training_ms[last] / every.training_ms[last]
-        return (
-            f"{net.family} {every.training_ms[first]:.0f} → {every.training_ms[last]:.0f} ms, "
-            f"×{gain:.2f} by {every.cores} cores"
-        )
+        every = net.timings[-1]
+        text = f"{net.family} {every.training_ms[first]:.0f} → {every.training_ms[last]:.0f} ms"
+        return f"{text}, ×{gain(net):.2f} by {every.cores} cores" if many else text
 
-    slowest = max(net.timings[-1].training_ms[last] for net in recurrent)
-    gains = {n.family: n.timings[0].training_ms[last] / n.timings[-1].training_ms[last]
-             for n in found.nets}  # fmt: skip
-    better = gains["cnn"] >= max(gains[net.family] for net in recurrent)
-    quicker = slowest > 1.5 * cnn.timings[-1].training_ms[last]
-    return Claim(
+    median = statistics.median(net.timings[-1].training_ms[last] for net in recurrent)
+    quicker = median / cnn.timings[-1].training_ms[last]
+    parts = [_Part(quicker > _QUICKER, f"a step of the cnn is ×{quicker:.1f} as quick as the "
+                   f"median recurrent net's")]  # fmt: skip
+    if many:
+        others = max(map(gain, recurrent))
+        holds = gain(cnn) > _GAIN and gain(cnn) > _GAIN * others
+        parts.append(_Part(holds, f"cores help the cnn ×{gain(cnn):.2f}, recurrent nets up to "
+                           f"×{others:.2f}"))  # fmt: skip
+    else:
+        parts.append(_Part(None, "this machine has one core to train on"))
+    return _claim(
         "training", "parallel", "sequential",
         f"a training step from {first} to {last} steps of sequence: "
-        + "; ".join(map(told, found.nets)),
-        "agrees" if quicker and better else "in part" if quicker or better else "disagrees",
-        ("a step of the CNN is the quicker one" if quicker else "a step of the CNN is no quicker")
-        + (", and it gains most by cores" if better else ", and cores help it no more"),
+        + "; ".join(map(told, found.nets)), parts,
     )  # fmt: skip
 
 
 def _vanishing(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
-    at = 200
     text = "; ".join(
-        f"{n.family}: {n.untrained.norms[at]:.1g} untrained, {n.trained.norms[at]:.1g} trained "
-        f"(above 1 % for {_steps(n.trained.reach)})"
-        for n in found.nets
+        f"{net.family}: {_norm(net.untrained)} untrained, {_norm(net.trained)} trained"
+        for net in found.nets
     )
+    field = cnn.untrained.receptive_field
+    at = min(_BACK, (field or DISTANCE) - 1, len(cnn.untrained.norms) - 1)
+    kept = cnn.untrained.norms[at]
+    parts = [_Part(kept > _VANISHED, f"{at} steps back, within what it can see, the cnn has "
+                   f"{kept:.2g} of the peak")]  # fmt: skip
     plain = next((net for net in recurrent if net.family == "rnn"), None)
-    gated = [net for net in recurrent if net.family != "rnn"]
-    eased = plain is not None and any(
-        net.trained.norms[at] > 2 * plain.trained.norms[at] for net in gated
+    gone = None if plain is None else plain.untrained.back(_BACK)
+    if gone is None:
+        parts.append(_Part(None, "there is no plain cell to compare with"))
+        return _vanishing_claim(text, parts)
+    vanishes = gone < _VANISHED
+    parts.append(
+        _Part(vanishes, f"the plain cell's {'vanishes' if vanishes else 'does not vanish'}")
     )
-    ends = cnn.untrained.receptive_field is not None and cnn.untrained.receptive_field <= at
-    why = []
+    gated = [net for net in recurrent if net.family != "rnn"]
     if plain is not None and gated:
-        why.append("gates carry it further than the plain cell" if eased
-                   else "gates carry it no further here")  # fmt: skip
-    if ends:
-        why.append("the CNN's is nought beyond its receptive field: it cannot vanish slowly")
-    return Claim(
+        before = plain.trained.back(_BACK) or 0.0
+        eased = [n.family for n in gated if (n.trained.back(_BACK) or 0.0) > 2 * before]
+        parts.append(_Part(bool(eased), f"trained, the {' and the '.join(eased)} carry it further"
+                           if eased else "trained gates carry it no further"))  # fmt: skip
+    return _vanishing_claim(text, parts)
+
+
+def _vanishing_claim(text: str, parts: Sequence[_Part]) -> Claim:
+    return _claim(
         "vanishing gradient", "little prone", "prone; LSTM and GRU ease it",
-        f"norm {at} steps back, of its peak: {text}",
-        "agrees" if eased and not ends else "in part" if eased or ends else "disagrees",
-        "; ".join(why) or "no plain cell to compare with",
+        f"norm {_BACK} steps back, of its peak: {text}", parts,
     )  # fmt: skip
 
 
@@ -206,19 +268,23 @@ def _inputs(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Clai
         f"{net.family} " + ", ".join(f"×{x} {shown(v)}" for x, v in net.at_length.items())
         for net in found.nets
     )
-    longest = list(cnn.at_length)[-1]
 
-    def kept(net: Measured) -> bool:
-        lost = found.measure.loss(net.at_length["1"], net.at_length[longest])
-        return lost < (0.02 if found.measure.share else 0.1)
+    def lost(net: Measured) -> str:
+        """The lengths at which a net is worse than at its own."""
+        own = net.at_length["1"]
+        return " and ".join(
+            f"×{x}" for x, value in net.at_length.items()
+            if found.measure.loss(own, value) > _sure(found, own, value)
+        )  # fmt: skip
 
-    return Claim(
+    losing = [f"the {net.family} at {lost(net)}" for net in recurrent if lost(net)]
+    return _claim(
         "inputs", "of a fixed size", "of any size",
         f"test {found.metric} at other lengths: {text}",
-        "disagrees" if kept(cnn) else "agrees",
-        "a causal CNN takes any length as well" if kept(cnn)
-        else "the CNN loses at ten times the length that it was taught at"
-        + ("; so do recurrent nets" if not all(map(kept, recurrent)) else ""),
+        [_Part(bool(lost(cnn)), f"the cnn loses at {lost(cnn)}" if lost(cnn)
+               else "a causal cnn takes any length as well"),
+         _Part(not losing, f"{', '.join(losing)} lose, too" if losing
+               else "recurrent nets lose at none")],
     )  # fmt: skip
 
 
@@ -228,30 +294,27 @@ def _memory(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Clai
         f"training, {net.live_values:,} values alive in a step, {net.state_bytes:,} bytes a stream"
         for net in found.nets
     )
-    training = cnn.timings[-1].training_mb < min(n.timings[-1].training_mb for n in recurrent)
-    stream = cnn.state_bytes < min(net.state_bytes for net in recurrent)
-    return Claim(
-        "use of memory", "lower", "higher", text,
-        "agrees" if training and stream else "in part" if training or stream else "disagrees",
-        ("training takes less of the CNN" if training else "training takes no less of the CNN")
-        + ("; its stream keeps less, too" if stream
-           else "; its stream keeps more: ring buffers outgrow a hidden state"),
-    )  # fmt: skip
+    measures: dict[str, Callable[[Measured], float]] = {
+        "training": lambda net: net.timings[-1].training_mb,
+        "a step": lambda net: net.live_values,
+        "a stream": lambda net: net.state_bytes,
+    }
+    parts = []
+    for what, of in measures.items():
+        median = statistics.median(map(of, recurrent))
+        parts.append(
+            _Part(of(cnn) < median, f"{what} of the cnn takes "
+                  f"{of(cnn) / max(median, 1e-9):.0%} of the median recurrent net's")
+        )  # fmt: skip
+    return _claim("use of memory", "lower", "higher", text, parts)
 
 
-def _best(found: Comparison, nets: list[Measured]) -> Measured:
-    return (min if found.measure.lower else max)(nets, key=lambda net: net.test)
-
-
-def _lost(found: Comparison, best: Measured, other: Measured) -> float:
-    return found.measure.loss(best.test, other.test)
-
-
-def _error(found: Comparison, net: Measured) -> float:
-    """One standard error of a share on so many items; of another metric, one part in a hundred."""
+def _sure(found: Comparison, a: float, b: float) -> float:
+    """A loss that is no chance: two standard errors of the difference of two shares of so many
+    items, as if those were drawn apart; of another metric a part of it."""
     if not found.measure.share:
-        return 0.01
-    return float((net.test * (1 - net.test) / found.items) ** 0.5)
+        return _SURE_PART
+    return float(_SURE * ((a * (1 - a) + b * (1 - b)) / found.items) ** 0.5)
 
 
 def _ends(net: Measured) -> tuple[str, str]:
@@ -259,5 +322,10 @@ def _ends(net: Measured) -> tuple[str, str]:
     return lengths[0], lengths[-1]
 
 
-def _steps(count: int | None) -> str:
-    return f"more than {DISTANCE} steps" if count is None else f"{count} steps"
+def _reach(felt: Felt) -> str:
+    return f"more than {len(felt.norms)}" if felt.reach is None else str(felt.reach)
+
+
+def _norm(felt: Felt) -> str:
+    found = felt.back(_BACK)
+    return "–" if found is None else f"{found:.1g}"

@@ -67,14 +67,14 @@ def _show(found: Any, claims: Any) -> None:
     shown = found.measure.shown
     table(
         f"{found.task}: test {found.metric} on {found.items:,} {found.kind}",
-        ("family", "parameters", found.metric, "int8", "step", f"CPU a {found.unit}", "int8 size",
-         "training"),
+        ("family", "parameters", found.metric, "int8", "step", f"steps of a {found.unit}",
+         "int8 size", "training"),
         [
             (
                 net.family, f"{net.parameters:,}", shown(net.test),
                 found.measure.change(net.form("tflite-int8").loss),
                 f"{net.form('tflite-int8').step_us:.1f} µs",
-                f"{net.form('tflite-int8').cpu_ms:.3g} ms", size(net.form("tflite-int8").bytes),
+                f"{net.form('tflite-int8').step_ms:.3g} ms", size(net.form("tflite-int8").bytes),
                 f"{net.seconds:.0f} s",
             )
             for net in found.nets
