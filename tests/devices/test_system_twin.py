@@ -125,7 +125,7 @@ def test_a_release_that_does_not_hold_is_taken_back_by_the_board(twin: System) -
     before = manage.status(twin.address())["serving"]
     wishes = Wishes(
         ("mic:default",), ("jsonl:heard.jsonl",), extras=EXTRAS,
-        health=Health(inferences=20, latency_ms=0.001, patience=15.0),
+        health=Health(inferences=20, latency_ms=0.001, patience=60.0),
     )  # fmt: skip
     supply = Supply(constraint=CONSTRAINTS)
     outcome = deploy(zoo.load("kws-gru"), twin.address(), wishes, supply=supply)
