@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from edgenets.recipeparts import QuantizeRecipe
 
 from . import formats
 from .calibrate import Calibration, Rolls, calibrate, rolls_of
+from .formats import Written
 from .graph import StepGraph
 from .passes import isolate_fixed, simplify
 from .plan import make_plan
@@ -24,6 +26,8 @@ from .walk import walk
 if TYPE_CHECKING:
     import keras
 
+
+NO_CLIPS = "int8 and int16x8 need recordings to calibrate on; give --data, or leave them out"
 
 # Recordings, or what `calibrate.rolls_of` would make of them.
 Clips = NDArray[Any] | Sequence[Rolls]
@@ -64,42 +68,60 @@ def convert(
     for given, known in ((to, FORMATS), (precisions, PRECISIONS)):
         if unknown := sorted(set(given) - set(known)):
             raise ConversionError(f"no such: {', '.join(unknown)}; there are {', '.join(known)}")
-    progress = progress or Progress()
-    quantize = quantize or QuantizeRecipe()
-    graph = simplify(walk(model))
-    _check_layers(graph, quantize.keep_float)
-    graph = replace(graph, float_layers=graph.float_layers | set(quantize.keep_float))
-    fixed = isolate_fixed(graph)
-    calibration = _calibrate(fixed, clips, precisions, quantize, progress)
+    steps = Steps(model, clips, quantize, progress)
+    if clips is None and any(formats.activation_type(p) for p in precisions):
+        raise ConversionError(NO_CLIPS)
     written, missing = [], []
-    with progress.task("converting") as task:
+    with (progress or Progress()).task("converting") as task:
         wanted = [(f, p) for f in to for p in precisions]
         for done, (format, precision) in enumerate(wanted, 1):
-            dtype = formats.activation_type(precision)
-            plan = (
-                None
-                if dtype is None or calibration is None
-                else make_plan(fixed, calibration, dtype)
-            )
             try:
-                source = graph if plan is None else fixed
-                written.append(formats.write(source, format, precision, plan, part))
+                written.append(steps.write(format, precision, part))
             except UnsupportedPrecision as exc:
                 missing.append(str(exc))
             task.update(done, len(wanted))
-    return Conversion(tuple(written), tuple(missing), graph)
+    return Conversion(tuple(written), tuple(missing), steps.graph)
+
+
+class Steps:
+    """A model as a step graph; what several artefacts begin with is made once."""
+
+    def __init__(
+        self, model: keras.Model, clips: Clips | None = None,
+        quantize: QuantizeRecipe | None = None, progress: Progress | None = None,
+    ) -> None:  # fmt: skip
+        """Walk a model; arguments and errors as `convert`."""
+        self._clips, self._quantize = clips, quantize or QuantizeRecipe()
+        self._progress = progress or Progress()
+        graph = simplify(walk(model))
+        _check_layers(graph, self._quantize.keep_float)
+        kept = graph.float_layers | set(self._quantize.keep_float)
+        self.graph = replace(graph, float_layers=kept)
+        self._fixed = isolate_fixed(self.graph)
+
+    def write(self, format: Format, precision: Precision, part: Part = "") -> Written:
+        """One artefact.
+
+        Raises:
+            UnsupportedPrecision: the format has no such precision.
+            ConversionError: it needs recordings, and there are none or other ones.
+        """
+        dtype = formats.activation_type(precision)
+        if dtype is None or (format, precision) in formats.MISSING:
+            return formats.write(self.graph, format, precision, None, part)
+        plan = make_plan(self._fixed, self._calibration, dtype)
+        return formats.write(self._fixed, format, precision, plan, part)
+
+    @cached_property
+    def _calibration(self) -> Calibration:
+        return _calibrate(self._fixed, self._clips, self._quantize, self._progress)
 
 
 def _calibrate(
-    graph: StepGraph, clips: Clips | None, precisions: Iterable[Precision],
-    quantize: QuantizeRecipe, progress: Progress,
-) -> Calibration | None:  # fmt: skip
-    if all(formats.activation_type(p) is None for p in precisions):
-        return None
+    graph: StepGraph, clips: Clips | None, quantize: QuantizeRecipe, progress: Progress
+) -> Calibration:
     if clips is None or not len(clips):
-        raise ConversionError(
-            "int8 and int16x8 need recordings to calibrate on; give --data, or leave them out"
-        )
+        raise ConversionError(NO_CLIPS)
     if not isinstance(clips, np.ndarray):
         _check_rolls(graph, clips)
         return calibrate(graph, clips, quantize.method, quantize.percentile)

@@ -10,31 +10,21 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from edgenets import __version__, backend
 from edgenets.artefact import Artefact, Format, TensorInfo
 from edgenets.bundle import CARD, GOLDEN_PICTURE, REPORT, Bundle, golden_name, write
 from edgenets.errors import ModelError
 from edgenets.extras import require
-from edgenets.quantization import Quantization
 from edgenets.vision.golden import output_of
 from edgenets.vision.spec import ImageInput, ImageSpec, ImageTask
 
 from .foreign_heads import decoding_of
 from .picture_golden import golden_picture, golden_png
-
-# Operators that only another processor's compiler writes, and what to do.
-_COMPILED = {
-    "edgetpu-custom-op": "is compiled for the Edge TPU; give the .tflite that it was compiled from",
-    "ethos-u": "is compiled for Arm's Ethos-U by Vela; give the .tflite that it was compiled from",
-    "Flex": "holds TensorFlow's own operators (Flex), which no board's interpreter has",
-}
+from .sources import tflite_file
 
 # A list of labels in another encoding than this is rare, and says so by being unreadable.
 _LONGEST_LABELS = 1 << 20  # bytes
@@ -104,7 +94,8 @@ def import_picture_model(path: Path, out: Path, wishes: Wishes) -> Imported:
 def _artefact(path: Path, model: bytes) -> Artefact:
     """What the file itself says of its tensors."""
     if path.suffix == ".tflite":
-        inputs, outputs = _tflite_tensors(path, model)
+        tflite_file.parse(path, model)
+        inputs, outputs = tflite_file.tensors(path, model)
         format: Format = "tflite"
     elif path.suffix == ".onnx":
         inputs, outputs = _onnx_tensors(path, model)
@@ -118,48 +109,6 @@ def _artefact(path: Path, model: bytes) -> Artefact:
         format, "int8" if integer else "fp32", (path.name,), inputs, outputs,
         note="foreign: not proven against a model",
     )  # fmt: skip
-
-
-def _tflite_tensors(
-    path: Path, model: bytes
-) -> tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
-    _refuse_compiled(path, model)
-    interpreter = require("ai_edge_litert.interpreter")
-    try:
-        opened = interpreter.Interpreter(model_content=model)
-        opened.allocate_tensors()
-        found = opened.get_input_details(), opened.get_output_details()
-    except (ValueError, RuntimeError) as exc:
-        reason = (str(exc).strip().splitlines() or ["no reason given"])[0]
-        raise ModelError(f"{path}: TFLite refuses it: {reason}") from exc
-    inputs, outputs = (tuple(_tflite_info(path, d) for d in details) for details in found)
-    return inputs, outputs
-
-
-def _refuse_compiled(path: Path, model: bytes) -> None:
-    """Say what a file is that no CPU runs, before an interpreter says it in its own words."""
-    schema = require("ai_edge_litert.schema_py_generated")
-    if model[4:8] != b"TFL3":
-        raise ModelError(f"{path}: is no TFLite file")
-    try:
-        tree = schema.ModelT.InitFromPackedBuf(model, 0)
-        custom = {(c.customCode or b"").decode("utf-8", "replace") for c in tree.operatorCodes}
-    except Exception as exc:  # of a damaged file, whatever its bytes make of themselves
-        raise ModelError(f"{path}: is a damaged TFLite file") from exc
-    for mark, why in _COMPILED.items():
-        if any(code.startswith(mark) for code in custom):
-            raise ModelError(f"{path}: {why}")
-
-
-def _tflite_info(path: Path, found: Mapping[str, Any]) -> TensorInfo:
-    kind: Any = np.dtype(found["dtype"]).name
-    shape = tuple(int(d) for d in found["shape"])
-    scale, zero_point = found["quantization"]
-    q = Quantization(float(scale), int(zero_point), kind) if scale and kind != "float32" else None
-    try:
-        return TensorInfo(str(found["name"]), shape, kind, q)
-    except ValueError as exc:
-        raise ModelError(f"{path}: {exc}") from exc
 
 
 def _onnx_tensors(

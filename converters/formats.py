@@ -41,12 +41,20 @@ NOTES: dict[tuple[Format, Precision], str] = {
 }
 
 
+# The same of ONNX files that ONNX Runtime's tools rounded.
+ONNX_NOTES: dict[Precision, str] = {
+    "dynamic": "weights are stored in 8 bits; activations stay float",
+    "int16x8": "needs opset 21 (ONNX Runtime ≥ 1.20), which computes it in float32 on a CPU",
+}
+
+
 @dataclass(frozen=True)
 class Written:
     """An artefact and the bytes of its files."""
 
     artefact: Artefact
     files: dict[str, bytes]
+    road: tuple[str, ...] = ()  # the converters that it came along
 
     @property
     def size(self) -> int:

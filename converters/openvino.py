@@ -11,6 +11,7 @@ import re
 import tempfile
 from pathlib import Path
 
+from edgenets.errors import ConversionError
 from edgenets.extras import require
 
 _BETWEEN_TAGS = re.compile(rb">\s+<")
@@ -25,6 +26,9 @@ def to_ir(onnx_model: bytes, half: bool) -> tuple[bytes, bytes]:
         onnx_model: the `.onnx` file.
         half: store float weights in 16 bits.
 
+    Raises:
+        ConversionError: OpenVINO does not know one of its operators.
+
     Returns:
         the `.xml` and the `.bin`, the same every time.
     """
@@ -34,7 +38,10 @@ def to_ir(onnx_model: bytes, half: bool) -> tuple[bytes, bytes]:
         source.write_bytes(onnx_model)
         # What `openvino.convert_model` does, but for its telemetry: that sends to a server, and the
         # process that it forks for it leaves NumPy's OpenBLAS waiting for its threads for ever.
-        model = openvino.Core().read_model(source)
+        try:
+            model = openvino.Core().read_model(source)
+        except RuntimeError as exc:
+            raise ConversionError(f"openvino: it cannot read the ONNX form: {reason(exc)}") from exc
         # It folds what is constant but leaves weights in the integers that they came in.
         require("openvino._offline_transformations").apply_moc_transformations(model, cf=False)
         # Nodes are numbered as they come in a process; names of inner ones say nothing.
@@ -45,6 +52,13 @@ def to_ir(onnx_model: bytes, half: bool) -> tuple[bytes, bytes]:
         openvino.save_model(model, xml, compress_to_fp16=half)
         text = _RUNTIME_INFO.sub(b"", _BETWEEN_TAGS.sub(b"><", xml.read_bytes()))
         return _public_names(text, public), xml.with_suffix(".bin").read_bytes()
+
+
+def reason(exc: Exception) -> str:
+    """What OpenVINO says, without the places in its own sources."""
+    lines = [line.strip() for line in str(exc).splitlines()]
+    said = [x for x in lines if x and not x.startswith(("Exception from", "Check '", "src/"))]
+    return said[0] if said else "no reason given"
 
 
 def _public_names(xml: bytes, public: set[str]) -> bytes:

@@ -23,9 +23,10 @@ from edgenets.vision.spec import ImageSpec
 
 from . import picture_golden
 from .formats import Converted, Written, activation_type
-from .picture_convert import convert_pictures
 from .picture_verify import verify_pictures
 from .verdicts import Report
+from .whole.convert import convert_whole
+from .whole.function import freeze
 
 _TASKS = {
     "classify": "image classification", "detect": "object detection",
@@ -51,8 +52,9 @@ class Pictures:
             values = table(_spec(run.spec).input, np.float32).reshape(256, -1)
             shown[0, 0, 0], shown[0, 0, 1] = values[0], values[255]
         model = run.model()
-        names = training.output_names(model)
-        return convert_pictures(model, names, shown, to, precisions, progress)
+        source = freeze(model, training.output_names(model))
+        samples = None if shown is None else {source.inputs[0].name: shown}
+        return convert_whole(source, samples, to, precisions, progress)
 
     def verify(
         self, run: Run, written: Sequence[Written], missing: Sequence[str], data: Path,

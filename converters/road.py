@@ -57,7 +57,7 @@ def verify_run(run: runs.Run, data: Path, progress: Progress | None = None) -> R
     written, missing = store.load(run.folder)
     found = family_of(run.spec).verify(run, written, missing, data, progress or Progress())
     plain = records.to_plain(found)
-    write_json(run.folder / REPORT, {"artefacts": _fingerprint(written), **plain})
+    write_json(run.folder / REPORT, {"artefacts": fingerprint(written), **plain})
     with replacing(run.folder / REPORT_PAGE) as beside:
         beside.write_text(report.page(found, run), encoding="utf-8")
     return found
@@ -92,11 +92,11 @@ def load_report(folder: Path, written: Sequence[Written]) -> Report:
     if not path.is_file():
         raise ModelError(f"{folder}: not verified yet; run `edgenets verify {folder}` first")
     data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if data.pop("artefacts", None) != _fingerprint(written):
+    if data.pop("artefacts", None) != fingerprint(written):
         raise ModelError(f"{path}: is of other artefacts; run `edgenets verify {folder}` again")
     return records.parse(Report, data, str(path))
 
 
-def _fingerprint(written: Sequence[Written]) -> dict[str, str]:
+def fingerprint(written: Sequence[Written]) -> dict[str, str]:
     """What ties a report to the files that it is about."""
     return {n: hashlib.sha256(d).hexdigest() for w in written for n, d in w.files.items()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgenets import records
@@ -24,13 +24,27 @@ INDEX = "artefacts.json"
 
 
 @dataclass(frozen=True)
+class Origin:
+    """The file that artefacts came from."""
+
+    path: str
+    sha256: str
+    shapes: dict[str, tuple[int, ...]]  # that its open inputs were given
+
+
+@dataclass(frozen=True)
 class _Index:
     artefacts: tuple[Artefact, ...]
     sha256: dict[str, str]  # of every file, by name
     missing: tuple[str, ...] = ()
+    origin: Origin | None = None  # None: a run folder's own model
+    roads: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by the artefact's id
 
 
-def save(folder: Path, written: Sequence[Written], missing: Sequence[str] = ()) -> Path:
+def save(
+    folder: Path, written: Sequence[Written], missing: Sequence[str] = (),
+    origin: Origin | None = None,
+) -> Path:  # fmt: skip
     """Write artefacts to `folder/artefacts`; give that folder.
 
     Ones of before are removed: what lies there is of one model and one calibration.
@@ -47,7 +61,10 @@ def save(folder: Path, written: Sequence[Written], missing: Sequence[str] = ()) 
             with replacing(target / name) as beside:
                 beside.write_bytes(data)
             digests[name] = hashlib.sha256(data).hexdigest()
-    index = _Index(tuple(w.artefact for w in written), digests, tuple(missing))
+    index = _Index(
+        tuple(w.artefact for w in written), digests, tuple(missing), origin,
+        {w.artefact.id: w.road for w in written if w.road},
+    )  # fmt: skip
     write_json(target / INDEX, records.to_plain(index))
     return target
 
@@ -67,14 +84,7 @@ def load(folder: Path) -> tuple[list[Written], tuple[str, ...]]:
     Raises:
         ModelError: nothing was converted there, or a file changed since.
     """
-    target = folder / FOLDER
-    path = target / INDEX
-    if not path.is_file():
-        raise ModelError(f"{folder}: no artefacts in it; run `edgenets convert {folder}` first")
-    try:
-        index = records.parse(_Index, json.loads(path.read_text(encoding="utf-8")))
-    except (RecordError, ValueError) as exc:  # ValueError: no JSON, or no UTF-8
-        raise ModelError(f"{path}: {exc}; run `edgenets convert` again") from exc
+    target, index = folder / FOLDER, _index(folder)
     written = []
     for artefact in index.artefacts:
         files = {}
@@ -85,5 +95,20 @@ def load(folder: Path) -> tuple[list[Written], tuple[str, ...]]:
                 raise ModelError(f"{target / name}: {exc}") from exc
             if hashlib.sha256(files[name]).hexdigest() != index.sha256.get(name):
                 raise ModelError(f"{target / name}: changed since it was converted")
-        written.append(Written(artefact, files))
+        written.append(Written(artefact, files, index.roads.get(artefact.id, ())))
     return written, index.missing
+
+
+def origin(folder: Path) -> Origin | None:
+    """The file that the artefacts of a folder came from; None: its own model. Errors as `load`."""
+    return _index(folder).origin
+
+
+def _index(folder: Path) -> _Index:
+    path = folder / FOLDER / INDEX
+    if not path.is_file():
+        raise ModelError(f"{folder}: no artefacts in it; run `edgenets convert {folder}` first")
+    try:
+        return records.parse(_Index, json.loads(path.read_text(encoding="utf-8")))
+    except (RecordError, ValueError) as exc:  # ValueError: no JSON, or no UTF-8
+        raise ModelError(f"{path}: {exc}; run `edgenets convert` again") from exc

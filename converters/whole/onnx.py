@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.artefact import Artefact, TensorInfo
 from edgenets.errors import ConversionError
 from edgenets.extras import require
 from edgenets.native import quiet_logging
 from edgenets.quantization import per_channel_scales, quantize_weights
 
-from .picture_frozen import Frozen
+from .function import Function
+from .samples import Samples, items_of
 
 # As the step models have it: what OpenVINO and ONNX Runtime of the last years read.
 _OPSET = 13
@@ -22,20 +26,23 @@ _OPSET = 13
 # 16-bit integers came to QuantizeLinear with this one.
 _OPSET_INT16 = 21
 
+# Operators whose weights are matrices.
+_PRODUCTS = ("Conv", "ConvTranspose", "MatMul", "Gemm")
+
 # Weights of fewer elements are left as they are: what a Cast takes is more than they save.
 _FEW = 64
 
 
-def to_onnx(frozen: Frozen) -> Any:
-    """The model in float32, an `onnx.ModelProto` with the names of the spec.
+def to_onnx(source: Function) -> Any:
+    """The model in float32, an `onnx.ModelProto` with the names of the function.
 
     Raises:
         ConversionError: tf2onnx refuses it.
     """
     tf, tf2onnx = require("tensorflow"), require("tf2onnx")
-    graph_def = frozen.function.graph.as_graph_def()
-    inputs = [t.name for t in frozen.function.inputs]
-    outputs = [t.name for t in frozen.function.outputs]
+    graph_def = source.function.graph.as_graph_def()
+    inputs = [t.name for t in source.function.inputs]
+    outputs = [t.name for t in source.function.outputs]
     try:
         with quiet_logging():
             graph = tf.Graph()
@@ -43,16 +50,90 @@ def to_onnx(frozen: Frozen) -> Any:
                 tf.import_graph_def(graph_def, name="")
             model, _ = tf2onnx.convert._convert_common(
                 graph_def, name="edgenets", opset=_OPSET, input_names=inputs,
-                output_names=outputs, shape_override={inputs[0]: list(frozen.shape)},
+                output_names=outputs,
+                shape_override={
+                    name: list(info.shape) for name, info in zip(inputs, source.inputs, strict=True)
+                },
             )  # fmt: skip
     except Exception as exc:  # tf2onnx raises what its passes raise
         raise ConversionError(f"onnx: tf2onnx refuses the model: {exc}") from exc
-    _rename(model, dict(zip((*inputs, *outputs), (frozen.input, *frozen.outputs), strict=True)))
-    shapes = (frozen.shape, *frozen.output_shapes)
-    for value, shape in zip((*model.graph.input, *model.graph.output), shapes, strict=True):
-        for dimension, size in zip(value.type.tensor_type.shape.dim, shape, strict=True):
+    infos = (*source.inputs, *source.outputs)
+    _without_erfc(model)
+    _rename(model, {n: info.name for n, info in zip((*inputs, *outputs), infos, strict=True)})
+    for value, info in zip((*model.graph.input, *model.graph.output), infos, strict=True):
+        for dimension, size in zip(value.type.tensor_type.shape.dim, info.shape, strict=True):
             dimension.dim_value = size
     return _prepared(model)
+
+
+def from_tflite(
+    model: bytes, artefact: Artefact
+) -> tuple[Any, tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
+    """A TFLite file as an `onnx.ModelProto`, its scales as they are; with its inputs and outputs.
+
+    Args:
+        artefact: what the file takes and gives; what is of integers there is so here.
+
+    Raises:
+        ConversionError: tf2onnx does not know one of its operators.
+    """
+    tf2onnx = require("tf2onnx")
+    _teach_hard_swish()
+    with tempfile.TemporaryDirectory(prefix="edgenets-") as folder, quiet_logging():
+        path = Path(folder) / "a.tflite"
+        path.write_bytes(model)
+        try:
+            made, _ = tf2onnx.convert.from_tflite(str(path), opset=_OPSET)
+        except Exception as exc:  # it raises what its passes raise
+            said = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
+            raise ConversionError(f"onnx: tf2onnx refuses the TFLite file: {said}") from exc
+    inputs, outputs = artefact.inputs, artefact.outputs
+    named: list[TensorInfo] = []
+    values = (*made.graph.input, *made.graph.output)
+    for value, info in zip(values, (*inputs, *outputs), strict=True):
+        for dimension, size in zip(value.type.tensor_type.shape.dim, info.shape, strict=True):
+            dimension.dim_value = size
+        named.append(replace(info, name=value.name))
+    return _shortened(made), tuple(named[: len(inputs)]), tuple(named[len(inputs) :])
+
+
+@cache
+def _teach_hard_swish() -> None:
+    """Tell tf2onnx what TFLite's HARD_SWISH is, x · relu6(x + 3) / 6; it knows its name alone."""
+    handler = require("tf2onnx.handler")
+
+    @handler.tf_op("HardSwish")
+    class HardSwish:
+        @classmethod
+        def version_1(cls, context: Any, node: Any, **kwargs: Any) -> None:
+            def constant(value: float) -> str:
+                made: str = context.make_const(
+                    f"{node.name}/{value:g}", np.array(value, np.float32)
+                ).output[0]
+                return made
+
+            (source,) = node.input
+            moved = context.make_node("Add", [source, constant(3.0)]).output[0]
+            clipped = context.make_node("Clip", [moved, constant(0.0), constant(6.0)]).output[0]
+            scaled = context.make_node("Mul", [clipped, constant(1 / 6)]).output[0]
+            node.type = "Mul"
+            context.replace_inputs(node, [source, scaled])
+
+
+def _without_erfc(model: Any) -> None:
+    """1 − Erf(x) for Erfc(x), which tf2onnx writes for Keras's gelu and ONNX has not."""
+    onnx, nodes = require("onnx"), []
+    for node in model.graph.node:
+        if node.op_type != "Erfc":
+            nodes.append(node)
+            continue
+        (source,), (result,) = node.input, node.output
+        one = onnx.numpy_helper.from_array(np.ones((), np.float32), f"{result}/one")
+        model.graph.initializer.append(one)
+        nodes.append(onnx.helper.make_node("Erf", [source], [f"{result}/erf"]))
+        nodes.append(onnx.helper.make_node("Sub", [one.name, f"{result}/erf"], [result]))
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
 
 
 def _prepared(model: Any) -> Any:
@@ -69,15 +150,18 @@ def _prepared(model: Any) -> Any:
 
 
 def _shortened(model: Any) -> Any:
-    """Inner tensors by short names: long ones are a third of a small file."""
+    """Inner tensors and nodes by short names: long ones are a third of a small file."""
     public = {value.name for value in (*model.graph.input, *model.graph.output)}
     inner: dict[str, str] = {}
     for node in model.graph.node:
         for name in (*node.input, *node.output):
             if name and name not in public:
-                inner.setdefault(name, f"t{len(inner)}")
-        node.name = ""
+                # The quantizer numbers copies of shared weights by putting a digit behind.
+                inner.setdefault(name, f"t{len(inner)}_")
     _rename(model, inner)
+    # Nodes without one would do, but ONNX Runtime's quantizer makes the names of tensors from it.
+    for number, node in enumerate(model.graph.node):
+        node.name = f"n{number}"
     del model.graph.value_info[:]
     return model
 
@@ -116,12 +200,14 @@ def weights_in_bytes(model: Any) -> Any:
     return _stored_otherwise(model, stored)
 
 
-def quantized(model: Any, pictures: NDArray[np.float32], input: str, wide: bool = False) -> Any:
-    """Activations in integers, calibrated on pictures (ONNX Runtime's static quantization).
+def quantized(
+    model: Any, samples: Samples, wide: bool = False, products_alone: bool = False
+) -> Any:
+    """Activations in integers, calibrated on samples (ONNX Runtime's static quantization).
 
     Args:
-        pictures: (n, height, width, channels), as the model takes them.
-        input: name of the input.
+        samples: (items, …) of every input, as the model takes them.
+        products_alone: leave gates in float: of an unrolled GRU that is half the size, and nearer.
         wide: activations of 16 bits instead of 8.
 
     Raises:
@@ -132,8 +218,8 @@ def quantized(model: Any, pictures: NDArray[np.float32], input: str, wide: bool 
         with quiet_logging():
             model = onnx.version_converter.convert_version(model, _OPSET_INT16)
     reader: Any = type("Reader", (tool.CalibrationDataReader,), {"get_next": lambda self: None})()
-    remaining = iter(pictures)
-    reader.get_next = lambda: next(({input: p[None]} for p in remaining), None)
+    remaining = iter(items_of(samples))
+    reader.get_next = lambda: next(remaining, None)
     with tempfile.TemporaryDirectory(prefix="edgenets-") as folder, quiet_logging():
         source, target = (Path(folder) / f"{n}.onnx" for n in ("a", "b"))
         onnx.save(model, source)
@@ -142,6 +228,7 @@ def quantized(model: Any, pictures: NDArray[np.float32], input: str, wide: bool 
                 source, target, reader, quant_format=tool.QuantFormat.QDQ, per_channel=True,
                 activation_type=tool.QuantType.QInt16 if wide else tool.QuantType.QInt8,
                 weight_type=tool.QuantType.QInt8,
+                op_types_to_quantize=list(_PRODUCTS) if products_alone else None,
                 extra_options={"ActivationSymmetric": wide, "WeightSymmetric": True},
             )  # fmt: skip
         except Exception as exc:  # it raises what its passes raise

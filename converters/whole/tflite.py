@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from edgenets.artefact import Artefact, Precision, TensorInfo
 from edgenets.errors import ConversionError
@@ -14,30 +10,34 @@ from edgenets.extras import require
 from edgenets.native import captured_stderr, quiet_logging
 from edgenets.quantization import Quantization
 
-from .formats import NOTES, Written
-from .picture_frozen import Frozen
+from ..formats import NOTES, Written
+from .function import Function
+from .samples import Samples, items_of
 
 
-def write(frozen: Frozen, precision: Precision, pictures: NDArray[np.float32] | None) -> Written:
+def write(source: Function, precision: Precision, samples: Samples | None) -> Written:
     """Convert to one precision.
 
     Args:
-        pictures: (n, height, width, channels), as the model takes them, to calibrate on; needed
-            for int8 and int16x8.
+        samples: (items, …) of every input, as the model takes them, to calibrate on; needed for
+            int8 and int16x8.
 
     Raises:
         ConversionError: the converter refuses the model; it says why.
     """
     tf = require("tensorflow")
     with quiet_logging():
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen.function])
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([source.function])
     if precision != "fp32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision == "fp16":
         converter.target_spec.supported_types = [tf.float16]
     if precision in ("int8", "int16x8"):
-        assert pictures is not None, "checked by convert"
-        converter.representative_dataset = lambda: _samples(pictures)
+        assert samples is not None, "checked by convert"
+        names = [info.name for info in source.inputs]
+        converter.representative_dataset = lambda: (
+            [item[name] for name in names] for item in items_of(samples)
+        )
         operators = tf.lite.OpsSet
         converter.target_spec.supported_ops = [
             operators.TFLITE_BUILTINS_INT8
@@ -52,36 +52,30 @@ def write(frozen: Frozen, precision: Precision, pictures: NDArray[np.float32] | 
     except Exception as exc:  # it raises ConverterError, RuntimeError, ValueError …
         reason = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
         raise ConversionError(f"tflite in {precision}: TFLiteConverter refuses: {reason}") from exc
-    return _named(model, frozen, precision)
+    return _named(model, source, precision)
 
 
-def _samples(pictures: NDArray[np.float32]) -> Iterator[list[NDArray[np.float32]]]:
-    for picture in pictures:
-        yield [picture[None]]
-
-
-def _named(model: bytes, frozen: Frozen, precision: Precision) -> Written:
-    """The file with the tensors called as the spec calls them, and what it takes and gives."""
+def _named(model: bytes, source: Function, precision: Precision) -> Written:
+    """The file with the tensors called as the function has them, and what it takes and gives."""
     schema = require("ai_edge_litert.schema_py_generated")
     flatbuffers = require("flatbuffers")
     tree = schema.ModelT.InitFromPackedBuf(model, 0)
     graph = tree.subgraphs[0]
-    places = [(graph.inputs[0], frozen.input)]
-    places += list(zip(graph.outputs, frozen.outputs, strict=True))
+    places = list(zip(graph.inputs, (i.name for i in source.inputs), strict=True))
+    places += zip(graph.outputs, (i.name for i in source.outputs), strict=True)
     for index, name in places:
         graph.tensors[index].name = name.encode()
     for number, tensor in enumerate(graph.tensors):
         if number not in {index for index, _ in places}:
             tensor.name = f"t{number}".encode()  # long names are a tenth of a small file
-    for signature in tree.signatureDefs or []:
-        for entry, name in zip(signature.outputs, frozen.outputs, strict=False):
-            entry.name = name.encode()
+    tree.signatureDefs = []  # it has the names of before, and no board asks for it
     builder = flatbuffers.Builder(len(model))
     builder.Finish(tree.Pack(builder), b"TFL3")
-    (source, *results) = (_info(graph.tensors[i], schema) for i, _ in places)
+    infos = [_info(graph.tensors[i], schema) for i, _ in places]
+    taken, given = infos[: len(graph.inputs)], infos[len(graph.inputs) :]
     file = f"tflite-{precision}.tflite"
     artefact = Artefact(
-        "tflite", precision, (file,), (source,), tuple(results),
+        "tflite", precision, (file,), tuple(taken), tuple(given),
         note=NOTES.get(("tflite", precision), ""),
     )  # fmt: skip
     return Written(artefact, {file: bytes(builder.Output())})

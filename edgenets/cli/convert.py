@@ -20,52 +20,98 @@ from edgenets.cli.options import (
 )  # fmt: skip
 
 
+class _Shape(click.ParamType):  # type: ignore[type-arg]
+    """`49,10` or `features=49,10`."""
+
+    name = "shape"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The name of an input, or nothing, and the sizes."""
+        if isinstance(value, tuple):
+            return value
+        name, _, sizes = value.rpartition("=")
+        try:
+            shape = tuple(int(part) for part in sizes.split(","))
+        except ValueError:
+            shape = ()
+        if not shape or min(shape) < 1:
+            self.fail(f"'{sizes}' is no list of sizes, such as 49,10", param, ctx)
+        return name, shape
+
+
 @click.command(
     epilog="""\b
 Examples:
   edgenets convert runs/kws-gru --data speech_commands
   edgenets convert runs/kws-gru --to tflite --precision int8 --data speech_commands
-  edgenets convert model.keras --calibration features.npy --out converted
+  edgenets convert vww_96.h5 --calibration pictures.npy --out vww
+  edgenets convert crnn.keras --shape 100,40 --calibration features.npz --out crnn
+  edgenets convert net.onnx --explain
 
-Recurrent and causal nets become step models: one call takes the newest frames and the state, and
-gives scores and the next state. A precision that a format lacks is said so."""
+Recurrent and causal nets of Keras become step models: one call takes the newest frames and the
+state, and gives scores and the next state. Every other model is converted as a whole, for items of
+one size. A precision that cannot be had is said so, with the reason."""
 )
 @click.argument("model", type=click.Path(exists=True, path_type=Path))
 @click.option("--to", type=Several(FORMATS), default=",".join(FORMATS), show_default=True)
 @click.option(
-    "--precision", type=Several(PRECISIONS), default=",".join(PRECISIONS), show_default=True
+    "--precision", type=Several(PRECISIONS), help="[default: every one that the model can have]"
 )
 @click.option("--data", type=AnyData, help="What a run folder is calibrated on.")
 @click.option(
     "--calibration", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help=".npy of (clips, frames, channels) that a bare .keras file is calibrated on.",
+    help="Items that a model of your own is calibrated on: .npy, or .npz with an array an input.",
 )  # fmt: skip
+@click.option(
+    "--form", type=click.Choice(("auto", "step", "whole")), default="auto", show_default=True,
+    help="Frame by frame with a state, or all of an item at once.",
+)  # fmt: skip
+@click.option(
+    "--shape", type=_Shape(), multiple=True, metavar="[INPUT=]N,N,…",
+    help="Size of one item of an input whose size is open.",
+)  # fmt: skip
+@click.option("--explain", is_flag=True, help="Show the roads, and why some are closed; no more.")
 @click.option("--out", type=AnyPath, help="Folder for artefacts/.  [default: beside MODEL]")
 @json_option
 def command(
-    model: Path, to: tuple[Any, ...], precision: tuple[Any, ...], data: Path | None,
-    calibration: Path | None, out: Path | None, as_json: bool,
+    model: Path, to: tuple[Any, ...], precision: tuple[Any, ...] | None, data: Path | None,
+    calibration: Path | None, form: str, shape: tuple[Any, ...], explain: bool, out: Path | None,
+    as_json: bool,
 ) -> None:  # fmt: skip
-    """Convert a trained model to TFLite, ONNX and OpenVINO.
+    """Convert a model to TFLite, ONNX and OpenVINO.
 
-    MODEL is a run folder of `edgenets train`, or a .keras file.
+    MODEL is a run folder of `edgenets train`, or a model of your own: a .keras, .h5, .onnx or
+    .tflite file, or the folder of a SavedModel.
     """
     from edgenets import progress, runs
     from edgenets.stages import stage
 
     reporter = progress.for_stderr()
-    if model.is_dir():
-        if out is not None or calibration is not None:
+    if (model / runs.MODEL).is_file():
+        if out is not None or calibration is not None or shape or form != "auto" or explain:
             raise click.UsageError(
-                "--out and --calibration are for a .keras file, not a run folder"
+                "--out, --calibration, --form, --shape and --explain are for a model of your own, "
+                "not for a run folder"
             )
-        folder = model
-        found = stage("convert_run")(runs.load(model), data, to, precision, reporter)
-    else:
-        folder = out or model.parent
-        clips = _read_npy(calibration) if calibration is not None else None
-        found = stage("convert")(runs.load_keras(model), clips, to, precision, None, reporter)
-        stage("save_artefacts")(folder, found.written, found.missing)
+        found = stage("convert_run")(runs.load(model), data, to, precision or PRECISIONS, reporter)
+        _show(model, found, as_json)
+        if not as_json:
+            click.echo(f"Next: edgenets verify {model} --data {data or 'DATA'}")
+        return
+    if data is not None:
+        raise click.UsageError("--data is for a run folder; a model of your own: --calibration")
+    job = stage("conversion_job")(model, calibration, form, dict(shape), None, reporter)
+    if explain:
+        _explain(stage("explain_conversion")(job, to, precision), as_json)
+        return
+    folder = out or model.parent
+    found = stage("convert_file")(job, folder, to, precision)
+    _show(folder, found, as_json)
+    if not as_json:
+        click.echo(f"Next: edgenets verify {folder} --data ITEMS.npz")
+
+
+def _show(folder: Path, found: Any, as_json: bool) -> None:
     if as_json:
         emit(
             {
@@ -73,7 +119,7 @@ def command(
                 "artefacts": [
                     {
                         "id": w.artefact.id, "files": list(w.files), "bytes": w.size,
-                        "note": w.artefact.note,
+                        "note": w.artefact.note, "road": list(w.road),
                     }
                     for w in found.written
                 ],
@@ -81,33 +127,52 @@ def command(
             }
         )  # fmt: skip
         return
-    rows = [(w.artefact.id, size(w.size), w.artefact.note) for w in found.written]
-    table(str(folder / "artefacts"), ("artefact", "size", ""), rows)
+    roads = any(w.road for w in found.written)
+    rows = [
+        (
+            w.artefact.id, size(w.size), *((" → ".join(w.road) or "as it came",) if roads else ()),
+            w.artefact.note,
+        )
+        for w in found.written
+    ]  # fmt: skip
+    columns = ("artefact", "size", *(("road",) if roads else ()), "")
+    table(str(folder / "artefacts"), columns, rows)
     for line in found.missing:
         click.echo(f"Not there: {line}.")
-    if model.is_dir():
-        click.echo(f"Next: edgenets verify {model} --data {data or 'DATA'}")
 
 
-def _read_npy(path: Path) -> Any:
-    import zipfile
+def _explain(roads: Any, as_json: bool) -> None:
+    """Every road to every artefact: taken, closed and why, or longer than another."""
 
-    import numpy as np
+    def word(tried: Any) -> str:
+        if tried.closed:
+            return f"closed: {tried.closed}"
+        return "taken" if tried.taken else "open, and longer"
 
-    from edgenets.errors import DataError
-
-    try:
-        clips = np.load(path, allow_pickle=False)
-    # An empty file is an EOFError, one that begins like a zip may be a bad one.
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as exc:
-        raise DataError(f"{path}: no NumPy array: {exc}") from exc
-    if not isinstance(clips, np.ndarray):
-        raise DataError(f"{path}: several arrays; one .npy is needed")
-    if clips.ndim != 3 or not np.issubdtype(clips.dtype, np.floating):
-        raise DataError(
-            f"{path}: floats of shape (clips, frames, channels) are needed, found {clips.dtype} "
-            f"{list(clips.shape)}"
-        )
-    if not np.isfinite(clips).all():
-        raise DataError(f"{path}: holds values that are not finite numbers")
-    return clips.astype(np.float32)
+    if as_json:
+        emit(
+            {
+                id: [
+                    {
+                        "road": [f"{leg.edge.name} ({leg.edge.tool})" for leg in one.road.legs],
+                        "taken": one.taken, "closed": one.closed,
+                    }
+                    for one in every
+                ]
+                for id, every in roads.items()
+            }
+        )  # fmt: skip
+        return
+    for id, every in roads.items():
+        click.secho(id, bold=True)
+        if not every:
+            click.echo("  no road")
+        for one in every:
+            colour = "red" if one.closed else "green" if one.taken else None
+            click.echo(f"  {one.road}")
+            click.secho(f"    {word(one)}", fg=colour)
+            for leg in one.road.legs if one.taken else ():
+                click.echo(
+                    f"      {leg.edge.name} requires {leg.edge.requires}; ensures "
+                    f"{leg.edge.ensures}"
+                )

@@ -20,7 +20,7 @@ from edgenets import __version__
 # Command → its module, and the line that `--help` shows, so that help loads no module.
 COMMANDS = {
     "train": ("edgenets.cli.train", "Train a recipe on recordings, pictures or texts."),
-    "convert": ("edgenets.cli.convert", "Convert a trained model to TFLite, ONNX and OpenVINO."),
+    "convert": ("edgenets.cli.convert", "Convert a model to TFLite, ONNX and OpenVINO."),
     "verify": ("edgenets.cli.verify", "Prove that artefacts equal their model; a gate."),
     "bundle": ("edgenets.cli.bundle", "Pack what passed the gate into one .edge file."),
     "build": ("edgenets.cli.build", "Train, convert, verify and bundle in one go."),

@@ -15,6 +15,7 @@ from edgenets.cli.options import AnyData, Folder, emit, json_option, size, table
 Examples:
   edgenets verify runs/kws-gru --data speech_commands
   edgenets verify runs/kws-gru --data speech_commands --json | jq .passed
+  edgenets verify vww --data pictures.npz
 
 Exit code 0: every artefact equals the model, within the limits of the recipe's [gate].
 Exit code 1: at least one does not. The report is written to RUN/report.html and report.json."""
@@ -24,24 +25,30 @@ Exit code 1: at least one does not. The report is written to RUN/report.html and
     "--data",
     required=True,
     type=AnyData,
-    help="Recordings, pictures or texts; the validation split is used.",
+    help="Recordings, pictures or texts, of which the validation split is used; for a model of "
+    "your own .npy, or .npz with an array an input and perhaps 'y', which is right.",
 )
 @json_option
 @click.pass_context
 def command(ctx: click.Context, run: Path, data: Path, as_json: bool) -> None:
     """Prove that artefacts equal their model; a gate.
 
-    RUN is a run folder that was converted.
+    RUN is a run folder that was converted, or the folder that a model of your own was converted
+    into: its artefacts are held against the model in its own library.
     """
     from edgenets import progress, runs
     from edgenets.stages import stage
 
-    report = stage("verify_run")(runs.load(run), data, progress.for_stderr())
+    trained = (run / runs.MODEL).is_file()
+    if trained:
+        report = stage("verify_run")(runs.load(run), data, progress.for_stderr())
+    else:
+        report = stage("verify_folder")(run, data, None, progress.for_stderr())
     if as_json:
         emit(stage("report_json")(report))
     else:
         show(report)
-        click.echo(f"Report: {run / 'report.html'}")
+        click.echo(f"Report: {run / ('report.html' if trained else 'report.json')}")
     ctx.exit(0 if report.passed else 1)
 
 
@@ -51,20 +58,23 @@ def show(report: Any) -> None:
 
     shown = metric_of(report.metric).shown
     streams = any(v.stream_steps for v in report.verdicts)
+    apart = report.metric != "agreement"  # a model without what is right has no other figure
     rows = [
         (
-            v.id, size(v.size), shown(v.metric), f"{v.agreement:.2%}", _number(v.max_error),
+            v.id, size(v.size), shown(v.metric), *((f"{v.agreement:.2%}",) if apart else ()),
+            _number(v.max_error),
             *((_number(v.stream_error), _number(v.drift)) if streams else ()),
             "passed" if v.passed else _why(v),
         )
         for v in report.verdicts
     ]  # fmt: skip
     title = (
-        f"{report.model}: the Keras model has {report.metric} {shown(report.reference)} on "
+        f"{report.model}: the model has {report.metric} {shown(report.reference)} on "
         f"{report.items} {report.kind}"
     )
     columns = (
-        "artefact", "size", report.metric, "agreement", "max error",
+        "artefact", "size", report.metric,
+        *(("agreement",) if apart else ()), "max error",
         *(("stream error", "drift") if streams else ()), "gate",
     )  # fmt: skip
     table(title, columns, rows)

@@ -1,0 +1,7 @@
+"""From any model to any artefact: converters as a graph, and the roads through it.
+
+edge.py    a converter: what it takes, gives, requires and ensures
+table.py   all of them
+find.py    the roads from a model to an artefact, and which of them is taken
+carry.py   a model carried along them
+"""

@@ -1,0 +1,65 @@
+"""A converter as an edge of a graph, whose places are forms of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from edgenets.artefact import Precision
+from edgenets.progress import Progress
+from edgenets.recipeparts import QuantizeRecipe
+
+from ..sources.source import Source
+from ..whole.samples import Samples
+
+# What a model is on its way: as it came, a step graph, a TensorFlow function, or artefacts.
+Form = Literal["keras", "saved_model", "step", "function", "onnx", "tflite", "openvino"]
+
+# Step models take the newest frames and a state; whole ones all of an item at once.
+Wish = Literal["auto", "step", "whole"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A form of a model, and what it was rounded to by then."""
+
+    form: Form
+    precision: Precision
+
+    def __str__(self) -> str:
+        return f"{self.form} {self.precision}" if self.form in _ARTEFACTS else self.form
+
+
+_ARTEFACTS = ("onnx", "tflite", "openvino")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A model to be converted, and what is wished."""
+
+    source: Source
+    samples: Samples | None = None  # to calibrate on
+    wish: Wish = "auto"
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # of inputs that are open
+    quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
+    progress: Progress = field(default_factory=Progress)
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A converter."""
+
+    name: str  # what it does, in a word or two
+    tool: str  # whose work it is
+    source: Form
+    target: Form
+    # Precisions that it gives, by that which it is given.
+    precisions: Mapping[Precision, tuple[Precision, ...]]
+    requires: str
+    ensures: str
+    # (job, what it is given, precision wanted) → what it gives. Raises ConversionError.
+    carry: Callable[[Job, Any, Precision], Any] = field(repr=False)
+    # Why it cannot take a job's model to a precision; nothing where that is only seen by doing.
+    closed: Callable[[Job, Precision], str] = field(default=lambda job, precision: "", repr=False)
+    cost: float = 1.0  # of two roads the one that costs less is taken

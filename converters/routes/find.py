@@ -1,0 +1,82 @@
+"""Roads through the graph of converters, the shortest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edgenets.artefact import Format, Precision
+
+from .edge import Edge, Job, Place
+from .table import EDGES
+
+# No useful road is longer.
+_LONGEST = 5
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A converter on a road, and where it leads."""
+
+    edge: Edge
+    to: Place
+
+
+@dataclass(frozen=True)
+class Road:
+    """Converters one after another."""
+
+    start: Place
+    legs: tuple[Leg, ...]
+
+    def __str__(self) -> str:
+        told = "".join(f" ─{leg.edge.name} ({leg.edge.tool})─▶ {leg.to}" for leg in self.legs)
+        return f"{self.start}{told}"
+
+
+def start_of(job: Job) -> Place:
+    """Where a model is before it is carried anywhere."""
+    return Place(job.source.kind, job.source.precision)
+
+
+def roads(start: Place, format: Format, precision: Precision) -> list[Road]:
+    """Every way from a place to an artefact that goes through no place twice.
+
+    A model that is there already has a road of no legs.
+    """
+    target = Place(format, precision)
+    found = [Road(start, legs) for legs in _onward(start, target, (start,))]
+    order = {id(edge): number for number, edge in enumerate(EDGES)}
+    return sorted(
+        found,
+        key=lambda road: (
+            sum(leg.edge.cost for leg in road.legs), [order[id(leg.edge)] for leg in road.legs]
+        ),
+    )  # fmt: skip
+
+
+def why_none(start: Place, format: Format, precision: Precision) -> str:
+    """Why no road leads to an artefact at all."""
+    if start.precision != "fp32" and precision != start.precision:
+        return (
+            f"the model was rounded to {start.precision} already, and what was lost does not come "
+            f"back; give the float model"
+        )
+    return f"no converter leads from {start.form} to {format} in {precision}"
+
+
+def _onward(at: Place, target: Place, been: tuple[Place, ...]) -> Iterator[tuple[Leg, ...]]:
+    if at == target:
+        yield ()
+        return
+    if len(been) > _LONGEST:
+        return
+    for edge in EDGES:
+        if edge.source != at.form:
+            continue
+        for precision in edge.precisions.get(at.precision, ()):
+            to = Place(edge.target, precision)
+            if to in been:
+                continue
+            for rest in _onward(to, target, (*been, to)):
+                yield (Leg(edge, to), *rest)

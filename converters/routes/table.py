@@ -1,0 +1,214 @@
+"""Every converter. To add one: a function that carries, and an entry here.
+
+Of roads that are as short as each other, the one whose converters stand first is taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from edgenets.artefact import FORMATS, PRECISIONS, Artefact, Precision
+from edgenets.errors import ConversionError
+from edgenets.extras import require
+from edgenets.native import quiet_logging
+
+from .. import formats
+from ..convert import Steps
+from ..formats import Written
+from ..openvino import to_ir
+from ..sources import saved_model
+from ..walk import walk
+from ..whole import function, litert, onnx, tflite
+from ..whole.function import Function
+from .edge import Edge, Job
+
+_FLOAT: Precision = "fp32"
+_INTEGER = ("int8", "int16x8")
+_ALL: dict[Precision, tuple[Precision, ...]] = {_FLOAT: PRECISIONS}
+_PLAIN: dict[Precision, tuple[Precision, ...]] = {_FLOAT: (_FLOAT,)}
+_ROUNDED: dict[Precision, tuple[Precision, ...]] = {_FLOAT: PRECISIONS[1:]}
+_SAME: dict[Precision, tuple[Precision, ...]] = {p: (p,) for p in PRECISIONS}
+_IR: dict[Precision, tuple[Precision, ...]] = {
+    _FLOAT: (_FLOAT, "fp16"), "dynamic": ("dynamic",), "int8": ("int8",),
+}  # fmt: skip
+
+
+def _needs_samples(job: Job, precision: Precision) -> str:
+    if precision in _INTEGER and not job.samples:
+        return "integers need items to calibrate on: --calibration FILE"
+    return ""
+
+
+def _no_step(job: Job, precision: Precision) -> str:
+    if job.wish == "whole":
+        return "a whole form was asked for"
+    if job.wish == "auto" and job.shapes:
+        return "a shape was given, so the whole form is meant; --form step says otherwise"
+    try:
+        walk(job.source.model)
+    except ConversionError as exc:
+        return f"no step form: {exc}"
+    return ""
+
+
+def _no_whole(job: Job, precision: Precision) -> str:
+    if job.wish == "step":
+        return "a step form was asked for"
+    try:
+        for info in job.source.inputs:
+            function.fixed(info.name, info.shape, job.shapes)
+    except ConversionError as exc:
+        return str(exc)
+    return ""
+
+
+def _walk(job: Job, model: Any, precision: Precision) -> Steps:
+    clips = None
+    if job.samples:
+        if len(job.samples) > 1:
+            raise ConversionError("a step model of several inputs is calibrated from Python alone")
+        (clips,) = job.samples.values()
+    return Steps(model, clips, job.quantize, job.progress)
+
+
+def _write(format: Any) -> Any:
+    def carry(job: Job, steps: Steps, precision: Precision) -> Written:
+        return steps.write(format, precision)
+
+    return carry
+
+
+def _lacks(format: Any) -> Any:
+    def closed(job: Job, precision: Precision) -> str:
+        return formats.MISSING.get((format, precision), "") or _needs_samples(job, precision)
+
+    return closed
+
+
+def _freeze(job: Job, model: Any, precision: Precision) -> Function:
+    return function.freeze(model, (), job.shapes)
+
+
+def _signature(job: Job, signature: Any, precision: Precision) -> Function:
+    inputs = [
+        replace(i, shape=function.fixed(i.name, i.shape, job.shapes)) for i in job.source.inputs
+    ]
+    shapes = {i.name: i.shape for i in inputs}
+    traced = saved_model.function_of(signature, shapes, inputs)
+    return function.frozen(traced, inputs, [o.name for o in job.source.outputs])
+
+
+def _to_tflite(job: Job, source: Function, precision: Precision) -> Written:
+    return tflite.write(source, precision, job.samples)
+
+
+def _to_onnx(job: Job, source: Function, precision: Precision) -> Written:
+    return _as_onnx(onnx.to_onnx(source), source.inputs, source.outputs, precision)
+
+
+def _from_tflite(job: Job, given: Written, precision: Precision) -> Written:
+    (model,) = given.files.values()
+    made, inputs, outputs = onnx.from_tflite(model, given.artefact)
+    return _as_onnx(made, inputs, outputs, precision)
+
+
+def _round_onnx(job: Job, given: Written, precision: Precision) -> Written:
+    model = _model_of(given)
+    recurrent = any(n.op_type in ("Sigmoid", "Tanh") for n in model.graph.node) and _repeats(model)
+    made = {
+        "fp16": lambda: onnx.halved(model),
+        "dynamic": lambda: onnx.weights_in_bytes(model),
+        "int8": lambda: onnx.quantized(model, job.samples or {}, False, recurrent),
+        "int16x8": lambda: onnx.quantized(model, job.samples or {}, True, recurrent),
+    }[precision]()
+    return _as_onnx(made, given.artefact.inputs, given.artefact.outputs, precision)
+
+
+def _repeats(model: Any) -> bool:
+    """Whether weights are used again and again, as those of an unrolled recurrent layer are."""
+    held = {t.name for t in model.graph.initializer if len(t.dims) > 1}
+    uses = [n for node in model.graph.node for n in node.input if n in held]
+    return len(uses) > 2 * len(held)
+
+
+def _to_openvino(job: Job, given: Written, precision: Precision) -> Written:
+    (model,) = given.files.values()
+    xml, weights = to_ir(model, half=precision == "fp16")
+    stem = f"openvino-{precision}"
+    files = {f"{stem}.xml": xml, f"{stem}.bin": weights}
+    artefact = Artefact(
+        "openvino", precision, tuple(files), given.artefact.inputs, given.artefact.outputs,
+        note=formats.NOTES.get(("openvino", precision), ""),
+    )  # fmt: skip
+    return Written(artefact, files)
+
+
+def _round_tflite(job: Job, given: Written, precision: Precision) -> Written:
+    return litert.rounded(given, precision, job.samples)
+
+
+def _model_of(given: Written) -> Any:
+    (model,) = given.files.values()
+    return require("onnx").load_model_from_string(model)
+
+
+def _as_onnx(model: Any, inputs: Any, outputs: Any, precision: Precision) -> Written:
+    name = f"onnx-{precision}.onnx"
+    with quiet_logging():
+        data: bytes = model.SerializeToString()
+    artefact = Artefact(
+        "onnx", precision, (name,), tuple(inputs), tuple(outputs),
+        note=formats.ONNX_NOTES.get(precision, formats.NOTES.get(("onnx", precision), "")),
+    )  # fmt: skip
+    return Written(artefact, {name: data})
+
+
+EDGES: tuple[Edge, ...] = (
+    Edge(
+        "walk", "edgenets", "keras", "step", _PLAIN,
+        "a causal or recurrent net of Keras's own layers, its time alone left open",
+        "step after step it gives what the net gives", _walk, _no_step,
+    ),
+    *(
+        Edge(
+            "write", "edgenets", "step", format, _ALL, "the operations of a step graph",
+            "states keep one scale from step to step", _write(format), _lacks(format),
+        )
+        for format in FORMATS
+    ),
+    Edge(
+        "freeze", "tensorflow", "keras", "function", _PLAIN,
+        "inputs of a fixed size; recurrent layers are unrolled",
+        "weights are constants, and there is no loop", _freeze, _no_whole,
+    ),
+    Edge(
+        "freeze", "tensorflow", "saved_model", "function", _PLAIN,
+        "a signature with inputs of a fixed size",
+        "weights are constants", _signature, _no_whole,
+    ),
+    Edge(
+        "TFLiteConverter", "tensorflow", "function", "tflite", _ALL,
+        "operators that TFLite has", "built-in operators alone", _to_tflite, _needs_samples,
+    ),
+    Edge(
+        "tf2onnx", "tf2onnx", "function", "onnx", _PLAIN, "operators that tf2onnx knows",
+        "opset 13, shapes fixed", _to_onnx,
+    ),
+    Edge(
+        "quantize", "onnxruntime", "onnx", "onnx", _ROUNDED, "a float file",
+        "Quantize and Dequantize nodes around products", _round_onnx, _needs_samples,
+    ),
+    Edge(
+        "read", "openvino", "onnx", "openvino", _IR, "operators that OpenVINO knows",
+        "scales as the ONNX form has them", _to_openvino,
+    ),
+    Edge(
+        "tf2onnx", "tf2onnx", "tflite", "onnx", _SAME, "operators that tf2onnx knows",
+        "scales as the TFLite form has them", _from_tflite, cost=1.5,
+    ),
+    Edge(
+        "quantize", "litert-quantizer", "tflite", "tflite", _ROUNDED, "a float file",
+        "the operators of the file", _round_tflite, _needs_samples,
+    ),
+)  # fmt: skip

@@ -1,0 +1,188 @@
+"""Keras models: `.keras` files, and `.h5` files of Keras 2 that Keras 3 alone would refuse."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.artefact import OPEN, TensorInfo
+from edgenets.errors import ModelError
+from edgenets.extras import require
+from edgenets.native import quiet_logging
+
+from ..whole.function import input_names, output_names
+from .source import Answers, Source
+
+# Classes that are code, or that fetch or read something while they are made.
+_CODE = {
+    "Lambda": "a Lambda layer, which is code of its author",
+    "__lambda__": "a lambda, which is code of its author",
+    "TFSMLayer": "a TFSMLayer, which loads another file",
+    "TorchModuleWrapper": "a TorchModuleWrapper, which unpickles code of its author",
+    "FlaxLayer": "a FlaxLayer, which is code of its author",
+    "JaxLayer": "a JaxLayer, which is code of its author",
+}
+
+# What Keras itself writes as the home of a class. Anything else is code that the file names.
+_HOMES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras", "builtins")
+
+# Arguments that Keras 2 wrote and Keras 3 does not know, with the values that change nothing.
+_OLD_ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "groups": (1,), "time_major": (False,), "implementation": (0, 1, 2), "ragged": (False,),
+    "fused": (None, False, True), "renorm": (False,), "renorm_clipping": (None,),
+    "renorm_momentum": (0.99,), "virtual_batch_size": (None,),
+}  # fmt: skip
+
+# Layers of Keras 2 that took such an argument and are otherwise what they are now.
+_OLD_LAYERS = (
+    "DepthwiseConv2D", "SeparableConv2D", "SeparableConv1D", "Conv2DTranspose", "Conv1DTranspose",
+    "GRU", "LSTM", "SimpleRNN", "RNN", "BatchNormalization", "Bidirectional", "InputLayer",
+)  # fmt: skip
+
+
+def read(path: Path) -> Source:
+    """See `source.open_source`."""
+    keras = require("keras")
+    config = _config_of_h5(path) if path.suffix != ".keras" else _config_of_keras(path)
+    _refuse_code(path, config)
+    old = {name: _tolerant(getattr(keras.layers, name)) for name in _OLD_LAYERS}
+    try:
+        with quiet_logging():
+            model = keras.models.load_model(
+                path, compile=False, custom_objects=old if path.suffix != ".keras" else None
+            )
+    except Exception as exc:  # Keras raises what its layers raise
+        raise ModelError(f"{path}: Keras cannot read it: {_reason(exc)}") from exc
+    return source_of(model, path)
+
+
+def source_of(model: Any, path: Path) -> Source:
+    """A Keras model that is in memory already."""
+    if not getattr(model, "inputs", None):
+        raise ModelError(
+            f"{path}: model '{model.name}' was never built, so it has no weights; begin it with an "
+            f"Input"
+        )
+    names, outputs = input_names(model), output_names(model)
+
+    def info(name: str, tensor: Any) -> TensorInfo:
+        shape = (1, *(OPEN if d is None else int(d) for d in tensor.shape[1:]))
+        return TensorInfo(name, shape, tensor.dtype)
+
+    def answer(inputs: Mapping[str, NDArray[Any]]) -> Answers:
+        given = [inputs[name] for name in names]
+        if len(given) == 1:
+            packed: Any = given[0]
+        else:
+            packed = require("keras").tree.pack_sequence_as(model.input, given)
+        found = require("keras").tree.flatten(model.predict(packed, verbose=0))
+        return {name: np.asarray(value) for name, value in zip(outputs, found, strict=True)}
+
+    return Source(
+        path, "keras", path.stem, model,
+        tuple(map(info, names, model.inputs)), tuple(map(info, outputs, model.outputs)), answer,
+    )  # fmt: skip
+
+
+def _config_of_keras(path: Path) -> Any:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read("config.json"))
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, NotImplementedError) as exc:
+        raise ModelError(f"{path}: is no .keras file, or a damaged one: {exc}") from exc
+
+
+def _config_of_h5(path: Path) -> Any:
+    h5py = require("h5py")
+    try:
+        with h5py.File(path, "r") as file:
+            text = file.attrs.get("model_config")
+    except (OSError, RuntimeError, KeyError, ValueError) as exc:
+        raise ModelError(f"{path}: is no HDF5 file, or a damaged one: {exc}") from exc
+    if text is None:
+        raise ModelError(
+            f"{path}: holds weights alone; the architecture is needed as well: save the whole model"
+        )
+    try:
+        return json.loads(text)
+    except ValueError as exc:
+        raise ModelError(f"{path}: its model_config is damaged: {exc}") from exc
+
+
+def _refuse_code(path: Path, config: Any) -> None:
+    """Refuse a file that would have code run: its own, or a class that it names.
+
+    Raises:
+        ModelError: it does.
+    """
+    for entry in _entries(config):
+        kind = str(entry.get("class_name"))
+        layer = _name_of(entry)
+        if kind in _CODE:
+            raise ModelError(
+                f"{path}: {layer} is {_CODE[kind]}; edgenets runs no code from files. Build the "
+                f"model in Python with Keras's own layers and save it again"
+            )
+        home = entry.get("module")
+        if home is not None and not any(f"{home}.".startswith(f"{own}.") for own in _HOMES):
+            raise ModelError(
+                f"{path}: {layer} is {kind} of {home}, a class of its author's; edgenets runs no "
+                f"code from files. Convert it from Python, where the class is: "
+                f"edgenets.convert(model)"
+            )
+        if kind == "function" and str(home) == "builtins":
+            named = str(entry.get("config"))
+            owner = str(entry.get("registered_name"))
+            if owner != named:
+                raise ModelError(
+                    f"{path}: {layer} is the function {named} of its author's; edgenets runs no "
+                    f"code from files"
+                )
+
+
+def _entries(value: Any) -> Iterator[dict[str, Any]]:
+    """Everything in a config that Keras would make an object of."""
+    waiting = [value]
+    while waiting:  # a file may nest deeper than Python recurses
+        found = waiting.pop()
+        if isinstance(found, dict):
+            if "class_name" in found:
+                yield found
+            waiting += found.values()
+        elif isinstance(found, list):
+            waiting += found
+
+
+def _name_of(entry: Mapping[str, Any]) -> str:
+    config = entry.get("config")
+    name = config.get("name") if isinstance(config, dict) else None
+    return f"layer '{name or entry.get('name')}'" if name or entry.get("name") else "a part of it"
+
+
+def _tolerant(kind: Any) -> Any:
+    """Keras's own class, made from configs that Keras 2 wrote."""
+
+    class Tolerant:
+        @classmethod
+        def from_config(cls, config: dict[str, Any]) -> Any:
+            kept = {
+                name: value
+                for name, value in config.items()
+                if value not in _OLD_ARGUMENTS.get(name, ())
+            }
+            return kind.from_config(kept)
+
+    return Tolerant
+
+
+def _reason(exc: Exception) -> str:
+    """What Keras says, without the config that it repeats."""
+    lines = [line.strip() for line in str(exc).splitlines() if line.strip()]
+    told = [x for x in lines if x.startswith("Exception encountered: ")]
+    return (told or lines or [type(exc).__name__])[0].removeprefix("Exception encountered: ")[:300]

@@ -1,0 +1,118 @@
+"""ONNX files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.artefact import LARGEST_TENSOR, OPEN, Precision, TensorInfo
+from edgenets.errors import ModelError
+from edgenets.extras import require
+
+from .source import Answers, Source, one_by_one
+
+# Seen in no model of a device; a file that says so is broken or hostile.
+_LARGEST = 1 << 30  # bytes
+
+# The oldest opset whose operators mean what they do now, for what compact nets hold.
+_OLDEST_OPSET = 7
+
+
+def read(path: Path) -> Source:
+    """See `source.open_source`."""
+    onnx = require("onnx")
+    if path.stat().st_size > _LARGEST:
+        raise ModelError(f"{path}: is larger than any model of a device")
+    try:
+        model = onnx.load_model_from_string(path.read_bytes())
+    except Exception as exc:  # google.protobuf's DecodeError, wherever that lies
+        raise ModelError(f"{path}: is no ONNX file, or a damaged one: {exc}") from exc
+    _check(path, model)
+    initial = {t.name for t in model.graph.initializer}
+    inputs = tuple(_info(path, v) for v in model.graph.input if v.name not in initial)
+    outputs = tuple(_info(path, v) for v in model.graph.output)
+    if not inputs or not outputs:
+        raise ModelError(f"{path}: takes nothing, or gives nothing")
+    return Source(
+        path, "onnx", path.stem, model, inputs, outputs, _answering(path, model),
+        precision_of(model),
+    )  # fmt: skip
+
+
+def precision_of(model: Any) -> Precision:
+    """What its weights and activations were rounded to."""
+    kinds = {node.op_type for node in model.graph.node}
+    if kinds & {"QLinearConv", "QLinearMatMul", "QuantizeLinear", "ConvInteger", "MatMulInteger"}:
+        return "int8" if kinds & {"QuantizeLinear", "QLinearConv", "QLinearMatMul"} else "dynamic"
+    return "dynamic" if "DequantizeLinear" in kinds else "fp32"
+
+
+def _check(path: Path, model: Any) -> None:
+    """Refuse what no runtime should see."""
+    onnx = require("onnx")
+    if not model.graph.node:
+        raise ModelError(f"{path}: is no ONNX file, or a damaged one: there is no graph in it")
+    for tensor in model.graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            raise ModelError(
+                f"{path}: keeps weights in other files; save it whole: onnx.save(model, path, "
+                f"save_as_external_data=False)"
+            )
+        if int(np.prod(tensor.dims, dtype=np.float64)) > LARGEST_TENSOR:
+            raise ModelError(f"{path}: tensor '{tensor.name}' is absurdly large")
+    foreign = sorted({n.domain for n in model.graph.node} - {"", "ai.onnx", "com.microsoft"})
+    if foreign:
+        raise ModelError(
+            f"{path}: has operators of {', '.join(foreign)}, which no runtime of a board knows"
+        )
+    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
+    if opset < _OLDEST_OPSET:
+        raise ModelError(
+            f"{path}: is of opset {opset}; {_OLDEST_OPSET} and newer are known. Export it again"
+        )
+    try:
+        onnx.checker.check_model(model)
+    except Exception as exc:  # ONNX's checker raises a class of its own C++ side
+        said = (str(exc).strip().splitlines() or ["no reason given"])[0]
+        raise ModelError(f"{path}: ONNX's checker refuses it: {said}") from exc
+
+
+def _info(path: Path, value: Any) -> TensorInfo:
+    onnx = require("onnx")
+    kind = value.type.tensor_type
+    if value.type.WhichOneof("value") != "tensor_type":
+        raise ModelError(f"{path}: '{value.name}' is no tensor")
+    shape = tuple(d.dim_value if d.dim_value > 0 else OPEN for d in kind.shape.dim)
+    dtype: Any = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name
+    try:
+        return TensorInfo(value.name, (1, *shape[1:]) if shape else (), dtype)
+    except ValueError as exc:
+        raise ModelError(f"{path}: {exc}") from exc
+
+
+def _answering(path: Path, model: Any) -> Any:
+    """What ONNX Runtime makes of it, item by item."""
+    held: list[Any] = []
+
+    def run(inputs: Mapping[str, NDArray[Any]]) -> Answers:
+        ort = require("onnxruntime")
+        if not held:
+            settings = ort.SessionOptions()
+            settings.log_severity_level = 3
+            try:
+                held.append(
+                    ort.InferenceSession(
+                        model.SerializeToString(), settings, providers=["CPUExecutionProvider"]
+                    )
+                )
+            except Exception as exc:  # its error classes share no base but Exception
+                said = (str(exc).strip().splitlines() or ["no reason given"])[0]
+                raise ModelError(f"{path}: ONNX Runtime refuses it: {said}") from exc
+        names = [o.name for o in held[0].get_outputs()]
+        return dict(zip(names, held[0].run(names, dict(inputs)), strict=True))
+
+    return lambda inputs: one_by_one(run, inputs)

@@ -1,0 +1,87 @@
+"""A model as a user brings it: what it takes, what it gives, and what it answers."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.artefact import OPEN, Precision, TensorInfo
+from edgenets.errors import ModelError
+
+Kind = Literal["keras", "saved_model", "onnx", "tflite"]
+
+Answers = dict[str, NDArray[Any]]  # (items, …) of every output, by name
+
+# Ending of a file → the kind of model in it, and the module that reads it; a folder is "/".
+KINDS: dict[str, tuple[Kind, str]] = {
+    ".keras": ("keras", "edgenets.converters.sources.keras_file"),
+    ".h5": ("keras", "edgenets.converters.sources.keras_file"),
+    ".hdf5": ("keras", "edgenets.converters.sources.keras_file"),
+    "/": ("saved_model", "edgenets.converters.sources.saved_model"),
+    ".onnx": ("onnx", "edgenets.converters.sources.onnx_file"),
+    ".tflite": ("tflite", "edgenets.converters.sources.tflite_file"),
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model that was opened."""
+
+    path: Path
+    kind: Kind
+    name: str
+    model: Any  # keras.Model, a SavedModel's `Signature`, onnx.ModelProto, or the bytes of a file
+    inputs: tuple[TensorInfo, ...]  # of one item; `OPEN` where a shape is not fixed
+    outputs: tuple[TensorInfo, ...]  # the same
+    # What it answers in its own library, for inputs of (items, …) by name.
+    answer: Callable[[Mapping[str, NDArray[Any]]], Answers] = field(repr=False)
+    precision: Precision = "fp32"  # what it was rounded to before it came
+    # Of a file that is an artefact already: inputs and outputs in its own types.
+    own: tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]] | None = None
+
+    @property
+    def raw(self) -> tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
+        """Inputs and outputs in the types that the file has."""
+        return self.own or (self.inputs, self.outputs)
+
+    @property
+    def open_inputs(self) -> tuple[str, ...]:
+        """Names of the inputs that are not of a fixed shape."""
+        return tuple(i.name for i in self.inputs if OPEN in i.shape[1:])
+
+
+def open_source(path: Path) -> Source:
+    """Read a model.
+
+    Raises:
+        ModelError: it is none, is damaged, would run code of its own, or is for a processor that
+            edgenets has no interpreter of.
+        MissingExtra: the library that reads it is not installed.
+    """
+    ending = "/" if path.is_dir() else path.suffix.lower()
+    if not path.exists():
+        raise ModelError(f"{path}: there is no such file")
+    if ending not in KINDS:
+        raise ModelError(
+            f"{path}: not a model that is known: a .keras, .h5, .onnx or .tflite file, or the "
+            f"folder of a SavedModel, is needed"
+        )
+    source: Source = importlib.import_module(KINDS[ending][1]).read(path)
+    return source
+
+
+def one_by_one(
+    run: Callable[[Mapping[str, NDArray[Any]]], Answers], inputs: Mapping[str, NDArray[Any]]
+) -> Answers:
+    """Answers of many items from what answers one."""
+    each = [
+        run({name: values[i : i + 1] for name, values in inputs.items()})
+        for i in range(min(map(len, inputs.values())))
+    ]
+    return {name: np.concatenate([one[name] for one in each]) for name in each[0]}

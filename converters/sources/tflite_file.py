@@ -1,0 +1,129 @@
+"""TFLite files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets import backend
+from edgenets.artefact import Artefact, Precision, TensorInfo
+from edgenets.errors import ModelError
+from edgenets.extras import require
+from edgenets.native import captured_stderr
+from edgenets.quantization import Quantization
+
+from .source import Answers, Source, one_by_one
+
+# Operators that only another processor's compiler writes, and what to do.
+_COMPILED = {
+    "edgetpu-custom-op": "is compiled for the Edge TPU; give the .tflite that it was compiled from",
+    "ethos-u": "is compiled for Arm's Ethos-U by Vela; give the .tflite that it was compiled from",
+    "Flex": "holds TensorFlow's own operators (Flex), which no board's interpreter has",
+}
+
+
+def read(path: Path) -> Source:
+    """See `source.open_source`."""
+    model = path.read_bytes()
+    tree = parse(path, model)
+    inputs, outputs = tensors(path, model)
+    precision = precision_of(tree)
+    artefact = Artefact("tflite", precision, (path.name,), inputs, outputs)
+    held: list[backend.Session] = []
+
+    def run(given: Mapping[str, NDArray[Any]]) -> Answers:
+        if not held:
+            held.append(backend.load("tflite", artefact, {path.name: model}))
+        return held[0].run(given)
+
+    def answer(given: Mapping[str, NDArray[Any]]) -> Answers:
+        return one_by_one(run, given)
+
+    real = tuple(map(_real, inputs)), tuple(map(_real, outputs))
+    return Source(path, "tflite", path.stem, model, *real, answer, precision, (inputs, outputs))
+
+
+def parse(path: Path, model: bytes) -> Any:
+    """The file as a tree of its schema, before an interpreter sees it.
+
+    Raises:
+        ModelError: it is none, is damaged, or is compiled for a processor that no interpreter here
+            has; it is said which.
+    """
+    schema = require("ai_edge_litert.schema_py_generated")
+    if model[4:8] != b"TFL3":
+        raise ModelError(f"{path}: is no TFLite file")
+    try:
+        tree = schema.ModelT.InitFromPackedBuf(model, 0)
+        custom = {(c.customCode or b"").decode("utf-8", "replace") for c in tree.operatorCodes}
+        graph = tree.subgraphs[0]
+        known = range(len(graph.tensors))
+        whole = all(i in known for i in (*graph.inputs, *graph.outputs))
+    except Exception as exc:  # of a damaged file, whatever its bytes make of themselves
+        raise ModelError(f"{path}: is a damaged TFLite file") from exc
+    if not whole:
+        raise ModelError(f"{path}: is a damaged TFLite file: it names tensors that it has not")
+    for mark, why in _COMPILED.items():
+        if any(code.startswith(mark) for code in custom):
+            raise ModelError(f"{path}: {why}")
+    return tree
+
+
+def tensors(path: Path, model: bytes) -> tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
+    """Inputs and outputs of a file, as the interpreter sees them.
+
+    Raises:
+        ModelError: the interpreter refuses it.
+    """
+    interpreter = require("ai_edge_litert.interpreter")
+    try:
+        with captured_stderr():
+            opened = interpreter.Interpreter(model_content=model)
+            opened.allocate_tensors()
+        found = opened.get_input_details(), opened.get_output_details()
+    except (ValueError, RuntimeError) as exc:
+        reason = (str(exc).strip().splitlines() or ["no reason given"])[0]
+        raise ModelError(f"{path}: TFLite refuses it: {reason}") from exc
+    inputs, outputs = (tuple(_info(path, d) for d in details) for details in found)
+    return inputs, outputs
+
+
+def precision_of(tree: Any) -> Precision:
+    """What its weights and activations were rounded to, by its first graph's tensors."""
+    schema = require("ai_edge_litert.schema_py_generated")
+    kinds = schema.TensorType
+    graph = tree.subgraphs[0]
+    made = {i for op in graph.operators for i in op.outputs}
+    live = {t.type for i, t in enumerate(graph.tensors) if i in made}
+    held = {t.type for i, t in enumerate(graph.tensors) if i not in made}
+    if live & {kinds.INT8, kinds.UINT8}:
+        return "int8"
+    if kinds.INT16 in live:
+        return "int16x8"
+    if held & {kinds.INT8, kinds.UINT8}:
+        return "dynamic"
+    return "fp16" if kinds.FLOAT16 in held else "fp32"
+
+
+def _info(path: Path, found: Mapping[str, Any]) -> TensorInfo:
+    kind: Any = np.dtype(found["dtype"]).name
+    shape = tuple(int(d) for d in found["shape"])
+    scale, zero_point = found["quantization"]
+    try:
+        q = None
+        if scale and kind in ("int8", "uint8", "int16"):
+            q = Quantization(float(scale), int(zero_point), kind)
+        return TensorInfo(str(found["name"]), shape, kind, q)
+    except ValueError as exc:
+        raise ModelError(f"{path}: {exc}") from exc
+
+
+def _real(info: TensorInfo) -> TensorInfo:
+    """The same as its user sees it: sessions speak real values."""
+    if info.quantization is None:
+        return info
+    return TensorInfo(info.name, info.shape, "float32")

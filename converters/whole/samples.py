@@ -1,0 +1,30 @@
+"""Items that a model is calibrated or verified on, as it takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# (items, …) of every input, by name.
+Samples = Mapping[str, NDArray[Any]]
+
+
+def count(samples: Samples) -> int:
+    """How many items there are."""
+    return min((len(values) for values in samples.values()), default=0)
+
+
+def items_of(samples: Samples) -> Iterator[dict[str, NDArray[Any]]]:
+    """Each item as a batch of one."""
+    for number in range(count(samples)):
+        yield {name: values[number : number + 1] for name, values in samples.items()}
+
+
+def spread(samples: Samples, most: int) -> Samples:
+    """At most so many items, at equal distances."""
+    every = count(samples)
+    chosen = np.linspace(0, every - 1, min(every, most)).astype(int)
+    return {name: values[chosen] for name, values in samples.items()}

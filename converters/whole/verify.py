@@ -1,0 +1,165 @@
+"""Is an artefact the model that it came from? Where nothing but the model and items are there.
+
+The reference is the source in its own library: Keras, TensorFlow, ONNX Runtime, TFLite. What is
+decided is the place of the largest number of the first output; where there is but one, values are
+held against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets import backend
+from edgenets.artefact import Artefact
+from edgenets.data.items import Items
+from edgenets.errors import DataError, EdgenetsError
+from edgenets.progress import Progress
+from edgenets.recipeparts import GateRecipe
+
+from ..formats import Written
+from ..sources.source import Answers, Source
+from ..verdicts import Check, Report, Verdict, broken, checks, number
+
+# Mean |difference| of integers over the standard deviation of an output: nets that are only
+# rounded stay far below this, a scale that is wrong goes beyond it.
+_RELATIVE_ERROR = 0.25
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """How answers become one figure, and how near two of them are."""
+
+    metric: str
+    # of one model's answers
+    score: Callable[[NDArray[Any]], float]
+    # of an artefact's and the model's
+    agreement: Callable[[NDArray[Any], NDArray[Any]], float]
+
+
+def verify_source(
+    source: Source, written: Sequence[Written], items: Items, gate: GateRecipe | None = None,
+    missing: Sequence[str] = (), progress: Progress | None = None,
+) -> Report:  # fmt: skip
+    """Hold artefacts against the model that they came from.
+
+    Args:
+        items: at best ones that the model was not trained on, with what is right.
+        gate: what an artefact must hold; `accuracy_drop` in points of what is decided.
+
+    Returns:
+        a report; an artefact that cannot be run has a verdict that says why.
+
+    Raises:
+        DataError: the model gives no numbers for these items.
+    """
+    gate = gate or GateRecipe()
+    wanted = source.answer(items.samples)
+    if not all(np.isfinite(values).all() for values in wanted.values()):
+        raise DataError(f"{source.path}: gives no numbers for these items")
+    first = next(iter(wanted.values()))
+    judge = _judge(first, items.targets)
+    reference, verdicts = judge.score(first), []
+    with (progress or Progress()).task("verifying") as task:
+        for done, item in enumerate(written, 1):
+            verdicts.append(_verdict(item, items, wanted, judge, reference, gate))
+            task.update(done, len(written), verdicts[-1].id)
+    return Report(
+        source.name, (), judge.metric, reference, len(items), "items", tuple(verdicts),
+        tuple(missing),
+    )  # fmt: skip
+
+
+def _verdict(
+    item: Written, items: Items, wanted: Answers, judge: _Judge, reference: float, gate: GateRecipe
+) -> Verdict:
+    artefact = item.artefact
+    try:
+        session = backend.load(backend.backend_of(artefact), artefact, item.files)
+        given = _stepped(session, items, wanted) if artefact.states else _called(session, items)
+    except EdgenetsError as exc:
+        return broken(item, str(exc))
+    pairs = list(zip(given, wanted.values(), strict=False))
+    if len(given) != len(wanted) or any(a.shape != b.shape for a, b in pairs):
+        shapes = [list(values.shape[1:]) for values in given]
+        return broken(
+            item, f"gives {shapes}; its model {[list(v.shape[1:]) for v in wanted.values()]}"
+        )
+    errors = [np.abs(a.astype(np.float64) - b) for a, b in pairs]
+    spreads = [max(float(np.std(b)), 1e-12) for _, b in pairs]
+    finite = all(np.isfinite(a).all() for a, _ in pairs)
+    decided = np.nan_to_num(given[0])
+    figure, agreement = judge.score(decided), judge.agreement(decided, next(iter(wanted.values())))
+    found = {
+        "finite": float(finite),
+        # Of outputs beyond the size of logits, as a part of their spread.
+        "max_error": max(float(e.max()) / max(1, s) for e, s in zip(errors, spreads, strict=True)),
+        "relative_error": max(float(e.mean()) / s for e, s in zip(errors, spreads, strict=True)),
+        "agreement": agreement,
+        "accuracy_drop": reference - figure,
+    }
+    largest = max(float(e.max()) for e in errors)
+    mean = float(np.mean([e.mean() for e in errors]))
+    return Verdict(
+        artefact.id, artefact.format, artefact.precision, item.size, session.runs_on, figure,
+        agreement, number(largest), number(mean), _held(artefact, found, gate), note=artefact.note,
+    )  # fmt: skip
+
+
+def _held(artefact: Artefact, found: Mapping[str, float], gate: GateRecipe) -> tuple[Check, ...]:
+    at_most = {"accuracy_drop": gate.accuracy_drop}
+    if artefact.precision in ("fp32", "fp16"):
+        at_most["max_error"] = gate.float_error if artefact.precision == "fp32" else gate.half_error
+    else:
+        at_most["relative_error"] = _RELATIVE_ERROR
+    return checks(found, at_most, {"finite": 1.0, "agreement": gate.agreement})
+
+
+def _called(session: backend.Session, items: Items) -> list[NDArray[Any]]:
+    """The outputs of a whole form, (items, …) each, in the artefact's order."""
+    names = dict(zip((i.name for i in session.artefact.inputs), items.samples, strict=True))
+    each = [
+        session.run({own: items.samples[name][i : i + 1] for own, name in names.items()})
+        for i in range(len(items))
+    ]
+    return [np.concatenate([one[o.name] for one in each]) for o in session.artefact.outputs]
+
+
+def _stepped(session: backend.Session, items: Items, wanted: Answers) -> list[NDArray[Any]]:
+    """The outputs of a step form at the places where its model has some."""
+    (values,) = items.samples.values()
+    rows = values.reshape(*values.shape[:2], -1)
+    (first,) = wanted.values()
+    steps = 1 if first.ndim == 2 else first.shape[1]
+    found = np.stack([backend.answers(session, row)[-steps:] for row in rows])
+    return [found.reshape(len(found), *first.shape[1:]) if steps * first[0].size else found]
+
+
+def _judge(first: NDArray[Any], targets: NDArray[Any] | None) -> _Judge:
+    """What the model's first output is judged by."""
+    several = first.ndim > 1 and first.shape[-1] > 1
+    labels = targets is not None and np.issubdtype(targets.dtype, np.integer)
+
+    def same(a: NDArray[Any], b: NDArray[Any]) -> float:
+        return float(np.mean(a.argmax(axis=-1) == b.argmax(axis=-1)))
+
+    if several and labels:
+        assert targets is not None
+        if targets.shape != first.shape[:-1]:
+            raise DataError(
+                f"what is right has shape {list(targets.shape)}; {list(first.shape[:-1])} is "
+                f"needed for an output of {list(first.shape)}"
+            )
+        return _Judge("accuracy", lambda a: float(np.mean(a.argmax(axis=-1) == targets)), same)
+    if several:
+        return _Judge("agreement", lambda a: same(a, first), same)
+    spread = max(float(np.var(first)), 1e-24)
+
+    def explained(a: NDArray[Any], b: NDArray[Any]) -> float:
+        return max(0.0, 1 - float(np.mean((a - b) ** 2)) / spread)
+
+    return _Judge("explained variance", lambda a: explained(a, first), explained)

@@ -1,0 +1,226 @@
+"""Any model along any road: parity of what comes out, and reasons where nothing does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from edgenets.artefact import FORMATS
+from edgenets.converters.formats import MISSING
+from edgenets.converters.routes.carry import Carried, Carrier, convert_source
+from edgenets.converters.routes.edge import Job, Place
+from edgenets.converters.routes.find import roads
+from edgenets.converters.routes.table import EDGES
+from edgenets.converters.sources.keras_file import source_of
+from edgenets.converters.sources.source import Source, open_source
+from edgenets.converters.whole.verify import verify_source
+from edgenets.data.items import Items
+from edgenets.errors import ConversionError
+from tests.commands import Call, call
+from tests.converters import wholes
+
+__all__ = ["call"]  # a fixture
+
+
+def job_of(source: Source, **changes: Any) -> Job:
+    shapes = {name: (wholes.STEPS, *_rest(source, name)) for name in source.open_inputs}
+    return Job(source, wholes.items(source, 24), shapes=shapes, **changes)
+
+
+def _rest(source: Source, name: str) -> tuple[int, ...]:
+    return next(i.shape[2:] for i in source.inputs if i.name == name)
+
+
+def check(source: Source, found: Carried) -> None:
+    """Every artefact passes the gate on items that it was not calibrated on."""
+    report = verify_source(source, found.written, Items(wholes.items(source, 20, 1)))
+    assert len(report.verdicts) == len(found.written)
+    for verdict in report.verdicts:
+        assert not verdict.error, (verdict.id, verdict.error)
+        failed = [c for c in verdict.checks if not c.passed and c.name not in _BY_CHANCE]
+        assert not failed, (verdict.id, failed)
+
+
+# Nets that learned nothing decide by hairs: what counts here are their numbers.
+_BY_CHANCE = ("agreement", "accuracy_drop")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", wholes.NETS)
+def test_every_kind_of_net_as_a_whole(name: str) -> None:
+    source = source_of(wholes.built(name), Path("net.keras"))
+    found = convert_source(job_of(source, wish="whole"), FORMATS, ("fp32", "int8"))
+    assert not found.missing and len(found.written) == 6
+    check(source, found)
+    assert all(not w.artefact.states for w in found.written)
+
+
+@pytest.mark.slow
+def test_every_precision_of_a_net_of_pictures() -> None:
+    source = source_of(wholes.built("pictures"), Path("net.keras"))
+    precisions = ("fp32", "fp16", "dynamic", "int8", "int16x8")
+    found = convert_source(job_of(source), FORMATS, precisions)
+    assert {w.artefact.id for w in found.written} == {
+        f"{f}-{p}" for f in FORMATS for p in precisions if (f, p) not in MISSING
+    }  # fmt: skip
+    check(source, found)
+    assert ["16-bit" in line for line in found.missing] == [True]
+
+
+@pytest.mark.slow
+def test_a_cell_of_the_users_own_is_refused_as_a_step_and_carried_as_a_whole() -> None:
+    class Cell(keras.layers.Layer):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.state_size, self.dense = 5, layers.Dense(5)
+
+        def build(self, shape: Any) -> None:
+            self.dense.build((None, shape[-1] + 5))
+            self.built = True
+
+        def call(self, x: Any, states: Any) -> Any:
+            h = keras.ops.tanh(self.dense(keras.ops.concatenate([x, states[0]], -1)))
+            return h, [h]
+
+    source = source_of(wholes.sequence(layers.RNN(Cell(), name="own")), Path("net.keras"))
+    with pytest.raises(ConversionError, match=r"no step form: layer 'own' \(RNN\)"):
+        convert_source(Job(source, wish="step"), ("tflite",), ("fp32",))
+    check(source, convert_source(job_of(source), FORMATS, ("fp32", "int8")))
+
+
+@pytest.mark.slow
+class TestFiles:
+    """The same net as every kind of file that a user may bring."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def folder(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        folder, model = tmp_path_factory.mktemp("files"), wholes.built("pictures")
+        model.save(folder / "net.keras")
+        model.save(folder / "net.h5")
+        model.export(folder / "net", verbose=False)
+        carrier = Carrier(Job(open_source(folder / "net.keras")))
+        for format, name in (("onnx", "net.onnx"), ("tflite", "net.tflite")):
+            written, _ = carrier.carry(format, "fp32")  # type: ignore[arg-type]
+            assert written is not None
+            (folder / name).write_bytes(next(iter(written.files.values())))
+        return folder
+
+    @pytest.mark.parametrize(
+        ("name", "formats"),
+        [("net.keras", FORMATS), ("net.h5", FORMATS), ("net", FORMATS), ("net.tflite", FORMATS),
+         ("net.onnx", ("onnx", "openvino"))],
+    )  # fmt: skip
+    def test_it_is_carried(self, folder: Path, name: str, formats: Any) -> None:
+        source = open_source(folder / name)
+        found = convert_source(job_of(source), formats, ("fp32", "fp16", "dynamic", "int8"))
+        assert not found.missing
+        check(source, found)
+
+    def test_all_of_them_answer_alike(self, folder: Path) -> None:
+        answers = []
+        for name in ("net.keras", "net.h5", "net", "net.tflite", "net.onnx"):
+            source = open_source(folder / name)
+            (given,) = source.answer(wholes.items(source, 5)).values()
+            answers.append(given)
+        assert all(np.abs(a - answers[0]).max() < 1e-5 for a in answers)
+
+    def test_what_was_rounded_stays_so(self, folder: Path, tmp_path: Path) -> None:
+        source = open_source(folder / "net.tflite")
+        written, _ = Carrier(job_of(source)).carry("tflite", "int8")
+        assert written is not None
+        (tmp_path / "net.tflite").write_bytes(next(iter(written.files.values())))
+        rounded = open_source(tmp_path / "net.tflite")
+        assert rounded.precision == "int8"
+        found = convert_source(Job(rounded), FORMATS, ("int8", "fp32"))
+        assert [w.artefact.id for w in found.written] == [f"{f}-int8" for f in FORMATS]
+        assert all("does not come back" in line for line in found.missing)
+        check(rounded, found)
+
+    def test_by_the_command_line(self, folder: Path, tmp_path: Path, call: Call) -> None:
+        source = open_source(folder / "net.keras")
+        given = wholes.items(source, 24)
+        np.save(tmp_path / "some.npy", given["picture"])
+        (scores,) = source.answer(given).values()
+        np.savez(tmp_path / "all.npz", picture=given["picture"], y=scores.argmax(axis=-1))
+        out = tmp_path / "out"
+        told = call(
+            "convert", folder / "net.keras", "--calibration", tmp_path / "some.npy", "--out", out,
+            "--to", "tflite,onnx", "--precision", "fp32,int8", "--json",
+        ).json()  # fmt: skip
+        roads = {a["id"]: a["road"] for a in told["artefacts"]}
+        assert roads["onnx-int8"] == [
+            "freeze (tensorflow)", "tf2onnx (tf2onnx)", "quantize (onnxruntime)",
+        ]  # fmt: skip
+        checked = call("verify", out, "--data", tmp_path / "all.npz", "--json").json()
+        assert checked["metric"] == "accuracy" and checked["reference"] == 1.0
+        assert {v["id"] for v in checked["verdicts"]} == set(roads)
+        report = json.loads((out / "report.json").read_text())
+        assert report["items"] == 24 and report["model"] == "net"
+        # A source that is another now proves nothing.
+        index = out / "artefacts" / "artefacts.json"
+        index.write_text(index.read_text().replace("net.keras", "net.tflite"))
+        told_so = call("verify", out, "--data", tmp_path / "all.npz")
+        assert told_so.code == 2 and "changed since it was converted" in told_so.err
+
+    def test_it_is_explained(self, folder: Path, call: Call) -> None:
+        found = call("convert", folder / "net.keras", "--explain", "--json").json()
+        step, whole = found["tflite-fp32"][:2]
+        assert "(Conv2D)" in step["closed"] or "no step form" in step["closed"]
+        assert whole["taken"] and whole["road"][0] == "freeze (tensorflow)"
+        assert all("--calibration" in one["closed"] or "no step form" in one["closed"]
+                   for one in found["onnx-int8"])  # fmt: skip
+        shown = call("convert", folder / "net.keras", "--explain", "--to", "onnx").out
+        assert "─tf2onnx (tf2onnx)─▶ onnx fp32" in shown and "requires" in shown
+        assert not (folder / "artefacts").exists()
+
+
+class TestRoads:
+    def test_the_shortest_comes_first_and_none_goes_in_a_circle(self) -> None:
+        found = roads(Place("keras", "fp32"), "openvino", "int8")
+        assert [leg.edge.name for leg in found[0].legs] == ["walk", "write"]
+        costs = [sum(leg.edge.cost for leg in road.legs) for road in found]
+        assert costs == sorted(costs)
+        for road in found:
+            places = [road.start, *(leg.to for leg in road.legs)]
+            assert len(set(places)) == len(places)
+
+    def test_every_edge_leads_on_from_one_place_to_another(self) -> None:
+        for edge in EDGES:
+            assert edge.requires and edge.ensures and edge.precisions
+            assert edge.source != edge.target or all(
+                p not in targets for p, targets in edge.precisions.items()
+            )
+
+    def test_an_open_size_is_asked_for(self) -> None:
+        source = source_of(wholes.built("bidirectional"), Path("net.keras"))
+        with pytest.raises(ConversionError) as told:
+            convert_source(Job(source), ("tflite",), ("fp32",))
+        assert "Bidirectional" in str(told.value)
+        assert "say which: --shape features=N,6" in str(told.value)
+
+    def test_a_causal_net_becomes_a_step_model_unless_a_size_is_given(self) -> None:
+        source = source_of(wholes.built("gru"), Path("net.keras"))
+        step = convert_source(Job(source), ("tflite",), ("fp32",)).written[0]
+        whole = convert_source(job_of(source), ("tflite",), ("fp32",)).written[0]
+        assert step.artefact.states and not whole.artefact.states
+        assert step.road == ("walk (edgenets)", "write (edgenets)")
+        report = verify_source(source, (step, whole), Items(wholes.items(source, 4)))
+        assert report.passed
+
+    @pytest.mark.parametrize(
+        ("shape", "message"),
+        [("3,4,5", "is no such size|cannot be 3,4,5"), ("12,7", "cannot be 12,7; it is N,6")],
+    )
+    def test_a_size_that_does_not_fit(self, shape: str, message: str) -> None:
+        source = source_of(wholes.built("gru"), Path("net.keras"))
+        sizes = tuple(int(part) for part in shape.split(","))
+        job = Job(source, shapes={"features": sizes})
+        with pytest.raises(ConversionError, match=message):
+            convert_source(job, ("tflite",), ("fp32",))
