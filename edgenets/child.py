@@ -8,41 +8,50 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from edgenets import errors
 from edgenets.errors import EdgenetsError
 
 
 def ask(
-    module: str, arguments: Sequence[object], timeout: float, what: str,
-    error: type[EdgenetsError], environment: Mapping[str, str] | None = None,
+    module: str, arguments: Sequence[object], timeout: float | None, what: str,
+    error: type[EdgenetsError], environment: Mapping[str, str] | None = None, live: bool = False,
 ) -> Any:  # fmt: skip
     """Run `python -m module arguments…`, whose main part is `answer`, and take its answer.
 
     Args:
-        timeout: seconds after which it is ended.
+        timeout: seconds after which it is ended; None: never.
         what: it is asked about, for messages.
-        error: what to raise.
+        error: what to raise where it does not answer.
         environment: variables beside this process's own.
+        live: let its progress go to this process's stderr.
 
     Raises:
-        EdgenetsError: `error`: it ended badly, was ended by a signal, or took too long.
+        EdgenetsError: what it raised itself; or `error`: it ended badly, was ended by a signal, or
+            took too long.
     """
     command = [sys.executable, "-m", module, *map(str, arguments)]
     variables = {**os.environ, **(environment or {})}
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=timeout, env=variables
-        )
+            command, stdout=subprocess.PIPE, stderr=None if live else subprocess.PIPE, text=True,
+            timeout=timeout, env=variables,
+        )  # fmt: skip
     except subprocess.TimeoutExpired as exc:
         raise error(f"{what}: still not done after {exc.timeout:.0f} s") from exc
-    if done.returncode:
-        why = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise error(f"{what}: its process ended with {done.returncode}: {why}")
-    return json.loads(done.stdout.splitlines()[-1])
+    try:
+        said: dict[str, Any] = json.loads(done.stdout)
+    except ValueError as exc:
+        raise error(f"{what}: {_ended(done)}") from exc
+    if "error" in said:
+        kind, text = said["error"]
+        raise getattr(errors, kind)(text)
+    return said["found"]
 
 
 def answer(make: Callable[[], Any]) -> None:
@@ -51,8 +60,20 @@ def answer(make: Callable[[], Any]) -> None:
     out = os.dup(1)
     os.dup2(2, 1)
     try:
-        found = make()
+        said = {"found": make()}
     except EdgenetsError as exc:
-        sys.exit(str(exc))  # to stderr; `ask` passes it on
+        said = {"error": [type(exc).__name__, str(exc)]}
     with os.fdopen(out, "w") as handle:
-        handle.write(json.dumps(found) + "\n")
+        json.dump(said, handle)
+
+
+def _ended(done: subprocess.CompletedProcess[str]) -> str:
+    """How a process ended that gave no answer."""
+    if done.returncode < 0:
+        try:
+            name = signal.Signals(-done.returncode).name
+        except ValueError:
+            name = f"signal {-done.returncode}"
+        return f"its process was ended by {name}: a library crashed, or memory ran out"
+    why = ((done.stderr or "").strip().splitlines() or ["no message"])[-1]
+    return f"its process ended with {done.returncode}: {why}"

@@ -217,7 +217,7 @@ class TestBench:
 
     def test_a_process_that_dies(self, fake_bundle: Path, call: Call) -> None:
         done = call("bench", fake_bundle, "--seconds", "1", "--json")
-        assert done.code == 2 and "its process ended with" in done.json()["error"]
+        assert done.code == 2 and "refuses it" in done.json()["error"]
         (line,) = done.err.splitlines()
         assert "refuses it" in line and "Traceback" not in line
 

@@ -94,85 +94,57 @@ def command(
                 "not for a run folder"
             )
         found = stage("convert_run")(runs.load(model), data, to, precision or PRECISIONS, reporter)
-        _show(model, found, as_json)
+        _show(model, stage("conversion_told")(found), as_json)
         if not as_json:
             click.echo(f"Next: edgenets verify {model} --data {data or 'DATA'}")
         return
     if data is not None:
         raise click.UsageError("--data is for a run folder; a model of your own: --calibration")
-    job = stage("conversion_job")(model, calibration, form, dict(shape), None, reporter)
+    wishes = (to, precision, calibration, form, dict(shape))
     if explain:
-        _explain(stage("explain_conversion")(job, to, precision), as_json)
+        _explain(stage("explain_apart")(model, *wishes), as_json)
         return
     folder = out or model.parent
-    found = stage("convert_file")(job, folder, to, precision)
-    _show(folder, found, as_json)
+    _show(folder, stage("convert_apart")(model, folder, *wishes), as_json)
     if not as_json:
         click.echo(f"Next: edgenets verify {folder} --data ITEMS.npz")
 
 
-def _show(folder: Path, found: Any, as_json: bool) -> None:
+def _show(folder: Path, told: dict[str, Any], as_json: bool) -> None:
+    """What was written, and why the rest was not."""
     if as_json:
-        emit(
-            {
-                "folder": str(folder / "artefacts"),
-                "artefacts": [
-                    {
-                        "id": w.artefact.id, "files": list(w.files), "bytes": w.size,
-                        "note": w.artefact.note, "road": list(w.road),
-                    }
-                    for w in found.written
-                ],
-                "missing": list(found.missing),
-            }
-        )  # fmt: skip
+        emit({"folder": str(folder / "artefacts"), **told})
         return
-    roads = any(w.road for w in found.written)
+    made = told["artefacts"]
+    roads = any(one["road"] for one in made)
     rows = [
         (
-            w.artefact.id, size(w.size), *((" → ".join(w.road) or "as it came",) if roads else ()),
-            w.artefact.note,
+            one["id"], size(one["bytes"]),
+            *((" → ".join(one["road"]) or "as it came",) if roads else ()), one["note"],
         )
-        for w in found.written
+        for one in made
     ]  # fmt: skip
     columns = ("artefact", "size", *(("road",) if roads else ()), "")
     table(str(folder / "artefacts"), columns, rows)
-    for line in found.missing:
+    for line in told["missing"]:
         click.echo(f"Not there: {line}.")
 
 
-def _explain(roads: Any, as_json: bool) -> None:
+def _explain(roads: dict[str, Any], as_json: bool) -> None:
     """Every road to every artefact: taken, closed and why, or longer than another."""
-
-    def word(tried: Any) -> str:
-        if tried.closed:
-            return f"closed: {tried.closed}"
-        return "taken" if tried.taken else "open, and longer"
-
     if as_json:
-        emit(
-            {
-                id: [
-                    {
-                        "road": [f"{leg.edge.name} ({leg.edge.tool})" for leg in one.road.legs],
-                        "taken": one.taken, "closed": one.closed,
-                    }
-                    for one in every
-                ]
-                for id, every in roads.items()
-            }
-        )  # fmt: skip
+        emit(roads)
         return
     for id, every in roads.items():
         click.secho(id, bold=True)
-        if not every:
-            click.echo("  no road")
         for one in every:
-            colour = "red" if one.closed else "green" if one.taken else None
-            click.echo(f"  {one.road}")
-            click.secho(f"    {word(one)}", fg=colour)
-            for leg in one.road.legs if one.taken else ():
+            click.echo(f"  {one['drawn']}")
+            if one["closed"]:
+                click.secho(f"    closed: {one['closed']}", fg="red")
+                continue
+            click.secho(f"    {'taken' if one['taken'] else 'open, and longer'}",
+                        fg="green" if one["taken"] else None)  # fmt: skip
+            for leg in one["legs"] if one["taken"] else ():
                 click.echo(
-                    f"      {leg.edge.name} requires {leg.edge.requires}; ensures "
-                    f"{leg.edge.ensures}"
+                    f"      {leg['name']} requires {leg['requires']}; ensures {leg['ensures']}"
                 )

@@ -43,7 +43,7 @@ def command(ctx: click.Context, run: Path, data: Path, as_json: bool) -> None:
     if trained:
         report = stage("verify_run")(runs.load(run), data, progress.for_stderr())
     else:
-        report = stage("verify_folder")(run, data, None, progress.for_stderr())
+        report = stage("verify_apart")(run, data)
     if as_json:
         emit(stage("report_json")(report))
     else:

@@ -120,7 +120,7 @@ def test_training_steps_in_a_process_of_their_own(tmp_path: Path) -> None:
     # States and gates of 64 sequences of 512 steps, and at least their gradients.
     assert found.training_mb > 64 * 512 * 8 * 4 * 4 / 2**20
     path.write_bytes(b"no model")
-    with pytest.raises(ModelError, match="measuring: its process ended"):
+    with pytest.raises(ModelError, match=r"model\.keras"):
         speed.timing(path, 1, 1)
 
 

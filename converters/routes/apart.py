@@ -1,0 +1,107 @@
+"""Files of others, opened in a process of their own: what crashes a library crashes that alone.
+
+It is `python -m edgenets.converters.routes.apart QUESTION`, which prints JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgenets import child, progress, records
+from edgenets.artefact import Format, Precision
+from edgenets.errors import ModelError
+
+from ..formats import Converted
+from ..verdicts import Report
+from . import folder
+from .carry import Tried
+from .edge import Wish
+
+
+def convert(
+    path: Path, out: Path, to: Sequence[Format], precisions: Sequence[Precision] | None,
+    calibration: Path | None, wish: Wish, shapes: Mapping[str, Sequence[int]],
+) -> dict[str, Any]:  # fmt: skip
+    """`folder.convert_file`, as `told` tells of it; errors as that."""
+    found: dict[str, Any] = _ask(
+        path, do="convert", out=str(out), to=to, precisions=precisions,
+        calibration=_text(calibration), wish=wish, shapes=dict(shapes),
+    )  # fmt: skip
+    return found
+
+
+def explain(
+    path: Path, to: Sequence[Format], precisions: Sequence[Precision] | None,
+    calibration: Path | None, wish: Wish, shapes: Mapping[str, Sequence[int]],
+) -> dict[str, Any]:  # fmt: skip
+    """`folder.explain` in plain values: the roads to every artefact."""
+    found: dict[str, Any] = _ask(
+        path, do="explain", to=to, precisions=precisions, calibration=_text(calibration),
+        wish=wish, shapes=dict(shapes),
+    )  # fmt: skip
+    return found
+
+
+def verify(target: Path, data: Path) -> Report:
+    """`folder.verify_folder`; errors as that."""
+    return records.parse(Report, _ask(target, do="verify", data=str(data)), str(target))
+
+
+def told(found: Converted) -> dict[str, Any]:
+    """What came of a conversion, in plain values."""
+    return {
+        "artefacts": [
+            {
+                "id": w.artefact.id, "files": list(w.files), "bytes": w.size,
+                "note": w.artefact.note, "road": list(w.road),
+            }
+            for w in found.written
+        ],
+        "missing": list(found.missing),
+    }  # fmt: skip
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _ask(path: Path, **question: Any) -> Any:
+    text = json.dumps({"path": str(path), **question})
+    return child.ask(__name__, (text,), None, str(path), ModelError, live=True)
+
+
+def _asked() -> Any:
+    question = json.loads(sys.argv[1])
+    path, reporter = Path(question["path"]), progress.for_stderr()
+    if question["do"] == "verify":
+        report = folder.verify_folder(path, Path(question["data"]), None, reporter)
+        return records.to_plain(report)
+    given = question["calibration"]
+    job = folder.job_of(
+        path, Path(given) if given else None, question["wish"],
+        {name: tuple(shape) for name, shape in question["shapes"].items()}, None, reporter,
+    )  # fmt: skip
+    if question["do"] == "explain":
+        roads = folder.explain(job, question["to"], question["precisions"])
+        return {id: [_plain(one) for one in every] for id, every in roads.items()}
+    found = folder.convert_file(job, Path(question["out"]), question["to"], question["precisions"])
+    return told(found)
+
+
+def _plain(tried: Tried) -> dict[str, Any]:
+    return {
+        "road": [f"{leg.edge.name} ({leg.edge.tool})" for leg in tried.road.legs],
+        "taken": tried.taken, "closed": tried.closed, "drawn": str(tried.road),
+        "legs": [
+            {"name": leg.edge.name, "requires": leg.edge.requires, "ensures": leg.edge.ensures}
+            for leg in tried.road.legs
+        ],
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    child.answer(_asked)
