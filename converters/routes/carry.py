@@ -162,6 +162,18 @@ def convert_source(job: Job, to: Sequence[Format], precisions: Sequence[Precisio
                 written.append(made)
             task.update(done, len(wanted))
     if not written:
-        told = "\n  ".join(missing)
-        raise ConversionError(f"{job.source.path}: nothing could be converted:\n  {told}")
+        raise ConversionError(
+            f"{job.source.path}: nothing could be converted: {_together(missing)}"
+        )
     return Carried(tuple(written), tuple(missing), every)
+
+
+def _together(reasons: Sequence[str]) -> str:
+    """Reasons, each with all that it is the reason of."""
+    of: dict[str, list[str]] = {}
+    for line in reasons:
+        name, _, why = line.partition(": ")
+        of.setdefault(why, []).append(name)
+    if len(of) == 1:
+        return next(iter(of))
+    return "".join(f"\n  {', '.join(names)}: {why}" for why, names in of.items())

@@ -36,12 +36,12 @@ def outcome(data: bytes, place: int, ending: str) -> tuple[str, str]:
         except subprocess.TimeoutExpired:
             return "hangs", ""
     said = [line for line in done.stderr.splitlines() if line.strip()]
-    last = said[-1] if said else ""
+    errors = [line for line in said if line.startswith("error: ")]
     if done.returncode == 0:
         return "converted", ""
-    if done.returncode != 2 or "Traceback" in done.stderr or not last.startswith("error: "):
+    if done.returncode != 2 or "Traceback" in done.stderr or len(errors) != 1:
         return "CRASH", done.stderr[-400:]
-    return "native crash, said" if "was ended by" in last else "refused", last
+    return "native crash, said" if "was ended by" in errors[0] else "refused", errors[0]
 
 
 def main(path: Path, count: int) -> None:
