@@ -85,6 +85,7 @@ class Builder:
         self.ops: list[Op] = []
         self.shapes: dict[str, Shape] = {}
         self.states: list[State] = []
+        self.float_layers: set[str] = set()  # layers of `ops` that stay float
         self._given: set[str] = set()  # states that begin with what comes from outside
 
     # -- tensors -------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ InputType = Literal["float32", "int32"]  # features, or numbers of tokens
 
 ACTIVATIONS = (
     "relu", "relu6", "sigmoid", "tanh", "softmax", "elu", "leaky_relu", "exponential",
+    "log",
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ Stored = Literal["float32", "float16", "int8"]  # how a table is
 
 _ACTIVATIONS = {
     "relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "softmax": "Softmax", "elu": "Elu",
-    "leaky_relu": "LeakyRelu", "exponential": "Exp",
+    "leaky_relu": "LeakyRelu", "exponential": "Exp", "log": "Log",
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from edgenets.errors import ConversionError
 from edgenets.quantization import Quantization, from_range
 
 from .calibrate import Calibration, Range
@@ -40,6 +41,9 @@ _SATURATES = {
     "int8": {"sigmoid": 6.0, "tanh": 3.5},
     "int16": {"sigmoid": 11.0, "tanh": 6.0},
 }
+
+# A range beyond this is of values that grow without bound.
+_LARGEST_RANGE = 1e30
 
 # Activations and element-wise operations that have integer kernels in every format.
 _INTEGER_ACTIVATIONS = ("relu", "relu6", "sigmoid", "tanh", "softmax", "leaky_relu")
@@ -93,6 +97,13 @@ def make_plan(graph: StepGraph, calibration: Calibration, dtype: ActivationType)
     for name in touched:
         root = groups.root(name)
         merged[root] = merged[root].union(ranges[name]) if root in merged else ranges[name]
+    for name in sorted(touched):
+        found = merged[groups.root(name)]
+        if not found.high - found.low <= _LARGEST_RANGE:  # NaN is not either
+            raise ConversionError(
+                f"'{name}' grows beyond all bounds while the model is calibrated, so no integers "
+                f"hold it; leave int8 and int16x8 out, or take another activation there"
+            )
     quantization = {
         name: fixed.get(groups.root(name)) or _choose(merged[groups.root(name)], dtype)
         for name in touched

@@ -203,6 +203,8 @@ def apply(kind: str, x: Array, alpha: float = 0.0) -> Array:
         return np.where(x > 0, x, np.float32(alpha) * x)
     if kind == "exponential":
         return np.exp(x)
+    if kind == "log":
+        return np.log(x)
     shifted = np.exp(x - x.max(axis=-1, keepdims=True))
     posterior: Array = shifted / shifted.sum(axis=-1, keepdims=True)
     return posterior

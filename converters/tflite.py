@@ -49,7 +49,7 @@ Weights = Literal["float32", "float16", "int8"]
 
 _ACTIVATIONS = {
     "relu": "RELU", "relu6": "RELU6", "sigmoid": "LOGISTIC", "tanh": "TANH", "softmax": "SOFTMAX",
-    "elu": "ELU", "leaky_relu": "LEAKY_RELU", "exponential": "EXP",
+    "elu": "ELU", "leaky_relu": "LEAKY_RELU", "exponential": "EXP", "log": "LOG",
 }  # fmt: skip
 _BINARIES = {"add": "ADD", "sub": "SUB", "mul": "MUL", "div": "DIV", "max": "MAXIMUM"}
 
@@ -61,7 +61,7 @@ _VERSIONS = {
     "RELU6": (1, 2, 2), "LEAKY_RELU": (1, 2, 2), "AVERAGE_POOL_2D": (1, 2, 3),
     "MAX_POOL_2D": (1, 2, 3), "QUANTIZE": (1, 1, 2), "DEQUANTIZE": (1, 2, 3), "DIV": (1, 0, 0),
     "MAXIMUM": (1, 0, 0), "ELU": (1, 0, 0), "EXP": (1, 0, 0), "GATHER": (1, 2, 2),
-    "BATCH_MATMUL": (1, 2, 3),
+    "BATCH_MATMUL": (1, 2, 3), "LOG": (1, 0, 0),
 }  # fmt: skip
 
 # Axes of the step graph, (frames, channels), inside the file.

@@ -91,7 +91,7 @@ def walk(model: keras.Model) -> StepGraph:
         tuple(builder.ops), dict(builder.shapes), tuple(builder.states),
         warmup=max(-(-s.delay // s.frames) for _, s in outputs),
         input_type="int32" if tokens else "float32",
-        held=_held(builder, topology), float_layers=frozenset(float_layers),
+        held=_held(builder, topology), float_layers=frozenset(float_layers | builder.float_layers),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from edgenets.artefact import FORMATS, PRECISIONS, Artefact, Precision
+from edgenets.artefact import FORMATS, OPEN, PRECISIONS, Artefact, Precision
 from edgenets.errors import ConversionError
 from edgenets.extras import require
 from edgenets.native import quiet_logging
@@ -45,6 +45,8 @@ def _no_step(job: Job, precision: Precision) -> str:
         return "a whole form was asked for"
     if job.wish == "auto" and job.shapes:
         return "a shape was given, so the whole form is meant; --form step says otherwise"
+    if job.wish == "auto" and OPEN not in job.source.inputs[0].shape:
+        return "its size is fixed, so the whole form is meant; --form step says otherwise"
     try:
         walk(job.source.model)
     except ConversionError as exc:

@@ -41,6 +41,12 @@ def tokens() -> keras.Model:
     )
 
 
+def products() -> keras.Model:
+    """Dense layers behind one another, which OpenVINO's plugin makes one kernel of."""
+    kinds = (layers.Dense(16, "relu"), layers.Dense(8, "relu"), layers.Dense(4))
+    return keras.Sequential([layers.Input((12,), name="features"), *kinds])
+
+
 def pictures() -> keras.Model:
     """A residual net with padding on both sides, as no stream could have it."""
     entry = keras.Input((16, 16, 3), name="picture")
@@ -71,6 +77,7 @@ NETS: dict[str, Callable[[], keras.Model]] = {
     "states": states,
     "tokens": tokens,
     "pictures": pictures,
+    "products": products,
 }  # fmt: skip
 
 
