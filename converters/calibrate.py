@@ -31,12 +31,21 @@ _SHARES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 CLIPS_PER_STREAM = 4
 
 
+# A range beyond this is of values that grow without bound.
+_LARGEST = 1e30
+
+
 @dataclass(frozen=True)
 class Range:
     """Smallest and largest value that a tensor takes."""
 
     low: float
     high: float
+
+    @property
+    def bounded(self) -> bool:
+        """Whether integers could hold it."""
+        return self.high - self.low <= _LARGEST  # NaN is not
 
     def union(self, other: Range) -> Range:
         """The range that covers both."""
@@ -69,6 +78,8 @@ class Calibration:
             low, high = np.percentile(values, (100 - self.percentile, self.percentile))
             return Range(float(low), float(high))
         full = self.extremes[name]
+        if not full.bounded:  # a plan that needs it says so
+            return full
         candidates = [Range(full.low * share, full.high * share) for share in _SHARES]
         return min(candidates, key=lambda r: _square_error(values, r))
 

@@ -42,9 +42,6 @@ _SATURATES = {
     "int16": {"sigmoid": 11.0, "tanh": 6.0},
 }
 
-# A range beyond this is of values that grow without bound.
-_LARGEST_RANGE = 1e30
-
 # Activations and element-wise operations that have integer kernels in every format.
 _INTEGER_ACTIVATIONS = ("relu", "relu6", "sigmoid", "tanh", "softmax", "leaky_relu")
 _INTEGER_BINARIES = ("add", "sub", "mul")
@@ -98,8 +95,7 @@ def make_plan(graph: StepGraph, calibration: Calibration, dtype: ActivationType)
         root = groups.root(name)
         merged[root] = merged[root].union(ranges[name]) if root in merged else ranges[name]
     for name in sorted(touched):
-        found = merged[groups.root(name)]
-        if not found.high - found.low <= _LARGEST_RANGE:  # NaN is not either
+        if not merged[groups.root(name)].bounded:
             raise ConversionError(
                 f"'{name}' grows beyond all bounds while the model is calibrated, so no integers "
                 f"hold it; leave int8 and int16x8 out, or take another activation there"
