@@ -34,7 +34,7 @@ _BASES = {
         "kws-gru", "kws-dscnn",
         lambda model, cell, width: replace(model, cell=cell, units=(width, width)),
         lambda model, width: replace(model, channels=(width,) * len(model.channels)),
-        36,
+        28,
     ),
     "text": _Base(
         "text-sentiment", "text-sentiment-cnn",

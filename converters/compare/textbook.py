@@ -250,7 +250,8 @@ def _vanishing(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> C
     if plain is not None and gated:
         before = plain.trained.back(_BACK) or 0.0
         eased = [n.family for n in gated if (n.trained.back(_BACK) or 0.0) > 2 * before]
-        parts.append(_Part(bool(eased), f"trained, the {' and the '.join(eased)} carry it further"
+        carry = "carries" if len(eased) == 1 else "carry"
+        parts.append(_Part(bool(eased), f"trained, the {' and the '.join(eased)} {carry} it further"
                            if eased else "trained gates carry it no further"))  # fmt: skip
     return _vanishing_claim(text, parts)
 
