@@ -172,9 +172,9 @@ class TestFiles:
     def test_it_is_explained(self, folder: Path, call: Call) -> None:
         found = call("convert", folder / "net.keras", "--explain", "--json").json()
         step, whole = found["tflite-fp32"][:2]
-        assert "(Conv2D)" in step["closed"] or "no step form" in step["closed"]
+        assert "its size is fixed, so the whole form is meant" in step["closed"]
         assert whole["taken"] and whole["road"][0] == "freeze (tensorflow)"
-        assert all("--calibration" in one["closed"] or "no step form" in one["closed"]
+        assert all("--calibration" in one["closed"] or "its size is fixed" in one["closed"]
                    for one in found["onnx-int8"])  # fmt: skip
         shown = call("convert", folder / "net.keras", "--explain", "--to", "onnx").out
         assert "─tf2onnx (tf2onnx)─▶ onnx fp32" in shown and "requires" in shown
