@@ -13,17 +13,12 @@ from edgenets.metrics import Metric
 from edgenets.recipeparts import GateRecipe
 
 from .formats import Written
-from .verdicts import Check, Verdict, checks, number
+from .verdicts import Check, Verdict, checks, nearness, number
 
 Numbers = NDArray[np.float32]  # (steps, numbers)
 
 # Early and late in the stream are this many steps each.
 _DRIFT_STEPS = 1000
-
-# Mean |output difference| of integers over the standard deviation of the outputs. Nets that are
-# only rounded stay at a fifth of this; a state in a wrong scale goes beyond it, even where the
-# recordings are so easy that no decision changes.
-_RELATIVE_ERROR = 0.25
 
 
 @dataclass(frozen=True)
@@ -77,12 +72,11 @@ def conditions(
         "max_error": close.max_error, "stream_error": close.stream_error, "drift": close.drift,
         "relative_error": close.relative_error,
     }  # fmt: skip
-    at_most = {lost: getattr(gate, lost)}
-    if artefact.precision in ("fp32", "fp16"):
-        limit = gate.float_error if artefact.precision == "fp32" else gate.half_error
-        at_most |= {"max_error": limit, "stream_error": limit}
+    at_most, near = {lost: getattr(gate, lost)}, nearness(artefact.precision, gate)
+    if "max_error" in near:
+        at_most |= near | {"stream_error": near["max_error"]}
     else:
-        at_most |= {"drift": gate.drift_growth, "relative_error": _RELATIVE_ERROR}
+        at_most |= {"drift": gate.drift_growth} | near
     return checks(found, at_most, {"finite": 1.0, "agreement": gate.agreement})
 
 

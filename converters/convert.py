@@ -71,16 +71,10 @@ def convert(
     steps = Steps(model, clips, quantize, progress)
     if clips is None and any(formats.activation_type(p) for p in precisions):
         raise ConversionError(NO_CLIPS)
-    written, missing = [], []
-    with (progress or Progress()).task("converting") as task:
-        wanted = [(f, p) for f in to for p in precisions]
-        for done, (format, precision) in enumerate(wanted, 1):
-            try:
-                written.append(steps.write(format, precision, part))
-            except UnsupportedPrecision as exc:
-                missing.append(str(exc))
-            task.update(done, len(wanted))
-    return Conversion(tuple(written), tuple(missing), steps.graph)
+    found = formats.each(
+        to, precisions, lambda f, p: steps.write(f, p, part), UnsupportedPrecision, progress
+    )
+    return Conversion(found.written, found.missing, steps.graph)
 
 
 class Steps:

@@ -17,7 +17,7 @@ from typing import Any
 from edgenets import __version__, backend
 from edgenets.artefact import Artefact, Format, TensorInfo
 from edgenets.bundle import CARD, GOLDEN_PICTURE, REPORT, Bundle, golden_name, write
-from edgenets.errors import ModelError
+from edgenets.errors import ModelError, first_line
 from edgenets.extras import require
 from edgenets.vision.golden import output_of
 from edgenets.vision.spec import ImageInput, ImageSpec, ImageTask
@@ -118,8 +118,7 @@ def _onnx_tensors(
     try:
         session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
     except Exception as exc:  # ONNX Runtime's error classes share no base but Exception
-        reason = (str(exc).strip().splitlines() or ["no reason given"])[0]
-        raise ModelError(f"{path}: ONNX Runtime refuses it: {reason}") from exc
+        raise ModelError(f"{path}: ONNX Runtime refuses it: {first_line(exc)}") from exc
     kinds = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(int8)": "int8",
              "tensor(int32)": "int32", "tensor(int64)": "int64"}  # fmt: skip
 

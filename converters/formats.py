@@ -5,10 +5,12 @@ The table says why a precision is missing, so that it can be said and not faked.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from edgenets.artefact import Artefact, Format, Part, Precision, StateLink, TensorInfo, id_of
-from edgenets.errors import UnsupportedPrecision
+from edgenets.errors import ConversionError, UnsupportedPrecision
+from edgenets.progress import Progress
 from edgenets.quantization import Quantization
 
 from .graph import State, StepGraph
@@ -27,6 +29,8 @@ MISSING: dict[tuple[Format, Precision], str] = {
     ),
 }
 
+WEIGHTS_ALONE = "weights are stored in 8 bits; activations stay float"
+
 # What a person should know about an artefact that its name does not say.
 NOTES: dict[tuple[Format, Precision], str] = {
     ("onnx", "fp16"): "weights are stored in 16 bits; ONNX Runtime computes in float32 on a CPU",
@@ -35,17 +39,16 @@ NOTES: dict[tuple[Format, Precision], str] = {
         "int16x8",
     ): "needs opset 21 (ONNX Runtime ≥ 1.20), which computes it in float32 on a CPU",
     ("openvino", "fp16"): "weights are stored in 16 bits; the CPU plugin computes in float32",
-    ("openvino", "dynamic"): "weights are stored in 8 bits; activations stay float",
+    ("openvino", "dynamic"): WEIGHTS_ALONE,
     ("tflite", "fp16"): "weights are stored in 16 bits; TFLite computes in float32 on a CPU",
     ("tflite", "int16x8"): "runs on TFLite's reference kernels, without XNNPACK: exact, and slow",
 }
 
 
-# The same of ONNX files that ONNX Runtime's tools rounded.
-ONNX_NOTES: dict[Precision, str] = {
-    "dynamic": "weights are stored in 8 bits; activations stay float",
-    "int16x8": "needs opset 21 (ONNX Runtime ≥ 1.20), which computes it in float32 on a CPU",
-}
+# What the files of a format end in; the first is the one to open.
+_ENDINGS: dict[Format, tuple[str, ...]] = {
+    "tflite": (".tflite",), "onnx": (".onnx",), "openvino": (".xml", ".bin"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,50 @@ def activation_type(precision: Precision) -> ActivationType | None:
     return {"int8": "int8", "int16x8": "int16"}.get(precision)  # type: ignore[return-value]
 
 
+def each(
+    to: Sequence[Format], precisions: Sequence[Precision],
+    write: Callable[[Format, Precision], Written], excused: type[ConversionError],
+    progress: Progress | None = None,
+) -> Converted:  # fmt: skip
+    """Every format in every precision.
+
+    Args:
+        write: makes one artefact.
+        excused: what it may raise where an artefact cannot be; it is said in `missing`.
+    """
+    written, missing = [], []
+    wanted = [(f, p) for f in to for p in precisions]
+    with (progress or Progress()).task("converting") as task:
+        for done, (format, precision) in enumerate(wanted, 1):
+            try:
+                written.append(write(format, precision))
+            except excused as exc:
+                missing.append(str(exc))
+            task.update(done, len(wanted))
+    return Converted(tuple(written), tuple(missing))
+
+
+def whole(
+    format: Format, precision: Precision, contents: Sequence[bytes], inputs: Sequence[TensorInfo],
+    outputs: Sequence[TensorInfo], note: str | None = None,
+) -> Written:  # fmt: skip
+    """An artefact without a state, of what its files hold.
+
+    Args:
+        note: None: what is known of its format and precision.
+    """
+    files = _files(format, id_of(format, precision), contents)
+    artefact = Artefact(
+        format, precision, tuple(files), tuple(inputs), tuple(outputs),
+        note=NOTES.get((format, precision), "") if note is None else note,
+    )  # fmt: skip
+    return Written(artefact, files)
+
+
+def _files(format: Format, stem: str, contents: Sequence[bytes]) -> dict[str, bytes]:
+    return {f"{stem}{e}": data for e, data in zip(_ENDINGS[format], contents, strict=True)}
+
+
 def write(
     graph: StepGraph, format: Format, precision: Precision, plan: Plan | None = None,
     part: Part = "",
@@ -95,19 +142,19 @@ def write(
     if reason is not None:
         raise UnsupportedPrecision(f"{format} in {precision}: {reason}")
     names = [(s.input, f"{s.input}/next") for s in graph.states]
-    stem, source_name = id_of(format, precision, part), INPUTS[graph.input_type]
+    contents: tuple[bytes, ...]
     if format == "tflite":
         weights = {"fp16": "float16", "dynamic": "int8"}.get(precision, "float32")
         writer = TFLiteWriter(graph, weights, plan)  # type: ignore[arg-type]
-        files = {f"{stem}.tflite": writer.write(source_name, names)}
+        contents = (writer.write(INPUTS[graph.input_type], names),)
     elif format == "onnx":
-        files = {f"{stem}.onnx": _onnx(graph, precision, plan, names)}
+        contents = (_onnx(graph, precision, plan, names),)
     else:
         # OpenVINO halves float weights itself, and knows no dynamically quantized product.
         source = "fp32" if precision == "fp16" else precision
         model = _onnx(graph, source, plan, names, weights_only=True)
-        xml, weights_file = to_ir(model, half=precision == "fp16")
-        files = {f"{stem}.xml": xml, f"{stem}.bin": weights_file}
+        contents = to_ir(model, half=precision == "fp16")
+    files = _files(format, id_of(format, precision, part), contents)
     return Written(describe(graph, format, precision, plan, tuple(files), part), files)
 
 

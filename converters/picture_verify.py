@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import backend
-from edgenets.artefact import Artefact
 from edgenets.errors import EdgenetsError
 from edgenets.progress import Progress
 from edgenets.training.pictures import Shown, answers, judge
@@ -18,13 +17,10 @@ from edgenets.vision.recipe import ImageGateRecipe
 from edgenets.vision.spec import ImageSpec
 
 from .formats import Written
-from .verdicts import Check, Report, Verdict, broken, checks, number
+from .verdicts import Report, Verdict, broken, checks, nearness, number, verdicts_of
+from .whole.samples import one_by_one
 
 Outputs = Mapping[str, NDArray[np.float32]]  # (pictures, …) by name
-
-# Mean |difference| of integers over the standard deviation of an output: nets that are only
-# rounded stay far below this, a scale that is wrong goes beyond it.
-_RELATIVE_ERROR = 0.25
 
 
 def verify_pictures(
@@ -42,14 +38,12 @@ def verify_pictures(
     """
     reference = answers(model, part.inputs)
     own = judge(reference, spec, part)
-    verdicts = []
-    with (progress or Progress()).task("verifying") as task:
-        for done, item in enumerate(written, 1):
-            verdicts.append(_verdict(item, spec, part, reference, own, gate))
-            task.update(done, len(written), verdicts[-1].id)
+    verdicts = verdicts_of(
+        written, lambda item: _verdict(item, spec, part, reference, own, gate), progress
+    )
     return Report(
-        spec.name, spec.labels, own.name, own.value, len(part.examples), "pictures",
-        tuple(verdicts), tuple(missing),
+        spec.name, spec.labels, own.name, own.value, len(part.examples), "pictures", verdicts,
+        tuple(missing),
     )  # fmt: skip
 
 
@@ -60,7 +54,8 @@ def _verdict(
     artefact = item.artefact
     try:
         session = backend.load(backend.backend_of(artefact), artefact, item.files)
-        given = _run(session, part.inputs)
+        (source,) = artefact.inputs
+        given = one_by_one(session.run, {source.name: part.inputs})
     except EdgenetsError as exc:
         return broken(item, str(exc))
     shapes = {name: value.shape for name, value in given.items()}
@@ -82,27 +77,11 @@ def _verdict(
     return Verdict(
         artefact.id, artefact.format, artefact.precision, item.size, session.runs_on, judged.value,
         found["agreement"], number(found["max_error"]), number(mean),
-        _checks(artefact, found, gate), note=artefact.note,
+        checks(
+            found, {"metric_drop": gate.metric_drop} | nearness(artefact.precision, gate),
+            {"finite": 1.0, "agreement": gate.agreement},
+        ), note=artefact.note,
     )  # fmt: skip
-
-
-def _checks(
-    artefact: Artefact, found: Mapping[str, float], gate: ImageGateRecipe
-) -> tuple[Check, ...]:
-    at_most = {"metric_drop": gate.metric_drop}
-    if artefact.precision in ("fp32", "fp16"):
-        limit = gate.float_error if artefact.precision == "fp32" else gate.half_error
-        at_most["max_error"] = limit
-    else:
-        at_most["relative_error"] = _RELATIVE_ERROR
-    return checks(found, at_most, {"finite": 1.0, "agreement": gate.agreement})
-
-
-def _run(session: backend.Session, inputs: NDArray[np.float32]) -> dict[str, Any]:
-    """The outputs of all pictures, (pictures, …) by name."""
-    (source,) = session.artefact.inputs
-    each = [session.run({source.name: picture[None]}) for picture in inputs]
-    return {name: np.concatenate([one[name] for one in each]) for name in each[0]}
 
 
 def _zeros(given: Outputs) -> Outputs:

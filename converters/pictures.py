@@ -13,6 +13,7 @@ from edgenets.artefact import Format, Precision
 from edgenets.bundle import GOLDEN_PICTURE
 from edgenets.data.pictures.memory import Examples
 from edgenets.data.split import Split
+from edgenets.errors import ConversionError
 from edgenets.progress import Progress
 from edgenets.runs import Run
 from edgenets.spec import ModelSpec
@@ -24,9 +25,10 @@ from edgenets.vision.spec import ImageSpec
 from . import picture_golden
 from .formats import Converted, Written, activation_type
 from .picture_verify import verify_pictures
+from .routes.carry import convert_source
+from .routes.edge import Job
+from .sources.keras_file import source_of
 from .verdicts import Report
-from .whole.convert import convert_whole
-from .whole.function import freeze
 
 _TASKS = {
     "classify": "image classification", "detect": "object detection",
@@ -43,7 +45,11 @@ class Pictures:
     ) -> Converted:  # fmt: skip
         """See `Family.convert`."""
         shown = None
-        if data is not None and any(map(activation_type, precisions)):
+        if any(map(activation_type, precisions)):
+            if data is None:
+                raise ConversionError(
+                    "int8 and int16x8 need items to calibrate on; give --data, or leave them out"
+                )
             shown = _shown(
                 run, data, "train", run.recipe_as(ImageRecipe).quantize.pictures, progress
             ).inputs
@@ -52,9 +58,9 @@ class Pictures:
             values = table(_spec(run.spec).input, np.float32).reshape(256, -1)
             shown[0, 0, 0], shown[0, 0, 1] = values[0], values[255]
         model = run.model()
-        source = freeze(model, training.output_names(model))
+        source = source_of(model, run.folder, training.output_names(model))
         samples = None if shown is None else {source.inputs[0].name: shown}
-        return convert_whole(source, samples, to, precisions, progress)
+        return convert_source(Job(source, samples, "whole", progress=progress), to, precisions)
 
     def verify(
         self, run: Run, written: Sequence[Written], missing: Sequence[str], data: Path,

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
+from edgenets.artefact import Precision
+from edgenets.progress import Progress
+
 from .formats import Written
+
+# Mean |difference| of integers over the standard deviation of an output. Nets that are only
+# rounded stay far below this, steps of recurrent ones at a fifth of it; a scale that is wrong goes
+# beyond it, even where the items are so easy that no decision changes.
+_RELATIVE = 0.25
+
+
+class Gate(Protocol):
+    """What recipes say of errors of floats."""
+
+    @property
+    def float_error(self) -> float:
+        """|difference| of fp32."""
+        ...
+
+    @property
+    def half_error(self) -> float:
+        """|difference| of fp16."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -74,6 +97,26 @@ def broken(item: Written, why: str) -> Verdict:
         artefact.id, artefact.format, artefact.precision, item.size, "", 0.0, 0.0, None, None, (),
         why, artefact.note,
     )  # fmt: skip
+
+
+def verdicts_of(
+    written: Sequence[Written], judge: Callable[[Written], Verdict], progress: Progress | None
+) -> tuple[Verdict, ...]:
+    """Every artefact judged, one after another."""
+    found = []
+    with (progress or Progress()).task("verifying") as task:
+        for done, item in enumerate(written, 1):
+            found.append(judge(item))
+            task.update(done, len(written), found[-1].id)
+    return tuple(found)
+
+
+def nearness(precision: Precision, gate: Gate) -> dict[str, float]:
+    """How near an artefact's numbers must be, by the name of what is found: those of floats at
+    their furthest, those of integers in the mean."""
+    if precision == "fp32":
+        return {"max_error": gate.float_error}
+    return {"max_error": gate.half_error} if precision == "fp16" else {"relative_error": _RELATIVE}
 
 
 def checks(

@@ -25,7 +25,7 @@ from edgenets.stepspec import StreamSpec
 from .closeness import closeness, conditions, verdict
 from .decisions import decisions_of
 from .formats import Written
-from .verdicts import Report, Verdict, broken
+from .verdicts import Report, Verdict, broken, verdicts_of
 
 if TYPE_CHECKING:
     import keras
@@ -68,16 +68,11 @@ def verify(
     Raises:
         DataError: there are no sequences, or one is shorter than a step.
     """
-    progress = progress or Progress()
     judge = _Judge(model, spec, samples, gate)
-    verdicts = []
-    with progress.task("verifying") as task:
-        for done, item in enumerate(written, 1):
-            verdicts.append(judge.verdict(item))
-            task.update(done, len(written), verdicts[-1].id)
+    verdicts = verdicts_of(written, judge.verdict, progress)
     return Report(
         spec.name, spec.labels, judge.metric.name, judge.reference, judge.count,
-        samples.kind, tuple(verdicts), missing,
+        samples.kind, verdicts, missing,
     )  # fmt: skip
 
 

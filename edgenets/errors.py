@@ -27,6 +27,11 @@ code; nothing else does.
 from __future__ import annotations
 
 
+def first_line(exc: BaseException) -> str:
+    """What an error of another library says first; its kind where it says nothing."""
+    return (str(exc).strip().splitlines() or [type(exc).__name__])[0]
+
+
 class EdgenetsError(Exception):
     """Base of every error that edgenets raises on purpose."""
 

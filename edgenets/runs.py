@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from edgenets import records
-from edgenets.errors import ModelError, RecordError
+from edgenets.errors import ModelError, RecordError, first_line
 from edgenets.extras import require
 from edgenets.files import replacing, write_json
 from edgenets.metrics import metric_of
@@ -139,7 +139,7 @@ def load_keras(path: Path) -> keras.Model:
     try:
         model = load_model(path, compile=False, safe_mode=True)
     except Exception as exc:  # Keras raises ValueError, TypeError, OSError, KeyError, zip errors …
-        raise ModelError(f"{path}: Keras cannot read it: {_first_line(exc)}") from exc
+        raise ModelError(f"{path}: Keras cannot read it: {first_line(exc)[:200]}") from exc
     return cast("keras.Model", model)
 
 
@@ -158,7 +158,3 @@ def _read(path: Path, cls: Any) -> Any:
         return records.parse(cls, json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError, RecordError) as exc:
         raise ModelError(f"{path}: {exc}") from exc
-
-
-def _first_line(exc: Exception) -> str:
-    return (str(exc).strip().splitlines() or [type(exc).__name__])[0][:200]

@@ -205,7 +205,7 @@ def _measure(family: str, run: Run, data: Path, progress: Progress) -> Measured:
         metrics["test"][run.metric], metrics["validation"][run.metric],
         metrics["seconds"], task.step,
         {f"{one.factor:.3g}": tasks.figure(run, model, one) for one in lengths},
-        _shifts(run, task), _unpooled(run, data, progress),
+        _shifts(run, model, task), _unpooled(run, data, progress),
         _felt(family, [model], came, frames), _felt(family, _untrained(run, model), came, frames),
         {str(lag): share for lag, share in recall.recall(family).items()},
         tuple(speed.timing(run.folder / runs.MODEL, frames, n)
@@ -215,11 +215,10 @@ def _measure(family: str, run: Run, data: Path, progress: Progress) -> Measured:
     )  # fmt: skip
 
 
-def _shifts(run: Run, task: tasks.Task) -> dict[str, float]:
+def _shifts(run: Run, model: Any, task: tasks.Task) -> dict[str, float]:
     """The test metric where sound is moved, either way by turns; of keywords alone."""
     if not isinstance(task, tasks.Keywords):
         return {}
-    model = run.model()
     found = {}
     for by in tasks.SHIFTS:
         both = {tasks.figure(run, model, task.moved(frames)) for frames in {by, -by}}
@@ -234,7 +233,7 @@ def _unpooled(run: Run, data: Path, progress: Progress) -> dict[str, float]:
         return {}
     progress.say("the same net without pooling: training")
     bare = train(recipe, data, run.folder / "unpooled", progress)
-    return _shifts(bare, tasks.task_of(bare, data, progress))
+    return _shifts(bare, bare.model(), tasks.task_of(bare, data, progress))
 
 
 def _untrained(run: Run, model: Any) -> list[Any]:

@@ -164,10 +164,9 @@ class Series:
     def samples(self, factor: float) -> Samples | None:
         """See `Task`; the same forecasts are judged at every length."""
         window = max(1, round(factor * self._spec.window / self._segment)) * self._segment
-        if window > self._longest(max(FACTORS)):
+        if window > self._longest:
             return None
-        found = self._windows(self._longest(max(FACTORS)))
-        chosen = found.spread(_WINDOWS)
+        chosen = self._windows(self._longest).spread(_WINDOWS)
         came = segments(chosen.came[:, -window:], self._segment)
         targets = list(chosen.following - chosen.last)
         return Samples(came, targets, factor=window / self._spec.window)
@@ -184,10 +183,11 @@ class Series:
         room: int = self._spec.borders.test - self._spec.decoding.horizon
         return room
 
-    def _longest(self, factor: float) -> int:
-        """The longest window up to a factor before every forecast of the test part."""
+    @property
+    def _longest(self) -> int:
+        """The longest window that is tested: every forecast of the test part has one."""
         before = self._spec.borders.validation
-        most = min(factor * self._spec.window, max(before, self._spec.window))
+        most = min(max(FACTORS) * self._spec.window, max(before, self._spec.window))
         count = int(most // self._segment)
         return count * int(self._segment)
 

@@ -18,7 +18,7 @@ from edgenets.errors import ModelError
 from ..formats import Converted
 from ..verdicts import Report
 from . import folder
-from .carry import Tried
+from .carry import Seen
 from .edge import Wish
 
 
@@ -27,10 +27,8 @@ def convert(
     calibration: Path | None, wish: Wish, shapes: Mapping[str, Sequence[int]],
 ) -> dict[str, Any]:  # fmt: skip
     """`folder.convert_file`, as `told` tells of it; errors as that."""
-    found: dict[str, Any] = _ask(
-        path, do="convert", out=str(out), to=to, precisions=precisions,
-        calibration=_text(calibration), wish=wish, shapes=dict(shapes),
-    )  # fmt: skip
+    wishes = _wishes(to, precisions, calibration, wish, shapes)
+    found: dict[str, Any] = _ask(path, do="convert", out=str(out), **wishes)
     return found
 
 
@@ -39,10 +37,8 @@ def explain(
     calibration: Path | None, wish: Wish, shapes: Mapping[str, Sequence[int]],
 ) -> dict[str, Any]:  # fmt: skip
     """`folder.explain` in plain values: the roads to every artefact."""
-    found: dict[str, Any] = _ask(
-        path, do="explain", to=to, precisions=precisions, calibration=_text(calibration),
-        wish=wish, shapes=dict(shapes),
-    )  # fmt: skip
+    wishes = _wishes(to, precisions, calibration, wish, shapes)
+    found: dict[str, Any] = _ask(path, do="explain", **wishes)
     return found
 
 
@@ -65,8 +61,14 @@ def told(found: Converted) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
+def _wishes(
+    to: Sequence[Format], precisions: Sequence[Precision] | None, calibration: Path | None,
+    wish: Wish, shapes: Mapping[str, Sequence[int]],
+) -> dict[str, Any]:  # fmt: skip
+    return {
+        "to": to, "precisions": precisions, "wish": wish, "shapes": dict(shapes),
+        "calibration": None if calibration is None else str(calibration),
+    }  # fmt: skip
 
 
 def _ask(path: Path, **question: Any) -> Any:
@@ -92,13 +94,13 @@ def _asked() -> Any:
     return told(found)
 
 
-def _plain(tried: Tried) -> dict[str, Any]:
+def _plain(seen: Seen) -> dict[str, Any]:
     return {
-        "road": [f"{leg.edge.name} ({leg.edge.tool})" for leg in tried.road.legs],
-        "taken": tried.taken, "closed": tried.closed, "drawn": str(tried.road),
+        "road": list(seen.road.tools), "taken": seen.taken, "closed": seen.closed,
+        "drawn": str(seen.road),
         "legs": [
             {"name": leg.edge.name, "requires": leg.edge.requires, "ensures": leg.edge.ensures}
-            for leg in tried.road.legs
+            for leg in seen.road.legs
         ],
     }  # fmt: skip
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from edgenets.artefact import Artefact, Format, Precision, TensorInfo, id_of
+from edgenets.artefact import Format, Precision
 from edgenets.errors import ConversionError, MissingExtra
 
 from .. import formats
@@ -15,23 +15,16 @@ from ..formats import Converted, Written
 from ..whole import function
 from ..whole.onnxshape import fix_shapes
 from .edge import Job
-from .find import Road, roads, start_of, why_none
+from .find import Leg, Road, roads, start_of, why_none
 
 
 @dataclass(frozen=True)
-class Tried:
-    """A road, and what came of it."""
+class Seen:
+    """A road, before it is gone."""
 
     road: Road
-    closed: str = ""  # where and why it ended
-    taken: bool = False
-
-
-@dataclass(frozen=True)
-class Carried(Converted):
-    """Artefacts, and how each came about."""
-
-    tried: dict[str, tuple[Tried, ...]]  # by the artefact's id, in the order in which it was tried
+    closed: str  # where and why it is; nothing where that is only seen by going
+    taken: bool  # whether it is the first that is open
 
 
 class Carrier:
@@ -39,106 +32,76 @@ class Carrier:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._made: dict[tuple[Any, ...], Any] = {}
-        self._failed: dict[tuple[Any, ...], str] = {}
-        self._shut: dict[tuple[Any, ...], str] = {}
+        self._made: dict[tuple[Leg, ...], Any] = {}
+        self._failed: dict[tuple[Leg, ...], str] = {}
+        self._closed: dict[Leg, str] = {}
 
-    def roads(self, format: Format, precision: Precision) -> tuple[Tried, ...]:
-        """The roads to an artefact, and which of them are seen to be closed before they are tried.
-
-        The first that is open is the one that will be taken, unless it turns out to be closed.
-        """
-        found = []
-        open_before = False
+    def roads(self, format: Format, precision: Precision) -> tuple[Seen, ...]:
+        """The roads to an artefact, in the order in which they are tried."""
+        found: list[Seen] = []
         for road in roads(start_of(self._job), format, precision):
-            closed = self._closed(road)
-            found.append(Tried(road, closed, not closed and not open_before))
-            open_before |= not closed
+            closed = next(filter(None, map(self._why_closed, road.legs)), "")
+            taken = not closed and not any(seen.taken for seen in found)
+            found.append(Seen(road, closed, taken))
         return tuple(found)
 
-    def carry(
-        self, format: Format, precision: Precision
-    ) -> tuple[Written | None, tuple[Tried, ...]]:
-        """One artefact, or None; and what was tried for it."""
-        tried: list[Tried] = []
-        for number, one in enumerate(found := self.roads(format, precision)):
-            if one.closed:
-                tried.append(one)
-                continue
+    def carry(self, format: Format, precision: Precision) -> Written:
+        """One artefact.
+
+        Raises:
+            ConversionError: no road leads there; it says of every one why.
+        """
+        reasons = []
+        for seen in self.roads(format, precision):
             try:
-                made = self._along(one.road)
+                if seen.closed:
+                    raise ConversionError(seen.closed)
+                return self._along(seen.road)
             except (ConversionError, MissingExtra) as exc:
-                tried.append(replace(one, closed=str(exc), taken=False))
-                continue
-            tried.append(replace(one, taken=True))
-            rest = (replace(other, taken=False) for other in found[number + 1 :])
-            return made, (*tried, *rest)
-        return None, tuple(tried)
+                reasons.append(str(exc))
+        why = (
+            formats.MISSING.get((format, precision))
+            or "; or: ".join(dict.fromkeys(reasons))
+            or why_none(start_of(self._job), format, precision)
+        )
+        raise ConversionError(f"{format} in {precision}: {why}")
 
-    def why_not(self, format: Format, precision: Precision, tried: Sequence[Tried]) -> str:
-        """Why there is no such artefact, in a sentence."""
-        name = f"{format} in {precision}"
-        if lacks := formats.MISSING.get((format, precision)):
-            return f"{name}: {lacks}"
-        reasons = list(dict.fromkeys(one.closed for one in tried if one.closed))
-        if not reasons:
-            return f"{name}: {why_none(start_of(self._job), format, precision)}"
-        return f"{name}: {'; or: '.join(reasons)}"
-
-    def _closed(self, road: Road) -> str:
-        for leg in road.legs:
-            key = (leg.edge.name, leg.edge.tool, leg.to)
-            if key not in self._shut:
-                self._shut[key] = leg.edge.closed(self._job, leg.to.precision)
-            if self._shut[key]:
-                return self._shut[key]
-        return ""
+    def _why_closed(self, leg: Leg) -> str:
+        if leg not in self._closed:
+            self._closed[leg] = leg.edge.closed(self._job, leg.to.precision)
+        return self._closed[leg]
 
     def _along(self, road: Road) -> Written:
-        value: Any = self._job.source.model
-        if road.start.form in ("onnx", "tflite"):
-            value = self._given
-        key: tuple[Any, ...] = ()
-        for leg in road.legs:
-            key = (*key, leg.edge.name, leg.edge.tool, leg.to)
-            if key in self._failed:  # a road that begins alike ended here
-                raise ConversionError(self._failed[key])
-            if key not in self._made:
+        came_as_artefact = road.start.form in ("onnx", "tflite")
+        value: Any = self._given if came_as_artefact else self._job.source.model
+        for number, leg in enumerate(road.legs, 1):
+            behind = road.legs[:number]
+            if behind in self._failed:  # a road that begins alike ended here
+                raise ConversionError(self._failed[behind])
+            if behind not in self._made:
                 try:
-                    self._made[key] = leg.edge.carry(self._job, value, leg.to.precision)
+                    self._made[behind] = leg.edge.carry(self._job, value, leg.to.precision)
                 except (ConversionError, MissingExtra) as exc:
-                    self._failed[key] = str(exc)
+                    self._failed[behind] = str(exc)
                     raise
-            value = self._made[key]
+            value = self._made[behind]
         written: Written = value
-        return replace(written, road=tuple(f"{x.edge.name} ({x.edge.tool})" for x in road.legs))
+        return replace(written, road=road.tools)
 
     @cached_property
     def _given(self) -> Written:
         """A file that is an artefact already."""
-        source, job = self._job.source, self._job
+        source, note = self._job.source, "as it came"
         if source.kind == "tflite":
-            return self._as_it_came("tflite", source.model, *source.raw)
-        inputs = tuple(
-            replace(info, shape=function.fixed(info.name, info.shape, job.shapes))
-            for info in source.inputs
-        )
+            contents = (source.model,)
+            return formats.whole("tflite", source.precision, contents, *source.raw, note)
+        inputs = [function.fixed(info, self._job.shapes) for info in source.inputs]
         model, outputs = fix_shapes(source.model, inputs)
-        return self._as_it_came("onnx", model.SerializeToString(), inputs, outputs)
-
-    def _as_it_came(
-        self, kind: Format, data: bytes, inputs: Sequence[TensorInfo],
-        outputs: Sequence[TensorInfo],
-    ) -> Written:  # fmt: skip
-        precision = self._job.source.precision
-        name = f"{kind}-{precision}.{kind}"
-        artefact = Artefact(
-            kind, precision, (name,), tuple(inputs), tuple(outputs), note="as it came"
-        )
-        return Written(artefact, {name: data})
+        contents = (model.SerializeToString(),)
+        return formats.whole("onnx", source.precision, contents, inputs, outputs, note)
 
 
-def convert_source(job: Job, to: Sequence[Format], precisions: Sequence[Precision]) -> Carried:
+def convert_source(job: Job, to: Sequence[Format], precisions: Sequence[Precision]) -> Converted:
     """Carry a model to every format and precision that is wanted.
 
     Returns:
@@ -147,25 +110,12 @@ def convert_source(job: Job, to: Sequence[Format], precisions: Sequence[Precisio
     Raises:
         ConversionError: nothing could be written.
     """
-    carrier = Carrier(job)
-    written: list[Written] = []
-    missing: list[str] = []
-    every: dict[str, tuple[Tried, ...]] = {}
-    wanted = [(f, p) for f in to for p in precisions]
-    with job.progress.task("converting") as task:
-        for done, (format, precision) in enumerate(wanted, 1):
-            made, tried = carrier.carry(format, precision)
-            every[id_of(format, precision)] = tried
-            if made is None:
-                missing.append(carrier.why_not(format, precision, tried))
-            else:
-                written.append(made)
-            task.update(done, len(wanted))
-    if not written:
+    found = formats.each(to, precisions, Carrier(job).carry, ConversionError, job.progress)
+    if not found.written:
         raise ConversionError(
-            f"{job.source.path}: nothing could be converted: {_together(missing)}"
+            f"{job.source.path}: nothing could be converted: {_together(found.missing)}"
         )
-    return Carried(tuple(written), tuple(missing), every)
+    return found
 
 
 def _together(reasons: Sequence[str]) -> str:

@@ -46,9 +46,9 @@ class Job:
     progress: Progress = field(default_factory=Progress)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Edge:
-    """A converter."""
+    """A converter; each is itself alone."""
 
     name: str  # what it does, in a word or two
     tool: str  # whose work it is
@@ -63,3 +63,6 @@ class Edge:
     # Why it cannot take a job's model to a precision; nothing where that is only seen by doing.
     closed: Callable[[Job, Precision], str] = field(default=lambda job, precision: "", repr=False)
     cost: float = 1.0  # of two roads the one that costs less is taken
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.tool})"

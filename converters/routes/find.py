@@ -30,8 +30,12 @@ class Road:
     legs: tuple[Leg, ...]
 
     def __str__(self) -> str:
-        told = "".join(f" ─{leg.edge.name} ({leg.edge.tool})─▶ {leg.to}" for leg in self.legs)
-        return f"{self.start}{told}"
+        return str(self.start) + "".join(f" ─{leg.edge}─▶ {leg.to}" for leg in self.legs)
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """Its converters, in words."""
+        return tuple(str(leg.edge) for leg in self.legs)
 
 
 def start_of(job: Job) -> Place:
@@ -46,11 +50,10 @@ def roads(start: Place, format: Format, precision: Precision) -> list[Road]:
     """
     target = Place(format, precision)
     found = [Road(start, legs) for legs in _onward(start, target, (start,))]
-    order = {id(edge): number for number, edge in enumerate(EDGES)}
     return sorted(
         found,
         key=lambda road: (
-            sum(leg.edge.cost for leg in road.legs), [order[id(leg.edge)] for leg in road.legs]
+            sum(leg.edge.cost for leg in road.legs), [EDGES.index(leg.edge) for leg in road.legs]
         ),
     )  # fmt: skip
 

@@ -20,12 +20,13 @@ from edgenets.progress import Progress
 from edgenets.recipeparts import GateRecipe, QuantizeRecipe
 
 from .. import store
+from ..formats import Converted
 from ..road import REPORT, fingerprint
 from ..sources.source import Source, open_source
 from ..verdicts import Report
 from ..whole.samples import spread
 from ..whole.verify import verify_source
-from .carry import Carried, Carrier, Tried, convert_source
+from .carry import Carrier, Seen, convert_source
 from .edge import Job, Wish
 
 
@@ -56,7 +57,7 @@ def job_of(
 
 def explain(
     job: Job, to: Sequence[Format], precisions: Sequence[Precision] | None
-) -> dict[str, tuple[Tried, ...]]:
+) -> dict[str, tuple[Seen, ...]]:
     """The roads to every artefact; see `Carrier.roads`. Nothing is converted."""
     carrier = Carrier(job)
     wanted = [(f, p) for f in to for p in precisions or precisions_of(job.source)]
@@ -66,7 +67,7 @@ def explain(
 def convert_file(
     job: Job, out: Path, to: Sequence[Format] = FORMATS,
     precisions: Sequence[Precision] | None = None,
-) -> Carried:  # fmt: skip
+) -> Converted:  # fmt: skip
     """Convert a model into `out/artefacts`.
 
     Args:

@@ -5,13 +5,12 @@ Of roads that are as short as each other, the one whose converters stand first i
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Any
 
-from edgenets.artefact import FORMATS, OPEN, PRECISIONS, Artefact, Precision
+from edgenets.artefact import FORMATS, OPEN, PRECISIONS, Precision, TensorInfo
 from edgenets.errors import ConversionError
 from edgenets.extras import require
-from edgenets.native import quiet_logging
 
 from .. import formats
 from ..convert import Steps
@@ -23,8 +22,9 @@ from ..whole import function, litert, onnx, tflite
 from ..whole.function import Function
 from .edge import Edge, Job
 
+Infos = Sequence[TensorInfo]
+
 _FLOAT: Precision = "fp32"
-_INTEGER = ("int8", "int16x8")
 _ALL: dict[Precision, tuple[Precision, ...]] = {_FLOAT: PRECISIONS}
 _PLAIN: dict[Precision, tuple[Precision, ...]] = {_FLOAT: (_FLOAT,)}
 _ROUNDED: dict[Precision, tuple[Precision, ...]] = {_FLOAT: PRECISIONS[1:]}
@@ -35,7 +35,7 @@ _IR: dict[Precision, tuple[Precision, ...]] = {
 
 
 def _needs_samples(job: Job, precision: Precision) -> str:
-    if precision in _INTEGER and not job.samples:
+    if formats.activation_type(precision) and not job.samples:
         return "integers need items to calibrate on: --calibration FILE"
     return ""
 
@@ -59,7 +59,7 @@ def _no_whole(job: Job, precision: Precision) -> str:
         return "a step form was asked for"
     try:
         for info in job.source.inputs:
-            function.fixed(info.name, info.shape, job.shapes)
+            function.fixed(info, job.shapes)
     except ConversionError as exc:
         return str(exc)
     return ""
@@ -89,13 +89,11 @@ def _lacks(format: Any) -> Any:
 
 
 def _freeze(job: Job, model: Any, precision: Precision) -> Function:
-    return function.freeze(model, (), job.shapes)
+    return function.freeze(model, [o.name for o in job.source.outputs], job.shapes)
 
 
 def _signature(job: Job, signature: Any, precision: Precision) -> Function:
-    inputs = [
-        replace(i, shape=function.fixed(i.name, i.shape, job.shapes)) for i in job.source.inputs
-    ]
+    inputs = [function.fixed(info, job.shapes) for info in job.source.inputs]
     shapes = {i.name: i.shape for i in inputs}
     traced = saved_model.function_of(signature, shapes, inputs)
     return function.frozen(traced, inputs, [o.name for o in job.source.outputs])
@@ -116,54 +114,33 @@ def _from_tflite(job: Job, given: Written, precision: Precision) -> Written:
 
 
 def _round_onnx(job: Job, given: Written, precision: Precision) -> Written:
-    model = _model_of(given)
-    recurrent = any(n.op_type in ("Sigmoid", "Tanh") for n in model.graph.node) and _repeats(model)
+    (content,) = given.files.values()
+    model = require("onnx").load_model_from_string(content)
     made = {
         "fp16": lambda: onnx.halved(model),
         "dynamic": lambda: onnx.weights_in_bytes(model),
-        "int8": lambda: onnx.quantized(model, job.samples or {}, False, recurrent),
-        "int16x8": lambda: onnx.quantized(model, job.samples or {}, True, recurrent),
+        "int8": lambda: onnx.quantized(model, job.samples or {}),
+        "int16x8": lambda: onnx.quantized(model, job.samples or {}, wide=True),
     }[precision]()
     return _as_onnx(made, given.artefact.inputs, given.artefact.outputs, precision)
 
 
-def _repeats(model: Any) -> bool:
-    """Whether weights are used again and again, as those of an unrolled recurrent layer are."""
-    held = {t.name for t in model.graph.initializer if len(t.dims) > 1}
-    uses = [n for node in model.graph.node for n in node.input if n in held]
-    return len(uses) > 2 * len(held)
-
-
 def _to_openvino(job: Job, given: Written, precision: Precision) -> Written:
-    (model,) = given.files.values()
-    xml, weights = to_ir(model, half=precision == "fp16")
-    stem = f"openvino-{precision}"
-    files = {f"{stem}.xml": xml, f"{stem}.bin": weights}
-    artefact = Artefact(
-        "openvino", precision, tuple(files), given.artefact.inputs, given.artefact.outputs,
-        note=formats.NOTES.get(("openvino", precision), ""),
-    )  # fmt: skip
-    return Written(artefact, files)
+    (content,) = given.files.values()
+    files = to_ir(content, half=precision == "fp16")
+    return formats.whole(
+        "openvino", precision, files, given.artefact.inputs, given.artefact.outputs
+    )
 
 
 def _round_tflite(job: Job, given: Written, precision: Precision) -> Written:
     return litert.rounded(given, precision, job.samples)
 
 
-def _model_of(given: Written) -> Any:
-    (model,) = given.files.values()
-    return require("onnx").load_model_from_string(model)
-
-
-def _as_onnx(model: Any, inputs: Any, outputs: Any, precision: Precision) -> Written:
-    name = f"onnx-{precision}.onnx"
-    with quiet_logging():
-        data: bytes = model.SerializeToString()
-    artefact = Artefact(
-        "onnx", precision, (name,), tuple(inputs), tuple(outputs),
-        note=formats.ONNX_NOTES.get(precision, formats.NOTES.get(("onnx", precision), "")),
-    )  # fmt: skip
-    return Written(artefact, {name: data})
+def _as_onnx(model: Any, inputs: Infos, outputs: Infos, precision: Precision) -> Written:
+    # A step model's products of this precision are quantized as they run; these are not.
+    note = formats.WEIGHTS_ALONE if precision == "dynamic" else None
+    return formats.whole("onnx", precision, (model.SerializeToString(),), inputs, outputs, note)
 
 
 EDGES: tuple[Edge, ...] = (

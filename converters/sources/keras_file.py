@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import OPEN, TensorInfo
 from edgenets.errors import ModelError
 from edgenets.extras import require
 from edgenets.native import quiet_logging
 
-from ..whole.function import input_names, output_names
+from ..whole.function import inputs_of, outputs_of
 from .source import Answers, Source
 
 # Classes that are code, or that fetch or read something while they are made.
@@ -49,45 +49,43 @@ _OLD_LAYERS = (
 def read(path: Path) -> Source:
     """See `source.open_source`."""
     keras = require("keras")
-    config = _config_of_h5(path) if path.suffix != ".keras" else _config_of_keras(path)
-    _refuse_code(path, config)
-    old = {name: _tolerant(getattr(keras.layers, name)) for name in _OLD_LAYERS}
+    legacy = path.suffix.lower() != ".keras"
+    _refuse_code(path, _config_of_h5(path) if legacy else _config_of_keras(path))
+    old = {name: _tolerant(getattr(keras.layers, name)) for name in _OLD_LAYERS if legacy}
     try:
         with quiet_logging():
-            model = keras.models.load_model(
-                path, compile=False, custom_objects=old if path.suffix != ".keras" else None
-            )
+            model = keras.models.load_model(path, compile=False, custom_objects=old)
     except Exception as exc:  # Keras raises what its layers raise
         raise ModelError(f"{path}: Keras cannot read it: {_reason(exc)}") from exc
     return source_of(model, path)
 
 
-def source_of(model: Any, path: Path) -> Source:
-    """A Keras model that is in memory already."""
+def source_of(model: Any, path: Path, names: Sequence[str] = ()) -> Source:
+    """A Keras model that is in memory already.
+
+    Args:
+        path: where it came from.
+        names: what its outputs are called; nothing: as Keras calls them.
+    """
     if not getattr(model, "inputs", None):
         raise ModelError(
             f"{path}: model '{model.name}' was never built, so it has no weights; begin it with an "
             f"Input"
         )
-    names, outputs = input_names(model), output_names(model)
+    inputs, outputs = inputs_of(model), outputs_of(model)
+    if names:
+        outputs = tuple(replace(o, name=n) for o, n in zip(outputs, names, strict=True))
 
-    def info(name: str, tensor: Any) -> TensorInfo:
-        shape = (1, *(OPEN if d is None else int(d) for d in tensor.shape[1:]))
-        return TensorInfo(name, shape, tensor.dtype)
-
-    def answer(inputs: Mapping[str, NDArray[Any]]) -> Answers:
-        given = [inputs[name] for name in names]
+    def answer(given_by_name: Mapping[str, NDArray[Any]]) -> Answers:
+        given = [given_by_name[info.name] for info in inputs]
         if len(given) == 1:
             packed: Any = given[0]
         else:
             packed = require("keras").tree.pack_sequence_as(model.input, given)
         found = require("keras").tree.flatten(model.predict(packed, verbose=0))
-        return {name: np.asarray(value) for name, value in zip(outputs, found, strict=True)}
+        return {o.name: np.asarray(value) for o, value in zip(outputs, found, strict=True)}
 
-    return Source(
-        path, "keras", path.stem, model,
-        tuple(map(info, names, model.inputs)), tuple(map(info, outputs, model.outputs)), answer,
-    )  # fmt: skip
+    return Source(path, "keras", path.stem, model, inputs, outputs, answer)
 
 
 def _config_of_keras(path: Path) -> Any:

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.artefact import LARGEST_TENSOR, OPEN, Precision, TensorInfo
-from edgenets.errors import ModelError
+from edgenets.errors import ModelError, first_line
 from edgenets.extras import require
 
-from .source import Answers, Source, one_by_one
+from ..whole.samples import one_by_one
+from .source import Answers, Source
 
 # Seen in no model of a device; a file that says so is broken or hostile.
 _LARGEST = 1 << 30  # bytes
@@ -77,8 +78,7 @@ def _check(path: Path, model: Any) -> None:
     try:
         onnx.checker.check_model(model)
     except Exception as exc:  # ONNX's checker raises a class of its own C++ side
-        said = (str(exc).strip().splitlines() or ["no reason given"])[0]
-        raise ModelError(f"{path}: ONNX's checker refuses it: {said}") from exc
+        raise ModelError(f"{path}: ONNX's checker refuses it: {first_line(exc)}") from exc
 
 
 def _info(path: Path, value: Any) -> TensorInfo:
@@ -110,8 +110,7 @@ def _answering(path: Path, model: Any) -> Any:
                     )
                 )
             except Exception as exc:  # its error classes share no base but Exception
-                said = (str(exc).strip().splitlines() or ["no reason given"])[0]
-                raise ModelError(f"{path}: ONNX Runtime refuses it: {said}") from exc
+                raise ModelError(f"{path}: ONNX Runtime refuses it: {first_line(exc)}") from exc
         names = [o.name for o in held[0].get_outputs()]
         return dict(zip(names, held[0].run(names, dict(inputs)), strict=True))
 

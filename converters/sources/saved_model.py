@@ -16,26 +16,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.artefact import OPEN, TensorInfo
-from edgenets.errors import ModelError
+from edgenets.errors import ModelError, first_line
 from edgenets.extras import require
 from edgenets.native import captured_stderr, quiet_logging
 
 from .source import Answers, Source
 
-# Operators that reach beyond the model: files, Python, other libraries. A graph is a program.
+# Operators that reach beyond the model: files, Python, other libraries. A graph is a program. Those
+# that save its variables (SaveV2, MergeV2Checkpoints) are in every file, and are not called here.
 _REACHES_OUT = frozenset({
-    "ReadFile", "WriteFile", "MatchingFiles", "PyFunc", "PyFuncStateless", "EagerPyFunc", "SaveV2",
+    "ReadFile", "WriteFile", "MatchingFiles", "PyFunc", "PyFuncStateless", "EagerPyFunc",
     "Save", "SaveSlices", "PrintV2", "Print", "LoadAndRemapMatrix", "WholeFileReaderV2",
     "TextLineReaderV2", "TFRecordReaderV2", "FixedLengthRecordReaderV2", "TFRecordDataset",
     "TextLineDataset", "FixedLengthRecordDataset", "FixedLengthRecordDatasetV2", "SqlDataset",
     "GeneratorDataset", "MapDataset", "DebugIdentityV2", "RegisterDataset", "DataServiceDataset",
     "InitializeTableFromTextFileV2", "InitializeTableFromTextFile", "DeleteFile",
-    "MergeV2Checkpoints", "DistributedSave", "SnapshotDataset", "SnapshotDatasetV2", "CacheDataset",
+    "DistributedSave", "SnapshotDataset", "SnapshotDatasetV2", "CacheDataset",
     "CacheDatasetV2", "XlaLaunch", "RemoteCall", "TPUExecute",
 })  # fmt: skip
-
-# Of these, a file that Keras wrote has those that restore and save its variables.
-_OF_CHECKPOINTS = frozenset({"SaveV2", "MergeV2Checkpoints"})
 
 # What a step of the model is reached by, in this order of preference.
 _SERVING = ("serving_default", "serve")
@@ -73,8 +71,7 @@ def read(path: Path) -> Source:
     except ModelError:
         raise
     except Exception as exc:  # TensorFlow raises what its kernels raise
-        said = (str(exc).strip().splitlines() or [type(exc).__name__])[0][:300]
-        raise ModelError(f"{path}: TensorFlow cannot read it: {said}") from exc
+        raise ModelError(f"{path}: TensorFlow cannot read it: {first_line(exc)[:300]}") from exc
     signature = Signature(
         frozen, tuple(t.name for t in called.inputs.values()),
         tuple(t.name for t in called.outputs.values()),
@@ -107,7 +104,7 @@ def _check(path: Path) -> None:
     for meta in message.meta_graphs:
         graph = meta.graph_def
         for node in (*graph.node, *(n for f in graph.library.function for n in f.node_def)):
-            if node.op in _REACHES_OUT and node.op not in _OF_CHECKPOINTS:
+            if node.op in _REACHES_OUT:
                 raise ModelError(
                     f"{path}: its graph has the operator {node.op} ('{node.name}'), which reaches "
                     f"beyond the model; edgenets runs no such code. Export the net without it"

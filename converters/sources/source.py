@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.artefact import OPEN, Precision, TensorInfo
@@ -74,14 +73,3 @@ def open_source(path: Path) -> Source:
         )
     source: Source = importlib.import_module(KINDS[ending][1]).read(path)
     return source
-
-
-def one_by_one(
-    run: Callable[[Mapping[str, NDArray[Any]]], Answers], inputs: Mapping[str, NDArray[Any]]
-) -> Answers:
-    """Answers of many items from what answers one."""
-    each = [
-        run({name: values[i : i + 1] for name, values in inputs.items()})
-        for i in range(min(map(len, inputs.values())))
-    ]
-    return {name: np.concatenate([one[name] for one in each]) for name in each[0]}

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from edgenets import backend
 from edgenets.artefact import Artefact, Precision, TensorInfo
-from edgenets.errors import ModelError
+from edgenets.errors import ModelError, first_line
 from edgenets.extras import require
 from edgenets.native import captured_stderr
 from edgenets.quantization import Quantization
 
-from .source import Answers, Source, one_by_one
+from ..whole.samples import one_by_one
+from .source import Answers, Source
 
 # Operators that only another processor's compiler writes, and what to do.
 _COMPILED = {
@@ -73,6 +74,13 @@ def parse(path: Path, model: bytes) -> Any:
     return tree
 
 
+def packed(tree: Any) -> bytes:
+    """A tree of the schema as a file."""
+    builder = require("flatbuffers").Builder(1 << 16)
+    builder.Finish(tree.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
 def tensors(path: Path, model: bytes) -> tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
     """Inputs and outputs of a file, as the interpreter sees them.
 
@@ -86,8 +94,7 @@ def tensors(path: Path, model: bytes) -> tuple[tuple[TensorInfo, ...], tuple[Ten
             opened.allocate_tensors()
         found = opened.get_input_details(), opened.get_output_details()
     except (ValueError, RuntimeError) as exc:
-        reason = (str(exc).strip().splitlines() or ["no reason given"])[0]
-        raise ModelError(f"{path}: TFLite refuses it: {reason}") from exc
+        raise ModelError(f"{path}: TFLite refuses it: {first_line(exc)}") from exc
     inputs, outputs = (tuple(_info(path, d) for d in details) for details in found)
     return inputs, outputs
 

@@ -3,5 +3,6 @@
 function.py   a model as a TensorFlow function without variables
 tflite.py     … as a TFLite file, by TensorFlow's converter
 onnx.py       … as an ONNX file, by tf2onnx, and in every precision, by ONNX Runtime's tools
-convert.py    a Keras model in every format and precision
+litert.py     a float TFLite file rounded, by LiteRT's quantizer
+verify.py     artefacts held against the model that they came from
 """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from edgenets.artefact import OPEN, TensorInfo
@@ -30,7 +30,6 @@ class Function:
     function: Any  # a concrete function without variables
     inputs: tuple[TensorInfo, ...]  # of one item, in the function's order
     outputs: tuple[TensorInfo, ...]  # the same
-    recurrent: bool = False  # whether it has the same weights in step after step
 
 
 def freeze(model: Any, outputs: Sequence[str] = (), shapes: Shapes | None = None) -> Function:
@@ -48,11 +47,7 @@ def freeze(model: Any, outputs: Sequence[str] = (), shapes: Shapes | None = None
         ConversionError: an input is open where no shape was given, or the given one does not fit.
     """
     tf = require("tensorflow")
-    names = input_names(model)
-    sources = [
-        TensorInfo(name, fixed(name, (1, *tensor.shape[1:]), shapes), tensor.dtype)
-        for name, tensor in zip(names, model.inputs, strict=True)
-    ]
+    sources = [fixed(info, shapes) for info in inputs_of(model)]
     signature = [tf.TensorSpec(i.shape, i.dtype, name=i.name) for i in sources]
 
     def call(*values: Any) -> Any:
@@ -61,40 +56,42 @@ def freeze(model: Any, outputs: Sequence[str] = (), shapes: Shapes | None = None
             given = tf.nest.pack_sequence_as(model.input, values)
         return tf.nest.flatten(model(given, training=False))
 
-    with _unrolled(model) as recurrent:
+    with _unrolled(model):
         traced = tf.function(call, autograph=False).get_concrete_function(*signature)
-    return frozen(traced, sources, outputs or output_names(model), recurrent)
+    return frozen(traced, sources, outputs or [info.name for info in outputs_of(model)])
 
 
-def input_names(model: Any) -> list[str]:
-    """What a Keras model's inputs are called: as its maker did, where he did."""
+def inputs_of(model: Any) -> tuple[TensorInfo, ...]:
+    """A Keras model's inputs for one item, called as its maker did, where he did."""
     many = len(model.inputs) > 1
-    return [
-        (f"input_{number}" if many else "input") if _UNNAMED.fullmatch(tensor.name) else tensor.name
-        for number, tensor in enumerate(model.inputs, 1)
-    ]
+    return tuple(
+        _info((f"input_{number}" if many else "input") if _UNNAMED.fullmatch(t.name) else t.name, t)
+        for number, t in enumerate(model.inputs, 1)
+    )
 
 
-def output_names(model: Any) -> list[str]:
-    """What Keras calls the outputs, and each otherwise than all else."""
+def outputs_of(model: Any) -> tuple[TensorInfo, ...]:
+    """A Keras model's outputs, called as Keras does, and each otherwise than all else."""
     names: list[str] = []
-    known = set(input_names(model))
+    known = {info.name for info in inputs_of(model)}
     own = getattr(model, "output_names", None) or [model.layers[-1].name] * len(model.outputs)
     for name in own:
         same = sum(name in (n, n.rpartition("_")[0]) for n in [*names, *known])
         names.append(f"{name}_{same}" if same else name)
-    return names
+    return tuple(map(_info, names, model.outputs))
 
 
-def frozen(
-    traced: Any, sources: Sequence[TensorInfo], outputs: Sequence[str], recurrent: bool = False
-) -> Function:
+def _info(name: str, tensor: Any) -> TensorInfo:
+    shape = (1, *(OPEN if d is None else int(d) for d in tensor.shape[1:]))
+    return TensorInfo(name, shape, tensor.dtype)
+
+
+def frozen(traced: Any, sources: Sequence[TensorInfo], outputs: Sequence[str]) -> Function:
     """A traced function without its variables.
 
     Args:
         traced: a concrete function of these inputs.
         outputs: what its outputs are called, in its order.
-        recurrent: see `Function`.
     """
     convert = require("tensorflow.python.framework.convert_to_constants")
     function = convert.convert_variables_to_constants_v2(traced)
@@ -102,48 +99,47 @@ def frozen(
         TensorInfo(name, tuple(int(d) for d in tensor.shape), tensor.dtype.name)
         for name, tensor in zip(outputs, function.outputs, strict=True)
     ]
-    return Function(function, tuple(sources), tuple(results), recurrent)
+    return Function(function, tuple(sources), tuple(results))
 
 
-def fixed(name: str, shape: Sequence[int | None], shapes: Shapes | None) -> tuple[int, ...]:
-    """The shape of one item of an input.
+def fixed(info: TensorInfo, shapes: Shapes | None) -> TensorInfo:
+    """An input of one item, of a fixed size.
 
     Args:
-        shape: as the model has it, its batch included; None or `OPEN` where it is open.
-        shapes: wishes, without the batch.
+        info: as the model has it; `OPEN` where it is.
+        shapes: wishes by name, without the batch.
 
     Raises:
         ConversionError: it is open and there is no wish, or the wish does not fit.
     """
-    own = tuple(OPEN if d is None else int(d) for d in shape)
+    name, own = info.name, info.shape
     wish = (shapes or {}).get(name)
+    told = ",".join("N" if d == OPEN else str(d) for d in own[1:])
     if wish is None:
         if OPEN in own[1:]:
-            told = ",".join("N" if d == OPEN else str(d) for d in own[1:])
             raise ConversionError(
                 f"input '{name}' has no fixed size ({told}); say which: --shape {name}={told} "
                 f"with a number for each N"
             )
-        return own
+        return info
     wanted = (1, *wish)
-    if len(wanted) != len(own) or any(a not in (b, OPEN) for a, b in zip(own, wanted, strict=True)):
-        told = ",".join("N" if d == OPEN else str(d) for d in own[1:])
+    if not info.fits(wanted):
         raise ConversionError(
             f"input '{name}' cannot be {','.join(map(str, wish))}; it is {told}, where N is any "
             f"number"
         )
-    return wanted
+    return replace(info, shape=wanted)
 
 
 @contextmanager
-def _unrolled(model: Any) -> Iterator[bool]:
-    """Recurrent layers without their loops, for as long as this lasts; gives whether there are."""
+def _unrolled(model: Any) -> Iterator[None]:
+    """Recurrent layers without their loops, for as long as this lasts."""
     layers = [layer for layer in _within(model) if hasattr(layer, "unroll")]
     before = [layer.unroll for layer in layers]
     for layer in layers:
         layer.unroll = True
     try:
-        yield bool(layers)
+        yield
     finally:
         for layer, was in zip(layers, before, strict=True):
             layer.unroll = was

@@ -7,8 +7,8 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from edgenets.artefact import Artefact, Precision
-from edgenets.errors import ConversionError
+from edgenets.artefact import Precision
+from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
 from edgenets.native import captured_stderr, quiet_logging
 
@@ -54,14 +54,9 @@ def rounded(given: Written, precision: Precision, samples: Samples | None) -> Wr
                 ranges = quantizer.calibrate({_SIGNATURE: items})
             data = bytes(quantizer.quantize(ranges).quantized_model)
     except Exception as exc:  # it raises what its steps raise
-        said = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
-        raise ConversionError(f"tflite in {precision}: litert-quantizer refuses: {said}") from exc
-    name = f"tflite-{precision}.tflite"
-    taken, got = tflite_file.tensors(Path(name), data)
-    artefact = Artefact(
-        "tflite", precision, (name,), taken, got, note=formats.NOTES.get(("tflite", precision), "")
-    )
-    return Written(artefact, {name: data})
+        raise ConversionError(f"litert-quantizer refuses the model: {first_line(exc)}") from exc
+    taken, got = tflite_file.tensors(Path(given.artefact.files[0]), data)
+    return formats.whole("tflite", precision, (data,), taken, got)
 
 
 def _halve(quantizer: Any) -> None:
@@ -82,7 +77,6 @@ def _halve(quantizer: Any) -> None:
 def _signed(model: bytes, given: Written) -> tuple[bytes, dict[str, str]]:
     """The file with a signature, and by which name in it each input goes."""
     schema = require("ai_edge_litert.schema_py_generated")
-    flatbuffers = require("flatbuffers")
     tree = tflite_file.parse(Path(given.artefact.files[0]), model)
     graph = tree.subgraphs[0]
 
@@ -97,6 +91,4 @@ def _signed(model: bytes, given: Written) -> tuple[bytes, dict[str, str]]:
     signature.inputs = [entry(p, n) for p, n in zip(graph.inputs, taken.values(), strict=True)]
     signature.outputs = [entry(p, f"out_{i}") for i, p in enumerate(graph.outputs)]
     tree.signatureDefs = [signature]
-    builder = flatbuffers.Builder(len(model))
-    builder.Finish(tree.Pack(builder), b"TFL3")
-    return bytes(builder.Output()), taken
+    return tflite_file.packed(tree), taken

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.artefact import Artefact, TensorInfo
-from edgenets.errors import ConversionError
+from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
 from edgenets.native import quiet_logging
 from edgenets.quantization import per_channel_scales, quantize_weights
@@ -56,7 +56,7 @@ def to_onnx(source: Function) -> Any:
                 },
             )  # fmt: skip
     except Exception as exc:  # tf2onnx raises what its passes raise
-        raise ConversionError(f"onnx: tf2onnx refuses the model: {exc}") from exc
+        raise ConversionError(f"tf2onnx refuses the model: {exc}") from exc
     infos = (*source.inputs, *source.outputs)
     _without_erfc(model)
     _rename(model, {n: info.name for n, info in zip((*inputs, *outputs), infos, strict=True)})
@@ -85,8 +85,7 @@ def from_tflite(
         try:
             made, _ = tf2onnx.convert.from_tflite(str(path), opset=_OPSET)
         except Exception as exc:  # it raises what its passes raise
-            said = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
-            raise ConversionError(f"onnx: tf2onnx refuses the TFLite file: {said}") from exc
+            raise ConversionError(f"tf2onnx refuses the TFLite file: {first_line(exc)}") from exc
     inputs, outputs = artefact.inputs, artefact.outputs
     named: list[TensorInfo] = []
     values = (*made.graph.input, *made.graph.output)
@@ -145,7 +144,7 @@ def _prepared(model: Any) -> Any:
         try:
             shape.quant_pre_process(source, target, skip_symbolic_shape=True)
         except Exception as exc:  # it raises what its passes raise
-            raise ConversionError(f"onnx: quant_pre_process refuses the model: {exc}") from exc
+            raise ConversionError(f"quant_pre_process refuses the model: {exc}") from exc
         return _shortened(onnx.load(target))
 
 
@@ -200,14 +199,11 @@ def weights_in_bytes(model: Any) -> Any:
     return _stored_otherwise(model, stored)
 
 
-def quantized(
-    model: Any, samples: Samples, wide: bool = False, products_alone: bool = False
-) -> Any:
+def quantized(model: Any, samples: Samples, wide: bool = False) -> Any:
     """Activations in integers, calibrated on samples (ONNX Runtime's static quantization).
 
     Args:
         samples: (items, …) of every input, as the model takes them.
-        products_alone: leave gates in float: of an unrolled GRU that is half the size, and nearer.
         wide: activations of 16 bits instead of 8.
 
     Raises:
@@ -228,12 +224,21 @@ def quantized(
                 source, target, reader, quant_format=tool.QuantFormat.QDQ, per_channel=True,
                 activation_type=tool.QuantType.QInt16 if wide else tool.QuantType.QInt8,
                 weight_type=tool.QuantType.QInt8,
-                op_types_to_quantize=list(_PRODUCTS) if products_alone else None,
+                # Gates in float make an unrolled GRU half as large, and nearer.
+                op_types_to_quantize=list(_PRODUCTS) if _unrolled(model) else None,
                 extra_options={"ActivationSymmetric": wide, "WeightSymmetric": True},
             )  # fmt: skip
         except Exception as exc:  # it raises what its passes raise
-            raise ConversionError(f"onnx: quantize_static refuses the model: {exc}") from exc
+            raise ConversionError(f"quantize_static refuses the model: {exc}") from exc
         return _shortened(onnx.load(target))
+
+
+def _unrolled(model: Any) -> bool:
+    """Whether there are gates, and weights that are used step after step."""
+    held = {t.name for t in model.graph.initializer if len(t.dims) > 1}
+    uses = sum(name in held for node in model.graph.node for name in node.input)
+    gates = any(node.op_type in ("Sigmoid", "Tanh") for node in model.graph.node)
+    return gates and uses > 2 * len(held)
 
 
 def _stored_otherwise(model: Any, stored: Any) -> Any:

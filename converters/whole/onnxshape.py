@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from edgenets.artefact import TensorInfo
-from edgenets.errors import ConversionError
+from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
 from edgenets.native import quiet_logging
 
@@ -32,8 +32,7 @@ def fix_shapes(model: Any, inputs: Sequence[TensorInfo]) -> tuple[Any, tuple[Ten
             del copy.graph.value_info[:]
             inferred = onnx.shape_inference.infer_shapes(copy, strict_mode=True, data_prop=True)
     except Exception as exc:  # it raises a class of its own C++ side
-        said = (str(exc).strip().splitlines() or ["no reason given"])[0]
-        raise ConversionError(f"the shapes fit no operator: {said}") from exc
+        raise ConversionError(f"the shapes fit no operator: {first_line(exc)}") from exc
     outputs = []
     for value, found in zip(copy.graph.output, inferred.graph.output, strict=True):
         kind = found.type.tensor_type

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -28,3 +28,11 @@ def spread(samples: Samples, most: int) -> Samples:
     every = count(samples)
     chosen = np.linspace(0, every - 1, min(every, most)).astype(int)
     return {name: values[chosen] for name, values in samples.items()}
+
+
+def one_by_one(
+    run: Callable[[Mapping[str, NDArray[Any]]], Mapping[str, NDArray[Any]]], samples: Samples
+) -> dict[str, NDArray[Any]]:
+    """The answers to many items, (items, …) of every output, from what answers one."""
+    each = [run(item) for item in items_of(samples)]
+    return {name: np.concatenate([one[name] for one in each]) for name in each[0]}

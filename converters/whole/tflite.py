@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgenets.artefact import Artefact, Precision, TensorInfo
-from edgenets.errors import ConversionError
+from edgenets.artefact import Precision, TensorInfo
+from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
 from edgenets.native import captured_stderr, quiet_logging
 from edgenets.quantization import Quantization
 
-from ..formats import NOTES, Written
+from .. import formats
+from ..formats import Written
+from ..sources import tflite_file
 from .function import Function
 from .samples import Samples, items_of
 
@@ -50,15 +52,13 @@ def write(source: Function, precision: Precision, samples: Samples | None) -> Wr
         with captured_stderr(), quiet_logging():  # it counts its passes there
             model = converter.convert()
     except Exception as exc:  # it raises ConverterError, RuntimeError, ValueError …
-        reason = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
-        raise ConversionError(f"tflite in {precision}: TFLiteConverter refuses: {reason}") from exc
+        raise ConversionError(f"TFLiteConverter refuses the model: {first_line(exc)}") from exc
     return _named(model, source, precision)
 
 
 def _named(model: bytes, source: Function, precision: Precision) -> Written:
     """The file with the tensors called as the function has them, and what it takes and gives."""
     schema = require("ai_edge_litert.schema_py_generated")
-    flatbuffers = require("flatbuffers")
     tree = schema.ModelT.InitFromPackedBuf(model, 0)
     graph = tree.subgraphs[0]
     places = list(zip(graph.inputs, (i.name for i in source.inputs), strict=True))
@@ -69,16 +69,9 @@ def _named(model: bytes, source: Function, precision: Precision) -> Written:
         if number not in {index for index, _ in places}:
             tensor.name = f"t{number}".encode()  # long names are a tenth of a small file
     tree.signatureDefs = []  # it has the names of before, and no board asks for it
-    builder = flatbuffers.Builder(len(model))
-    builder.Finish(tree.Pack(builder), b"TFL3")
     infos = [_info(graph.tensors[i], schema) for i, _ in places]
     taken, given = infos[: len(graph.inputs)], infos[len(graph.inputs) :]
-    file = f"tflite-{precision}.tflite"
-    artefact = Artefact(
-        "tflite", precision, (file,), tuple(taken), tuple(given),
-        note=NOTES.get(("tflite", precision), ""),
-    )  # fmt: skip
-    return Written(artefact, {file: bytes(builder.Output())})
+    return formats.whole("tflite", precision, (tflite_file.packed(tree),), taken, given)
 
 
 def _info(tensor: Any, schema: Any) -> TensorInfo:

@@ -7,7 +7,7 @@ held against each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import backend
-from edgenets.artefact import Artefact
 from edgenets.data.items import Items
 from edgenets.errors import DataError, EdgenetsError
 from edgenets.progress import Progress
@@ -23,11 +22,8 @@ from edgenets.recipeparts import GateRecipe
 
 from ..formats import Written
 from ..sources.source import Answers, Source
-from ..verdicts import Check, Report, Verdict, broken, checks, number
-
-# Mean |difference| of integers over the standard deviation of an output: nets that are only
-# rounded stay far below this, a scale that is wrong goes beyond it.
-_RELATIVE_ERROR = 0.25
+from ..verdicts import Report, Verdict, broken, checks, nearness, number, verdicts_of
+from .samples import one_by_one
 
 
 @dataclass(frozen=True)
@@ -63,15 +59,13 @@ def verify_source(
         raise DataError(f"{source.path}: gives no numbers for these items")
     first = next(iter(wanted.values()))
     judge = _judge(first, items.targets)
-    reference, verdicts = judge.score(first), []
-    with (progress or Progress()).task("verifying") as task:
-        for done, item in enumerate(written, 1):
-            verdicts.append(_verdict(item, items, wanted, judge, reference, gate))
-            task.update(done, len(written), verdicts[-1].id)
+    reference = judge.score(first)
+    verdicts = verdicts_of(
+        written, lambda item: _verdict(item, items, wanted, judge, reference, gate), progress
+    )
     return Report(
-        source.name, (), judge.metric, reference, len(items), "items", tuple(verdicts),
-        tuple(missing),
-    )  # fmt: skip
+        source.name, (), judge.metric, reference, len(items), "items", verdicts, tuple(missing)
+    )
 
 
 def _verdict(
@@ -106,27 +100,19 @@ def _verdict(
     mean = float(np.mean([e.mean() for e in errors]))
     return Verdict(
         artefact.id, artefact.format, artefact.precision, item.size, session.runs_on, figure,
-        agreement, number(largest), number(mean), _held(artefact, found, gate), note=artefact.note,
+        agreement, number(largest), number(mean),
+        checks(
+            found, {"accuracy_drop": gate.accuracy_drop} | nearness(artefact.precision, gate),
+            {"finite": 1.0, "agreement": gate.agreement},
+        ), note=artefact.note,
     )  # fmt: skip
-
-
-def _held(artefact: Artefact, found: Mapping[str, float], gate: GateRecipe) -> tuple[Check, ...]:
-    at_most = {"accuracy_drop": gate.accuracy_drop}
-    if artefact.precision in ("fp32", "fp16"):
-        at_most["max_error"] = gate.float_error if artefact.precision == "fp32" else gate.half_error
-    else:
-        at_most["relative_error"] = _RELATIVE_ERROR
-    return checks(found, at_most, {"finite": 1.0, "agreement": gate.agreement})
 
 
 def _called(session: backend.Session, items: Items) -> list[NDArray[Any]]:
     """The outputs of a whole form, (items, …) each, in the artefact's order."""
-    names = dict(zip((i.name for i in session.artefact.inputs), items.samples, strict=True))
-    each = [
-        session.run({own: items.samples[name][i : i + 1] for own, name in names.items()})
-        for i in range(len(items))
-    ]
-    return [np.concatenate([one[o.name] for one in each]) for o in session.artefact.outputs]
+    names = [info.name for info in session.artefact.inputs]
+    found = one_by_one(session.run, dict(zip(names, items.samples.values(), strict=True)))
+    return [found[info.name] for info in session.artefact.outputs]
 
 
 def _stepped(session: backend.Session, items: Items, wanted: Answers) -> list[NDArray[Any]]:
@@ -136,7 +122,7 @@ def _stepped(session: backend.Session, items: Items, wanted: Answers) -> list[ND
     (first,) = wanted.values()
     steps = 1 if first.ndim == 2 else first.shape[1]
     found = np.stack([backend.answers(session, row)[-steps:] for row in rows])
-    return [found.reshape(len(found), *first.shape[1:]) if steps * first[0].size else found]
+    return [found.reshape(first.shape) if found.size == first.size else found]
 
 
 def _judge(first: NDArray[Any], targets: NDArray[Any] | None) -> _Judge:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edgenets.artefact import Artefact, TensorInfo
 from edgenets.backend import Given, Options, State, check_given, held, initial_state
-from edgenets.errors import BackendError, MissingExtra
+from edgenets.errors import BackendError, MissingExtra, first_line
 from edgenets.native import captured_stderr
 from edgenets.quantization import Quantizer, dequantizer
 
@@ -274,7 +274,7 @@ def _quantizer(info: TensorInfo) -> Quantizer | None:
 
 def _reason(exc: Exception) -> str:
     """The first line of what an interpreter says, and what to do where that is known."""
-    text = (str(exc).strip().splitlines() or [type(exc).__name__])[0]
+    text = first_line(exc)
     if "Select TensorFlow op" in text:
         return (
             f"{text} Flex operators run in TensorFlow alone; convert the model with "

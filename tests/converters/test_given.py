@@ -127,14 +127,21 @@ def test_one_artefact_serves_any_number_of_rows(
         assert np.abs(out - whole).max() <= bound * np.abs(whole).max()
 
 
+def opened(
+    conversion: tuple[keras.Model, Conversion], format: str, precision: str
+) -> tuple[backend.Session, Any, Any]:
+    """An artefact, and what it is given: tokens, and seven rows with a state to begin with."""
+    model, found = conversion
+    written = next(w for w in found.written if w.artefact.form == f"{format}-{precision}")
+    session = backend.load(format, written.artefact, written.files)
+    return (session, *inputs_of(model, 7, 1, 4, 5))
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_states_are_put_back_while_rows_stay(
     conversion: tuple[keras.Model, Conversion], format: str
 ) -> None:
-    model, found = conversion
-    written = next(w for w in found.written if w.artefact.form == f"{format}-int8")
-    session = backend.load(format, written.artefact, written.files)
-    tokens, given = inputs_of(model, 7, 1, 4, 5)
+    session, tokens, given = opened(conversion, format, "int8")
     session.reset({name: value[0] for name, value in given.items()})
     steps = [session.run({"tokens": t})["logits"] for t in tokens.reshape(-1, 1, 1, 1)[:3]]
     begun = session.state()
@@ -146,7 +153,7 @@ def test_states_are_put_back_while_rows_stay(
     session.reset()
     other = session.run({"tokens": tokens[:, 0].reshape(1, 1, 1)})["logits"]
     assert not np.array_equal(other, steps[0])
-    states = {link.input.name for link in written.artefact.states if link.given}
+    states = {link.input.name for link in session.artefact.states if link.given}
     session.reset({n: 0 * v[0] if n in states else v[0] for n, v in given.items()})
     again = session.run({"tokens": tokens[:, 0].reshape(1, 1, 1)})["logits"]
     assert np.array_equal(other, again)
@@ -156,10 +163,7 @@ def test_states_are_put_back_while_rows_stay(
 def test_what_is_given_may_lie_in_memory_as_it_likes(
     conversion: tuple[keras.Model, Conversion], format: str
 ) -> None:
-    model, found = conversion
-    written = next(w for w in found.written if w.artefact.form == f"{format}-fp32")
-    session = backend.load(format, written.artefact, written.files)
-    tokens, given = inputs_of(model, 7, 1, 4, 5)
+    session, tokens, given = opened(conversion, format, "fp32")
     one = {name: value[0] for name, value in given.items()}
     answers = [
         backend.run_sequence(session, tokens[0][:, None], {n: order(v) for n, v in one.items()})

@@ -17,9 +17,10 @@ from edgenets.bundle import Bundle
 from edgenets.converters import road
 from edgenets.converters.formats import Written
 from edgenets.converters.picture_verify import verify_pictures
+from edgenets.converters.routes.carry import Carrier, convert_source
+from edgenets.converters.routes.edge import Job
+from edgenets.converters.sources.keras_file import source_of
 from edgenets.converters.store import load as load_artefacts
-from edgenets.converters.whole.convert import convert_whole
-from edgenets.converters.whole.function import freeze
 from edgenets.errors import ConversionError, DataError, ModelError
 from edgenets.recipe import parse
 from edgenets.runtime.selftest import selftest
@@ -201,8 +202,7 @@ class TestGate:
             if len(weight.shape) == 4:
                 weight.assign(np.asarray(weight) * 0.7 + 0.02)
                 break
-        source = freeze(model, training.output_names(model))
-        other = convert_whole(source, None, ("onnx",), ("fp32",)).written[0]
+        other = carried(model, None, "onnx", "fp32")
         verdict = self.judge(made, other)
         assert not verdict.passed and "max_error" in {
             c.name for c in verdict.checks if not c.passed
@@ -212,9 +212,7 @@ class TestGate:
         shape = made.run.spec.input.shape[1:]  # type: ignore[union-attr]
         dark = np.full((4, *shape), 1e-4, np.float32)
         model = made.run.model()
-        source = freeze(model, training.output_names(model))
-        samples = {source.inputs[0].name: dark}
-        bad = convert_whole(source, samples, ("onnx",), ("int8",)).written[0]
+        bad = carried(model, dark, "onnx", "int8")
         assert not self.judge(made, bad).passed
 
     def test_a_file_that_cannot_be_run(self, made: Made) -> None:
@@ -224,10 +222,17 @@ class TestGate:
         assert not verdict.passed and verdict.error
 
 
+def carried(model: Any, pictures: Any, format: Any, precision: Any) -> Written:
+    """A model as an artefact, calibrated on pictures."""
+    source = source_of(model, Path("net.keras"), training.output_names(model))
+    samples = None if pictures is None else {source.inputs[0].name: pictures}
+    return Carrier(Job(source, samples, "whole")).carry(format, precision)
+
+
 def test_integers_need_pictures() -> None:
     model = keras.Sequential([keras.layers.Input((8, 8, 3)), keras.layers.Flatten(name="x")])
     with pytest.raises(ConversionError, match="need items to calibrate on"):
-        convert_whole(freeze(model), None, ("tflite",), ("int8",))
+        convert_source(Job(source_of(model, Path("x"))), ("tflite",), ("int8",))
 
 
 def test_a_bundle_whose_face_is_not_its_specs(made: Made, tmp_path: Path) -> None:
