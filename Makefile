@@ -44,7 +44,7 @@ demo: setup ## The whole road with words of your choice: make demo WORDS="lights
 test: $(VENV)/.tested ## Run the whole suite; Debian packages that it needs are installed where it may.
 	@sh tests/packages.sh
 	$(BIN)/edgenets twin build || echo 'tests with twins will be skipped' >&2
-	$(BIN)/python -m pytest -n 2 -m 'not twin and not twin_full'
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not twin and not twin_full'
 	$(BIN)/python -m pytest -m twin
 
 lint: $(VENV)/.tested ## Ruff and mypy.

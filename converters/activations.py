@@ -31,8 +31,8 @@ _NONE = {
 }
 
 # Of 1 − erf: Abramowitz and Stegun 1964, 7.1.26; it is off by 1.5e-7 at most.
-_ERF_P = 0.3275911
-_ERF = (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
+ERF_P = 0.3275911
+ERF = (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
 
 # Probabilities are not taken to be less, so that their logarithm is a number.
 _LEAST = 1e-37
@@ -132,9 +132,9 @@ def _selu(f: _Around, x: str) -> str:
 def _gelu(f: _Around, x: str) -> str:
     """x · Φ(x) = relu(x) − ½ |x| (1 − erf(|x| / √2)) (Hendrycks and Gimpel 2016)."""
     size = f.absolute(x)
-    t = f.reciprocal(f.scale(size, _ERF_P / math.sqrt(2), 1))
-    series = f.scale(t, _ERF[-1], _ERF[-2])
-    for factor in (*_ERF[-3::-1], 0.0):
+    t = f.reciprocal(f.scale(size, ERF_P / math.sqrt(2), 1))
+    series = f.scale(t, ERF[-1], ERF[-2])
+    for factor in (*ERF[-3::-1], 0.0):
         series = f.scale(f.both("mul", series, t), 1, factor)
     tail = f.both("mul", series, f.of("exponential", f.scale(f.both("mul", x, x), -0.5)))
     return f.both("sub", f.of("relu", x), f.scale(f.both("mul", size, tail), 0.5))

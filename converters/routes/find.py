@@ -72,8 +72,8 @@ def _onward(at: Place, target: Place, been: tuple[Place, ...]) -> Iterator[tuple
     if at == target:
         yield ()
         return
-    if len(been) > _LONGEST:
-        return
+    if len(been) > _LONGEST or (len(been) > 1 and been[-2].form == "step"):
+        return  # what has a state is an artefact, and no converter of whole models takes it further
     for edge in EDGES:
         if edge.source != at.form:
             continue

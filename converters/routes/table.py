@@ -5,6 +5,7 @@ Of roads that are as short as each other, the one whose converters stand first i
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from .. import formats
 from ..convert import Steps
 from ..formats import Written
 from ..openvino import to_ir
+from ..replay.replay import replay, unknown
 from ..sources import saved_model
 from ..walk import walk
 from ..whole import function, litert, onnx, tflite
@@ -29,6 +31,7 @@ _ALL: dict[Precision, tuple[Precision, ...]] = {_FLOAT: PRECISIONS}
 _PLAIN: dict[Precision, tuple[Precision, ...]] = {_FLOAT: (_FLOAT,)}
 _ROUNDED: dict[Precision, tuple[Precision, ...]] = {_FLOAT: PRECISIONS[1:]}
 _SAME: dict[Precision, tuple[Precision, ...]] = {p: (p,) for p in PRECISIONS}
+_WITH_RANGES: dict[Precision, tuple[Precision, ...]] = {_FLOAT: (_FLOAT,), "int8": ("int8",)}
 _IR: dict[Precision, tuple[Precision, ...]] = {
     _FLOAT: (_FLOAT, "fp16"), "dynamic": ("dynamic",), "int8": ("int8",),
 }  # fmt: skip
@@ -107,6 +110,19 @@ def _to_onnx(job: Job, source: Function, precision: Precision) -> Written:
     return _as_onnx(onnx.to_onnx(source), source.inputs, source.outputs, precision)
 
 
+def _unknown(job: Job, precision: Precision) -> str:
+    if job.source.kind != "onnx" or not (names := unknown(job.source.model)):
+        return ""
+    return f"operators that are not known: {', '.join(names)}"
+
+
+def _replay(job: Job, given: Written, precision: Precision) -> Function:
+    (content,) = given.files.values()
+    model = require("onnx").load_model_from_string(content)
+    made = replay(model, given.artefact.inputs, given.artefact.outputs)
+    return dataclasses.replace(made, has_ranges=precision == "int8")
+
+
 def _from_tflite(job: Job, given: Written, precision: Precision) -> Written:
     (model,) = given.files.values()
     made, inputs, outputs = onnx.from_tflite(model, given.artefact)
@@ -167,8 +183,18 @@ EDGES: tuple[Edge, ...] = (
         "weights are constants", _signature, _no_whole,
     ),
     Edge(
+        "replay", "edgenets", "onnx", "function", _WITH_RANGES,
+        "operators that TensorFlow has too, sizes that are fixed",
+        "recurrent operators are unrolled; channels are last where convolutions want them",
+        _replay, _unknown,
+    ),
+    Edge(
         "TFLiteConverter", "tensorflow", "function", "tflite", _ALL,
         "operators that TFLite has", "built-in operators alone", _to_tflite, _needs_samples,
+    ),
+    Edge(
+        "TFLiteConverter", "tensorflow", "function", "tflite", {"int8": ("int8",)},
+        "ranges of integers in the model", "these ranges", _to_tflite,
     ),
     Edge(
         "tf2onnx", "tf2onnx", "function", "onnx", _PLAIN, "operators that tf2onnx knows",

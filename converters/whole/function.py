@@ -30,6 +30,8 @@ class Function:
     function: Any  # a concrete function without variables
     inputs: tuple[TensorInfo, ...]  # of one item, in the function's order
     outputs: tuple[TensorInfo, ...]  # the same
+    # Whether ranges of integers stand in it (fake quantization).
+    has_ranges: bool = False
 
 
 def freeze(model: Any, outputs: Sequence[str] = (), shapes: Shapes | None = None) -> Function:

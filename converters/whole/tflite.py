@@ -22,7 +22,7 @@ def write(source: Function, precision: Precision, samples: Samples | None) -> Wr
 
     Args:
         samples: (items, …) of every input, as the model takes them, to calibrate on; needed for
-            int8 and int16x8.
+            int8 and int16x8 of a function without ranges.
 
     Raises:
         ConversionError: the converter refuses the model; it says why.
@@ -34,7 +34,7 @@ def write(source: Function, precision: Precision, samples: Samples | None) -> Wr
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision == "fp16":
         converter.target_spec.supported_types = [tf.float16]
-    if precision in ("int8", "int16x8"):
+    if precision in ("int8", "int16x8") and not source.has_ranges:
         assert samples is not None, "checked by convert"
         names = [info.name for info in source.inputs]
         converter.representative_dataset = lambda: (

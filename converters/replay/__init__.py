@@ -1,0 +1,1 @@
+"""An ONNX graph, done again in TensorFlow."""

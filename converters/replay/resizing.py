@@ -1,0 +1,179 @@
+"""Pictures made larger or smaller.
+
+ONNX names six ways to lay one grid of pixels over another, and five to round;
+TFLite has three. What a node means is computed as a matrix along each axis, and
+TFLite's own operator is taken where it does the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .node import Node, operator
+from .value import Value
+
+Matrix = NDArray[np.float32]  # (out, in)
+
+# TensorFlow's two switches (half_pixel_centers, align_corners) as ONNX says them.
+_GRIDS = {
+    "half_pixel": (True, False), "asymmetric": (False, False), "align_corners": (False, True),
+}  # fmt: skip
+
+
+@operator("Resize", "Upsample")
+def resize(node: Node) -> Value:
+    """Nearest, linear or cubic, along rows and columns or any other axes."""
+    x = node.value()
+    sizes, scales = _wanted(node, x)
+    mode = node.get("mode", "nearest")
+    if node.get("antialias", 0):
+        raise node.refusal("smooths what it makes smaller, which TFLite does not")
+    grid = node.get("coordinate_transformation_mode", "half_pixel")
+    if node.op == "Upsample" or node.opset < 11:
+        grid, rounding = "asymmetric", "floor"
+    else:
+        rounding = node.get("nearest_mode", "round_prefer_floor")
+    if grid == "tf_crop_and_resize":
+        raise node.refusal("cuts a region out as it resizes; do that before")
+    changed = [axis for axis in range(x.rank) if sizes[axis] != x.shape[axis]]
+    matrices = {
+        axis: _matrix(mode, grid, rounding, x.shape[axis], sizes[axis], scales[axis],
+                      node.get("cubic_coeff_a", -0.75), bool(node.get("exclude_outside", 0)))
+        for axis in changed
+    }  # fmt: skip
+    if x.rank == 4 and set(changed) <= {2, 3}:
+        made = _by_operator(node, x, mode, matrices, sizes)
+        if made is not None:
+            return made
+    return _by_products(node, x, mode, matrices)
+
+
+def _wanted(node: Node, x: Value) -> tuple[list[int], list[float]]:
+    """Sizes and factors of every axis."""
+    if node.op == "Upsample" or node.opset < 11:
+        scales = node.get("scales") or [float(s) for s in node.constant(1)]
+        return [int(n * s) for n, s in zip(x.shape, scales, strict=True)], scales
+    axes = node.get("axes") or list(range(x.rank))
+    sizes, scales = list(x.shape), [1.0] * x.rank
+    if node.has(3):
+        if node.get("keep_aspect_ratio_policy", "stretch") != "stretch":
+            raise node.refusal("keeps the shape of a picture; give the size that it comes to")
+        for axis, size in zip(axes, node.constant(3), strict=True):
+            sizes[axis] = int(size)
+            scales[axis] = int(size) / x.shape[axis]
+    else:
+        for axis, scale in zip(axes, node.constant(2), strict=True):
+            sizes[axis] = int(np.floor(x.shape[axis] * np.float64(scale)))
+            scales[axis] = float(scale)
+    return sizes, scales
+
+
+def _matrix(
+    mode: str,
+    grid: str,
+    rounding: str,
+    size: int,
+    wanted: int,
+    scale: float,
+    a: float,
+    only_inside: bool = False,
+) -> Matrix:
+    """How much of each pixel is in each new one."""
+    i = np.arange(wanted, dtype=np.float64)
+    match grid:
+        case "half_pixel" | "half_pixel_symmetric":
+            at = (i + 0.5) / scale - 0.5
+            if grid == "half_pixel_symmetric":
+                at += size / 2 * (1 - wanted / (scale * size))
+        case "pytorch_half_pixel":
+            at = (i + 0.5) / scale - 0.5 if wanted > 1 else np.zeros(1)
+        case "align_corners":
+            at = i * (size - 1) / (scale * size - 1) if wanted > 1 else np.zeros(1)
+        case _:
+            at = i / scale
+    made = np.zeros((wanted, size), np.float64)
+    rows = np.arange(wanted)
+    if mode == "nearest":
+        made[rows, _whole(at, rounding).clip(0, size - 1)] = 1
+        return made.astype(np.float32)
+    low = np.floor(at).astype(int)
+    part = at - low
+    if mode == "linear":
+        weights = {0: 1 - part, 1: part}
+    else:  # Keys, "Cubic convolution interpolation", 1981
+        weights = {
+            -1: ((a * (part + 1) - 5 * a) * (part + 1) + 8 * a) * (part + 1) - 4 * a,
+            0: ((a + 2) * part - (a + 3)) * part**2 + 1,
+            1: ((a + 2) * (1 - part) - (a + 3)) * (1 - part) ** 2 + 1,
+        }
+        weights[2] = 1 - sum(weights.values())
+    for offset, weight in weights.items():
+        at_pixel = low + offset
+        if only_inside:
+            weight = weight * ((at_pixel >= 0) & (at_pixel < size))
+        np.add.at(made, (rows, at_pixel.clip(0, size - 1)), weight)
+    made /= made.sum(axis=1, keepdims=True)
+    return made.astype(np.float32)
+
+
+def _whole(at: NDArray[np.float64], rounding: str) -> NDArray[np.int64]:
+    match rounding:
+        case "floor":
+            rounded = np.floor(at)
+        case "ceil":
+            rounded = np.ceil(at)
+        case "round_prefer_floor":
+            rounded = np.ceil(at - 0.5)
+        case _:
+            rounded = np.floor(at + 0.5)
+    return rounded.astype(np.int64)
+
+
+def _by_operator(
+    node: Node, x: Value, mode: str, matrices: dict[int, Matrix], sizes: list[int]
+) -> Value | None:
+    """By TFLite's own operator, if one does the same."""
+    if mode == "cubic":
+        return None
+    tf = node.tf
+    for grid, (half, corners) in _GRIDS.items():
+        rounding = "floor" if grid == "asymmetric" else "round_prefer_ceil"
+        own = {
+            axis: _matrix(mode, grid, rounding, x.shape[axis], sizes[axis],
+                          sizes[axis] / x.shape[axis], 0.0)
+            for axis in matrices
+        }  # fmt: skip
+        if all(np.allclose(own[axis], matrices[axis], atol=1e-6) for axis in matrices):
+            name = "ResizeNearestNeighbor" if mode == "nearest" else "ResizeBilinear"
+            made = getattr(tf.raw_ops, name)(
+                images=x.channels_last, size=np.array(sizes[2:], np.int32), align_corners=corners,
+                half_pixel_centers=half,
+            )  # fmt: skip
+            return Value(made, (0, 2, 3, 1))
+    return None
+
+
+def _by_products(node: Node, x: Value, mode: str, matrices: dict[int, Matrix]) -> Value:
+    tf, tensor, order = node.tf, x.tensor, x.order
+    for axis, matrix in matrices.items():
+        place = order.index(axis)
+        if mode == "nearest":
+            tensor = tf.gather(tensor, matrix.argmax(1).astype(np.int32), axis=place)
+            continue
+        behind = (*(p for p in range(x.rank) if p != place), place)
+        tensor = tf.matmul(_two(tf, tf.transpose(tensor, behind)), matrix.T)
+        shape = [int(x.shape[order[p]]) for p in behind[:-1]]
+        for done in matrices:  # those before are of their new size
+            if done == axis:
+                break
+            shape[behind.index(order.index(done))] = len(matrices[done])
+        tensor = tf.reshape(tensor, (*shape, len(matrix)))
+        tensor = tf.transpose(tensor, np.argsort(behind))
+    return Value(tensor, order)
+
+
+def _two(tf: Any, tensor: Any) -> Any:
+    return tf.reshape(tensor, (-1, int(tensor.shape[-1])))

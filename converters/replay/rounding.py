@@ -1,0 +1,76 @@
+"""Integers of an ONNX file, as TensorFlow's fake quantization.
+
+A tensor between a QuantizeLinear and a DequantizeLinear is held as the real
+numbers that its integers stand for; TFLiteConverter makes integers of the same
+scale of it again.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .node import Node, operator
+from .value import Value
+
+
+@operator("QuantizeLinear")
+def quantize(node: Node) -> Value:
+    """Rounded, yet in real numbers."""
+    x = node.value()
+    scale = node.constant(1).astype(np.float32)
+    zero = node.constant(2) if node.has(2) else np.zeros(scale.shape, np.uint8)
+    limits = np.iinfo(zero.dtype)
+    if zero.dtype not in (np.int8, np.uint8):
+        raise node.refusal(f"rounds to {zero.dtype}; eight bits are known")
+    low = (limits.min - zero.astype(np.float64)) * scale
+    high = (limits.max - zero.astype(np.float64)) * scale
+    if scale.size > 1:
+        raise node.refusal("rounds each channel of an activation by its own scale")
+    made = node.tf.quantization.fake_quant_with_min_max_args(
+        x.tensor, float(low.reshape(())), float(high.reshape(()))
+    )
+    return Value(made, x.order)
+
+
+@operator("DequantizeLinear")
+def dequantize(node: Node) -> Value:
+    """What was rounded by the graph is real already; constants are made so."""
+    x = node.value()
+    if x.dtype == np.float32:
+        return x
+    integers, scale = node.constant(0), node.constant(1)
+    zero = node.constant(2) if node.has(2) else np.zeros((), integers.dtype)
+    axis = node.get("axis", 1) % max(x.rank, 1) if x.rank else 0
+    if node.get("block_size", 0):
+        raise node.refusal("has a scale for every block of a tensor; one a channel is known")
+    if scale.size > 1:
+        shape = [1] * x.rank
+        shape[axis] = scale.size
+        scale, zero = scale.reshape(shape), zero.reshape(shape) if zero.size > 1 else zero
+    elif x.rank:
+        scale, zero = scale.reshape(()), zero.reshape(())
+    real = ((integers.astype(np.float64) - zero.astype(np.float64)) * scale).astype(np.float32)
+    return Value.plain(real)
+
+
+@operator("QLinearConv")
+def convolution(node: Node) -> Value:
+    """A convolution of integers."""
+    x, w = _real(node, 0, 1, 2), _real(node, 3, 4, 5, axis=0)
+    inputs = [x, w]
+    if node.has(8):
+        scale = node.constant(1) * node.constant(4)
+        inputs.append(Value.plain((node.constant(8).astype(np.float64) * scale).astype(np.float32)))
+    made = node.otherwise("Conv", inputs, **node.attributes)
+    return node.otherwise("QuantizeLinear", [made, node.value(6), node.value(7)])
+
+
+@operator("QLinearMatMul")
+def product(node: Node) -> Value:
+    """A product of integers."""
+    made = node.otherwise("MatMul", [_real(node, 0, 1, 2), _real(node, 3, 4, 5, axis=1)])
+    return node.otherwise("QuantizeLinear", [made, node.value(6), node.value(7)])
+
+
+def _real(node: Node, *indices: int, axis: int = 0) -> Value:
+    return node.otherwise("DequantizeLinear", [node.value(i) for i in indices], axis=axis)
