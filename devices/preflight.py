@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from edgenets.bundle import Bundle
+from edgenets.findings import Finding
 from edgenets.stepspec import usual_source
 
 from .board import Board, dotted
@@ -20,8 +20,6 @@ from .deploy.ownpython import OwnPython
 from .deploy.platform import LEAST_FREE_MB, OLDEST_PYTHON, obstacles
 from .requirements import packages_of
 
-Level = Literal["well", "note", "stop"]
-
 # Peak memory of a service by backend, with kws-gru, and what pictures add (object-detect), measured
 # on x86-64; docs/measurements.md. Arm's differ little: most of it is NumPy and the interpreter.
 _SERVICE_MB = {"tflite": 60, "onnx": 75, "openvino": 115}
@@ -29,15 +27,6 @@ _PICTURES_MB = 50
 
 # What an OS and its file cache need beside it.
 _SYSTEM_MB = 160
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    level: Level
-    about: str
-    text: str  # what is, and what to do where it is not well
 
 
 @dataclass(frozen=True)
@@ -183,8 +172,3 @@ def _accelerators(bundle: Bundle, place: Place) -> Iterator[Finding]:
     for name in place.accelerators:
         yield Finding("note", name, f"{bundle.path.name} has no artefact for it; its processor "
                       f"does the work")  # fmt: skip
-
-
-def verdict(findings: list[Finding]) -> bool:
-    """Whether nothing stops it."""
-    return all(finding.level != "stop" for finding in findings)

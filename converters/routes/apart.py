@@ -15,6 +15,7 @@ from edgenets import child, progress, records
 from edgenets.artefact import Format, Precision
 from edgenets.errors import ModelError
 
+from ..check.check import Checked, Target
 from ..formats import Converted
 from ..verdicts import Report
 from . import folder
@@ -45,6 +46,16 @@ def explain(
 def verify(target: Path, data: Path) -> Report:
     """`folder.verify_folder`; errors as that."""
     return records.parse(Report, _ask(target, do="verify", data=str(data)), str(target))
+
+
+def check(
+    path: Path, target: Target, to: Sequence[Format], precisions: Sequence[Precision] | None,
+    calibration: Path | None, shapes: Mapping[str, Sequence[int]],
+) -> tuple[Checked, ...]:  # fmt: skip
+    """`folder.check_file`; errors as that."""
+    wishes = _wishes(to, precisions, calibration, "auto", shapes)
+    found = _ask(path, do="check", target=records.to_plain(target), **wishes)
+    return tuple(records.parse(Checked, one, str(path)) for one in found)
 
 
 def told(found: Converted) -> dict[str, Any]:
@@ -87,6 +98,10 @@ def _asked() -> Any:
         path, Path(given) if given else None, question["wish"],
         {name: tuple(shape) for name, shape in question["shapes"].items()}, None, reporter,
     )  # fmt: skip
+    if question["do"] == "check":
+        target = records.parse(Target, question["target"], "the target")
+        checked = folder.check_file(job, target, question["to"], question["precisions"])
+        return [records.to_plain(one) for one in checked]
     if question["do"] == "explain":
         roads = folder.explain(job, question["to"], question["precisions"])
         return {id: [_plain(one) for one in every] for id, every in roads.items()}

@@ -20,6 +20,7 @@ from edgenets.progress import Progress
 from edgenets.recipeparts import GateRecipe, QuantizeRecipe
 
 from .. import store
+from ..check.check import Checked, Target, check
 from ..formats import Converted
 from ..road import REPORT, fingerprint
 from ..sources.source import Source, open_source
@@ -105,6 +106,23 @@ def verify_folder(
     plain = records.to_plain(found)
     write_json(folder / REPORT, {"artefacts": fingerprint(written), **plain})
     return found
+
+
+def check_file(
+    job: Job, target: Target, to: Sequence[Format], precisions: Sequence[Precision] | None
+) -> tuple[Checked, ...]:
+    """What a board would make of a model: of a file that is an artefact, as it is; of any other,
+    of what it would be converted to. Nothing is written; errors as `convert_file`.
+
+    Args:
+        precisions: None: fp32, and int8 where there are items to calibrate on.
+    """
+    source = job.source
+    own: Format | None = source.kind if source.kind in FORMATS else None
+    usual: tuple[Precision, ...] = ("fp32", "int8") if job.samples else ("fp32",)
+    if source.precision != "fp32" or (own and precisions is None):
+        usual = (source.precision,)
+    return check(convert_source(job, (own,) if own else to, precisions or usual).written, target)
 
 
 def precisions_of(source: Source) -> tuple[Precision, ...]:

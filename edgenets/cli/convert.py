@@ -20,7 +20,7 @@ from edgenets.cli.options import (
 )  # fmt: skip
 
 
-class _Shape(click.ParamType):  # type: ignore[type-arg]
+class Shape(click.ParamType):  # type: ignore[type-arg]
     """`49,10` or `features=49,10`."""
 
     name = "shape"
@@ -67,7 +67,7 @@ one size. A precision that cannot be had is said so, with the reason."""
     help="Frame by frame with a state, or all of an item at once.",
 )  # fmt: skip
 @click.option(
-    "--shape", type=_Shape(), multiple=True, metavar="[INPUT=]N,N,…",
+    "--shape", type=Shape(), multiple=True, metavar="[INPUT=]N,N,…",
     help="Size of one item of an input whose size is open.",
 )  # fmt: skip
 @click.option("--explain", is_flag=True, help="Show the roads, and why some are closed; no more.")

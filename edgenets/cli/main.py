@@ -33,6 +33,7 @@ COMMANDS = {
     "inspect": ("edgenets.cli.inspect", "Show what is in a bundle."),
     "selftest": ("edgenets.cli.selftest", "Replay a bundle's golden data on this machine."),
     "device": ("edgenets.cli.device", "Know boards, and what is deployed to them."),
+    "check": ("edgenets.cli.check", "Ask what a board would make of a model."),
     "preflight": (
         "edgenets.cli.preflight",
         "Ask whether a bundle will run on a board.",
@@ -98,6 +99,8 @@ def cli(debug: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script."""
+    # TensorFlow greets otherwise, and so does every process that is started here.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     code = _run(sys.argv[1:] if arguments is None else list(arguments))
     try:
         sys.stdout.flush()

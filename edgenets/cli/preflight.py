@@ -10,7 +10,7 @@ import click
 from edgenets.cli.hosts import accept_new_option, host_options, python_option
 from edgenets.cli.options import BACKENDS, BundleName, emit, json_option
 
-_MARKS = {"well": ("✓", "green"), "note": ("·", "yellow"), "stop": ("✗", "red")}
+MARKS = {"well": ("✓", "green"), "note": ("·", "yellow"), "stop": ("✗", "red")}
 
 
 class BoardName(click.ParamType):  # type: ignore[type-arg]
@@ -71,7 +71,7 @@ def command(
     else:
         click.echo(f"{opened.spec.name} on {place.name}")
         for finding in findings:
-            mark, colour = _MARKS[finding.level]
+            mark, colour = MARKS[finding.level]
             click.echo(f"  {click.style(mark, fg=colour)} {finding.about:<13} {finding.text}")
     ctx.exit(0 if well else 1)
 

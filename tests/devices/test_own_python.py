@@ -18,10 +18,11 @@ from edgenets.devices.deploy.needs import Wishes
 from edgenets.devices.deploy.platform import of_board
 from edgenets.devices.keeper.release import Health
 from edgenets.devices.preflight import of_board as place_of
-from edgenets.devices.preflight import preflight, verdict
+from edgenets.devices.preflight import preflight
 from edgenets.devices.twin import base
 from edgenets.devices.twin.twin import Twin
 from edgenets.errors import DeviceError
+from edgenets.findings import well
 from tests.devices.twins import CONSTRAINTS, running
 
 OLD = ("coral-dev-board", "coral-dev-board-mini", "jetson-nano", "jetson-orin-nano")
@@ -72,7 +73,7 @@ def test_it_is_what_an_old_board_wants(name: str, tmp_path: Path) -> None:
         of_board(board)
     own = ownpython.read(pack(tmp_path / "a.tar.gz", name="python/bin/python3.11"))
     assert of_board(board, own).python == own.path
-    assert verdict(preflight(zoo.load("kws-gru"), place_of(board, own)))
+    assert well(preflight(zoo.load("kws-gru"), place_of(board, own)))
 
 
 def test_a_board_with_a_new_one_keeps_its_own(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What a board will make of a model, before it is there."""

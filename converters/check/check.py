@@ -1,0 +1,167 @@
+"""What a board will make of artefacts: operators, sizes, memory, accelerators.
+
+All of it is read from the files, so that all of it is a prediction; what an interpreter or a
+compiler says of them on the board is more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgenets.artefact import OPEN
+from edgenets.errors import ModelError
+from edgenets.findings import Finding, Level, well
+
+from ..formats import Written
+from . import edgetpu, memory, versions
+from .onnxgraph import OnnxFacts, facts
+from .operators import Graph, read
+
+# What an OS, Python and the interpreter need beside a model.
+_SYSTEM_MB = 220
+
+# Reasons that are shown of one artefact; the JSON has all.
+_SHOWN = 6
+
+
+@dataclass(frozen=True)
+class Target:
+    """A board, as far as artefacts are concerned."""
+
+    name: str
+    backends: tuple[str, ...]
+    memory_mb: int  # of the smallest that is sold
+    edge_tpu: bool = False
+    cuda: bool = False
+    # Of TFLite files: what it has, and what it may have instead.
+    interpreters: tuple[str, ...] = versions.KNOWN
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One artefact, and what was found of it."""
+
+    id: str
+    bytes: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing stops it."""
+        return well(self.findings)
+
+
+def check(written: Sequence[Written], target: Target) -> tuple[Checked, ...]:
+    """Look at artefacts with a board in mind."""
+    return tuple(
+        Checked(item.artefact.id, item.size, tuple(_findings(item, target))) for item in written
+    )
+
+
+def _findings(item: Written, target: Target) -> Iterator[Finding]:
+    artefact = item.artefact
+    if artefact.format not in target.backends:
+        yield Finding("stop", "backend", f"{target.name} has no backend for {artefact.format}")
+        return
+    yield Finding("well", "backend", f"{artefact.format} runs on {target.name}")
+    if any(OPEN in info.shape[1:] for info in artefact.inputs):
+        yield Finding("note", "sizes", "an input is of open size; memory is not known before it is")
+    content = item.files[artefact.files[0]]
+    try:
+        if artefact.format == "tflite":
+            yield from _tflite(read(Path(artefact.files[0]), content), item, target)
+        elif artefact.format == "onnx":
+            yield from _onnx(facts(content), item, target)
+    except ModelError as exc:
+        yield Finding("stop", "file", str(exc))
+
+
+def _tflite(graph: Graph, item: Written, target: Target) -> Iterator[Finding]:
+    custom = sorted({o.name for o in graph.operators if o.is_custom})
+    if custom:
+        yield Finding(
+            "stop", "operators", f"{', '.join(custom)}: custom, which no interpreter here has"
+        )
+    own, *older = [versions.interpreter(name) for name in target.interpreters]
+    missing = list(versions.lacking(graph, own))
+    if missing:
+        yield Finding("stop", "operators", f"{own.name} lacks {'; '.join(missing)}")
+    else:
+        yield Finding("well", "operators", f"{len(graph.operators)}, all known to {own.name}")
+    for other in older:
+        if missing := list(versions.lacking(graph, other)):
+            yield Finding(
+                "note", "operators", f"{other.name}, where that is installed instead, lacks "
+                f"{'; '.join(missing[:_SHOWN])}",
+            )  # fmt: skip
+    if graph.graphs > 1:
+        yield Finding("note", "operators", f"{graph.graphs} graphs in it: branches or loops")
+    most, where = memory.peak(graph)
+    yield _memory(most, where, item, target)
+    if target.edge_tpu:
+        yield from _edge_tpu(graph, item)
+
+
+def _onnx(found: OnnxFacts, item: Written, target: Target) -> Iterator[Finding]:
+    if found.foreign:
+        yield Finding(
+            "stop", "operators", f"{', '.join(found.foreign)}: of a domain that ONNX Runtime "
+            f"does not have",
+        )  # fmt: skip
+    needs = f"needs ONNX Runtime {found.runtime} or newer" if found.runtime else ""
+    if not needs:
+        needs = "which is newer than what is known of ONNX Runtime here"
+    yield Finding(
+        "well" if found.runtime else "note", "operators",
+        f"{found.operators}, of opset {found.opset}, {needs}",
+    )  # fmt: skip
+    if found.peak is not None:
+        yield _memory(found.peak, found.where, item, target)
+    if target.cuda:
+        yield Finding(
+            "note", "accelerator", "ONNX Runtime tries TensorRT, then CUDA, then the CPU; TensorRT "
+            "builds its engine at the first start, which takes minutes",
+        )  # fmt: skip
+
+
+def _memory(most: int, where: str, item: Written, target: Target) -> Finding:
+    need = (most + item.size) / 1e6
+    room = target.memory_mb - _SYSTEM_MB
+    told = (
+        f"{most / 1e3:.1f} kB of tensors at once, at {where}, and {item.size / 1e3:.1f} kB of file"
+    )
+    if need > room:
+        return Finding("stop", "memory", f"{told}; {target.name} has room for about {room} MB")
+    return Finding("well", "memory", told)
+
+
+def _edge_tpu(graph: Graph, item: Written) -> Iterator[Finding]:
+    if item.artefact.precision != "int8":
+        yield Finding(
+            "note", "Edge TPU", f"takes int8 alone; all of {item.artefact.id} would run on the CPU"
+        )
+        return
+    found = edgetpu.mapping(graph)
+    every = len(graph.operators)
+    if not found.mapped:
+        yield Finding("note", "Edge TPU", "nothing of it would be mapped")
+    level: Level = "well" if found.mapped and found.split is None else "note"
+    yield Finding(
+        level, "Edge TPU", f"{len(found.mapped)} of {every} operators would be mapped (predicted)"
+    )
+    for operator, why in found.left[:_SHOWN]:
+        yield Finding("note", "Edge TPU", f"{operator.name} ({operator.place}) {why}")
+    if len(found.left) > _SHOWN:
+        yield Finding("note", "Edge TPU", f"and {len(found.left) - _SHOWN} more on the CPU")
+    if found.split is not None:
+        yield Finding(
+            "note", "Edge TPU", f"the graph would be divided at {found.split.name} "
+            f"({found.split.place})",
+        )  # fmt: skip
+    if found.beyond:
+        yield Finding(
+            "note", "Edge TPU", f"{found.beyond / 1e6:.1f} MB of weights do not fit on the chip; "
+            f"they would be sent at every inference",
+        )  # fmt: skip

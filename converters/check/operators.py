@@ -1,0 +1,124 @@
+"""A TFLite file as a list of operators with what they take and give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgenets.extras import require
+
+from ..sources import tflite_file
+
+# Bytes of an element, by the schema's name of its type; half a byte counts as one.
+_BYTES = {
+    "FLOAT32": 4, "FLOAT16": 2, "INT32": 4, "UINT8": 1, "INT64": 8, "STRING": 0, "BOOL": 1,
+    "INT16": 2, "COMPLEX64": 8, "INT8": 1, "FLOAT64": 8, "UINT32": 4, "UINT16": 2, "INT4": 1,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """What an operator takes or gives."""
+
+    number: int
+    name: str
+    shape: tuple[int, ...]
+    dtype: str  # as the schema calls it: INT8
+    is_constant: bool
+    is_dynamic: bool  # some axis is open
+    is_quantized: bool
+    values: tuple[float, ...] = ()  # of a small constant
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return int(np.prod(self.shape, dtype=np.int64)) * _BYTES.get(self.dtype, 4)
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One step of a file."""
+
+    place: int  # from nought
+    name: str  # as the schema calls it: CONV_2D; of a custom one, its own
+    version: int
+    is_custom: bool
+    inputs: tuple[Tensor, ...]  # those that are left out are not among them
+    outputs: tuple[Tensor, ...]
+    options: Any  # of the schema, or None
+
+    def option(self, name: str, default: Any = 0) -> Any:
+        """What it was told; the schema's own names."""
+        return getattr(self.options, name, default)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A file's main graph."""
+
+    operators: tuple[Operator, ...]
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    graphs: int  # in the file; more than one where there are branches or loops
+    weights: int  # bytes of constants
+
+
+def read(path: Path, model: bytes) -> Graph:
+    """What a TFLite file says; errors as `tflite_file.parse`."""
+    tree = tflite_file.parse(path, model)
+    graph = tree.subgraphs[0]
+    tensors = [_tensor(i, t, tree.buffers) for i, t in enumerate(graph.tensors)]
+    operators = []
+    for place, operator in enumerate(graph.operators):
+        code = tree.operatorCodes[operator.opcodeIndex]
+        number = max(code.builtinCode, code.deprecatedBuiltinCode)
+        custom = code.customCode.decode("utf-8", "replace") if code.customCode else ""
+        operators.append(
+            Operator(
+                place, custom or _names()[number], code.version, bool(custom),
+                tuple(tensors[i] for i in _listed(operator.inputs) if i >= 0),
+                tuple(tensors[i] for i in _listed(operator.outputs) if i >= 0),
+                operator.builtinOptions or operator.builtinOptions2,
+            )
+        )  # fmt: skip
+    return Graph(
+        tuple(operators), tuple(tensors[i] for i in graph.inputs),
+        tuple(tensors[i] for i in graph.outputs), len(tree.subgraphs),
+        sum(t.size for t in tensors if t.is_constant),
+    )  # fmt: skip
+
+
+def _listed(places: Any) -> list[int]:
+    return [] if places is None else [int(i) for i in places]
+
+
+def _tensor(number: int, tensor: Any, buffers: Any) -> Tensor:
+    shape = tuple(_listed(tensor.shape))
+    data: Any = buffers[tensor.buffer].data if tensor.buffer < len(buffers) else None
+    signature = _listed(tensor.shapeSignature)
+    scale = tensor.quantization.scale if tensor.quantization is not None else None
+    dtype = _types()[tensor.type]
+    constant = data is not None and len(data) > 0
+    values: tuple[float, ...] = ()
+    if constant and dtype == "INT32" and len(data) <= 64:
+        values = tuple(float(v) for v in np.frombuffer(bytes(data), np.int32))
+    return Tensor(
+        number, (tensor.name or b"").decode("utf-8", "replace"), shape, dtype, constant,
+        -1 in signature, scale is not None and len(scale) > 0, values,
+    )  # fmt: skip
+
+
+@cache
+def _names() -> dict[int, str]:
+    schema = require("ai_edge_litert.schema_py_generated")
+    return {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
+
+
+@cache
+def _types() -> dict[int, str]:
+    schema = require("ai_edge_litert.schema_py_generated")
+    return {v: k for k, v in vars(schema.TensorType).items() if isinstance(v, int)}

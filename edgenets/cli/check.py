@@ -1,0 +1,104 @@
+"""`edgenets check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgenets.cli.convert import Shape
+from edgenets.cli.options import FORMATS, PRECISIONS, Several, emit, json_option, size
+from edgenets.cli.preflight import MARKS, BoardName
+
+# What people call a board by what is plugged into it.
+_ALIASES = {"coral-usb": "rpi4-coral-usb"}
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  edgenets check net.tflite --target rpi4
+  edgenets check net.keras --calibration pictures.npy --target coral-usb
+  edgenets check runs/kws-gru --target jetson-orin-nano
+  edgenets check object-detect --target coral-dev-board
+
+Operators and their versions, open sizes, memory, what the Edge TPU would map: all of it read from
+the files, and so a prediction. `edgenets preflight` asks the same of a bundle's packages, cameras
+and service. Exit code 1 when no artefact could run."""
+)
+@click.argument("model")
+@click.option("--target", required=True, type=BoardName(), help="A board; see `device list`.")
+@click.option("--to", type=Several(FORMATS), help="Of a model that is no artefact yet.")
+@click.option("--precision", type=Several(PRECISIONS), help="The same.")
+@click.option(
+    "--calibration", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Items that int8 is calibrated on: .npy, or .npz with an array an input.",
+)  # fmt: skip
+@click.option(
+    "--shape", type=Shape(), multiple=True, metavar="[INPUT=]N,N,…",
+    help="Size of one item of an input whose size is open.",
+)  # fmt: skip
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context, model: str, target: str, to: tuple[Any, ...] | None,
+    precision: tuple[Any, ...] | None, calibration: Path | None, shape: tuple[Any, ...],
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Ask what a board would make of a model.
+
+    MODEL is a bundle, a folder with converted artefacts, or a model of your own as `edgenets
+    convert` takes it.
+    """
+    from edgenets.stages import stage
+
+    board = stage("board")(_ALIASES.get(target, target))
+    names = {accelerator.name for accelerator in board.accelerators}
+    wanted = stage("check_target")(
+        board.name, board.backends, min(board.processor.memory_mb),
+        any("Coral" in name or "Edge TPU" in name for name in names),
+        any("NVIDIA" in name for name in names),
+    )  # fmt: skip
+    path = Path(model)
+    if path.is_dir() and (path / "artefacts").is_dir():
+        found = stage("check")(stage("saved_artefacts")(path)[0], wanted)
+    elif path.exists() and path.suffix != ".edge":
+        found = stage("check_apart")(
+            path, wanted, to or board.backends, precision, calibration, dict(shape)
+        )
+    else:
+        found = stage("check")(_of_bundle(model), wanted)
+    if to or precision:
+        found = [one for one in found if _is_wanted(one.id, to, precision)]
+    if as_json:
+        emit({"target": board.name, "artefacts": [_plain(one) for one in found]})
+    else:
+        for one in found:
+            click.secho(f"{one.id} on {board.name}, {size(one.bytes)}", bold=True)
+            for finding in one.findings:
+                mark, colour = MARKS[finding.level]
+                click.echo(f"  {click.style(mark, fg=colour)} {finding.about:<12} {finding.text}")
+    ctx.exit(0 if any(one.well for one in found) else 1)
+
+
+def _plain(one: Any) -> dict[str, Any]:
+    from edgenets import records
+
+    plain: dict[str, Any] = records.to_plain(one)
+    return {**plain, "well": one.well}
+
+
+def _is_wanted(id: str, to: Any, precision: Any) -> bool:
+    format, _, kind = id.partition("-")
+    return (to is None or format in to) and (
+        precision is None or any(p in kind.split("-") for p in precision)
+    )
+
+
+def _of_bundle(name: str) -> list[Any]:
+    from edgenets import zoo
+    from edgenets.stages import stage
+
+    bundle = zoo.load(name)
+    return [stage("written")(a, bundle.files(a)) for a in bundle.artefacts]
