@@ -203,6 +203,12 @@ class Bundle:
         name = self.report().get("metric")
         return metric_of(name if isinstance(name, str) else "accuracy")
 
+    def reference(self) -> float | None:
+        """The same figure of the float model that the artefacts came from, if the report has it."""
+        report = self.report()
+        found = report.get("reference", report.get("reference_accuracy"))
+        return found if isinstance(found, float) else None
+
     def best(self) -> float | None:
         """The best figure that one of its artefacts was verified with."""
         figures = self.verified().values()

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import backend, child, records
+from edgenets.artefact import id_of
 from edgenets.bundle import Bundle
 from edgenets.errors import BackendError
 from edgenets.language.spec import TextInput
@@ -26,6 +27,8 @@ from edgenets.stepspec import StreamSpec
 from edgenets.translation.golden import given_of
 from edgenets.translation.spec import PiecesInput, TranslationSpec
 from edgenets.vision.spec import ImageSpec
+
+from .pollution import Pollution
 
 # Steps before counting begins: caches fill, kernels are chosen, the clock settles.
 WARM_UP_STEPS = 50
@@ -55,6 +58,16 @@ class Row:
     load_ms: float  # from import of the backend to a session that is ready
     runs_on: str
     part: str = ""  # which net of its model, where that is made of several
+    p95_us: float = 0.0
+    # Between which the median lies with 95 % confidence, if each step is apart from the others.
+    low_us: float = 0.0
+    high_us: float = 0.0
+    disturbed: str = ""  # what spoiled the measurement; see `pollution`
+
+    @property
+    def id(self) -> str:
+        """The artefact's."""
+        return id_of(self.backend, self.precision, self.part)
 
 
 def bench(bundle: Bundle, id: str, threads: int = 1, seconds: float = 20.0) -> Row:
@@ -88,16 +101,26 @@ def measure(bundle: Bundle, id: str, threads: int, seconds: float) -> Row:
         _time_step(session, source.name, frames[i % 64])
     times: list[float] = []
     begun_steps = time.perf_counter()
-    while len(times) < LEAST_STEPS or time.perf_counter() - begun_steps < seconds / 10:
-        times.append(_time_step(session, source.name, frames[len(times) % 64]))
+    with Pollution() as pollution:
+        while len(times) < LEAST_STEPS or time.perf_counter() - begun_steps < seconds / 10:
+            times.append(_time_step(session, source.name, frames[len(times) % 64]))
     cpu = _cpu_ms(bundle.spec, session, seconds)
-    p50, p90, p99 = np.percentile(times, (50, 90, 99))
+    p50, p90, p95, p99 = np.percentile(times, (50, 90, 95, 99))
+    low, high = _median_within(times)
     return Row(
         name, artefact.precision, threads, round(first, 1), round(float(p50), 2),
         round(float(p90), 2), round(float(p99), 2), round(cpu, 4),
         round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         bundle.size(artefact), round(1e3 * (loaded - begun), 1), session.runs_on, artefact.part,
+        round(float(p95), 2), round(low, 2), round(high, 2), pollution.found,
     )  # fmt: skip
+
+
+def _median_within(times: list[float]) -> tuple[float, float]:
+    """Two of the times, between which the median lies with 95 % confidence, by their order."""
+    ordered, n = sorted(times), len(times)
+    away = 1.96 * math.sqrt(n) / 2
+    return ordered[max(int(n / 2 - away), 0)], ordered[min(int(n / 2 + away), n - 1)]
 
 
 def _cpu_ms(spec: ModelSpec, session: backend.Session, seconds: float) -> float:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from edgenets import backend
 from edgenets.artefact import Artefact, Precision
 from edgenets.bundle import Bundle
+from edgenets.choice import choice_of
 from edgenets.errors import BackendError
 
 # From the fastest on: what `edgenets bench` shows for steps of compact nets on CPUs. TFLite's
@@ -26,6 +27,7 @@ class Choice:
     artefact: Artefact
     backend: str
     reason: str
+    threads: int = 1  # that were chosen with it
 
 
 def choose(
@@ -41,6 +43,14 @@ def choose(
         BackendError: nothing of what was asked for is in the bundle, or can be run here.
     """
     asked = " ".join(filter(None, (backend_name, precision)))
+    if not asked and (chosen := choice_of(bundle)) is not None:
+        artefact = bundle.artefact(chosen.id)
+        name = backend.backend_of(artefact)
+        if backend.why_not(name) is None:
+            return Choice(
+                artefact, name, f"chosen by measurement on {chosen.machine}: p95 "
+                f"{chosen.p95_us / 1e3:.3g} ms (limits: {chosen.limits})", chosen.threads,
+            )  # fmt: skip
     if backend_name is not None and backend_name not in backend.BACKENDS:
         raise BackendError(f"no backend '{backend_name}'; there are {', '.join(backend.BACKENDS)}")
     # Of a model of several nets the last one answers; the others come with it.
@@ -74,6 +84,7 @@ def choose(
 def load(bundle: Bundle, choice: Choice, options: backend.Options | None = None) -> backend.Session:
     """Load what was chosen; of a model of two nets a `Coupled`."""
     files = bundle.files(choice.artefact)
+    options = options or backend.Options(threads=choice.threads)
     session = backend.load(choice.backend, choice.artefact, files, options)
     if choice.artefact.part != "decoder":
         return session

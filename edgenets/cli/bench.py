@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from edgenets.cli.measuring import counts_of, every_count, measured, warn
 from edgenets.cli.options import (
     BACKENDS,
     PRECISIONS,
@@ -33,6 +34,7 @@ _COSTS = {
 Examples:
   edgenets bench kws-gru
   edgenets bench kws-gru --backend tflite --precision int8,fp32 --threads 1,2 --json
+  edgenets bench object-detect --all
 
 Every row is measured in a process of its own. `step` is one inference with its state, features or
 preprocessing apart; `CPU` is everything from sound to decision, a second of sound, from a picture
@@ -41,49 +43,25 @@ of 640 × 480 to what is found on it, or a thousand tokens."""
 @click.argument("bundle", type=BundleName())
 @click.option("--backend", type=Several(BACKENDS[:3]), help="Take no others.")
 @click.option("--precision", type=Several(PRECISIONS), help="Take no others.")
-@click.option("--threads", default="1", show_default=True, help="One number or several, by comma.")
+@click.option("--threads", help="One number or several, by comma.  [default: 1]")
+@click.option("--all", "every", is_flag=True, help="Every number of threads that makes sense here.")
 @click.option("--seconds", type=Seconds(1, 3600), default=20.0, show_default=True, help="Of sound.")
 @json_option
 def command(
-    bundle: str, backend: Any, precision: Any, threads: str, seconds: float, as_json: bool
-) -> None:
+    bundle: str, backend: Any, precision: Any, threads: str | None, every: bool, seconds: float,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Measure what a bundle costs on this machine."""
-    from edgenets import backend as backends
-    from edgenets import progress, records, zoo
-    from edgenets.artefact import id_of
-    from edgenets.errors import BackendError
-    from edgenets.stages import stage
+    from edgenets import records, zoo
 
     opened = zoo.load(bundle)
-    try:
-        counts = [backends.Options(threads=int(part)).threads for part in threads.split(",")]
-    except ValueError:
-        raise click.BadParameter(
-            f"'{threads}' is no list of numbers from 1 to 256", param_hint="--threads"
-        ) from None
-    wanted = [
-        a
-        for a in opened.artefacts
-        if (backend is None or a.format in backend)
-        and (precision is None or a.precision in precision)
-    ]
-    obstacles = {name: backends.why_not(name) for name in {a.format for a in wanted}}
-    here = [a for a in wanted if obstacles[a.format] is None]
-    for why in filter(None, obstacles.values()):
-        click.echo(f"left out: {why}", err=True)
-    if not here:
-        raise BackendError(f"{bundle}: nothing of what was asked for can be run here")
-    jobs = [(a, n) for a in here for n in counts]
-    rows = []
-    with progress.for_stderr().task("measuring") as task:
-        for done, (artefact, count) in enumerate(jobs, 1):
-            rows.append(stage("bench")(opened, artefact.id, count, seconds))
-            task.update(done, len(jobs), artefact.id)
+    counts = every_count() if every else counts_of("1" if threads is None else threads)
+    rows = measured(opened, backend, precision, counts, seconds)
     if as_json:
         emit({"rows": [records.to_plain(row) for row in rows]})
         return
     columns = (
-        "artefact", "threads", "load ms", "first µs", "step p50 µs", "p90", "p99",
+        "artefact", "threads", "load ms", "first µs", "step p50 µs", "95 % of it", "p90", "p99",
         _COSTS.get(opened.spec.input.kind, "CPU ms/s"),
         "peak MB", "size",
     )  # fmt: skip
@@ -92,11 +70,12 @@ def command(
         columns,
         [
             (
-                id_of(r.backend, r.precision, r.part), str(r.threads),
-                f"{r.load_ms:.0f}", f"{r.first_us:.0f}", f"{r.p50_us:.1f}", f"{r.p90_us:.1f}",
+                r.id, str(r.threads), f"{r.load_ms:.0f}", f"{r.first_us:.0f}",
+                f"{r.p50_us:.1f}", f"{r.low_us:.1f}–{r.high_us:.1f}", f"{r.p90_us:.1f}",
                 f"{r.p99_us:.1f}",
                 f"{r.cpu_ms:.2f}", f"{r.peak_rss_mb:.0f}", size(r.bytes),
             )
             for r in rows
         ],
     )  # fmt: skip
+    warn(rows)

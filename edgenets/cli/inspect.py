@@ -24,7 +24,7 @@ def command(bundle: str, card: bool, as_json: bool) -> None:
 
     Every member is held against its SHA-256.
     """
-    from edgenets import records, zoo
+    from edgenets import choice, records, zoo
 
     opened = zoo.load(bundle)
     opened.check()
@@ -53,6 +53,11 @@ def command(bundle: str, card: bool, as_json: bool) -> None:
             )
         )  # fmt: skip
     table("", ("artefact", "size", "verified", "states", "values", "note"), rows)
+    if (chosen := choice.choice_of(opened)) is not None:
+        click.echo(
+            f"{chosen.id} was chosen on {chosen.machine}: p95 {chosen.p95_us / 1e3:.3g} ms "
+            f"(limits: {chosen.limits})"
+        )
 
 
 def _input(spec: Any) -> str:

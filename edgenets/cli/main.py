@@ -29,6 +29,7 @@ COMMANDS = {
     "run": ("edgenets.cli.run", "Run a bundle on microphones, cameras, texts, files or streams."),
     "eval": ("edgenets.cli.eval", "Measure a bundle on labelled recordings, pictures or texts."),
     "bench": ("edgenets.cli.bench", "Measure what a bundle costs on this machine."),
+    "choose": ("edgenets.cli.choose", "Take the artefact that is best here, within limits."),
     "compare": ("edgenets.cli.compare", "Compare CNN and RNN: nets of one size on one task."),
     "inspect": ("edgenets.cli.inspect", "Show what is in a bundle."),
     "selftest": ("edgenets.cli.selftest", "Replay a bundle's golden data on this machine."),

@@ -54,7 +54,9 @@ web:PORT. Ctrl-C ends a run with its summary."""
 @click.option("--sink", "sinks", multiple=True, metavar="URI", help="May be given several times.")
 @click.option("--backend", type=click.Choice(BACKENDS), help="Take no other backend.")
 @click.option("--precision", type=click.Choice(PRECISIONS), help="Take no other precision.")
-@click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True)
+@click.option(
+    "--threads", type=click.IntRange(1, 256), help="[default: as `edgenets choose` found, or 1]"
+)
 @click.option("--threshold", "thresholds", multiple=True, metavar="[WORD=]X", help="0…1.")
 @click.option("--seconds", type=Seconds(0, min_open=True), help="End after this long.")
 @click.option(
@@ -85,7 +87,7 @@ web:PORT. Ctrl-C ends a run with its summary."""
 @json_option
 def command(
     bundle: str, sources: tuple[str, ...], sinks: tuple[str, ...], backend: str | None,
-    precision: Any, threads: int, thresholds: tuple[str, ...], as_json: bool, **wishes: Any,
+    precision: Any, threads: int | None, thresholds: tuple[str, ...], as_json: bool, **wishes: Any,
 ) -> None:  # fmt: skip
     """Run a bundle on microphones, cameras, texts, files or streams.
 
@@ -103,7 +105,7 @@ def command(
     opened = zoo.load(bundle)
     spec = _with_thresholds(opened.spec, thresholds)
     choice = stage("choose")(opened, backend, precision)
-    session = stage("load_session")(opened, choice, Options(threads=threads))
+    session = stage("load_session")(opened, choice, Options(threads=threads or choice.threads))
     run, doing = made(opened, session, spec, Wishes(sources, **wishes))
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 

@@ -1,0 +1,130 @@
+"""`edgenets choose`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgenets.cli.measuring import counts_of, every_count, measured, warn
+from edgenets.cli.options import (
+    BACKENDS,
+    PRECISIONS,
+    AnyPath,
+    BundleName,
+    Seconds,
+    Several,
+    emit,
+    json_option,
+    size,
+    table,
+)  # fmt: skip
+
+
+class _Quantity(click.ParamType):  # type: ignore[type-arg]
+    """A number with a unit: `20ms`, `500kB`."""
+
+    def __init__(self, name: str, units: dict[str, float]) -> None:
+        self.name, self._units = name, units
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """In the first unit."""
+        if isinstance(value, float):
+            return value
+        parts = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([A-Za-zµ]+)\s*", str(value))
+        if parts is None or parts[2] not in self._units:
+            known = ", ".join(self._units)
+            self.fail(f"'{value}' is no number with one of the units {known}", param, ctx)
+        return float(parts[1]) * self._units[parts[2]]
+
+
+_TIME = _Quantity("time", {"us": 1.0, "µs": 1.0, "ms": 1e3, "s": 1e6})
+_SIZE = _Quantity("size", {"B": 1.0, "kB": 1e3, "KB": 1e3, "KiB": 1024.0, "MB": 1e6, "MiB": 2**20})
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  edgenets choose object-detect --max-p95 20ms --max-drop 0.5 --max-size 500kB
+  edgenets choose kws.edge --max-drop 1 --threads 1,2 --out kws-here.edge
+
+Run it on the board that is meant: what is measured holds for this machine. The bundle that is
+written says which artefact `edgenets run` takes from now on, and why the others lost. Exit code 1
+when nothing keeps the limits."""
+)
+@click.argument("bundle", type=BundleName())
+@click.option("--max-p95", type=_TIME, help="Of a step or a picture: 95 of a hundred are faster.")
+@click.option(
+    "--max-drop", type=click.FloatRange(0, 100),
+    help="Points that may be lost from the float model; of what is no share, parts in a hundred.",
+)  # fmt: skip
+@click.option("--max-size", type=_SIZE, help="Of the artefact's files.")
+@click.option("--backend", type=Several(BACKENDS[:3]), help="Take no others.")
+@click.option("--precision", type=Several(PRECISIONS), help="Take no others.")
+@click.option("--threads", help="One number or several, by comma.  [default: all that make sense]")
+@click.option("--seconds", type=Seconds(1, 3600), default=20.0, show_default=True, help="Of sound.")
+@click.option("--out", type=AnyPath, help="The bundle to write.  [default: the same]")
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context, bundle: str, max_p95: float | None, max_drop: float | None,
+    max_size: float | None, backend: Any, precision: Any, threads: str | None, seconds: float,
+    out: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Take the artefact that is best here, within limits."""
+    from edgenets import choice, records, zoo
+    from edgenets.stages import stage
+
+    opened = zoo.load(bundle)
+    if out is None and not Path(bundle).is_file():
+        raise click.UsageError(f"{bundle} is a shipped bundle; say where to write its copy: --out")
+    limits = choice.Limits(
+        max_p95, None if max_drop is None else max_drop / 100,
+        None if max_size is None else int(max_size),
+    )  # fmt: skip
+    counts = every_count() if threads is None else counts_of(threads)
+    rows = measured(opened, backend, precision, counts, seconds)
+    found = stage("candidates")(opened, rows)
+    best = stage("pick")(found, limits)
+    target = out or opened.path
+    if best is not None:
+        choice.record(opened, best, target)
+    if as_json:
+        emit({
+            "chosen": None if best is None else records.to_plain(best),
+            "candidates": [records.to_plain(c) for c in found],
+            "disturbed": {f"{r.id} × {r.threads}": r.disturbed for r in rows if r.disturbed},
+            "bundle": str(target) if best is not None else None,
+        })  # fmt: skip
+    else:
+        _show(opened, found, best, limits, target)
+        warn(rows)
+    ctx.exit(0 if best is not None else 1)
+
+
+def _show(opened: Any, found: Any, best: Any, limits: Any, target: Path) -> None:
+    from edgenets.stages import stage
+
+    rows = []
+    for one in found:
+        own = best is not None and (one.id, one.threads) == (best.id, best.threads)
+        why = "chosen" if own else (best.others.get(one.name, "") if best else "")
+        why = why or "; ".join(stage("limits_broken")(one, limits))
+        rows.append(
+            (
+                one.name, f"{one.p95_us:.1f}", size(one.bytes),
+                "–" if one.metric is None else opened.metric.shown(one.metric),
+                "–" if one.loss is None else opened.metric.change(one.loss),
+                "●" if one.front else "", why,
+            )
+        )  # fmt: skip
+    name = opened.metric.name
+    columns = ("artefact", "p95 µs", "size", name, "from float", "front", "")
+    table(f"{opened.spec.name} on this machine; limits: {limits}", columns, rows)
+    if best is None:
+        click.echo("Nothing keeps these limits; the bundle is as it was.")
+    else:
+        with_ = f"{best.threads} threads" if best.threads > 1 else "one thread"
+        click.echo(f"{target}: `edgenets run` takes {best.id} with {with_} now.")

@@ -1,0 +1,98 @@
+"""From measurements to the one artefact to run, and why none of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from edgenets.bundle import Bundle
+from edgenets.choice import Chosen, Limits, this_machine
+
+from .bench import Row
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An artefact with a number of threads, measured."""
+
+    id: str
+    threads: int
+    p95_us: float
+    bytes: int  # of all nets of its model
+    metric: float | None  # as it was verified
+    loss: float | None  # from the float model, the same
+    front: bool = False  # whether no other is better in time, size and loss alike
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.id} × {self.threads}" if self.threads > 1 else self.id
+
+
+def candidates(bundle: Bundle, rows: Sequence[Row]) -> tuple[Candidate, ...]:
+    """What could be run, from what was measured; the fastest first."""
+    verified, reference = bundle.verified(), bundle.reference()
+    answers = bundle.spec.parts[-1] if bundle.spec.parts else ""
+    sizes: dict[str, int] = {}
+    for artefact in bundle.artefacts:
+        sizes[artefact.form] = sizes.get(artefact.form, 0) + bundle.size(artefact)
+    found = []
+    for row in rows:
+        if row.part != answers:
+            continue
+        artefact = bundle.artefact(row.id)
+        metric = verified.get(artefact.id)
+        loss = None
+        if metric is not None and reference is not None:
+            loss = bundle.metric.loss(reference, metric)
+        found.append(
+            Candidate(artefact.id, row.threads, row.p95_us, sizes[artefact.form], metric, loss)
+        )
+    ordered = sorted(found, key=lambda c: (c.p95_us, c.bytes))
+    return tuple(
+        Candidate(c.id, c.threads, c.p95_us, c.bytes, c.metric, c.loss, _is_front(c, ordered))
+        for c in ordered
+    )
+
+
+def _is_front(one: Candidate, every: Sequence[Candidate]) -> bool:
+    def figures(c: Candidate) -> tuple[float, float, float]:
+        return c.p95_us, c.bytes, c.loss if c.loss is not None else 0.0
+
+    own = figures(one)
+    return not any(
+        figures(c) != own and all(a <= b for a, b in zip(figures(c), own, strict=True))
+        for c in every
+    )
+
+
+def pick(found: Sequence[Candidate], limits: Limits) -> Chosen | None:
+    """The fastest that keeps the limits; None where none does.
+
+    Args:
+        found: the fastest first.
+    """
+    reasons = {c.name: "; ".join(broken(c, limits)) for c in found}
+    kept = [c for c in found if not reasons[c.name]]
+    if not kept:
+        return None
+    best, *slower = kept
+    for other in slower:
+        reasons[other.name] = f"slower: p95 {other.p95_us:.1f} µs against {best.p95_us:.1f}"
+    del reasons[best.name]
+    return Chosen(
+        best.id, best.threads, best.p95_us, best.bytes, best.metric, this_machine(), limits, reasons
+    )
+
+
+def broken(one: Candidate, limits: Limits) -> Iterator[str]:
+    """Which limits a candidate does not keep."""
+    if limits.p95_us is not None and one.p95_us > limits.p95_us:
+        yield f"p95 {one.p95_us / 1e3:.3g} ms is over {limits.p95_us / 1e3:g} ms"
+    if limits.drop is not None:
+        if one.loss is None:
+            yield "no figure says what it loses"
+        elif one.loss > limits.drop:
+            yield f"loses {100 * one.loss:.2f}, more than {100 * limits.drop:g}"
+    if limits.bytes is not None and one.bytes > limits.bytes:
+        yield f"{one.bytes / 1e3:.1f} kB is over {limits.bytes / 1e3:g} kB"
