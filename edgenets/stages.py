@@ -12,6 +12,8 @@ from typing import Any
 ENTRIES = {
     "address": "edgenets.devices.address:parse_address",
     "anomaly_run": "edgenets.runtime.anomalyrun:AnomalyRun",
+    "batch": "edgenets.converters.routes.batch:batch",
+    "batch_wishes": "edgenets.converters.routes.batch:Wishes",
     "bench": "edgenets.runtime.bench:bench",
     "candidates": "edgenets.runtime.pick:candidates",
     "choose": "edgenets.runtime.choose:choose",

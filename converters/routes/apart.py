@@ -25,11 +25,15 @@ from .edge import Wish
 
 def convert(
     path: Path, out: Path, to: Sequence[Format], precisions: Sequence[Precision] | None,
-    calibration: Path | None, wish: Wish, shapes: Mapping[str, Sequence[int]],
+    calibration: Path | None, wish: Wish, shapes: Mapping[str, Sequence[int]], live: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
-    """`folder.convert_file`, as `told` tells of it; errors as that."""
+    """`folder.convert_file`, as `told` tells of it; errors as that.
+
+    Args:
+        live: whether its progress is shown.
+    """
     wishes = _wishes(to, precisions, calibration, wish, shapes)
-    found: dict[str, Any] = _ask(path, do="convert", out=str(out), **wishes)
+    found: dict[str, Any] = _ask(path, live, do="convert", out=str(out), **wishes)
     return found
 
 
@@ -43,9 +47,9 @@ def explain(
     return found
 
 
-def verify(target: Path, data: Path) -> Report:
+def verify(target: Path, data: Path, live: bool = True) -> Report:
     """`folder.verify_folder`; errors as that."""
-    return records.parse(Report, _ask(target, do="verify", data=str(data)), str(target))
+    return records.parse(Report, _ask(target, live, do="verify", data=str(data)), str(target))
 
 
 def check(
@@ -82,9 +86,9 @@ def _wishes(
     }  # fmt: skip
 
 
-def _ask(path: Path, **question: Any) -> Any:
+def _ask(path: Path, live: bool = True, **question: Any) -> Any:
     text = json.dumps({"path": str(path), **question})
-    return child.ask(__name__, (text,), None, str(path), ModelError, live=True)
+    return child.ask(__name__, (text,), None, str(path), ModelError, live=live)
 
 
 def _asked() -> Any:

@@ -21,6 +21,7 @@ from edgenets import __version__
 COMMANDS = {
     "train": ("edgenets.cli.train", "Train a recipe on recordings, pictures or texts."),
     "convert": ("edgenets.cli.convert", "Convert a model to TFLite, ONNX and OpenVINO."),
+    "batch": ("edgenets.cli.batch", "Convert many models side by side, and verify them."),
     "verify": ("edgenets.cli.verify", "Prove that artefacts equal their model; a gate."),
     "bundle": ("edgenets.cli.bundle", "Pack what passed the gate into one .edge file."),
     "build": ("edgenets.cli.build", "Train, convert, verify and bundle in one go."),

@@ -1,0 +1,179 @@
+"""Many models, each converted in a process of its own, several at a time.
+
+OUT/batch.json     what became of each model; where a batch that was stopped goes on from
+OUT/NAME/…         the folder of one model, as `edgenets convert --out` makes it
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from edgenets import records
+from edgenets.artefact import Format, Precision
+from edgenets.errors import EdgenetsError, ModelError, RecordError
+from edgenets.files import write_json
+from edgenets.progress import Progress
+
+from . import apart
+from .edge import Wish
+from .folder import digest
+
+STATE = "batch.json"
+
+# Endings of files of items.
+_ITEMS = (".npz", ".npy")
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is wanted of every model."""
+
+    to: tuple[Format, ...]
+    precisions: tuple[Precision, ...] | None = None  # None: every one that a model can have
+    wish: Wish = "auto"
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    # A file of items for all models, or a folder of files that are called as the models are.
+    calibration: str | None = None
+    data: str | None = None  # the same, to verify on
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One artefact, as verification found it."""
+
+    id: str
+    passed: bool
+    metric: float
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Made:
+    """One artefact."""
+
+    id: str
+    bytes: int
+    road: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What became of one model."""
+
+    model: str  # its path
+    sha256: str
+    wishes: Wishes
+    seconds: float
+    artefacts: tuple[Made, ...] = ()
+    missing: tuple[str, ...] = ()
+    verdicts: tuple[Judged, ...] = ()
+    error: str = ""  # why nothing could be converted
+
+    @property
+    def well(self) -> bool:
+        """Whether something was converted, and all of it passed where it was verified."""
+        return not self.error and all(v.passed for v in self.verdicts)
+
+
+@dataclass(frozen=True)
+class _State:
+    entries: dict[str, Entry]
+
+
+def batch(
+    models: Sequence[Path], out: Path, wishes: Wishes, jobs: int = 1,
+    progress: Progress | None = None,
+) -> tuple[Entry, ...]:  # fmt: skip
+    """Convert models, and verify them where there are items.
+
+    A model that went well before, with the same wishes, is not converted again.
+
+    Args:
+        out: gets a folder of each.
+        jobs: so many processes at a time; each needs about a gigabyte.
+
+    Returns:
+        an entry a model, in their order; a model that cannot be converted says why.
+
+    Raises:
+        ModelError: two models would have one folder.
+    """
+    names = [path.name for path in models]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ModelError(f"several models are called {min(twice)}; convert them one by one")
+    known, found = _known(out), {}
+    progress = progress or Progress()
+    with progress.task("converting models") as task, ThreadPoolExecutor(jobs) as pool:
+        waiting = {}
+        for path in models:
+            before = known.get(path.name)
+            if before and before.well and before == replace(
+                before, sha256=digest(path), wishes=wishes, model=str(path)
+            ):  # fmt: skip
+                found[path.name] = before
+            else:
+                waiting[pool.submit(_one, path, out / path.name, wishes)] = path.name
+        task.update(len(found), len(models), "were converted before" if found else "")
+        try:
+            for done in as_completed(waiting):
+                name = waiting[done]
+                known[name] = found[name] = done.result()
+                write_json(out / STATE, records.to_plain(_State(known)))
+                task.update(len(found), len(models), name)
+        except BaseException:
+            for left in waiting:
+                left.cancel()
+            raise
+    return tuple(found[name] for name in names)
+
+
+def _known(out: Path) -> dict[str, Entry]:
+    """What a batch of before left."""
+    try:
+        text = (out / STATE).read_text(encoding="utf-8")
+        return dict(records.parse(_State, json.loads(text)).entries)
+    except (OSError, ValueError, RecordError):
+        return {}
+
+
+def _one(path: Path, folder: Path, wishes: Wishes) -> Entry:
+    begun = time.monotonic()
+    entry = Entry(str(path), digest(path), wishes, 0.0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        told = apart.convert(
+            path, folder, wishes.to, wishes.precisions, _items(wishes.calibration, path),
+            wishes.wish, wishes.shapes, live=False,
+        )  # fmt: skip
+        entry = replace(
+            entry, artefacts=tuple(_made(one) for one in told["artefacts"]),
+            missing=tuple(told["missing"]),
+        )  # fmt: skip
+        if (data := _items(wishes.data, path)) is not None:
+            report = apart.verify(folder, data, live=False)
+            judged = [Judged(v.id, v.passed, v.metric, v.error) for v in report.verdicts]
+            entry = replace(entry, verdicts=tuple(judged))
+    except EdgenetsError as exc:
+        entry = replace(entry, error=str(exc))
+    return replace(entry, seconds=round(time.monotonic() - begun, 1))
+
+
+def _made(told: Mapping[str, Any]) -> Made:
+    return Made(told["id"], told["bytes"], tuple(told["road"]))
+
+
+def _items(place: str | None, model: Path) -> Path | None:
+    """The file of items that is meant for a model."""
+    if place is None:
+        return None
+    path = Path(place)
+    if not path.is_dir():
+        return path
+    found = [path / f"{model.stem}{e}" for e in _ITEMS if (path / f"{model.stem}{e}").is_file()]
+    return found[0] if found else None

@@ -1,0 +1,90 @@
+"""`edgenets batch`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgenets.cli.convert import Shape
+from edgenets.cli.options import (
+    FORMATS,
+    PRECISIONS,
+    AnyData,
+    AnyPath,
+    Several,
+    emit,
+    json_option,
+    size,
+    table,
+)  # fmt: skip
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  edgenets batch models/*.keras --out converted --to tflite,onnx --jobs 2
+  edgenets batch models/* --out converted --calibration items/ --data items/
+
+A batch that was stopped goes on where it was: what went well is not converted again. Items may be
+one file for all models, or a folder of files that are called as the models are (net.keras has
+net.npz). Exit code 1 when a model could not be converted, or an artefact did not pass."""
+)
+@click.argument("models", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--out", required=True, type=AnyPath, help="Folder that gets one of each model.")
+@click.option("--to", type=Several(FORMATS), default=",".join(FORMATS), show_default=True)
+@click.option("--precision", type=Several(PRECISIONS), help="[default: all that a model can have]")
+@click.option("--calibration", type=AnyData, help="Items that integers are calibrated on.")
+@click.option("--data", type=AnyData, help="Items to verify on.")
+@click.option(
+    "--form", type=click.Choice(("auto", "step", "whole")), default="auto", show_default=True,
+    help="Frame by frame with a state, or all of an item at once.",
+)  # fmt: skip
+@click.option(
+    "--shape", type=Shape(), multiple=True, metavar="[INPUT=]N,N,…",
+    help="Size of one item of an input whose size is open, of every model that has it.",
+)  # fmt: skip
+@click.option(
+    "--jobs", type=click.IntRange(1, 64), default=1, show_default=True,
+    help="Processes at a time; each takes about a gigabyte of memory.",
+)  # fmt: skip
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context, models: tuple[Path, ...], out: Path, to: tuple[Any, ...],
+    precision: tuple[Any, ...] | None, calibration: Path | None, data: Path | None, form: str,
+    shape: tuple[Any, ...], jobs: int, as_json: bool,
+) -> None:  # fmt: skip
+    """Convert many models side by side, and verify them."""
+    from edgenets import progress, records
+    from edgenets.stages import stage
+
+    wishes = stage("batch_wishes")(
+        to, precision, form, dict(shape),
+        *(None if place is None else str(place) for place in (calibration, data)),
+    )  # fmt: skip
+    found = stage("batch")(models, out, wishes, jobs, progress.for_stderr())
+    if as_json:
+        emit({"models": [{**records.to_plain(one), "well": one.well} for one in found]})
+    else:
+        _show(out, found)
+    ctx.exit(0 if all(one.well for one in found) else 1)
+
+
+def _show(out: Path, found: Any) -> None:
+    rows = []
+    for one in found:
+        judged = {v.id: v for v in one.verdicts}
+        failed = [id for id, v in judged.items() if not v.passed]
+        passed = f"{len(judged) - len(failed)} of {len(judged)}" if judged else "–"
+        told = one.error.replace("\n", " ") or (f"failed: {', '.join(failed)}" if failed else "")
+        smallest = min((a.bytes for a in one.artefacts), default=None)
+        rows.append(
+            (
+                Path(one.model).name, str(len(one.artefacts)), str(len(one.missing)), passed,
+                "–" if smallest is None else size(smallest), f"{one.seconds:.1f}", told,
+            )
+        )  # fmt: skip
+    columns = ("model", "artefacts", "not there", "passed", "smallest", "seconds", "")
+    table(str(out), columns, rows)
