@@ -44,8 +44,8 @@ demo: setup ## The whole road with words of your choice: make demo WORDS="lights
 test: $(VENV)/.tested ## Run the whole suite; Debian packages that it needs are installed where it may.
 	@sh tests/packages.sh
 	$(BIN)/edgenets twin build || echo 'tests with twins will be skipped' >&2
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not twin and not twin_full'
-	$(BIN)/python -m pytest -m twin
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not twin and not twin_full'
+	$(BIN)/python -m pytest -m 'twin and not twin_full' --durations=5
 
 lint: $(VENV)/.tested ## Ruff and mypy.
 	$(BIN)/ruff check .
@@ -76,7 +76,7 @@ soak: $(VENV)/.tested ## Ten minutes of a camera that is faster than its model.
 twin-full: $(VENV)/.tested ## Flash a card and start a board from it; pull a plug in 50 deployments.
 	@sh tests/packages.sh
 	$(BIN)/edgenets twin build
-	$(BIN)/python -m pytest -m twin_full
+	$(BIN)/python -m pytest -m 'twin or twin_full'
 	$(BIN)/python -m tests.power_cuts 50
 
 clean: ## Remove what was built; .venv stays.

@@ -2,59 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edgenets.artefact import Format, Precision
 from edgenets.data.beginnings import find_series, known
 from edgenets.metrics import MAE
 from edgenets.progress import Progress
 from edgenets.runs import Run
 from edgenets.series.recipe import AnomalyRecipe
-from edgenets.series.spec import AnomalySpec
 from edgenets.training.anomaly import behind, trained_on
 
-from .convert import convert
-from .formats import Converted, Written, activation_type
 from .golden import GoldenFrames
+from .stepfamily import StepFamily
 from .verdicts import Report
-from .verify import Samples, verify
+from .verify import Samples
 
 # Calibration reads beginnings in pieces of one length.
 _PIECE = 64  # readings
 
 
-class Anomaly(GoldenFrames):
+class Anomaly(StepFamily, GoldenFrames):
     """See `Family`."""
 
-    def convert(
-        self, run: Run, data: Path | None, to: Sequence[Format], precisions: Sequence[Precision],
-        progress: Progress,
-    ) -> Converted:  # fmt: skip
-        """See `Family.convert`."""
-        recipe, pieces = run.recipe_as(AnomalyRecipe), None
-        if data is not None and any(activation_type(p) for p in precisions):
-            every = find_series(data, recipe.data.files)
-            told = np.concatenate(
-                [known(s, recipe.features, trained_on(s, recipe)).habits for s in every]
-            )
-            pieces = np.resize(told, (max(1, len(told) // _PIECE), _PIECE, told.shape[1]))
-        return convert(run.model(), pieces, to, precisions, recipe.quantize, progress)
+    def clips(self, run: Run, data: Path, progress: Progress) -> NDArray[np.float32]:
+        """See `StepFamily.clips`."""
+        recipe = run.recipe_as(AnomalyRecipe)
+        every = find_series(data, recipe.data.files)
+        told = np.concatenate(
+            [known(s, recipe.features, trained_on(s, recipe)).habits for s in every]
+        )
+        return np.resize(told, (max(1, len(told) // _PIECE), _PIECE, told.shape[1]))
 
-    def verify(
-        self, run: Run, written: Sequence[Written], missing: Sequence[str], data: Path,
-        progress: Progress,
-    ) -> Report:  # fmt: skip
-        """See `Family.verify`."""
+    def samples(self, run: Run, data: Path, progress: Progress) -> Samples:
+        """See `StepFamily.samples`."""
         recipe = run.recipe_as(AnomalyRecipe)
         held = [behind(s, recipe) for s in find_series(data, recipe.data.files)]
         held = [one for one in held if len(one.came)]
-        samples = Samples([one.habits for one in held], [one.came for one in held], "series")
-        spec = run.spec
-        assert isinstance(spec, AnomalySpec), "family_of gives no other"
-        return verify(run.model(), spec, written, samples, recipe.gate, tuple(missing), progress)
+        return Samples([one.habits for one in held], [one.came for one in held], "series")
 
     def card(self, run: Run, report: Report) -> list[str]:
         """See `Family.card`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -77,6 +77,11 @@ def convert(
     return Conversion(found.written, found.missing, steps.graph)
 
 
+def seen(tensor: str) -> str:
+    """What an inner tensor is called that an artefact gives besides its outputs."""
+    return f"{tensor}/seen"
+
+
 class Steps:
     """A model as a step graph; what several artefacts begin with is made once."""
 
@@ -93,18 +98,31 @@ class Steps:
         self.graph = replace(graph, float_layers=kept)
         self._fixed = isolate_fixed(self.graph)
 
-    def write(self, format: Format, precision: Precision, part: Part = "") -> Written:
+    def write(
+        self, format: Format, precision: Precision, part: Part = "",
+        keep_float: Collection[str] = (), probes: Sequence[str] = (),
+    ) -> Written:  # fmt: skip
         """One artefact.
+
+        Args:
+            keep_float: layers that stay float, besides those of the recipe.
+            probes: inner tensors that it gives besides its outputs, each called `seen(name)`; its
+                scales stay as they are.
 
         Raises:
             UnsupportedPrecision: the format has no such precision.
             ConversionError: it needs recordings, and there are none or other ones.
         """
         dtype = formats.activation_type(precision)
+        more = tuple((seen(name), name) for name in probes)
         if dtype is None or (format, precision) in formats.MISSING:
-            return formats.write(self.graph, format, precision, None, part)
-        plan = make_plan(self._fixed, self._calibration, dtype)
-        return formats.write(self._fixed, format, precision, plan, part)
+            graph = replace(self.graph, outputs=(*self.graph.outputs, *more))
+            return formats.write(graph, format, precision, None, part)
+        kept = self._fixed.float_layers | set(keep_float)
+        graph = replace(self._fixed, float_layers=kept)
+        plan = make_plan(graph, self._calibration, dtype)
+        graph = replace(graph, outputs=(*graph.outputs, *more))
+        return formats.write(graph, format, precision, plan, part)
 
     @cached_property
     def _calibration(self) -> Calibration:

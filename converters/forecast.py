@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from edgenets.artefact import Format, Precision
+import numpy as np
+from numpy.typing import NDArray
+
 from edgenets.data.split import Split
 from edgenets.metrics import MSE
 from edgenets.progress import Progress
@@ -16,37 +17,27 @@ from edgenets.series.spec import ForecastSpec
 from edgenets.series.windows import Windows, scaled, split_windows
 from edgenets.training.forecast import load
 
-from .convert import convert
-from .formats import Converted, Written, activation_type
 from .golden import GoldenFrames
+from .stepfamily import StepFamily
 from .verdicts import Report
-from .verify import Samples, verify
+from .verify import Samples
 
 
-class Forecast(GoldenFrames):
+class Forecast(StepFamily, GoldenFrames):
     """See `Family`."""
 
-    def convert(
-        self, run: Run, data: Path | None, to: Sequence[Format], precisions: Sequence[Precision],
-        progress: Progress,
-    ) -> Converted:  # fmt: skip
-        """See `Family.convert`."""
-        recipe, stretches = run.recipe_as(ForecastRecipe), None
-        if data is not None and any(activation_type(p) for p in precisions):
-            windows = _windows(run, data, "train").spread(recipe.quantize.clips)
-            stretches = segments(windows.came, _spec(run).input.segment)
-        return convert(run.model(), stretches, to, precisions, recipe.quantize, progress)
+    def clips(self, run: Run, data: Path, progress: Progress) -> NDArray[np.float32]:
+        """See `StepFamily.clips`."""
+        clips = run.recipe_as(ForecastRecipe).quantize.clips
+        windows = _windows(run, data, "train").spread(clips)
+        return segments(windows.came, _spec(run).input.segment)
 
-    def verify(
-        self, run: Run, written: Sequence[Written], missing: Sequence[str], data: Path,
-        progress: Progress,
-    ) -> Report:  # fmt: skip
-        """See `Family.verify`."""
+    def samples(self, run: Run, data: Path, progress: Progress) -> Samples:
+        """See `StepFamily.samples`."""
         gate, spec = run.recipe_as(ForecastRecipe).gate, _spec(run)
         windows = _windows(run, data, "validation").spread(gate.clips)
         came = segments(windows.came, spec.input.segment)
-        samples = Samples(came, list(windows.following - windows.last), "windows")
-        return verify(run.model(), spec, written, samples, gate, tuple(missing), progress)
+        return Samples(came, list(windows.following - windows.last), "windows")
 
     def card(self, run: Run, report: Report) -> list[str]:
         """See `Family.card`."""

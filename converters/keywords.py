@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import Format, Precision
 from edgenets.data.split import Split
 from edgenets.errors import ModelError
 from edgenets.progress import Progress
@@ -17,35 +15,24 @@ from edgenets.runs import Run
 from edgenets.spec import AudioInput, SoundSpec
 from edgenets.training import dataset
 
-from .convert import convert
-from .formats import Converted, Written, activation_type
 from .golden import GoldenSound, sound_spec
+from .stepfamily import StepFamily
 from .verdicts import Report
-from .verify import Samples, verify
+from .verify import Samples
 
 
-class Keywords(GoldenSound):
+class Keywords(StepFamily, GoldenSound):
     """See `Family`."""
 
-    def convert(
-        self, run: Run, data: Path | None, to: Sequence[Format], precisions: Sequence[Precision],
-        progress: Progress,
-    ) -> Converted:  # fmt: skip
-        """See `Family.convert`."""
-        clips = None
-        if data is not None and any(activation_type(p) for p in precisions):
-            clips, _ = clips_of(run, data, "train", progress)
-        return convert(run.model(), clips, to, precisions, run.recipe_as(Recipe).quantize, progress)
+    def clips(self, run: Run, data: Path, progress: Progress) -> NDArray[np.float32]:
+        """See `StepFamily.clips`."""
+        clips, _ = clips_of(run, data, "train", progress)
+        return clips
 
-    def verify(
-        self, run: Run, written: Sequence[Written], missing: Sequence[str], data: Path,
-        progress: Progress,
-    ) -> Report:  # fmt: skip
-        """See `Family.verify`."""
+    def samples(self, run: Run, data: Path, progress: Progress) -> Samples:
+        """See `StepFamily.samples`."""
         gate = run.recipe_as(Recipe).gate
-        samples = Samples(*clips_of(run, data, "validation", progress, gate.clips))
-        spec = sound_spec(run.spec)
-        return verify(run.model(), spec, written, samples, gate, tuple(missing), progress)
+        return Samples(*clips_of(run, data, "validation", progress, gate.clips))
 
     def card(self, run: Run, report: Report) -> list[str]:
         """See `Family.card`."""

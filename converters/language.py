@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from edgenets.artefact import Format, Precision
 from edgenets.data.crops import Tokens, sequences
 from edgenets.data.split import Split
 from edgenets.data.texts import read_corpus
@@ -19,39 +18,27 @@ from edgenets.progress import Progress
 from edgenets.runs import Run
 from edgenets.training.language import part_of
 
-from .convert import convert
-from .formats import Converted, Written, activation_type
 from .golden import GoldenTokens
+from .stepfamily import StepFamily
 from .verdicts import Report
-from .verify import Samples, verify
+from .verify import Samples
 
 
-class Language(GoldenTokens):
+class Language(StepFamily, GoldenTokens):
     """See `Family`."""
 
-    def convert(
-        self, run: Run, data: Path | None, to: Sequence[Format], precisions: Sequence[Precision],
-        progress: Progress,
-    ) -> Converted:  # fmt: skip
-        """See `Family.convert`."""
-        recipe, texts = run.recipe_as(LanguageRecipe), None
-        if data is not None and any(activation_type(p) for p in precisions):
-            texts, _ = sequences(_part(run, data, "train"), recipe.data.length)
-            texts = texts[..., None]
-        return convert(run.model(), texts, to, precisions, recipe.quantize, progress)
+    def clips(self, run: Run, data: Path, progress: Progress) -> NDArray[np.int32]:
+        """See `StepFamily.clips`."""
+        length = run.recipe_as(LanguageRecipe).data.length
+        texts, _ = sequences(_part(run, data, "train"), length)
+        return texts[..., None]
 
-    def verify(
-        self, run: Run, written: Sequence[Written], missing: Sequence[str], data: Path,
-        progress: Progress,
-    ) -> Report:  # fmt: skip
-        """See `Family.verify`."""
+    def samples(self, run: Run, data: Path, progress: Progress) -> Samples:
+        """See `StepFamily.samples`."""
         recipe = run.recipe_as(LanguageRecipe)
         came, following = sequences(_part(run, data, "validation"), recipe.data.length)
         chosen = np.linspace(0, len(came) - 1, min(len(came), recipe.gate.clips)).astype(int)
-        samples = Samples(came[chosen][..., None], list(following[chosen]), "pieces")
-        return verify(
-            run.model(), _spec(run), written, samples, recipe.gate, tuple(missing), progress
-        )
+        return Samples(came[chosen][..., None], list(following[chosen]), "pieces")
 
     def card(self, run: Run, report: Report) -> list[str]:
         """See `Family.card`."""

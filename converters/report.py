@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,10 +44,11 @@ class Section:
     svg: str = ""
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
+    summary: str = "word by word"  # of the table, where it is folded
 
 
 def page(report: Report, run: Run, extra: Sequence[Section] = ()) -> str:
-    """The page of one model.
+    """The page of one model that was trained here.
 
     Args:
         extra: sections to put before the verification, such as a demonstration.
@@ -55,13 +56,46 @@ def page(report: Report, run: Run, extra: Sequence[Section] = ()) -> str:
     Raises:
         MissingExtra: jinja2 or matplotlib is not installed.
     """
-    text: str = template("report.html").render(
-        report=report, run=run, facts=_facts(report, run), extra=extra, version=__version__,
-        sizes=_svg(_sizes(report)), errors=_svg(_errors(report)),
+    return _rendered(
+        report, extra, facts=_facts(report, run), about=run.recipe.description,
+        made_of=f"recipe {run.recipe.name}, seed {run.recipe.seed}", kind="Keras model",
         confusion=_svg(_confusion(run)) if "confusion" in run.metrics["test"] else "",
-        streams=isinstance(run.spec, StreamSpec), percent=lambda x: f"{100 * x:.2f} %",
+        streams=isinstance(run.spec, StreamSpec), trained=True,
+    )  # fmt: skip
+
+
+def page_of_file(
+    report: Report, source: Path, roads: Mapping[str, Sequence[str]], notes: Mapping[str, str]
+) -> str:
+    """The page of a model that was brought as a file; errors as `page`.
+
+    Args:
+        roads: the converters that each artefact came along, by its id.
+        notes: what a person should know about it, the same.
+    """
+    shown = metric_of(report.metric).shown
+    facts = [] if report.metric == "agreement" else [(shown(report.reference), report.metric)]
+    rows = tuple(
+        (id, " → ".join(road) or "as it came", notes.get(id, "")) for id, road in roads.items()
+    )
+    section = Section(
+        "Roads", "Which converters each artefact came along.", "", ("artefact", "road", ""), rows,
+        "artefact by artefact",
+    )  # fmt: skip
+    return _rendered(
+        report, [section], facts=[*facts, (f"{report.items:,}", report.kind)],
+        about=f"{source.name}, as it was brought", made_of=source.name,
+        kind="model in its own library", confusion="", trained=False,
+        streams=any(v.stream_steps for v in report.verdicts),
+    )  # fmt: skip
+
+
+def _rendered(report: Report, extra: Sequence[Section], **about: Any) -> str:
+    text: str = template("report.html").render(
+        report=report, extra=extra, version=__version__, sizes=_svg(_sizes(report)),
+        errors=_svg(_errors(report)), percent=lambda x: f"{100 * x:.2f} %",
         shown=metric_of(report.metric).shown, failed=_failed,
-        figure=lambda x: "–" if x is None else f"{x:.2g}",
+        figure=lambda x: "–" if x is None else f"{x:.2g}", **about,
     )  # fmt: skip
     return text
 

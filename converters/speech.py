@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from edgenets.artefact import Format, Precision
+import numpy as np
+from numpy.typing import NDArray
+
 from edgenets.data.strings import features_of, strings_to_measure
 from edgenets.progress import Progress
 from edgenets.runs import Run
@@ -14,40 +15,29 @@ from edgenets.speech import distance
 from edgenets.speech.recipe import SpeechRecipe
 from edgenets.training import speech
 
-from .convert import convert
-from .formats import Converted, Written, activation_type
 from .golden import GoldenSound
+from .stepfamily import StepFamily
 from .verdicts import Report
-from .verify import Samples, verify
+from .verify import Samples
 
 
-class Speech(GoldenSound):
+class Speech(StepFamily, GoldenSound):
     """See `Family`."""
 
-    def convert(
-        self, run: Run, data: Path | None, to: Sequence[Format], precisions: Sequence[Precision],
-        progress: Progress,
-    ) -> Converted:  # fmt: skip
-        """See `Family.convert`."""
-        recipe, strings = run.recipe_as(SpeechRecipe), None
-        if data is not None and any(activation_type(p) for p in precisions):
-            spoken = speech.load_split(recipe, data, "train", progress)
-            made = strings_to_measure(
-                spoken, recipe.quantize.clips, recipe.data.test_words, recipe.seed
-            )
-            strings = features_of(made, _audio(run.spec), recipe.model.frames_per_step)
-        return convert(run.model(), strings, to, precisions, recipe.quantize, progress)
+    def clips(self, run: Run, data: Path, progress: Progress) -> NDArray[np.float32]:
+        """See `StepFamily.clips`."""
+        recipe = run.recipe_as(SpeechRecipe)
+        spoken = speech.load_split(recipe, data, "train", progress)
+        made = strings_to_measure(
+            spoken, recipe.quantize.clips, recipe.data.test_words, recipe.seed
+        )
+        return features_of(made, _audio(run.spec), recipe.model.frames_per_step)
 
-    def verify(
-        self, run: Run, written: Sequence[Written], missing: Sequence[str], data: Path,
-        progress: Progress,
-    ) -> Report:  # fmt: skip
-        """See `Family.verify`."""
-        recipe, spec = run.recipe_as(SpeechRecipe), run.spec
-        assert isinstance(spec, SpeechSpec), "family_of gives no other"
-        found = speech.measured(recipe, _audio(spec), data, "validation", progress)
-        samples = Samples(found.features, found.symbols)
-        return verify(run.model(), spec, written, samples, recipe.gate, tuple(missing), progress)
+    def samples(self, run: Run, data: Path, progress: Progress) -> Samples:
+        """See `StepFamily.samples`."""
+        recipe = run.recipe_as(SpeechRecipe)
+        found = speech.measured(recipe, _audio(run.spec), data, "validation", progress)
+        return Samples(found.features, found.symbols)
 
     def card(self, run: Run, report: Report) -> list[str]:
         """See `Family.card`."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import Format, Precision
 from edgenets.data.reading import Texts as Numbered
 from edgenets.data.split import Split
 from edgenets.data.texts import find_texts
@@ -18,39 +16,26 @@ from edgenets.progress import Progress
 from edgenets.runs import Run
 from edgenets.training.text import numbered, part_of
 
-from .convert import convert
-from .formats import Converted, Written, activation_type
 from .golden import GoldenTokens
+from .stepfamily import StepFamily
 from .verdicts import Report
-from .verify import Samples, verify
+from .verify import Samples
 
 # Calibration reads texts one after another, in pieces of one length; long ones in several.
 _PIECE = 32  # tokens
 
 
-class Texts(GoldenTokens):
+class Texts(StepFamily, GoldenTokens):
     """See `Family`."""
 
-    def convert(
-        self, run: Run, data: Path | None, to: Sequence[Format], precisions: Sequence[Precision],
-        progress: Progress,
-    ) -> Converted:  # fmt: skip
-        """See `Family.convert`."""
-        pieces = None
-        if data is not None and any(activation_type(p) for p in precisions):
-            pieces = _pieces(texts_of(run, data, "train"))
-        return convert(
-            run.model(), pieces, to, precisions, run.recipe_as(TextRecipe).quantize, progress
-        )
+    def clips(self, run: Run, data: Path, progress: Progress) -> NDArray[np.int32]:
+        """See `StepFamily.clips`."""
+        return _pieces(texts_of(run, data, "train"))
 
-    def verify(
-        self, run: Run, written: Sequence[Written], missing: Sequence[str], data: Path,
-        progress: Progress,
-    ) -> Report:  # fmt: skip
-        """See `Family.verify`."""
-        texts, gate = texts_of(run, data, "validation"), run.recipe_as(TextRecipe).gate
-        samples = Samples([t[:, None] for t in texts.tokens], texts.targets.tolist(), "texts")
-        return verify(run.model(), _spec(run), written, samples, gate, tuple(missing), progress)
+    def samples(self, run: Run, data: Path, progress: Progress) -> Samples:
+        """See `StepFamily.samples`."""
+        texts = texts_of(run, data, "validation")
+        return Samples([t[:, None] for t in texts.tokens], texts.targets.tolist(), "texts")
 
     def card(self, run: Run, report: Report) -> list[str]:
         """See `Family.card`."""

@@ -68,7 +68,7 @@ def verify(
     Raises:
         DataError: there are no sequences, or one is shorter than a step.
     """
-    judge = _Judge(model, spec, samples, gate)
+    judge = Judge(model, spec, samples, gate)
     verdicts = verdicts_of(written, judge.verdict, progress)
     return Report(
         spec.name, spec.labels, judge.metric.name, judge.reference, judge.count,
@@ -76,7 +76,7 @@ def verify(
     )  # fmt: skip
 
 
-class _Judge:
+class Judge:
     """The Keras model's answers, computed once for all artefacts."""
 
     def __init__(self, model: Any, spec: StreamSpec, samples: Samples, gate: GateRecipe) -> None:
@@ -93,9 +93,9 @@ class _Judge:
         whole = [item[: len(item) - len(item) % frames] for item in samples.features]
         self._items = whole[: self.count]
         self._targets = samples.targets[: self.count]
-        self._stream = long_stream(whole, gate.stream_steps * frames)
+        self.stream = long_stream(whole, gate.stream_steps * frames)
         self._answers = answers_of(model, self._items)
-        (self._whole,) = answers_of(model, [self._stream])
+        (self._whole,) = answers_of(model, [self.stream])
         self._decided = self._decisions.decide(self._answers)
         self.reference = self._decisions.score(self._decided, self._targets)
 
@@ -105,7 +105,7 @@ class _Judge:
         try:
             session = backend.load(backend.backend_of(artefact), artefact, item.files)
             answers = [backend.answers(session, x) for x in self._items]
-            stream = backend.answers(session, self._stream)
+            stream = backend.answers(session, self.stream)
         except EdgenetsError as exc:
             return broken(item, str(exc))
         # Without padding the first steps mean nothing; with time gone, all but the last.

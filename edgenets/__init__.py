@@ -14,14 +14,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgenets.api import convert, load, run, train, write
+    from edgenets.api import aware, convert, load, run, train, write
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "convert", "load", "run", "train", "write"]
+__all__ = ["__version__", "aware", "convert", "load", "run", "train", "write"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("convert", "load", "run", "train", "write"):
+    if name in ("aware", "convert", "load", "run", "train", "write"):
         from edgenets import api
 
         return getattr(api, name)

@@ -56,6 +56,16 @@ def train(
     return found
 
 
+def aware(model: keras.Model) -> keras.Model:
+    """A net that is rounded as it trains, of the same layers; see `edgenets.training.aware.aware`.
+
+    Train what is returned, convert it, or `model`: their weights are the same.
+    """
+    from edgenets.training import aware as rounding
+
+    return rounding.aware(model)
+
+
 def convert(
     model: keras.Model | str | Path,
     calibration: Any = None,

@@ -42,6 +42,7 @@ class Schedule:
     weight_decay: float = 1e-3
     label_smoothing: float = 0.1
     average: float = 0.99  # momentum of the weight average that is kept (EMA)
+    qat: bool = False  # quantization-aware: rounded in training as the int8 forms will be
 
     def __post_init__(self) -> None:
         check_range(self, 1, 1_000_000, "epochs", "batch")

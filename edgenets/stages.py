@@ -62,6 +62,7 @@ ENTRIES = {
     "import_wishes": "edgenets.converters.foreign:Wishes",
     "load_session": "edgenets.runtime.choose:load",
     "offline_files": "edgenets.devices.flash.offline:files",
+    "mend_run": "edgenets.converters.mendrun:mend_run",
     "own_python": "edgenets.devices.deploy.ownpython:read",
     "pack_run": "edgenets.converters.road:pack_run",
     "preflight": "edgenets.devices.preflight:preflight",

@@ -1,7 +1,7 @@
 """From a file to a folder of artefacts, and from there to a report.
 
 FOLDER/artefacts/     the artefacts, and where they came from
-FOLDER/report.json    what verification found
+FOLDER/report.json, report.html    what verification found
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from edgenets import records
 from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision, TensorInfo, id_of
 from edgenets.data.items import read_items
 from edgenets.errors import ModelError
-from edgenets.files import write_json
+from edgenets.files import replacing, write_json
 from edgenets.progress import Progress
 from edgenets.recipeparts import GateRecipe, QuantizeRecipe
 
 from .. import store
 from ..check.check import Checked, Target, check
 from ..formats import Converted
-from ..road import REPORT, fingerprint
+from ..report import page_of_file
+from ..road import REPORT, REPORT_PAGE, fingerprint
 from ..sources.source import Source, open_source
 from ..verdicts import Report
 from ..whole.samples import spread
@@ -105,6 +106,12 @@ def verify_folder(
     found = verify_source(source, written, items, gate, missing, progress)
     plain = records.to_plain(found)
     write_json(folder / REPORT, {"artefacts": fingerprint(written), **plain})
+    text = page_of_file(
+        found, path, {w.artefact.id: w.road for w in written},
+        {w.artefact.id: w.artefact.note for w in written},
+    )  # fmt: skip
+    with replacing(folder / REPORT_PAGE) as beside:
+        beside.write_text(text, encoding="utf-8")
     return found
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from edgenets.artefact import FORMATS, OPEN, PRECISIONS, Precision, TensorInfo
 from edgenets.errors import ConversionError
 from edgenets.extras import require
+from edgenets.training import aware
 
 from .. import formats
 from ..convert import Steps
@@ -51,7 +52,7 @@ def _no_step(job: Job, precision: Precision) -> str:
     if job.wish == "auto" and OPEN not in job.source.inputs[0].shape:
         return "its size is fixed, so the whole form is meant; --form step says otherwise"
     try:
-        walk(job.source.model)
+        walk(_plain(job.source.model))
     except ConversionError as exc:
         return f"no step form: {exc}"
     return ""
@@ -74,7 +75,7 @@ def _walk(job: Job, model: Any, precision: Precision) -> Steps:
         if len(job.samples) > 1:
             raise ConversionError("a step model of several inputs is calibrated from Python alone")
         (clips,) = job.samples.values()
-    return Steps(model, clips, job.quantize, job.progress)
+    return Steps(_plain(model), clips, job.quantize, job.progress)
 
 
 def _write(format: Any) -> Any:
@@ -92,7 +93,21 @@ def _lacks(format: Any) -> Any:
 
 
 def _freeze(job: Job, model: Any, precision: Precision) -> Function:
-    return function.freeze(model, [o.name for o in job.source.outputs], job.shapes)
+    has_ranges = precision == "int8"
+    made = function.freeze(
+        model if has_ranges else _plain(model), [o.name for o in job.source.outputs], job.shapes
+    )
+    return dataclasses.replace(made, has_ranges=has_ranges)
+
+
+def _plain(model: Any) -> Any:
+    return aware.plain_of(model) if aware.is_aware(model) else model
+
+
+def _no_ranges(job: Job, precision: Precision) -> str:
+    if not aware.is_aware(job.source.model):
+        return "no ranges in the model: it was not trained with rounding (edgenets.aware)"
+    return _no_whole(job, precision)
 
 
 def _signature(job: Job, signature: Any, precision: Precision) -> Function:
@@ -178,6 +193,12 @@ EDGES: tuple[Edge, ...] = (
         "weights are constants, and there is no loop", _freeze, _no_whole,
     ),
     Edge(
+        "freeze", "tensorflow", "keras", "function", {_FLOAT: ("int8",)},
+        "inputs of a fixed size, and ranges that training found",
+        "weights are constants, and ranges stand where integers shall be", _freeze, _no_ranges,
+        cost=0.5,
+    ),
+    Edge(
         "freeze", "tensorflow", "saved_model", "function", _PLAIN,
         "a signature with inputs of a fixed size",
         "weights are constants", _signature, _no_whole,
@@ -199,6 +220,10 @@ EDGES: tuple[Edge, ...] = (
     Edge(
         "tf2onnx", "tf2onnx", "function", "onnx", _PLAIN, "operators that tf2onnx knows",
         "opset 13, shapes fixed", _to_onnx,
+    ),
+    Edge(
+        "tf2onnx", "tf2onnx", "function", "onnx", {"int8": ("int8",)},
+        "ranges of integers in the model", "these ranges", _to_onnx,
     ),
     Edge(
         "quantize", "onnxruntime", "onnx", "onnx", _ROUNDED, "a float file",

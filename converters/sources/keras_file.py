@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edgenets.errors import ModelError
 from edgenets.extras import require
 from edgenets.native import quiet_logging
+from edgenets.training import aware
 
 from ..whole.function import inputs_of, outputs_of
 from .source import Answers, Source
@@ -31,6 +32,9 @@ _CODE = {
 
 # What Keras itself writes as the home of a class. Anything else is code that the file names.
 _HOMES = ("keras", "tf_keras", "tensorflow.keras", "tensorflow.python.keras", "builtins")
+
+# Layers of `edgenets.training.aware`.
+_OWN = ("Range", "Rounded")
 
 # Arguments that Keras 2 wrote and Keras 3 does not know, with the values that change nothing.
 _OLD_ARGUMENTS: dict[str, tuple[Any, ...]] = {
@@ -54,7 +58,8 @@ def read(path: Path) -> Source:
     old = {name: _tolerant(getattr(keras.layers, name)) for name in _OLD_LAYERS if legacy}
     try:
         with quiet_logging():
-            model = keras.models.load_model(path, compile=False, custom_objects=old)
+            known = old or aware.objects()
+            model = keras.models.load_model(path, compile=False, custom_objects=known)
     except Exception as exc:  # Keras raises what its layers raise
         raise ModelError(f"{path}: Keras cannot read it: {_reason(exc)}") from exc
     return source_of(model, path)
@@ -62,6 +67,8 @@ def read(path: Path) -> Source:
 
 def source_of(model: Any, path: Path, names: Sequence[str] = ()) -> Source:
     """A Keras model that is in memory already.
+
+    One that was trained with rounding answers as the plain net does that was trained so.
 
     Args:
         path: where it came from.
@@ -72,7 +79,8 @@ def source_of(model: Any, path: Path, names: Sequence[str] = ()) -> Source:
             f"{path}: model '{model.name}' was never built, so it has no weights; begin it with an "
             f"Input"
         )
-    inputs, outputs = inputs_of(model), outputs_of(model)
+    plain = aware.plain_of(model) if aware.is_aware(model) else model
+    inputs, outputs = inputs_of(plain), outputs_of(plain)
     if names:
         outputs = tuple(replace(o, name=n) for o, n in zip(outputs, names, strict=True))
 
@@ -81,8 +89,8 @@ def source_of(model: Any, path: Path, names: Sequence[str] = ()) -> Source:
         if len(given) == 1:
             packed: Any = given[0]
         else:
-            packed = require("keras").tree.pack_sequence_as(model.input, given)
-        found = require("keras").tree.flatten(model.predict(packed, verbose=0))
+            packed = require("keras").tree.pack_sequence_as(plain.input, given)
+        found = require("keras").tree.flatten(plain.predict(packed, verbose=0))
         return {o.name: np.asarray(value) for o, value in zip(outputs, found, strict=True)}
 
     return Source(path, "keras", path.stem, model, inputs, outputs, answer)
@@ -128,6 +136,8 @@ def _refuse_code(path: Path, config: Any) -> None:
                 f"model in Python with Keras's own layers and save it again"
             )
         home = entry.get("module")
+        if home == aware.__name__ and kind in _OWN:
+            continue
         if home is not None and not any(f"{home}.".startswith(f"{own}.") for own in _HOMES):
             raise ModelError(
                 f"{path}: {layer} is {kind} of {home}, a class of its author's; edgenets runs no "

@@ -15,6 +15,7 @@ from edgenets.cli.options import AnyData, Folder, emit, json_option, size, table
 Examples:
   edgenets verify runs/kws-gru --data speech_commands
   edgenets verify runs/kws-gru --data speech_commands --json | jq .passed
+  edgenets verify runs/kws-gru --data speech_commands --mend
   edgenets verify vww --data pictures.npz
 
 Exit code 0: every artefact equals the model, within the limits of the recipe's [gate].
@@ -28,27 +29,40 @@ Exit code 1: at least one does not. The report is written to RUN/report.html and
     help="Recordings, pictures or texts, of which the validation split is used; for a model of "
     "your own .npy, or .npz with an array an input and perhaps 'y', which is right.",
 )
+@click.option(
+    "--mend", is_flag=True,
+    help="Of integer artefacts that fail, find the layers that spoil them, keep the fewest in "
+    "float, and verify again.",
+)  # fmt: skip
 @json_option
 @click.pass_context
-def command(ctx: click.Context, run: Path, data: Path, as_json: bool) -> None:
+def command(ctx: click.Context, run: Path, data: Path, mend: bool, as_json: bool) -> None:
     """Prove that artefacts equal their model; a gate.
 
     RUN is a run folder that was converted, or the folder that a model of your own was converted
     into: its artefacts are held against the model in its own library.
     """
-    from edgenets import progress, runs
+    from edgenets import progress, records, runs
     from edgenets.stages import stage
 
     trained = (run / runs.MODEL).is_file()
+    repairs: tuple[Any, ...] = ()
     if trained:
         report = stage("verify_run")(runs.load(run), data, progress.for_stderr())
+        if mend and not report.passed:
+            repairs, report = stage("mend_run")(runs.load(run), data, progress.for_stderr())
+    elif mend:
+        raise click.UsageError("--mend is for a run folder, whose data it can calibrate on")
     else:
         report = stage("verify_apart")(run, data)
     if as_json:
-        emit(stage("report_json")(report))
+        plain = {"repairs": [records.to_plain(one) for one in repairs]} if mend else {}
+        emit({**stage("report_json")(report), **plain})
     else:
+        for repair in repairs:
+            _show_repair(repair, report.metric)
         show(report)
-        click.echo(f"Report: {run / ('report.html' if trained else 'report.json')}")
+        click.echo(f"Report: {run / 'report.html'}")
     ctx.exit(0 if report.passed else 1)
 
 
@@ -80,6 +94,26 @@ def show(report: Any) -> None:
     table(title, columns, rows)
     for line in report.missing:
         click.echo(f"Not there: {line}.")
+
+
+def _show_repair(repair: Any, metric: str) -> None:
+    """What was tried for one artefact, and what came of it."""
+    from edgenets.metrics import metric_of
+
+    where = f"leaves its model at {repair.first}" if repair.first else "leaves it at no one layer"
+    rows = [
+        (
+            ", ".join(one.kept) or "none", metric_of(metric).shown(one.metric), size(one.bytes),
+            "–" if one.step_us is None else f"{one.step_us:.1f}",
+            "passed" if one.passed else "failed",
+        )
+        for one in repair.tries
+    ]  # fmt: skip
+    title = f"{repair.id} {where}"
+    table(title, ("layers in float", metric, "size", "step µs", "gate"), rows)
+    if repair.passed and repair.kept:
+        names = ", ".join(f'"{name}"' for name in repair.kept)
+        click.echo(f"To keep it so: keep_float = [{names}] under [quantize] of the recipe.\n")
 
 
 def _number(value: float | None) -> str:

@@ -17,7 +17,7 @@ from edgenets.files import replacing, write_json
 from edgenets.metrics import metric_of
 from edgenets.progress import Progress
 from edgenets.recipeparts import Schedule
-from edgenets.training import figures
+from edgenets.training import aware, figures
 
 if TYPE_CHECKING:
     import keras
@@ -68,12 +68,14 @@ class Trainer:
         self._job, self._folder, self._progress = job, folder, progress
         self._mark = mark_of(job.batches)
         self.history = History()
-        self.model: keras.Model = self._resume() or self._begin()
+        # What learns: the model itself, or what rounds it as it is called.
+        self._learner: keras.Model = self._resume() or self._begin()
+        self.model: keras.Model = self._plain(self._learner)
 
     def fit(self) -> None:
         """Train to the end of the schedule; the model then holds the averaged weights."""
         epochs = self._job.schedule.epochs
-        first = int(self.model.optimizer.iterations) // len(self._job.batches)
+        first = int(self._learner.optimizer.iterations) // len(self._job.batches)
         if first:
             self._progress.say(f"resuming after epoch {first} of {epochs}")
         shown = metric_of(self._job.metric).shown
@@ -112,12 +114,12 @@ class Trainer:
         self._seed_dropout(epoch)
         total = weight = 0.0
         for batch in self._prefetch(epoch):
-            loss = self.model.train_on_batch(
+            loss = self._learner.train_on_batch(
                 batch.inputs, batch.targets, sample_weight=batch.weights
             )
             total += float(loss) * len(batch.targets)
             weight += len(batch.targets)
-        self.model.reset_metrics()
+        self._learner.reset_metrics()
         return total / weight
 
     def _prefetch(self, epoch: int) -> Iterator[Batch]:
@@ -137,7 +139,8 @@ class Trainer:
         """A fresh model, compiled."""
         keras, schedule = self._keras, self._job.schedule
         keras.utils.set_random_seed(self._job.seed)
-        model = self._job.build()
+        built = self._job.build()
+        model = aware.aware(built) if schedule.qat else built
         steps = len(self._job.batches) * schedule.epochs
         warmup = max(1, int(WARMUP * steps))
         rate = keras.optimizers.schedules.CosineDecay(
@@ -156,13 +159,16 @@ class Trainer:
         model.compile(optimizer, self._job.loss)
         return model
 
+    def _plain(self, learner: keras.Model) -> keras.Model:
+        return aware.plain_of(learner) if self._job.schedule.qat else learner
+
     def _average(self) -> None:
         """Put the running average of the weights in their place."""
-        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        self._learner.optimizer.finalize_variable_values(self._learner.trainable_variables)
 
     def _checkpoint(self) -> None:
         with replacing(self._folder / CHECKPOINT) as beside:
-            self.model.save(beside)
+            self._learner.save(beside)
         write_json(self._folder / HISTORY, {**vars(self.history), _DATA: self._mark})
 
     def _resume(self) -> keras.Model | None:
@@ -172,6 +178,8 @@ class Trainer:
             return None
         try:
             known = {type(self._job.loss).__name__: type(self._job.loss)}
+            if self._job.schedule.qat:
+                known |= aware.objects()
             model: keras.Model = self._keras.models.load_model(path, custom_objects=known)
             saved = json.loads((self._folder / HISTORY).read_text(encoding="utf-8"))
             mark = saved.pop(_DATA, None)

@@ -18,10 +18,11 @@ from edgenets.devices.deploy import machine
 from edgenets.devices.deploy.needs import Wishes
 from edgenets.devices.deploy.platform import OLDEST_PYTHON
 from edgenets.devices.deploy.wheelhouse import Kind
-from edgenets.devices.preflight import of_board, of_machine, preflight, verdict
+from edgenets.devices.preflight import of_board, of_machine, preflight
 from edgenets.devices.requirements import packages_of
 from edgenets.devices.wheelfacts import EXTRAS
 from edgenets.errors import DeviceError
+from edgenets.findings import well
 from tests.devices.test_own_python import OLD
 
 NAMES = boards.names()
@@ -54,7 +55,7 @@ class TestProfiles:
     @pytest.mark.parametrize("bundle", ["kws-gru", "object-detect"])
     def test_preflight_has_a_verdict(self, name: str, bundle: str) -> None:
         findings = preflight(zoo.load(bundle), of_board(boards.load(name)))
-        assert verdict(findings) == (name not in OLD), findings
+        assert well(findings) == (name not in OLD), findings
         if name in OLD:
             stops = [f.text for f in findings if f.level == "stop" and f.about == "Python"]
             assert stops and "3.11 or newer is needed" in stops[0]
@@ -127,7 +128,7 @@ class TestMachines:
 
     def test_a_board_without_a_profile(self) -> None:
         findings = preflight(zoo.load("kws-gru"), of_machine(machine.read(PROBED), None))
-        assert verdict(findings) and any("not known beforehand" in f.text for f in findings)
+        assert well(findings) and any("not known beforehand" in f.text for f in findings)
 
     def test_a_backend_that_the_bundle_has_not(self) -> None:
         place = replace(of_board(boards.load("rpi4")), backends=())

@@ -22,7 +22,7 @@ from tests.devices.twins import CONSTRAINTS, running
 
 pytest.importorskip("ansible")
 
-pytestmark = [pytest.mark.slow, pytest.mark.twin]
+pytestmark = [pytest.mark.slow, pytest.mark.twin_full]
 
 # A picture now and then: eight emulated boards share two processors.
 SOURCE = "null:96x96?rate=2"

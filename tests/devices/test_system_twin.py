@@ -138,6 +138,7 @@ def test_a_release_that_does_not_hold_is_taken_back_by_the_board(twin: System) -
     assert status["serving"] == before == outcome.serving
 
 
+@pytest.mark.twin_full
 def test_a_source_that_is_not_there_is_taken_back_with_what_it_said(twin: System) -> None:
     before = manage.status(twin.address())["serving"]
     outcome = put(twin, "object-detect", "camera:9", "seen.jsonl")

@@ -1,0 +1,135 @@
+"""Where an artefact leaves its model, and the fewest layers that have to stay float.
+
+Which converter made it does not matter: a subject says what its layers are, makes
+the artefact with some of them in float, and judges it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from edgenets.artefact import Precision
+from edgenets.errors import BackendError, ConversionError
+from edgenets.progress import Progress
+
+from .formats import Written
+from .verdicts import Verdict
+
+# RMS of a difference over that of the tensor, beyond which an artefact has left its model. Layers
+# that are only rounded stay below it, the ends of deep nets included.
+_LIMITS: dict[Precision, float] = {
+    "fp32": 1e-3, "fp16": 0.02, "dynamic": 0.1, "int8": 0.25, "int16x8": 0.05,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LayerError:
+    """How far one layer's output is from the model's."""
+
+    layer: str
+    error: float  # RMS of the difference over the RMS of the model's
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An artefact that can be made anew with layers in float."""
+
+    precision: Precision
+    layers: tuple[str, ...]  # that may stay float, in the order of the net
+    make: Callable[[frozenset[str]], Written]  # with these in float
+    # Of an artefact, how far its output is from the model's; quick, for many tries.
+    distance: Callable[[Written], float]
+    judge: Callable[[Written], Verdict]  # the gate
+    # How far each layer is, in the order of the net; of `make(frozenset())`.
+    errors: Callable[[], tuple[LayerError, ...]] | None = None
+
+
+@dataclass(frozen=True)
+class Try:
+    """One set of layers in float."""
+
+    kept: tuple[str, ...]  # in the order of the net
+    verdict: Verdict
+    written: Written
+
+
+@dataclass(frozen=True)
+class Mended:
+    """What came of it."""
+
+    errors: tuple[LayerError, ...]
+    first: str  # layer at which it leaves its model; nothing where it stays near everywhere
+    tries: tuple[Try, ...]  # the first one keeps nothing
+
+    @property
+    def best(self) -> Try:
+        """That which passed with the fewest layers; of none that did, the nearest."""
+        passed = [one for one in self.tries if one.verdict.passed]
+        if passed:
+            return min(passed, key=lambda one: len(one.kept))
+        return max(self.tries, key=lambda one: (one.verdict.agreement, -len(one.kept)))
+
+
+def mend(subject: Subject, most: int | None = None, progress: Progress | None = None) -> Mended:
+    """Find the fewest layers that have to stay float for an artefact to pass.
+
+    That layer is kept which brings the output nearest, then that which does so besides it, until
+    the gate is passed; each that turns out not to be needed is let go again.
+
+    Args:
+        most: layers that may be kept at most; None: all but one.
+
+    Returns:
+        every try, and the best of them.
+
+    Raises:
+        ConversionError: the artefact cannot be made at all.
+    """
+    most = len(subject.layers) - 1 if most is None else most
+    errors: tuple[LayerError, ...] = ()
+    with suppress(BackendError):  # an artefact that cannot be loaded shows no layer; the gate says
+        errors = subject.errors() if subject.errors else ()
+    first = left_at(errors, subject.precision)
+
+    def attempt(layers: Sequence[str]) -> Try:
+        kept = tuple(name for name in subject.layers if name in layers)
+        written = subject.make(frozenset(kept))
+        return Try(kept, subject.judge(written), written)
+
+    tries = [attempt(())]
+    if not tries[0].verdict.passed:
+        kept: list[str] = []
+        while len(kept) < most and not tries[-1].verdict.passed:
+            layer = _most_helpful(subject, kept, progress or Progress())
+            if layer is None:
+                break
+            kept.append(layer)
+            tries.append(attempt(kept))
+        if tries[-1].verdict.passed:
+            for layer in kept[:-1]:
+                fewer = attempt([name for name in kept if name != layer])
+                tries.append(fewer)
+                if fewer.verdict.passed:
+                    kept.remove(layer)
+    return Mended(errors, first, tuple(tries))
+
+
+def left_at(errors: Sequence[LayerError], precision: Precision) -> str:
+    """The first layer beyond the limit of a precision; nothing where none is."""
+    limit = _LIMITS[precision]
+    return next((e.layer for e in errors if not e.error <= limit), "")  # NaN is beyond it
+
+
+def _most_helpful(subject: Subject, kept: Sequence[str], progress: Progress) -> str | None:
+    """Of the layers that are not kept yet, that which helps most besides those that are."""
+    left = [layer for layer in subject.layers if layer not in kept]
+    found: list[tuple[float, str]] = []
+    with progress.task("trying layers in float") as task:
+        for done, layer in enumerate(left, 1):
+            with suppress(ConversionError, BackendError):  # this one cannot be left out
+                written = subject.make(frozenset((*kept, layer)))
+                found.append((subject.distance(written), layer))
+            task.update(done, len(left), layer)
+    return min(found)[1] if found else None

@@ -1,0 +1,280 @@
+"""Quantization-aware training: a net that is rounded in training as its int8 forms will be.
+
+Weights are rounded channel by channel, and what passes between layers to one
+range a tensor; gradients go through as if nothing was rounded (Jacob et al. 2018,
+arXiv:1712.05877). The layers are those of the plain net, and so are their
+weights: whoever has trained the one has trained the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from edgenets.errors import RecipeError
+from edgenets.extras import require
+
+# Names of weights that are multiplied with what comes in; a bias has 32 bits.
+_KERNELS = ("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel")
+
+# What converters make one operation of with what stands before it: nothing is rounded between.
+_JOINED = ("BatchNormalization", "ReLU", "Dropout", "SpatialDropout1D", "SpatialDropout2D")
+_JOINED_ACTIVATIONS = ("linear", "relu", "relu6")
+
+# Layers that move or choose numbers, and leave their range as it is.
+_MOVING = (
+    "Flatten", "Reshape", "Permute", "Cropping1D", "Cropping2D", "MaxPooling1D", "MaxPooling2D",
+    "GlobalMaxPooling1D", "GlobalMaxPooling2D", "ZeroPadding1D", "ZeroPadding2D",
+)  # fmt: skip
+
+# Of what a batch shows, once the first ones are averaged.
+_NEWEST = 0.01
+
+# What a net is called then.
+_SUFFIX = "_aware"
+
+# States of tanh never leave it.
+_STATE = (-1.0, 1.0)
+
+
+def aware(model: Any) -> Any:
+    """The net with fake quantization, of the same layers and weights.
+
+    Args:
+        model: a Keras model, Sequential or functional, built. Training what is returned trains it.
+
+    Returns:
+        a Keras model of the same inputs and outputs. Of convolutional nets TFLiteConverter makes
+        an int8 file from it without anything to calibrate on.
+
+    Raises:
+        RecipeError: nothing in it has weights that could be rounded.
+    """
+    keras = require("keras")
+    if not any(map(_kernels_of, model.layers)):
+        raise RecipeError("qat: the net has no layer with weights that could be rounded")
+    layers = _layers()
+    ranges: dict[int, tuple[Any, Any, Any]] = {}  # tensor's id → its layer, what that gives, itself
+    moved: set[int] = set()  # ids of tensors whose range is known
+    held: list[Any] = []
+
+    def ranged(tensor: Any) -> Any:
+        """A tensor, rounded; once, however many layers take it."""
+        if id(tensor) in moved or "float" not in str(tensor.dtype):
+            return tensor
+        if id(tensor) not in ranges:
+            name = f"{tensor._keras_history.operation.name}_range"
+            if any(name == made.name for made, _, _ in ranges.values()):
+                name = f"{name}_{len(ranges)}"
+            made = layers["Range"](name=name)
+            ranges[id(tensor)] = made, made(tensor), tensor
+        return ranges[id(tensor)][1]
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        if not _is_joined(layer):
+            args, kwargs = keras.tree.map_structure(
+                lambda x: ranged(x) if isinstance(x, keras.KerasTensor) else x, (args, kwargs)
+            )
+        rounded = layers["Rounded"](layer) if _kernels_of(layer) else layer
+        made = rounded(*args, **kwargs)
+        taken = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
+        kind = type(layer).__name__
+        is_known = kind in _MOVING or _has_fixed_range(layer)
+        if is_known or ("Dropout" in kind and all(id(x) in moved for x in taken)):
+            flat = keras.tree.flatten(made)
+            moved.update(map(id, flat))
+            held.extend(flat)  # ids are of tensors that live
+        return made
+
+    plain = model
+    if isinstance(model, keras.Sequential):  # which has no graph that could be gone through
+        plain = keras.Model(model.inputs[0], model.outputs[0])
+    made = keras.models.clone_model(plain, call_function=call, clone_function=lambda layer: layer)
+    outputs = keras.tree.map_structure(ranged, made.output)
+    return keras.Model(made.input, outputs, name=model.name + _SUFFIX)
+
+
+def plain_of(model: Any) -> Any:
+    """The net inside one that `aware` made, of the same layers and weights."""
+    keras, layers = require("keras"), _layers()
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(layer, layers["Range"]):
+            return args[0]
+        inner = layer.layer if isinstance(layer, layers["Rounded"]) else layer
+        return inner(*args, **kwargs)
+
+    made = keras.models.clone_model(model, call_function=call, clone_function=lambda layer: layer)
+    return keras.Model(made.input, made.output, name=model.name.removesuffix(_SUFFIX))
+
+
+def is_aware(model: Any) -> bool:
+    """Whether `aware` made a net."""
+    return any(type(x).__module__ == __name__ for x in getattr(model, "layers", ()))
+
+
+def objects() -> dict[str, Any]:
+    """Keras's custom objects of nets that `aware` made, by the names in their files."""
+    return {f"edgenets>{name}": layer for name, layer in _layers().items()}
+
+
+def _kernels_of(layer: Any) -> list[Any]:
+    """Its variables that are rounded."""
+    if hasattr(layer, "layers"):  # a net within the net stays float
+        return []
+    return [v for v in layer.trainable_variables if v.name in _KERNELS and len(v.shape) > 1]
+
+
+def _is_joined(layer: Any) -> bool:
+    kind = type(layer).__name__
+    if kind == "Activation":
+        return layer.activation.__name__ in _JOINED_ACTIVATIONS
+    return kind in _JOINED
+
+
+def _has_fixed_range(layer: Any) -> bool:
+    """Whether what it gives lies between bounds that every converter knows."""
+    name = getattr(getattr(layer, "activation", None), "__name__", type(layer).__name__)
+    return name in ("softmax", "sigmoid", "tanh", "Softmax") and not hasattr(layer, "cell")
+
+
+def _rounded(kernel: Any, depthwise: bool) -> Any:
+    """A kernel as it is in eight bits, a scale a channel of what comes out.
+
+    Of a frozen net it is a constant, of which any converter makes the same integers.
+    """
+    tf = require("tensorflow")
+    value, axes = tf.convert_to_tensor(kernel), list(range(len(kernel.shape) - 1))
+    if depthwise:
+        axes.pop()
+    scale = tf.maximum(tf.reduce_max(tf.abs(value), axes, keepdims=True), 1e-8) / 127
+    return value + tf.stop_gradient(tf.round(value / scale) * scale - value)
+
+
+@cache
+def _layers() -> dict[str, Any]:
+    """The layers of fake quantization; their base is Keras's."""
+    keras, tf = require("keras"), require("tensorflow")
+
+    @keras.saving.register_keras_serializable("edgenets")
+    class Range(keras.layers.Layer):  # type: ignore[misc,name-defined]  # no types
+        """Rounds to 256 steps between the lowest and highest of the last batches."""
+
+        def build(self, shape: Any) -> None:
+            self.low = self.add_weight(shape=(), initializer="zeros", trainable=False, name="low")
+            self.high = self.add_weight(shape=(), initializer="zeros", trainable=False, name="high")
+            self.seen = self.add_weight(shape=(), initializer="zeros", trainable=False, name="seen")
+            self.built = True
+
+        def call(self, x: Any, training: bool = False) -> Any:
+            if training:
+                self.seen.assign(self.seen + 1)
+                share = keras.ops.maximum(_NEWEST, 1 / self.seen)
+                # Nought has to be one of the steps.
+                low = keras.ops.minimum(keras.ops.min(x), 0.0)
+                high = keras.ops.maximum(keras.ops.max(x), 0.0)
+                self.low.assign(self.low + share * (low - self.low))
+                self.high.assign(self.high + share * (high - self.high))
+            high = keras.ops.maximum(self.high, self.low + 1e-6)
+            return tf.quantization.fake_quant_with_min_max_vars(
+                x, keras.ops.convert_to_tensor(self.low), high
+            )
+
+        def compute_output_shape(self, shape: Any) -> Any:
+            return shape
+
+    @keras.saving.register_keras_serializable("edgenets")
+    class Rounded(keras.layers.Wrapper):  # type: ignore[misc,name-defined]  # no types
+        """A layer whose weights are rounded as it is called."""
+
+        def __init__(self, layer: Any, **options: Any) -> None:
+            super().__init__(layer, name=options.pop("name", f"{layer.name}_rounded"), **options)
+            # Ranges of what is within the layer.
+            self.before = None
+            self.between = Range(name="between") if hasattr(layer, "pointwise_kernel") else None
+            activation = getattr(layer, "activation", None)
+            is_recurrent = hasattr(layer, "cell")
+            if activation is not None and not is_recurrent and (
+                activation.__name__ not in _JOINED_ACTIVATIONS
+            ):  # fmt: skip
+                self.before = Range(name="before")
+
+        def build(self, shape: Any = None) -> None:
+            # A separable layer has its kernels, and with them what is within, once it is built.
+            super().build(shape)
+            if hasattr(self.layer, "pointwise_kernel") and self.between is None:
+                self.between = Range(name="between")
+
+        def _applied(self, *args: Any, **kwargs: Any) -> Any:
+            """The layer; of a separable one the two convolutions, with a range between them."""
+            layer = self.layer
+            if self.between is None:
+                return layer(*args, **kwargs)
+            options = {"data_format": layer.data_format}
+            x = keras.ops.depthwise_conv(
+                args[0], layer.depthwise_kernel, strides=layer.strides, padding=layer.padding,
+                dilation_rate=layer.dilation_rate, **options,
+            )  # fmt: skip
+            x = keras.ops.conv(self.between(x), layer.pointwise_kernel, **options)
+            x = x if layer.bias is None else x + layer.bias
+            return layer.activation(x) if layer.activation is not None else x
+
+        def call(self, *args: Any, **kwargs: Any) -> Any:
+            layer = self.layer
+            depthwise = "Depthwise" in type(layer).__name__
+            mapping = [
+                (v, _rounded(v, depthwise or v.name == "depthwise_kernel"))
+                for v in _kernels_of(layer)
+            ]
+            with (
+                keras.StatelessScope(state_mapping=mapping) as scope,
+                _with_states(layer), _with_range(layer, self.before),
+            ):  # fmt: skip
+                made = self._applied(*args, **kwargs)
+            # What is kept from call to call, such as where random numbers stand.
+            for variable in self.non_trainable_variables:
+                value = scope.get_current_value(variable)
+                if value is not None:
+                    variable.assign(value)
+            return made
+
+    return {"Range": Range, "Rounded": Rounded}
+
+
+@contextmanager
+def _with_range(layer: Any, before: Any) -> Iterator[None]:
+    """What goes into an activation that is an operation of its own is rounded."""
+    if before is None:
+        yield
+        return
+    activation = layer.activation
+    layer.activation = lambda x: activation(before(x))
+    try:
+        yield
+    finally:
+        layer.activation = activation
+
+
+@contextmanager
+def _with_states(layer: Any) -> Iterator[None]:
+    """What a recurrent layer remembers is rounded from step to step."""
+    cell = getattr(layer, "cell", None)
+    if cell is None or getattr(cell, "activation", None) is None:
+        yield
+        return
+    tf, call = require("tensorflow"), cell.call
+
+    def rounded(*args: Any, **kwargs: Any) -> Any:
+        output, states = call(*args, **kwargs)
+        if cell.activation.__name__ != "tanh":
+            return output, states
+        held = tf.quantization.fake_quant_with_min_max_args(output, *_STATE)
+        return held, [held, *states[1:]]
+
+    cell.call = rounded
+    try:
+        yield
+    finally:
+        del cell.call
