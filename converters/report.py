@@ -45,6 +45,7 @@ class Section:
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     summary: str = "word by word"  # of the table, where it is folded
+    last: bool = False  # whether it comes at the end
 
 
 def page(report: Report, run: Run, extra: Sequence[Section] = ()) -> str:
@@ -80,7 +81,7 @@ def page_of_file(
     )
     section = Section(
         "Roads", "Which converters each artefact came along.", "", ("artefact", "road", ""), rows,
-        "artefact by artefact",
+        "artefact by artefact", True,
     )  # fmt: skip
     return _rendered(
         report, [section], facts=[*facts, (f"{report.items:,}", report.kind)],
@@ -92,8 +93,9 @@ def page_of_file(
 
 def _rendered(report: Report, extra: Sequence[Section], **about: Any) -> str:
     text: str = template("report.html").render(
-        report=report, extra=extra, version=__version__, sizes=_svg(_sizes(report)),
-        errors=_svg(_errors(report)), percent=lambda x: f"{100 * x:.2f} %",
+        report=report, apart=report.metric != "agreement", extra=extra, version=__version__,
+        sizes=_svg(_sizes(report)), errors=_svg(_errors(report)),
+        percent=lambda x: f"{100 * x:.2f} %",
         shown=metric_of(report.metric).shown, failed=_failed,
         figure=lambda x: "–" if x is None else f"{x:.2g}", **about,
     )  # fmt: skip
@@ -193,7 +195,7 @@ def _sizes(report: Report) -> Figure:
             precision, place, xytext=(0, _HEIGHTS[format]), textcoords="offset points", fontsize=7,
             color=_COLOURS[format], ha="center",
         )  # fmt: skip
-    axes.axhline(scale * report.reference, color=INK, lw=1, ls=":", label="Keras float")
+    axes.axhline(scale * report.reference, color=INK, lw=1, ls=":", label="float model")
     for name, colour in _COLOURS.items():
         axes.scatter([], [], color=colour, label=name)
     axes.margins(x=0.15, y=0.3)

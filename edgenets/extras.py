@@ -41,6 +41,7 @@ EXTRAS = {
     "tensorflow": ("train", "to train models and to convert those of pictures"),
     "tensorflow.core.protobuf.saved_model_pb2": ("train", "to read SavedModels"),
     "tensorflow.python.framework.convert_to_constants": ("train", "to convert models"),
+    "tf2onnx.tf_loader": ("convert", "to convert models to ONNX"),
     "tf2onnx.handler": ("convert", "to convert models to ONNX"),
     "tf2onnx": ("convert", "to convert models to ONNX"),
     "litert_quantizer.quantizer": ("convert", "to quantize TFLite files"),

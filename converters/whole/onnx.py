@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgenets.artefact import Artefact, TensorInfo
 from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
-from edgenets.native import quiet_logging
+from edgenets.native import captured_stderr, quiet_logging
 from edgenets.quantization import per_channel_scales, quantize_weights
 
 from .function import Function
@@ -44,7 +44,10 @@ def to_onnx(source: Function) -> Any:
     inputs = [t.name for t in source.function.inputs]
     outputs = [t.name for t in source.function.outputs]
     try:
-        with quiet_logging():
+        with quiet_logging(), captured_stderr():
+            # Constants folded by TensorFlow at once; tf2onnx would start a session for each.
+            with tf.Graph().as_default():
+                graph_def = require("tf2onnx.tf_loader").tf_optimize(inputs, outputs, graph_def)
             graph = tf.Graph()
             with graph.as_default():
                 tf.import_graph_def(graph_def, name="")
