@@ -93,6 +93,11 @@ def _unfold(model: Any, inputs: list[str], prefix: str, calls: list[Call]) -> li
     for last, node, number in _references(config["output_layers"]):
         if _is_functional(layers[last]):
             node -= 1  # there Keras counts the nested model's own graph as its first use
+        if (last, node, number) not in tensors:
+            raise ConversionError(
+                f"layer '{last}' gives its states besides (return_state), and the states of a step "
+                f"stay inside; leave them out, or give a size, for a form of the whole sequence"
+            )
         found.append(tensors[(last, node, number)])
     return found
 

@@ -86,6 +86,9 @@ def main(models: Path, folder: Path) -> None:
         format: Any = source.kind
         (item,) = convert_source(job, (format,), (own,)).written
         told(f"published {name}", item)
+    source = open_source(models / "kws_ref_model_qdq.onnx")
+    for item in convert_source(Job(source), ("tflite", "openvino"), ("int8",)).written:
+        told(f"its QDQ file as {item.artefact.id}", item)
     source = open_source(models / "kws_ref_saved_model")
     job = Job(source, {source.inputs[0].name: every[chosen]})
     for item in convert_source(job, FORMATS, ("fp32", "int8")).written:

@@ -265,3 +265,9 @@ class TestRoads:
         job = Job(source, shapes={"features": sizes})
         with pytest.raises(ConversionError, match=message):
             convert_source(job, ("tflite",), ("fp32",))
+
+    def test_states_that_go_outside_are_given_by_the_whole_form_alone(self) -> None:
+        source = source_of(wholes.built("states"), Path("net.keras"))
+        with pytest.raises(ConversionError, match=r"gives its states besides \(return_state\)"):
+            convert_source(Job(source), ("tflite",), ("fp32",))
+        assert len(convert_source(job_of(source), ("tflite",), ("fp32",)).written) == 1
