@@ -107,11 +107,8 @@ def _spread(
     ]
     if wanted:
         wanted = list(wanted)[-len(sizes) :]
-        pads = [
-            _halves(max(w - size, 0), "SAME_UPPER" if auto == "SAME_LOWER" else "SAME_LOWER")
-            if auto != "SAME_UPPER" else _halves(max(w - size, 0), auto)
-            for w, size in zip(whole, wanted, strict=True)
-        ]  # fmt: skip
+        auto = auto if auto == "SAME_UPPER" else "SAME_LOWER"  # as the specification has it
+        pads = [_halves(max(w - size, 0), auto) for w, size in zip(whole, wanted, strict=True)]
         return pads, [int(size) for size in wanted]
     return pads, [w - sum(p) for w, p in zip(whole, pads, strict=True)]
 

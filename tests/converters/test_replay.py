@@ -218,6 +218,20 @@ def test_any_net_of_pictures(seed: int, parts: list[Any]) -> None:
     assert np.abs(got - wanted).max() < 1e-4 * max(1, float(np.abs(wanted).max()))
 
 
+@pytest.mark.parametrize("auto", ["SAME_UPPER", "SAME_LOWER", "NOTSET"])
+@pytest.mark.parametrize(("kernel", "stride"), [(4, 1), (3, 2), (4, 3)])
+def test_what_a_transposed_window_leaves_out(auto: str, kernel: int, stride: int) -> None:
+    """ONNX has no example of the odd element's side."""
+    net = Net(0, 2, 3, 3)
+    size = {} if auto != "NOTSET" else {"output_shape": [3 * stride, 3 * stride]}
+    weights = net.weights(2, 2, kernel, kernel)
+    net.add("ConvTranspose", "x", weights, auto_pad=auto, strides=[stride, stride], **size)
+    model, x = net.model(), net.rng.standard_normal(net.first).astype(np.float32)
+    (wanted,) = ort.InferenceSession(model.SerializeToString()).run(None, {"x": x})
+    (got,) = answer(model, [x], [wanted])
+    assert np.abs(got - wanted).max() < 1e-5
+
+
 @pytest.mark.parametrize("form", range(6))
 def test_a_gelu_is_found_however_it_is_written(form: int) -> None:
     net = Net(0, 2, 3, 3)
