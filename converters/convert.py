@@ -114,15 +114,13 @@ class Steps:
             ConversionError: it needs recordings, and there are none or other ones.
         """
         dtype = formats.activation_type(precision)
-        more = tuple((seen(name), name) for name in probes)
-        if dtype is None or (format, precision) in formats.MISSING:
-            graph = replace(self.graph, outputs=(*self.graph.outputs, *more))
-            return formats.write(graph, format, precision, None, part)
-        kept = self._fixed.float_layers | set(keep_float)
-        graph = replace(self._fixed, float_layers=kept)
-        plan = make_plan(graph, self._calibration, dtype)
-        graph = replace(graph, outputs=(*graph.outputs, *more))
-        return formats.write(graph, format, precision, plan, part)
+        graph, plan = self.graph, None
+        if dtype is not None and (format, precision) not in formats.MISSING:
+            kept = self._fixed.float_layers | set(keep_float)
+            graph = replace(self._fixed, float_layers=kept)
+            plan = make_plan(graph, self._calibration, dtype)
+        outputs = (*graph.outputs, *((seen(name), name) for name in probes))
+        return formats.write(replace(graph, outputs=outputs), format, precision, plan, part)
 
     @cached_property
     def _calibration(self) -> Calibration:

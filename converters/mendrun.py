@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from edgenets import backend, records, runs
+from edgenets import records, runs
 from edgenets.artefact import Precision
 from edgenets.errors import ConversionError
 from edgenets.files import write_json
@@ -21,14 +18,15 @@ from .formats import Written
 from .mend import LayerError, Mended, Try, mend
 from .road import load_report, verify_run
 from .stepfamily import StepFamily
+from .steptime import step_us
 from .verdicts import Report
 from .verify import Judge
 
 # What was tried, beside the report.
 MENDED = "mended.json"
 
-# Steps of a stream on which layers are compared, and steps whose time is taken.
-_STEPS, _TIMED = 400, 400
+# Steps of a stream on which layers are compared.
+_STEPS = 400
 
 
 @dataclass(frozen=True)
@@ -141,17 +139,3 @@ def _repair(item: Written, found: Mended) -> Repair:
     return Repair(
         item.artefact.id, found.first, found.errors, tries, best.kept, best.verdict.passed
     )
-
-
-def step_us(written: Written) -> float:
-    """The median time of a step of an artefact, on this machine."""
-    session = backend.load(backend.backend_of(written.artefact), written.artefact, written.files)
-    (source,) = written.artefact.inputs
-    dtype = np.int32 if source.dtype == "int32" else np.float32
-    given = {source.name: np.zeros(source.shape, dtype)}
-    times: list[float] = []
-    for _ in range(_TIMED):
-        begun = time.perf_counter()
-        session.run(given)
-        times.append(time.perf_counter() - begun)
-    return 1e6 * float(np.median(times[_TIMED // 4 :]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from edgenets.training.figures import BLUE, INK, ORANGE, finish, new_figure
 from edgenets.translation.spec import TranslationSpec
 from edgenets.vision.spec import ImageSpec
 
+from .formats import Written
 from .verdicts import Report, Verdict
 
 if TYPE_CHECKING:
@@ -65,19 +66,12 @@ def page(report: Report, run: Run, extra: Sequence[Section] = ()) -> str:
     )  # fmt: skip
 
 
-def page_of_file(
-    report: Report, source: Path, roads: Mapping[str, Sequence[str]], notes: Mapping[str, str]
-) -> str:
-    """The page of a model that was brought as a file; errors as `page`.
-
-    Args:
-        roads: the converters that each artefact came along, by its id.
-        notes: what a person should know about it, the same.
-    """
+def page_of_file(report: Report, source: Path, written: Sequence[Written]) -> str:
+    """The page of a model that was brought as a file; errors as `page`."""
     shown = metric_of(report.metric).shown
     facts = [] if report.metric == "agreement" else [(shown(report.reference), report.metric)]
     rows = tuple(
-        (id, " → ".join(road) or "as it came", notes.get(id, "")) for id, road in roads.items()
+        (w.artefact.id, " → ".join(w.road) or "as it came", w.artefact.note) for w in written
     )
     section = Section(
         "Roads", "Which converters each artefact came along.", "", ("artefact", "road", ""), rows,

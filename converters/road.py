@@ -56,11 +56,16 @@ def verify_run(run: runs.Run, data: Path, progress: Progress | None = None) -> R
     """
     written, missing = store.load(run.folder)
     found = family_of(run.spec).verify(run, written, missing, data, progress or Progress())
-    plain = records.to_plain(found)
-    write_json(run.folder / REPORT, {"artefacts": fingerprint(written), **plain})
-    with replacing(run.folder / REPORT_PAGE) as beside:
-        beside.write_text(report.page(found, run), encoding="utf-8")
+    save_report(run.folder, found, written, report.page(found, run))
     return found
+
+
+def save_report(folder: Path, found: Report, written: Sequence[Written], page: str) -> None:
+    """Write `report.json`, tied to the artefacts that it is about, and `report.html`."""
+    plain = records.to_plain(found)
+    write_json(folder / REPORT, {"artefacts": fingerprint(written), **plain})
+    with replacing(folder / REPORT_PAGE) as beside:
+        beside.write_text(page, encoding="utf-8")
 
 
 def pack_run(run: runs.Run, path: Path, only: Collection[str] | None = None) -> Bundle:

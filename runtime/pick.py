@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgenets.bundle import Bundle
 from edgenets.choice import Chosen, Limits, this_machine
@@ -49,10 +49,7 @@ def candidates(bundle: Bundle, rows: Sequence[Row]) -> tuple[Candidate, ...]:
             Candidate(artefact.id, row.threads, row.p95_us, sizes[artefact.form], metric, loss)
         )
     ordered = sorted(found, key=lambda c: (c.p95_us, c.bytes))
-    return tuple(
-        Candidate(c.id, c.threads, c.p95_us, c.bytes, c.metric, c.loss, _is_front(c, ordered))
-        for c in ordered
-    )
+    return tuple(replace(c, front=_is_front(c, ordered)) for c in ordered)
 
 
 def _is_front(one: Candidate, every: Sequence[Candidate]) -> bool:

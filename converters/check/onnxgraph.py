@@ -10,6 +10,8 @@ import numpy as np
 from edgenets.errors import ModelError, first_line
 from edgenets.extras import require
 
+from ..liveness import Turn, peak
+
 # Opset → the first ONNX Runtime that reads it; onnxruntime.ai/docs/reference/compatibility.
 _RUNTIMES = {
     13: "1.6", 14: "1.8", 15: "1.9", 16: "1.11", 17: "1.12", 18: "1.14", 19: "1.15", 20: "1.17",
@@ -64,19 +66,9 @@ def _peak(graph: Any) -> tuple[int | None, str]:
         width = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)).itemsize
         sizes[value.name] = int(np.prod(shape, dtype=np.int64)) * width
     held = {t.name for t in graph.initializer}
-    last = {v.name: len(graph.node) for v in graph.output}
-    for place, node in reversed(list(enumerate(graph.node))):
-        for name in node.input:
-            last.setdefault(name, place)
-    alive = {v.name: sizes[v.name] for v in graph.input if v.name in sizes and v.name not in held}
-    most, where = sum(alive.values()), "its input"
-    for place, node in enumerate(graph.node):
-        for name in filter(None, node.output):
-            if name not in sizes:
-                return None, ""
-            alive[name] = sizes[name]
-        if sum(alive.values()) > most:
-            most, where = sum(alive.values()), f"{node.op_type} ({place})"
-        for name in [n for n in alive if last.get(n, -1) <= place]:
-            del alive[name]
-    return most, where
+    turns = [Turn(node.input, [n for n in node.output if n]) for node in graph.node]
+    if any(name not in sizes for turn in turns for name in turn.gives):
+        return None, ""
+    first = [v.name for v in graph.input if v.name in sizes and v.name not in held]
+    most, place = peak(turns, sizes, first, [v.name for v in graph.output])
+    return most, "its input" if place < 0 else f"{graph.node[place].op_type} ({place})"

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets import __version__, backend, records, runs
+from edgenets import __version__, records, runs
 from edgenets.artefact import FORMATS
 from edgenets.errors import RecordError
 from edgenets.extras import require
@@ -27,6 +27,7 @@ from edgenets.training.train import train
 from .. import road, store
 from ..convert import Conversion
 from ..formats import Written
+from ..steptime import step_us
 from ..verdicts import Report
 from . import families, gradients, memory, recall, speed, tasks
 
@@ -41,12 +42,6 @@ _BUILDS = 5
 
 # The file of a run folder that holds what was measured.
 _MEASURED = "measured.json"
-
-# Every vocabulary has so many tokens.
-_FEWEST = 2
-
-# Steps that a step's time is the median of.
-_STEPS = 400
 
 
 @dataclass(frozen=True)
@@ -277,7 +272,7 @@ def _forms(written: Sequence[Written], report: Report, task: tasks.Task) -> tupl
     forms = []
     for item in written:
         verdict = verdicts[item.artefact.id]
-        took = 0.0 if verdict.error else _step_us(item)
+        took = 0.0 if verdict.error else step_us(item)
         loss = metric_of(report.metric).loss(report.reference, verdict.metric)
         cost = round(1e-3 * took * task.steps_per_unit, 4)
         forms.append(
@@ -287,20 +282,3 @@ def _forms(written: Sequence[Written], report: Report, task: tasks.Task) -> tupl
             )
         )  # fmt: skip
     return tuple(forms)
-
-
-def _step_us(item: Written) -> float:
-    """Microseconds of a step, the median."""
-    artefact = item.artefact
-    session = backend.load(backend.backend_of(artefact), artefact, item.files)
-    (source,) = artefact.inputs
-    rng = np.random.default_rng(0)
-    frame: NDArray[Any] = rng.standard_normal(source.shape).astype(np.float32)
-    if source.dtype == "int32":
-        frame = rng.integers(0, _FEWEST, source.shape).astype(np.int32)
-    times = []
-    for _ in range(_STEPS):
-        start = time.perf_counter_ns()
-        session.run({source.name: frame})
-        times.append(time.perf_counter_ns() - start)
-    return statistics.median(times[_STEPS // 8 :]) / 1e3

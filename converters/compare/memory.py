@@ -11,6 +11,7 @@ import numpy as np
 from edgenets.artefact import Artefact
 
 from ..graph import StepGraph
+from ..liveness import Turn, peak
 
 
 @dataclass(frozen=True)
@@ -24,24 +25,12 @@ class StepMemory:
 def step_memory(graph: StepGraph) -> StepMemory:
     """Count what is alive between the operations of a step.
 
-    A tensor is alive from the operation that makes it to the last that takes it; states that come
-    in and states that go out are both there throughout.
+    States that come in and states that go out are both there throughout.
     """
-    last: dict[str, int] = {}
-    for place, op in enumerate(graph.ops):
-        for name in op.inputs:
-            last[name] = place
-    for name in (*graph.results, *graph.sources):
-        last[name] = len(graph.ops)
     sizes = {name: abs(a * b) for name, (a, b) in graph.shapes.items()}
-    alive = sum(sizes[name] for name in graph.sources)
-    peak = alive
-    for place, op in enumerate(graph.ops):
-        alive += sizes[op.output]
-        peak = max(peak, alive)
-        gone = {name for name in {*op.inputs, op.output} if last.get(name, place) == place}
-        alive -= sum(sizes[name] for name in gone)
-    return StepMemory(peak, sum(sizes[state.input] for state in graph.states))
+    turns = [Turn(op.inputs, (op.output,)) for op in graph.ops]
+    most, _ = peak(turns, sizes, graph.sources, (*graph.results, *graph.sources))
+    return StepMemory(most, sum(sizes[state.input] for state in graph.states))
 
 
 def state_bytes(artefact: Artefact) -> int:

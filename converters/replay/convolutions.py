@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from .node import Node, operator
-from .value import Value, last
-from .windows import Window, padded, two_axes, window_of
+from .value import Value
+from .windows import Window, one_axis, padded, two_axes, window_of
 
 
 @operator("Conv")
@@ -65,10 +65,8 @@ def transposed(node: Node) -> Value:
 
 
 def _spread(node: Node, x: Any, kernel: Any, window: Window) -> Any:
-    tf = node.tf
-    sizes, channels = [int(d) for d in x.shape[1:3]], int(kernel.shape[2])
-    strides, spans = window.strides, window.kernel
-    wanted = window.output
+    tf, channels = node.tf, int(kernel.shape[2])
+    sizes, strides, spans, wanted = window.sizes, window.strides, window.kernel, window.output
     same = all(
         n * s == size and max(k - s, 0) // 2 == before
         for n, s, size, k, (before, _) in zip(
@@ -94,9 +92,6 @@ def _spread(node: Node, x: Any, kernel: Any, window: Window) -> Any:
 
 def _finished(node: Node, made: Any, rank: int) -> Value:
     """With the bias, and of the rank that the input had."""
-    tf = node.tf
     if node.has(2):
-        made = tf.nn.bias_add(made, node.value(2).as_onnx)
-    if rank == 3:
-        made = tf.squeeze(made, 1)
-    return Value(made, last(rank))
+        made = node.tf.nn.bias_add(made, node.value(2).as_onnx)
+    return one_axis(node, made, rank)

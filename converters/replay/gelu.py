@@ -65,15 +65,16 @@ def with_gelus(model: Any) -> Any:
 
 def _constants(graph: Any) -> dict[str, float]:
     """Single numbers that stand in a graph, by name."""
-    onnx, found = require("onnx"), {}
-    for tensor in graph.initializer:
-        if not any(d != 1 for d in tensor.dims):
-            found[tensor.name] = float(onnx.numpy_helper.to_array(tensor).reshape(()))
+    onnx = require("onnx")
+    named = [(tensor.name, tensor) for tensor in graph.initializer]
     for node in graph.node:
-        values = [a.t for a in node.attribute if a.name == "value"]
-        if node.op_type == "Constant" and values and not any(d != 1 for d in values[0].dims):
-            found[node.output[0]] = float(onnx.numpy_helper.to_array(values[0]).reshape(()))
-    return found
+        if node.op_type == "Constant":
+            named += [(node.output[0], a.t) for a in node.attribute if a.name == "value"]
+    return {
+        name: float(onnx.numpy_helper.to_array(tensor).reshape(()))
+        for name, tensor in named
+        if all(d == 1 for d in tensor.dims)
+    }
 
 
 def _term(node: Any, terms: dict[str, _Term], constants: dict[str, float]) -> _Term | None:

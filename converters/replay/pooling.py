@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .node import Node, operator
 from .value import Value
-from .windows import Window, one_axis, padded, two_axes, window_of
+from .windows import Window, one_axis, padded, surrounded, two_axes, window_of
 
 
 @operator("MaxPool")
@@ -18,9 +18,8 @@ def largest(node: Node) -> Value:
     if node.outputs > 1:
         raise node.refusal("is asked where the largest elements lay, which TFLite does not say")
     x, window = _window(node)
-    around = zip(window.pads, window.beyond, window.kernel, strict=True)
-    if not window.is_same(_sizes(x)) and any(
-        2 * max(before, behind + more) > k for (before, behind), more, k in around
+    if not window.is_same and any(
+        2 * max(around) > k for around, k in zip(window.around, window.kernel, strict=True)
     ):
         raise node.refusal("puts more around the tensor than half a window")
     # Elements of the same window again: minus infinity would spoil the scales of integers.
@@ -32,15 +31,11 @@ def largest(node: Node) -> Value:
 def mean(node: Node) -> Value:
     """The mean of each window."""
     x, window = _window(node)
-    tensor = two_axes(node, x)
-    if not node.get("count_include_pad", 0) and window.is_same(_sizes(x)):
-        made = _pooled(node, "AvgPool", tensor, window, "SAME")
-        return one_axis(node, made, x.rank)
-    around = [(b, e + m) for (b, e), m in zip(window.pads, window.beyond, strict=True)]
-    if not window.is_bare:
-        tensor = node.tf.pad(tensor, [(0, 0), *around, (0, 0)])
-    made = _pooled(node, "AvgPool", tensor, window, "VALID")
-    counted = _counted(x, window, bool(node.get("count_include_pad", 0)))
+    tensor, with_pads = two_axes(node, x), bool(node.get("count_include_pad", 0))
+    if window.is_same and not with_pads:  # TensorFlow's counts no padding either
+        return one_axis(node, _pooled(node, "AvgPool", tensor, window, "SAME"), x.rank)
+    made = _pooled(node, "AvgPool", surrounded(node, tensor, window), window, "VALID")
+    counted = _counted(window, with_pads)
     if counted.min() < np.prod(window.kernel):
         made *= (np.prod(window.kernel) / counted)[None, ..., None].astype(np.float32)
     return one_axis(node, made, x.rank)
@@ -54,10 +49,6 @@ def _window(node: Node) -> tuple[Value, Window]:
     return x, window
 
 
-def _sizes(x: Value) -> list[int]:
-    return [1, *x.shape[2:]] if x.rank == 3 else list(x.shape[2:])
-
-
 def _pooled(node: Node, name: str, x: Any, window: Window, padding: str) -> Any:
     arguments = {"value" if name == "AvgPool" else "input": x}
     return getattr(node.tf.raw_ops, name)(
@@ -65,11 +56,11 @@ def _pooled(node: Node, name: str, x: Any, window: Window, padding: str) -> Any:
     )
 
 
-def _counted(x: Value, window: Window, with_pads: bool) -> NDArray[np.float64]:
+def _counted(window: Window, with_pads: bool) -> NDArray[np.float64]:
     """How many elements each window's mean is of. (rows, columns)."""
     counts = []
     for size, k, stride, (before, behind), n in zip(
-        _sizes(x), window.kernel, window.strides, window.pads, window.output, strict=True
+        window.sizes, window.kernel, window.strides, window.pads, window.output, strict=True
     ):
         start = np.arange(n) * stride - before
         low, high = (-before, size + behind) if with_pads else (0, size)

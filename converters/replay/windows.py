@@ -14,6 +14,7 @@ from .value import Value, last
 class Window:
     """Over rows and columns; what moves over one axis has one row."""
 
+    sizes: tuple[int, ...]  # of what it moves over
     kernel: tuple[int, ...]  # elements
     strides: tuple[int, ...]
     dilations: tuple[int, ...]
@@ -27,19 +28,17 @@ class Window:
         return tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilations, strict=True))
 
     @property
-    def is_bare(self) -> bool:
-        """Whether nothing is put around the tensor."""
-        return not any(map(sum, self.pads)) and not any(self.beyond)
+    def around(self) -> tuple[tuple[int, int], ...]:
+        """What is put before and behind, all together."""
+        return tuple((b, e + more) for (b, e), more in zip(self.pads, self.beyond, strict=True))
 
-    def is_same(self, sizes: Sequence[int]) -> bool:
-        """Whether TensorFlow's "SAME" puts as much around a tensor of rows and columns."""
-        for size, stride, span, (before, behind), more in zip(
-            sizes, self.strides, self.spans, self.pads, self.beyond, strict=True
-        ):
-            whole = max((-(-size // stride) - 1) * stride + span - size, 0)
-            if (before, behind + more) != (whole // 2, whole - whole // 2):
-                return False
-        return True
+    @property
+    def is_same(self) -> bool:
+        """Whether TensorFlow's "SAME" puts as much around the tensor."""
+        return self.around == tuple(
+            _halves(_lacking(size, stride, span), "SAME_UPPER")
+            for size, stride, span in zip(self.sizes, self.strides, self.spans, strict=True)
+        )
 
 
 def window_of(
@@ -68,11 +67,10 @@ def window_of(
         beyond = list(noughts)
     else:
         if auto.startswith("SAME"):
-            wholes = [
-                max((-(-n // s) - 1) * s + span - n, 0)
+            pads = [
+                _halves(_lacking(n, s, span), auto)
                 for n, s, span in zip(sizes, strides, spans, strict=True)
             ]
-            pads = [_halves(whole, auto) for whole in wholes]
         room = [n + sum(p) - span for n, p, span in zip(sizes, pads, spans, strict=True)]
         up = node.get("ceil_mode", 0)
         output = [(-(-r // s) if up else r // s) + 1 for r, s in zip(room, strides, strict=True)]
@@ -85,12 +83,11 @@ def window_of(
         ]
     if min(output) < 1:
         raise node.refusal("has a window that is larger than what it moves over")
-    if axes == 1:
-        return Window(
-            (1, *kernel), (1, *strides), (1, *dilations), ((0, 0), *pads), (0, *beyond),
-            (1, *output),
-        )  # fmt: skip
-    return Window(tuple(kernel), strides, dilations, tuple(pads), tuple(beyond), tuple(output))
+    one = (1,) * (2 - axes)  # what moves over one axis has one row
+    return Window(
+        (*one, *sizes), (*one, *kernel), (*one, *strides), (*one, *dilations),
+        (*((0, 0) for _ in one), *pads), (*(0 for _ in one), *beyond), (*one, *output),
+    )  # fmt: skip
 
 
 def _spread(
@@ -111,6 +108,11 @@ def _spread(
         pads = [_halves(max(w - size, 0), auto) for w, size in zip(whole, wanted, strict=True)]
         return pads, [int(size) for size in wanted]
     return pads, [w - sum(p) for w, p in zip(whole, pads, strict=True)]
+
+
+def _lacking(size: int, stride: int, span: int) -> int:
+    """What has to be put around for an element of output every stride."""
+    return max((-(-size // stride) - 1) * stride + span - size, 0)
 
 
 def _halves(whole: int, auto: str) -> tuple[int, int]:
@@ -135,15 +137,16 @@ def padded(node: Node, x: Any, window: Window, mode: str = "CONSTANT") -> tuple[
     Returns:
         the tensor, and TensorFlow's word for the padding that is left to do.
     """
-    if window.is_bare:
-        return x, "VALID"
-    if window.is_same([int(d) for d in x.shape[1:3]]):
+    if window.is_same:
         return x, "SAME"
-    around = [
-        (before, behind + more)
-        for (before, behind), more in zip(window.pads, window.beyond, strict=True)
-    ]
-    return node.tf.pad(x, [(0, 0), *around, (0, 0)], mode), "VALID"
+    return surrounded(node, x, window, mode), "VALID"
+
+
+def surrounded(node: Node, x: Any, window: Window, mode: str = "CONSTANT") -> Any:
+    """A tensor with noughts around it; arguments as `padded`."""
+    if not any(map(sum, window.around)):
+        return x
+    return node.tf.pad(x, [(0, 0), *window.around, (0, 0)], mode)
 
 
 def one_axis(node: Node, x: Any, rank: int) -> Value:

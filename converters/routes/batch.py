@@ -75,6 +75,10 @@ class Entry:
     verdicts: tuple[Judged, ...] = ()
     error: str = ""  # why nothing could be converted
 
+    def is_of(self, path: Path, sha256: str, wishes: Wishes) -> bool:
+        """Whether it is of this model, as it is now, with these wishes."""
+        return (self.model, self.sha256, self.wishes) == (str(path), sha256, wishes)
+
     @property
     def well(self) -> bool:
         """Whether something was converted, and all of it passed where it was verified."""
@@ -112,13 +116,12 @@ def batch(
     with progress.task("converting models") as task, ThreadPoolExecutor(jobs) as pool:
         waiting = {}
         for path in models:
-            before = known.get(path.name)
-            if before and before.well and before == replace(
-                before, sha256=digest(path), wishes=wishes, model=str(path)
-            ):  # fmt: skip
+            before, sha256 = known.get(path.name), digest(path)
+            if before and before.well and before.is_of(path, sha256, wishes):
                 found[path.name] = before
             else:
-                waiting[pool.submit(_one, path, out / path.name, wishes)] = path.name
+                job = pool.submit(_one, path, sha256, out / path.name, wishes)
+                waiting[job] = path.name
         task.update(len(found), len(models), "were converted before" if found else "")
         try:
             for done in as_completed(waiting):
@@ -142,9 +145,9 @@ def _known(out: Path) -> dict[str, Entry]:
         return {}
 
 
-def _one(path: Path, folder: Path, wishes: Wishes) -> Entry:
+def _one(path: Path, sha256: str, folder: Path, wishes: Wishes) -> Entry:
     begun = time.monotonic()
-    entry = Entry(str(path), digest(path), wishes, 0.0)
+    entry = Entry(str(path), sha256, wishes, 0.0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         told = apart.convert(

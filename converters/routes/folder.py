@@ -11,11 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from edgenets import records
 from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision, TensorInfo, id_of
 from edgenets.data.items import read_items
 from edgenets.errors import ModelError
-from edgenets.files import replacing, write_json
 from edgenets.progress import Progress
 from edgenets.recipeparts import GateRecipe, QuantizeRecipe
 
@@ -23,7 +21,7 @@ from .. import store
 from ..check.check import Checked, Target, check
 from ..formats import Converted
 from ..report import page_of_file
-from ..road import REPORT, REPORT_PAGE, fingerprint
+from ..road import save_report
 from ..sources.source import Source, open_source
 from ..verdicts import Report
 from ..whole.samples import spread
@@ -104,14 +102,7 @@ def verify_folder(
     source = open_source(path)
     items = read_items(data, _sized(source, origin.shapes))
     found = verify_source(source, written, items, gate, missing, progress)
-    plain = records.to_plain(found)
-    write_json(folder / REPORT, {"artefacts": fingerprint(written), **plain})
-    text = page_of_file(
-        found, path, {w.artefact.id: w.road for w in written},
-        {w.artefact.id: w.artefact.note for w in written},
-    )  # fmt: skip
-    with replacing(folder / REPORT_PAGE) as beside:
-        beside.write_text(text, encoding="utf-8")
+    save_report(folder, found, written, page_of_file(found, path, written))
     return found
 
 

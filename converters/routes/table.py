@@ -52,7 +52,7 @@ def _no_step(job: Job, precision: Precision) -> str:
     if job.wish == "auto" and OPEN not in job.source.inputs[0].shape:
         return "its size is fixed, so the whole form is meant; --form step says otherwise"
     try:
-        walk(_plain(job.source.model))
+        walk(aware.plain_of(job.source.model))
     except ConversionError as exc:
         return f"no step form: {exc}"
     return ""
@@ -75,7 +75,7 @@ def _walk(job: Job, model: Any, precision: Precision) -> Steps:
         if len(job.samples) > 1:
             raise ConversionError("a step model of several inputs is calibrated from Python alone")
         (clips,) = job.samples.values()
-    return Steps(_plain(model), clips, job.quantize, job.progress)
+    return Steps(aware.plain_of(model), clips, job.quantize, job.progress)
 
 
 def _write(format: Any) -> Any:
@@ -94,14 +94,9 @@ def _lacks(format: Any) -> Any:
 
 def _freeze(job: Job, model: Any, precision: Precision) -> Function:
     has_ranges = precision == "int8"
-    made = function.freeze(
-        model if has_ranges else _plain(model), [o.name for o in job.source.outputs], job.shapes
-    )
+    model = model if has_ranges else aware.plain_of(model)
+    made = function.freeze(model, [o.name for o in job.source.outputs], job.shapes)
     return dataclasses.replace(made, has_ranges=has_ranges)
-
-
-def _plain(model: Any) -> Any:
-    return aware.plain_of(model) if aware.is_aware(model) else model
 
 
 def _no_ranges(job: Job, precision: Precision) -> str:
@@ -218,12 +213,8 @@ EDGES: tuple[Edge, ...] = (
         "ranges of integers in the model", "these ranges", _to_tflite,
     ),
     Edge(
-        "tf2onnx", "tf2onnx", "function", "onnx", _PLAIN, "operators that tf2onnx knows",
-        "opset 13, shapes fixed", _to_onnx,
-    ),
-    Edge(
-        "tf2onnx", "tf2onnx", "function", "onnx", {"int8": ("int8",)},
-        "ranges of integers in the model", "these ranges", _to_onnx,
+        "tf2onnx", "tf2onnx", "function", "onnx", _WITH_RANGES, "operators that tf2onnx knows",
+        "opset 13, shapes fixed; ranges as the function has them", _to_onnx,
     ),
     Edge(
         "quantize", "onnxruntime", "onnx", "onnx", _ROUNDED, "a float file",

@@ -79,7 +79,7 @@ def source_of(model: Any, path: Path, names: Sequence[str] = ()) -> Source:
             f"{path}: model '{model.name}' was never built, so it has no weights; begin it with an "
             f"Input"
         )
-    plain = aware.plain_of(model) if aware.is_aware(model) else model
+    plain = aware.plain_of(model)
     inputs, outputs = inputs_of(plain), outputs_of(plain)
     if names:
         outputs = tuple(replace(o, name=n) for o, n in zip(outputs, names, strict=True))

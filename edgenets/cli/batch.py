@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from edgenets.cli.convert import Shape
 from edgenets.cli.options import (
     FORMATS,
     PRECISIONS,
@@ -15,7 +14,9 @@ from edgenets.cli.options import (
     AnyPath,
     Several,
     emit,
+    form_option,
     json_option,
+    shape_option,
     size,
     table,
 )  # fmt: skip
@@ -37,14 +38,8 @@ net.npz). Exit code 1 when a model could not be converted, or an artefact did no
 @click.option("--precision", type=Several(PRECISIONS), help="[default: all that a model can have]")
 @click.option("--calibration", type=AnyData, help="Items that integers are calibrated on.")
 @click.option("--data", type=AnyData, help="Items to verify on.")
-@click.option(
-    "--form", type=click.Choice(("auto", "step", "whole")), default="auto", show_default=True,
-    help="Frame by frame with a state, or all of an item at once.",
-)  # fmt: skip
-@click.option(
-    "--shape", type=Shape(), multiple=True, metavar="[INPUT=]N,N,…",
-    help="Size of one item of an input whose size is open, of every model that has it.",
-)  # fmt: skip
+@form_option
+@shape_option
 @click.option(
     "--jobs", type=click.IntRange(1, 64), default=1, show_default=True,
     help="Processes at a time; each takes about a gigabyte of memory.",

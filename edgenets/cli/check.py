@@ -7,8 +7,15 @@ from typing import Any
 
 import click
 
-from edgenets.cli.convert import Shape
-from edgenets.cli.options import FORMATS, PRECISIONS, Several, emit, json_option, size
+from edgenets.cli.options import (
+    FORMATS,
+    PRECISIONS,
+    Several,
+    emit,
+    json_option,
+    shape_option,
+    size,
+)  # fmt: skip
 from edgenets.cli.preflight import MARKS, BoardName
 
 # What people call a board by what is plugged into it.
@@ -35,10 +42,7 @@ and service. Exit code 1 when no artefact could run."""
     "--calibration", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Items that int8 is calibrated on: .npy, or .npz with an array an input.",
 )  # fmt: skip
-@click.option(
-    "--shape", type=Shape(), multiple=True, metavar="[INPUT=]N,N,…",
-    help="Size of one item of an input whose size is open.",
-)  # fmt: skip
+@shape_option
 @json_option
 @click.pass_context
 def command(

@@ -14,29 +14,12 @@ from edgenets.cli.options import (
     AnyPath,
     Several,
     emit,
+    form_option,
     json_option,
+    shape_option,
     size,
     table,
 )  # fmt: skip
-
-
-class Shape(click.ParamType):  # type: ignore[type-arg]
-    """`49,10` or `features=49,10`."""
-
-    name = "shape"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The name of an input, or nothing, and the sizes."""
-        if isinstance(value, tuple):
-            return value
-        name, _, sizes = value.rpartition("=")
-        try:
-            shape = tuple(int(part) for part in sizes.split(","))
-        except ValueError:
-            shape = ()
-        if not shape or min(shape) < 1:
-            self.fail(f"'{sizes}' is no list of sizes, such as 49,10", param, ctx)
-        return name, shape
 
 
 @click.command(
@@ -62,14 +45,8 @@ one size. A precision that cannot be had is said so, with the reason."""
     "--calibration", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Items that a model of your own is calibrated on: .npy, or .npz with an array an input.",
 )  # fmt: skip
-@click.option(
-    "--form", type=click.Choice(("auto", "step", "whole")), default="auto", show_default=True,
-    help="Frame by frame with a state, or all of an item at once.",
-)  # fmt: skip
-@click.option(
-    "--shape", type=Shape(), multiple=True, metavar="[INPUT=]N,N,…",
-    help="Size of one item of an input whose size is open.",
-)  # fmt: skip
+@form_option
+@shape_option
 @click.option("--explain", is_flag=True, help="Show the roads, and why some are closed; no more.")
 @click.option("--out", type=AnyPath, help="Folder for artefacts/.  [default: beside MODEL]")
 @json_option

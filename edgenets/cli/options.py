@@ -89,6 +89,41 @@ class Milliseconds(Seconds):
     name = "milliseconds"
 
 
+class _Shape(click.ParamType):  # type: ignore[type-arg]
+    """`49,10` or `features=49,10`."""
+
+    name = "shape"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The name of an input, or nothing, and the sizes."""
+        if isinstance(value, tuple):
+            return value
+        name, _, sizes = value.rpartition("=")
+        try:
+            shape = tuple(int(part) for part in sizes.split(","))
+        except ValueError:
+            shape = ()
+        if not shape or min(shape) < 1:
+            self.fail(f"'{sizes}' is no list of sizes, such as 49,10", param, ctx)
+        return name, shape
+
+
+def form_option(function: F) -> F:
+    """Add `--form`."""
+    return click.option(
+        "--form", type=click.Choice(("auto", "step", "whole")), default="auto", show_default=True,
+        help="Frame by frame with a state, or all of an item at once.",
+    )(function)  # fmt: skip
+
+
+def shape_option(function: F) -> F:
+    """Add `--shape`."""
+    return click.option(
+        "--shape", type=_Shape(), multiple=True, metavar="[INPUT=]N,N,…",
+        help="Size of one item of an input whose size is open.",
+    )(function)  # fmt: skip
+
+
 def json_option(function: F) -> F:
     """Add `--json`."""
     return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")(

@@ -56,21 +56,24 @@ def aware(model: Any) -> Any:
     if not any(map(_kernels_of, model.layers)):
         raise RecipeError("qat: the net has no layer with weights that could be rounded")
     layers = _layers()
-    ranges: dict[int, tuple[Any, Any, Any]] = {}  # tensor's id → its layer, what that gives, itself
-    moved: set[int] = set()  # ids of tensors whose range is known
-    held: list[Any] = []
+    # Of a tensor's id, the tensor and what is taken for it: rounded, or itself where its range is
+    # known. Ids are of tensors that live.
+    known: dict[int, tuple[Any, Any]] = {}
+    names: set[str] = set()
 
     def ranged(tensor: Any) -> Any:
         """A tensor, rounded; once, however many layers take it."""
-        if id(tensor) in moved or "float" not in str(tensor.dtype):
+        if "float" not in str(tensor.dtype):
             return tensor
-        if id(tensor) not in ranges:
+        if id(tensor) not in known:
             name = f"{tensor._keras_history.operation.name}_range"
-            if any(name == made.name for made, _, _ in ranges.values()):
-                name = f"{name}_{len(ranges)}"
-            made = layers["Range"](name=name)
-            ranges[id(tensor)] = made, made(tensor), tensor
-        return ranges[id(tensor)][1]
+            name = f"{name}_{len(names)}" if name in names else name
+            names.add(name)
+            known[id(tensor)] = tensor, layers["Range"](name=name)(tensor)
+        return known[id(tensor)][1]
+
+    def is_known(tensor: Any) -> bool:
+        return id(tensor) in known and known[id(tensor)][1] is tensor
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
         if not _is_joined(layer):
@@ -81,11 +84,9 @@ def aware(model: Any) -> Any:
         made = rounded(*args, **kwargs)
         taken = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
         kind = type(layer).__name__
-        is_known = kind in _MOVING or _has_fixed_range(layer)
-        if is_known or ("Dropout" in kind and all(id(x) in moved for x in taken)):
-            flat = keras.tree.flatten(made)
-            moved.update(map(id, flat))
-            held.extend(flat)  # ids are of tensors that live
+        keeps = kind in _MOVING or ("Dropout" in kind and all(map(is_known, taken)))
+        if keeps or _has_fixed_range(layer):
+            known.update((id(x), (x, x)) for x in keras.tree.flatten(made))
         return made
 
     plain = model
@@ -97,7 +98,9 @@ def aware(model: Any) -> Any:
 
 
 def plain_of(model: Any) -> Any:
-    """The net inside one that `aware` made, of the same layers and weights."""
+    """The net inside one that `aware` made, of the same layers and weights; else itself."""
+    if not is_aware(model):
+        return model
     keras, layers = require("keras"), _layers()
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -192,8 +195,8 @@ def _layers() -> dict[str, Any]:
         def __init__(self, layer: Any, **options: Any) -> None:
             super().__init__(layer, name=options.pop("name", f"{layer.name}_rounded"), **options)
             # Ranges of what is within the layer.
-            self.before = None
-            self.between = Range(name="between") if hasattr(layer, "pointwise_kernel") else None
+            self.before: Any = None
+            self.between: Any = None
             activation = getattr(layer, "activation", None)
             is_recurrent = hasattr(layer, "cell")
             if activation is not None and not is_recurrent and (
@@ -204,7 +207,7 @@ def _layers() -> dict[str, Any]:
         def build(self, shape: Any = None) -> None:
             # A separable layer has its kernels, and with them what is within, once it is built.
             super().build(shape)
-            if hasattr(self.layer, "pointwise_kernel") and self.between is None:
+            if hasattr(self.layer, "pointwise_kernel"):
                 self.between = Range(name="between")
 
         def _applied(self, *args: Any, **kwargs: Any) -> Any:

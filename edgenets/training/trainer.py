@@ -70,7 +70,7 @@ class Trainer:
         self.history = History()
         # What learns: the model itself, or what rounds it as it is called.
         self._learner: keras.Model = self._resume() or self._begin()
-        self.model: keras.Model = self._plain(self._learner)
+        self.model: keras.Model = aware.plain_of(self._learner)
 
     def fit(self) -> None:
         """Train to the end of the schedule; the model then holds the averaged weights."""
@@ -158,9 +158,6 @@ class Trainer:
         )
         model.compile(optimizer, self._job.loss)
         return model
-
-    def _plain(self, learner: keras.Model) -> keras.Model:
-        return aware.plain_of(learner) if self._job.schedule.qat else learner
 
     def _average(self) -> None:
         """Put the running average of the weights in their place."""
