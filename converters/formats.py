@@ -8,11 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from edgenets.artefact import Artefact, Format, Part, Precision, StateLink, TensorInfo, id_of
+from edgenets.artefact import (
+    PRECISIONS,
+    Artefact,
+    Format,
+    Part,
+    Precision,
+    StateLink,
+    TensorInfo,
+    id_of,
+)  # fmt: skip
 from edgenets.errors import ConversionError, UnsupportedPrecision
 from edgenets.progress import Progress
 from edgenets.quantization import Quantization
 
+from .accelerators.said import Said
 from .graph import State, StepGraph
 from .onnx import OnnxWriter
 from .openvino import to_ir
@@ -27,7 +37,9 @@ MISSING: dict[tuple[Format, Precision], str] = {
     ("openvino", "int16x8"): (
         "OpenVINO has no 16-bit integer activations; int8, or fp16, is its nearest"
     ),
-}
+    **{("edgetpu", p): "the Edge TPU computes in eight-bit integers alone"
+       for p in PRECISIONS if p != "int8"},
+}  # fmt: skip
 
 WEIGHTS_ALONE = "weights are stored in 8 bits; activations stay float"
 
@@ -48,6 +60,7 @@ NOTES: dict[tuple[Format, Precision], str] = {
 # What the files of a format end in; the first is the one to open.
 _ENDINGS: dict[Format, tuple[str, ...]] = {
     "tflite": (".tflite",), "onnx": (".onnx",), "openvino": (".xml", ".bin"),
+    "edgetpu": ("_edgetpu.tflite",),
 }  # fmt: skip
 
 
@@ -58,6 +71,7 @@ class Written:
     artefact: Artefact
     files: dict[str, bytes]
     road: tuple[str, ...] = ()  # the converters that it came along
+    said: Said | None = None  # what the compiler said that made it, if one did
 
     @property
     def size(self) -> int:
@@ -90,7 +104,7 @@ def each(
         excused: what it may raise where an artefact cannot be; it is said in `missing`.
     """
     written, missing = [], []
-    wanted = [(f, p) for f in to for p in precisions]
+    wanted = [(f, p) for f in to for p in _sensible(f, precisions)]
     with (progress or Progress()).task("converting") as task:
         for done, (format, precision) in enumerate(wanted, 1):
             try:
@@ -99,6 +113,14 @@ def each(
                 missing.append(str(exc))
             task.update(done, len(wanted))
     return Converted(tuple(written), tuple(missing))
+
+
+def _sensible(format: Format, precisions: Sequence[Precision]) -> Sequence[Precision]:
+    """Of several precisions, those that a compiler could take; the one that is asked for, if it is
+    none, so that it is said why."""
+    if format != "edgetpu" or "int8" not in precisions:
+        return precisions
+    return ("int8",)
 
 
 def whole(

@@ -78,11 +78,23 @@ def page_of_file(report: Report, source: Path, written: Sequence[Written]) -> st
         "artefact by artefact", True,
     )  # fmt: skip
     return _rendered(
-        report, [section], facts=[*facts, (f"{report.items:,}", report.kind)],
+        report, [section, *_compiled(report)], facts=[*facts, (f"{report.items:,}", report.kind)],
         about=f"{source.name}, as it was brought", made_of=source.name,
         kind="model in its own library", confusion="", trained=False,
         streams=any(v.stream_steps for v in report.verdicts),
     )  # fmt: skip
+
+
+def _compiled(report: Report) -> list[Section]:
+    """What compilers of accelerators said."""
+    sections = []
+    for one in report.compiled:
+        text = f"{one.said}. Not run here: {one.why}"
+        columns = ("operator", "count", "what the compiler says")
+        sections.append(
+            Section(one.id, text, "", columns, one.operators, "operator by operator", True)
+        )
+    return sections
 
 
 def _rendered(report: Report, extra: Sequence[Section], **about: Any) -> str:

@@ -17,6 +17,7 @@ from edgenets.artefact import Artefact
 from edgenets.errors import ModelError, RecordError
 from edgenets.files import replacing, write_json
 
+from .accelerators.said import Said
 from .formats import Written
 
 FOLDER = "artefacts"
@@ -39,6 +40,7 @@ class _Index:
     missing: tuple[str, ...] = ()
     origin: Origin | None = None  # None: a run folder's own model
     roads: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by the artefact's id
+    said: dict[str, Said] = field(default_factory=dict)  # by compilers, likewise
 
 
 def save(
@@ -64,6 +66,7 @@ def save(
     index = _Index(
         tuple(w.artefact for w in written), digests, tuple(missing), origin,
         {w.artefact.id: w.road for w in written if w.road},
+        {w.artefact.id: w.said for w in written if w.said},
     )  # fmt: skip
     write_json(target / INDEX, records.to_plain(index))
     return target
@@ -95,7 +98,8 @@ def load(folder: Path) -> tuple[list[Written], tuple[str, ...]]:
                 raise ModelError(f"{target / name}: {exc}") from exc
             if hashlib.sha256(files[name]).hexdigest() != index.sha256.get(name):
                 raise ModelError(f"{target / name}: changed since it was converted")
-        written.append(Written(artefact, files, index.roads.get(artefact.id, ())))
+        road, said = index.roads.get(artefact.id, ()), index.said.get(artefact.id)
+        written.append(Written(artefact, files, road, said))
     return written, index.missing
 
 

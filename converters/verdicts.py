@@ -72,6 +72,16 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Compiled:
+    """An artefact that a compiler made, and that no accelerator here can run."""
+
+    id: str
+    said: str  # by its compiler, in short
+    why: str  # it was not run
+    operators: tuple[tuple[str, str, str], ...] = ()  # kind, how many, what became of them
+
+
+@dataclass(frozen=True)
 class Report:
     """The verification of one model."""
 
@@ -83,6 +93,7 @@ class Report:
     kind: str  # of the items: clips, pictures
     verdicts: tuple[Verdict, ...]
     missing: tuple[str, ...] = ()  # precisions that a format lacks, and why
+    compiled: tuple[Compiled, ...] = ()  # what was compiled from artefacts, and not run
 
     @property
     def passed(self) -> bool:

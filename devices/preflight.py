@@ -22,8 +22,16 @@ from .requirements import packages_of
 
 # Peak memory of a service by backend, with kws-gru, and what pictures add (object-detect), measured
 # on x86-64; docs/measurements.md. Arm's differ little: most of it is NumPy and the interpreter.
-_SERVICE_MB = {"tflite": 60, "onnx": 75, "openvino": 115}
+# An accelerator's own library adds to its interpreter's; how much was not measured.
+_SERVICE_MB = {"tflite": 60, "onnx": 75, "openvino": 115, "edgetpu": 60, "tensorrt": 75}
 _PICTURES_MB = 50
+
+# Of an accelerator: the format that it takes, the backend that has it run that, and how to come
+# to an artefact.
+_RUNNERS = {
+    "Coral": ("edgetpu", "edgetpu", "`edgenets attach` makes one"),
+    "NVIDIA": ("onnx", "tensorrt", "`edgenets convert --to onnx --precision fp16` makes one"),
+}
 
 # What an OS and its file cache need beside it.
 _SYSTEM_MB = 160
@@ -102,7 +110,7 @@ def _findings(bundle: Bundle, place: Place, wishes: needs.Wishes) -> Iterator[Fi
     yield from _wheels(bundle, place, wishes)
     yield _memory(bundle, place, backend)
     yield from _senses(bundle, place)
-    yield from _accelerators(bundle, place)
+    yield from _accelerators(bundle, place, backend)
     for hint in place.hints:
         yield Finding("note", "board", hint)
 
@@ -144,7 +152,8 @@ def _wheels(bundle: Bundle, place: Place, wishes: needs.Wishes) -> Iterator[Find
 
 
 def _memory(bundle: Bundle, place: Place, backend: str) -> Finding:
-    weights = max(bundle.size(a) for a in bundle.artefacts if a.format == backend) >> 20
+    format = needs.format_of(backend)
+    weights = max(bundle.size(a) for a in bundle.artefacts if a.format == format) >> 20
     pictures = _PICTURES_MB if bundle.spec.input.kind == "image" else 0
     need = _SERVICE_MB[backend] + pictures + 3 * weights
     text = f"{place.memory_mb:,} MB; about {need} MB for the service by {backend}"
@@ -168,7 +177,14 @@ def _senses(bundle: Bundle, place: Place) -> Iterator[Finding]:
         yield Finding("note", sense, "there is none just now; other sources are `--source URI`")
 
 
-def _accelerators(bundle: Bundle, place: Place) -> Iterator[Finding]:
+def _accelerators(bundle: Bundle, place: Place, backend: str) -> Iterator[Finding]:
     for name in place.accelerators:
-        yield Finding("note", name, f"{bundle.path.name} has no artefact for it; its processor "
-                      f"does the work")  # fmt: skip
+        format, runner, make = _RUNNERS["NVIDIA" if "NVIDIA" in name else "Coral"]
+        if backend == runner:
+            yield Finding("well", name, f"does the work, by {backend}")
+        elif any(a.format == format for a in bundle.artefacts):
+            yield Finding("note", name, f"its processor does the work, by {backend}; --backend "
+                          f"{runner} has the accelerator do it")  # fmt: skip
+        else:
+            yield Finding("note", name, f"{bundle.path.name} has no artefact for it; its processor "
+                          f"does the work. {make}")  # fmt: skip

@@ -8,11 +8,12 @@ from typing import Literal, get_args
 
 from edgenets.quantization import Quantization
 
-Format = Literal["tflite", "onnx", "openvino"]
+Format = Literal["tflite", "onnx", "openvino", "edgetpu"]
 Precision = Literal["fp32", "fp16", "dynamic", "int8", "int16x8"]
 DType = Literal["float32", "int8", "uint8", "int16", "int32", "int64"]
 
-FORMATS: tuple[Format, ...] = get_args(Format)
+# What converters write; the rest is made of one of these by a processor's own compiler.
+FORMATS: tuple[Format, ...] = ("tflite", "onnx", "openvino")
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 # No tensor of a compact net comes near this; a file that says so is broken or hostile.
@@ -97,10 +98,14 @@ class Artefact:
     # What is given once a sequence and stays through its steps; an axis may be OPEN.
     held: tuple[TensorInfo, ...] = ()
     part: Part = ""  # which net of its model it is, where that is made of several
+    # SHA-256 of the artefact's file that a compiler made this one of; nothing: it was none.
+    compiled_from: str = ""
 
     def __post_init__(self) -> None:
         if not self.files or not self.inputs or not self.outputs:
             raise ValueError("an artefact has files, inputs and outputs")
+        if (self.format in FORMATS) == bool(self.compiled_from):
+            raise ValueError(f"{self.id}: is compiled from something, or written by a converter")
         every = [*self.inputs, *self.outputs, *(link.input for link in self.states)]
         if any(OPEN in info.shape for info in every):
             raise ValueError("only what is given once a sequence may be of any length")

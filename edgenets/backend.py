@@ -1,7 +1,7 @@
 """Backends: what runs an artefact, behind one face.
 
 `BACKENDS` names the module of each; it is imported when it is used. A backend
-module has `FORMAT`, `version()` and `load(artefact, files, options)`.
+module has `FORMAT`, `version()` and `load(artefact, files, options)`, and may have `PRECISIONS`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ BACKENDS = {
     "tflite": "edgenets.runtime.backends.tflite",
     "onnx": "edgenets.runtime.backends.onnx",
     "openvino": "edgenets.runtime.backends.openvino",
+    "edgetpu": "edgenets.runtime.backends.edgetpu",
+    "tensorrt": "edgenets.runtime.backends.tensorrt",
     "null": "edgenets.runtime.backends.null",
 }
 
@@ -39,7 +41,7 @@ class Options:
 
     threads: int = 1  # a step of a compact net is too short to share
     interpreter: Interpreter = "auto"  # tflite: which package
-    providers: tuple[str, ...] = ("CPUExecutionProvider",)  # onnx: in order of preference
+    providers: tuple[str, ...] = ()  # onnx: in order of preference; none: its fastest here
     # openvino: its CPU plugin computes fp32 models in bf16 where the chip can, unless told.
     inference_precision: Literal["f32", "bf16", "f16"] = "f32"
 
@@ -149,15 +151,31 @@ def load(
         MissingExtra: its package is not installed.
     """
     module = _module(backend)
-    if module.FORMAT is not None and artefact.format != module.FORMAT:
-        raise BackendError(f"{backend} runs {module.FORMAT} artefacts, not {artefact.format}")
+    if not runs(backend, artefact):
+        kinds = " or ".join(getattr(module, "PRECISIONS", ())) or "all precisions"
+        raise BackendError(
+            f"{backend} runs {module.FORMAT} artefacts in {kinds}, not {artefact.id}"
+        )
     session: Session = module.load(artefact, files, options or Options())
     return session
 
 
 def backend_of(artefact: Artefact) -> str:
-    """The backend that runs an artefact's format."""
+    """The backend that runs an artefact's format, where no other is asked for."""
     return artefact.format
+
+
+def runs(backend: str, artefact: Artefact) -> bool:
+    """Whether an artefact is of a kind that a backend runs.
+
+    Raises:
+        BackendError: there is no such backend.
+    """
+    module = _module(backend)
+    precisions = getattr(module, "PRECISIONS", None)
+    return module.FORMAT in (None, artefact.format) and (
+        precisions is None or artefact.precision in precisions
+    )
 
 
 def why_not(backend: str) -> str | None:

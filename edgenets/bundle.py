@@ -76,11 +76,21 @@ class Manifest:
             if missing:
                 raise ValueError(f"{artefact.id}: {', '.join(sorted(missing))} is no member")
             check_face(self.spec, artefact)
+            self._check_compiled(artefact)
         for form in {a.form for a in self.artefacts} if self.spec.parts else ():
             if absent := {f"{form}-{part}" for part in self.spec.parts} - set(ids):
                 raise ValueError(f"{form}: {min(absent)} is missing beside its other half")
         if absent := set(self.spec.assets) - self.members.keys():
             raise ValueError(f"{min(absent)}, which the model needs, is no member")
+
+    def _check_compiled(self, artefact: Artefact) -> None:
+        """What a compiler made is there beside what passed the gate, of which it made it."""
+        if not artefact.compiled_from:
+            return
+        proven = {self.members[f"artefacts/{a.files[0]}"].sha256
+                  for a in self.artefacts if not a.compiled_from}  # fmt: skip
+        if artefact.compiled_from not in proven:
+            raise ValueError(f"{artefact.id}: was compiled from an artefact that is not there")
 
 
 class Bundle:
@@ -142,6 +152,17 @@ class Bundle:
     def files(self, artefact: Artefact) -> dict[str, bytes]:
         """The files of an artefact, by name; errors as `read`."""
         return {name: bytes(self.read(f"artefacts/{name}")) for name in artefact.files}
+
+    def contents(self) -> tuple[dict[Artefact, dict[str, bytes]], dict[str, bytes]]:
+        """The files of every artefact, and every other member by name, as `write` takes them.
+
+        Raises:
+            BundleError: a member is damaged.
+        """
+        artefacts = {a: self.files(a) for a in self.artefacts}
+        own = {f"artefacts/{name}" for files in artefacts.values() for name in files}
+        others = {n: bytes(self.read(n)) for n in self.manifest.members if n not in own}
+        return artefacts, others
 
     def size(self, artefact: Artefact) -> int:
         """Bytes of an artefact's files."""

@@ -50,6 +50,7 @@ class Chosen:
     machine: str  # on which it was measured
     limits: Limits
     others: dict[str, str] = field(default_factory=dict)  # why not, by artefact and threads
+    backend: str = ""  # that runs it, where that is not its format's own
 
 
 def this_machine() -> str:
@@ -88,13 +89,7 @@ def choice_of(bundle: Bundle) -> Chosen | None:
 
 def record(bundle: Bundle, chosen: Chosen, out: Path) -> None:
     """Write the bundle anew, with a choice in it; whole or not at all."""
-    artefacts = {a: bundle.files(a) for a in bundle.artefacts}
-    own = {f"artefacts/{name}" for files in artefacts.values() for name in files}
-    others = {
-        name: bytes(bundle.read(name))
-        for name in bundle.manifest.members
-        if name not in own and name != CHOICE
-    }
+    artefacts, others = bundle.contents()
     text = json.dumps(records.to_plain(chosen), indent=1, ensure_ascii=False, allow_nan=False)
     manifest = bundle.manifest
     bundles.write(

@@ -75,8 +75,15 @@ EXTRAS = {
 }
 
 
+# import name → (who brings it instead of an extra, why it is needed)
+VENDORS = {
+    "tensorrt": ("NVIDIA's JetPack does; elsewhere: pip install tensorrt", "to run its engines"),
+    "tensorrt_rtx": ("pip install tensorrt-rtx", "to run its engines"),
+}
+
+
 def require(module: str) -> ModuleType:
-    """Import `module`, which is listed in `EXTRAS`.
+    """Import `module`, which is listed in `EXTRAS` or `VENDORS`.
 
     Raises:
         MissingExtra: it is not installed, or is installed and does not load.
@@ -92,6 +99,18 @@ def require(module: str) -> ModuleType:
             f"{module} is installed, but its C library is not: {exc}. "
             f"On Debian: apt-get install libportaudio2 libsndfile1"
         ) from exc
+
+
+def require_any(*modules: str) -> ModuleType:
+    """Import the first of several modules that is installed; each is listed as for `require`.
+
+    Raises:
+        MissingExtra: none is; it is said of the first.
+    """
+    for module in modules:
+        if importlib.util.find_spec(module) is not None:
+            return require(module)
+    raise _missing(modules[0], "it is not installed")
 
 
 def _keras() -> ModuleType:
@@ -118,6 +137,9 @@ def ensure(module: str) -> None:
 
 
 def _missing(module: str, why: str) -> MissingExtra:
+    if module in VENDORS:
+        how, purpose = VENDORS[module]
+        return MissingExtra(f"{module} is needed {purpose} and did not load ({why}). {how}")
     extra, purpose = EXTRAS[module]
     return MissingExtra(
         f"{module.partition('.')[0]} is needed {purpose} and did not load ({why}). "

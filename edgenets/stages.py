@@ -11,6 +11,10 @@ from typing import Any
 
 ENTRIES = {
     "address": "edgenets.devices.address:parse_address",
+    "attach": "edgenets.converters.accelerators.attach:attach",
+    "attach_extract": "edgenets.converters.accelerators.attach:extract",
+    "edgetpu_compiler_command": "edgenets.converters.accelerators.edgetpu_compiler:command",
+    "edgetpu_compiler_is_here": "edgenets.converters.accelerators.edgetpu_compiler:is_here",
     "anomaly_run": "edgenets.runtime.anomalyrun:AnomalyRun",
     "batch": "edgenets.converters.routes.batch:batch",
     "batch_wishes": "edgenets.converters.routes.batch:Wishes",

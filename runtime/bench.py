@@ -63,32 +63,44 @@ class Row:
     low_us: float = 0.0
     high_us: float = 0.0
     disturbed: str = ""  # what spoiled the measurement; see `pollution`
+    format: str = ""  # of the artefact, where its backend is called otherwise
 
     @property
     def id(self) -> str:
         """The artefact's."""
-        return id_of(self.backend, self.precision, self.part)
+        return id_of(self.format or self.backend, self.precision, self.part)
+
+    @property
+    def name(self) -> str:
+        """The artefact's, and what runs it where that is not its format's own."""
+        return f"{self.id} by {self.backend}" if self.format else self.id
 
 
-def bench(bundle: Bundle, id: str, threads: int = 1, seconds: float = 20.0) -> Row:
+def bench(
+    bundle: Bundle, id: str, threads: int = 1, seconds: float = 20.0,
+    backend_name: str | None = None,
+) -> Row:  # fmt: skip
     """Measure one artefact in a process of its own.
 
     Args:
         id: of the artefact, such as `tflite-int8`.
         seconds: of sound that is streamed, or ten times what pictures are shown for.
+        backend_name: what runs it; None: its format's own backend.
 
     Raises:
         BackendError: the artefact cannot be loaded, or its process ends badly.
     """
-    arguments = (bundle.path, id, threads, seconds)
+    arguments = (bundle.path, id, threads, seconds, backend_name or "")
     found = child.ask(__name__, arguments, TIMEOUT + seconds, id, BackendError)
     return records.parse(Row, found)
 
 
-def measure(bundle: Bundle, id: str, threads: int, seconds: float) -> Row:
+def measure(
+    bundle: Bundle, id: str, threads: int, seconds: float, backend_name: str | None = None
+) -> Row:
     """Measure one artefact in this process."""
     artefact = bundle.artefact(id)
-    name = backend.backend_of(artefact)
+    name = backend_name or backend.backend_of(artefact)
     files = bundle.files(artefact)
     begun = time.perf_counter()
     session = backend.load(name, artefact, files, backend.Options(threads=threads))
@@ -113,6 +125,7 @@ def measure(bundle: Bundle, id: str, threads: int, seconds: float) -> Row:
         round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         bundle.size(artefact), round(1e3 * (loaded - begun), 1), session.runs_on, artefact.part,
         round(float(p95), 2), round(low, 2), round(high, 2), pollution.found,
+        artefact.format if artefact.format != name else "",
     )  # fmt: skip
 
 
@@ -196,8 +209,9 @@ def _time_step(session: backend.Session, name: str, frames: NDArray[Any]) -> flo
 
 
 def _asked() -> Any:
-    path, id, threads, seconds = sys.argv[1:]
-    return records.to_plain(measure(Bundle(Path(path)), id, int(threads), float(seconds)))
+    path, id, threads, seconds, name = sys.argv[1:]
+    row = measure(Bundle(Path(path)), id, int(threads), float(seconds), name or None)
+    return records.to_plain(row)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ from edgenets.errors import BackendError
 
 # From the fastest on: what `edgenets bench` shows for steps of compact nets on CPUs. TFLite's
 # step costs a few microseconds, where ONNX Runtime and OpenVINO pay tens for entering a session.
+# What was compiled for an accelerator comes first: somebody wanted it there.
 _ORDER: tuple[tuple[str, Precision], ...] = (
+    ("edgetpu", "int8"),
     ("tflite", "int8"), ("tflite", "dynamic"), ("tflite", "fp32"), ("tflite", "fp16"),
     ("openvino", "int8"), ("openvino", "fp32"), ("openvino", "fp16"), ("openvino", "dynamic"),
     ("onnx", "fp32"), ("onnx", "dynamic"), ("onnx", "fp16"), ("onnx", "int8"),
@@ -45,8 +47,8 @@ def choose(
     asked = " ".join(filter(None, (backend_name, precision)))
     if not asked and (chosen := choice_of(bundle)) is not None:
         artefact = bundle.artefact(chosen.id)
-        name = backend.backend_of(artefact)
-        if backend.why_not(name) is None:
+        name = chosen.backend or backend.backend_of(artefact)
+        if backend.runs(name, artefact) and backend.why_not(name) is None:
             return Choice(
                 artefact, name, f"chosen by measurement on {chosen.machine}: p95 "
                 f"{chosen.p95_us / 1e3:.3g} ms (limits: {chosen.limits})", chosen.threads,
@@ -61,13 +63,14 @@ def choose(
     )
     if backend_name == "null" and candidates:
         return Choice(candidates[0], "null", "the null backend was asked for")
-    candidates = [a for a in candidates if backend_name in (None, backend.backend_of(a))]
+    if backend_name is not None:
+        candidates = [a for a in candidates if backend.runs(backend_name, a)]
     if not candidates:
         have = ", ".join(a.id for a in bundle.artefacts)
         raise BackendError(f"{bundle.path}: nothing for {asked}; it has {have}")
     passed_over: list[str] = []
     for artefact in candidates:
-        name = backend.backend_of(artefact)
+        name = backend_name or backend.backend_of(artefact)
         obstacle = backend.why_not(name)
         if obstacle is None:
             why = f"asked for {asked}" if asked else "the fastest form that this machine can run"
@@ -77,7 +80,7 @@ def choose(
         passed_over.append(artefact.form)
     raise BackendError(
         f"{bundle.path}: none of {', '.join(passed_over)} can be run here. "
-        f"{backend.why_not(backend.backend_of(candidates[0]))}"
+        f"{backend.why_not(backend_name or backend.backend_of(candidates[0]))}"
     )
 
 

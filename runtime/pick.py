@@ -22,11 +22,18 @@ class Candidate:
     metric: float | None  # as it was verified
     loss: float | None  # from the float model, the same
     front: bool = False  # whether no other is better in time, size and loss alike
+    backend: str = ""  # that runs it, where that is not its format's own
 
     @property
     def name(self) -> str:
         """For people."""
-        return f"{self.id} × {self.threads}" if self.threads > 1 else self.id
+        name = f"{self.id} by {self.backend}" if self.backend else self.id
+        return f"{name} × {self.threads}" if self.threads > 1 else name
+
+    def is_chosen(self, chosen: Chosen) -> bool:
+        """Whether it was taken."""
+        own = (self.id, self.threads, self.backend)
+        return own == (chosen.id, chosen.threads, chosen.backend)
 
 
 def candidates(bundle: Bundle, rows: Sequence[Row]) -> tuple[Candidate, ...]:
@@ -46,8 +53,11 @@ def candidates(bundle: Bundle, rows: Sequence[Row]) -> tuple[Candidate, ...]:
         if metric is not None and reference is not None:
             loss = bundle.metric.loss(reference, metric)
         found.append(
-            Candidate(artefact.id, row.threads, row.p95_us, sizes[artefact.form], metric, loss)
-        )
+            Candidate(
+                artefact.id, row.threads, row.p95_us, sizes[artefact.form], metric, loss,
+                backend=row.backend if row.format else "",
+            )
+        )  # fmt: skip
     ordered = sorted(found, key=lambda c: (c.p95_us, c.bytes))
     return tuple(replace(c, front=_is_front(c, ordered)) for c in ordered)
 
@@ -78,8 +88,9 @@ def pick(found: Sequence[Candidate], limits: Limits) -> Chosen | None:
         reasons[other.name] = f"slower: p95 {other.p95_us:.1f} µs against {best.p95_us:.1f}"
     del reasons[best.name]
     return Chosen(
-        best.id, best.threads, best.p95_us, best.bytes, best.metric, this_machine(), limits, reasons
-    )
+        best.id, best.threads, best.p95_us, best.bytes, best.metric, this_machine(), limits,
+        reasons, best.backend,
+    )  # fmt: skip
 
 
 def broken(one: Candidate, limits: Limits) -> Iterator[str]:

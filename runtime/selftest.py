@@ -52,11 +52,11 @@ def selftest(bundle: Bundle) -> list[Trial]:
         MissingExtra: a package that its runs need on any backend is not installed.
     """
     bundle.check()
-    answer = _answerer(bundle)
+    answer = answerer(bundle)
     return [_try(bundle, artefact, answer) for artefact in bundle.artefacts]
 
 
-def _answerer(bundle: Bundle) -> Answer:
+def answerer(bundle: Bundle) -> Answer:
     """What makes a session answer the golden data, as the bundle holds its answers."""
     spec = bundle.spec
     if isinstance(spec, ImageSpec):

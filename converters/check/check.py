@@ -62,6 +62,9 @@ def check(written: Sequence[Written], target: Target) -> tuple[Checked, ...]:
 
 def _findings(item: Written, target: Target) -> Iterator[Finding]:
     artefact = item.artefact
+    if artefact.format == "edgetpu":
+        yield _compiled(item, target)
+        return
     if artefact.format not in target.backends:
         yield Finding("stop", "backend", f"{target.name} has no backend for {artefact.format}")
         return
@@ -76,6 +79,12 @@ def _findings(item: Written, target: Target) -> Iterator[Finding]:
             yield from _onnx(facts(content), item, target)
     except ModelError as exc:
         yield Finding("stop", "file", str(exc))
+
+
+def _compiled(item: Written, target: Target) -> Finding:
+    if not target.edge_tpu:
+        return Finding("stop", "backend", f"{target.name} has no Edge TPU")
+    return Finding("well", "Edge TPU", item.artefact.note)
 
 
 def _tflite(graph: Graph, item: Written, target: Target) -> Iterator[Finding]:
@@ -120,10 +129,24 @@ def _onnx(found: OnnxFacts, item: Written, target: Target) -> Iterator[Finding]:
     if found.peak is not None:
         yield _memory(found.peak, found.where, item, target)
     if target.cuda:
-        yield Finding(
-            "note", "accelerator", "ONNX Runtime tries TensorRT, then CUDA, then the CPU; TensorRT "
-            "builds its engine at the first start, which takes minutes",
-        )  # fmt: skip
+        yield _nvidia(item)
+
+
+def _nvidia(item: Written) -> Finding:
+    """What the GPU would do of an ONNX artefact; seen with its parser, not on a Jetson."""
+    if item.artefact.precision in ("int8", "int16x8"):
+        text = "TensorRT refuses integers whose zero is not 0; fp16 is what it runs"
+    elif item.artefact.states:
+        text = (
+            "a step of a stream runs on the CPU, where it is over before a GPU begins; `edgenets "
+            "choose` with --backend tensorrt measures both"
+        )
+    else:
+        text = (
+            "ONNX Runtime takes TensorRT, CUDA or the CPU, the first that is there; TensorRT "
+            "builds an engine at the first start, and keeps it"
+        )
+    return Finding("note", "accelerator", text)
 
 
 def _memory(most: int, where: str, item: Written, target: Target) -> Finding:

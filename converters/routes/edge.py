@@ -14,7 +14,9 @@ from ..sources.source import Source
 from ..whole.samples import Samples
 
 # What a model is on its way: as it came, a step graph, a TensorFlow function, or artefacts.
-Form = Literal["keras", "saved_model", "step", "function", "onnx", "tflite", "openvino"]
+Form = Literal[
+    "keras", "saved_model", "step", "function", "onnx", "tflite", "openvino", "edgetpu"
+]  # fmt: skip
 
 # Step models take the newest frames and a state; whole ones all of an item at once.
 Wish = Literal["auto", "step", "whole"]
@@ -31,7 +33,7 @@ class Place:
         return f"{self.form} {self.precision}" if self.form in _ARTEFACTS else self.form
 
 
-_ARTEFACTS = ("onnx", "tflite", "openvino")
+_ARTEFACTS = ("onnx", "tflite", "openvino", "edgetpu")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from edgenets.extras import require
 from edgenets.training import aware
 
 from .. import formats
+from ..accelerators import edgetpu, edgetpu_compiler
 from ..convert import Steps
 from ..formats import Written
 from ..openvino import to_ir
@@ -169,6 +170,14 @@ def _as_onnx(model: Any, inputs: Infos, outputs: Infos, precision: Precision) ->
     return formats.whole("onnx", precision, (model.SerializeToString(),), inputs, outputs, note)
 
 
+def _compile(job: Job, given: Written, precision: Precision) -> Written:
+    return edgetpu.compiled(given)
+
+
+def _no_compiler(job: Job, precision: Precision) -> str:
+    return "" if edgetpu_compiler.is_here() else edgetpu_compiler.elsewhere("tflite-int8.tflite")
+
+
 EDGES: tuple[Edge, ...] = (
     Edge(
         "walk", "edgenets", "keras", "step", _PLAIN,
@@ -231,5 +240,10 @@ EDGES: tuple[Edge, ...] = (
     Edge(
         "quantize", "litert-quantizer", "tflite", "tflite", _ROUNDED, "a float file",
         "the operators of the file", _round_tflite, _needs_samples,
+    ),
+    Edge(
+        "compile", edgetpu_compiler.COMPILER, "tflite", "edgetpu", {"int8": ("int8",)},
+        "Coral's compiler on the PATH", "what can be mapped runs on the Edge TPU", _compile,
+        _no_compiler,
     ),
 )  # fmt: skip

@@ -52,15 +52,34 @@ def parse(path: Path, model: bytes) -> Any:
     """The file as a tree of its schema, before an interpreter sees it.
 
     Raises:
-        ModelError: it is none, is damaged, or is compiled for a processor that no interpreter here
-            has; it is said which.
+        ModelError: as `tree_of`; or it is compiled for a processor that no interpreter here has; it
+            is said which.
+    """
+    tree = tree_of(path, model)
+    for mark, why in _COMPILED.items():
+        if any(code.startswith(mark) for code in custom_of(tree)):
+            raise ModelError(f"{path}: {why}")
+    return tree
+
+
+def custom_of(tree: Any) -> set[str]:
+    """Names of the operators of a tree that are not TFLite's own."""
+    codes = {(c.customCode or b"").decode("utf-8", "replace") for c in tree.operatorCodes}
+    return codes - {""}
+
+
+def tree_of(path: Path, model: bytes) -> Any:
+    """A file as a tree of its schema, whatever operators it has.
+
+    Raises:
+        ModelError: it is none, or is damaged.
     """
     schema = require("ai_edge_litert.schema_py_generated")
     if model[4:8] != b"TFL3":
         raise ModelError(f"{path}: is no TFLite file")
     try:
         tree = schema.ModelT.InitFromPackedBuf(model, 0)
-        custom = {(c.customCode or b"").decode("utf-8", "replace") for c in tree.operatorCodes}
+        custom_of(tree)
         graph = tree.subgraphs[0]
         known = range(len(graph.tensors))
         whole = all(i in known for i in (*graph.inputs, *graph.outputs))
@@ -68,9 +87,6 @@ def parse(path: Path, model: bytes) -> Any:
         raise ModelError(f"{path}: is a damaged TFLite file") from exc
     if not whole:
         raise ModelError(f"{path}: is a damaged TFLite file: it names tensors that it has not")
-    for mark, why in _COMPILED.items():
-        if any(code.startswith(mark) for code in custom):
-            raise ModelError(f"{path}: {why}")
     return tree
 
 

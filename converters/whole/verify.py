@@ -22,7 +22,16 @@ from edgenets.recipeparts import GateRecipe
 
 from ..formats import Written
 from ..sources.source import Answers, Source
-from ..verdicts import Report, Verdict, broken, checks, nearness, number, verdicts_of
+from ..verdicts import (
+    Compiled,
+    Report,
+    Verdict,
+    broken,
+    checks,
+    nearness,
+    number,
+    verdicts_of,
+)  # fmt: skip
 from .samples import one_by_one
 
 
@@ -60,12 +69,28 @@ def verify_source(
     first = next(iter(wanted.values()))
     judge = _judge(first, items.targets)
     reference = judge.score(first)
+    absent = {w.artefact.id: why for w in written if (why := _no_accelerator(w))}
     verdicts = verdicts_of(
-        written, lambda item: _verdict(item, items, wanted, judge, reference, gate), progress
-    )
+        [w for w in written if w.artefact.id not in absent],
+        lambda item: _verdict(item, items, wanted, judge, reference, gate), progress,
+    )  # fmt: skip
     return Report(
-        source.name, (), judge.metric, reference, len(items), "items", verdicts, tuple(missing)
-    )
+        source.name, (), judge.metric, reference, len(items), "items", verdicts, tuple(missing),
+        tuple(_compiled(w, absent[w.artefact.id]) for w in written if w.artefact.id in absent),
+    )  # fmt: skip
+
+
+def _no_accelerator(item: Written) -> str:
+    """Why what was compiled cannot be run here; nothing where it can, or was not compiled."""
+    if not item.artefact.compiled_from:
+        return ""
+    return backend.why_not(backend.backend_of(item.artefact)) or ""
+
+
+def _compiled(item: Written, why: str) -> Compiled:
+    shares = item.said.shares if item.said else ()
+    rows = tuple((s.operator, str(s.count), s.status) for s in shares)
+    return Compiled(item.artefact.id, str(item.said or ""), why, rows)
 
 
 def _verdict(

@@ -17,6 +17,10 @@ from ..keeper.release import Health
 # Formats, the one that a board runs best first; the extra that brings its interpreter has its name.
 _FORMATS = ("tflite", "onnx", "openvino")
 
+# Backends of accelerators: the format that each runs, and the extra that it needs besides what the
+# accelerator's maker brings to the board.
+_ACCELERATED = {"edgetpu": ("edgetpu", "tflite"), "tensorrt": ("onnx", "")}
+
 # Beginnings of sinks' URIs that need an extra.
 _SINKS = {"mqtt": "mqtt", "web": "web"}
 
@@ -62,11 +66,16 @@ def backend_of(bundle: Bundle, wishes: Wishes) -> str:
         DeviceError: the bundle has no artefact for the one that is wished.
     """
     have = {a.format for a in bundle.artefacts}
-    if wishes.backend is not None and wishes.backend not in have:
+    if wishes.backend is not None and format_of(wishes.backend) not in have:
         raise DeviceError(
             f"{bundle.path}: has no artefact for {wishes.backend}; it has {', '.join(sorted(have))}"
         )
     return wishes.backend or next(f for f in _FORMATS if f in have)
+
+
+def format_of(backend: str) -> str:
+    """The format of the artefacts that a backend runs."""
+    return _ACCELERATED.get(backend, (backend, ""))[0]
 
 
 def extras_of(bundle: Bundle, wishes: Wishes) -> list[str]:
@@ -79,7 +88,8 @@ def extras_of(bundle: Bundle, wishes: Wishes) -> list[str]:
     if unknown := set(wishes.extras) - set(known):
         raise DeviceError(f"edgenets has no extra {', '.join(sorted(unknown))}; it has "
                           f"{', '.join(sorted(known))}")  # fmt: skip
-    found = {backend_of(bundle, wishes), *wishes.extras}
+    backend = backend_of(bundle, wishes)
+    found = {_ACCELERATED.get(backend, ("", backend))[1], *wishes.extras} - {""}
     found |= {extra for start, extra in _SINKS.items() if _any(wishes.sinks, start)}
     if any(source.startswith("mqtt:") for source in wishes.sources):
         found.add("mqtt")

@@ -41,7 +41,7 @@ preprocessing apart; `CPU` is everything from sound to decision, a second of sou
 of 640 × 480 to what is found on it, or a thousand tokens."""
 )
 @click.argument("bundle", type=BundleName())
-@click.option("--backend", type=Several(BACKENDS[:3]), help="Take no others.")
+@click.option("--backend", type=Several(BACKENDS[:-1]), help="Take no others.")
 @click.option("--precision", type=Several(PRECISIONS), help="Take no others.")
 @click.option("--threads", help="One number or several, by comma.  [default: 1]")
 @click.option("--all", "every", is_flag=True, help="Every number of threads that makes sense here.")
@@ -70,7 +70,7 @@ def command(
         columns,
         [
             (
-                r.id, str(r.threads), f"{r.load_ms:.0f}", f"{r.first_us:.0f}",
+                r.name, str(r.threads), f"{r.load_ms:.0f}", f"{r.first_us:.0f}",
                 f"{r.p50_us:.1f}", f"{r.low_us:.1f}–{r.high_us:.1f}", f"{r.p90_us:.1f}",
                 f"{r.p99_us:.1f}",
                 f"{r.cpu_ms:.2f}", f"{r.peak_rss_mb:.0f}", size(r.bytes),

@@ -61,7 +61,7 @@ when nothing keeps the limits."""
     help="Points that may be lost from the float model; of what is no share, parts in a hundred.",
 )  # fmt: skip
 @click.option("--max-size", type=_SIZE, help="Of the artefact's files.")
-@click.option("--backend", type=Several(BACKENDS[:3]), help="Take no others.")
+@click.option("--backend", type=Several(BACKENDS[:-1]), help="Take no others.")
 @click.option("--precision", type=Several(PRECISIONS), help="Take no others.")
 @click.option("--threads", help="One number or several, by comma.  [default: all that make sense]")
 @click.option("--seconds", type=Seconds(1, 3600), default=20.0, show_default=True, help="Of sound.")
@@ -95,7 +95,7 @@ def command(
         emit({
             "chosen": None if best is None else records.to_plain(best),
             "candidates": [records.to_plain(c) for c in found],
-            "disturbed": {f"{r.id} × {r.threads}": r.disturbed for r in rows if r.disturbed},
+            "disturbed": {f"{r.name} × {r.threads}": r.disturbed for r in rows if r.disturbed},
             "bundle": str(target) if best is not None else None,
         })  # fmt: skip
     else:
@@ -109,7 +109,7 @@ def _show(opened: Any, found: Any, best: Any, limits: Any, target: Path) -> None
 
     rows = []
     for one in found:
-        own = best is not None and (one.id, one.threads) == (best.id, best.threads)
+        own = best is not None and one.is_chosen(best)
         why = "chosen" if own else (best.others.get(one.name, "") if best else "")
         why = why or "; ".join(stage("limits_broken")(one, limits))
         rows.append(
@@ -127,4 +127,5 @@ def _show(opened: Any, found: Any, best: Any, limits: Any, target: Path) -> None
         click.echo("Nothing keeps these limits; the bundle is as it was.")
     else:
         with_ = f"{best.threads} threads" if best.threads > 1 else "one thread"
-        click.echo(f"{target}: `edgenets run` takes {best.id} with {with_} now.")
+        by = f" by {best.backend}" if best.backend else ""
+        click.echo(f"{target}: `edgenets run` takes {best.id}{by} with {with_} now.")

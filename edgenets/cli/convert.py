@@ -10,6 +10,7 @@ import click
 from edgenets.cli.options import (
     FORMATS,
     PRECISIONS,
+    TARGETS,
     AnyData,
     AnyPath,
     Several,
@@ -30,13 +31,15 @@ Examples:
   edgenets convert vww_96.h5 --calibration pictures.npy --out vww
   edgenets convert crnn.keras --shape 100,40 --calibration features.npz --out crnn
   edgenets convert net.onnx --explain
+  edgenets convert net.keras --calibration pictures.npy --to tflite,edgetpu --precision int8
 
 Recurrent and causal nets of Keras become step models: one call takes the newest frames and the
 state, and gives scores and the next state. Every other model is converted as a whole, for items of
-one size. A precision that cannot be had is said so, with the reason."""
+one size. A precision that cannot be had is said so, with the reason. edgetpu needs Coral's
+edgetpu_compiler on the PATH, and is for models of your own; of a bundle: `edgenets attach`."""
 )
 @click.argument("model", type=click.Path(exists=True, path_type=Path))
-@click.option("--to", type=Several(FORMATS), default=",".join(FORMATS), show_default=True)
+@click.option("--to", type=Several(TARGETS), default=",".join(FORMATS), show_default=True)
 @click.option(
     "--precision", type=Several(PRECISIONS), help="[default: every one that the model can have]"
 )
@@ -69,6 +72,10 @@ def command(
             raise click.UsageError(
                 "--out, --calibration, --form, --shape and --explain are for a model of your own, "
                 "not for a run folder"
+            )
+        if "edgetpu" in to:
+            raise click.UsageError(
+                "edgetpu is made of a bundle: `edgenets bundle RUN`, then `edgenets attach BUNDLE`"
             )
         found = stage("convert_run")(runs.load(model), data, to, precision or PRECISIONS, reporter)
         _show(model, stage("conversion_told")(found), as_json)

@@ -32,6 +32,7 @@ COMMANDS = {
     "bench": ("edgenets.cli.bench", "Measure what a bundle costs on this machine."),
     "choose": ("edgenets.cli.choose", "Take the artefact that is best here, within limits."),
     "compare": ("edgenets.cli.compare", "Compare CNN and RNN: nets of one size on one task."),
+    "attach": ("edgenets.cli.attach", "Put what an accelerator's compiler made into a bundle."),
     "inspect": ("edgenets.cli.inspect", "Show what is in a bundle."),
     "selftest": ("edgenets.cli.selftest", "Replay a bundle's golden data on this machine."),
     "device": ("edgenets.cli.device", "Know boards, and what is deployed to them."),

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from edgenets.cli.options import BACKENDS, FORMATS
+
 
 def counts_of(threads: str) -> list[int]:
     """`1,2` as numbers."""
@@ -31,9 +33,12 @@ def every_count() -> list[int]:
 
 
 def measured(
-    bundle: Any, formats: Any, precisions: Any, counts: Sequence[int], seconds: float
+    bundle: Any, names: Any, precisions: Any, counts: Sequence[int], seconds: float
 ) -> list[Any]:
     """Rows of `edgenets.runtime.bench`, of all that is wanted and can be run.
+
+    Args:
+        names: of backends; None: all.
 
     Raises:
         BackendError: nothing of it can.
@@ -44,28 +49,40 @@ def measured(
     from edgenets.stages import stage
 
     wanted = [
-        a
+        (a, name)
         for a in bundle.artefacts
-        if (formats is None or a.format in formats)
-        and (precisions is None or a.precision in precisions)
+        for name in names or _runners()
+        if backends.runs(name, a) and (precisions is None or a.precision in precisions)
     ]
-    obstacles = {name: backends.why_not(name) for name in {a.format for a in wanted}}
-    here = [a for a in wanted if obstacles[a.format] is None]
-    for why in filter(None, obstacles.values()):
-        click.echo(f"left out: {why}", err=True)
-    if not here:
+    obstacles = {name: backends.why_not(name) for name in dict.fromkeys(n for _, n in wanted)}
+    for name, why in obstacles.items():
+        # Of an accelerator that is not there, who did not ask for it need not hear.
+        if why and (names or name in FORMATS):
+            click.echo(f"left out: {why}", err=True)
+    # What is done elsewhere takes none of these threads.
+    jobs = [
+        (a, name, count)
+        for a, name in wanted
+        if obstacles[name] is None
+        for count in (counts if name in FORMATS else counts[:1])
+    ]
+    if not jobs:
         raise BackendError(f"{bundle.path}: nothing of what was asked for can be run here")
-    jobs = [(a, n) for a in here for n in counts]
     rows = []
     with progress.for_stderr().task("measuring") as task:
-        for done, (artefact, count) in enumerate(jobs, 1):
-            rows.append(stage("bench")(bundle, artefact.id, count, seconds))
+        for done, (artefact, name, count) in enumerate(jobs, 1):
+            rows.append(stage("bench")(bundle, artefact.id, count, seconds, name))
             task.update(done, len(jobs), artefact.id)
     return rows
+
+
+def _runners() -> list[str]:
+    """Every backend that computes."""
+    return [name for name in BACKENDS if name != "null"]
 
 
 def warn(rows: Sequence[Any]) -> None:
     """Say what spoiled measurements, so that nobody takes them for more than they are."""
     for row in rows:
         if row.disturbed:
-            click.echo(f"{row.id} × {row.threads} was disturbed: {row.disturbed}", err=True)
+            click.echo(f"{row.name} × {row.threads} was disturbed: {row.disturbed}", err=True)

@@ -16,8 +16,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 # Names repeated from edgenets.artefact, whose import would bring NumPy to `--help`; a test
 # holds them together.
 FORMATS = ("tflite", "onnx", "openvino")
+# What a model of one's own may become, compiled forms with it.
+TARGETS = (*FORMATS, "edgetpu")
 PRECISIONS = ("fp32", "fp16", "dynamic", "int8", "int16x8")
-BACKENDS = ("tflite", "onnx", "openvino", "null")
+BACKENDS = ("tflite", "onnx", "openvino", "edgetpu", "tensorrt", "null")
 
 Folder = click.Path(exists=True, file_okay=False, path_type=Path)
 AnyData = click.Path(exists=True, path_type=Path)

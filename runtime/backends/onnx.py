@@ -10,13 +10,17 @@ from numpy.typing import NDArray
 
 from edgenets.artefact import OPEN, Artefact, TensorInfo
 from edgenets.backend import Given, Options, State, check_given, held, initial_state
-from edgenets.errors import BackendError
+from edgenets.errors import BackendError, MissingExtra
 from edgenets.extras import require
 from edgenets.quantization import dequantize, quantize
 
+from .. import engines
+from ..cuda import name_of_gpu
 from .checks import check_inputs, check_nothing_left_out, file_of
 
 FORMAT = "onnx"
+
+_CPU = "CPUExecutionProvider"
 
 # ONNX Runtime's levels; its warnings are about optimizations that concern no user.
 _LOG_ERRORS = 3
@@ -37,6 +41,36 @@ def load(artefact: Artefact, files: Mapping[str, bytes], options: Options) -> On
     return OnnxSession(artefact, file_of(artefact, files), options)
 
 
+def _fastest(ort: Any, artefact: Artefact, model: bytes) -> list[Any]:
+    """Providers from the fastest on: of TensorRT, CUDA and the CPU those that are here.
+
+    What one of them cannot compute, the next one does. A step of a stream is over on a CPU before
+    a GPU has begun: it takes 3 to 17 times as long on an H100 (`tests/benchmarks/gpu.py`).
+    """
+    has = ort.get_available_providers()
+    if artefact.states or "CUDAExecutionProvider" not in has:
+        return [_CPU]
+    try:
+        name_of_gpu()
+    except MissingExtra:  # the package is for GPUs, the machine is not
+        return [_CPU]
+    providers: list[Any] = []
+    if "TensorrtExecutionProvider" in has and engines.library_is_here():
+        place = engines.folder() / engines.key_of(model, ort, artefact.precision).name
+        providers.append(
+            (
+                "TensorrtExecutionProvider",
+                {
+                    "trt_engine_cache_enable": True, "trt_engine_cache_path": str(place),
+                    "trt_timing_cache_enable": True, "trt_timing_cache_path": str(place),
+                    "trt_fp16_enable": artefact.precision == "fp16",
+                },
+            )
+        )  # fmt: skip
+    # As near to the CPU's numbers as fp32 is: TF32 has ten bits of a mantissa.
+    return [*providers, ("CUDAExecutionProvider", {"use_tf32": 0}), _CPU]
+
+
 class OnnxSession:
     """One inference session; its states stay ONNX Runtime's own values between steps."""
 
@@ -53,10 +87,11 @@ class OnnxSession:
         in_float = bool(artefact.states) and artefact.precision in ("int8", "int16x8")
         if in_float:
             settings.add_session_config_entry("session.disable_quant_qdq", "1")
+        providers = list(options.providers) or _fastest(ort, artefact, model)
         try:
             # Its own fallback tells stdout that it tries the same once more.
             self._session = ort.InferenceSession(
-                model, settings, providers=list(options.providers), enable_fallback=0
+                model, settings, providers=providers, enable_fallback=0
             )
         except Exception as exc:  # ONNX Runtime's error classes share no base but Exception
             raise BackendError(f"{artefact.files[0]}: ONNX Runtime refuses it: {exc}") from exc

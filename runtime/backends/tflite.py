@@ -103,14 +103,19 @@ class TFLiteSession:
         for (_, into), value in zip(self._states, state.values, strict=True):
             into[:] = value.data.cast("B")
 
+    def _delegates(self) -> list[Any] | None:
+        """What computes in the interpreter's place; it is held as long as the interpreter."""
+        return None
+
     def _open(self) -> None:
         """Make an interpreter, and find the artefact's tensors in it."""
-        artefact = self.artefact
+        artefact, delegates = self.artefact, self._delegates()
         try:
             with captured_stderr():  # it announces its delegates there
                 self._interpreter = self._module.Interpreter(
-                    model_content=self._model, num_threads=self._threads
-                )
+                    model_content=self._model, num_threads=self._threads,
+                    experimental_delegates=delegates,
+                )  # fmt: skip
                 # Of a file that says what else: `_view` refuses it.
                 self._names = _by_name(self._interpreter.get_input_details())
         except Exception as exc:  # of a damaged file, whatever its bytes make of themselves

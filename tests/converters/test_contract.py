@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,17 @@ from edgenets.converters import store
 from edgenets.converters.convert import Conversion, convert
 from edgenets.converters.formats import Written
 from edgenets.errors import BackendError
+from tests.accelerators import stand_ins
 from tests.converters import nets
 
 PRECISIONS = ("fp32", "int8")
 ROOT = Path(__file__).parents[2]
 
-# What computes; the null backend takes any file and answers zeros.
-REAL = [name for name in BACKENDS if name != "null"]
+# What reads files here; the null backend takes any and answers zeros, and what is for accelerators
+# runs on stand-ins for them.
+ACCELERATED = {"edgetpu": ("int8",), "tensorrt": ("fp32",)}
+REAL = [name for name in BACKENDS if name != "null" and name not in ACCELERATED]
+CASES = [(b, p) for b in BACKENDS for p in ACCELERATED.get(b, PRECISIONS)]
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +46,28 @@ def conversion() -> Conversion:
     return convert(model, nets.features(40, clips=16), precisions=PRECISIONS)
 
 
-@pytest.fixture(params=[(b, p) for b in BACKENDS for p in PRECISIONS], ids="-".join)
-def case(request: pytest.FixtureRequest, conversion: Conversion) -> tuple[str, Written]:
+@pytest.fixture(scope="module")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("engines")
+
+
+@pytest.fixture(params=CASES, ids="-".join)
+def case(
+    request: pytest.FixtureRequest, conversion: Conversion, engines: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[tuple[str, Written]]:  # fmt: skip
     """A backend, and an artefact that it runs."""
     name, precision = request.param
     format = backend._module(name).FORMAT or "tflite"
-    found = (w for w in conversion.written if w.artefact.id == f"{format}-{precision}")
-    return name, next(found)
+    wanted = f"{'tflite' if format == 'edgetpu' else format}-{precision}"
+    written = next(w for w in conversion.written if w.artefact.id == wanted)
+    with ExitStack() as stack:
+        if name == "edgetpu":
+            stack.enter_context(stand_ins.plugged("libedgetpu.so.1"))
+            written = stand_ins.as_if_compiled(written)
+        elif name == "tensorrt":
+            stack.enter_context(stand_ins.gpu(monkeypatch, engines))
+        yield name, written
 
 
 @pytest.fixture
@@ -231,7 +251,7 @@ def test_sessions_share_no_state(case: tuple[str, Written]) -> None:
 def test_threads_change_no_answer(case: tuple[str, Written], threads: int) -> None:
     session = load(case, Options(threads=threads))
     assert np.allclose(run(session), run(load(case)), atol=1e-6)
-    if case[0] != "null":
+    if case[0] not in ("null", "tensorrt"):
         assert f"{threads} thread" in session.runs_on
 
 

@@ -1,0 +1,1 @@
+"""Artefacts for accelerators, which their makers' own compilers make of ours."""

@@ -1,0 +1,159 @@
+"""Artefacts for Coral's Edge TPU, made of TFLite ones of eight-bit integers."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgenets.artefact import TensorInfo
+from edgenets.errors import ModelError
+from edgenets.extras import require
+
+from ..formats import Written
+from ..sources import tflite_file
+from . import edgetpu_compiler
+from .said import Said
+
+# The one operator that stands for all that runs on the Edge TPU.
+OPERATOR = "edgetpu-custom-op"
+
+# Of a tensor: name, shape, scale and zero point.
+_Face = tuple[str, tuple[int, ...], float, int]
+
+# Tensors that a message names.
+_SHOWN = 2
+
+
+def compiled(given: Written) -> Written:
+    """What Coral's compiler makes of an artefact.
+
+    Raises:
+        MissingExtra: the compiler is not on the PATH.
+        ConversionError: it refuses the artefact, or maps nothing of it.
+    """
+    (content,) = given.files.values()
+    made, said = edgetpu_compiler.compile(content, given.artefact.id)
+    return of_file(Path(edgetpu_compiler.COMPILER), made, given, said)
+
+
+def of_file(path: Path, model: bytes, given: Written, said: Said | None = None) -> Written:
+    """A file that was compiled, as an artefact.
+
+    Args:
+        path: of the file, for messages.
+        given: what it was compiled from.
+        said: what the compiler said, if that is known.
+
+    Raises:
+        ModelError: it is damaged, not compiled, or compiled from something else.
+    """
+    if (why := "; ".join(obstacles(path, model, given))) != "":
+        raise ModelError(f"{path}: {why}")
+    (content,) = given.files.values()
+    artefact, said = given.artefact, said or Said()
+    name = f"{Path(artefact.files[0]).stem}{edgetpu_compiler.ENDING}"
+    made = replace(
+        artefact, format="edgetpu", files=(name,), note=f"for the Edge TPU, {said}",
+        compiled_from=hashlib.sha256(content).hexdigest(),
+    )  # fmt: skip
+    return Written(made, {name: model}, said=said)
+
+
+def obstacles(path: Path, model: bytes, given: Written) -> Iterator[str]:
+    """Why a file cannot have been compiled from an artefact.
+
+    The weights inside are in the Edge TPU's own order. What stays as it was is compared: what goes
+    in and comes out with its scales, and the operators that the compiler left to the CPU.
+
+    Raises:
+        ModelError: it is no TFLite file, or a damaged one.
+    """
+    found = _facts(path, model)
+    if OPERATOR not in found.operators:
+        yield "is not compiled: there is no operator of the Edge TPU in it"
+        return
+    if others := found.custom - {OPERATOR}:
+        yield f"has {', '.join(sorted(others))}, which no interpreter knows"
+    artefact, links = given.artefact, given.artefact.states
+    yield from _other(
+        "takes", found.inputs, [*artefact.inputs, *artefact.held, *(s.input for s in links)]
+    )
+    yield from _other("gives", found.outputs, [*artefact.outputs, *(s.output for s in links)])
+    (content,) = given.files.values()
+    before = _facts(path, content).operators
+    for name, count in found.operators.items():
+        if name != OPERATOR and count > before[name]:
+            yield f"leaves {count} × {name} to the CPU, and its source has {before[name]}"
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What a file says of itself."""
+
+    inputs: frozenset[_Face]
+    outputs: frozenset[_Face]
+    operators: Counter[str]
+    custom: set[str]
+
+
+def _facts(path: Path, model: bytes) -> _Facts:
+    tree = tflite_file.tree_of(path, model)
+    try:
+        graph = tree.subgraphs[0]
+        inputs, outputs = (
+            frozenset(_face(graph.tensors[i]) for i in numbers)
+            for numbers in (graph.inputs, graph.outputs)
+        )
+        return _Facts(inputs, outputs, _counted(tree), tflite_file.custom_of(tree))
+    except Exception as exc:  # of a damaged file, whatever its bytes make of themselves
+        raise ModelError(f"{path}: is a damaged TFLite file") from exc
+
+
+def _other(verb: str, found: Set[_Face], infos: Sequence[TensorInfo]) -> Iterator[str]:
+    wanted = {_announced(info) for info in infos}
+    if found != wanted:
+        own, other = sorted(found - wanted), sorted(wanted - found)
+        yield f"{verb} {_told(own)} where its source {verb} {_told(other)}"
+
+
+def _face(tensor: Any) -> _Face:
+    q = tensor.quantization
+    scaled = q is not None and q.scale is not None and len(q.scale) == 1
+    shape = tuple(int(d) for d in (tensor.shape if tensor.shape is not None else ()))
+    scale, zero = (float(q.scale[0]), int(q.zeroPoint[0])) if scaled else (0.0, 0)
+    return (tensor.name or b"").decode("utf-8", "replace"), shape, scale, zero
+
+
+def _announced(info: TensorInfo) -> _Face:
+    q = info.quantization
+    scale, zero = (float(np.float32(q.scale)), q.zero_point) if q else (0.0, 0)
+    return info.name, info.shape, scale, zero
+
+
+def _told(faces: list[_Face]) -> str:
+    told = [
+        f"'{name}' {list(shape)}" + (f" of scale {scale:g}, zero point {zero}" if scale else "")
+        for name, shape, scale, zero in faces[:_SHOWN]
+    ]
+    if len(faces) > _SHOWN:
+        told.append(f"and {len(faces) - _SHOWN} more")
+    return ", ".join(told) or "nothing else"
+
+
+def _counted(tree: Any) -> Counter[str]:
+    """Operators by name."""
+    schema = require("ai_edge_litert.schema_py_generated")
+    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
+    found: Counter[str] = Counter()
+    for operator in tree.subgraphs[0].operators:
+        code = tree.operatorCodes[operator.opcodeIndex]
+        number = max(code.builtinCode, code.deprecatedBuiltinCode)
+        custom = (code.customCode or b"").decode("utf-8", "replace")
+        found[custom or names.get(number, str(number))] += 1
+    return found

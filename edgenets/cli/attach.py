@@ -1,0 +1,80 @@
+"""`edgenets attach`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgenets.cli.options import AnyPath, BundleName, emit, json_option, size, table
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  edgenets attach object-detect --out detect.edge
+  edgenets attach detect.edge object-detect_edgetpu.tflite
+  edgenets attach detect.edge --extract build/
+
+Without FILE, `edgetpu_compiler` compiles the bundle's tflite-int8 where it is on the PATH (x86-64
+Linux, from Coral's packages); its log goes into the bundle's report. Where it is not, the .tflite
+is written out with the command to type elsewhere, and exit code 1. The bundle gains edgetpu-int8,
+which `edgenets run` takes where an Edge TPU is plugged in. It was compiled from an artefact that
+passed the gate; that it answers like it, `edgenets selftest` proves on the board."""
+)
+@click.argument("bundle", type=BundleName())
+@click.argument(
+    "files", nargs=-1, metavar="[FILE]...",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)  # fmt: skip
+@click.option("--extract", type=AnyPath, help="Write what is to be compiled there; no more.")
+@click.option("--out", type=AnyPath, help="The bundle to write.  [default: the same]")
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context, bundle: str, files: tuple[Path, ...], extract: Path | None,
+    out: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Put what an accelerator's compiler made into a bundle.
+
+    FILE is an *_edgetpu.tflite that was compiled from the bundle's tflite-int8; a .log of the same
+    name beside it is read.
+    """
+    from edgenets import records, zoo
+    from edgenets.stages import stage
+
+    opened = zoo.load(bundle)
+    elsewhere = not files and not stage("edgetpu_compiler_is_here")()
+    if extract is not None or elsewhere:
+        written = stage("attach_extract")(opened, extract or Path())
+        commands = [stage("edgetpu_compiler_command")(str(path)) for path in written]
+        if as_json:
+            emit({"extracted": [str(path) for path in written], "commands": commands})
+        else:
+            _tell(bundle, written, commands)
+        ctx.exit(1 if extract is None else 0)
+    if out is None and not Path(bundle).is_file():
+        raise click.UsageError(f"{bundle} is a shipped bundle; say where to write its copy: --out")
+    target = out or opened.path
+    found = stage("attach")(opened, files, target)
+    if as_json:
+        emit({"bundle": str(target), "attached": [records.to_plain(one) for one in found]})
+        return
+    for one in found:
+        click.echo(f"{target}: {one.id}, {size(one.bytes)}, {one.said}")
+        if one.said.shares:
+            rows = [(s.operator, str(s.count), s.status) for s in one.said.shares]
+            table("", ("operator", "count", "the compiler says"), rows)
+    click.echo(f"Next: edgenets deploy {target} BOARD --backend edgetpu")
+
+
+def _tell(bundle: str, written: Any, commands: Any) -> None:
+    for path in written:
+        click.echo(f"written: {path}")
+    click.echo("To compile it, on x86-64 Linux with Coral's edgetpu-compiler:")
+    for line in commands:
+        click.echo(f"  {line}")
+    made = " ".join(f"{path.with_suffix('')}_edgetpu.tflite" for path in written)
+    out = "" if Path(bundle).is_file() else f" --out {bundle}.edge"
+    click.echo(f"Then: edgenets attach {bundle} {made}{out}")

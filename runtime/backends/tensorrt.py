@@ -1,0 +1,163 @@
+"""TensorRT, by engines that are built of ONNX artefacts on the board itself.
+
+A stream's state never leaves the GPU: of every state there are two places, of which a step reads
+the one and writes the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.artefact import OPEN, Artefact, TensorInfo
+from edgenets.backend import Given, Options, State, check_given, initial_state
+from edgenets.errors import BackendError
+
+from .. import engines
+from ..cuda import Gpu, name_of_gpu
+from .checks import check_inputs, check_nothing_left_out, file_of
+
+FORMAT = "onnx"
+
+# Its parser refuses integers whose zero is not 0, as those of activations are here.
+PRECISIONS = ("fp32", "fp16")
+
+
+def version() -> str:
+    """What would run an artefact; MissingExtra where the package or the GPU is not there."""
+    return f"{engines.version()}, {name_of_gpu()}"
+
+
+def load(artefact: Artefact, files: Mapping[str, bytes], options: Options) -> TensorRtSession:
+    """Load an `.onnx` file, whose engine is built if there is none yet; errors as
+    `edgenets.backend.load`."""
+    return TensorRtSession(artefact, file_of(artefact, files))
+
+
+class TensorRtSession:
+    """One engine with its memory on the GPU."""
+
+    def __init__(self, artefact: Artefact, model: bytes) -> None:
+        file = artefact.files[0]
+        every = [*artefact.inputs, *artefact.outputs, *artefact.held]
+        if any(OPEN in info.shape for info in every):
+            raise BackendError(f"{file}: an input is of open size, of which no engine is built")
+        trt = engines.tensorrt()
+        built = engines.engine_of(model, artefact.precision, file)
+        self.artefact, self._gpu = artefact, Gpu()
+        self._listener = engines.listener(trt)  # it speaks to this object as long as it lives
+        self._runtime = trt.Runtime(self._listener)
+        self._engine = self._runtime.deserialize_cuda_engine(built.plan)
+        if self._engine is None:
+            why = self._listener.last or "no reason given"
+            raise BackendError(f"{file}: {trt.__name__} does not run its engine here: {why}")
+        self._check(trt)
+        self._context = self._engine.create_execution_context()
+        how = "kept engine" if built.kept else f"engine built in {built.seconds:.0f} s"
+        self.runs_on = f"{engines.version()} on {name_of_gpu()}, {how}"
+        gpu = self._gpu
+        self._inputs = [self._placed(i) for i in (*artefact.inputs, *artefact.held)]
+        self._outputs = [self._placed(o) for o in artefact.outputs]
+        self._links = [
+            (link, [gpu.allocate(_bytes(link.input)) for _ in range(2)]) for link in artefact.states
+        ]
+        self._longest_hold = max((link.hold for link in artefact.states), default=0)
+        self.reset()
+
+    def reset(self, given: Given | None = None) -> None:
+        """See `edgenets.backend.Session`."""
+        if given is not None:
+            check_given(self.artefact, given)
+            for info, host, place in self._inputs[len(self.artefact.inputs) :]:
+                host[...] = given[info.name].reshape(info.shape)
+                self._gpu.put(place, host)
+        self.restore(State(tuple(initial_state(self.artefact, given).values()), 0))
+
+    def state(self) -> State:
+        """See `edgenets.backend.Session`."""
+        self._gpu.enter()
+        values = [np.empty(link.input.shape, link.input.dtype) for link, _ in self._links]
+        for value, (_, (now, _)) in zip(values, self._links, strict=True):
+            self._gpu.take(value, now)
+        self._gpu.wait()
+        return State(tuple(values), self._step)
+
+    def restore(self, state: State) -> None:
+        """See `edgenets.backend.Session`."""
+        self._gpu.enter()
+        self._step = state.step
+        for value, (_, (now, _)) in zip(state.values, self._links, strict=True):
+            self._gpu.put(now, np.ascontiguousarray(value))
+        self._gpu.wait()  # the caller's arrays are the caller's again
+
+    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """One inference; see `edgenets.backend.Session`."""
+        check_inputs(self.artefact, inputs)
+        for info, host, _ in self._inputs[: len(self.artefact.inputs)]:
+            host[...] = inputs[info.name]
+        return {name: value.copy() for name, value in self.infer().items()}
+
+    def places(self) -> Mapping[str, NDArray[Any]]:
+        """See `edgenets.backend.Session`."""
+        own = self._inputs[: len(self.artefact.inputs)]
+        return {info.name: host for info, host, _ in own}
+
+    def infer(self, raw: Collection[str] = ()) -> Mapping[str, NDArray[Any]]:
+        """See `edgenets.backend.Session`."""
+        gpu, context = self._gpu, self._context
+        gpu.enter()
+        for _, host, place in self._inputs[: len(self.artefact.inputs)]:
+            gpu.put(place, host)
+        for link, (now, following) in self._links:
+            context.set_tensor_address(link.input.name, now)
+            context.set_tensor_address(link.output.name, following)
+        if not context.execute_async_v3(gpu.stream):
+            why = self._listener.last or "no reason given"
+            raise BackendError(f"{self.artefact.files[0]}: a step failed on the GPU: {why}")
+        for _, host, place in self._outputs:
+            gpu.take(host, place)
+        gpu.wait()
+        self._carry()
+        return {info.name: host for info, host, _ in self._outputs}
+
+    def _carry(self) -> None:
+        """What a step wrote is what the next one reads, but for states that are held."""
+        for link, places in self._links:
+            if self._step >= link.hold:
+                places.reverse()
+        if self._step < self._longest_hold:
+            self._step += 1
+
+    def _placed(self, info: TensorInfo) -> tuple[TensorInfo, NDArray[Any], int]:
+        """A tensor with its memory here and there."""
+        place = self._gpu.allocate(_bytes(info))
+        host = self._gpu.host(info.shape, info.dtype)
+        self._context.set_tensor_address(info.name, place)
+        self._gpu.put(place, host)
+        return info, host, place
+
+    def _check(self, trt: Any) -> None:
+        """Hold the engine's tensors against what was announced."""
+        engine, artefact, file = self._engine, self.artefact, self.artefact.files[0]
+        names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
+        taken = [n for n in names if engine.get_tensor_mode(n) == trt.TensorIOMode.INPUT]
+        check_nothing_left_out(artefact, taken)
+        every = [*artefact.inputs, *artefact.outputs, *artefact.held]
+        every += [info for link in artefact.states for info in (link.input, link.output)]
+        for info in every:
+            if info.name not in names:
+                raise BackendError(f"{file}: has no tensor '{info.name}'")
+            shape = tuple(engine.get_tensor_shape(info.name))
+            kind = np.dtype(trt.nptype(engine.get_tensor_dtype(info.name))).name
+            if shape != info.shape or kind != info.dtype:
+                raise BackendError(
+                    f"{file}: tensor '{info.name}' is {list(shape)} {kind}; {list(info.shape)} "
+                    f"{info.dtype} was announced"
+                )
+
+
+def _bytes(info: TensorInfo) -> int:
+    return info.elements * np.dtype(info.dtype).itemsize

@@ -1,0 +1,440 @@
+"""Artefacts for the Edge TPU: what its compiler says, `attach`, and that it is used where it is.
+
+Its compiler and its library are not for everybody; stand-ins speak in their place, and the one pair
+of a source and what was really compiled of it is Coral's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edgenets import backend, records, zoo
+from edgenets import bundle as bundles
+from edgenets.bundle import Bundle, golden_name
+from edgenets.converters import store
+from edgenets.converters.accelerators import edgetpu, edgetpu_compiler
+from edgenets.converters.accelerators.attach import attach, extract
+from edgenets.converters.accelerators.said import Said, Share
+from edgenets.converters.check.check import Target, check
+from edgenets.converters.formats import Written
+from edgenets.converters.report import page_of_file
+from edgenets.converters.routes.carry import Carrier, convert_source
+from edgenets.converters.routes.edge import Job
+from edgenets.converters.sources.keras_file import source_of as source_of_model
+from edgenets.converters.whole.verify import verify_source
+from edgenets.data.items import Items
+from edgenets.devices.board import load as board
+from edgenets.devices.deploy.needs import Wishes, extras_of
+from edgenets.devices.preflight import of_board, preflight
+from edgenets.errors import (
+    BackendError,
+    BundleError,
+    ConversionError,
+    MissingExtra,
+    ModelError,
+)  # fmt: skip
+from edgenets.runtime.choose import choose, load
+from edgenets.runtime.selftest import selftest
+from tests.accelerators import compiler, logs, stand_ins
+from tests.commands import Call, call
+from tests.converters import wholes
+
+__all__ = ["call"]  # a fixture
+
+ROOT = Path(__file__).parents[2]
+CORAL = ROOT.parent / "shared" / "models" / "coral"
+SOURCE = CORAL / "mobilenet_v1_0.25_128_quant.tflite"
+COMPILED = CORAL / "mobilenet_v1_0.25_128_quant_edgetpu.tflite"
+
+needs_coral = pytest.mark.skipif(not SOURCE.is_file(), reason="shared/models/coral is not there")
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Bundle:
+    """A shipped bundle, as one's own."""
+    shutil.copy(zoo.load("kws-gru").path, tmp_path / "kws.edge")
+    return Bundle(tmp_path / "kws.edge")
+
+
+@pytest.fixture
+def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compiler on the PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    script = folder / edgetpu_compiler.COMPILER
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tests.accelerators.compiler "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No compiler on the PATH."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+@pytest.fixture
+def tpu() -> Iterator[None]:
+    with stand_ins.plugged("libedgetpu.so.1"):
+        yield
+
+
+def source_of(bundle: Bundle) -> Written:
+    artefact = bundle.artefact("tflite-int8")
+    return Written(artefact, bundle.files(artefact))
+
+
+class TestLog:
+    def test_what_it_says_is_read(self) -> None:
+        said = edgetpu_compiler.parse(logs.VERSION_15)
+        assert said.version == "15.0.340273435"
+        assert (said.mapped, said.every, said.parts) == (31, 32, 1)
+        assert said.shares[-1] == Share(
+            "CUSTOM", 1, "Operation is working on an unsupported data type"
+        )
+        assert said.on_chip == round(1.92 * 2**20) and said.off_chip == round(3.23 * 2**20)
+        assert "31 of 32" in str(said) and "3.4 MB of weights sent" in str(said)
+
+    def test_kinds_that_fared_differently_stand_apart(self) -> None:
+        said = edgetpu_compiler.parse(logs.VERSION_2)
+        assert [(s.operator, s.count, s.mapped) for s in said.shares] == [
+            ("LOGISTIC", 1, False), ("ADD", 10, True), ("CONCATENATION", 1, False),
+            ("CONCATENATION", 3, True),
+        ]  # fmt: skip
+
+    def test_without_a_table_the_memory_is_known(self) -> None:
+        said = edgetpu_compiler.parse(logs.VERSION_16_WITHOUT_A_TABLE)
+        assert not said.shares and said.on_chip == 604.5 * 1024 and said.parts == 1
+
+    def test_its_file_is_read_too(self) -> None:
+        said = edgetpu_compiler.parse(logs.FILE_14)
+        assert said.version == "14.1.317412892" and said.on_chip is None
+        assert (said.mapped, said.every) == (37, 109)
+
+    @given(st.text())
+    def test_any_other_text_says_nothing_wrong(self, text: str) -> None:
+        said = edgetpu_compiler.parse(text)
+        assert 0 <= said.mapped <= said.every
+
+
+@pytest.mark.usefixtures("on_path")
+class TestCompile:
+    def test_a_bundle_gains_what_the_compiler_made(self, bundle: Bundle, call: Call) -> None:
+        found = call("attach", bundle.path, "--json").json()
+        (one,) = found["attached"]
+        assert one["id"] == "edgetpu-int8" and one["compiled_from"] == "tflite-int8"
+        assert one["said"]["on_chip"] == 96.5 * 1024 and one["said"]["version"].startswith("16.0")
+        new = Bundle(bundle.path)
+        new.check()
+        artefact = new.artefact("edgetpu-int8")
+        source = source_of(bundle)
+        assert artefact.states == source.artefact.states
+        assert artefact.files == ("tflite-int8_edgetpu.tflite",)
+        assert np.array_equal(new.golden_output(artefact), bundle.golden_output(source.artefact))
+        (told,) = new.report()["compiled"]
+        assert records.parse(Said, told["said"]).mapped == len(operators_of(bundle))
+        # What was there is there.
+        assert {a.id for a in new.artefacts} == {a.id for a in bundle.artefacts} | {artefact.id}
+        assert new.verified() == bundle.verified() and new.card() == bundle.card()
+
+    def test_again_is_no_other(self, bundle: Bundle) -> None:
+        attach(bundle, (), bundle.path)
+        first = bundle.path.read_bytes()
+        attach(Bundle(bundle.path), (), bundle.path)
+        assert bundle.path.read_bytes() == first
+
+    def test_a_refusal_is_told_and_nothing_is_written(
+        self, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = bundle.path.read_bytes()
+        monkeypatch.setenv("STAND_IN_COMPILER", "refuses")
+        with pytest.raises(ConversionError, match=r"refuses tflite-int8: .*Model not quantized"):
+            attach(bundle, (), bundle.path)
+        monkeypatch.setenv("STAND_IN_COMPILER", "maps nothing")
+        with pytest.raises(ConversionError, match=r"mapped nothing of tflite-int8.*unsupported"):
+            attach(bundle, (), bundle.path)
+        assert bundle.path.read_bytes() == before
+
+    def test_people_see_what_became_of_each_operator(self, bundle: Bundle, call: Call) -> None:
+        done = call("attach", bundle.path, "--out", bundle.path.with_name("tpu.edge"))
+        assert done.code == 0 and "Mapped to Edge TPU" in done.out
+        assert "CONV_2D" in done.out and "--backend edgetpu" in done.out
+        assert "edgetpu-int8" in call("inspect", bundle.path.with_name("tpu.edge")).out
+
+
+def operators_of(bundle: Bundle) -> list[str]:
+    (content,) = source_of(bundle).files.values()
+    return list(compiler.operators(content).elements())
+
+
+class TestElsewhere:
+    @pytest.mark.usefixtures("nowhere")
+    def test_the_command_is_told_and_the_file_is_there(
+        self, bundle: Bundle, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        done = call("attach", bundle.path)
+        assert done.code == 1
+        assert "edgetpu_compiler -s -o . kws-gru.tflite" in done.out
+        assert f"edgenets attach {bundle.path} kws-gru_edgetpu.tflite" in done.out
+        (content,) = source_of(bundle).files.values()
+        assert (tmp_path / "kws-gru.tflite").read_bytes() == content
+
+    def test_extracting_is_no_failure(self, bundle: Bundle, call: Call, tmp_path: Path) -> None:
+        done = call("attach", bundle.path, "--extract", tmp_path / "out", "--json")
+        assert done.code == 0 and (tmp_path / "out" / "kws-gru.tflite").is_file()
+
+    @pytest.mark.usefixtures("nowhere")
+    def test_from_python_it_is_an_error(self, bundle: Bundle) -> None:
+        with pytest.raises(MissingExtra, match="edgetpu_compiler is not on the PATH"):
+            attach(bundle, (), bundle.path)
+
+    def test_its_result_is_taken_with_its_log(self, bundle: Bundle, tmp_path: Path) -> None:
+        (path,) = extract(bundle, tmp_path)
+        made = tmp_path / "kws-gru_edgetpu.tflite"
+        made.write_bytes(compiler.compiled(path.read_bytes()))
+        made.with_suffix(".log").write_text(logs.FILE_14)
+        (one,) = attach(bundle, [made], tmp_path / "new.edge")
+        assert one.said.version == "14.1.317412892"
+        assert "37 of 109" in Bundle(tmp_path / "new.edge").artefact("edgetpu-int8").note
+
+    def test_a_shipped_bundle_stays_as_it_is(self, call: Call, tmp_path: Path) -> None:
+        path = tmp_path / "x_edgetpu.tflite"
+        path.write_bytes(b"")
+        done = call("attach", "kws-gru", path)
+        assert done.code == 2 and "--out" in done.err
+
+
+class TestGate:
+    def attached(self, bundle: Bundle, model: bytes, tmp_path: Path) -> None:
+        path = tmp_path / "some_edgetpu.tflite"
+        path.write_bytes(model)
+        attach(bundle, [path], bundle.path)
+
+    def test_what_is_not_compiled(self, bundle: Bundle, tmp_path: Path) -> None:
+        (content,) = source_of(bundle).files.values()
+        with pytest.raises(ModelError, match="is not compiled"):
+            self.attached(bundle, content, tmp_path)
+
+    def test_what_was_compiled_of_another_model(self, bundle: Bundle, tmp_path: Path) -> None:
+        other = source_of(zoo.load("kws-dscnn"))
+        (content,) = other.files.values()
+        with pytest.raises(ModelError, match=r"takes .* where its source takes"):
+            self.attached(bundle, compiler.compiled(content), tmp_path)
+
+    def test_what_was_compiled_with_other_scales(self, bundle: Bundle, tmp_path: Path) -> None:
+        source = source_of(bundle)
+        (content,) = source.files.values()
+        link = source.artefact.states[0]
+        q = replace(link.input.quantization, scale=1.01 * link.input.quantization.scale)  # type: ignore[type-var, union-attr]
+        ends = [replace(t, quantization=q) for t in (link.input, link.output)]
+        states = (replace(link, input=ends[0], output=ends[1]), *source.artefact.states[1:])
+        lie = Written(replace(source.artefact, states=states), source.files)
+        why = "; ".join(edgetpu.obstacles(Path("x"), compiler.compiled(content), lie))
+        assert f"'{link.input.name}'" in why and "of scale" in why
+
+    def test_another_processor_s_operators(self, bundle: Bundle, tmp_path: Path) -> None:
+        (content,) = source_of(bundle).files.values()
+        with pytest.raises(ModelError, match="is not compiled"):
+            self.attached(bundle, compiler.compiled(content, "ethos-u"), tmp_path)
+
+    def test_a_missing_source(self, bundle: Bundle, tmp_path: Path) -> None:
+        """What was compiled does not enter a bundle without what it was compiled from."""
+        (content,) = source_of(bundle).files.values()
+        made = edgetpu.of_file(Path("x"), compiler.compiled(content), source_of(bundle))
+        artefacts, others = bundle.contents()
+        alone = {a: f for a, f in artefacts.items() if a.id != "tflite-int8"}
+        others[golden_name(made.artefact)] = others["golden/tflite-int8.f32"]
+        with pytest.raises(ValueError, match="edgetpu-int8: was compiled from an artefact that is"):
+            bundles.write(
+                tmp_path / "x.edge", bundle.spec, {**alone, made.artefact: made.files}, others,
+                "none", "edgenets",
+            )  # fmt: skip
+        assert not (tmp_path / "x.edge").exists()
+
+    @settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+    @given(place=st.floats(0, 1), bit=st.integers(0, 7))
+    def test_a_damaged_file_is_taken_whole_or_refused(self, place: float, bit: int) -> None:
+        source = source_of(zoo.load("kws-gru"))
+        (content,) = source.files.values()
+        model = bytearray(compiler.compiled(content))
+        model[min(int(place * len(model)), len(model) - 1)] ^= 1 << bit
+        try:
+            found = edgetpu.of_file(Path("x"), bytes(model), source)
+        except ModelError:
+            return
+        assert found.artefact.states == source.artefact.states
+
+    @needs_coral
+    def test_coral_s_own_pair(self, call: Call, tmp_path: Path) -> None:
+        """What the real compiler made of a real model, and what was predicted of it."""
+        path = tmp_path / "coral.edge"
+        labels = CORAL / "imagenet_labels.txt"
+        call("import", SOURCE, "--task", "classify", "--labels", labels, "--out", path)
+        found = call("attach", path, COMPILED, "--json").json()
+        assert found["attached"][0]["id"] == "edgetpu-int8"
+        source = source_of(Bundle(path))
+        (checked,) = check([source], Target("a Coral", ("tflite",), 1024, edge_tpu=True))
+        text = " ".join(f.text for f in checked.findings)
+        assert "31 of 31 operators would be mapped" in text
+        (content,) = Bundle(path).files(Bundle(path).artefact("edgetpu-int8")).values()
+        assert list(compiler.custom(content)) == [edgetpu.OPERATOR]
+
+
+class TestRoute:
+    """A model of one's own, to the Edge TPU along the graph of converters."""
+
+    @pytest.fixture
+    def job(self) -> Job:
+        source = source_of_model(wholes.built("pictures"), Path("net.keras"))
+        return Job(source, wholes.items(source, 16))
+
+    @pytest.mark.usefixtures("on_path")
+    def test_it_leads_there(self, job: Job, tmp_path: Path) -> None:
+        found = convert_source(job, ["tflite", "edgetpu"], ["fp32", "int8"])
+        assert [w.artefact.id for w in found.written] == [
+            "tflite-fp32", "tflite-int8", "edgetpu-int8",
+        ]  # fmt: skip
+        last = found.written[-1]
+        assert last.road[-1] == "compile (edgetpu_compiler)" and last.said is not None
+        store.save(tmp_path, found.written)
+        assert store.load(tmp_path)[0] == list(found.written)
+        items = Items(wholes.items(job.source, 20, 1))
+        report = verify_source(job.source, found.written, items)
+        assert [v.id for v in report.verdicts] == ["tflite-fp32", "tflite-int8"]
+        (one,) = report.compiled
+        assert one.id == "edgetpu-int8" and one.operators and "of " in one.said
+        page = page_of_file(report, Path("net.keras"), found.written)
+        assert "Not run here" in page and "Mapped to Edge TPU" in page
+
+    @pytest.mark.usefixtures("on_path", "tpu")
+    def test_where_one_is_plugged_in_it_is_run(self, job: Job) -> None:
+        """The stand-in cannot compute what its compiler made: the gate does not let it pass."""
+        found = convert_source(job, ["edgetpu"], ["int8"])
+        report = verify_source(job.source, found.written, Items(wholes.items(job.source, 8, 1)))
+        assert not report.compiled and not report.passed
+        assert "edgetpu-custom-op" in report.verdicts[0].error
+
+    @pytest.mark.usefixtures("nowhere")
+    def test_it_is_closed_without_the_compiler(self, job: Job) -> None:
+        closed = " ".join(seen.closed for seen in Carrier(job).roads("edgetpu", "int8"))
+        assert "edgetpu_compiler -s -o . tflite-int8.tflite" in closed
+        with pytest.raises(ConversionError, match="eight-bit integers alone"):
+            convert_source(job, ["edgetpu"], ["fp32"])
+
+
+class TestBoard:
+    @pytest.fixture
+    def stuck(self, bundle: Bundle) -> Bundle:
+        """A bundle whose artefact for the Edge TPU the stand-in's CPU computes."""
+        made = stand_ins.as_if_compiled(source_of(bundle))
+        artefacts, others = bundle.contents()
+        artefact = replace(made.artefact, files=("tpu.tflite",))
+        (content,) = made.files.values()
+        others[golden_name(artefact)] = others["golden/tflite-int8.f32"]
+        bundles.write(
+            bundle.path, bundle.spec, {**artefacts, artefact: {"tpu.tflite": content}}, others,
+            "none", "edgenets",
+        )  # fmt: skip
+        return Bundle(bundle.path)
+
+    @pytest.mark.usefixtures("tpu")
+    def test_it_is_taken_where_it_is_plugged_in(self, stuck: Bundle) -> None:
+        choice = choose(stuck)
+        assert choice.artefact.id == "edgetpu-int8"
+        session = load(stuck, choice)
+        assert session.runs_on.startswith("Edge TPU (USB) by ai-edge-litert")
+        trial = next(t for t in selftest(stuck) if t.id == "edgetpu-int8")
+        assert trial.passed and trial.difference == 0
+
+    def test_elsewhere_the_processor_does_the_work(self, stuck: Bundle) -> None:
+        stand_ins.library("libedgetpu.so.1")  # it is installed, and sees none
+        choice = choose(stuck)
+        assert choice.artefact.id == "tflite-int8" and "not edgetpu-int8" in choice.reason
+        trial = next(t for t in selftest(stuck) if t.id == "edgetpu-int8")
+        assert trial.passed is None and "sees none" in trial.reason
+        with pytest.raises(BackendError, match=r"edgetpu-int8 can be run here.*Plug it in"):
+            choose(stuck, "edgetpu")
+
+    @pytest.mark.usefixtures("tpu")
+    def test_one_that_another_process_has(self, stuck: Bundle) -> None:
+        import ctypes
+
+        refuses = ctypes.c_int.in_dll(stand_ins.library("libedgetpu.so.1"), "stand_in_refuses")
+        refuses.value = 1
+        try:
+            with pytest.raises(BackendError, match=r"cannot be opened.*: Failed to open the dev"):
+                load(stuck, choose(stuck))
+        finally:
+            refuses.value = 0
+
+    def test_what_a_board_needs(self, stuck: Bundle) -> None:
+        wishes = Wishes(backend="edgetpu")
+        assert "tflite" in extras_of(stuck, wishes) and "edgetpu" not in extras_of(stuck, wishes)
+        place = of_board(board("rpi4-coral-usb"))
+        by_tpu = {f.about: f for f in preflight(stuck, place, wishes)}["Coral USB"]
+        assert by_tpu.level == "well" and "by edgetpu" in by_tpu.text
+        hint = {f.about: f for f in preflight(stuck, place)}["Coral USB"]
+        assert hint.level == "note" and "--backend edgetpu" in hint.text
+        none = {f.about: f for f in preflight(zoo.load("kws-gru"), place)}["Coral USB"]
+        assert "`edgenets attach` makes one" in none.text
+
+    def test_a_board_without_one_stops_it(self, stuck: Bundle) -> None:
+        artefact = stuck.artefact("edgetpu-int8")
+        item = Written(artefact, stuck.files(artefact))
+        (bare,) = check([item], Target("a board", ("tflite",), 1024))
+        assert not bare.well and "no Edge TPU" in bare.findings[0].text
+        (coral,) = check([item], Target("a Coral", ("tflite",), 1024, edge_tpu=True))
+        assert coral.well
+
+    def test_a_hand_made_manifest_is_refused(self, stuck: Bundle, tmp_path: Path) -> None:
+        """Of which the artefact that was compiled names no source, or a wrong one."""
+        artefact = stuck.artefact("edgetpu-int8")
+        with pytest.raises(ValueError, match="is compiled from something"):
+            replace(artefact, compiled_from="")
+        with pytest.raises(ValueError, match="is compiled from something"):
+            replace(stuck.artefact("tflite-int8"), compiled_from="0" * 64)
+        artefacts, others = stuck.contents()
+        lie = replace(artefact, compiled_from=hashlib.sha256(b"").hexdigest())
+        changed = {lie if a.id == artefact.id else a: f for a, f in artefacts.items()}
+        with pytest.raises(ValueError, match="was compiled from an artefact that is not there"):
+            bundles.write(tmp_path / "x.edge", stuck.spec, changed, others, "none", "edgenets")
+
+
+def test_backends_name_what_they_take(bundle: Bundle) -> None:
+    with pytest.raises(BackendError, match="edgetpu runs edgetpu artefacts in int8, not tflite-in"):
+        backend.load("edgetpu", source_of(bundle).artefact, source_of(bundle).files)
+
+
+def test_the_report_is_json(bundle: Bundle, tmp_path: Path) -> None:
+    """What somebody else wrote into a report is no reason to fail."""
+    artefacts, others = bundle.contents()
+    others["report.json"] = json.dumps({"compiled": "nonsense"}).encode()
+    bundles.write(bundle.path, bundle.spec, artefacts, others, "none", "edgenets")
+    (path,) = extract(Bundle(bundle.path), tmp_path)
+    made = tmp_path / "kws-gru_edgetpu.tflite"
+    made.write_bytes(compiler.compiled(path.read_bytes()))
+    attach(Bundle(bundle.path), [made], bundle.path)
+    assert len(Bundle(bundle.path).report()["compiled"]) == 1
+
+
+def test_bundles_without_integers_have_nothing_to_compile(tmp_path: Path, bundle: Bundle) -> None:
+    artefacts, others = bundle.contents()
+    alone = {a: f for a, f in artefacts.items() if a.format == "onnx"}
+    bundles.write(bundle.path, bundle.spec, alone, others, "none", "edgenets")
+    with pytest.raises(ModelError, match="has no tflite-int8"):
+        attach(Bundle(bundle.path), (), bundle.path)
+    with pytest.raises(BundleError):
+        Bundle(bundle.path).artefact("edgetpu-int8")

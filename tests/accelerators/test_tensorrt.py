@@ -1,0 +1,335 @@
+"""TensorRT: engines that are built once and kept, and sessions whose states stay on the GPU.
+
+A stand-in for its package and for the driver's library computes here; what the real package makes
+of our files is tried where it is installed: pip install tensorrt-rtx-cu12
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgenets import backend, zoo
+from edgenets.artefact import OPEN, Artefact
+from edgenets.bundle import Bundle
+from edgenets.choice import Limits
+from edgenets.converters.routes.carry import convert_source
+from edgenets.converters.routes.edge import Job
+from edgenets.converters.sources.keras_file import source_of
+from edgenets.devices.board import load as board
+from edgenets.devices.deploy.needs import Wishes, arguments_of, extras_of
+from edgenets.devices.preflight import of_board, preflight
+from edgenets.errors import BackendError, ConversionError, MissingExtra
+from edgenets.extras import require
+from edgenets.runtime import cuda, engines
+from edgenets.runtime.backends import onnx as onnx_backend
+from edgenets.runtime.bench import measure
+from edgenets.runtime.choose import choose, load
+from edgenets.runtime.pick import candidates, pick
+from edgenets.runtime.selftest import TOLERANCE, answerer
+from tests.accelerators import stand_ins
+from tests.converters import wholes
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return zoo.load("kws-gru")
+
+
+@pytest.fixture
+def artefact(bundle: Bundle) -> Artefact:
+    return bundle.artefact("onnx-fp16")
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ctypes.CDLL]:
+    with stand_ins.gpu(monkeypatch, tmp_path / "cache") as library:
+        yield library
+
+
+@pytest.fixture
+def builds(gpu: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A file with a line of every build: the flags that were set."""
+    monkeypatch.setenv("STAND_IN_BUILDS", str(tmp_path / "builds"))
+    return tmp_path / "builds"
+
+
+def opened(bundle: Bundle, artefact: Artefact) -> backend.Session:
+    return backend.load("tensorrt", artefact, bundle.files(artefact))
+
+
+class TestSession:
+    @pytest.mark.usefixtures("gpu")
+    def test_it_answers_as_onnx_runtime_does(self, bundle: Bundle, artefact: Artefact) -> None:
+        found = answerer(bundle)(opened(bundle, artefact))
+        assert np.abs(found - bundle.golden_output(artefact)).max() <= TOLERANCE["fp16"]
+
+    def test_it_says_what_computes(self, bundle: Bundle, artefact: Artefact, gpu: Any) -> None:
+        assert (
+            "tensorrt 10.3.0 on Stand-in GPU, sm_87, CUDA 12.6" in opened(bundle, artefact).runs_on
+        )
+        assert backend.version("tensorrt").startswith("tensorrt 10.3.0, Stand-in GPU")
+
+    def test_what_it_took_is_given_back(
+        self, bundle: Bundle, artefact: Artefact, gpu: ctypes.CDLL
+    ) -> None:
+        live = ctypes.c_int.in_dll(gpu, "stand_in_live")
+        gc.collect()
+        before = live.value
+        session = opened(bundle, artefact)
+        answerer(bundle)(session)
+        assert live.value > before
+        del session
+        gc.collect()
+        assert live.value == before
+
+    @pytest.mark.usefixtures("gpu")
+    def test_another_thread_may_run_it(self, bundle: Bundle, artefact: Artefact) -> None:
+        session, found = opened(bundle, artefact), []
+        thread = threading.Thread(target=lambda: found.append(answerer(bundle)(session)))
+        thread.start()
+        thread.join()
+        assert np.abs(found[0] - bundle.golden_output(artefact)).max() <= TOLERANCE["fp16"]
+
+    @pytest.mark.usefixtures("gpu")
+    def test_integers_are_not_for_it(self, bundle: Bundle) -> None:
+        with pytest.raises(BackendError, match="tensorrt runs onnx artefacts in fp32 or fp16"):
+            opened(bundle, bundle.artefact("onnx-int8"))
+
+    def test_without_a_gpu_it_says_so(self, bundle: Bundle, monkeypatch: Any) -> None:
+        monkeypatch.syspath_prepend(str(stand_ins.SITE))
+        stand_ins.library("libcuda.so.1")
+        cuda.name_of_gpu.cache_clear()
+        assert "an NVIDIA GPU is needed" in str(backend.why_not("tensorrt"))
+        with pytest.raises(BackendError, match=r"none of onnx-fp16 can be run here"):
+            choose(bundle, "tensorrt")
+
+
+class TestRefusals:
+    @pytest.mark.usefixtures("gpu")
+    def test_an_engine_that_does_not_run_here(
+        self, bundle: Bundle, artefact: Artefact, monkeypatch: Any
+    ) -> None:
+        monkeypatch.setattr(engines.tensorrt(), "supported", False)
+        with pytest.raises(BackendError, match=r"does not run its engine here: .*capability 9\.0"):
+            opened(bundle, artefact)
+
+    @pytest.mark.usefixtures("gpu")
+    def test_a_step_that_fails(self, bundle: Bundle, artefact: Artefact, monkeypatch: Any) -> None:
+        session = opened(bundle, artefact)
+        monkeypatch.setattr(engines.tensorrt(), "supported", False)
+        with pytest.raises(BackendError, match="a step failed on the GPU"):
+            answerer(bundle)(session)
+
+
+class TestEngines:
+    def test_one_is_built_once(self, bundle: Bundle, artefact: Artefact, builds: Path) -> None:
+        assert "engine built in" in opened(bundle, artefact).runs_on
+        assert "kept engine" in opened(bundle, artefact).runs_on
+        assert builds.read_text().splitlines() == ["FP16,TF32"]
+
+    def test_another_precision_is_another(
+        self, bundle: Bundle, artefact: Artefact, builds: Path
+    ) -> None:
+        (model,) = bundle.files(artefact).values()
+        engines.engine_of(model, "fp32", "x.onnx")
+        engines.engine_of(model, "fp16", "x.onnx")
+        # What is compared with fp32 is not computed with ten bits.
+        assert builds.read_text().splitlines() == ["", "FP16,TF32"]
+
+    @pytest.mark.parametrize("what", ["version", "gpu", "model"])
+    def test_it_is_built_anew_for_what_is_new(
+        self, bundle: Bundle, artefact: Artefact, builds: Path, what: str, monkeypatch: Any
+    ) -> None:
+        (model,) = bundle.files(artefact).values()
+        engines.engine_of(model, "fp16", "x.onnx")
+        if what == "version":
+            monkeypatch.setattr(engines.tensorrt(), "__version__", "10.4.0")
+        elif what == "gpu":
+            monkeypatch.setattr(engines, "name_of_gpu", lambda: "Orin, sm_87, CUDA 12.6")
+        else:
+            onnx = require("onnx")
+            tree = onnx.load_model_from_string(model)
+            tree.doc_string = "another"
+            model = tree.SerializeToString()
+        assert not engines.engine_of(model, "fp16", "x.onnx").kept
+        assert len(builds.read_text().splitlines()) == 2
+
+    @pytest.mark.parametrize("damage", ["cut", "flipped", "gone", "no json"])
+    def test_a_damaged_one_is_built_again(
+        self, bundle: Bundle, artefact: Artefact, builds: Path, damage: str
+    ) -> None:
+        (model,) = bundle.files(artefact).values()
+        engines.engine_of(model, "fp16", "x.onnx")
+        (plan,) = engines.folder().glob("*.engine")
+        content = bytearray(plan.read_bytes())
+        if damage == "cut":
+            plan.write_bytes(content[:-5])
+        elif damage == "flipped":
+            content[len(content) // 2] ^= 4
+            plan.write_bytes(content)
+        elif damage == "gone":
+            plan.unlink()
+        else:
+            plan.with_suffix(".json").write_text("{")
+        again = engines.engine_of(model, "fp16", "x.onnx")
+        assert not again.kept and engines.engine_of(model, "fp16", "x.onnx").kept
+
+    @pytest.mark.usefixtures("builds")
+    def test_where_nothing_can_be_kept_it_runs_all_the_same(
+        self, bundle: Bundle, artefact: Artefact, tmp_path: Path, monkeypatch: Any
+    ) -> None:
+        (tmp_path / "file").write_text("")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+        assert "engine built" in opened(bundle, artefact).runs_on
+
+    @pytest.mark.usefixtures("gpu")
+    def test_few_are_kept(self, monkeypatch: Any) -> None:
+        monkeypatch.setattr(engines, "_KEPT", 3)
+        for number in range(5):
+            key = engines.Key(f"{number:064}", "tensorrt 10.3.0", "a GPU", "fp16")
+            path = engines.folder() / f"{key.name}.engine"
+            engines._keep(path, key, engines.Engine(b"plan", 1.0, False))
+        names = {p.suffix for p in engines.folder().iterdir()}
+        assert len(list(engines.folder().iterdir())) == 6 and names == {".engine", ".json"}
+
+    @pytest.mark.usefixtures("gpu")
+    def test_a_crash_is_no_crash_of_ours(
+        self, bundle: Bundle, artefact: Artefact, monkeypatch: Any
+    ) -> None:
+        monkeypatch.setenv("STAND_IN_CRASHES", "1")
+        with pytest.raises(BackendError, match=r"onnx-fp16\.onnx: .*ended by SIGABRT"):
+            opened(bundle, artefact)
+        assert not list(engines.folder().glob("*")) if engines.folder().exists() else True
+
+    @pytest.mark.usefixtures("gpu")
+    def test_a_refusal_is_told(self, bundle: Bundle) -> None:
+        (model,) = bundle.files(bundle.artefact("onnx-int8")).values()
+        with pytest.raises(BackendError, match=r"tensorrt refuses it: .*Non-zero zero point"):
+            engines.engine_of(model, "fp32", "x.onnx")
+
+
+class TestChoice:
+    @pytest.mark.usefixtures("gpu")
+    def test_it_is_run_where_it_is_asked_for(self, bundle: Bundle) -> None:
+        choice = choose(bundle, "tensorrt")
+        assert (choice.artefact.id, choice.backend) == ("onnx-fp16", "tensorrt")
+        assert "tensorrt" in load(bundle, choice).runs_on
+        assert choose(bundle).backend == "tflite"  # a step of a small net is faster there
+
+    @pytest.mark.usefixtures("gpu")
+    def test_it_is_measured_beside_the_others(self, bundle: Bundle) -> None:
+        rows = [measure(bundle, "onnx-fp16", 1, 1.0, name) for name in ("onnx", "tensorrt")]
+        assert [r.name for r in rows] == ["onnx-fp16", "onnx-fp16 by tensorrt"]
+        found = candidates(bundle, rows)
+        chosen = pick([c for c in found if c.backend], Limits())
+        assert chosen is not None and (chosen.id, chosen.backend) == ("onnx-fp16", "tensorrt")
+
+    def test_what_a_board_needs(self, bundle: Bundle) -> None:
+        wishes = Wishes(backend="tensorrt")
+        assert "--backend tensorrt" in " ".join(arguments_of(bundle, wishes))
+        assert not {"tensorrt", "onnx"} & set(extras_of(bundle, wishes))
+        place = of_board(board("jetson-orin-nano"))
+        found = {f.about: f for f in preflight(bundle, place)}["NVIDIA Jetson GPU"]
+        assert found.level == "note" and "--backend tensorrt" in found.text
+
+
+class TestOnnxRuntime:
+    """Which providers ONNX Runtime is asked for where none is wished."""
+
+    @pytest.fixture
+    def artefact(self, artefact: Artefact) -> Artefact:
+        return replace(artefact, states=())  # of a net that takes all of an item
+
+    def test_streams_stay_on_the_cpu(self, bundle: Bundle, gpu: Any, monkeypatch: Any) -> None:
+        monkeypatch.setattr(engines, "library_is_here", lambda: True)
+        assert self.asked(bundle.artefact("onnx-fp16"), *self.ALL) == ["CPUExecutionProvider"]
+
+    ALL = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
+
+    def asked(self, artefact: Artefact, *has: str) -> list[Any]:
+        ort: Any = SimpleNamespace(
+            __name__="onnxruntime", __version__="1.31.0", get_available_providers=lambda: list(has)
+        )
+        return onnx_backend._fastest(ort, artefact, b"model")
+
+    def test_tensorrt_then_cuda_then_the_cpu(
+        self, artefact: Artefact, gpu: Any, monkeypatch: Any
+    ) -> None:
+        monkeypatch.setattr(engines, "library_is_here", lambda: True)
+        first, second, third = self.asked(artefact, *self.ALL)
+        assert (first[0], second[0], third) == self.ALL
+        assert first[1]["trt_engine_cache_enable"] and first[1]["trt_fp16_enable"]
+        place = Path(first[1]["trt_engine_cache_path"])
+        assert place.parent == engines.folder()
+        assert second[1] == {"use_tf32": 0}
+
+    def test_without_tensorrt_s_library_it_is_not_asked(
+        self, artefact: Artefact, gpu: Any, monkeypatch: Any
+    ) -> None:
+        monkeypatch.setattr(engines, "library_is_here", lambda: False)
+        assert [p if isinstance(p, str) else p[0] for p in self.asked(artefact, *self.ALL)] == [
+            *self.ALL[1:]
+        ]
+
+    def test_without_a_gpu_the_cpu(self, artefact: Artefact) -> None:
+        stand_ins.library("libcuda.so.1")
+        cuda.name_of_gpu.cache_clear()
+        assert self.asked(artefact, *self.ALL) == ["CPUExecutionProvider"]
+        with pytest.raises(MissingExtra):
+            cuda.name_of_gpu()
+
+    def test_a_package_for_cpus(self, artefact: Artefact, gpu: Any) -> None:
+        assert self.asked(artefact, "CPUExecutionProvider") == ["CPUExecutionProvider"]
+
+
+class TestRealBuilds:
+    """What NVIDIA's own parser and builder make of our files; it needs no GPU for that."""
+
+    @pytest.fixture(autouse=True)
+    def _installed(self) -> None:
+        pytest.importorskip("tensorrt_rtx", reason="opt-in: pip install tensorrt-rtx-cu12")
+
+    @pytest.mark.parametrize("form", ["step", "whole"])
+    @pytest.mark.parametrize("name", wholes.NETS)
+    def test_float_artefacts_become_engines(self, name: str, form: Any) -> None:
+        source = source_of(wholes.built(name), Path("net.keras"))
+        shapes = {i.name: (wholes.STEPS, *i.shape[2:]) for i in source.inputs
+                  if OPEN in i.shape and form == "whole"}  # fmt: skip
+        try:
+            found = convert_source(
+                Job(source, wish=form, shapes=shapes), ["onnx"], ["fp32", "fp16"]
+            )
+        except ConversionError:
+            assert form == "step"
+            pytest.skip("it has no step form")
+        for written in found.written:
+            (model,) = written.files.values()
+            assert len(engines.build(model, written.artefact.precision)) > 1000
+
+    def test_what_ships_becomes_an_engine(self, bundle: Bundle, artefact: Artefact) -> None:
+        (model,) = bundle.files(artefact).values()
+        assert len(engines.build(model, "fp16")) > 1000
+
+    def test_integers_whose_zero_is_not_0_are_refused(self, bundle: Bundle) -> None:
+        (model,) = bundle.files(bundle.artefact("onnx-int8")).values()
+        with pytest.raises(BackendError, match="Non-zero zero point"):
+            engines.build(model, "fp32")
+
+
+def test_the_key_is_written_beside(bundle: Bundle, artefact: Artefact, builds: Path) -> None:
+    opened(bundle, artefact)
+    (about,) = engines.folder().glob("*.json")
+    said = json.loads(about.read_text())
+    assert said["key"]["gpu"] == "Stand-in GPU, sm_87, CUDA 12.6"
+    assert said["key"]["builder"] == "tensorrt 10.3.0" and said["seconds"] > 0
