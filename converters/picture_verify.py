@@ -18,7 +18,7 @@ from edgenets.vision.spec import ImageSpec
 
 from .formats import Written
 from .verdicts import Report, Verdict, broken, checks, nearness, number, verdicts_of
-from .whole.samples import one_by_one
+from .whole.samples import Samples, one_by_one
 
 Outputs = Mapping[str, NDArray[np.float32]]  # (pictures, …) by name
 
@@ -36,52 +36,56 @@ def verify_pictures(
     Returns:
         a report; an artefact that cannot be run has a verdict that says why.
     """
-    reference = answers(model, part.inputs)
-    own = judge(reference, spec, part)
-    verdicts = verdicts_of(
-        written, lambda item: _verdict(item, spec, part, reference, own, gate), progress
-    )
+    judge = PictureJudge(model, spec, part, gate)
     return Report(
-        spec.name, spec.labels, own.name, own.value, len(part.examples), "pictures", verdicts,
-        tuple(missing),
+        spec.name, spec.labels, judge.own.name, judge.own.value, len(part.examples), "pictures",
+        verdicts_of(written, judge.verdict, progress), tuple(missing),
     )  # fmt: skip
 
 
-def _verdict(
-    item: Written, spec: ImageSpec, part: Shown, reference: Outputs, own: Metric,
-    gate: ImageGateRecipe,
-) -> Verdict:  # fmt: skip
-    artefact = item.artefact
-    try:
-        session = backend.load(backend.backend_of(artefact), artefact, item.files)
-        (source,) = artefact.inputs
-        given = one_by_one(session.run, {source.name: part.inputs})
-    except EdgenetsError as exc:
-        return broken(item, str(exc))
-    shapes = {name: value.shape for name, value in given.items()}
-    if shapes != {name: value.shape for name, value in reference.items()}:
-        return broken(item, f"gives {shapes}; its model gives other outputs")
-    errors = {name: np.abs(given[name] - reference[name]) for name in reference}
-    finite = all(np.isfinite(value).all() for value in given.values())
-    judged = judge(given if finite else _zeros(given), spec, part)
-    found = {
-        "finite": float(finite),
-        "max_error": max(float(e.max()) for e in errors.values()),
-        "agreement": judged.agreement(own),
-        "metric_drop": own.value - judged.value,
-        "relative_error": max(
-            float(e.mean() / max(reference[name].std(), 1e-12)) for name, e in errors.items()
-        ),
-    }
-    mean = float(np.mean([e.mean() for e in errors.values()]))
-    return Verdict(
-        artefact.id, artefact.format, artefact.precision, item.size, session.runs_on, judged.value,
-        found["agreement"], number(found["max_error"]), number(mean),
-        checks(
-            found, {"metric_drop": gate.metric_drop} | nearness(artefact.precision, gate),
-            {"finite": 1.0, "agreement": gate.agreement},
-        ), note=artefact.note,
-    )  # fmt: skip
+class PictureJudge:
+    """A model's answers to pictures, against which artefacts are held; arguments as above."""
+
+    def __init__(self, model: Any, spec: ImageSpec, part: Shown, gate: ImageGateRecipe) -> None:
+        self._spec, self._part, self._gate = spec, part, gate
+        self.wanted: Outputs = answers(model, part.inputs)
+        self.own: Metric = judge(self.wanted, spec, part)
+        self.items: Samples = {spec.input.kind: part.inputs}
+
+    def verdict(self, item: Written) -> Verdict:
+        """What the gate says of one artefact."""
+        artefact, reference, own = item.artefact, self.wanted, self.own
+        part, gate = self._part, self._gate
+        try:
+            session = backend.load(backend.backend_of(artefact), artefact, item.files)
+            (source,) = artefact.inputs
+            given = one_by_one(session.run, {source.name: part.inputs})
+        except EdgenetsError as exc:
+            return broken(item, str(exc))
+        shapes = {name: value.shape for name, value in given.items()}
+        if shapes != {name: value.shape for name, value in reference.items()}:
+            return broken(item, f"gives {shapes}; its model gives other outputs")
+        errors = {name: np.abs(given[name] - reference[name]) for name in reference}
+        finite = all(np.isfinite(value).all() for value in given.values())
+        judged = judge(given if finite else _zeros(given), self._spec, part)
+        found = {
+            "finite": float(finite),
+            "max_error": max(float(e.max()) for e in errors.values()),
+            "agreement": judged.agreement(own),
+            "metric_drop": own.value - judged.value,
+            "relative_error": max(
+                float(e.mean() / max(reference[name].std(), 1e-12)) for name, e in errors.items()
+            ),
+        }
+        mean = float(np.mean([e.mean() for e in errors.values()]))
+        return Verdict(
+            artefact.id, artefact.format, artefact.precision, item.size, session.runs_on,
+            judged.value, found["agreement"], number(found["max_error"]), number(mean),
+            checks(
+                found, {"metric_drop": gate.metric_drop} | nearness(artefact.precision, gate),
+                {"finite": 1.0, "agreement": gate.agreement},
+            ), note=artefact.note,
+        )  # fmt: skip
 
 
 def _zeros(given: Outputs) -> Outputs:

@@ -15,6 +15,7 @@ from edgenets.data.pictures.memory import Examples
 from edgenets.data.split import Split
 from edgenets.errors import ConversionError
 from edgenets.progress import Progress
+from edgenets.recipeparts import QuantizeRecipe
 from edgenets.runs import Run
 from edgenets.spec import ModelSpec
 from edgenets.training import pictures as training
@@ -24,7 +25,7 @@ from edgenets.vision.spec import ImageSpec
 
 from . import picture_golden
 from .formats import Converted, Written, activation_type
-from .picture_verify import verify_pictures
+from .picture_verify import PictureJudge, verify_pictures
 from .routes.carry import convert_source
 from .routes.edge import Job
 from .sources.keras_file import source_of
@@ -44,15 +45,23 @@ class Pictures:
         progress: Progress,
     ) -> Converted:  # fmt: skip
         """See `Family.convert`."""
-        shown = None
-        if any(map(activation_type, precisions)):
-            if data is None:
-                raise ConversionError(
-                    "int8 and int16x8 need items to calibrate on; give --data, or leave them out"
-                )
-            shown = _shown(
-                run, data, "train", run.recipe_as(ImageRecipe).quantize.pictures, progress
-            ).inputs
+        wanted = any(map(activation_type, precisions))
+        if wanted and data is None:
+            raise ConversionError(
+                "int8 and int16x8 need items to calibrate on; give --data, or leave them out"
+            )
+        job = self.job(run, data if wanted else None, progress)
+        return convert_source(job, to, precisions)
+
+    def job(self, run: Run, data: Path | None, progress: Progress) -> Job:
+        """A run's model as one to be converted.
+
+        Args:
+            data: to calibrate on; None: integers are not wanted.
+        """
+        recipe, shown = run.recipe_as(ImageRecipe).quantize, None
+        if data is not None:
+            shown = _shown(run, data, "train", recipe.pictures, progress).inputs
             # A black and a white pixel, so that the input's integers are those of all pixels and
             # not of the brightest that happened to be shown.
             values = table(_spec(run.spec).input, np.float32).reshape(256, -1)
@@ -60,7 +69,14 @@ class Pictures:
         model = run.model()
         source = source_of(model, run.folder, training.output_names(model))
         samples = None if shown is None else {source.inputs[0].name: shown}
-        return convert_source(Job(source, samples, "whole", progress=progress), to, precisions)
+        kept = QuantizeRecipe(keep_float=recipe.keep_float)
+        return Job(source, samples, "whole", quantize=kept, progress=progress)
+
+    def judge(self, run: Run, data: Path, progress: Progress) -> PictureJudge:
+        """What artefacts are held against, on the validation split."""
+        gate = run.recipe_as(ImageRecipe).gate
+        part = _shown(run, data, "validation", gate.pictures, progress)
+        return PictureJudge(run.model(), _spec(run.spec), part, gate)
 
     def verify(
         self, run: Run, written: Sequence[Written], missing: Sequence[str], data: Path,

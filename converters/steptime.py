@@ -1,4 +1,4 @@
-"""What a step of an artefact takes on this machine."""
+"""What a step of an artefact, or a call of a whole form, takes on this machine."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import backend
+from edgenets.artefact import TensorInfo
 
 from .formats import Written
 
@@ -28,14 +29,17 @@ def step_us(item: Written) -> float:
     """
     artefact = item.artefact
     session = backend.load(backend.backend_of(artefact), artefact, item.files)
-    (source,) = artefact.inputs
     rng = np.random.default_rng(0)
-    frame: NDArray[Any] = rng.standard_normal(source.shape).astype(np.float32)
-    if source.dtype == "int32":
-        frame = rng.integers(0, _FEWEST, source.shape).astype(np.int32)
+
+    def noise(info: TensorInfo) -> NDArray[Any]:
+        if info.dtype in ("int32", "int64") and info.quantization is None:
+            return rng.integers(0, _FEWEST, info.shape).astype(info.dtype)
+        return rng.standard_normal(info.shape).astype(np.float32)
+
+    inputs = {info.name: noise(info) for info in artefact.inputs}
     times = []
     for _ in range(_STEPS):
         start = time.perf_counter_ns()
-        session.run({source.name: frame})
+        session.run(inputs)
         times.append(time.perf_counter_ns() - start)
     return statistics.median(times[_STEPS // 8 :]) / 1e3

@@ -31,6 +31,8 @@ class Origin:
     path: str
     sha256: str
     shapes: dict[str, tuple[int, ...]]  # that its open inputs were given
+    calibration: str = ""  # path of the items; nothing: none
+    wish: str = "auto"  # what form was asked for
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,7 @@ ENTRIES = {
     "conversion_told": "edgenets.converters.routes.apart:told",
     "convert_apart": "edgenets.converters.routes.apart:convert",
     "explain_apart": "edgenets.converters.routes.apart:explain",
+    "mend_apart": "edgenets.converters.routes.apart:mend",
     "verify_apart": "edgenets.converters.routes.apart:verify",
     "saved_artefacts": "edgenets.converters.store:load",
     "written": "edgenets.converters.formats:Written",

@@ -14,9 +14,11 @@ from typing import Any
 from edgenets import child, progress, records
 from edgenets.artefact import Format, Precision
 from edgenets.errors import ModelError
+from edgenets.recipeparts import QuantizeRecipe
 
 from ..check.check import Checked, Target
 from ..formats import Converted
+from ..repair import Repair
 from ..verdicts import Report
 from . import folder
 from .carry import Seen
@@ -26,13 +28,16 @@ from .edge import Wish
 def convert(
     path: Path, out: Path, to: Sequence[Format], precisions: Sequence[Precision] | None,
     calibration: Path | None, wish: Wish, shapes: Mapping[str, Sequence[int]], live: bool = True,
+    keep_float: Sequence[str] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """`folder.convert_file`, as `told` tells of it; errors as that.
 
     Args:
         live: whether its progress is shown.
+        keep_float: layers that stay float in integer precisions.
     """
     wishes = _wishes(to, precisions, calibration, wish, shapes)
+    wishes["keep_float"] = list(keep_float)
     found: dict[str, Any] = _ask(path, live, do="convert", out=str(out), **wishes)
     return found
 
@@ -50,6 +55,13 @@ def explain(
 def verify(target: Path, data: Path, live: bool = True) -> Report:
     """`folder.verify_folder`; errors as that."""
     return records.parse(Report, _ask(target, live, do="verify", data=str(data)), str(target))
+
+
+def mend(target: Path, data: Path, live: bool = True) -> tuple[tuple[Repair, ...], Report]:
+    """`folder.mend_folder`; errors as that."""
+    found = _ask(target, live, do="mend", data=str(data))
+    repairs = tuple(records.parse(Repair, one, str(target)) for one in found["repairs"])
+    return repairs, records.parse(Report, found["report"], str(target))
 
 
 def check(
@@ -97,10 +109,15 @@ def _asked() -> Any:
     if question["do"] == "verify":
         report = folder.verify_folder(path, Path(question["data"]), None, reporter)
         return records.to_plain(report)
+    if question["do"] == "mend":
+        repairs, report = folder.mend_folder(path, Path(question["data"]), None, reporter)
+        told_repairs = [records.to_plain(one) for one in repairs]
+        return {"repairs": told_repairs, "report": records.to_plain(report)}
     given = question["calibration"]
     job = folder.job_of(
         path, Path(given) if given else None, question["wish"],
-        {name: tuple(shape) for name, shape in question["shapes"].items()}, None, reporter,
+        {name: tuple(shape) for name, shape in question["shapes"].items()},
+        QuantizeRecipe(keep_float=tuple(question.get("keep_float", ()))), reporter,
     )  # fmt: skip
     if question["do"] == "check":
         target = records.parse(Target, question["target"], "the target")

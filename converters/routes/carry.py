@@ -66,6 +66,19 @@ class Carrier:
         )
         raise ConversionError(f"{format} in {precision}: {why}")
 
+    def before(self, format: Format, precision: Precision) -> Any:
+        """What the last converter is given on the road to an artefact.
+
+        Raises:
+            ConversionError: as `carry`.
+        """
+        self.carry(format, precision)
+        road = next(seen.road for seen in self.roads(format, precision) if self._was_gone(seen))
+        return self._made.get(road.legs[:-1], self._given if road.legs[1:] == () else None)
+
+    def _was_gone(self, seen: Seen) -> bool:
+        return not seen.closed and seen.road.legs in self._made
+
     def _why_closed(self, leg: Leg) -> str:
         if leg not in self._closed:
             self._closed[leg] = leg.edge.closed(self._job, leg.to.precision)

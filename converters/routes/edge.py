@@ -45,6 +45,7 @@ class Job:
     wish: Wish = "auto"
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # of inputs that are open
     quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
+    calibration: str = ""  # the file that the samples are from, if they are from one
     progress: Progress = field(default_factory=Progress)
 
 

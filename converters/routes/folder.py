@@ -10,24 +10,27 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision, TensorInfo, id_of
 from edgenets.data.items import read_items
-from edgenets.errors import ModelError
+from edgenets.errors import ConversionError, ModelError
 from edgenets.progress import Progress
 from edgenets.recipeparts import GateRecipe, QuantizeRecipe
 
 from .. import store
 from ..check.check import Checked, Target, check
 from ..formats import Converted
+from ..repair import Repair, is_rounded, repaired, write_repairs
 from ..report import page_of_file
-from ..road import save_report
+from ..road import load_report, save_report
 from ..sources.source import Source, open_source
 from ..verdicts import Report
 from ..whole.samples import spread
-from ..whole.verify import verify_source
+from ..whole.verify import Judge, verify_source
 from .carry import Carrier, Seen, convert_source
 from .edge import Job, Wish
+from .mend import Subjects
 
 
 def job_of(
@@ -52,7 +55,8 @@ def job_of(
     samples = None
     if calibration is not None:
         samples = spread(read_items(calibration, _sized(source, wishes)).samples, quantize.clips)
-    return Job(source, samples, wish, wishes, quantize, progress or Progress())
+    told = "" if calibration is None else str(calibration.resolve())
+    return Job(source, samples, wish, wishes, quantize, told, progress or Progress())
 
 
 def explain(
@@ -78,7 +82,8 @@ def convert_file(
     """
     found = convert_source(job, to, precisions or precisions_of(job.source))
     path = job.source.path.resolve()
-    origin = store.Origin(str(path), digest(path), {k: tuple(v) for k, v in job.shapes.items()})
+    shapes = {k: tuple(v) for k, v in job.shapes.items()}
+    origin = store.Origin(str(path), digest(path), shapes, job.calibration, job.wish)
     store.save(out, found.written, found.missing, origin)
     return found
 
@@ -93,17 +98,65 @@ def verify_folder(
         DataError: the items cannot be read.
     """
     written, missing = store.load(folder)
+    origin = origin_of(folder)
+    path = Path(origin.path)
+    source = open_source(path)
+    items = read_items(data, _sized(source, origin.shapes))
+    found = verify_source(source, written, items, gate, missing, progress)
+    save_report(folder, found, written, page_of_file(found, path, written))
+    return found
+
+
+def mend_folder(
+    folder: Path, data: Path, gate: GateRecipe | None = None, progress: Progress | None = None
+) -> tuple[tuple[Repair, ...], Report]:
+    """Mend the artefacts in int8 that did not pass, and verify all of them again.
+
+    Returns:
+        a repair of each, and the new report.
+
+    Raises:
+        ModelError: as `verify_folder`; or it was not verified.
+        ConversionError: it cannot be calibrated any more, or has no layers by name.
+    """
+    progress = progress or Progress()
+    written, missing = store.load(folder)
+    report, origin = load_report(folder, written), origin_of(folder)
+    failed = [v.id for v in report.verdicts if not v.passed and is_rounded(v.precision)]
+    if not failed:
+        return (), report
+    wish: Any = origin.wish
+    if not origin.calibration or not Path(origin.calibration).is_file():
+        raise ConversionError(
+            f"{folder}: the items that it was calibrated on are not there"
+            f"{f' ({origin.calibration})' if origin.calibration else ''}; convert it again with "
+            f"--calibration"
+        )
+    job = job_of(
+        Path(origin.path), Path(origin.calibration), wish, origin.shapes, progress=progress
+    )
+    items = read_items(data, _sized(job.source, origin.shapes))
+    judge = Judge(job.source, items, gate)
+    subjects = Subjects(job, items.samples, judge.wanted, judge.verdict)
+    repairs, mended = repaired(written, failed, subjects.of, progress)
+    store.save(folder, mended, missing, origin)
+    write_repairs(folder, repairs)
+    return repairs, verify_folder(folder, data, gate, progress)
+
+
+def origin_of(folder: Path) -> store.Origin:
+    """Where the artefacts of a folder came from.
+
+    Raises:
+        ModelError: that is not known, or is gone or changed.
+    """
     origin = store.origin(folder)
     if origin is None:
         raise ModelError(f"{folder}: its artefacts came from no file; convert one into it")
     path = Path(origin.path)
     if not path.exists() or digest(path) != origin.sha256:
         raise ModelError(f"{path}: is gone, or changed since it was converted; convert it again")
-    source = open_source(path)
-    items = read_items(data, _sized(source, origin.shapes))
-    found = verify_source(source, written, items, gate, missing, progress)
-    save_report(folder, found, written, page_of_file(found, path, written))
-    return found
+    return origin
 
 
 def check_file(

@@ -22,7 +22,7 @@ from ..openvino import to_ir
 from ..replay.replay import replay, unknown
 from ..sources import saved_model
 from ..walk import walk
-from ..whole import function, litert, onnx, tflite
+from ..whole import function, litert, onnx, onnxnames, onnxround, tflite
 from ..whole.function import Function
 from .edge import Edge, Job
 
@@ -97,7 +97,17 @@ def _freeze(job: Job, model: Any, precision: Precision) -> Function:
     has_ranges = precision == "int8"
     model = model if has_ranges else aware.plain_of(model)
     made = function.freeze(model, [o.name for o in job.source.outputs], job.shapes)
+    _check_kept(job, made.layers)
     return dataclasses.replace(made, has_ranges=has_ranges)
+
+
+def _check_kept(job: Job, known: Sequence[str]) -> None:
+    """Refuse names of layers that a model has not."""
+    if unknown := sorted(set(job.quantize.keep_float) - set(known)):
+        raise ConversionError(
+            f"layers that are to stay float are none of the model's: {', '.join(unknown)}; known: "
+            f"{', '.join(known) or 'none by name'}"
+        )
 
 
 def _no_ranges(job: Job, precision: Precision) -> str:
@@ -114,7 +124,9 @@ def _signature(job: Job, signature: Any, precision: Precision) -> Function:
 
 
 def _to_tflite(job: Job, source: Function, precision: Precision) -> Written:
-    return tflite.write(source, precision, job.samples)
+    if formats.activation_type(precision):
+        _check_kept(job, source.layers)
+    return tflite.write(source, precision, job.samples, job.quantize.keep_float)
 
 
 def _to_onnx(job: Job, source: Function, precision: Precision) -> Written:
@@ -142,12 +154,14 @@ def _from_tflite(job: Job, given: Written, precision: Precision) -> Written:
 
 def _round_onnx(job: Job, given: Written, precision: Precision) -> Written:
     (content,) = given.files.values()
-    model = require("onnx").load_model_from_string(content)
+    model, keep = require("onnx").load_model_from_string(content), job.quantize.keep_float
+    if job.source.kind != "keras":
+        _check_kept(job, list(onnxnames.ends_of(model)))
     made = {
-        "fp16": lambda: onnx.halved(model),
-        "dynamic": lambda: onnx.weights_in_bytes(model),
-        "int8": lambda: onnx.quantized(model, job.samples or {}),
-        "int16x8": lambda: onnx.quantized(model, job.samples or {}, wide=True),
+        "fp16": lambda: onnxround.halved(model),
+        "dynamic": lambda: onnxround.weights_in_bytes(model),
+        "int8": lambda: onnxround.quantized(model, job.samples or {}, keep=keep),
+        "int16x8": lambda: onnxround.quantized(model, job.samples or {}, wide=True, keep=keep),
     }[precision]()
     return _as_onnx(made, given.artefact.inputs, given.artefact.outputs, precision)
 
@@ -161,6 +175,8 @@ def _to_openvino(job: Job, given: Written, precision: Precision) -> Written:
 
 
 def _round_tflite(job: Job, given: Written, precision: Precision) -> Written:
+    if formats.activation_type(precision):
+        _check_kept(job, ())  # a file's tensors say no layer
     return litert.rounded(given, precision, job.samples)
 
 

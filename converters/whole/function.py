@@ -6,10 +6,11 @@ what comes of it answers NaN without complaint. Constants cannot be lost.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from edgenets.artefact import OPEN, TensorInfo
@@ -32,6 +33,30 @@ class Function:
     outputs: tuple[TensorInfo, ...]  # the same
     # Whether ranges of integers stand in it (fake quantization).
     has_ranges: bool = False
+    # Layers by the scope that their operations stand in, in the order of the net.
+    scopes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Their names, in the order of the net."""
+        return tuple(dict.fromkeys(self.scopes.values()))
+
+    def layers_of(self, name: str) -> tuple[str, ...]:
+        """The layers that an operation comes from, in the order of the net.
+
+        Args:
+            name: of an operation; of one that several became, their names with semicolons between.
+        """
+        found = {self._layer_of(part) for part in name.split(";")}
+        return tuple(layer for layer in self.layers if layer in found)
+
+    def _layer_of(self, name: str) -> str:
+        """Of scopes within scopes, the innermost that is a layer's."""
+        while name:
+            if name in self.scopes:
+                return self.scopes[name]
+            name = name.rpartition("/")[0]
+        return ""
 
 
 def freeze(model: Any, outputs: Sequence[str] = (), shapes: Shapes | None = None) -> Function:
@@ -58,9 +83,18 @@ def freeze(model: Any, outputs: Sequence[str] = (), shapes: Shapes | None = None
             given = tf.nest.pack_sequence_as(model.input, values)
         return tf.nest.flatten(model(given, training=False))
 
-    with _unrolled(model):
+    with _unrolled(model), _watched(model) as scopes:
         traced = tf.function(call, autograph=False).get_concrete_function(*signature)
-    return frozen(traced, sources, outputs or [info.name for info in outputs_of(model)])
+    made = frozen(traced, sources, outputs or [info.name for info in outputs_of(model)])
+    made = replace(made, scopes=scopes)
+    # What a function gives has a name of its own, which converters give to what makes it.
+    for result in made.function.outputs:
+        operation = result.op
+        while operation.type == "Identity" and not made.layers_of(operation.name):
+            operation = operation.inputs[0].op
+        if (layers := made.layers_of(operation.name)) != ():
+            scopes[result.op.name] = layers[0]
+    return made
 
 
 def inputs_of(model: Any) -> tuple[TensorInfo, ...]:
@@ -145,6 +179,45 @@ def _unrolled(model: Any) -> Iterator[None]:
     finally:
         for layer, was in zip(layers, before, strict=True):
             layer.unroll = was
+
+
+@contextmanager
+def _watched(model: Any) -> Iterator[dict[str, str]]:
+    """The scopes in which layers are called, for as long as this lasts, with the layers' names.
+
+    Scopes are numbered as they come, so that a layer's name does not tell its own.
+    """
+    tf = require("tensorflow")
+    scopes: dict[str, str] = {}
+    layers = list(_leaves(model))
+
+    def watched(layer: Any) -> Any:
+        plain = layer.call
+
+        @functools.wraps(plain)
+        def call(*values: Any, **options: Any) -> Any:
+            scopes.setdefault(tf.get_current_name_scope(), layer.name)
+            return plain(*values, **options)
+
+        return call
+
+    for layer in layers:
+        object.__setattr__(layer, "call", watched(layer))  # Keras would track it as a part
+    try:
+        yield scopes
+    finally:
+        for layer in layers:
+            object.__delattr__(layer, "call")
+
+
+def _leaves(model: Any) -> Iterator[Any]:
+    """Layers that are no models of layers, each once."""
+    keras, seen = require("keras"), set()
+    for layer in model.layers:
+        for leaf in _leaves(layer) if isinstance(layer, keras.Model) else (layer,):
+            if id(leaf) not in seen:
+                seen.add(id(leaf))
+                yield leaf
 
 
 def _within(layer: Any) -> Iterator[Any]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
+
+import numpy as np
 
 from edgenets.artefact import Precision, TensorInfo
 from edgenets.errors import ConversionError, first_line
@@ -17,16 +22,27 @@ from .function import Function
 from .samples import Samples, items_of
 
 
-def write(source: Function, precision: Precision, samples: Samples | None) -> Written:
+def write(
+    source: Function, precision: Precision, samples: Samples | None, keep: Collection[str] = ()
+) -> Written:
     """Convert to one precision.
 
     Args:
         samples: (items, …) of every input, as the model takes them, to calibrate on; needed for
             int8 and int16x8 of a function without ranges.
+        keep: layers that stay float in integer precisions.
 
     Raises:
         ConversionError: the converter refuses the model; it says why.
     """
+    if keep and formats.activation_type(precision):
+        if precision != "int8" or source.has_ranges:
+            raise ConversionError(
+                f"TFLiteConverter keeps no layers float in {precision}"
+                f"{' of a net that was trained with ranges' if source.has_ranges else ''}"
+            )
+        assert samples is not None, "checked by convert"
+        return Integers(source, samples).write(keep)
     tf = require("tensorflow")
     with quiet_logging():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([source.function])
@@ -53,10 +69,106 @@ def write(source: Function, precision: Precision, samples: Samples | None) -> Wr
             model = converter.convert()
     except Exception as exc:  # it raises ConverterError, RuntimeError, ValueError …
         raise ConversionError(f"TFLiteConverter refuses the model: {first_line(exc)}") from exc
-    return _named(model, source, precision)
+    return named(model, source, precision)
 
 
-def _named(model: bytes, source: Function, precision: Precision) -> Written:
+class Integers:
+    """A model in int8 with layers in float; it is calibrated once, for many sets of them.
+
+    Source: TensorFlow's quantization debugger, whose "selective quantization" this is.
+    """
+
+    def __init__(self, source: Function, samples: Samples) -> None:
+        """Calibrate; arguments and errors as `write`."""
+        tf = require("tensorflow")
+        self._source = source
+        names = [info.name for info in source.inputs]
+        with quiet_logging():
+            converter = tf.lite.TFLiteConverter.from_concrete_functions([source.function])
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: (
+            [item[name] for name in names] for item in items_of(samples)
+        )
+        self._options = tf.lite.experimental.QuantizationDebugOptions
+        try:
+            with captured_stderr(), quiet_logging(), _without_warnings():
+                self._debugger = tf.lite.experimental.QuantizationDebugger(
+                    converter=converter, debug_dataset=converter.representative_dataset,
+                    debug_options=self._options(fully_quantize=True),
+                )  # fmt: skip
+        except Exception as exc:  # as `write`
+            raise ConversionError(f"TFLiteConverter refuses the model: {first_line(exc)}") from exc
+        self.plain = bytes(self._debugger.calibrated_model)  # in float
+        # Operators' results, which are what the quantizer knows an operator by.
+        made = {name: source.layers_of(name) for name in results_of(self.plain)}
+        self._made = {name: layers for name, layers in made.items() if layers}
+
+    @property
+    def layers(self) -> dict[str, str]:
+        """The last result of every layer that computes something, in the order of the net.
+
+        Operators that several layers became are the first one's: the others only follow it.
+        """
+        return {layers[0]: name for name, layers in self._made.items()}
+
+    def raw(self, keep: Collection[str] = ()) -> bytes:
+        """The file as the converter writes it.
+
+        Args:
+            keep: layers that stay float.
+
+        Raises:
+            ConversionError: the converter refuses that.
+        """
+        nodes = [name for name, layers in self._made.items() if set(layers) & set(keep)]
+        if len(nodes) == len(self._made):
+            raise ConversionError("with all layers in float nothing is left to round; take fp32")
+        try:
+            with captured_stderr(), quiet_logging(), _without_warnings():
+                self._debugger.options = self._options(fully_quantize=True, denylisted_nodes=nodes)
+                return bytes(self._debugger.get_nondebug_quantized_model())
+        except Exception as exc:  # as `write`
+            raise ConversionError(f"TFLiteConverter refuses the model: {first_line(exc)}") from exc
+
+    def write(self, keep: Collection[str] = ()) -> Written:
+        """The same as an artefact."""
+        return named(self.raw(keep), self._source, "int8")
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """What TensorFlow tells of its own interpreter is for TensorFlow."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def results_of(model: bytes) -> list[str]:
+    """The names of what the operators of a file give, in their order."""
+    graph = _tree(model).subgraphs[0]
+    return [graph.tensors[i].name.decode() for op in graph.operators for i in op.outputs]
+
+
+def outputs_of(model: bytes) -> list[str]:
+    """The names of a file's outputs."""
+    graph = _tree(model).subgraphs[0]
+    return [graph.tensors[i].name.decode() for i in graph.outputs]
+
+
+def with_outputs(model: bytes, names: Sequence[str]) -> bytes:
+    """A file that gives inner tensors besides its outputs."""
+    tree = _tree(model)
+    graph = tree.subgraphs[0]
+    places = {tensor.name.decode(): number for number, tensor in enumerate(graph.tensors)}
+    graph.outputs = np.array([*graph.outputs, *(places[name] for name in names)], np.int32)
+    return tflite_file.packed(tree)
+
+
+def _tree(model: bytes) -> Any:
+    return require("ai_edge_litert.schema_py_generated").ModelT.InitFromPackedBuf(model, 0)
+
+
+def named(model: bytes, source: Function, precision: Precision) -> Written:
     """The file with the tensors called as the function has them, and what it takes and gives."""
     schema = require("ai_edge_litert.schema_py_generated")
     tree = schema.ModelT.InitFromPackedBuf(model, 0)

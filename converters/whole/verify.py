@@ -36,7 +36,7 @@ from .samples import one_by_one
 
 
 @dataclass(frozen=True)
-class _Judge:
+class _Scale:
     """How answers become one figure, and how near two of them are."""
 
     metric: str
@@ -62,22 +62,70 @@ def verify_source(
     Raises:
         DataError: the model gives no numbers for these items.
     """
-    gate = gate or GateRecipe()
-    wanted = source.answer(items.samples)
-    if not all(np.isfinite(values).all() for values in wanted.values()):
-        raise DataError(f"{source.path}: gives no numbers for these items")
-    first = next(iter(wanted.values()))
-    judge = _judge(first, items.targets)
-    reference = judge.score(first)
+    judge = Judge(source, items, gate)
     absent = {w.artefact.id: why for w in written if (why := _no_accelerator(w))}
-    verdicts = verdicts_of(
-        [w for w in written if w.artefact.id not in absent],
-        lambda item: _verdict(item, items, wanted, judge, reference, gate), progress,
-    )  # fmt: skip
+    here = [w for w in written if w.artefact.id not in absent]
     return Report(
-        source.name, (), judge.metric, reference, len(items), "items", verdicts, tuple(missing),
+        source.name, (), judge.metric, judge.reference, len(items), "items",
+        verdicts_of(here, judge.verdict, progress), tuple(missing),
         tuple(_compiled(w, absent[w.artefact.id]) for w in written if w.artefact.id in absent),
     )  # fmt: skip
+
+
+class Judge:
+    """A model's answers to items, against which artefacts are held; arguments as above."""
+
+    def __init__(self, source: Source, items: Items, gate: GateRecipe | None = None) -> None:
+        self._items, self._gate = items, gate or GateRecipe()
+        self.wanted = source.answer(items.samples)
+        if not all(np.isfinite(values).all() for values in self.wanted.values()):
+            raise DataError(f"{source.path}: gives no numbers for these items")
+        self._first = next(iter(self.wanted.values()))
+        self._scale = _scale_of(self._first, items.targets)
+        self.metric, self.reference = self._scale.metric, self._scale.score(self._first)
+
+    def verdict(self, item: Written) -> Verdict:
+        """What the gate says of one artefact."""
+        artefact, wanted, items, gate = item.artefact, self.wanted, self._items, self._gate
+        try:
+            session = backend.load(backend.backend_of(artefact), artefact, item.files)
+            given = _stepped(session, items, wanted) if artefact.states else _called(session, items)
+        except EdgenetsError as exc:
+            return broken(item, str(exc))
+        pairs = list(zip(given, wanted.values(), strict=False))
+        if len(given) != len(wanted) or any(a.shape != b.shape for a, b in pairs):
+            shapes = [list(values.shape[1:]) for values in given]
+            return broken(
+                item, f"gives {shapes}; its model {[list(v.shape[1:]) for v in wanted.values()]}"
+            )
+        errors = [np.abs(a.astype(np.float64) - b) for a, b in pairs]
+        spreads = [max(float(np.std(b)), 1e-12) for _, b in pairs]
+        finite = all(np.isfinite(a).all() for a, _ in pairs)
+        decided = np.nan_to_num(given[0])
+        figure = self._scale.score(decided)
+        agreement = self._scale.agreement(decided, self._first)
+        found = {
+            "finite": float(finite),
+            # Of outputs beyond the size of logits, as a part of their spread.
+            "max_error": max(
+                float(e.max()) / max(1, s) for e, s in zip(errors, spreads, strict=True)
+            ),
+            "relative_error": max(
+                float(e.mean()) / s for e, s in zip(errors, spreads, strict=True)
+            ),
+            "agreement": agreement,
+            "accuracy_drop": self.reference - figure,
+        }
+        largest = max(float(e.max()) for e in errors)
+        mean = float(np.mean([e.mean() for e in errors]))
+        return Verdict(
+            artefact.id, artefact.format, artefact.precision, item.size, session.runs_on, figure,
+            agreement, number(largest), number(mean),
+            checks(
+                found, {"accuracy_drop": gate.accuracy_drop} | nearness(artefact.precision, gate),
+                {"finite": 1.0, "agreement": gate.agreement},
+            ), note=artefact.note,
+        )  # fmt: skip
 
 
 def _no_accelerator(item: Written) -> str:
@@ -91,46 +139,6 @@ def _compiled(item: Written, why: str) -> Compiled:
     shares = item.said.shares if item.said else ()
     rows = tuple((s.operator, str(s.count), s.status) for s in shares)
     return Compiled(item.artefact.id, str(item.said or ""), why, rows)
-
-
-def _verdict(
-    item: Written, items: Items, wanted: Answers, judge: _Judge, reference: float, gate: GateRecipe
-) -> Verdict:
-    artefact = item.artefact
-    try:
-        session = backend.load(backend.backend_of(artefact), artefact, item.files)
-        given = _stepped(session, items, wanted) if artefact.states else _called(session, items)
-    except EdgenetsError as exc:
-        return broken(item, str(exc))
-    pairs = list(zip(given, wanted.values(), strict=False))
-    if len(given) != len(wanted) or any(a.shape != b.shape for a, b in pairs):
-        shapes = [list(values.shape[1:]) for values in given]
-        return broken(
-            item, f"gives {shapes}; its model {[list(v.shape[1:]) for v in wanted.values()]}"
-        )
-    errors = [np.abs(a.astype(np.float64) - b) for a, b in pairs]
-    spreads = [max(float(np.std(b)), 1e-12) for _, b in pairs]
-    finite = all(np.isfinite(a).all() for a, _ in pairs)
-    decided = np.nan_to_num(given[0])
-    figure, agreement = judge.score(decided), judge.agreement(decided, next(iter(wanted.values())))
-    found = {
-        "finite": float(finite),
-        # Of outputs beyond the size of logits, as a part of their spread.
-        "max_error": max(float(e.max()) / max(1, s) for e, s in zip(errors, spreads, strict=True)),
-        "relative_error": max(float(e.mean()) / s for e, s in zip(errors, spreads, strict=True)),
-        "agreement": agreement,
-        "accuracy_drop": reference - figure,
-    }
-    largest = max(float(e.max()) for e in errors)
-    mean = float(np.mean([e.mean() for e in errors]))
-    return Verdict(
-        artefact.id, artefact.format, artefact.precision, item.size, session.runs_on, figure,
-        agreement, number(largest), number(mean),
-        checks(
-            found, {"accuracy_drop": gate.accuracy_drop} | nearness(artefact.precision, gate),
-            {"finite": 1.0, "agreement": gate.agreement},
-        ), note=artefact.note,
-    )  # fmt: skip
 
 
 def _called(session: backend.Session, items: Items) -> list[NDArray[Any]]:
@@ -150,7 +158,7 @@ def _stepped(session: backend.Session, items: Items, wanted: Answers) -> list[ND
     return [found.reshape(first.shape) if found.size == first.size else found]
 
 
-def _judge(first: NDArray[Any], targets: NDArray[Any] | None) -> _Judge:
+def _scale_of(first: NDArray[Any], targets: NDArray[Any] | None) -> _Scale:
     """What the model's first output is judged by."""
     several = first.ndim > 1 and first.shape[-1] > 1
     labels = targets is not None and np.issubdtype(targets.dtype, np.integer)
@@ -165,12 +173,12 @@ def _judge(first: NDArray[Any], targets: NDArray[Any] | None) -> _Judge:
                 f"what is right has shape {list(targets.shape)}; {list(first.shape[:-1])} is "
                 f"needed for an output of {list(first.shape)}"
             )
-        return _Judge("accuracy", lambda a: float(np.mean(a.argmax(axis=-1) == targets)), same)
+        return _Scale("accuracy", lambda a: float(np.mean(a.argmax(axis=-1) == targets)), same)
     if several:
-        return _Judge("agreement", lambda a: same(a, first), same)
+        return _Scale("agreement", lambda a: same(a, first), same)
     spread = max(float(np.var(first)), 1e-24)
 
     def explained(a: NDArray[Any], b: NDArray[Any]) -> float:
         return max(0.0, 1 - float(np.mean((a - b) ** 2)) / spread)
 
-    return _Judge("explained variance", lambda a: explained(a, first), explained)
+    return _Scale("explained variance", lambda a: explained(a, first), explained)

@@ -50,13 +50,18 @@ edgetpu_compiler on the PATH, and is for models of your own; of a bundle: `edgen
 )  # fmt: skip
 @form_option
 @shape_option
+@click.option(
+    "--keep-float",
+    metavar="LAYER,…",
+    help="Layers of a model of your own that stay float in integer precisions.",
+)
 @click.option("--explain", is_flag=True, help="Show the roads, and why some are closed; no more.")
 @click.option("--out", type=AnyPath, help="Folder for artefacts/.  [default: beside MODEL]")
 @json_option
 def command(
     model: Path, to: tuple[Any, ...], precision: tuple[Any, ...] | None, data: Path | None,
-    calibration: Path | None, form: str, shape: tuple[Any, ...], explain: bool, out: Path | None,
-    as_json: bool,
+    calibration: Path | None, form: str, shape: tuple[Any, ...], keep_float: str | None,
+    explain: bool, out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Convert a model to TFLite, ONNX and OpenVINO.
 
@@ -68,10 +73,11 @@ def command(
 
     reporter = progress.for_stderr()
     if (model / runs.MODEL).is_file():
-        if out is not None or calibration is not None or shape or form != "auto" or explain:
+        own = (out, calibration, keep_float) != (None, None, None)
+        if own or shape or form != "auto" or explain:
             raise click.UsageError(
-                "--out, --calibration, --form, --shape and --explain are for a model of your own, "
-                "not for a run folder"
+                "--out, --calibration, --form, --shape, --keep-float and --explain are for a model "
+                "of your own, not for a run folder"
             )
         if "edgetpu" in to:
             raise click.UsageError(
@@ -89,7 +95,8 @@ def command(
         _explain(stage("explain_apart")(model, *wishes), as_json)
         return
     folder = out or model.parent
-    _show(folder, stage("convert_apart")(model, folder, *wishes), as_json)
+    kept = [name.strip() for name in (keep_float or "").split(",") if name.strip()]
+    _show(folder, stage("convert_apart")(model, folder, *wishes, keep_float=kept), as_json)
     if not as_json:
         click.echo(f"Next: edgenets verify {folder} --data ITEMS.npz")
 

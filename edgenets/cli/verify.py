@@ -32,7 +32,7 @@ Exit code 1: at least one does not. The report is written to RUN/report.html and
 @click.option(
     "--mend", is_flag=True,
     help="Of integer artefacts that fail, find the layers that spoil them, keep the fewest in "
-    "float, and verify again.",
+    "float, and verify again; a model of your own is calibrated as it was converted.",
 )  # fmt: skip
 @json_option
 @click.pass_context
@@ -51,10 +51,10 @@ def command(ctx: click.Context, run: Path, data: Path, mend: bool, as_json: bool
         report = stage("verify_run")(runs.load(run), data, progress.for_stderr())
         if mend and not report.passed:
             repairs, report = stage("mend_run")(runs.load(run), data, progress.for_stderr())
-    elif mend:
-        raise click.UsageError("--mend is for a run folder, whose data it can calibrate on")
     else:
         report = stage("verify_apart")(run, data)
+        if mend and not report.passed:
+            repairs, report = stage("mend_apart")(run, data)
     if as_json:
         plain = {"repairs": [records.to_plain(one) for one in repairs]} if mend else {}
         emit({**stage("report_json")(report), **plain})
@@ -113,7 +113,10 @@ def _show_repair(repair: Any, metric: str) -> None:
     table(title, ("layers in float", metric, "size", "step µs", "gate"), rows)
     if repair.passed and repair.kept:
         names = ", ".join(f'"{name}"' for name in repair.kept)
-        click.echo(f"To keep it so: keep_float = [{names}] under [quantize] of the recipe.\n")
+        click.echo(
+            f"To keep it so: keep_float = [{names}] under [quantize] of the recipe, or `edgenets "
+            f"convert --keep-float {','.join(repair.kept)}`.\n"
+        )
 
 
 def _number(value: float | None) -> str:

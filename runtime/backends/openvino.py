@@ -48,23 +48,26 @@ def _compiled(
     - on one thread, products of integers one after another are made one kernel ("snippet"), which
       answers whatever lay in memory (x86 with AVX-512); on two threads, or as kernels of their
       own, they are right;
+    - on one thread, gates of a single unit as a snippet are not compiled ("Layout rank can't be
+      larger than tensor rank"); as kernels of their own they are;
     - on Arm (Cortex-A72), quantized convolutions are given kernels that the plugin then does not
       have, and compiling ends with "object is not initialized".
     """
     in_float = {**settings, "LP_TRANSFORMS_MODE": "NO"}
     if artefact.precision == "int8" and artefact.states:
         return core.compile_model(model, "CPU", in_float), _IN_FLOAT
-    if artefact.precision == "int8":
-        settings = {**settings, "SNIPPETS_MODE": "DISABLE"}
-    try:
-        return core.compile_model(model, "CPU", settings), ""
-    except RuntimeError as exc:
-        if platform.machine() != "aarch64":
-            raise
+    apart = {**settings, "SNIPPETS_MODE": "DISABLE"}
+    trials = [(apart, "")] if artefact.precision == "int8" else [(settings, ""), (apart, "")]
+    if platform.machine() == "aarch64":
+        trials.append((in_float, _IN_FLOAT))
+    refusal: RuntimeError | None = None
+    for chosen, arithmetic in trials:
         try:
-            return core.compile_model(model, "CPU", in_float), _IN_FLOAT
-        except RuntimeError:
-            raise exc from None
+            return core.compile_model(model, "CPU", chosen), arithmetic
+        except RuntimeError as exc:
+            refusal = refusal or exc
+    assert refusal is not None
+    raise refusal
 
 
 class OpenVinoSession:

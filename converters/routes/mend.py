@@ -1,0 +1,68 @@
+"""Artefacts of a model of one's own to be mended, whatever road they came along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edgenets.artefact import Artefact
+from edgenets.errors import ConversionError
+
+from .. import stepmend
+from ..convert import Steps
+from ..formats import Written
+from ..mend import Subject
+from ..verdicts import Verdict
+from ..whole import mend
+from ..whole.function import Function
+from ..whole.integers import OnnxIntegers, TFLiteIntegers
+from ..whole.samples import Samples
+from .carry import Carrier
+from .edge import Job
+
+# Steps of a stream on which layers are compared.
+_STEPS = 400
+
+
+class Subjects:
+    """What `mend` is told of a model's artefacts."""
+
+    def __init__(
+        self, job: Job, items: Samples, wanted: mend.Values, judge: Callable[[Written], Verdict]
+    ) -> None:
+        """Take a model.
+
+        Args:
+            job: with items to calibrate on.
+            items: others to compare on.
+            wanted: the model's answers to them.
+            judge: the gate.
+        """
+        self._job, self._items, self._wanted, self._judge = job, items, wanted, judge
+        self._carrier = Carrier(job)
+
+    def of(self, artefact: Artefact) -> Subject:
+        """One artefact.
+
+        Raises:
+            ConversionError: its layers cannot be kept float one by one.
+        """
+        format, precision = artefact.format, artefact.precision
+        # What OpenVINO reads is rounded before it does.
+        given = self._carrier.before("onnx" if format == "openvino" else format, precision)
+        if isinstance(given, Steps):
+            (values,) = self._items.values()
+            features = values.reshape(-1, values.shape[-1])[: _STEPS * given.graph.frames]
+            return stepmend.subject_of(given, format, precision, features, self._judge)
+        samples = self._job.samples
+        if precision != "int8" or samples is None:
+            raise ConversionError(f"{artefact.id}: layers are kept float in int8 alone")
+        if isinstance(given, Function) and not given.has_ranges and given.layers:
+            integers: TFLiteIntegers | OnnxIntegers = TFLiteIntegers(given, samples)
+        elif isinstance(given, Written) and given.artefact.format == "onnx":
+            integers = OnnxIntegers(given, samples, openvino=format == "openvino")
+        else:
+            raise ConversionError(
+                f"{artefact.id}: nothing says which layers it has; give the Keras model, or a file "
+                f"of ONNX whose nodes have names"
+            )
+        return mend.subject_of(integers, self._items, self._wanted, self._judge)

@@ -1,0 +1,111 @@
+"""A whole form in int8 with some of its layers in float, made many times from one calibration."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from edgenets.artefact import Precision, TensorInfo
+from edgenets.errors import ConversionError
+from edgenets.extras import require
+
+from .. import formats
+from ..formats import Written
+from ..openvino import to_ir
+from . import onnxnames, onnxround, tflite
+from .function import Function
+from .samples import Samples
+
+
+def seen(layer: str) -> str:
+    """What a layer's end is called where it is given besides the outputs."""
+    return f"{layer}/seen"
+
+
+class Integers(Protocol):
+    """A model, calibrated."""
+
+    layers: tuple[str, ...]  # that may stay float, in the order of the net
+
+    def write(self, keep: Collection[str] = ()) -> Written:
+        """The artefact with layers in float.
+
+        Raises:
+            ConversionError: the converter refuses that.
+        """
+        ...
+
+    def probed(self) -> tuple[Written, Written]:
+        """The float form and the rounded one, whose layers' ends are outputs called `seen`."""
+        ...
+
+
+class TFLiteIntegers:
+    """By TensorFlow's converter."""
+
+    def __init__(self, source: Function, samples: Samples) -> None:
+        self._source, self._made = source, tflite.Integers(source, samples)
+        self.layers = tuple(self._made.layers)
+
+    def write(self, keep: Collection[str] = ()) -> Written:
+        """See `Integers`."""
+        return self._made.write(keep)
+
+    def probed(self) -> tuple[Written, Written]:
+        """See `Integers`."""
+        rounded = self._made.raw()
+        both = set(tflite.results_of(rounded)) & set(tflite.results_of(self._made.plain))
+        public = set(tflite.outputs_of(rounded))
+        ends = {seen(k): name for k, name in self._made.layers.items() if name in both - public}
+        infos = (*self._source.outputs, *(TensorInfo(n, (1,), "float32") for n in ends))
+        source = replace(self._source, outputs=infos)
+        names = list(ends.values())
+        plain = tflite.named(tflite.with_outputs(self._made.plain, names), source, "fp32")
+        return plain, tflite.named(tflite.with_outputs(rounded, names), source, "int8")
+
+
+class OnnxIntegers:
+    """By ONNX Runtime's quantizer; the same read by OpenVINO where that is wanted."""
+
+    def __init__(self, given: Written, samples: Samples, openvino: bool = False) -> None:
+        """Take a float ONNX artefact whose nodes say what layers they come from."""
+        (content,) = given.files.values()
+        self._given, self._samples, self._openvino = given, samples, openvino
+        self._model = require("onnx").load_model_from_string(content)
+        self._folder = tempfile.TemporaryDirectory(prefix="edgenets-")
+        self._ends = onnxnames.ends_of(self._model)
+        self.layers = tuple(self._ends)
+        if not self.layers:
+            raise ConversionError("its nodes have no names by which they could be kept float")
+
+    def write(self, keep: Collection[str] = ()) -> Written:
+        """See `Integers`."""
+        cache = Path(self._folder.name) / "ranges.json"
+        model = onnxround.quantized(self._model, self._samples, keep=keep, cache=cache)
+        return self._artefact(model, {}, "int8")
+
+    def probed(self) -> tuple[Written, Written]:
+        """See `Integers`."""
+        cache = Path(self._folder.name) / "ranges.json"
+        rounded = onnxround.raw_quantized(self._model, self._samples, cache=cache)
+        public = {value.name for value in self._model.graph.output}
+        ends = {seen(k): end for k, end in self._ends.items() if end[-1] not in public}
+        there = {name: onnxnames.rounded_end(rounded, end) for name, end in ends.items()}
+        plain = {name: end[-1] for name, end in ends.items() if there[name]}
+        others = {name: tensor for name, tensor in there.items() if tensor}
+        return self._artefact(self._model, plain, "fp32"), self._artefact(rounded, others, "int8")
+
+    def _artefact(self, model: Any, ends: Mapping[str, str], precision: Precision) -> Written:
+        """A model with more outputs as an artefact."""
+        given = self._given.artefact
+        shown, infos = onnxnames.with_outputs(model, ends)
+        outputs: Sequence[TensorInfo] = (*given.outputs, *infos)
+        content = shown.SerializeToString()
+        if self._openvino:
+            return formats.whole(
+                "openvino", precision, to_ir(content, half=False), given.inputs, outputs
+            )
+        return formats.whole("onnx", precision, (content,), given.inputs, outputs)

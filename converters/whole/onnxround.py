@@ -1,0 +1,163 @@
+"""ONNX files in other precisions, by ONNX Runtime's own tools."""
+
+from __future__ import annotations
+
+import inspect
+import tempfile
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.errors import ConversionError
+from edgenets.extras import require
+from edgenets.native import quiet_logging
+from edgenets.quantization import per_channel_scales, quantize_weights
+
+from .onnxnames import PRODUCTS, layer_of, shortened
+from .samples import Samples, items_of
+
+# 16-bit integers came to QuantizeLinear with this one.
+_OPSET_INT16 = 21
+
+# Weights of fewer elements are left as they are: what a Cast takes is more than they save.
+_FEW = 64
+
+
+def halved(model: Any) -> Any:
+    """Weights stored in 16 bits, and cast back where they are used."""
+    onnx = require("onnx")
+
+    def stored(weights: NDArray[Any], name: str) -> tuple[list[Any], list[Any]]:
+        half = onnx.numpy_helper.from_array(weights.astype(np.float16), f"{name}/half")
+        cast = onnx.helper.make_node("Cast", [half.name], [name], to=onnx.TensorProto.FLOAT)
+        return [half], [cast]
+
+    return _stored_otherwise(model, stored)
+
+
+def weights_in_bytes(model: Any) -> Any:
+    """Weights of convolutions and products stored in 8 bits with a scale a channel."""
+    onnx = require("onnx")
+    axes = _channel_axes(model)
+
+    def stored(weights: NDArray[Any], name: str) -> tuple[list[Any], list[Any]] | None:
+        if name not in axes:
+            return None
+        axis = axes[name]
+        scales = per_channel_scales(weights, axis)
+        parts = [
+            onnx.numpy_helper.from_array(quantize_weights(weights, scales, axis), f"{name}/int8"),
+            onnx.numpy_helper.from_array(scales, f"{name}/scale"),
+            onnx.numpy_helper.from_array(np.zeros(len(scales), np.int8), f"{name}/zero"),
+        ]
+        names = [p.name for p in parts]
+        node = onnx.helper.make_node("DequantizeLinear", names, [name], axis=axis)
+        return parts, [node]
+
+    return _stored_otherwise(model, stored)
+
+
+def quantized(
+    model: Any, samples: Samples, wide: bool = False, keep: Collection[str] = (),
+    cache: Path | None = None,
+) -> Any:  # fmt: skip
+    """Activations in integers, calibrated on samples (ONNX Runtime's static quantization).
+
+    Args:
+        samples: (items, …) of every input, as the model takes them.
+        wide: activations of 16 bits instead of 8.
+        keep: layers, or nodes by their whole names, that stay float.
+        cache: a file where ranges are kept, so that they are looked for once.
+
+    Raises:
+        ConversionError: the tool refuses it.
+    """
+    return shortened(raw_quantized(model, samples, wide, keep, cache), _own_names(model))
+
+
+def _own_names(model: Any) -> Callable[[Any], str]:
+    """What a node was called before rounding put others around it."""
+    known = {node.name for node in model.graph.node if layer_of(node.name)}
+    return lambda node: layer_of(node.name) if node.name in known else ""
+
+
+def raw_quantized(
+    model: Any, samples: Samples, wide: bool = False, keep: Collection[str] = (),
+    cache: Path | None = None,
+) -> Any:  # fmt: skip
+    """The same as the tool writes it: inner tensors that it rounds keep their names."""
+    onnx, tool = require("onnx"), require("onnxruntime.quantization")
+    if wide:
+        with quiet_logging():
+            model = onnx.version_converter.convert_version(model, _OPSET_INT16)
+    reader: Any = type("Reader", (tool.CalibrationDataReader,), {"get_next": lambda self: None})()
+    remaining = iter(items_of(samples))
+    reader.get_next = lambda: next(remaining, None)
+    with tempfile.TemporaryDirectory(prefix="edgenets-") as folder, quiet_logging():
+        source, target = (Path(folder) / f"{n}.onnx" for n in ("a", "b"))
+        onnx.save(model, source)
+        try:
+            tool.quantize_static(
+                source, target, reader, quant_format=tool.QuantFormat.QDQ, per_channel=True,
+                activation_type=tool.QuantType.QInt16 if wide else tool.QuantType.QInt8,
+                weight_type=tool.QuantType.QInt8,
+                # Gates in float make an unrolled GRU half as large, and nearer.
+                op_types_to_quantize=list(PRODUCTS) if _unrolled(model) else None,
+                extra_options={"ActivationSymmetric": wide, "WeightSymmetric": True},
+                nodes_to_exclude=[
+                    node.name for node in model.graph.node
+                    if node.name in keep or layer_of(node.name) in keep
+                ],
+                **_cached(tool, cache),
+            )  # fmt: skip
+        except Exception as exc:  # it raises what its passes raise
+            raise ConversionError(f"quantize_static refuses the model: {exc}") from exc
+        return onnx.load(target)
+
+
+def _cached(tool: Any, cache: Path | None) -> dict[str, Any]:
+    """What tells the tool where ranges are kept, if it can; ONNX Runtime 1.32 does."""
+    known = inspect.signature(tool.quantize_static).parameters
+    return {"calibration_cache_path": cache} if cache and "calibration_cache_path" in known else {}
+
+
+def _unrolled(model: Any) -> bool:
+    """Whether there are gates, and weights that are used step after step."""
+    held = {t.name for t in model.graph.initializer if len(t.dims) > 1}
+    uses = sum(name in held for node in model.graph.node for name in node.input)
+    gates = any(node.op_type in ("Sigmoid", "Tanh") for node in model.graph.node)
+    return gates and uses > 2 * len(held)
+
+
+def _stored_otherwise(model: Any, stored: Any) -> Any:
+    """A copy whose float weights are stored as `stored` says."""
+    onnx = require("onnx")
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    kept, nodes = [], []
+    for weights in copy.graph.initializer:
+        array = onnx.numpy_helper.to_array(weights)
+        made = (
+            stored(array, weights.name)
+            if array.dtype == np.float32 and array.size >= _FEW
+            else None
+        )
+        if made is None:
+            kept.append(weights)
+        else:
+            kept += made[0]
+            nodes += made[1]
+    every = [*nodes, *copy.graph.node]
+    del copy.graph.initializer[:], copy.graph.node[:]
+    copy.graph.initializer.extend(kept)
+    copy.graph.node.extend(every)
+    return copy
+
+
+def _channel_axes(model: Any) -> dict[str, int]:
+    """The axis of output channels of each weight, by name."""
+    axes = {"Conv": 0, "ConvTranspose": 1, "MatMul": 1, "Gemm": 1}
+    return {node.input[1]: axes[node.op_type] for node in model.graph.node if node.op_type in axes}

@@ -1,0 +1,228 @@
+"""Whole forms that leave their model: where, and the fewest layers in float that mend them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgenets.artefact import FORMATS, Format
+from edgenets.converters import road, store, verdicts
+from edgenets.converters.mendrun import mend_run
+from edgenets.converters.repair import MENDED, Repair
+from edgenets.converters.routes import folder as folders
+from edgenets.converters.routes.carry import Carrier, convert_source
+from edgenets.converters.routes.edge import Job
+from edgenets.converters.routes.folder import convert_file, job_of, verify_folder
+from edgenets.converters.sources.keras_file import source_of
+from edgenets.converters.sources.onnx_file import read as read_onnx
+from edgenets.converters.sources.source import Source
+from edgenets.converters.whole.function import freeze
+from edgenets.converters.whole.integers import Integers, OnnxIntegers, TFLiteIntegers
+from edgenets.converters.whole.mend import errors_of, subject_of
+from edgenets.errors import ConversionError, ModelError
+from edgenets.recipeparts import QuantizeRecipe
+from edgenets.training.train import train
+from tests.commands import Call, call
+from tests.converters import wholes
+from tests.test_aware import broken_net, stripes
+from tests.vision import sets
+from tests.vision.test_road import recipe_of
+
+__all__ = ["call"]  # a fixture
+
+pytestmark = pytest.mark.slow
+
+
+def source(name: str = "pictures") -> Source:
+    return source_of(wholes.built(name), Path("net.keras"))
+
+
+def integers(format: Format, one: Source | None = None) -> Integers:
+    one = one or source()
+    job = Job(one, wholes.items(one, 16))
+    if format == "tflite":
+        return TFLiteIntegers(freeze(one.model, [o.name for o in one.outputs]), job.samples or {})
+    given = Carrier(job).carry("onnx", "fp32")
+    return OnnxIntegers(given, job.samples or {}, openvino=format == "openvino")
+
+
+class TestLayers:
+    @pytest.mark.parametrize("format", FORMATS)
+    def test_they_are_the_model_s(self, format: Format) -> None:
+        # Keras numbers names on from net to net.
+        kinds = [name.rstrip("_0123456789") for name in integers(format).layers]
+        known = {x.name.rstrip("_0123456789") for x in wholes.built("pictures").layers}
+        assert set(kinds) <= known and kinds.count("conv2d") == 2
+        assert {"depthwise_conv2d", "add", "dense", "global_average_pooling2d"} <= set(kinds)
+
+    @pytest.mark.parametrize("format", FORMATS)
+    def test_each_can_be_kept_alone(self, format: Format) -> None:
+        made = integers(format)
+        plain = made.write().files
+        for layer in made.layers:
+            # What adds up between roundings that stay is in float anyway.
+            if format == "tflite" or "conv" in layer or "dense" in layer:
+                assert made.write((layer,)).files != plain, layer
+
+    @pytest.mark.parametrize("format", FORMATS)
+    def test_errors_of_a_sound_artefact(self, format: Format) -> None:
+        made = integers(format)
+        errors = errors_of(made, wholes.items(source(), 8, 1))
+        assert len(errors) >= 4
+        assert all(1e-4 < e.error < 0.1 for e in errors), errors
+
+    @pytest.mark.parametrize("format", ["onnx", "openvino"])
+    def test_with_all_in_float_it_is_the_model(self, format: Format) -> None:
+        one = source()
+        made = integers(format, one)
+        items = wholes.items(one, 6, 2)
+        subject = subject_of(made, items, one.answer(items), lambda written: pytest.fail("no"))
+        plain, kept = (subject.distance(made.write(x)) for x in ((), made.layers))
+        assert kept < 1e-4 < plain < 0.2
+
+    def test_something_is_left_to_round(self) -> None:
+        made = integers("tflite")
+        with pytest.raises(ConversionError, match="take fp32"):
+            made.write(made.layers)
+
+
+class TestKeepFloat:
+    def test_a_recipe_s_wish_is_heard(self) -> None:
+        one = source()
+        layer = next(x.name for x in one.model.layers if "depthwise" in x.name)
+        plain = Job(one, wholes.items(one, 16))
+        kept = Job(one, wholes.items(one, 16), quantize=QuantizeRecipe(keep_float=(layer,)))
+        for format in FORMATS:
+            before, after = (Carrier(job).carry(format, "int8") for job in (plain, kept))
+            assert before.files != after.files
+            floats = [Carrier(job).carry(format, "fp32").size for job in (plain, kept)]
+            assert floats[0] == floats[1]
+
+    @pytest.mark.parametrize("format", FORMATS)
+    def test_an_unknown_layer_is_named(self, format: Format) -> None:
+        one = source()
+        job = Job(one, wholes.items(one, 16), quantize=QuantizeRecipe(keep_float=("con2d",)))
+        with pytest.raises(ConversionError, match=r"none of the model's: con2d; known: .*conv2d"):
+            convert_source(job, [format], ["int8"])
+
+    def test_nodes_of_an_onnx_file(self, tmp_path: Path) -> None:
+        """Whose names are its maker's own."""
+        one = source()
+        written = Carrier(Job(one)).carry("onnx", "fp32")
+        (tmp_path / "net.onnx").write_bytes(written.files[written.artefact.files[0]])
+        again = read_onnx(tmp_path / "net.onnx")
+        samples = wholes.items(again, 16)
+        layer = OnnxIntegers(written, samples).layers[1]
+        kept = QuantizeRecipe(keep_float=(layer,))
+        found = Carrier(Job(again, samples, quantize=kept)).carry("onnx", "int8")
+        assert found.files != Carrier(Job(again, samples)).carry("onnx", "int8").files
+
+    def test_a_tflite_file_has_no_names(self, tmp_path: Path) -> None:
+        from edgenets.converters.sources.tflite_file import read
+
+        written = Carrier(Job(source())).carry("tflite", "fp32")
+        (tmp_path / "net.tflite").write_bytes(written.files[written.artefact.files[0]])
+        again = read(tmp_path / "net.tflite")
+        job = Job(again, wholes.items(again, 8), quantize=QuantizeRecipe(keep_float=("t1",)))
+        with pytest.raises(ConversionError, match="known: none by name"):
+            convert_source(job, ["tflite"], ["int8"])
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A net that eight bits do not hold, as a user brings it."""
+
+    folder: Path
+
+    @property
+    def test(self) -> Path:
+        return self.folder / "test.npz"
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Broken:
+    folder = tmp_path_factory.mktemp("broken")
+    (x, y), (test, truth) = stripes(1500, 0), stripes(400, 1)
+    broken_net(x, y).save(folder / "stripes.keras")
+    np.save(folder / "calibration.npy", x[:100])
+    np.savez(folder / "test.npz", x=test, y=truth)
+    job = job_of(folder / "stripes.keras", folder / "calibration.npy")
+    convert_file(job, folder / "out", precisions=("fp32", "int8"))
+    return Broken(folder)
+
+
+def test_the_net_that_breaks_is_mended_in_every_format(broken: Broken, call: Call) -> None:
+    out = broken.folder / "out"
+    before = verify_folder(out, broken.test)
+    assert {v.id for v in before.verdicts if not v.passed} == {f"{f}-int8" for f in FORMATS}
+    done = call("verify", out, "--data", broken.test, "--mend", "--json")
+    found = done.json()
+    assert done.code == 0 and found["passed"]
+    by_id = {v["id"]: v for v in found["verdicts"]}
+    for repair in found["repairs"]:
+        assert repair["passed"] and 0 < len(repair["kept"]) <= 2, repair
+        assert repair["first"] in {e["layer"] for e in repair["errors"]}
+        assert [t["step_us"] is not None for t in repair["tries"]] == [True] * len(repair["tries"])
+        after = by_id[repair["id"]]["metric"]
+        assert after > before.reference - 0.01 > repair["tries"][0]["metric"] + 0.1
+        print(f"{repair['id']}: {repair['tries'][0]['metric']:.3f} → {after:.3f} with "
+              f"{', '.join(repair['kept'])} in float")  # fmt: skip
+    assert (out / MENDED).is_file()
+    written, _ = store.load(out)
+    notes = {w.artefact.id: w.artefact.note for w in written}
+    assert all("kept float" in notes[f"{f}-int8"] for f in FORMATS)
+    assert store.origin(out) is not None  # it can be verified again
+    # Nothing is left to mend.
+    assert folders.mend_folder(out, broken.test)[0] == ()
+
+
+def test_what_it_was_calibrated_on_is_needed(broken: Broken, tmp_path: Path) -> None:
+    calibration = tmp_path / "calibration.npy"
+    calibration.write_bytes((broken.folder / "calibration.npy").read_bytes())
+    job = job_of(broken.folder / "stripes.keras", calibration)
+    convert_file(job, tmp_path, to=("tflite",), precisions=("int8",))
+    with pytest.raises(ModelError, match="not verified yet"):
+        folders.mend_folder(tmp_path, broken.test)
+    assert not verify_folder(tmp_path, broken.test).passed
+    calibration.unlink()
+    with pytest.raises(ConversionError, match=r"calibrated on are not there.*--calibration"):
+        folders.mend_folder(tmp_path, broken.test)
+
+
+def test_a_run_of_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Held to less than its rounding: some layers have to be float then."""
+    data = sets.WRITERS["folders"](tmp_path / "data", 48)
+    run = train(recipe_of("classify"), data, tmp_path / "run")
+    road.convert_run(run, data, ("tflite", "onnx"), ("fp32", "int8"))
+    limits = [
+        c.value for v in road.verify_run(run, data).verdicts for c in v.checks
+        if c.name == "relative_error"
+    ]  # fmt: skip
+    monkeypatch.setattr(verdicts, "_RELATIVE", 0.6 * min(x for x in limits if x is not None))
+    assert not road.verify_run(run, data).passed
+    repairs, report = mend_run(run, data)
+    assert report.passed, report
+    assert {r.id for r in repairs} == {"tflite-int8", "onnx-int8"}
+    for repair in repairs:
+        assert isinstance(repair, Repair) and repair.passed and repair.kept
+        assert set(repair.kept) <= {layer.name for layer in run.model().layers}
+
+
+def test_many_layers_are_not_all_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    from edgenets.converters import mend as mending
+    from edgenets.converters.mend import LayerError
+    from tests.converters.test_mend import subject
+
+    one, made = subject({"e"}, {"e": 0.5})
+    errors = tuple(LayerError(x, {"e": 0.6}.get(x, 0.1)) for x in "abcdef")
+    monkeypatch.setattr(mending, "_TRIED", 2)
+    from dataclasses import replace
+
+    found: Any = mending.mend(replace(one, errors=lambda: errors))
+    assert found.best.kept == ("e",)
+    # Where errors grow, one more, and that with the one before.
+    assert {m for m in made if m} == {frozenset("a"), frozenset("e"), frozenset("de")}
