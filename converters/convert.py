@@ -95,7 +95,7 @@ class Steps:
         graph = simplify(walk(model))
         _check_layers(graph, self._quantize.keep_float)
         kept = graph.float_layers | set(self._quantize.keep_float)
-        self.graph = replace(graph, float_layers=kept)
+        self.graph = replace(graph, float_layers=kept, per_channel=self._quantize.per_channel)
         self._fixed = isolate_fixed(self.graph)
 
     def write(

@@ -205,6 +205,8 @@ class StepGraph:
     held: tuple[str, ...] = ()  # tensors that come once a sequence, and stay through its steps
     # Layers that stay float in integer precisions.
     float_layers: frozenset[str] = field(default_factory=frozenset)
+    # Whether integer weights have a scale for each output channel, or one for all of them.
+    per_channel: bool = True
 
     @property
     def sources(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from .verdicts import Verdict
 
 # RMS of a difference over that of the tensor, beyond which an artefact has left its model. Layers
 # that are only rounded stay below it, the ends of deep nets included.
-_LIMITS: dict[Precision, float] = {
+LIMITS: dict[Precision, float] = {
     "fp32": 1e-3, "fp16": 0.02, "dynamic": 0.1, "int8": 0.25, "int16x8": 0.05,
 }  # fmt: skip
 
@@ -139,7 +139,7 @@ def _growth(errors: Sequence[LayerError]) -> dict[str, float]:
 
 def left_at(errors: Sequence[LayerError], precision: Precision) -> str:
     """The first layer beyond the limit of a precision; nothing where none is."""
-    limit = _LIMITS[precision]
+    limit = LIMITS[precision]
     return next((e.layer for e in errors if not e.error <= limit), "")  # NaN is beyond it
 
 

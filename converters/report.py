@@ -28,12 +28,13 @@ from .formats import Written
 from .verdicts import Report, Verdict
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _HERE = Path(__file__).parent
 
-_COLOURS = {"tflite": ORANGE, "onnx": BLUE, "openvino": "#7c3aed"}
-_HEIGHTS = {"tflite": 8, "onnx": -14, "openvino": 20}  # points
+COLOURS = {"tflite": ORANGE, "onnx": BLUE, "openvino": "#7c3aed", "edgetpu": "#0f7b3f"}
+_HEIGHTS = {"tflite": 8, "onnx": -14, "openvino": 20, "edgetpu": 32}  # points
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Section:
     rows: tuple[tuple[str, ...], ...] = ()
     summary: str = "word by word"  # of the table, where it is folded
     last: bool = False  # whether it comes at the end
+    folded: bool = False  # whether the table is, where there is no picture
 
 
 def page(report: Report, run: Run, extra: Sequence[Section] = ()) -> str:
@@ -66,8 +68,10 @@ def page(report: Report, run: Run, extra: Sequence[Section] = ()) -> str:
     )  # fmt: skip
 
 
-def page_of_file(report: Report, source: Path, written: Sequence[Written]) -> str:
-    """The page of a model that was brought as a file; errors as `page`."""
+def page_of_file(
+    report: Report, source: Path, written: Sequence[Written], extra: Sequence[Section] = ()
+) -> str:
+    """The page of a model that was brought as a file; arguments and errors as `page`."""
     shown = metric_of(report.metric).shown
     facts = [] if report.metric == "agreement" else [(shown(report.reference), report.metric)]
     rows = tuple(
@@ -77,8 +81,9 @@ def page_of_file(report: Report, source: Path, written: Sequence[Written]) -> st
         "Roads", "Which converters each artefact came along.", "", ("artefact", "road", ""), rows,
         "artefact by artefact", True,
     )  # fmt: skip
+    facts.append((f"{report.items:,}", report.kind))
     return _rendered(
-        report, [section, *_compiled(report)], facts=[*facts, (f"{report.items:,}", report.kind)],
+        report, [section, *_compiled(report), *extra], facts=facts,
         about=f"{source.name}, as it was brought", made_of=source.name,
         kind="model in its own library", confusion="", trained=False,
         streams=any(v.stream_steps for v in report.verdicts),
@@ -195,18 +200,26 @@ def _sizes(report: Report) -> Figure:
             forms.setdefault((v.format, v.precision), []).append(v)
     for (format, precision), nets in forms.items():
         place = sum(v.size for v in nets) / 1024, scale * nets[0].metric
-        axes.scatter(*place, color=_COLOURS[format], s=42, zorder=3)
+        axes.scatter(*place, color=COLOURS[format], s=42, zorder=3)
         # Formats of one size lie close to each other: each has its own height for its names.
         axes.annotate(
             precision, place, xytext=(0, _HEIGHTS[format]), textcoords="offset points", fontsize=7,
-            color=_COLOURS[format], ha="center",
+            color=COLOURS[format], ha="center",
         )  # fmt: skip
     axes.axhline(scale * report.reference, color=INK, lw=1, ls=":", label="float model")
-    for name, colour in _COLOURS.items():
-        axes.scatter([], [], color=colour, label=name)
+    for name in dict.fromkeys(v.format for v in report.verdicts):
+        axes.scatter([], [], color=COLOURS[name], label=name)
     axes.margins(x=0.15, y=0.3)
+    within_all(axes, share)
     finish(axes, "size, kB", f"{report.metric}, %" if share else report.metric)
     return figure
+
+
+def within_all(axes: Axes, share: bool) -> None:
+    """Let an axis of shares, in percent, not go on beyond all of them."""
+    if share:
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, -4), min(high, 104))
 
 
 def _errors(report: Report) -> Figure:
@@ -218,7 +231,7 @@ def _errors(report: Report) -> Figure:
     bars = ((-0.2, "max_error", 1.0), (0.2, "stream_error", 0.45))
     for offset, name, alpha in bars if streams else bars[:1]:
         values = [max(getattr(v, name) or 0.0, 1e-9) for v in good]
-        colours = [_COLOURS[v.format] for v in good]
+        colours = [COLOURS[v.format] for v in good]
         axes.barh(places + offset, values, 0.38, color=colours, alpha=alpha)
     axes.set_xscale("log")
     axes.set_yticks(places, [v.id for v in good], fontsize=8)

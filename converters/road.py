@@ -22,12 +22,18 @@ from edgenets.files import replacing, write_json
 from edgenets.progress import Progress
 
 from . import card, report, store
+from .appendix import Appendix, Wanted, appendix_of
 from .family import family_of
 from .formats import Converted, Written
 from .pack import pack
+from .report_appendix import sections
+from .subjects import subjects_of
 from .verdicts import Report
 
 REPORT, REPORT_PAGE = "report.json", "report.html"
+
+# Where in the report's JSON that stands which decides nothing.
+APPENDIX = "beside"
 
 
 def convert_run(
@@ -48,24 +54,36 @@ def convert_run(
     return found
 
 
-def verify_run(run: runs.Run, data: Path, progress: Progress | None = None) -> Report:
+def verify_run(
+    run: runs.Run, data: Path, progress: Progress | None = None, wanted: Wanted | None = None
+) -> Report:
     """Verify `RUN/artefacts` on the validation split; write `report.json` and `report.html`.
+
+    Args:
+        wanted: in the report, beside the gate.
 
     Raises:
         ModelError: nothing was converted.
     """
+    progress = progress or Progress()
     written, missing = store.load(run.folder)
-    found = family_of(run.spec).verify(run, written, missing, data, progress or Progress())
-    save_report(run.folder, found, written, report.page(found, run))
+    found = family_of(run.spec).verify(run, written, missing, data, progress)
+    beside = appendix_of(
+        written, found, wanted or Wanted(), lambda: subjects_of(run, data, progress), progress
+    )
+    page = report.page(found, run, sections(found, beside))
+    save_report(run.folder, found, written, page, beside)
     return found
 
 
-def save_report(folder: Path, found: Report, written: Sequence[Written], page: str) -> None:
+def save_report(
+    folder: Path, found: Report, written: Sequence[Written], page: str, beside: Appendix
+) -> None:
     """Write `report.json`, tied to the artefacts that it is about, and `report.html`."""
-    plain = records.to_plain(found)
-    write_json(folder / REPORT, {"artefacts": fingerprint(written), **plain})
-    with replacing(folder / REPORT_PAGE) as beside:
-        beside.write_text(page, encoding="utf-8")
+    plain = {"artefacts": fingerprint(written), **records.to_plain(found)}
+    write_json(folder / REPORT, {**plain, APPENDIX: records.to_plain(beside)})
+    with replacing(folder / REPORT_PAGE) as file:
+        file.write_text(page, encoding="utf-8")
 
 
 def pack_run(run: runs.Run, path: Path, only: Collection[str] | None = None) -> Bundle:
@@ -97,9 +115,16 @@ def load_report(folder: Path, written: Sequence[Written]) -> Report:
     if not path.is_file():
         raise ModelError(f"{folder}: not verified yet; run `edgenets verify {folder}` first")
     data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    data.pop(APPENDIX, None)
     if data.pop("artefacts", None) != fingerprint(written):
         raise ModelError(f"{path}: is of other artefacts; run `edgenets verify {folder}` again")
     return records.parse(Report, data, str(path))
+
+
+def sections_of(folder: Path, found: Report) -> list[report.Section]:
+    """What stands beside the gate in a folder's report, for another page of the same."""
+    data = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+    return sections(found, records.parse(Appendix, data[APPENDIX], str(folder / REPORT)))
 
 
 def fingerprint(written: Sequence[Written]) -> dict[str, str]:

@@ -12,8 +12,9 @@ _LARGEST_BIAS = 1 << 30
 
 
 def weight_scales(
-    weights: NDArray[np.float32], axis: int, bias: NDArray[np.float32], input_scale: float | None
-) -> NDArray[np.float32]:
+    weights: NDArray[np.float32], axis: int, bias: NDArray[np.float32], input_scale: float | None,
+    per_channel: bool = True,
+) -> NDArray[np.float32]:  # fmt: skip
     """Symmetric int8 scales, one a slice along `axis`.
 
     A channel whose weights are all but zero, as pruning and batch normalisation
@@ -25,12 +26,13 @@ def weight_scales(
         axis: of its output channels.
         bias: (output channels,).
         input_scale: of its input in integers; None where that stays float.
+        per_channel: False: all of them are the largest.
     """
     scales = per_channel_scales(weights, axis)
-    if input_scale is None:
-        return scales
-    least: NDArray[np.float32] = (np.abs(bias) / (_LARGEST_BIAS * input_scale)).astype(np.float32)
-    return np.maximum(scales, least)
+    if input_scale is not None:
+        least = np.abs(bias) / (_LARGEST_BIAS * input_scale)
+        scales = np.maximum(scales, least.astype(np.float32))
+    return scales if per_channel else np.full_like(scales, scales.max())
 
 
 def table_quantization(table: NDArray[np.float32]) -> Quantization:

@@ -14,8 +14,9 @@ from edgenets.artefact import TensorInfo
 
 from .formats import Written
 
-# Steps that a step's time is the median of; the first eighth warms up.
-_STEPS = 400
+# Steps that a step's time is the median of; the first eighth warms up. Of long ones few are taken.
+_STEPS, _FEWEST_STEPS = 400, 16
+_LONGEST = 0.4  # s, of all of them
 
 # Every vocabulary has so many tokens.
 _FEWEST = 2
@@ -37,9 +38,12 @@ def step_us(item: Written) -> float:
         return rng.standard_normal(info.shape).astype(np.float32)
 
     inputs = {info.name: noise(info) for info in artefact.inputs}
-    times = []
-    for _ in range(_STEPS):
+    times: list[int] = []
+    begun = time.perf_counter()
+    while len(times) < _STEPS:
         start = time.perf_counter_ns()
         session.run(inputs)
         times.append(time.perf_counter_ns() - start)
-    return statistics.median(times[_STEPS // 8 :]) / 1e3
+        if len(times) >= _FEWEST_STEPS and time.perf_counter() - begun > _LONGEST:
+            break
+    return statistics.median(times[len(times) // 8 :]) / 1e3

@@ -351,7 +351,8 @@ class TFLiteWriter:
         self, op: Linear | Conv | Depthwise, kernel: NDArray[np.float32], axis: int, integer: bool
     ) -> NDArray[np.float32]:
         q = self._plan.quantization[op.inputs[0]] if integer and self._plan is not None else None
-        return weight_scales(kernel, axis, op.bias, None if q is None else q.scale)
+        scale = None if q is None else q.scale
+        return weight_scales(kernel, axis, op.bias, scale, self._graph.per_channel)
 
     def _bias(
         self, op: Linear | Conv | Depthwise, kernel: NDArray[np.float32], axis: int, integer: bool

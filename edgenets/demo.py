@@ -109,6 +109,7 @@ def demo(words: Sequence[str], out: Path, seed: int = 1, progress: Progress | No
     sections = [_section(f"Hearing {', '.join(words)}", hearing)]
     if shipped is not None:
         sections.append(_section(f"The shipped bundle '{SHIPPED}'", shipped))
+    sections += stage("report_beside")(run.folder, report)
     stage("report_page")(page, report, run, sections)
     return Demo(
         shipped, hearing, bundle.path, page, report, run.metrics["test"]["accuracy"], watched,

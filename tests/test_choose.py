@@ -128,7 +128,12 @@ class TestCommand:
         return call("choose", *words, "--threads", "1", "--seconds", "1")
 
     def test_it_measures_and_writes(self, bundle: Bundle, call: Call) -> None:
-        shown = self.run(call, bundle.path, "--max-drop", "5", "--max-size", "300kB")
+        page = bundle.path.with_suffix(".html")
+        shown = self.run(
+            call, bundle.path, "--max-drop", "5", "--max-size", "300kB", "--report", page
+        )
+        text = page.read_text()
+        assert "<svg" in text and "tflite-int8" in text and "slower: p95" in text
         assert shown.code == 0 and "chosen" in shown.out and "slower: p95" in shown.out
         assert (chosen := choice_of(Bundle(bundle.path))) is not None
         assert chosen.limits == Limits(drop=0.05, bytes=300_000)
@@ -136,10 +141,13 @@ class TestCommand:
         assert all(r["low_us"] <= r["p50_us"] <= r["high_us"] <= r["p99_us"] for r in told["rows"])
 
     def test_nothing_keeps_the_limits(self, bundle: Bundle, call: Call) -> None:
-        before = bundle.path.read_bytes()
-        shown = self.run(call, bundle.path, "--max-size", "1B", "--backend", "tflite")
+        before, page = bundle.path.read_bytes(), bundle.path.with_suffix(".html")
+        shown = self.run(
+            call, bundle.path, "--max-size", "1B", "--backend", "tflite", "--report", page
+        )
         assert shown.code == 1 and "is over 0.001 kB" in shown.out
         assert bundle.path.read_bytes() == before
+        assert "nothing keeps the limits" in page.read_text()
 
     def test_what_is_no_limit(self, bundle: Bundle, call: Call) -> None:
         for words in (("--max-p95", "20"), ("--max-p95", "20kB"), ("--max-size", "-5kB")):

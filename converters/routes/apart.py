@@ -16,6 +16,7 @@ from edgenets.artefact import Format, Precision
 from edgenets.errors import ModelError
 from edgenets.recipeparts import QuantizeRecipe
 
+from ..appendix import Wanted
 from ..check.check import Checked, Target
 from ..formats import Converted
 from ..repair import Repair
@@ -28,16 +29,17 @@ from .edge import Wish
 def convert(
     path: Path, out: Path, to: Sequence[Format], precisions: Sequence[Precision] | None,
     calibration: Path | None, wish: Wish, shapes: Mapping[str, Sequence[int]], live: bool = True,
-    keep_float: Sequence[str] = (),
+    keep_float: Sequence[str] = (), per_channel: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
     """`folder.convert_file`, as `told` tells of it; errors as that.
 
     Args:
         live: whether its progress is shown.
         keep_float: layers that stay float in integer precisions.
+        per_channel: whether integer weights have a scale a channel, or one a layer.
     """
     wishes = _wishes(to, precisions, calibration, wish, shapes)
-    wishes["keep_float"] = list(keep_float)
+    wishes["quantize"] = {"keep_float": list(keep_float), "per_channel": per_channel}
     found: dict[str, Any] = _ask(path, live, do="convert", out=str(out), **wishes)
     return found
 
@@ -52,14 +54,19 @@ def explain(
     return found
 
 
-def verify(target: Path, data: Path, live: bool = True) -> Report:
+def verify(target: Path, data: Path, live: bool = True, wanted: Wanted | None = None) -> Report:
     """`folder.verify_folder`; errors as that."""
-    return records.parse(Report, _ask(target, live, do="verify", data=str(data)), str(target))
+    plain = records.to_plain(wanted or Wanted())
+    found = _ask(target, live, do="verify", data=str(data), wanted=plain)
+    return records.parse(Report, found, str(target))
 
 
-def mend(target: Path, data: Path, live: bool = True) -> tuple[tuple[Repair, ...], Report]:
+def mend(
+    target: Path, data: Path, live: bool = True, wanted: Wanted | None = None
+) -> tuple[tuple[Repair, ...], Report]:
     """`folder.mend_folder`; errors as that."""
-    found = _ask(target, live, do="mend", data=str(data))
+    plain = records.to_plain(wanted or Wanted())
+    found = _ask(target, live, do="mend", data=str(data), wanted=plain)
     repairs = tuple(records.parse(Repair, one, str(target)) for one in found["repairs"])
     return repairs, records.parse(Report, found["report"], str(target))
 
@@ -107,17 +114,19 @@ def _asked() -> Any:
     question = json.loads(sys.argv[1])
     path, reporter = Path(question["path"]), progress.for_stderr()
     if question["do"] == "verify":
-        report = folder.verify_folder(path, Path(question["data"]), None, reporter)
+        wanted = records.parse(Wanted, question["wanted"], "what is wanted")
+        report = folder.verify_folder(path, Path(question["data"]), None, reporter, wanted)
         return records.to_plain(report)
     if question["do"] == "mend":
-        repairs, report = folder.mend_folder(path, Path(question["data"]), None, reporter)
+        wanted = records.parse(Wanted, question["wanted"], "what is wanted")
+        repairs, report = folder.mend_folder(path, Path(question["data"]), None, reporter, wanted)
         told_repairs = [records.to_plain(one) for one in repairs]
         return {"repairs": told_repairs, "report": records.to_plain(report)}
     given = question["calibration"]
     job = folder.job_of(
         path, Path(given) if given else None, question["wish"],
         {name: tuple(shape) for name, shape in question["shapes"].items()},
-        QuantizeRecipe(keep_float=tuple(question.get("keep_float", ()))), reporter,
+        records.parse(QuantizeRecipe, question.get("quantize", {})), reporter,
     )  # fmt: skip
     if question["do"] == "check":
         target = records.parse(Target, question["target"], "the target")

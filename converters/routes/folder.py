@@ -19,10 +19,12 @@ from edgenets.progress import Progress
 from edgenets.recipeparts import GateRecipe, QuantizeRecipe
 
 from .. import store
+from ..appendix import Wanted, appendix_of
 from ..check.check import Checked, Target, check
 from ..formats import Converted
 from ..repair import Repair, is_rounded, repaired, write_repairs
 from ..report import page_of_file
+from ..report_appendix import sections
 from ..road import load_report, save_report
 from ..sources.source import Source, open_source
 from ..verdicts import Report
@@ -89,9 +91,13 @@ def convert_file(
 
 
 def verify_folder(
-    folder: Path, data: Path, gate: GateRecipe | None = None, progress: Progress | None = None
-) -> Report:
+    folder: Path, data: Path, gate: GateRecipe | None = None, progress: Progress | None = None,
+    wanted: Wanted | None = None,
+) -> Report:  # fmt: skip
     """Hold the artefacts of a folder against the file that they came from.
+
+    Args:
+        wanted: in the report, beside the gate.
 
     Raises:
         ModelError: nothing was converted there, or its source is gone or changed.
@@ -102,14 +108,24 @@ def verify_folder(
     path = Path(origin.path)
     source = open_source(path)
     items = read_items(data, _sized(source, origin.shapes))
+    progress = progress or Progress()
     found = verify_source(source, written, items, gate, missing, progress)
-    save_report(folder, found, written, page_of_file(found, path, written))
+
+    def subjects() -> Any:
+        job = _again(folder, origin, progress)
+        judge = Judge(job.source, items, gate)
+        return Subjects(job, items.samples, judge.wanted, judge.verdict).of
+
+    beside = appendix_of(written, found, wanted or Wanted(), subjects, progress)
+    page = page_of_file(found, path, written, sections(found, beside))
+    save_report(folder, found, written, page, beside)
     return found
 
 
 def mend_folder(
-    folder: Path, data: Path, gate: GateRecipe | None = None, progress: Progress | None = None
-) -> tuple[tuple[Repair, ...], Report]:
+    folder: Path, data: Path, gate: GateRecipe | None = None, progress: Progress | None = None,
+    wanted: Wanted | None = None,
+) -> tuple[tuple[Repair, ...], Report]:  # fmt: skip
     """Mend the artefacts in int8 that did not pass, and verify all of them again.
 
     Returns:
@@ -125,6 +141,19 @@ def mend_folder(
     failed = [v.id for v in report.verdicts if not v.passed and is_rounded(v.precision)]
     if not failed:
         return (), report
+    job = _again(folder, origin, progress)
+    items = read_items(data, _sized(job.source, origin.shapes))
+    judge = Judge(job.source, items, gate)
+    subjects = Subjects(job, items.samples, judge.wanted, judge.verdict)
+    repairs, mended = repaired(written, failed, subjects.of, progress)
+    store.save(folder, mended, missing, origin)
+    write_repairs(folder, repairs)
+    found = replace(wanted or Wanted(), repairs=repairs)
+    return repairs, verify_folder(folder, data, gate, progress, found)
+
+
+def _again(folder: Path, origin: store.Origin, progress: Progress) -> Job:
+    """The job that a folder's artefacts came of."""
     wish: Any = origin.wish
     if not origin.calibration or not Path(origin.calibration).is_file():
         raise ConversionError(
@@ -132,16 +161,8 @@ def mend_folder(
             f"{f' ({origin.calibration})' if origin.calibration else ''}; convert it again with "
             f"--calibration"
         )
-    job = job_of(
-        Path(origin.path), Path(origin.calibration), wish, origin.shapes, progress=progress
-    )
-    items = read_items(data, _sized(job.source, origin.shapes))
-    judge = Judge(job.source, items, gate)
-    subjects = Subjects(job, items.samples, judge.wanted, judge.verdict)
-    repairs, mended = repaired(written, failed, subjects.of, progress)
-    store.save(folder, mended, missing, origin)
-    write_repairs(folder, repairs)
-    return repairs, verify_folder(folder, data, gate, progress)
+    items = Path(origin.calibration)
+    return job_of(Path(origin.path), items, wish, origin.shapes, progress=progress)
 
 
 def origin_of(folder: Path) -> store.Origin:

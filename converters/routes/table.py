@@ -126,7 +126,8 @@ def _signature(job: Job, signature: Any, precision: Precision) -> Function:
 def _to_tflite(job: Job, source: Function, precision: Precision) -> Written:
     if formats.activation_type(precision):
         _check_kept(job, source.layers)
-    return tflite.write(source, precision, job.samples, job.quantize.keep_float)
+    wish = job.quantize
+    return tflite.write(source, precision, job.samples, wish.keep_float, wish.per_channel)
 
 
 def _to_onnx(job: Job, source: Function, precision: Precision) -> Written:
@@ -154,14 +155,15 @@ def _from_tflite(job: Job, given: Written, precision: Precision) -> Written:
 
 def _round_onnx(job: Job, given: Written, precision: Precision) -> Written:
     (content,) = given.files.values()
-    model, keep = require("onnx").load_model_from_string(content), job.quantize.keep_float
+    model, wish = require("onnx").load_model_from_string(content), job.quantize
+    wishes: dict[str, Any] = {"keep": wish.keep_float, "per_channel": wish.per_channel}
     if job.source.kind != "keras":
         _check_kept(job, list(onnxnames.ends_of(model)))
     made = {
         "fp16": lambda: onnxround.halved(model),
-        "dynamic": lambda: onnxround.weights_in_bytes(model),
-        "int8": lambda: onnxround.quantized(model, job.samples or {}, keep=keep),
-        "int16x8": lambda: onnxround.quantized(model, job.samples or {}, wide=True, keep=keep),
+        "dynamic": lambda: onnxround.weights_in_bytes(model, wish.per_channel),
+        "int8": lambda: onnxround.quantized(model, job.samples or {}, **wishes),
+        "int16x8": lambda: onnxround.quantized(model, job.samples or {}, wide=True, **wishes),
     }[precision]()
     return _as_onnx(made, given.artefact.inputs, given.artefact.outputs, precision)
 
@@ -177,6 +179,8 @@ def _to_openvino(job: Job, given: Written, precision: Precision) -> Written:
 def _round_tflite(job: Job, given: Written, precision: Precision) -> Written:
     if formats.activation_type(precision):
         _check_kept(job, ())  # a file's tensors say no layer
+    if not job.quantize.per_channel:
+        raise ConversionError("litert-quantizer has one scale a channel, and no other way")
     return litert.rounded(given, precision, job.samples)
 
 

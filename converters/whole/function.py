@@ -20,6 +20,8 @@ from edgenets.extras import require
 # What Keras calls an input that nobody named: by how many tensors there were before.
 _UNNAMED = re.compile(r"keras_tensor(_\d+)?")
 
+_COLOURS = re.compile("\x1b\\[[0-9;]*m")
+
 # Shapes that a user wishes for, by the name of an input.
 Shapes = Mapping[str, Sequence[int]]
 
@@ -71,7 +73,8 @@ def freeze(model: Any, outputs: Sequence[str] = (), shapes: Shapes | None = None
         shapes: of one item each, for inputs that are open in more than their batch.
 
     Raises:
-        ConversionError: an input is open where no shape was given, or the given one does not fit.
+        ConversionError: an input is open where no shape was given, or the given one does not fit;
+            or a layer cannot be called.
     """
     tf = require("tensorflow")
     sources = [fixed(info, shapes) for info in inputs_of(model)]
@@ -84,7 +87,10 @@ def freeze(model: Any, outputs: Sequence[str] = (), shapes: Shapes | None = None
         return tf.nest.flatten(model(given, training=False))
 
     with _unrolled(model), _watched(model) as scopes:
-        traced = tf.function(call, autograph=False).get_concrete_function(*signature)
+        try:
+            traced = tf.function(call, autograph=False).get_concrete_function(*signature)
+        except Exception as exc:  # what its layers raise
+            raise ConversionError(f"Keras itself cannot call the model: {_said(exc)}") from exc
     made = frozen(traced, sources, outputs or [info.name for info in outputs_of(model)])
     made = replace(made, scopes=scopes)
     # What a function gives has a name of its own, which converters give to what makes it.
@@ -179,6 +185,12 @@ def _unrolled(model: Any) -> Iterator[None]:
     finally:
         for layer, was in zip(layers, before, strict=True):
             layer.unroll = was
+
+
+def _said(exc: Exception) -> str:
+    """The first lines of what Keras says, without what draws on terminals."""
+    lines = [_COLOURS.sub("", line).strip() for line in str(exc).splitlines()]
+    return " ".join(list(filter(None, lines))[:2]) or type(exc).__name__
 
 
 @contextmanager

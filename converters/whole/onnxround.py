@@ -38,8 +38,8 @@ def halved(model: Any) -> Any:
     return _stored_otherwise(model, stored)
 
 
-def weights_in_bytes(model: Any) -> Any:
-    """Weights of convolutions and products stored in 8 bits with a scale a channel."""
+def weights_in_bytes(model: Any, per_channel: bool = True) -> Any:
+    """Weights of convolutions and products stored in 8 bits with a scale a channel, or with one."""
     onnx = require("onnx")
     axes = _channel_axes(model)
 
@@ -48,6 +48,8 @@ def weights_in_bytes(model: Any) -> Any:
             return None
         axis = axes[name]
         scales = per_channel_scales(weights, axis)
+        if not per_channel:
+            scales = np.full_like(scales, scales.max())
         parts = [
             onnx.numpy_helper.from_array(quantize_weights(weights, scales, axis), f"{name}/int8"),
             onnx.numpy_helper.from_array(scales, f"{name}/scale"),
@@ -62,7 +64,7 @@ def weights_in_bytes(model: Any) -> Any:
 
 def quantized(
     model: Any, samples: Samples, wide: bool = False, keep: Collection[str] = (),
-    cache: Path | None = None,
+    cache: Path | None = None, per_channel: bool = True,
 ) -> Any:  # fmt: skip
     """Activations in integers, calibrated on samples (ONNX Runtime's static quantization).
 
@@ -71,11 +73,13 @@ def quantized(
         wide: activations of 16 bits instead of 8.
         keep: layers, or nodes by their whole names, that stay float.
         cache: a file where ranges are kept, so that they are looked for once.
+        per_channel: whether weights have a scale a channel, or one a layer.
 
     Raises:
         ConversionError: the tool refuses it.
     """
-    return shortened(raw_quantized(model, samples, wide, keep, cache), _own_names(model))
+    rounded = raw_quantized(model, samples, wide, keep, cache, per_channel)
+    return shortened(rounded, _own_names(model))
 
 
 def _own_names(model: Any) -> Callable[[Any], str]:
@@ -86,7 +90,7 @@ def _own_names(model: Any) -> Callable[[Any], str]:
 
 def raw_quantized(
     model: Any, samples: Samples, wide: bool = False, keep: Collection[str] = (),
-    cache: Path | None = None,
+    cache: Path | None = None, per_channel: bool = True,
 ) -> Any:  # fmt: skip
     """The same as the tool writes it: inner tensors that it rounds keep their names."""
     onnx, tool = require("onnx"), require("onnxruntime.quantization")
@@ -101,7 +105,8 @@ def raw_quantized(
         onnx.save(model, source)
         try:
             tool.quantize_static(
-                source, target, reader, quant_format=tool.QuantFormat.QDQ, per_channel=True,
+                source, target, reader, quant_format=tool.QuantFormat.QDQ,
+                per_channel=per_channel,
                 activation_type=tool.QuantType.QInt16 if wide else tool.QuantType.QInt8,
                 weight_type=tool.QuantType.QInt8,
                 # Gates in float make an unrolled GRU half as large, and nearer.

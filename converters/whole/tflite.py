@@ -23,14 +23,16 @@ from .samples import Samples, items_of
 
 
 def write(
-    source: Function, precision: Precision, samples: Samples | None, keep: Collection[str] = ()
-) -> Written:
+    source: Function, precision: Precision, samples: Samples | None, keep: Collection[str] = (),
+    per_channel: bool = True,
+) -> Written:  # fmt: skip
     """Convert to one precision.
 
     Args:
         samples: (items, …) of every input, as the model takes them, to calibrate on; needed for
             int8 and int16x8 of a function without ranges.
         keep: layers that stay float in integer precisions.
+        per_channel: whether integer weights have a scale a channel, or one a layer.
 
     Raises:
         ConversionError: the converter refuses the model; it says why.
@@ -42,12 +44,13 @@ def write(
                 f"{' of a net that was trained with ranges' if source.has_ranges else ''}"
             )
         assert samples is not None, "checked by convert"
-        return Integers(source, samples).write(keep)
+        return Integers(source, samples, per_channel).write(keep)
     tf = require("tensorflow")
     with quiet_logging():
         converter = tf.lite.TFLiteConverter.from_concrete_functions([source.function])
     if precision != "fp32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter._experimental_disable_per_channel = not per_channel  # it has no other face
     if precision == "fp16":
         converter.target_spec.supported_types = [tf.float16]
     if precision in ("int8", "int16x8") and not source.has_ranges:
@@ -78,7 +81,7 @@ class Integers:
     Source: TensorFlow's quantization debugger, whose "selective quantization" this is.
     """
 
-    def __init__(self, source: Function, samples: Samples) -> None:
+    def __init__(self, source: Function, samples: Samples, per_channel: bool = True) -> None:
         """Calibrate; arguments and errors as `write`."""
         tf = require("tensorflow")
         self._source = source
@@ -86,6 +89,7 @@ class Integers:
         with quiet_logging():
             converter = tf.lite.TFLiteConverter.from_concrete_functions([source.function])
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter._experimental_disable_per_channel = not per_channel
         converter.representative_dataset = lambda: (
             [item[name] for name in names] for item in items_of(samples)
         )

@@ -57,33 +57,39 @@ def command(
     """
     from edgenets.stages import stage
 
-    board = stage("board")(_ALIASES.get(target, target))
-    names = {accelerator.name for accelerator in board.accelerators}
-    wanted = stage("check_target")(
-        board.name, board.backends, min(board.processor.memory_mb),
-        any("Coral" in name or "Edge TPU" in name for name in names),
-        any("NVIDIA" in name for name in names),
-    )  # fmt: skip
-    path = Path(model)
+    wanted, path = target_of(target), Path(model)
     if path.is_dir() and (path / "artefacts").is_dir():
         found = stage("check")(stage("saved_artefacts")(path)[0], wanted)
     elif path.exists() and path.suffix != ".edge":
         found = stage("check_apart")(
-            path, wanted, to or board.backends, precision, calibration, dict(shape)
+            path, wanted, to or wanted.backends, precision, calibration, dict(shape)
         )
     else:
         found = stage("check")(_of_bundle(model), wanted)
     if to or precision:
         found = [one for one in found if _is_wanted(one.id, to, precision)]
     if as_json:
-        emit({"target": board.name, "artefacts": [_plain(one) for one in found]})
+        emit({"target": wanted.name, "artefacts": [_plain(one) for one in found]})
     else:
         for one in found:
-            click.secho(f"{one.id} on {board.name}, {size(one.bytes)}", bold=True)
+            click.secho(f"{one.id} on {wanted.name}, {size(one.bytes)}", bold=True)
             for finding in one.findings:
                 mark, colour = MARKS[finding.level]
                 click.echo(f"  {click.style(mark, fg=colour)} {finding.about:<12} {finding.text}")
     ctx.exit(0 if any(one.well for one in found) else 1)
+
+
+def target_of(name: str) -> Any:
+    """A board, as far as artefacts are concerned."""
+    from edgenets.stages import stage
+
+    board = stage("board")(_ALIASES.get(name, name))
+    names = {accelerator.name for accelerator in board.accelerators}
+    return stage("check_target")(
+        board.name, board.backends, min(board.processor.memory_mb),
+        any("Coral" in name or "Edge TPU" in name for name in names),
+        any("NVIDIA" in name for name in names),
+    )  # fmt: skip
 
 
 def _plain(one: Any) -> dict[str, Any]:

@@ -48,7 +48,7 @@ _SIZE = _Quantity("size", {"B": 1.0, "kB": 1e3, "KB": 1e3, "KiB": 1024.0, "MB": 
     epilog="""\b
 Examples:
   edgenets choose object-detect --max-p95 20ms --max-drop 0.5 --max-size 500kB
-  edgenets choose kws.edge --max-drop 1 --threads 1,2 --out kws-here.edge
+  edgenets choose kws.edge --max-drop 1 --threads 1,2 --out kws-here.edge --report choice.html
 
 Run it on the board that is meant: what is measured holds for this machine. The bundle that is
 written says which artefact `edgenets run` takes from now on, and why the others lost. Exit code 1
@@ -66,12 +66,13 @@ when nothing keeps the limits."""
 @click.option("--threads", help="One number or several, by comma.  [default: all that make sense]")
 @click.option("--seconds", type=Seconds(1, 3600), default=20.0, show_default=True, help="Of sound.")
 @click.option("--out", type=AnyPath, help="The bundle to write.  [default: the same]")
+@click.option("--report", type=AnyPath, help="A page of all that was measured, .html.")
 @json_option
 @click.pass_context
 def command(
     ctx: click.Context, bundle: str, max_p95: float | None, max_drop: float | None,
     max_size: float | None, backend: Any, precision: Any, threads: str | None, seconds: float,
-    out: Path | None, as_json: bool,
+    out: Path | None, report: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Take the artefact that is best here, within limits."""
     from edgenets import choice, records, zoo
@@ -91,6 +92,9 @@ def command(
     target = out or opened.path
     if best is not None:
         choice.record(opened, best, target)
+    reasons = [(one, _why(one, best, limits)) for one in found]
+    if report is not None:
+        stage("choice_page")(report, opened.spec.name, opened.metric, reasons, best, limits)
     if as_json:
         emit({
             "chosen": None if best is None else records.to_plain(best),
@@ -99,27 +103,31 @@ def command(
             "bundle": str(target) if best is not None else None,
         })  # fmt: skip
     else:
-        _show(opened, found, best, limits, target)
+        _show(opened, reasons, best, limits, target)
         warn(rows)
     ctx.exit(0 if best is not None else 1)
 
 
-def _show(opened: Any, found: Any, best: Any, limits: Any, target: Path) -> None:
+def _why(one: Any, best: Any, limits: Any) -> str:
+    """Why a candidate was taken, or was not."""
     from edgenets.stages import stage
 
-    rows = []
-    for one in found:
-        own = best is not None and one.is_chosen(best)
-        why = "chosen" if own else (best.others.get(one.name, "") if best else "")
-        why = why or "; ".join(stage("limits_broken")(one, limits))
-        rows.append(
-            (
-                one.name, f"{one.p95_us:.1f}", size(one.bytes),
-                "–" if one.metric is None else opened.metric.shown(one.metric),
-                "–" if one.loss is None else opened.metric.change(one.loss),
-                "●" if one.front else "", why,
-            )
-        )  # fmt: skip
+    if best is not None and one.is_chosen(best):
+        return "chosen"
+    found = best.others.get(one.name, "") if best else ""
+    return found or "; ".join(stage("limits_broken")(one, limits))
+
+
+def _show(opened: Any, reasons: Any, best: Any, limits: Any, target: Path) -> None:
+    rows = [
+        (
+            one.name, f"{one.p95_us:.1f}", size(one.bytes),
+            "–" if one.metric is None else opened.metric.shown(one.metric),
+            "–" if one.loss is None else opened.metric.change(one.loss),
+            "●" if one.front else "", why,
+        )
+        for one, why in reasons
+    ]  # fmt: skip
     name = opened.metric.name
     columns = ("artefact", "p95 µs", "size", name, "from float", "front", "")
     table(f"{opened.spec.name} on this machine; limits: {limits}", columns, rows)

@@ -55,13 +55,18 @@ edgetpu_compiler on the PATH, and is for models of your own; of a bundle: `edgen
     metavar="LAYER,…",
     help="Layers of a model of your own that stay float in integer precisions.",
 )
+@click.option(
+    "--per-tensor",
+    is_flag=True,
+    help="One scale a layer for integer weights of a model of your own, not one a channel.",
+)
 @click.option("--explain", is_flag=True, help="Show the roads, and why some are closed; no more.")
 @click.option("--out", type=AnyPath, help="Folder for artefacts/.  [default: beside MODEL]")
 @json_option
 def command(
     model: Path, to: tuple[Any, ...], precision: tuple[Any, ...] | None, data: Path | None,
     calibration: Path | None, form: str, shape: tuple[Any, ...], keep_float: str | None,
-    explain: bool, out: Path | None, as_json: bool,
+    per_tensor: bool, explain: bool, out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Convert a model to TFLite, ONNX and OpenVINO.
 
@@ -74,10 +79,10 @@ def command(
     reporter = progress.for_stderr()
     if (model / runs.MODEL).is_file():
         own = (out, calibration, keep_float) != (None, None, None)
-        if own or shape or form != "auto" or explain:
+        if own or shape or form != "auto" or explain or per_tensor:
             raise click.UsageError(
-                "--out, --calibration, --form, --shape, --keep-float and --explain are for a model "
-                "of your own, not for a run folder"
+                "--out, --calibration, --form, --shape, --keep-float, --per-tensor and --explain "
+                "are for a model of your own; of a run folder, its recipe says it"
             )
         if "edgetpu" in to:
             raise click.UsageError(
@@ -96,7 +101,10 @@ def command(
         return
     folder = out or model.parent
     kept = [name.strip() for name in (keep_float or "").split(",") if name.strip()]
-    _show(folder, stage("convert_apart")(model, folder, *wishes, keep_float=kept), as_json)
+    found = stage("convert_apart")(
+        model, folder, *wishes, keep_float=kept, per_channel=not per_tensor
+    )
+    _show(folder, found, as_json)
     if not as_json:
         click.echo(f"Next: edgenets verify {folder} --data ITEMS.npz")
 

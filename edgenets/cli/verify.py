@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import click
 
+from edgenets.cli.check import target_of
 from edgenets.cli.options import AnyData, Folder, emit, json_option, size, table
+from edgenets.cli.preflight import BoardName
 
 
 @click.command(
@@ -16,6 +19,7 @@ Examples:
   edgenets verify runs/kws-gru --data speech_commands
   edgenets verify runs/kws-gru --data speech_commands --json | jq .passed
   edgenets verify runs/kws-gru --data speech_commands --mend
+  edgenets verify runs/kws-gru --data speech_commands --layers --target rpi4 --target coral-usb
   edgenets verify vww --data pictures.npz
 
 Exit code 0: every artefact equals the model, within the limits of the recipe's [gate].
@@ -34,9 +38,21 @@ Exit code 1: at least one does not. The report is written to RUN/report.html and
     help="Of integer artefacts that fail, find the layers that spoil them, keep the fewest in "
     "float, and verify again; a model of your own is calibrated as it was converted.",
 )  # fmt: skip
+@click.option(
+    "--layers", is_flag=True,
+    help="Show the layers of every integer artefact, not of those alone that fail.",
+)  # fmt: skip
+@click.option(
+    "--target", "targets", type=BoardName(), multiple=True,
+    help="A board, of which the report says what it would make of the artefacts; several may be "
+    "given.",
+)  # fmt: skip
 @json_option
 @click.pass_context
-def command(ctx: click.Context, run: Path, data: Path, mend: bool, as_json: bool) -> None:
+def command(
+    ctx: click.Context, run: Path, data: Path, mend: bool, layers: bool, targets: tuple[str, ...],
+    as_json: bool,
+) -> None:  # fmt: skip
     """Prove that artefacts equal their model; a gate.
 
     RUN is a run folder that was converted, or the folder that a model of your own was converted
@@ -47,17 +63,19 @@ def command(ctx: click.Context, run: Path, data: Path, mend: bool, as_json: bool
 
     trained = (run / runs.MODEL).is_file()
     repairs: tuple[Any, ...] = ()
+    wanted = stage("verify_wanted")(tuple(map(target_of, targets)), layers)
     if trained:
-        report = stage("verify_run")(runs.load(run), data, progress.for_stderr())
+        report = stage("verify_run")(runs.load(run), data, progress.for_stderr(), wanted)
         if mend and not report.passed:
-            repairs, report = stage("mend_run")(runs.load(run), data, progress.for_stderr())
+            repairs, report = stage("mend_run")(runs.load(run), data, progress.for_stderr(), wanted)
     else:
-        report = stage("verify_apart")(run, data)
+        report = stage("verify_apart")(run, data, wanted=wanted)
         if mend and not report.passed:
-            repairs, report = stage("mend_apart")(run, data)
+            repairs, report = stage("mend_apart")(run, data, wanted=wanted)
     if as_json:
         plain = {"repairs": [records.to_plain(one) for one in repairs]} if mend else {}
-        emit({**stage("report_json")(report), **plain})
+        beside = json.loads((run / "report.json").read_text(encoding="utf-8")).get("beside")
+        emit({**stage("report_json")(report), **plain, "beside": beside})
     else:
         for repair in repairs:
             _show_repair(repair, report.metric)

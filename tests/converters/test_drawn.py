@@ -190,9 +190,10 @@ def larger(d: Drawing) -> None:
 
 
 def built(kind: Callable[..., keras.Model], data: st.DataObject) -> Source:
-    """A drawn net; those that Keras itself refuses, too short for a kernel, are none."""
+    """A drawn net; those that Keras itself refuses, by a mask or too few frames, are none."""
     try:
         model = kind(data.draw)
+        model(np.zeros((1, *model.input_shape[1:]), np.float32))
     except ValueError:
         reject()
     return source_of(model, Path("net.keras"))
@@ -204,13 +205,22 @@ def equal(source: Source, count: int = 6) -> None:
     (info,) = source.inputs
     items = {info.name: rng.standard_normal((count, *info.shape[1:])).astype(np.float32)}
     found = convert_source(Job(source, wish="whole"), FORMATS, _FLOATS)
-    assert not found.missing, found.missing
+    # TFLiteConverter 2.21 refuses a sum of one channel with its depthwise convolution ("op x should
+    # be of the same rank with y"); that is said, and all else is made.
+    narrow = any(1 in layer.output.shape[-1:] for layer in source.model.layers if _is_plain(layer))
+    refused = [line for line in found.missing if "op x should be of the same rank" not in line]
+    assert not refused and (narrow or not found.missing), found.missing
     report = verify_source(source, found.written, Items(items))
     for verdict in report.verdicts:
         assert not verdict.error, (verdict.id, verdict.error)
         # Decisions of nets that learned nothing hang by hairs.
         failed = [c for c in verdict.checks if not c.passed and c.name in ("finite", "max_error")]
         assert not failed, (verdict.id, failed)
+
+
+def _is_plain(layer: keras.Layer) -> bool:
+    """Whether it gives one tensor."""
+    return not isinstance(layer.output, (list, tuple))
 
 
 @pytest.mark.slow
@@ -226,6 +236,17 @@ def test_nets_over_time(data: st.DataObject) -> None:
 @given(data=st.data())
 def test_nets_of_pictures(data: st.DataObject) -> None:
     equal(built(of_pictures, data))
+
+
+@pytest.mark.slow
+def test_what_keras_cannot_call_is_said() -> None:
+    """A softmax takes a mask over time for one of its own."""
+    entry = keras.Input((STEPS, 3), name="features")
+    source = source_of(
+        keras.Model(entry, layers.Softmax()(layers.Masking()(entry))), Path("net.keras")
+    )
+    with pytest.raises(ConversionError, match=r"Keras itself cannot call the model: .*Softmax"):
+        convert_source(Job(source, wish="whole"), FORMATS, _FLOATS)
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgenets import backend
 from edgenets.artefact import FORMATS, Format
 from edgenets.converters import road, store, verdicts
 from edgenets.converters.mendrun import mend_run
@@ -23,6 +24,7 @@ from edgenets.converters.sources.source import Source
 from edgenets.converters.whole.function import freeze
 from edgenets.converters.whole.integers import Integers, OnnxIntegers, TFLiteIntegers
 from edgenets.converters.whole.mend import errors_of, subject_of
+from edgenets.converters.whole.samples import one_by_one
 from edgenets.errors import ConversionError, ModelError
 from edgenets.recipeparts import QuantizeRecipe
 from edgenets.training.train import train
@@ -226,3 +228,47 @@ def test_many_layers_are_not_all_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.best.kept == ("e",)
     # Where errors grow, one more, and that with the one before.
     assert {m for m in made if m} == {frozenset("a"), frozenset("e"), frozenset("de")}
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_one_scale_a_layer(format: Format) -> None:
+    """Channels of a convolution that differ widely are the worse for it."""
+    one = source()
+    conv = next(x for x in one.model.layers if "depthwise" in x.name)
+    kernel = conv.kernel.numpy()
+    conv.kernel.assign(kernel * np.logspace(-2, 1, kernel.shape[2], dtype=np.float32)[:, None])
+    items, away = wholes.items(one, 16), []
+    for per_channel in (True, False):
+        job = Job(one, items, quantize=QuantizeRecipe(per_channel=per_channel))
+        written = Carrier(job).carry(format, "int8")
+        (name,) = one.answer(items)
+        session = backend.load(format, written.artefact, written.files)
+        found = one_by_one(session.run, dict(zip(["picture"], items.values(), strict=True)))
+        away.append(float(np.abs(found[name] - one.answer(items)[name]).mean()))
+    assert away[0] != away[1], away
+
+
+def test_the_report_shows_times_layers_repairs_and_boards(broken: Broken, call: Call) -> None:
+    """All of it decides nothing, and is not in the way of what comes later."""
+    out = broken.folder / "shown"
+    job = job_of(broken.folder / "stripes.keras", broken.folder / "calibration.npy")
+    convert_file(job, out, to=("tflite", "onnx"), precisions=("fp32", "int8"))
+    board = ("--target", "coral-usb")
+    before = call("verify", out, "--data", broken.test, *board, "--json").json()["beside"]
+    assert set(before["step_us"]) == {"tflite-fp32", "tflite-int8", "onnx-fp32", "onnx-int8"}
+    assert all(us > 0 for us in before["step_us"].values()) and "cores" in before["machine"]
+    # Without being asked, of what fails.
+    assert set(before["layers"]) == {"tflite-int8", "onnx-int8"}
+    for errors in before["layers"].values():
+        assert next(e["layer"] for e in errors if e["error"] > 0.25) == "tamed"
+    (checked,) = before["boards"].values()
+    assert "6 of 6 operators would be mapped" in str(checked)
+    page = (out / "report.html").read_text()
+    for text in ("tflite-int8 leaves its model at tamed", "Raspberry Pi 4 with a Coral USB",
+                 "Median of a call", "not every artefact"):  # fmt: skip
+        assert text in page, text
+    after = call("verify", out, "--data", broken.test, "--mend", "--layers", "--json").json()
+    assert len(after["beside"]["repairs"]) == 2
+    page = (out / "report.html").read_text()
+    assert "tflite-int8, mended" in page and "before it was mended" in page
+    assert "every artefact equals the model" in page

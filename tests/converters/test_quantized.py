@@ -17,7 +17,8 @@ from keras import layers
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from edgenets.artefact import FORMATS, PRECISIONS, StateLink
+from edgenets import backend
+from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision, StateLink
 from edgenets.converters import formats
 from edgenets.converters.calibrate import calibrate, rolls_of
 from edgenets.converters.convert import convert
@@ -343,3 +344,24 @@ def test_a_channel_of_bias_alone_keeps_its_bias(id: str) -> None:
     (written,) = convert(model, clips, to=(format,), precisions=(precision,)).written  # type: ignore[arg-type]
     whole = model.predict(clips[:1], verbose=0)[0]
     assert np.abs(answers(written, clips[0]) - whole).max() < 0.05 * np.abs(whole).max()
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("precision", ["dynamic", "int8"])
+def test_one_scale_a_layer(format: Format, precision: Precision) -> None:
+    """As a recipe may want it; channels that differ widely are the worse for it."""
+    model = nets.chain(layers.Conv1D(6, 3, padding="causal"), layers.ReLU(), layers.Dense(4))
+    conv, _, dense = model.layers[1:]
+    spread = np.logspace(-1.5, 1.5, 6, dtype=np.float32)
+    conv.kernel.assign(conv.kernel.numpy() * spread)
+    conv.bias.assign(conv.bias.numpy() * spread)
+    dense.kernel.assign(dense.kernel.numpy() / spread[:, None])
+    clips, away = nets.features(40, clips=16), []
+    for per_channel in (True, False):
+        recipe = QuantizeRecipe(per_channel=per_channel)
+        (written,) = convert(model, clips, (format,), (precision,), recipe).written
+        session = backend.load(format, written.artefact, written.files)
+        found = backend.answers(session, clips[0])
+        wanted = np.asarray(model(clips[:1]))[0]
+        away.append(float(np.sqrt(np.mean((found - wanted) ** 2))))
+    assert away[1] > 1.3 * away[0], away

@@ -1,0 +1,108 @@
+"""What stands in a report beside the gate: times, layers, repairs, boards. It decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from edgenets.artefact import Artefact
+from edgenets.choice import this_machine
+from edgenets.errors import EdgenetsError
+from edgenets.progress import Progress
+
+from .check.check import Checked, Target, check
+from .formats import Written
+from .mend import LayerError, Subject
+from .repair import Repair, is_rounded
+from .steptime import step_us
+from .verdicts import Report
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a user wants in a report beside the gate."""
+
+    targets: tuple[Target, ...] = ()  # boards
+    layers: bool = False  # of every integer artefact, not of those alone that fail
+    repairs: tuple[Repair, ...] = ()  # what was done before
+
+
+@dataclass(frozen=True)
+class Appendix:
+    """All of it."""
+
+    machine: str  # on which times were taken
+    # Median of a step, or of a call of a whole form, on one thread, by the artefact's id.
+    step_us: dict[str, float] = field(default_factory=dict)
+    # How far each layer is from the model's, likewise; of what fails, or all that is rounded.
+    layers: dict[str, tuple[LayerError, ...]] = field(default_factory=dict)
+    repairs: tuple[Repair, ...] = ()
+    boards: dict[str, tuple[Checked, ...]] = field(default_factory=dict)  # predicted, by its name
+
+    def front(self, report: Report) -> set[str]:
+        """Artefacts than which no other is better in time, size and the task's metric alike."""
+        figures = {
+            v.id: (self.step_us[v.id], v.size, -v.metric if _more(report) else v.metric)
+            for v in report.verdicts
+            if v.id in self.step_us and v.passed
+        }
+        return {
+            id for id, own in figures.items()
+            if not any(
+                other != own and all(a <= b for a, b in zip(other, own, strict=True))
+                for other in figures.values()
+            )
+        }  # fmt: skip
+
+
+def appendix_of(
+    written: Sequence[Written], report: Report, wanted: Wanted,
+    subjects: Callable[[], Callable[[Artefact], Subject]], progress: Progress,
+) -> Appendix:  # fmt: skip
+    """Measure and look.
+
+    Args:
+        subjects: gives what tells of an artefact's layers; it is asked where they are wanted.
+    """
+    here = [w for w in written if any(v.id == w.artefact.id and not v.error
+                                      for v in report.verdicts)]  # fmt: skip
+    times = {}
+    with progress.task("timing") as task:
+        for done, item in enumerate(here, 1):
+            with suppress(EdgenetsError):  # the gate has said what is wrong with it
+                times[item.artefact.id] = round(step_us(item), 2)
+            task.update(done, len(here), item.artefact.id)
+    rounded = {
+        v.id for v in report.verdicts
+        if is_rounded(v.precision) and not v.error and (wanted.layers or not v.passed)
+    }  # fmt: skip
+    boards = {t.name: check(written, t) for t in wanted.targets}
+    # Of what was mended, layers are shown as they were before; they say why it was.
+    before = {r.id: r.errors for r in wanted.repairs if r.errors}
+    layers = before | _layers(here, rounded - before.keys(), subjects, progress)
+    return Appendix(this_machine(), times, layers, wanted.repairs, boards)
+
+
+def _layers(
+    written: Sequence[Written], ids: Collection[str],
+    subjects: Callable[[], Callable[[Artefact], Subject]], progress: Progress,
+) -> dict[str, tuple[LayerError, ...]]:  # fmt: skip
+    found: dict[str, tuple[LayerError, ...]] = {}
+    chosen = [w for w in written if w.artefact.id in ids]
+    if not chosen:
+        return found
+    progress.say("looking at layers")
+    with suppress(EdgenetsError):  # of two nets, or of a file without names
+        subject_of = subjects()
+        for item in chosen:
+            with suppress(EdgenetsError):
+                subject = subject_of(item.artefact)
+                found[item.artefact.id] = subject.errors() if subject.errors else ()
+    return found
+
+
+def _more(report: Report) -> bool:
+    from edgenets.metrics import metric_of
+
+    return not metric_of(report.metric).lower

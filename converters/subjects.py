@@ -1,0 +1,64 @@
+"""What `mend` is told of a run's artefacts, whatever its task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from edgenets import runs
+from edgenets.artefact import Artefact
+from edgenets.errors import ConversionError
+from edgenets.progress import Progress
+
+from . import stepmend
+from .convert import Steps
+from .family import family_of
+from .mend import Subject
+from .pictures import Pictures
+from .routes.mend import Subjects
+from .stepfamily import StepFamily
+from .verify import Judge
+
+# Steps of a stream on which layers are compared.
+_STEPS = 400
+
+
+def subjects_of(run: runs.Run, data: Path, progress: Progress) -> Callable[[Artefact], Subject]:
+    """What tells of one artefact of a run.
+
+    Args:
+        data: as for `verify_run`.
+
+    Raises:
+        ConversionError: its layers cannot be kept float one by one.
+    """
+    family = family_of(run.spec)
+    if isinstance(family, Pictures):
+        judge = family.judge(run, data, progress)
+        job = family.job(run, data, progress)
+        return Subjects(job, judge.items, judge.wanted, judge.verdict).of
+    if not isinstance(family, StepFamily):
+        raise ConversionError(
+            f"{run.folder}: a model of two nets has no layers that are kept float one by one; "
+            f"leave out what fails, or train it with qat = true"
+        )
+    return _of_steps(family, run, data, progress)
+
+
+def _of_steps(
+    family: StepFamily, run: runs.Run, data: Path, progress: Progress
+) -> Callable[[Artefact], Subject]:
+    recipe: Any = run.recipe
+    spec: Any = run.spec
+    model = run.model()
+    steps = Steps(model, family.clips(run, data, progress), recipe.quantize, progress)
+    judge = Judge(model, spec, family.samples(run, data, progress), recipe.gate)
+    features = judge.stream[: _STEPS * steps.graph.frames]
+
+    def subject_of(artefact: Artefact) -> Subject:
+        return stepmend.subject_of(
+            steps, artefact.format, artefact.precision, features, judge.verdict
+        )
+
+    return subject_of
