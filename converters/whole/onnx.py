@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -22,6 +24,8 @@ from .onnxnames import PRODUCTS, rename, shortened
 # As the step models have it: what OpenVINO and ONNX Runtime of the last years read.
 _OPSET = 13
 
+_ERRORS = "TF2ONNX_CATCH_ERRORS"
+
 # Products in TensorFlow.
 _TF_PRODUCTS = ("Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "MatMul", "BatchMatMulV2")
 
@@ -32,7 +36,7 @@ def to_onnx(source: Function) -> Any:
     Raises:
         ConversionError: tf2onnx refuses it.
     """
-    tf, tf2onnx = require("tensorflow"), require("tf2onnx")
+    tf = require("tensorflow")
     graph_def = source.function.graph.as_graph_def()
     inputs = [t.name for t in source.function.inputs]
     outputs = [t.name for t in source.function.outputs]
@@ -44,7 +48,7 @@ def to_onnx(source: Function) -> Any:
             graph = tf.Graph()
             with graph.as_default():
                 tf.import_graph_def(graph_def, name="")
-            model, _ = tf2onnx.convert._convert_common(
+            model = _converted(
                 graph_def, name="edgenets", opset=_OPSET, input_names=inputs,
                 output_names=outputs,
                 shape_override={
@@ -60,6 +64,35 @@ def to_onnx(source: Function) -> Any:
         for dimension, size in zip(value.type.tensor_type.shape.dim, info.shape, strict=True):
             dimension.dim_value = size
     return _prepared(model, _layers(model, source))
+
+
+def _converted(graph_def: Any, **options: Any) -> Any:
+    """What tf2onnx makes of a graph.
+
+    It copies the whole graph before each of its passes, to go back to where one fails; of an
+    unrolled net that is a third of its time. A pass that fails without a copy ends the conversion:
+    it is done again with them.
+    """
+    convert = require("tf2onnx").convert._convert_common
+    try:
+        with _without_copies():
+            return convert(graph_def, **options)[0]
+    except Exception:  # as above
+        return convert(graph_def, **options)[0]
+
+
+@contextmanager
+def _without_copies() -> Iterator[None]:
+    """Tell tf2onnx, for as long as this lasts, that the errors of its passes are wanted."""
+    before = os.environ.get(_ERRORS)
+    os.environ[_ERRORS] = "false"  # that it is set at all is what is looked at
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_ERRORS]
+        else:
+            os.environ[_ERRORS] = before
 
 
 def _layers(model: Any, source: Function) -> Callable[[Any], str]:
