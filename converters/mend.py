@@ -9,6 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgenets.artefact import Precision
 from edgenets.errors import BackendError, ConversionError
@@ -30,6 +34,18 @@ _TRIED, _PAIRS = 12, 4
 
 # How much nearer the output has to come by two layers than by one.
 _CLEARLY = 0.8
+
+
+# How far away what is no number is said to be: JSON has none, and it is not near.
+_NOWHERE = 1e9
+
+
+def away(found: NDArray[Any], wanted: NDArray[Any]) -> float:
+    """RMS of a difference over the RMS of what is wanted."""
+    difference = np.asarray(found, np.float64) - wanted
+    scale = float(np.sqrt(np.mean(np.square(wanted, dtype=np.float64))))
+    distance = float(np.sqrt(np.mean(difference**2))) / max(scale, 1e-12)
+    return min(distance, _NOWHERE) if np.isfinite(distance) else _NOWHERE
 
 
 @dataclass(frozen=True)
@@ -113,7 +129,8 @@ def mend(subject: Subject, most: int | None = None, progress: Progress | None = 
         kept: list[str] = []
         added: tuple[str, ...] = ()
         while len(kept) < most and not tries[-1].verdict.passed:
-            added = _most_helpful(subject, kept, errors, progress or Progress())
+            room = most - len(kept)
+            added = _most_helpful(subject, kept, errors, room, progress or Progress())
             if not added:
                 break
             kept += added
@@ -132,7 +149,7 @@ def _growth(errors: Sequence[LayerError]) -> dict[str, float]:
     """How much each layer's error is beyond that of the one before."""
     before, found = 0.0, {}
     for one in errors:
-        found[one.layer] = one.error - before if one.error == one.error else float("inf")
+        found[one.layer] = one.error - before
         before = one.error
     return found
 
@@ -144,13 +161,14 @@ def left_at(errors: Sequence[LayerError], precision: Precision) -> str:
 
 
 def _most_helpful(
-    subject: Subject, kept: Sequence[str], errors: Sequence[LayerError], progress: Progress
-) -> tuple[str, ...]:
+    subject: Subject, kept: Sequence[str], errors: Sequence[LayerError], room: int,
+    progress: Progress,
+) -> tuple[str, ...]:  # fmt: skip
     """Of the layers that are not kept yet, that, or those, which help most besides those that are.
 
     Two have to help clearly more than one does. Nothing: none can be kept.
     """
-    sets = list(_candidates(subject, kept, errors))
+    sets = [layers for layers in _candidates(subject, kept, errors) if len(layers) <= room]
     found: list[tuple[float, int, tuple[str, ...]]] = []
     with progress.task("trying layers in float") as task:
         for done, layers in enumerate(sets, 1):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgenets import records
 from edgenets.artefact import Artefact
+from edgenets.errors import ConversionError
 from edgenets.files import write_json
 from edgenets.progress import Progress
 
@@ -41,6 +42,7 @@ class Repair:
     tries: tuple[Tried, ...]
     kept: tuple[str, ...]
     passed: bool
+    why: str = ""  # nothing could be tried
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,12 @@ def repaired(
             mended.append(item)
             continue
         progress.say(f"{item.artefact.id}: looking for the layers that spoil it")
-        found = mend(subject_of(item.artefact), progress=progress)
+        try:
+            found = mend(subject_of(item.artefact), progress=progress)
+        except ConversionError as exc:  # of this one alone
+            repairs.append(Repair(item.artefact.id, "", (), (), (), False, str(exc)))
+            mended.append(item)
+            continue
         repairs.append(_repair(item, found))
         mended.append(_noted(found.best, item))
     return tuple(repairs), mended
@@ -86,10 +93,11 @@ def is_rounded(precision: str) -> bool:
 
 def _noted(best: Try, before: Written) -> Written:
     """An artefact that says which of its layers are in float."""
-    if not best.kept:
+    if not best.kept and not best.verdict.passed:
         return before
     artefact = best.written.artefact
-    note = "; ".join(filter(None, (artefact.note, f"{', '.join(best.kept)} kept float")))
+    kept = f"{', '.join(best.kept)} kept float" if best.kept else ""
+    note = "; ".join(filter(None, (artefact.note, kept)))
     return replace(best.written, artefact=replace(artefact, note=note), road=before.road)
 
 

@@ -162,7 +162,11 @@ def _repaired(repair: Repair, report: Report) -> Section:
     """What was tried for one artefact, and what came of it."""
     where = f"It left its model at {repair.first}" if repair.first else "It left it at no one layer"
     shown = metric_of(report.metric).shown
-    came = f"passes with {', '.join(repair.kept)} in float" if repair.passed else "does not pass"
+    if repair.why:
+        return Section(f"{repair.id}, not mended", repair.why, last=True)
+    came = "does not pass"
+    if repair.passed:
+        came = f"passes with {', '.join(repair.kept)} in float" if repair.kept else "passes anew"
     rows = tuple(
         (
             ", ".join(one.kept) or "none", shown(one.metric), f"{one.bytes:,}",

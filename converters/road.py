@@ -17,6 +17,7 @@ from typing import Any
 from edgenets import records, runs
 from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision
 from edgenets.bundle import Bundle
+from edgenets.choice import this_machine
 from edgenets.errors import ModelError
 from edgenets.files import replacing, write_json
 from edgenets.progress import Progress
@@ -68,6 +69,8 @@ def verify_run(
     progress = progress or Progress()
     written, missing = store.load(run.folder)
     found = family_of(run.spec).verify(run, written, missing, data, progress)
+    # Whatever becomes of what stands beside it: the verdict is there.
+    save_report(run.folder, found, written, report.page(found, run), Appendix(this_machine()))
     beside = appendix_of(
         written, found, wanted or Wanted(), lambda: subjects_of(run, data, progress), progress
     )

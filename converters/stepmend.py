@@ -14,7 +14,7 @@ from edgenets.artefact import OPEN, Format, Precision
 from .convert import Steps, seen
 from .formats import Written
 from .graph import StepGraph
-from .mend import LayerError, Subject
+from .mend import LayerError, Subject, away
 from .reference import Reference
 from .verdicts import Verdict
 
@@ -33,12 +33,11 @@ def subject_of(
         judge: the gate.
     """
     reference = Reference(steps.graph).sequence(features[None])[0]
-    scale = _rms(reference)
 
     def distance(written: Written) -> float:
         session = backend.load(format, written.artefact, written.files)
         found = backend.answers(session, features)[:, : reference.shape[-1]]
-        return _rms(found - reference) / scale
+        return away(found, reference)
 
     return Subject(
         precision, layers_of(steps.graph),
@@ -67,10 +66,7 @@ def errors_of(
     wanted = _watched(Reference(steps.graph), features, list(ends.values()))
     session = backend.load(format, written.artefact, written.files)
     found = _asked(session, features, list(ends.values()))
-    return tuple(
-        LayerError(layer, _rms(found[end] - wanted[end]) / max(_rms(wanted[end]), 1e-12))
-        for layer, end in ends.items()
-    )
+    return tuple(LayerError(layer, away(found[end], wanted[end])) for layer, end in ends.items())
 
 
 def _ends(graph: StepGraph) -> dict[str, str]:
@@ -105,7 +101,3 @@ def _asked(
         for name in names:
             found[name].append(answer[seen(name)][0])
     return {name: np.concatenate(values) for name, values in found.items()}
-
-
-def _rms(values: NDArray[Any]) -> float:
-    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))

@@ -16,6 +16,7 @@ from edgenets import records
 from edgenets.artefact import Artefact
 from edgenets.errors import ModelError, RecordError
 from edgenets.files import replacing, write_json
+from edgenets.recipeparts import QuantizeRecipe
 
 from .accelerators.said import Said
 from .formats import Written
@@ -32,7 +33,9 @@ class Origin:
     sha256: str
     shapes: dict[str, tuple[int, ...]]  # that its open inputs were given
     calibration: str = ""  # path of the items; nothing: none
+    calibrated_on: str = ""  # SHA-256 of that file
     wish: str = "auto"  # what form was asked for
+    quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
 
 
 @dataclass(frozen=True)

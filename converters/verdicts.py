@@ -97,8 +97,8 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether every artefact passed."""
-        return all(v.passed for v in self.verdicts)
+        """Whether every artefact passed, and there was one."""
+        return bool(self.verdicts) and all(v.passed for v in self.verdicts)
 
 
 def broken(item: Written, why: str) -> Verdict:

@@ -23,15 +23,21 @@ from .requirements import packages_of
 # Peak memory of a service by backend, with kws-gru, and what pictures add (object-detect), measured
 # on x86-64; docs/measurements.md. Arm's differ little: most of it is NumPy and the interpreter.
 # An accelerator's own library adds to its interpreter's; how much was not measured.
-_SERVICE_MB = {"tflite": 60, "onnx": 75, "openvino": 115, "edgetpu": 60, "tensorrt": 75}
+_SERVICE_MB = {"tflite": 60, "onnx": 75, "openvino": 115, "edgetpu": 60}
 _PICTURES_MB = 50
 
-# Of an accelerator: the format that it takes, the backend that has it run that, and how to come
-# to an artefact.
+# Of an accelerator: artefacts that it takes, what has it run them, and how to come to one.
 _RUNNERS = {
-    "Coral": ("edgetpu", "edgetpu", "`edgenets attach` makes one"),
-    "NVIDIA": ("onnx", "tensorrt", "`edgenets convert --to onnx --precision fp16` makes one"),
-}
+    "Coral": (
+        ("edgetpu-int8",), "--backend edgetpu has the accelerator do it",
+        "`edgenets attach` makes one",
+    ),
+    "NVIDIA": (
+        ("onnx-fp16", "onnx-fp32"),
+        "on the board itself, `edgenets run --backend tensorrt` has the GPU do it",
+        "`edgenets convert --to onnx --precision fp16` makes one",
+    ),
+}  # fmt: skip
 
 # What an OS and its file cache need beside it.
 _SYSTEM_MB = 160
@@ -152,8 +158,7 @@ def _wheels(bundle: Bundle, place: Place, wishes: needs.Wishes) -> Iterator[Find
 
 
 def _memory(bundle: Bundle, place: Place, backend: str) -> Finding:
-    format = needs.format_of(backend)
-    weights = max(bundle.size(a) for a in bundle.artefacts if a.format == format) >> 20
+    weights = max(bundle.size(a) for a in bundle.artefacts if a.format == backend) >> 20
     pictures = _PICTURES_MB if bundle.spec.input.kind == "image" else 0
     need = _SERVICE_MB[backend] + pictures + 3 * weights
     text = f"{place.memory_mb:,} MB; about {need} MB for the service by {backend}"
@@ -179,12 +184,11 @@ def _senses(bundle: Bundle, place: Place) -> Iterator[Finding]:
 
 def _accelerators(bundle: Bundle, place: Place, backend: str) -> Iterator[Finding]:
     for name in place.accelerators:
-        format, runner, make = _RUNNERS["NVIDIA" if "NVIDIA" in name else "Coral"]
-        if backend == runner:
+        taken, run, make = _RUNNERS["NVIDIA" if "NVIDIA" in name else "Coral"]
+        if backend == "edgetpu" and "NVIDIA" not in name:
             yield Finding("well", name, f"does the work, by {backend}")
-        elif any(a.format == format for a in bundle.artefacts):
-            yield Finding("note", name, f"its processor does the work, by {backend}; --backend "
-                          f"{runner} has the accelerator do it")  # fmt: skip
+        elif any(a.form in taken for a in bundle.artefacts):
+            yield Finding("note", name, f"its processor does the work, by {backend}; {run}")
         else:
             yield Finding("note", name, f"{bundle.path.name} has no artefact for it; its processor "
                           f"does the work. {make}")  # fmt: skip

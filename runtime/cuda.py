@@ -68,6 +68,7 @@ class Gpu:
         self._call("cuMemHostAlloc", ctypes.byref(place), ctypes.c_size_t(size), 0)
         self._pinned.append(place.value or 0)
         memory: Any = (ctypes.c_byte * size).from_address(place.value or 0)
+        memory.owner = self  # as long as somebody has the array, it is not given back
         array: NDArray[Any] = np.frombuffer(memory, kind, int(np.prod(shape))).reshape(shape)
         array[...] = 0
         return array

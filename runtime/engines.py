@@ -11,6 +11,7 @@ import ctypes
 import hashlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -25,6 +26,9 @@ from edgenets.extras import require_any
 from edgenets.files import replacing
 
 from .cuda import name_of_gpu
+
+# Its parser refuses integers whose zero is not 0, as those of activations are here.
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
 
 # TensorRT, and what NVIDIA makes of it for desktop GPUs, which has the same face.
 MODULES = ("tensorrt", "tensorrt_rtx")
@@ -92,6 +96,17 @@ def key_of(model: bytes, builder: Any, precision: Precision) -> Key:
     """
     made_by = f"{builder.__name__} {builder.__version__}"
     return Key(hashlib.sha256(model).hexdigest(), made_by, name_of_gpu(), precision)
+
+
+def place_of(key: Key) -> Path | None:
+    """A folder for what others keep of an engine; None where nothing can be kept."""
+    place = folder() / key.name
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        _make_room()
+    except OSError:
+        return None
+    return place if os.access(place, os.W_OK) else None
 
 
 def library_is_here() -> bool:
@@ -197,12 +212,20 @@ def _keep(path: Path, key: Key, engine: Engine) -> None:
             beside.write_bytes(engine.plan)
         with replacing(path.with_suffix(".json")) as beside:
             beside.write_text(json.dumps(about, indent=2), encoding="utf-8")
-        by_age = sorted(path.parent.glob("*.engine"), key=lambda p: p.stat().st_mtime)
-        for old in by_age[:-_KEPT]:
-            old.unlink(missing_ok=True)
-            old.with_suffix(".json").unlink(missing_ok=True)
+        _make_room()
     except OSError:
         return
+
+
+def _make_room() -> None:
+    """Remove what was used the longest ago."""
+    kept = [p for p in folder().iterdir() if p.suffix == ".engine" or p.is_dir()]
+    for old in sorted(kept, key=lambda p: p.stat().st_mtime)[:-_KEPT]:
+        if old.is_dir():
+            shutil.rmtree(old, ignore_errors=True)
+            continue
+        old.unlink(missing_ok=True)
+        old.with_suffix(".json").unlink(missing_ok=True)
 
 
 def _asked() -> float:

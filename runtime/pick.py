@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from edgenets.artefact import Artefact
 from edgenets.bundle import Bundle
 from edgenets.choice import Chosen, Limits, this_machine
 
@@ -48,7 +50,7 @@ def candidates(bundle: Bundle, rows: Sequence[Row]) -> tuple[Candidate, ...]:
         if row.part != answers:
             continue
         artefact = bundle.artefact(row.id)
-        metric = verified.get(artefact.id)
+        metric = verified.get(_proven(bundle, artefact))
         loss = None
         if metric is not None and reference is not None:
             loss = bundle.metric.loss(reference, metric)
@@ -62,9 +64,18 @@ def candidates(bundle: Bundle, rows: Sequence[Row]) -> tuple[Candidate, ...]:
     return tuple(replace(c, front=_is_front(c, ordered)) for c in ordered)
 
 
+def _proven(bundle: Bundle, artefact: Artefact) -> str:
+    """Id of the artefact whose figures are a compiled one's: what it was compiled from."""
+    for other in bundle.artefacts if artefact.compiled_from else ():
+        member = bundle.manifest.members[f"artefacts/{other.files[0]}"]
+        if member.sha256 == artefact.compiled_from:
+            return other.id
+    return artefact.id
+
+
 def _is_front(one: Candidate, every: Sequence[Candidate]) -> bool:
     def figures(c: Candidate) -> tuple[float, float, float]:
-        return c.p95_us, c.bytes, c.loss if c.loss is not None else 0.0
+        return c.p95_us, c.bytes, c.loss if c.loss is not None else math.inf
 
     own = figures(one)
     return not any(

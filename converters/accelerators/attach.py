@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgenets import bundle as bundles
 from edgenets import records
-from edgenets.artefact import Artefact
+from edgenets.artefact import Artefact, id_of
 from edgenets.bundle import REPORT, Bundle, golden_name
 from edgenets.errors import ModelError
 from edgenets.files import replacing
@@ -47,11 +48,13 @@ def attach(bundle: Bundle, files: Sequence[Path], out: Path) -> tuple[Attached, 
     made = [_of(path, sources) for path in files] or [
         (given, edgetpu.compiled(given)) for given in sources
     ]
-    if len({w.artefact.id for _, w in made}) < len(sources):
+    if sorted(w.artefact.id for _, w in made) != sorted(_compiled_id(s) for s in sources):
         raise ModelError(
-            f"{bundle.path}: of {', '.join(s.artefact.id for s in sources)} each needs a file"
+            f"{bundle.path}: of {', '.join(s.artefact.id for s in sources)} each needs one file"
         )
     artefacts, others = bundle.contents()
+    if absent := {golden_name(s.artefact) for s in sources} - others.keys():
+        raise ModelError(f"{bundle.path}: has no {min(absent)}, which the board is held against")
     known = {w.artefact.id for _, w in made}
     artefacts = {a: f for a, f in artefacts.items() if a.id not in known}
     found = []
@@ -69,13 +72,21 @@ def attach(bundle: Bundle, files: Sequence[Path], out: Path) -> tuple[Attached, 
     return tuple(found)
 
 
+def _compiled_id(source: Written) -> str:
+    return id_of("edgetpu", "int8", source.artefact.part)
+
+
 def extract(bundle: Bundle, folder: Path) -> list[Path]:
     """Write what is to be compiled to a folder, for a machine that has the compiler."""
     paths = []
     for given in sources_of(bundle):
         (content,) = given.files.values()
         part = f"-{given.artefact.part}" if given.artefact.part else ""
-        path = folder / f"{bundle.spec.name}{part}.tflite"
+        # A bundle's name is its maker's; no file is written elsewhere for it.
+        name = re.sub(r"[^\w.-]+", "-", bundle.spec.name).strip(".-") or "model"
+        path = folder / f"{name}{part}.tflite"
+        if path.exists() and path.read_bytes() != content:
+            raise ModelError(f"{path}: is there already, and another file; extract elsewhere")
         with replacing(path) as beside:
             beside.write_bytes(content)
         paths.append(path)

@@ -58,8 +58,9 @@ def of_file(path: Path, model: bytes, given: Written, said: Said | None = None) 
     (content,) = given.files.values()
     artefact, said = given.artefact, said or Said()
     name = f"{Path(artefact.files[0]).stem}{edgetpu_compiler.ENDING}"
+    note = "; ".join(filter(None, (artefact.note, f"for the Edge TPU, {said}")))
     made = replace(
-        artefact, format="edgetpu", files=(name,), note=f"for the Edge TPU, {said}",
+        artefact, format="edgetpu", files=(name,), note=note,
         compiled_from=hashlib.sha256(content).hexdigest(),
     )  # fmt: skip
     return Written(made, {name: model}, said=said)

@@ -51,9 +51,9 @@ def is_here() -> bool:
     return shutil.which(COMPILER) is not None
 
 
-def command(model: str, folder: str = ".") -> str:
-    """What to type to compile a file into a folder."""
-    return shlex.join([COMPILER, "-s", "-o", folder, model])
+def command(model: str, folder: str | None = None) -> str:
+    """What to type to compile a file into a folder; None: beside it."""
+    return shlex.join([COMPILER, "-s", "-o", folder or str(Path(model).parent), model])
 
 
 def elsewhere(model: str) -> str:

@@ -13,15 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision, TensorInfo, id_of
+from edgenets.choice import this_machine
 from edgenets.data.items import read_items
-from edgenets.errors import ConversionError, ModelError
+from edgenets.errors import ConversionError, EdgenetsError, ModelError
 from edgenets.progress import Progress
 from edgenets.recipeparts import GateRecipe, QuantizeRecipe
 
 from .. import store
-from ..appendix import Wanted, appendix_of
+from ..accelerators import edgetpu
+from ..appendix import Appendix, Wanted, appendix_of
 from ..check.check import Checked, Target, check
-from ..formats import Converted
+from ..formats import Converted, Written
 from ..repair import Repair, is_rounded, repaired, write_repairs
 from ..report import page_of_file
 from ..report_appendix import sections
@@ -85,7 +87,10 @@ def convert_file(
     found = convert_source(job, to, precisions or precisions_of(job.source))
     path = job.source.path.resolve()
     shapes = {k: tuple(v) for k, v in job.shapes.items()}
-    origin = store.Origin(str(path), digest(path), shapes, job.calibration, job.wish)
+    items = digest(Path(job.calibration)) if job.calibration else ""
+    origin = store.Origin(
+        str(path), digest(path), shapes, job.calibration, items, job.wish, job.quantize
+    )
     store.save(out, found.written, found.missing, origin)
     return found
 
@@ -116,6 +121,9 @@ def verify_folder(
         judge = Judge(job.source, items, gate)
         return Subjects(job, items.samples, judge.wanted, judge.verdict).of
 
+    # Whatever becomes of what stands beside it: the verdict is there.
+    plain = page_of_file(found, path, written)
+    save_report(folder, found, written, plain, Appendix(this_machine()))
     beside = appendix_of(written, found, wanted or Wanted(), subjects, progress)
     page = page_of_file(found, path, written, sections(found, beside))
     save_report(folder, found, written, page, beside)
@@ -146,23 +154,49 @@ def mend_folder(
     judge = Judge(job.source, items, gate)
     subjects = Subjects(job, items.samples, judge.wanted, judge.verdict)
     repairs, mended = repaired(written, failed, subjects.of, progress)
-    store.save(folder, mended, missing, origin)
+    mended, gone = _recompiled(mended)
+    store.save(folder, mended, (*missing, *gone), origin)
     write_repairs(folder, repairs)
     found = replace(wanted or Wanted(), repairs=repairs)
     return repairs, verify_folder(folder, data, gate, progress, found)
 
 
+def _recompiled(written: Sequence[Written]) -> tuple[list[Written], list[str]]:
+    """Artefacts of a compiler made anew of what they were made of, where that is another by now.
+
+    Returns:
+        all of them, and why one could not be.
+    """
+    made, gone = [], []
+    sources = {w.artefact.id: w for w in written}
+    for item in written:
+        source = sources.get(id_of("tflite", "int8", item.artefact.part))
+        if not item.artefact.compiled_from or source is None:
+            made.append(item)
+            continue
+        (content,) = source.files.values()
+        if hashlib.sha256(content).hexdigest() == item.artefact.compiled_from:
+            made.append(item)
+            continue
+        try:
+            made.append(replace(edgetpu.compiled(source), road=item.road))
+        except EdgenetsError as exc:
+            gone.append(f"{item.artefact.id}: what it was compiled from was mended; {exc}")
+    return made, gone
+
+
 def _again(folder: Path, origin: store.Origin, progress: Progress) -> Job:
     """The job that a folder's artefacts came of."""
     wish: Any = origin.wish
-    if not origin.calibration or not Path(origin.calibration).is_file():
+    items = Path(origin.calibration)
+    there = origin.calibration and items.is_file()
+    if not there or digest(items) != origin.calibrated_on:
         raise ConversionError(
-            f"{folder}: the items that it was calibrated on are not there"
+            f"{folder}: the items that it was calibrated on are not there, or others by now"
             f"{f' ({origin.calibration})' if origin.calibration else ''}; convert it again with "
             f"--calibration"
         )
-    items = Path(origin.calibration)
-    return job_of(Path(origin.path), items, wish, origin.shapes, progress=progress)
+    return job_of(Path(origin.path), items, wish, origin.shapes, origin.quantize, progress)
 
 
 def origin_of(folder: Path) -> store.Origin:

@@ -53,13 +53,15 @@ class Subjects:
             (values,) = self._items.values()
             features = values.reshape(-1, values.shape[-1])[: _STEPS * given.graph.frames]
             return stepmend.subject_of(given, format, precision, features, self._judge)
-        samples = self._job.samples
+        samples, each = self._job.samples, self._job.quantize.per_channel
         if precision != "int8" or samples is None:
             raise ConversionError(f"{artefact.id}: layers are kept float in int8 alone")
-        if isinstance(given, Function) and not given.has_ranges and given.layers:
-            integers: TFLiteIntegers | OnnxIntegers = TFLiteIntegers(given, samples)
+        if isinstance(given, Function) and given.has_ranges:
+            raise ConversionError(f"{artefact.id}: was trained with its ranges; train it further")
+        if isinstance(given, Function) and given.layers:
+            integers: TFLiteIntegers | OnnxIntegers = TFLiteIntegers(given, samples, each)
         elif isinstance(given, Written) and given.artefact.format == "onnx":
-            integers = OnnxIntegers(given, samples, openvino=format == "openvino")
+            integers = OnnxIntegers(given, samples, format == "openvino", each)
         else:
             raise ConversionError(
                 f"{artefact.id}: nothing says which layers it has; give the Keras model, or a file "

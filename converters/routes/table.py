@@ -131,6 +131,8 @@ def _to_tflite(job: Job, source: Function, precision: Precision) -> Written:
 
 
 def _to_onnx(job: Job, source: Function, precision: Precision) -> Written:
+    if source.has_ranges and (job.quantize.keep_float or not job.quantize.per_channel):
+        raise ConversionError("what a net was trained with is not changed: ranges and scales")
     return _as_onnx(onnx.to_onnx(source), source.inputs, source.outputs, precision)
 
 
@@ -179,7 +181,7 @@ def _to_openvino(job: Job, given: Written, precision: Precision) -> Written:
 def _round_tflite(job: Job, given: Written, precision: Precision) -> Written:
     if formats.activation_type(precision):
         _check_kept(job, ())  # a file's tensors say no layer
-    if not job.quantize.per_channel:
+    if not job.quantize.per_channel and precision != "fp16":
         raise ConversionError("litert-quantizer has one scale a channel, and no other way")
     return litert.rounded(given, precision, job.samples)
 

@@ -46,8 +46,8 @@ class Integers(Protocol):
 class TFLiteIntegers:
     """By TensorFlow's converter."""
 
-    def __init__(self, source: Function, samples: Samples) -> None:
-        self._source, self._made = source, tflite.Integers(source, samples)
+    def __init__(self, source: Function, samples: Samples, per_channel: bool = True) -> None:
+        self._source, self._made = source, tflite.Integers(source, samples, per_channel)
         self.layers = tuple(self._made.layers)
 
     def write(self, keep: Collection[str] = ()) -> Written:
@@ -70,12 +70,16 @@ class TFLiteIntegers:
 class OnnxIntegers:
     """By ONNX Runtime's quantizer; the same read by OpenVINO where that is wanted."""
 
-    def __init__(self, given: Written, samples: Samples, openvino: bool = False) -> None:
+    def __init__(
+        self, given: Written, samples: Samples, openvino: bool = False, per_channel: bool = True
+    ) -> None:
         """Take a float ONNX artefact whose nodes say what layers they come from."""
+        self._per_channel = per_channel
         (content,) = given.files.values()
         self._given, self._samples, self._openvino = given, samples, openvino
         self._model = require("onnx").load_model_from_string(content)
         self._folder = tempfile.TemporaryDirectory(prefix="edgenets-")
+        self._cache = Path(self._folder.name) / "ranges.json"
         self._ends = onnxnames.ends_of(self._model)
         self.layers = tuple(self._ends)
         if not self.layers:
@@ -83,14 +87,18 @@ class OnnxIntegers:
 
     def write(self, keep: Collection[str] = ()) -> Written:
         """See `Integers`."""
-        cache = Path(self._folder.name) / "ranges.json"
-        model = onnxround.quantized(self._model, self._samples, keep=keep, cache=cache)
+        if set(self.layers) <= set(keep):
+            raise ConversionError("with all layers in float nothing is left to round; take fp32")
+        model = onnxround.quantized(
+            self._model, self._samples, keep=keep, cache=self._cache, per_channel=self._per_channel
+        )
         return self._artefact(model, {}, "int8")
 
     def probed(self) -> tuple[Written, Written]:
         """See `Integers`."""
-        cache = Path(self._folder.name) / "ranges.json"
-        rounded = onnxround.raw_quantized(self._model, self._samples, cache=cache)
+        rounded = onnxround.raw_quantized(
+            self._model, self._samples, cache=self._cache, per_channel=self._per_channel
+        )
         public = {value.name for value in self._model.graph.output}
         ends = {seen(k): end for k, end in self._ends.items() if end[-1] not in public}
         there = {name: onnxnames.rounded_end(rounded, end) for name, end in ends.items()}

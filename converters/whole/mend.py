@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import backend
 
 from ..formats import Written
-from ..mend import LayerError, Subject
+from ..mend import LayerError, Subject, away
 from ..verdicts import Verdict
 from .integers import Integers, seen
 from .samples import Samples, one_by_one, spread
@@ -36,7 +35,7 @@ def subject_of(
 
     def distance(written: Written) -> float:
         found = _answers(written, few)
-        return max(_away(found[name], value) for name, value in right.items())
+        return max(away(found[name], value) for name, value in right.items())
 
     return Subject(
         "int8", integers.layers, lambda kept: integers.write(kept), distance, judge,
@@ -49,9 +48,9 @@ def errors_of(integers: Integers, items: Samples) -> tuple[LayerError, ...]:
     plain, rounded = integers.probed()
     wanted, found = _answers(plain, items), _answers(rounded, items)
     return tuple(
-        LayerError(layer, _away(found[seen(layer)], wanted[seen(layer)]))
+        LayerError(layer, away(found[seen(layer)], wanted[seen(layer)]))
         for layer in integers.layers
-        if seen(layer) in wanted
+        if seen(layer) in wanted and seen(layer) in found
     )
 
 
@@ -60,10 +59,3 @@ def _answers(written: Written, items: Samples) -> Values:
     session = backend.load(backend.backend_of(artefact), artefact, written.files)
     names = [info.name for info in artefact.inputs]
     return one_by_one(session.run, dict(zip(names, items.values(), strict=True)))
-
-
-def _away(found: NDArray[Any], wanted: NDArray[Any]) -> float:
-    """RMS of the difference over the RMS of what is wanted."""
-    difference = np.asarray(found, np.float64) - wanted
-    scale = float(np.sqrt(np.mean(np.square(wanted, dtype=np.float64))))
-    return float(np.sqrt(np.mean(difference**2))) / max(scale, 1e-12)

@@ -16,6 +16,9 @@ PRODUCTS = ("Conv", "ConvTranspose", "MatMul", "Gemm")
 _COMPUTES = (*PRODUCTS, "Add", "Sub", "Mul", "Div", "AveragePool", "GlobalAveragePool", "Softmax",
              "Sigmoid", "Tanh", "LeakyRelu", "PRelu", "Concat", "Resize", "ReduceMean")  # fmt: skip
 
+# What computes nothing, whatever layer it comes from.
+MOVING = ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Cast")
+
 _RECTIFIERS = ("Relu", "Clip")
 
 
@@ -44,8 +47,13 @@ def shortened(model: Any, layer_of: Callable[[Any], str] = lambda node: "") -> A
 
 
 def layer_of(name: str) -> str:
-    """The layer that a node comes from, by its name; nothing where that does not say it."""
-    return name.rpartition(".")[0]
+    """The layer that a node comes from, by its name; nothing where that does not say it.
+
+    Names are those that `shortened` gives; Keras's layers have no slash in theirs, as PyTorch's
+    nodes have.
+    """
+    layer, _, number = name.rpartition(".")
+    return layer if number.isdecimal() and "/" not in layer else ""
 
 
 def ends_of(model: Any) -> dict[str, tuple[str, ...]]:
@@ -94,6 +102,8 @@ def with_outputs(model: Any, tensors: Mapping[str, str]) -> tuple[Any, tuple[Ten
     known = {v.name: v for v in onnx.shape_inference.infer_shapes(model).graph.value_info}
     infos = []
     for name, tensor in tensors.items():
+        if tensor not in known:  # its shape is not inferred
+            continue
         sizes = [d.dim_value for d in known[tensor].type.tensor_type.shape.dim]
         kind = onnx.TensorProto.FLOAT
         copy.graph.node.append(onnx.helper.make_node("Identity", [tensor], [name]))

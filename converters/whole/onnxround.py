@@ -16,7 +16,7 @@ from edgenets.extras import require
 from edgenets.native import quiet_logging
 from edgenets.quantization import per_channel_scales, quantize_weights
 
-from .onnxnames import PRODUCTS, layer_of, shortened
+from .onnxnames import MOVING, PRODUCTS, layer_of, shortened
 from .samples import Samples, items_of
 
 # 16-bit integers came to QuantizeLinear with this one.
@@ -94,6 +94,12 @@ def raw_quantized(
 ) -> Any:  # fmt: skip
     """The same as the tool writes it: inner tensors that it rounds keep their names."""
     onnx, tool = require("onnx"), require("onnxruntime.quantization")
+    nodes = [node for node in model.graph.node if node.op_type not in MOVING]
+    known = {name for node in nodes for name in (node.name, layer_of(node.name))}
+    if folded := sorted(set(keep) - known):
+        raise ConversionError(
+            f"became a part of another layer, and stays float with that alone: {', '.join(folded)}"
+        )
     if wide:
         with quiet_logging():
             model = onnx.version_converter.convert_version(model, _OPSET_INT16)

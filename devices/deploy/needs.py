@@ -17,9 +17,8 @@ from ..keeper.release import Health
 # Formats, the one that a board runs best first; the extra that brings its interpreter has its name.
 _FORMATS = ("tflite", "onnx", "openvino")
 
-# Backends of accelerators: the format that each runs, and the extra that it needs besides what the
-# accelerator's maker brings to the board.
-_ACCELERATED = {"edgetpu": ("edgetpu", "tflite"), "tensorrt": ("onnx", "")}
+# Backends whose extra is another's: what an accelerator's maker brings to the board comes on top.
+_EXTRAS = {"edgetpu": "tflite"}
 
 # Beginnings of sinks' URIs that need an extra.
 _SINKS = {"mqtt": "mqtt", "web": "web"}
@@ -66,16 +65,16 @@ def backend_of(bundle: Bundle, wishes: Wishes) -> str:
         DeviceError: the bundle has no artefact for the one that is wished.
     """
     have = {a.format for a in bundle.artefacts}
-    if wishes.backend is not None and format_of(wishes.backend) not in have:
+    if wishes.backend == "tensorrt":
+        raise DeviceError(
+            "a release has a Python environment of its own, in which JetPack's TensorRT is not; on "
+            "the board itself `edgenets run BUNDLE --backend tensorrt` has the GPU do the work"
+        )
+    if wishes.backend is not None and wishes.backend not in have:
         raise DeviceError(
             f"{bundle.path}: has no artefact for {wishes.backend}; it has {', '.join(sorted(have))}"
         )
     return wishes.backend or next(f for f in _FORMATS if f in have)
-
-
-def format_of(backend: str) -> str:
-    """The format of the artefacts that a backend runs."""
-    return _ACCELERATED.get(backend, (backend, ""))[0]
 
 
 def extras_of(bundle: Bundle, wishes: Wishes) -> list[str]:
@@ -89,7 +88,7 @@ def extras_of(bundle: Bundle, wishes: Wishes) -> list[str]:
         raise DeviceError(f"edgenets has no extra {', '.join(sorted(unknown))}; it has "
                           f"{', '.join(sorted(known))}")  # fmt: skip
     backend = backend_of(bundle, wishes)
-    found = {_ACCELERATED.get(backend, ("", backend))[1], *wishes.extras} - {""}
+    found = {_EXTRAS.get(backend, backend), *wishes.extras}
     found |= {extra for start, extra in _SINKS.items() if _any(wishes.sinks, start)}
     if any(source.startswith("mqtt:") for source in wishes.sources):
         found.add("mqtt")

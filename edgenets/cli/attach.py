@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ def command(
     from edgenets import records, zoo
     from edgenets.stages import stage
 
+    if extract is not None and (files or out is not None):
+        raise click.UsageError("--extract writes what is to be compiled; no FILE and no --out")
     opened = zoo.load(bundle)
     elsewhere = not files and not stage("edgetpu_compiler_is_here")()
     if extract is not None or elsewhere:
@@ -75,6 +78,6 @@ def _tell(bundle: str, written: Any, commands: Any) -> None:
     click.echo("To compile it, on x86-64 Linux with Coral's edgetpu-compiler:")
     for line in commands:
         click.echo(f"  {line}")
-    made = " ".join(f"{path.with_suffix('')}_edgetpu.tflite" for path in written)
-    out = "" if Path(bundle).is_file() else f" --out {bundle}.edge"
-    click.echo(f"Then: edgenets attach {bundle} {made}{out}")
+    made = [f"{path.with_suffix('')}_edgetpu.tflite" for path in written]
+    out = [] if Path(bundle).is_file() else ["--out", f"{bundle}.edge"]
+    click.echo(f"Then: {shlex.join(['edgenets', 'attach', bundle, *made, *out])}")

@@ -75,12 +75,15 @@ def command(
     out: Path | None, report: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Take the artefact that is best here, within limits."""
-    from edgenets import choice, records, zoo
+    from edgenets import choice, extras, records, zoo
     from edgenets.stages import stage
 
     opened = zoo.load(bundle)
     if out is None and not Path(bundle).is_file():
         raise click.UsageError(f"{bundle} is a shipped bundle; say where to write its copy: --out")
+    if report is not None:
+        for module in ("jinja2", "matplotlib"):
+            extras.ensure(module)
     limits = choice.Limits(
         max_p95, None if max_drop is None else max_drop / 100,
         None if max_size is None else int(max_size),
@@ -90,11 +93,11 @@ def command(
     found = stage("candidates")(opened, rows)
     best = stage("pick")(found, limits)
     target = out or opened.path
-    if best is not None:
-        choice.record(opened, best, target)
     reasons = [(one, _why(one, best, limits)) for one in found]
     if report is not None:
         stage("choice_page")(report, opened.spec.name, opened.metric, reasons, best, limits)
+    if best is not None:
+        choice.record(opened, best, target)
     if as_json:
         emit({
             "chosen": None if best is None else records.to_plain(best),

@@ -112,12 +112,17 @@ def show(report: Any) -> None:
     table(title, columns, rows)
     for line in report.missing:
         click.echo(f"Not there: {line}.")
+    for one in report.compiled:
+        click.echo(f"Not run: {one.id}, {one.said}: {one.why}.")
 
 
 def _show_repair(repair: Any, metric: str) -> None:
     """What was tried for one artefact, and what came of it."""
     from edgenets.metrics import metric_of
 
+    if repair.why:
+        click.echo(f"{repair.id} was not mended: {repair.why}")
+        return
     where = f"leaves its model at {repair.first}" if repair.first else "leaves it at no one layer"
     rows = [
         (

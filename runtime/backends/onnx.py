@@ -41,6 +41,20 @@ def load(artefact: Artefact, files: Mapping[str, bytes], options: Options) -> On
     return OnnxSession(artefact, file_of(artefact, files), options)
 
 
+def _opened(
+    ort: Any, artefact: Artefact, model: bytes, settings: Any, trials: list[list[Any]]
+) -> Any:
+    """A session with the first providers that can begin."""
+    for providers in trials:
+        try:
+            # Its own fallback tells stdout that it tries the same once more.
+            return ort.InferenceSession(model, settings, providers=providers, enable_fallback=0)
+        except Exception as exc:  # ONNX Runtime's error classes share no base but Exception
+            if providers is trials[-1]:
+                raise BackendError(f"{artefact.files[0]}: ONNX Runtime refuses it: {exc}") from exc
+    raise AssertionError("there is always a trial")
+
+
 def _fastest(ort: Any, artefact: Artefact, model: bytes) -> list[Any]:
     """Providers from the fastest on: of TensorRT, CUDA and the CPU those that are here.
 
@@ -55,18 +69,15 @@ def _fastest(ort: Any, artefact: Artefact, model: bytes) -> list[Any]:
     except MissingExtra:  # the package is for GPUs, the machine is not
         return [_CPU]
     providers: list[Any] = []
-    if "TensorrtExecutionProvider" in has and engines.library_is_here():
-        place = engines.folder() / engines.key_of(model, ort, artefact.precision).name
-        providers.append(
-            (
-                "TensorrtExecutionProvider",
-                {
-                    "trt_engine_cache_enable": True, "trt_engine_cache_path": str(place),
-                    "trt_timing_cache_enable": True, "trt_timing_cache_path": str(place),
-                    "trt_fp16_enable": artefact.precision == "fp16",
-                },
-            )
-        )  # fmt: skip
+    floats = artefact.precision in engines.PRECISIONS
+    if floats and "TensorrtExecutionProvider" in has and engines.library_is_here():
+        place = engines.place_of(engines.key_of(model, ort, artefact.precision))
+        cache = {} if place is None else {
+            "trt_engine_cache_enable": True, "trt_engine_cache_path": str(place),
+            "trt_timing_cache_enable": True, "trt_timing_cache_path": str(place),
+        }  # fmt: skip
+        half = {"trt_fp16_enable": artefact.precision == "fp16"}
+        providers.append(("TensorrtExecutionProvider", {**cache, **half}))
     # As near to the CPU's numbers as fp32 is: TF32 has ten bits of a mantissa.
     return [*providers, ("CUDAExecutionProvider", {"use_tf32": 0}), _CPU]
 
@@ -88,13 +99,9 @@ class OnnxSession:
         if in_float:
             settings.add_session_config_entry("session.disable_quant_qdq", "1")
         providers = list(options.providers) or _fastest(ort, artefact, model)
-        try:
-            # Its own fallback tells stdout that it tries the same once more.
-            self._session = ort.InferenceSession(
-                model, settings, providers=providers, enable_fallback=0
-            )
-        except Exception as exc:  # ONNX Runtime's error classes share no base but Exception
-            raise BackendError(f"{artefact.files[0]}: ONNX Runtime refuses it: {exc}") from exc
+        # What a GPU's provider cannot begin with, the CPU can, if nobody asked for the GPU.
+        trials = [providers] if options.providers or providers == [_CPU] else [providers, [_CPU]]
+        self._session = _opened(ort, artefact, model, settings, trials)
         provider = self._session.get_providers()[0]
         self.runs_on = f"onnxruntime {ort.__version__}, {provider}, {options.threads} thread(s)"
         if in_float:

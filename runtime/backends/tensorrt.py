@@ -22,8 +22,7 @@ from .checks import check_inputs, check_nothing_left_out, file_of
 
 FORMAT = "onnx"
 
-# Its parser refuses integers whose zero is not 0, as those of activations are here.
-PRECISIONS = ("fp32", "fp16")
+PRECISIONS = engines.PRECISIONS
 
 
 def version() -> str:
@@ -56,6 +55,9 @@ class TensorRtSession:
             raise BackendError(f"{file}: {trt.__name__} does not run its engine here: {why}")
         self._check(trt)
         self._context = self._engine.create_execution_context()
+        if self._context is None:
+            why = self._listener.last or "its memory may be full"
+            raise BackendError(f"{file}: {trt.__name__} cannot begin on the GPU: {why}")
         how = "kept engine" if built.kept else f"engine built in {built.seconds:.0f} s"
         self.runs_on = f"{engines.version()} on {name_of_gpu()}, {how}"
         gpu = self._gpu
@@ -69,6 +71,7 @@ class TensorRtSession:
 
     def reset(self, given: Given | None = None) -> None:
         """See `edgenets.backend.Session`."""
+        self._gpu.enter()
         if given is not None:
             check_given(self.artefact, given)
             for info, host, place in self._inputs[len(self.artefact.inputs) :]:

@@ -44,7 +44,9 @@ from edgenets.errors import (
     MissingExtra,
     ModelError,
 )  # fmt: skip
+from edgenets.runtime.bench import Row
 from edgenets.runtime.choose import choose, load
+from edgenets.runtime.pick import candidates
 from edgenets.runtime.selftest import selftest
 from tests.accelerators import compiler, logs, stand_ins
 from tests.commands import Call, call
@@ -188,6 +190,11 @@ class TestElsewhere:
         done = call("attach", bundle.path)
         assert done.code == 1
         assert "edgetpu_compiler -s -o . kws-gru.tflite" in done.out
+        # Another file of that name is not written over.
+        (tmp_path / "kws-gru.tflite").write_bytes(b"mine")
+        assert "is there already" in call("attach", bundle.path).err
+        (tmp_path / "kws-gru.tflite").unlink()
+        call("attach", bundle.path)
         assert f"edgenets attach {bundle.path} kws-gru_edgetpu.tflite" in done.out
         (content,) = source_of(bundle).files.values()
         assert (tmp_path / "kws-gru.tflite").read_bytes() == content
@@ -195,6 +202,17 @@ class TestElsewhere:
     def test_extracting_is_no_failure(self, bundle: Bundle, call: Call, tmp_path: Path) -> None:
         done = call("attach", bundle.path, "--extract", tmp_path / "out", "--json")
         assert done.code == 0 and (tmp_path / "out" / "kws-gru.tflite").is_file()
+        (command,) = done.json()["commands"]
+        folder = tmp_path / "out"
+        assert command == f"edgetpu_compiler -s -o {folder} {folder / 'kws-gru.tflite'}"
+        assert call("attach", bundle.path, "--extract", folder, "--out", "x.edge").code == 2
+
+    def test_a_hostile_name_stays_in_the_folder(self, bundle: Bundle, tmp_path: Path) -> None:
+        artefacts, others = bundle.contents()
+        spec = replace(bundle.spec, name="../../x y")
+        bundles.write(bundle.path, spec, artefacts, others, "none", "edgenets")
+        (path,) = extract(Bundle(bundle.path), tmp_path / "out")
+        assert path == tmp_path / "out" / "x-y.tflite"
 
     @pytest.mark.usefixtures("nowhere")
     def test_from_python_it_is_an_error(self, bundle: Bundle) -> None:
@@ -233,6 +251,14 @@ class TestGate:
         (content,) = other.files.values()
         with pytest.raises(ModelError, match=r"takes .* where its source takes"):
             self.attached(bundle, compiler.compiled(content), tmp_path)
+
+    def test_one_file_is_for_one_source(self, bundle: Bundle, tmp_path: Path) -> None:
+        (content,) = source_of(bundle).files.values()
+        paths = [tmp_path / "a_edgetpu.tflite", tmp_path / "b_edgetpu.tflite"]
+        for path in paths:
+            path.write_bytes(compiler.compiled(content))
+        with pytest.raises(ModelError, match="each needs one file"):
+            attach(bundle, paths, bundle.path)
 
     def test_what_was_compiled_with_other_scales(self, bundle: Bundle, tmp_path: Path) -> None:
         source = source_of(bundle)
@@ -325,6 +351,8 @@ class TestRoute:
         found = convert_source(job, ["edgetpu"], ["int8"])
         report = verify_source(job.source, found.written, Items(wholes.items(job.source, 8, 1)))
         assert not report.compiled and not report.passed
+        # A report of nothing that was run passes nothing, either.
+        assert not replace(report, verdicts=()).passed
         assert "edgetpu-custom-op" in report.verdicts[0].error
 
     @pytest.mark.usefixtures("nowhere")
@@ -379,6 +407,19 @@ class TestBoard:
                 load(stuck, choose(stuck))
         finally:
             refuses.value = 0
+
+    def test_its_figures_are_those_of_its_source(self, stuck: Bundle) -> None:
+        """So that a limit of loss does not put it out, nor the front in."""
+        artefacts, others = stuck.contents()
+        report = zoo.load("kws-gru").report()
+        others["report.json"] = json.dumps(report).encode()
+        bundles.write(stuck.path, stuck.spec, artefacts, others, "none", "edgenets")
+        rows = [
+            Row(b, "int8", 1, 50.0, us, us, us, 1.0, 80.0, 1000, 5.0, "", p95_us=us)
+            for b, us in (("tflite", 9.0), ("edgetpu", 5.0))
+        ]
+        found = {c.id: c for c in candidates(Bundle(stuck.path), rows)}
+        assert found["edgetpu-int8"].loss == found["tflite-int8"].loss is not None
 
     def test_what_a_board_needs(self, stuck: Bundle) -> None:
         wishes = Wishes(backend="edgetpu")

@@ -27,9 +27,9 @@ from edgenets.converters.routes.carry import convert_source
 from edgenets.converters.routes.edge import Job
 from edgenets.converters.sources.keras_file import source_of
 from edgenets.devices.board import load as board
-from edgenets.devices.deploy.needs import Wishes, arguments_of, extras_of
+from edgenets.devices.deploy.needs import Wishes, extras_of
 from edgenets.devices.preflight import of_board, preflight
-from edgenets.errors import BackendError, ConversionError, MissingExtra
+from edgenets.errors import BackendError, ConversionError, DeviceError, MissingExtra
 from edgenets.extras import require
 from edgenets.runtime import cuda, engines
 from edgenets.runtime.backends import onnx as onnx_backend
@@ -92,6 +92,18 @@ class TestSession:
         del session
         gc.collect()
         assert live.value == before
+
+    @pytest.mark.usefixtures("gpu")
+    def test_what_it_gave_stays_readable(self, bundle: Bundle, artefact: Artefact) -> None:
+        """Results lie in memory that the driver gave; it is not given back under them."""
+        session = opened(bundle, artefact)
+        (place,) = session.places().values()
+        result = next(iter(session.infer().values()))
+        kept = result.copy()
+        del session
+        gc.collect()
+        place[...] = 1.0
+        assert np.array_equal(result, kept)
 
     @pytest.mark.usefixtures("gpu")
     def test_another_thread_may_run_it(self, bundle: Bundle, artefact: Artefact) -> None:
@@ -235,13 +247,15 @@ class TestChoice:
         chosen = pick([c for c in found if c.backend], Limits())
         assert chosen is not None and (chosen.id, chosen.backend) == ("onnx-fp16", "tensorrt")
 
-    def test_what_a_board_needs(self, bundle: Bundle) -> None:
-        wishes = Wishes(backend="tensorrt")
-        assert "--backend tensorrt" in " ".join(arguments_of(bundle, wishes))
-        assert not {"tensorrt", "onnx"} & set(extras_of(bundle, wishes))
+    def test_it_is_no_release_s(self, bundle: Bundle) -> None:
+        """Whose environment has none of JetPack's packages."""
+        with pytest.raises(DeviceError, match="on the board itself `edgenets run"):
+            extras_of(bundle, Wishes(backend="tensorrt"))
         place = of_board(board("jetson-orin-nano"))
         found = {f.about: f for f in preflight(bundle, place)}["NVIDIA Jetson GPU"]
         assert found.level == "note" and "--backend tensorrt" in found.text
+        found = {f.about: f for f in preflight(zoo.load("char-lm"), place)}["NVIDIA Jetson GPU"]
+        assert "has no artefact for it" in found.text  # integers alone
 
 
 class TestOnnxRuntime:
@@ -271,8 +285,36 @@ class TestOnnxRuntime:
         assert (first[0], second[0], third) == self.ALL
         assert first[1]["trt_engine_cache_enable"] and first[1]["trt_fp16_enable"]
         place = Path(first[1]["trt_engine_cache_path"])
-        assert place.parent == engines.folder()
+        assert place.parent == engines.folder() and place.is_dir()
         assert second[1] == {"use_tf32": 0}
+
+    def test_integers_are_not_for_tensorrt(
+        self, artefact: Artefact, gpu: Any, monkeypatch: Any
+    ) -> None:
+        monkeypatch.setattr(engines, "library_is_here", lambda: True)
+        first, _ = self.asked(replace(artefact, precision="int8"), *self.ALL)
+        assert first[0] == "CUDAExecutionProvider"
+
+    def test_where_nothing_can_be_kept(
+        self, artefact: Artefact, gpu: Any, monkeypatch: Any, tmp_path: Path
+    ) -> None:
+        monkeypatch.setattr(engines, "library_is_here", lambda: True)
+        (tmp_path / "file").write_text("")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+        first, *_ = self.asked(artefact, *self.ALL)
+        assert first[1] == {"trt_fp16_enable": True}
+
+    def test_what_a_gpu_cannot_begin_the_cpu_does(
+        self, bundle: Bundle, artefact: Artefact, monkeypatch: Any
+    ) -> None:
+        """Unless the GPU was asked for."""
+        monkeypatch.setattr(onnx_backend, "_fastest", lambda *_: ["NoSuchProvider"])
+        whole = bundle.artefact("onnx-fp16")
+        session = backend.load("onnx", whole, bundle.files(whole))
+        assert "CPUExecutionProvider" in session.runs_on
+        with pytest.raises(BackendError, match="ONNX Runtime refuses it"):
+            wish = backend.Options(providers=("NoSuchProvider",))
+            backend.load("onnx", whole, bundle.files(whole), wish)
 
     def test_without_tensorrt_s_library_it_is_not_asked(
         self, artefact: Artefact, gpu: Any, monkeypatch: Any
