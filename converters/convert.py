@@ -114,6 +114,11 @@ class Steps:
             ConversionError: it needs recordings, and there are none or other ones.
         """
         dtype = formats.activation_type(precision)
+        if dtype is not None and self._quantize.symmetric:
+            raise ConversionError(
+                "symmetric integers are for whole forms in ONNX, which TensorRT runs; a step is "
+                "over on a CPU before a GPU begins"
+            )
         graph, plan = self.graph, None
         if dtype is not None and (format, precision) not in formats.MISSING:
             kept = self._fixed.float_layers | set(keep_float)

@@ -69,7 +69,10 @@ class Pictures:
         model = run.model()
         source = source_of(model, run.folder, training.output_names(model))
         samples = None if shown is None else {source.inputs[0].name: shown}
-        kept = QuantizeRecipe(keep_float=recipe.keep_float, per_channel=recipe.per_channel)
+        kept = QuantizeRecipe(
+            keep_float=recipe.keep_float, per_channel=recipe.per_channel,
+            symmetric=recipe.symmetric,
+        )  # fmt: skip
         return Job(source, samples, "whole", quantize=kept, progress=progress)
 
     def judge(self, run: Run, data: Path, progress: Progress) -> PictureJudge:

@@ -146,6 +146,7 @@ class QuantizeRecipe:
     percentile: float = 99.99  # of |x| a tensor, where method is percentile
     keep_float: tuple[str, ...] = ()  # layers that stay float in integer precisions
     per_channel: bool = True  # integer weights have a scale a channel, not one a layer
+    symmetric: bool = False  # the zero of integers is 0, as TensorRT wants it; whole forms in ONNX
 
     def __post_init__(self) -> None:
         check_range(self, 1, 1_000_000, "clips")

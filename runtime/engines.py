@@ -27,8 +27,8 @@ from edgenets.files import replacing
 
 from .cuda import name_of_gpu
 
-# Its parser refuses integers whose zero is not 0, as those of activations are here.
-PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
+# Of integers its parser takes those whose zero is 0 alone; a file says only when it is read.
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 
 # TensorRT, and what NVIDIA makes of it for desktop GPUs, which has the same face.
 MODULES = ("tensorrt", "tensorrt_rtx")
@@ -160,13 +160,18 @@ def build(model: bytes, precision: Precision) -> bytes:
     parser = trt.OnnxParser(network, said)
     if not parser.parse(model):
         reasons = [parser.get_error(i).desc().splitlines()[0] for i in range(parser.num_errors)]
-        raise BackendError(f"{trt.__name__} refuses it: {'; '.join(reasons) or 'no reason given'}")
+        why = "; ".join(reasons) or "no reason given"
+        if "zero point" in why:
+            why += " (convert it with --symmetric, or take fp16)"
+        raise BackendError(f"{trt.__name__} refuses it: {why}")
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, _WORKSPACE)
     if precision == "fp32":
         config.clear_flag(trt.BuilderFlag.TF32)
-    elif (half := getattr(trt.BuilderFlag, "FP16", None)) is not None:
-        config.set_flag(half)  # since version 11 types are those of the file
+    # Since version 11 types are those of the file.
+    for name in {"fp16": ("FP16",), "int8": ("FP16", "INT8")}.get(precision, ()):
+        if (flag := getattr(trt.BuilderFlag, name, None)) is not None:
+            config.set_flag(flag)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise BackendError(f"{trt.__name__} builds nothing of it: {said.last or 'no reason given'}")

@@ -135,7 +135,10 @@ def _onnx(found: OnnxFacts, item: Written, target: Target) -> Iterator[Finding]:
 def _nvidia(item: Written) -> Finding:
     """What the GPU would do of an ONNX artefact; seen with its parser, not on a Jetson."""
     if item.artefact.precision in ("int8", "int16x8"):
-        text = "TensorRT refuses integers whose zero is not 0; fp16 is what it runs"
+        text = (
+            "TensorRT refuses integers whose zero is not 0; it takes fp16, and int8 that was "
+            "converted with --symmetric"
+        )
     elif item.artefact.states:
         text = (
             "a step of a stream runs on the CPU, where it is over before a GPU begins; `edgenets "

@@ -29,17 +29,16 @@ from .edge import Wish
 def convert(
     path: Path, out: Path, to: Sequence[Format], precisions: Sequence[Precision] | None,
     calibration: Path | None, wish: Wish, shapes: Mapping[str, Sequence[int]], live: bool = True,
-    keep_float: Sequence[str] = (), per_channel: bool = True,
+    quantize: QuantizeRecipe | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """`folder.convert_file`, as `told` tells of it; errors as that.
 
     Args:
         live: whether its progress is shown.
-        keep_float: layers that stay float in integer precisions.
-        per_channel: whether integer weights have a scale a channel, or one a layer.
+        quantize: how integers are made.
     """
     wishes = _wishes(to, precisions, calibration, wish, shapes)
-    wishes["quantize"] = {"keep_float": list(keep_float), "per_channel": per_channel}
+    wishes["quantize"] = records.to_plain(quantize or QuantizeRecipe())
     found: dict[str, Any] = _ask(path, live, do="convert", out=str(out), **wishes)
     return found
 

@@ -61,7 +61,8 @@ class Subjects:
         if isinstance(given, Function) and given.layers:
             integers: TFLiteIntegers | OnnxIntegers = TFLiteIntegers(given, samples, each)
         elif isinstance(given, Written) and given.artefact.format == "onnx":
-            integers = OnnxIntegers(given, samples, format == "openvino", each)
+            zero = self._job.quantize.symmetric
+            integers = OnnxIntegers(given, samples, format == "openvino", each, zero)
         else:
             raise ConversionError(
                 f"{artefact.id}: nothing says which layers it has; give the Keras model, or a file "

@@ -127,11 +127,14 @@ def _to_tflite(job: Job, source: Function, precision: Precision) -> Written:
     if formats.activation_type(precision):
         _check_kept(job, source.layers)
     wish = job.quantize
+    if wish.symmetric and formats.activation_type(precision):
+        raise ConversionError("TFLiteConverter chooses the zeros of integers itself")
     return tflite.write(source, precision, job.samples, wish.keep_float, wish.per_channel)
 
 
 def _to_onnx(job: Job, source: Function, precision: Precision) -> Written:
-    if source.has_ranges and (job.quantize.keep_float or not job.quantize.per_channel):
+    wish = job.quantize
+    if source.has_ranges and (wish.keep_float or wish.symmetric or not wish.per_channel):
         raise ConversionError("what a net was trained with is not changed: ranges and scales")
     return _as_onnx(onnx.to_onnx(source), source.inputs, source.outputs, precision)
 
@@ -158,7 +161,9 @@ def _from_tflite(job: Job, given: Written, precision: Precision) -> Written:
 def _round_onnx(job: Job, given: Written, precision: Precision) -> Written:
     (content,) = given.files.values()
     model, wish = require("onnx").load_model_from_string(content), job.quantize
-    wishes: dict[str, Any] = {"keep": wish.keep_float, "per_channel": wish.per_channel}
+    wishes: dict[str, Any] = {
+        "keep": wish.keep_float, "per_channel": wish.per_channel, "symmetric": wish.symmetric,
+    }  # fmt: skip
     if job.source.kind != "keras":
         _check_kept(job, list(onnxnames.ends_of(model)))
     made = {
@@ -181,8 +186,8 @@ def _to_openvino(job: Job, given: Written, precision: Precision) -> Written:
 def _round_tflite(job: Job, given: Written, precision: Precision) -> Written:
     if formats.activation_type(precision):
         _check_kept(job, ())  # a file's tensors say no layer
-    if not job.quantize.per_channel and precision != "fp16":
-        raise ConversionError("litert-quantizer has one scale a channel, and no other way")
+    if precision != "fp16" and (job.quantize.symmetric or not job.quantize.per_channel):
+        raise ConversionError("litert-quantizer chooses scales and zeros itself")
     return litert.rounded(given, precision, job.samples)
 
 

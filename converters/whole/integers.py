@@ -71,10 +71,11 @@ class OnnxIntegers:
     """By ONNX Runtime's quantizer; the same read by OpenVINO where that is wanted."""
 
     def __init__(
-        self, given: Written, samples: Samples, openvino: bool = False, per_channel: bool = True
-    ) -> None:
+        self, given: Written, samples: Samples, openvino: bool = False, per_channel: bool = True,
+        symmetric: bool = False,
+    ) -> None:  # fmt: skip
         """Take a float ONNX artefact whose nodes say what layers they come from."""
-        self._per_channel = per_channel
+        self._wishes: dict[str, Any] = {"per_channel": per_channel, "symmetric": symmetric}
         (content,) = given.files.values()
         self._given, self._samples, self._openvino = given, samples, openvino
         self._model = require("onnx").load_model_from_string(content)
@@ -90,14 +91,14 @@ class OnnxIntegers:
         if set(self.layers) <= set(keep):
             raise ConversionError("with all layers in float nothing is left to round; take fp32")
         model = onnxround.quantized(
-            self._model, self._samples, keep=keep, cache=self._cache, per_channel=self._per_channel
+            self._model, self._samples, keep=keep, cache=self._cache, **self._wishes
         )
         return self._artefact(model, {}, "int8")
 
     def probed(self) -> tuple[Written, Written]:
         """See `Integers`."""
         rounded = onnxround.raw_quantized(
-            self._model, self._samples, cache=self._cache, per_channel=self._per_channel
+            self._model, self._samples, cache=self._cache, **self._wishes
         )
         public = {value.name for value in self._model.graph.output}
         ends = {seen(k): end for k, end in self._ends.items() if end[-1] not in public}

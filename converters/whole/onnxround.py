@@ -64,7 +64,7 @@ def weights_in_bytes(model: Any, per_channel: bool = True) -> Any:
 
 def quantized(
     model: Any, samples: Samples, wide: bool = False, keep: Collection[str] = (),
-    cache: Path | None = None, per_channel: bool = True,
+    cache: Path | None = None, per_channel: bool = True, symmetric: bool = False,
 ) -> Any:  # fmt: skip
     """Activations in integers, calibrated on samples (ONNX Runtime's static quantization).
 
@@ -74,11 +74,13 @@ def quantized(
         keep: layers, or nodes by their whole names, that stay float.
         cache: a file where ranges are kept, so that they are looked for once.
         per_channel: whether weights have a scale a channel, or one a layer.
+        symmetric: whether the zero of activations is 0 and biases stay float, as TensorRT's parser
+            wants it.
 
     Raises:
         ConversionError: the tool refuses it.
     """
-    rounded = raw_quantized(model, samples, wide, keep, cache, per_channel)
+    rounded = raw_quantized(model, samples, wide, keep, cache, per_channel, symmetric)
     return shortened(rounded, _own_names(model))
 
 
@@ -90,7 +92,7 @@ def _own_names(model: Any) -> Callable[[Any], str]:
 
 def raw_quantized(
     model: Any, samples: Samples, wide: bool = False, keep: Collection[str] = (),
-    cache: Path | None = None, per_channel: bool = True,
+    cache: Path | None = None, per_channel: bool = True, symmetric: bool = False,
 ) -> Any:  # fmt: skip
     """The same as the tool writes it: inner tensors that it rounds keep their names."""
     onnx, tool = require("onnx"), require("onnxruntime.quantization")
@@ -117,7 +119,10 @@ def raw_quantized(
                 weight_type=tool.QuantType.QInt8,
                 # Gates in float make an unrolled GRU half as large, and nearer.
                 op_types_to_quantize=list(PRODUCTS) if _unrolled(model) else None,
-                extra_options={"ActivationSymmetric": wide, "WeightSymmetric": True},
+                extra_options={
+                    "ActivationSymmetric": wide or symmetric, "WeightSymmetric": True,
+                    "QuantizeBias": not symmetric,
+                },
                 nodes_to_exclude=[
                     node.name for node in model.graph.node
                     if node.name in keep or layer_of(node.name) in keep

@@ -60,13 +60,18 @@ edgetpu_compiler on the PATH, and is for models of your own; of a bundle: `edgen
     is_flag=True,
     help="One scale a layer for integer weights of a model of your own, not one a channel.",
 )
+@click.option(
+    "--symmetric",
+    is_flag=True,
+    help="Integers whose zero is 0, as TensorRT wants them; a model of your own, whole, in ONNX.",
+)
 @click.option("--explain", is_flag=True, help="Show the roads, and why some are closed; no more.")
 @click.option("--out", type=AnyPath, help="Folder for artefacts/.  [default: beside MODEL]")
 @json_option
 def command(
     model: Path, to: tuple[Any, ...], precision: tuple[Any, ...] | None, data: Path | None,
     calibration: Path | None, form: str, shape: tuple[Any, ...], keep_float: str | None,
-    per_tensor: bool, explain: bool, out: Path | None, as_json: bool,
+    per_tensor: bool, symmetric: bool, explain: bool, out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Convert a model to TFLite, ONNX and OpenVINO.
 
@@ -74,15 +79,16 @@ def command(
     .tflite file, or the folder of a SavedModel.
     """
     from edgenets import progress, runs
+    from edgenets.recipeparts import QuantizeRecipe
     from edgenets.stages import stage
 
     reporter = progress.for_stderr()
     if (model / runs.MODEL).is_file():
         own = (out, calibration, keep_float) != (None, None, None)
-        if own or shape or form != "auto" or explain or per_tensor:
+        if own or shape or form != "auto" or explain or per_tensor or symmetric:
             raise click.UsageError(
-                "--out, --calibration, --form, --shape, --keep-float, --per-tensor and --explain "
-                "are for a model of your own; of a run folder, its recipe says it"
+                "--out, --calibration, --form, --shape, --keep-float, --per-tensor, --symmetric "
+                "and --explain are for a model of your own; of a run folder, its recipe says it"
             )
         if "edgetpu" in to:
             raise click.UsageError(
@@ -100,10 +106,9 @@ def command(
         _explain(stage("explain_apart")(model, *wishes), as_json)
         return
     folder = out or model.parent
-    kept = [name.strip() for name in (keep_float or "").split(",") if name.strip()]
-    found = stage("convert_apart")(
-        model, folder, *wishes, keep_float=kept, per_channel=not per_tensor
-    )
+    kept = tuple(name.strip() for name in (keep_float or "").split(",") if name.strip())
+    quantize = QuantizeRecipe(keep_float=kept, per_channel=not per_tensor, symmetric=symmetric)
+    found = stage("convert_apart")(model, folder, *wishes, quantize=quantize)
     _show(folder, found, as_json)
     if not as_json:
         click.echo(f"Next: edgenets verify {folder} --data ITEMS.npz")

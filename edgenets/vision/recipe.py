@@ -98,6 +98,7 @@ class ImageQuantizeRecipe:
     pictures: int = 200  # training pictures that calibration shows to the model
     keep_float: tuple[str, ...] = ()  # layers that stay float in integer precisions
     per_channel: bool = True  # integer weights have a scale a channel, not one a layer
+    symmetric: bool = False  # the zero of integers is 0, as TensorRT wants it; whole forms in ONNX
 
     def __post_init__(self) -> None:
         check_range(self, 1, 1_000_000, "pictures")

@@ -69,7 +69,7 @@ def _fastest(ort: Any, artefact: Artefact, model: bytes) -> list[Any]:
     except MissingExtra:  # the package is for GPUs, the machine is not
         return [_CPU]
     providers: list[Any] = []
-    floats = artefact.precision in engines.PRECISIONS
+    floats = artefact.precision in ("fp32", "fp16")
     if floats and "TensorrtExecutionProvider" in has and engines.library_is_here():
         place = engines.place_of(engines.key_of(model, ort, artefact.precision))
         cache = {} if place is None else {

@@ -26,11 +26,13 @@ from edgenets.choice import Limits
 from edgenets.converters.routes.carry import convert_source
 from edgenets.converters.routes.edge import Job
 from edgenets.converters.sources.keras_file import source_of
+from edgenets.converters.whole.samples import one_by_one
 from edgenets.devices.board import load as board
 from edgenets.devices.deploy.needs import Wishes, extras_of
 from edgenets.devices.preflight import of_board, preflight
 from edgenets.errors import BackendError, ConversionError, DeviceError, MissingExtra
 from edgenets.extras import require
+from edgenets.recipeparts import QuantizeRecipe
 from edgenets.runtime import cuda, engines
 from edgenets.runtime.backends import onnx as onnx_backend
 from edgenets.runtime.bench import measure
@@ -66,6 +68,15 @@ def builds(gpu: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 def opened(bundle: Bundle, artefact: Artefact) -> backend.Session:
     return backend.load("tensorrt", artefact, bundle.files(artefact))
+
+
+def symmetric() -> tuple[Any, Any, Any]:
+    """A net of pictures in integers whose zero is 0, items, and the model's answers."""
+    source = source_of(wholes.built("pictures"), Path("net.keras"))
+    items = wholes.items(source, 16)
+    job = Job(source, items, quantize=QuantizeRecipe(symmetric=True))
+    (written,) = convert_source(job, ["onnx"], ["int8"]).written
+    return written, items, source.answer(items)
 
 
 class TestSession:
@@ -114,9 +125,20 @@ class TestSession:
         assert np.abs(found[0] - bundle.golden_output(artefact)).max() <= TOLERANCE["fp16"]
 
     @pytest.mark.usefixtures("gpu")
-    def test_integers_are_not_for_it(self, bundle: Bundle) -> None:
-        with pytest.raises(BackendError, match="tensorrt runs onnx artefacts in fp32 or fp16"):
+    def test_integers_with_a_zero_of_their_own_are_not_for_it(self, bundle: Bundle) -> None:
+        with pytest.raises(BackendError, match=r"Non-zero zero point.*--symmetric, or take fp16"):
             opened(bundle, bundle.artefact("onnx-int8"))
+        other = bundle.artefact("tflite-int8")
+        with pytest.raises(BackendError, match="tensorrt runs onnx artefacts in fp32 or fp16 or"):
+            opened(bundle, other)
+
+    @pytest.mark.usefixtures("gpu")
+    def test_symmetric_integers(self) -> None:
+        written, items, wanted = symmetric()
+        session = backend.load("tensorrt", written.artefact, written.files)
+        found = one_by_one(session.run, items)
+        for name, value in wanted.items():
+            assert np.abs(found[name] - value).max() < 0.1
 
     def test_without_a_gpu_it_says_so(self, bundle: Bundle, monkeypatch: Any) -> None:
         monkeypatch.syspath_prepend(str(stand_ins.SITE))
@@ -362,6 +384,11 @@ class TestRealBuilds:
     def test_what_ships_becomes_an_engine(self, bundle: Bundle, artefact: Artefact) -> None:
         (model,) = bundle.files(artefact).values()
         assert len(engines.build(model, "fp16")) > 1000
+
+    def test_symmetric_integers_become_an_engine(self) -> None:
+        written, _, _ = symmetric()
+        (model,) = written.files.values()
+        assert len(engines.build(model, "int8")) > 1000
 
     def test_integers_whose_zero_is_not_0_are_refused(self, bundle: Bundle) -> None:
         (model,) = bundle.files(bundle.artefact("onnx-int8")).values()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from onnx import load_model_from_string
+from onnx.numpy_helper import to_array
 
 from edgenets import backend
 from edgenets.artefact import FORMATS, Format
@@ -27,6 +28,8 @@ from edgenets.converters.whole.function import freeze
 from edgenets.converters.whole.integers import Integers, OnnxIntegers, TFLiteIntegers
 from edgenets.converters.whole.mend import errors_of, subject_of
 from edgenets.converters.whole.samples import one_by_one
+from edgenets.converters.whole.verify import verify_source
+from edgenets.data.items import Items
 from edgenets.errors import ConversionError, ModelError
 from edgenets.recipeparts import GateRecipe, QuantizeRecipe
 from edgenets.training.train import train
@@ -326,3 +329,22 @@ def test_the_report_shows_times_layers_repairs_and_boards(broken: Broken, call: 
     page = (out / "report.html").read_text()
     assert "tflite-int8, mended" in page and "before it was mended" in page
     assert "every artefact equals the model" in page
+
+
+def test_symmetric_integers() -> None:
+    """Their zero is 0 everywhere, biases stay float, and they hold as well."""
+    one = source()
+    items = wholes.items(one, 16)
+    job = Job(one, items, quantize=QuantizeRecipe(symmetric=True))
+    found = convert_source(job, FORMATS, ["int8"])
+    assert [w.artefact.id for w in found.written] == ["onnx-int8", "openvino-int8"]
+    assert "chooses the zeros" in found.missing[0]
+    (content,) = found.written[0].files.values()
+    model = load_model_from_string(content)
+    held = {t.name: to_array(t) for t in model.graph.initializer}
+    zeros = [held[n.input[2]] for n in model.graph.node if n.op_type.endswith("Linear")]
+    assert zeros and not any(z.any() for z in zeros)
+    assert not any(z.dtype == np.int32 for z in zeros)
+    report = verify_source(one, found.written, Items(wholes.items(one, 20, 1)))
+    for verdict in report.verdicts:
+        assert next(c for c in verdict.checks if c.name == "relative_error").passed, verdict
