@@ -145,7 +145,7 @@ class TestSession:
         stand_ins.library("libcuda.so.1")
         cuda.name_of_gpu.cache_clear()
         assert "an NVIDIA GPU is needed" in str(backend.why_not("tensorrt"))
-        with pytest.raises(BackendError, match=r"none of onnx-fp16 can be run here"):
+        with pytest.raises(BackendError, match=r"none of onnx-fp16, onnx-int8 can be run here"):
             choose(bundle, "tensorrt")
 
 
