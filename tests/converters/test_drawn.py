@@ -267,14 +267,17 @@ def test_step_after_step_it_is_the_whole(data: st.DataObject) -> None:
     source = source_of(model, Path("net.keras"))
     frames = 24
     shapes = {source.inputs[0].name: (frames, nets.CHANNELS)}
-    steps = convert_source(Job(source, wish="step"), ("tflite", "onnx"), _FLOATS).written
+    formats = ("tflite", "onnx")
     try:
-        whole = convert_source(
-            Job(source, wish="whole", shapes=shapes), ("tflite", "onnx"), _FLOATS
-        ).written
-    except ConversionError as exc:
-        assert "too short" in str(exc) or "negative" in str(exc).lower()
-        return
+        steps = convert_source(Job(source, wish="step"), formats, _FLOATS).written
+    except ConversionError as exc:  # of frames that no step divides, which is said
+        assert "no step form: layer" in str(exc)
+        reject()
+    try:
+        whole = convert_source(Job(source, wish="whole", shapes=shapes), formats, _FLOATS).written
+    except ConversionError as exc:  # too few frames for its kernels
+        assert "Keras itself cannot call" in str(exc)
+        reject()
     features = nets.features(frames)
     for step, all_at_once in zip(steps, whole, strict=True):
         stream = backend.load(step.artefact.format, step.artefact, step.files)
