@@ -177,7 +177,11 @@ def write(
         model = _onnx(graph, source, plan, names, weights_only=True)
         contents = to_ir(model, half=precision == "fp16")
     files = _files(format, id_of(format, precision, part), contents)
-    return Written(describe(graph, format, precision, plan, tuple(files), part), files)
+    read = ("read (openvino)",) if format == "openvino" else ()
+    return Written(
+        describe(graph, format, precision, plan, tuple(files), part), files,
+        ("walk (edgenets)", "write (edgenets)", *read),
+    )  # fmt: skip
 
 
 def _onnx(

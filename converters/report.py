@@ -74,20 +74,23 @@ def page_of_file(
     """The page of a model that was brought as a file; arguments and errors as `page`."""
     shown = metric_of(report.metric).shown
     facts = [] if report.metric == "agreement" else [(shown(report.reference), report.metric)]
-    rows = tuple(
-        (w.artefact.id, " → ".join(w.road) or "as it came", w.artefact.note) for w in written
-    )
-    section = Section(
-        "Roads", "Which converters each artefact came along.", "", ("artefact", "road", ""), rows,
-        "artefact by artefact", True,
-    )  # fmt: skip
     facts.append((f"{report.items:,}", report.kind))
     return _rendered(
-        report, [section, *_compiled(report), *extra], facts=facts,
+        report, [roads(written), *_compiled(report), *extra], facts=facts,
         about=f"{source.name}, as it was brought", made_of=source.name,
         kind="model in its own library", confusion="", trained=False,
         streams=any(v.stream_steps for v in report.verdicts),
     )  # fmt: skip
+
+
+def roads(written: Sequence[Written]) -> Section:
+    """Which converters each artefact came along."""
+    rows = tuple(
+        (w.artefact.id, " → ".join(w.road) or "as it came", w.artefact.note) for w in written
+    )
+    text = "Which converters each artefact came along."
+    columns = ("artefact", "road", "")
+    return Section("Roads", text, "", columns, rows, "artefact by artefact", True, folded=True)
 
 
 def _compiled(report: Report) -> list[Section]:

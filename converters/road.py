@@ -70,11 +70,11 @@ def verify_run(
     written, missing = store.load(run.folder)
     found = family_of(run.spec).verify(run, written, missing, data, progress)
     # Whatever becomes of what stands beside it: the verdict is there.
-    save_report(run.folder, found, written, report.page(found, run), Appendix(this_machine()))
+    save_verdict(run.folder, found, written, Appendix(this_machine()))
     beside = appendix_of(
         written, found, wanted or Wanted(), lambda: subjects_of(run, data, progress), progress
     )
-    page = report.page(found, run, sections(found, beside))
+    page = report.page(found, run, [report.roads(written), *sections(found, beside)])
     save_report(run.folder, found, written, page, beside)
     return found
 
@@ -83,10 +83,15 @@ def save_report(
     folder: Path, found: Report, written: Sequence[Written], page: str, beside: Appendix
 ) -> None:
     """Write `report.json`, tied to the artefacts that it is about, and `report.html`."""
-    plain = {"artefacts": fingerprint(written), **records.to_plain(found)}
-    write_json(folder / REPORT, {**plain, APPENDIX: records.to_plain(beside)})
+    save_verdict(folder, found, written, beside)
     with replacing(folder / REPORT_PAGE) as file:
         file.write_text(page, encoding="utf-8")
+
+
+def save_verdict(folder: Path, found: Report, written: Sequence[Written], beside: Appendix) -> None:
+    """The same without the page."""
+    plain = {"artefacts": fingerprint(written), **records.to_plain(found)}
+    write_json(folder / REPORT, {**plain, APPENDIX: records.to_plain(beside)})
 
 
 def pack_run(run: runs.Run, path: Path, only: Collection[str] | None = None) -> Bundle:
@@ -127,7 +132,8 @@ def load_report(folder: Path, written: Sequence[Written]) -> Report:
 def sections_of(folder: Path, found: Report) -> list[report.Section]:
     """What stands beside the gate in a folder's report, for another page of the same."""
     data = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    return sections(found, records.parse(Appendix, data[APPENDIX], str(folder / REPORT)))
+    beside = records.parse(Appendix, data[APPENDIX], str(folder / REPORT))
+    return [report.roads(store.load(folder)[0]), *sections(found, beside)]
 
 
 def fingerprint(written: Sequence[Written]) -> dict[str, str]:

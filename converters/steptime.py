@@ -16,7 +16,7 @@ from .formats import Written
 
 # Steps that a step's time is the median of; the first eighth warms up. Of long ones few are taken.
 _STEPS, _FEWEST_STEPS = 400, 16
-_LONGEST = 0.4  # s, of all of them
+_LONGEST = 0.2  # s, of all of them
 
 # Every vocabulary has so many tokens.
 _FEWEST = 2

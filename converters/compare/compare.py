@@ -25,6 +25,7 @@ from edgenets.runs import Run
 from edgenets.training.train import train
 
 from .. import road, store
+from ..appendix import Wanted
 from ..convert import Conversion
 from ..formats import Written
 from ..steptime import step_us
@@ -189,7 +190,7 @@ def _measure(family: str, run: Run, data: Path, progress: Progress) -> Measured:
     frames: int = run.spec.step.frames  # type: ignore[union-attr]
     converted = road.convert_run(run, data, FORMATS, ("fp32", "int8"), progress)
     assert isinstance(converted, Conversion), "families are of step models"
-    report = road.verify_run(run, data, progress)
+    report = road.verify_run(run, data, progress, Wanted(only_verdict=True))
     written, _ = store.load(run.folder)
     int8 = next(item for item in written if item.artefact.id == "tflite-int8")
     held = memory.step_memory(converted.graph)

@@ -27,7 +27,7 @@ from ..formats import Converted, Written
 from ..repair import Repair, is_rounded, repaired, write_repairs
 from ..report import page_of_file
 from ..report_appendix import sections
-from ..road import load_report, save_report
+from ..road import load_report, save_report, save_verdict
 from ..sources.source import Source, open_source
 from ..verdicts import Report
 from ..whole.samples import spread
@@ -122,8 +122,7 @@ def verify_folder(
         return Subjects(job, items.samples, judge.wanted, judge.verdict).of
 
     # Whatever becomes of what stands beside it: the verdict is there.
-    plain = page_of_file(found, path, written)
-    save_report(folder, found, written, plain, Appendix(this_machine()))
+    save_verdict(folder, found, written, Appendix(this_machine()))
     beside = appendix_of(written, found, wanted or Wanted(), subjects, progress)
     page = page_of_file(found, path, written, sections(found, beside))
     save_report(folder, found, written, page, beside)

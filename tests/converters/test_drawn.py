@@ -33,7 +33,7 @@ from tests.converters.nets import Drawing
 STEPS = 7
 
 # More are drawn by `DRAWN=100 pytest tests/converters/test_drawn.py`.
-COUNT = int(os.environ.get("DRAWN", "6"))
+COUNT = int(os.environ.get("DRAWN", "3"))
 
 # What integers may be off in nets of random weights is no fault of a converter; floats may not.
 _FLOATS = ("fp32",)
