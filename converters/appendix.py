@@ -7,8 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from edgenets.artefact import Artefact
-from edgenets.choice import this_machine
+from edgenets.choice import is_front, this_machine
 from edgenets.errors import EdgenetsError
+from edgenets.metrics import metric_of
 from edgenets.progress import Progress
 
 from .check.check import Checked, Target, check
@@ -43,18 +44,13 @@ class Appendix:
 
     def front(self, report: Report) -> set[str]:
         """Artefacts than which no other is better in time, size and the task's metric alike."""
+        less_is_better = metric_of(report.metric).lower
         figures = {
-            v.id: (self.step_us[v.id], v.size, -v.metric if _more(report) else v.metric)
+            v.id: (self.step_us[v.id], v.size, v.metric if less_is_better else -v.metric)
             for v in report.verdicts
             if v.id in self.step_us and v.passed
         }
-        return {
-            id for id, own in figures.items()
-            if not any(
-                other != own and all(a <= b for a, b in zip(other, own, strict=True))
-                for other in figures.values()
-            )
-        }  # fmt: skip
+        return {id for id, own in figures.items() if is_front(own, figures.values())}
 
 
 def appendix_of(
@@ -103,9 +99,3 @@ def _layers(
                 subject = subject_of(item.artefact)
                 found[item.artefact.id] = subject.errors() if subject.errors else ()
     return found
-
-
-def _more(report: Report) -> bool:
-    from edgenets.metrics import metric_of
-
-    return not metric_of(report.metric).lower

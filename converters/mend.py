@@ -174,8 +174,8 @@ def _most_helpful(
         for done, layers in enumerate(sets, 1):
             with suppress(ConversionError, BackendError):  # these cannot be left out
                 written = subject.make(frozenset((*kept, *layers)))
-                away = subject.distance(written) / (_CLEARLY if len(layers) > 1 else 1.0)
-                found.append((away, len(layers), layers))
+                distance = subject.distance(written) / (_CLEARLY if len(layers) > 1 else 1.0)
+                found.append((distance, len(layers), layers))
             task.update(done, len(sets), layers[-1])
     return min(found)[2] if found else ()
 

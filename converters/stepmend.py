@@ -20,6 +20,9 @@ from .verdicts import Verdict
 
 Values = NDArray[np.float32]
 
+# Steps of a stream on which layers are compared.
+STEPS = 400
+
 
 def subject_of(
     steps: Steps, format: Format, precision: Precision, features: NDArray[Any],

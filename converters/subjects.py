@@ -20,9 +20,6 @@ from .routes.mend import Subjects
 from .stepfamily import StepFamily
 from .verify import Judge
 
-# Steps of a stream on which layers are compared.
-_STEPS = 400
-
 
 def subjects_of(run: runs.Run, data: Path, progress: Progress) -> Callable[[Artefact], Subject]:
     """What tells of one artefact of a run.
@@ -54,7 +51,7 @@ def _of_steps(
     model = run.model()
     steps = Steps(model, family.clips(run, data, progress), recipe.quantize, progress)
     judge = Judge(model, spec, family.samples(run, data, progress), recipe.gate)
-    features = judge.stream[: _STEPS * steps.graph.frames]
+    features = judge.stream[: stepmend.STEPS * steps.graph.frames]
 
     def subject_of(artefact: Artefact) -> Subject:
         return stepmend.subject_of(

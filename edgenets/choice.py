@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,6 +52,13 @@ class Chosen:
     limits: Limits
     others: dict[str, str] = field(default_factory=dict)  # why not, by artefact and threads
     backend: str = ""  # that runs it, where that is not its format's own
+
+
+def is_front(own: Sequence[float], every: Iterable[Sequence[float]]) -> bool:
+    """Whether nothing is as good in all figures and better in one; less is better."""
+    return not any(
+        other != own and all(a <= b for a, b in zip(other, own, strict=True)) for other in every
+    )
 
 
 def this_machine() -> str:

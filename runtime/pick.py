@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from edgenets.artefact import Artefact
 from edgenets.bundle import Bundle
-from edgenets.choice import Chosen, Limits, this_machine
+from edgenets.choice import Chosen, Limits, is_front, this_machine
 
 from .bench import Row
 
@@ -77,11 +77,7 @@ def _is_front(one: Candidate, every: Sequence[Candidate]) -> bool:
     def figures(c: Candidate) -> tuple[float, float, float]:
         return c.p95_us, c.bytes, c.loss if c.loss is not None else math.inf
 
-    own = figures(one)
-    return not any(
-        figures(c) != own and all(a <= b for a, b in zip(figures(c), own, strict=True))
-        for c in every
-    )
+    return is_front(figures(one), map(figures, every))
 
 
 def pick(found: Sequence[Candidate], limits: Limits) -> Chosen | None:

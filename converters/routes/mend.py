@@ -19,9 +19,6 @@ from ..whole.samples import Samples
 from .carry import Carrier
 from .edge import Job
 
-# Steps of a stream on which layers are compared.
-_STEPS = 400
-
 
 class Subjects:
     """What `mend` is told of a model's artefacts."""
@@ -51,7 +48,7 @@ class Subjects:
         given = self._carrier.before("onnx" if format == "openvino" else format, precision)
         if isinstance(given, Steps):
             (values,) = self._items.values()
-            features = values.reshape(-1, values.shape[-1])[: _STEPS * given.graph.frames]
+            features = values.reshape(-1, values.shape[-1])[: stepmend.STEPS * given.graph.frames]
             return stepmend.subject_of(given, format, precision, features, self._judge)
         samples, each = self._job.samples, self._job.quantize.per_channel
         if precision != "int8" or samples is None:
