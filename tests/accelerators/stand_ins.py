@@ -33,13 +33,14 @@ def library(name: str) -> ctypes.CDLL:
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         pytest.skip("no C compiler to make a stand-in with")
-    folder = Path(tempfile.mkdtemp(prefix="edgenets-stand-in-"))
-    source, made = HERE / f"{name.partition('.')[0]}.c", folder / name
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-O1", "-w", f"-Wl,-soname,{name}", "-o", made, source],
-        check=True,
-    )
-    return ctypes.CDLL(str(made), mode=ctypes.RTLD_GLOBAL)
+    # What is loaded stays when its file is gone.
+    with tempfile.TemporaryDirectory(prefix="edgenets-") as folder:
+        source, made = HERE / f"{name.partition('.')[0]}.c", Path(folder) / name
+        subprocess.run(
+            [compiler, "-shared", "-fPIC", "-O1", "-w", f"-Wl,-soname,{name}", "-o", made, source],
+            check=True,
+        )
+        return ctypes.CDLL(str(made), mode=ctypes.RTLD_GLOBAL)
 
 
 @contextmanager
