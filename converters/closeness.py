@@ -13,7 +13,7 @@ from edgenets.metrics import Metric
 from edgenets.recipeparts import GateRecipe
 
 from .formats import Written
-from .verdicts import Check, Verdict, checks, nearness, number
+from .verdicts import Check, Verdict, checks, nearness, number, spread_of
 
 Numbers = NDArray[np.float32]  # (steps, numbers)
 
@@ -46,7 +46,7 @@ def closeness(
         whole: of the model to the same.
     """
     errors = np.concatenate([np.abs(a - b) for a, b in zip(found, wanted, strict=True)])
-    spread = max(float(np.std(np.concatenate(wanted))), 1e-12)
+    spread = spread_of(np.concatenate(wanted))
     along = np.abs(stream - whole)
     return Closeness(
         bool(np.isfinite(errors).all() and np.isfinite(along).all()),

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from edgenets import __version__, backend
-from edgenets.artefact import Artefact, Format, TensorInfo
+from edgenets.archive import member_name
+from edgenets.artefact import Artefact, Format, Precision, TensorInfo
 from edgenets.bundle import CARD, GOLDEN_PICTURE, REPORT, Bundle, golden_name, write
 from edgenets.errors import ModelError, first_line
 from edgenets.extras import require
@@ -104,9 +105,9 @@ def _artefact(path: Path, model: bytes) -> Artefact:
         raise ModelError(f"{path}: a .tflite or .onnx file is needed")
     if len(inputs) != 1:
         raise ModelError(f"{path}: takes {len(inputs)} inputs; a model of pictures takes one")
-    integer = inputs[0].dtype != "float32"
+    precision: Precision = "fp32" if inputs[0].dtype == "float32" else "int8"
     return Artefact(
-        format, "int8" if integer else "fp32", (path.name,), inputs, outputs,
+        format, precision, (member_name(path.name),), inputs, outputs,
         note="foreign: not proven against a model",
     )  # fmt: skip
 

@@ -17,7 +17,7 @@ from edgenets.vision.recipe import ImageGateRecipe
 from edgenets.vision.spec import ImageSpec
 
 from .formats import Written
-from .verdicts import Report, Verdict, broken, checks, nearness, number, verdicts_of
+from .verdicts import Report, Verdict, broken, checks, nearness, number, spread_of, verdicts_of
 from .whole.samples import Samples, one_by_one
 
 Outputs = Mapping[str, NDArray[np.float32]]  # (pictures, …) by name
@@ -74,7 +74,7 @@ class PictureJudge:
             "agreement": judged.agreement(own),
             "metric_drop": own.value - judged.value,
             "relative_error": max(
-                float(e.mean() / max(reference[name].std(), 1e-12)) for name, e in errors.items()
+                float(e.mean()) / spread_of(reference[name]) for name, e in errors.items()
             ),
         }
         mean = float(np.mean([e.mean() for e in errors.values()]))

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgenets.artefact import Precision
 from edgenets.progress import Progress
 
 from .formats import Written
 
-# Mean |difference| of integers over the standard deviation of an output. Nets that are only
-# rounded stay far below this, steps of recurrent ones at a fifth of it; a scale that is wrong goes
-# beyond it, even where the items are so easy that no decision changes.
+# Mean |difference| over the standard deviation of an output. Nets that are only rounded stay far
+# below this, steps of recurrent ones at a fifth of it; a scale that is wrong goes beyond it, even
+# where the items are so easy that no decision changes.
 _RELATIVE = 0.25
+
+# An output whose values differ by less than this part of them hardly changes; one that is smaller
+# than this is nothing.
+_HARDLY, _NOTHING = 1e-3, 1e-6
 
 
 class Gate(Protocol):
@@ -123,11 +128,21 @@ def verdicts_of(
 
 
 def nearness(precision: Precision, gate: Gate) -> dict[str, float]:
-    """How near an artefact's numbers must be, by the name of what is found: those of floats at
-    their furthest, those of integers in the mean."""
-    if precision == "fp32":
-        return {"max_error": gate.float_error}
-    return {"max_error": gate.half_error} if precision == "fp16" else {"relative_error": _RELATIVE}
+    """How near an artefact's numbers must be, by the name of what is found: all in the mean, those
+    of floats at their furthest as well."""
+    # In the mean, too: where numbers are small, nought is near them.
+    near = {"relative_error": _RELATIVE}
+    if precision in ("fp32", "fp16"):
+        near["max_error"] = gate.float_error if precision == "fp32" else gate.half_error
+    return near
+
+
+def spread_of(values: NDArray[Any]) -> float:
+    """The standard deviation of what a model gives, by which errors are measured; of what hardly
+    changes, a little of its size."""
+    real = np.asarray(values, np.float64)
+    size = float(np.sqrt(np.mean(np.square(real))))
+    return max(float(np.std(real)), _HARDLY * size, _NOTHING)
 
 
 def checks(

@@ -121,6 +121,8 @@ class Judge:
         close = closeness(answers, self._answers, stream, self._whole)
         decided = self._decisions.decide(answers)
         figure = self._decisions.score(decided, self._targets)
+        if not np.isfinite(figure):
+            return broken(item, "its answers are no numbers, or so large that they make no figure")
         agreement = self._decisions.agreement(decided, self._decided)
         loss = self.metric.loss(self.reference, figure)
         return verdict(

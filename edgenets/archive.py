@@ -56,6 +56,11 @@ _ENTRY = struct.Struct("<4s4xHH4xIIIHHH8xI")
 _LOCAL = struct.Struct("<4s2xHH4xIIIHH")
 
 
+def member_name(text: str) -> str:
+    """What people call a file, as near as a member may be called."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip(".-") or "model"
+
+
 def write(path: Path, members: Mapping[str, bytes]) -> None:
     """Write an archive, whole or not at all; the same members give the same bytes.
 

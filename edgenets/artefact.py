@@ -16,6 +16,8 @@ DType = Literal["float32", "int8", "uint8", "int16", "int32", "int64"]
 FORMATS: tuple[Format, ...] = ("tflite", "onnx", "openvino")
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
+_DTYPES: tuple[str, ...] = get_args(DType)
+
 # No tensor of a compact net comes near this; a file that says so is broken or hostile.
 LARGEST_TENSOR = 1 << 26  # elements
 
@@ -39,6 +41,10 @@ class TensorInfo:
     quantization: Quantization | None = None  # None: the values are what they say
 
     def __post_init__(self) -> None:
+        if self.dtype not in _DTYPES:
+            raise ValueError(
+                f"tensor {self.name}: is of {self.dtype}; {', '.join(_DTYPES)} are known"
+            )
         if len(self.shape) > MOST_DIMENSIONS:
             raise ValueError(f"tensor {self.name}: {len(self.shape)} dimensions are too many")
         if any(dimension < 1 and dimension != OPEN for dimension in self.shape):

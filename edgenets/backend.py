@@ -28,6 +28,8 @@ BACKENDS = {
     "null": "edgenets.runtime.backends.null",
 }
 
+MOST_THREADS = 256
+
 Interpreter = Literal["auto", "ai-edge-litert", "tflite-runtime"]
 
 
@@ -46,8 +48,8 @@ class Options:
     inference_precision: Literal["f32", "bf16", "f16"] = "f32"
 
     def __post_init__(self) -> None:
-        if not 1 <= self.threads <= 256:
-            raise ValueError("threads must be 1 to 256")
+        if not 1 <= self.threads <= MOST_THREADS:
+            raise ValueError(f"threads must be 1 to {MOST_THREADS}")
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,14 @@ def load(
         )
     session: Session = module.load(artefact, files, options or Options())
     return session
+
+
+def prepare(backend: str, artefact: Artefact, files: Mapping[str, bytes]) -> None:
+    """Do what a backend does but once for an artefact on this machine, and may take long; errors as
+    `load`."""
+    made = getattr(_module(backend), "prepare", None)
+    if made is not None:
+        made(artefact, files)
 
 
 def backend_of(artefact: Artefact) -> str:

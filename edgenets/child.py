@@ -11,11 +11,12 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from edgenets import errors
-from edgenets.errors import EdgenetsError
+from edgenets.errors import EdgenetsError, first_line
 
 
 def ask(
@@ -32,8 +33,8 @@ def ask(
         live: let its progress go to this process's stderr.
 
     Raises:
-        EdgenetsError: what it raised itself; or `error`: it ended badly, was ended by a signal, or
-            took too long.
+        EdgenetsError: what it raised itself; or `error`: it failed otherwise, ended badly, was
+            ended by a signal, or took too long.
     """
     command = [sys.executable, "-m", module, *map(str, arguments)]
     variables = {**os.environ, **(environment or {})}
@@ -51,6 +52,9 @@ def ask(
     if "error" in said:
         kind, text = said["error"]
         raise getattr(errors, kind)(text)
+    if "fault" in said:
+        text, where = said["fault"]
+        raise error(f"{what}: {text}; `edgenets --debug …` shows where") from RuntimeError(where)
     return said["found"]
 
 
@@ -63,6 +67,11 @@ def answer(make: Callable[[], Any]) -> None:
         said = {"found": make()}
     except EdgenetsError as exc:
         said = {"error": [type(exc).__name__, str(exc)]}
+    except OSError as exc:  # a full disk, a folder that is not ours
+        said = {"error": [EdgenetsError.__name__, str(exc)]}
+    except Exception as exc:  # of a library that nobody expected to, or a fault of edgenets
+        text = f"{type(exc).__name__}: {first_line(exc)}"
+        said = {"fault": [text, traceback.format_exc()]}
     with os.fdopen(out, "w") as handle:
         json.dump(said, handle)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edgenets import bundle as bundles
 from edgenets import records
+from edgenets.backend import Options
 from edgenets.bundle import Bundle
 from edgenets.errors import BundleError, RecordError
 
@@ -52,6 +53,9 @@ class Chosen:
     limits: Limits
     others: dict[str, str] = field(default_factory=dict)  # why not, by artefact and threads
     backend: str = ""  # that runs it, where that is not its format's own
+
+    def __post_init__(self) -> None:
+        Options(threads=self.threads)
 
 
 def is_front(own: Sequence[float], every: Iterable[Sequence[float]]) -> bool:

@@ -90,6 +90,9 @@ def bench(
     Raises:
         BackendError: the artefact cannot be loaded, or its process ends badly.
     """
+    if backend_name is not None:  # the process below is not waited for as long as that takes
+        artefact = bundle.artefact(id)
+        backend.prepare(backend_name, artefact, bundle.files(artefact))
     arguments = (bundle.path, id, threads, seconds, backend_name or "")
     found = child.ask(__name__, arguments, TIMEOUT + seconds, id, BackendError)
     return records.parse(Row, found)

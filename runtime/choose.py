@@ -75,7 +75,7 @@ def choose(
         if obstacle is None:
             why = f"asked for {asked}" if asked else "the fastest form that this machine can run"
             if passed_over:
-                why += f" (not {', '.join(passed_over)}: no package for it)"
+                why += f" (not {', '.join(passed_over)}: not to be had here)"
             return Choice(artefact, name, why)
         passed_over.append(artefact.form)
     raise BackendError(

@@ -19,6 +19,8 @@ LIBRARY = "libcuda.so.1"
 
 _MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_…
 
+_NONE = (100, 101)  # CUDA_ERROR_NO_DEVICE, CUDA_ERROR_INVALID_DEVICE
+
 _POINTER = ctypes.c_uint64
 
 
@@ -128,25 +130,35 @@ def _driver() -> Any:
         raise MissingExtra(
             f"an NVIDIA GPU is needed, and its driver's library does not load ({exc})"
         ) from exc
-    if cuda.cuInit(0):
-        raise MissingExtra(f"an NVIDIA GPU is needed; {LIBRARY} finds none")
+    _check_found(cuda, cuda.cuInit(0))
     return cuda
 
 
 def _device(cuda: Any) -> ctypes.c_int:
     device = ctypes.c_int()
-    if cuda.cuDeviceGet(ctypes.byref(device), 0):
-        raise MissingExtra(f"an NVIDIA GPU is needed; {LIBRARY} finds none")
+    _check_found(cuda, cuda.cuDeviceGet(ctypes.byref(device), 0))
     return device
+
+
+def _check_found(cuda: Any, status: int) -> None:
+    if not status:
+        return
+    why = "finds none"
+    if status not in _NONE:  # such as a driver that was updated under a kernel that was not
+        why = f"cannot use it: {_text(cuda, status)} ({status})"
+    raise MissingExtra(f"an NVIDIA GPU is needed; {LIBRARY} {why}")
 
 
 def _check(cuda: Any, name: str, status: int) -> None:
     if not status:
         return
+    raise BackendError(f"the GPU fails: {name}: {_text(cuda, status)} ({status})")
+
+
+def _text(cuda: Any, status: int) -> str:
     text = ctypes.c_char_p()
     cuda.cuGetErrorString(status, ctypes.byref(text))
-    why = (text.value or b"unknown").decode("utf-8", "replace")
-    raise BackendError(f"the GPU fails: {name}: {why} ({status})")
+    return (text.value or b"unknown").decode("utf-8", "replace")
 
 
 def _give_back(

@@ -15,6 +15,7 @@ import shutil
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,7 @@ def place_of(key: Key) -> Path | None:
     place = folder() / key.name
     try:
         place.mkdir(parents=True, exist_ok=True)
+        os.utime(place)  # what is used is not old
         _make_room()
     except OSError:
         return None
@@ -202,7 +204,8 @@ def _kept(path: Path, key: Key) -> Engine | None:
         whole = said["sha256"] == hashlib.sha256(plan).hexdigest()
         if not whole or said["key"] != records.to_plain(key):
             return None
-        path.touch()
+        with suppress(OSError):  # somebody else's, or on what cannot be written
+            path.touch()
         return Engine(plan, float(said["seconds"]), kept=True)
     except (OSError, ValueError, KeyError, TypeError):
         return None  # it is built again

@@ -21,6 +21,10 @@ def ended() -> Any:
         time.sleep(60)
     if how == "quits":
         sys.exit("why")
+    if how == "raises":
+        raise KeyError("a library's")
+    if how == "is full":
+        raise OSError(28, "No space left on device")
     if how == "refuses":
         raise GateFailed("it is refused")
     print("a library talks")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgenets import child
-from edgenets.errors import GateFailed, ModelError
+from edgenets.errors import EdgenetsError, GateFailed, ModelError
 
 
 def ask(how: str, timeout: float = 60.0) -> object:
@@ -21,9 +21,16 @@ def test_what_it_raises_is_raised() -> None:
         ask("refuses")
 
 
+def test_what_the_system_refuses() -> None:
+    with pytest.raises(EdgenetsError, match="No space left on device") as raised:
+        ask("is full")
+    assert raised.value.exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("how", "message"),
     [("killed", "net: its process was ended by SIGSEGV: a library crashed"),
+     ("raises", "net: KeyError: \"a library's\"; `edgenets --debug …` shows where"),
      ("quits", "net: its process ended with 1: why")],
 )  # fmt: skip
 def test_how_it_ended(how: str, message: str) -> None:

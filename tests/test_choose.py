@@ -61,6 +61,12 @@ class TestPick:
         assert best.others["onnx-int8"] == "p95 30 ms is over 20 ms; loses 2.00, more than 0.5"
         assert str(best.limits) == "p95 ≤ 20 ms, loss ≤ 0.5"
 
+    def test_a_limit_that_is_just_kept(self, bundle: Bundle) -> None:
+        """0.95 − 0.945 is more than 0.005 in binary fractions."""
+        found = [replace(c, loss=0.95 - 0.945) for c in candidates(bundle, [row("tflite-int8")])]
+        assert pick(found, Limits(drop=0.005)) is not None
+        assert pick(found, Limits(drop=0.0049)) is None
+
     def test_what_no_figure_speaks_of_keeps_no_limit_of_loss(self, bundle: Bundle) -> None:
         found = [replace(c, loss=None) for c in candidates(bundle, [row("tflite-int8")])]
         assert pick(found, Limits(drop=0.5)) is None and pick(found, Limits()) is not None

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgenets import bundle as bundles
 from edgenets import records
+from edgenets.archive import member_name
 from edgenets.artefact import Artefact, id_of
 from edgenets.bundle import REPORT, Bundle, golden_name
+from edgenets.choice import CHOICE
 from edgenets.errors import ModelError
 from edgenets.files import replacing
 
@@ -32,7 +33,8 @@ class Attached:
 
 
 def attach(bundle: Bundle, files: Sequence[Path], out: Path) -> tuple[Attached, ...]:
-    """Write a bundle anew with artefacts for the Edge TPU in it; whole or not at all.
+    """Write a bundle anew with artefacts for the Edge TPU in it; whole or not at all. What was
+    chosen by measurement before is no choice any more.
 
     Args:
         files: `*_edgetpu.tflite`, one for every net of the model; a `.log` of the same name beside
@@ -67,6 +69,7 @@ def attach(bundle: Bundle, files: Sequence[Path], out: Path) -> tuple[Attached, 
             Attached(written.artefact.id, given.artefact.id, written.size, said, given.size)
         )
     others[REPORT] = _reported(bundle, found)
+    others.pop(CHOICE, None)  # it was made among the others alone
     manifest = bundle.manifest
     bundles.write(out, manifest.spec, artefacts, others, manifest.licence, manifest.made_by)
     return tuple(found)
@@ -83,8 +86,7 @@ def extract(bundle: Bundle, folder: Path) -> list[Path]:
         (content,) = given.files.values()
         part = f"-{given.artefact.part}" if given.artefact.part else ""
         # A bundle's name is its maker's; no file is written elsewhere for it.
-        name = re.sub(r"[^\w.-]+", "-", bundle.spec.name).strip(".-") or "model"
-        path = folder / f"{name}{part}.tflite"
+        path = folder / f"{member_name(bundle.spec.name)}{part}.tflite"
         if path.exists() and path.read_bytes() != content:
             raise ModelError(f"{path}: is there already, and another file; extract elsewhere")
         with replacing(path) as beside:

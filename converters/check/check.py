@@ -22,7 +22,7 @@ from .operators import Graph, read
 # What an OS, Python and the interpreter need beside a model.
 _SYSTEM_MB = 220
 
-# Reasons that are shown of one artefact; the JSON has all.
+# Reasons that are told of one artefact; of the others it is said how many there are.
 _SHOWN = 6
 
 
@@ -103,7 +103,7 @@ def _tflite(graph: Graph, item: Written, target: Target) -> Iterator[Finding]:
         if missing := list(versions.lacking(graph, other)):
             yield Finding(
                 "note", "operators", f"{other.name}, where that is installed instead, lacks "
-                f"{'; '.join(missing[:_SHOWN])}",
+                f"{'; '.join(missing[:_SHOWN])}{_and_more(missing)}",
             )  # fmt: skip
     if graph.graphs > 1:
         yield Finding("note", "operators", f"{graph.graphs} graphs in it: branches or loops")
@@ -150,6 +150,10 @@ def _nvidia(item: Written) -> Finding:
             "builds an engine at the first start, and keeps it"
         )
     return Finding("note", "accelerator", text)
+
+
+def _and_more(reasons: Sequence[str]) -> str:
+    return f"; and {len(reasons) - _SHOWN} more" if len(reasons) > _SHOWN else ""
 
 
 def _memory(most: int, where: str, item: Written, target: Target) -> Finding:

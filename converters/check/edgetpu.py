@@ -17,6 +17,8 @@ ON_CHIP = 8 << 20
 
 _SOFTMAX = 16_000  # elements
 
+_LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
+
 _BEHIND = "stands behind what the CPU does; one part of a graph is mapped"
 
 # What speaks against an operator that is known; nothing where all is well.
@@ -71,6 +73,9 @@ def obstacle(operator: Operator) -> str:
     for tensor in (*operator.inputs, *operator.outputs):
         if tensor.is_dynamic:
             return f"has a tensor of open size ('{tensor.name}')"
+        # A recurrent layer's cell is of sixteen bits by its definition.
+        if tensor.is_variable and operator.name == _LSTM:
+            continue
         if not tensor.is_constant and tensor.dtype not in ("INT8", "UINT8"):
             return f"is of {tensor.dtype}; eight-bit integers are mapped"
         if not tensor.is_constant and len(tensor.shape) > 3 and max(tensor.shape[:-3]) > 1:
@@ -101,13 +106,28 @@ def _same_dilation(operator: Operator) -> str:
 
 
 def _concatenation(operator: Operator) -> str:
-    if any(t.is_constant for t in operator.inputs) and len(operator.inputs) > 2:
+    constant = [t for t in operator.inputs if t.is_constant]
+    if constant and len(operator.inputs) > 2:
         return "joins a constant with more than one tensor"
+    if not all(t.is_zero for t in constant):
+        return "joins a constant that is not nought"
     return _without_activation(operator)
 
 
 def _fully_connected(operator: Operator) -> str:
-    return "has weights in another order" if operator.option("weightsFormat") else ""
+    if operator.option("weightsFormat"):
+        return "has weights in another order"
+    rows = any(d > 1 for d in operator.outputs[0].shape[:-1])
+    return "gives more than one row" if rows else ""
+
+
+def _squeeze(operator: Operator) -> str:
+    first, *behind = operator.inputs[0].shape
+    for length in behind:
+        if length == 1 and first > 1:
+            return "takes out an axis behind one that is longer"
+        first = max(first, length)
+    return ""
 
 
 def _axes(operator: Operator) -> list[int]:
@@ -162,14 +182,14 @@ _KNOWN: dict[str, Limit] = {
     "ADD": _nothing, "AVERAGE_POOL_2D": _without_activation, "CONCATENATION": _concatenation,
     "CONV_2D": _same_dilation, "DEPTHWISE_CONV_2D": _same_dilation, "EXPAND_DIMS": _nothing,
     "FULLY_CONNECTED": _fully_connected, "L2_NORMALIZATION": _nothing, "LOGISTIC": _nothing,
-    "UNIDIRECTIONAL_SEQUENCE_LSTM": _nothing, "MAXIMUM": _nothing,
+    _LSTM: _nothing, "MAXIMUM": _nothing,
     "MAX_POOL_2D": _without_activation, "MEAN": _mean, "MINIMUM": _nothing, "MUL": _nothing,
     "PACK": _packed, "PAD": _padding, "PRELU": _prelu, "QUANTIZE": _nothing,
     "REDUCE_MAX": _not_over_batch, "REDUCE_MIN": _not_over_batch, "RELU": _nothing,
     "RELU6": _nothing, "RELU_N1_TO_1": _nothing, "RESHAPE": _nothing,
     "RESIZE_BILINEAR": _nothing, "RESIZE_NEAREST_NEIGHBOR": _nothing, "RSQRT": _nothing,
     "SLICE": _nothing, "SOFTMAX": _softmax, "SPACE_TO_DEPTH": _nothing, "SPLIT": _nothing,
-    "SQUEEZE": _nothing, "STRIDED_SLICE": _strided, "SUB": _nothing, "SUM": _not_over_batch,
+    "SQUEEZE": _squeeze, "STRIDED_SLICE": _strided, "SUB": _nothing, "SUM": _not_over_batch,
     "SQUARED_DIFFERENCE": _nothing, "TANH": _nothing, "TRANSPOSE": _nothing,
     "TRANSPOSE_CONV": _nothing,
 }  # fmt: skip

@@ -42,7 +42,9 @@ def facts(content: bytes) -> OnnxFacts:
     """
     onnx = require("onnx")
     try:
-        model = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(content))
+        model = onnx.load_model_from_string(content)
+        # Shapes that are computed in the graph are followed, too.
+        model = onnx.shape_inference.infer_shapes(model, data_prop=True)
     except Exception as exc:  # of protobuf's or of ONNX's C++ side
         raise ModelError(f"no ONNX file: {first_line(exc)}") from exc
     opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
@@ -61,7 +63,8 @@ def _peak(graph: Any) -> tuple[int | None, str]:
     for value in (*graph.input, *graph.value_info, *graph.output):
         kind = value.type.tensor_type
         shape = [d.dim_value for d in kind.shape.dim]
-        if 0 in shape or not kind.elem_type:
+        # What has no shape, or one that is open, is left out.
+        if not kind.HasField("shape") or 0 in shape or not kind.elem_type:
             continue
         width = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)).itemsize
         sizes[value.name] = int(np.prod(shape, dtype=np.int64)) * width

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from edgenets.errors import ModelError
 from edgenets.extras import require
 
 from ..sources import tflite_file
@@ -31,6 +32,8 @@ class Tensor:
     is_constant: bool
     is_dynamic: bool  # some axis is open
     is_quantized: bool
+    is_variable: bool  # it stays from one run to the next
+    is_zero: bool  # a constant of noughts
     values: tuple[float, ...] = ()  # of a small constant
 
     @property
@@ -68,8 +71,19 @@ class Graph:
 
 
 def read(path: Path, model: bytes) -> Graph:
-    """What a TFLite file says; errors as `tflite_file.parse`."""
+    """What a TFLite file says.
+
+    Raises:
+        ModelError: as `tflite_file.parse`.
+    """
     tree = tflite_file.parse(path, model)
+    try:
+        return _graph(tree)
+    except Exception as exc:  # of a damaged file, whatever its bytes make of themselves
+        raise ModelError(f"{path}: is a damaged TFLite file") from exc
+
+
+def _graph(tree: Any) -> Graph:
     graph = tree.subgraphs[0]
     tensors = [_tensor(i, t, tree.buffers) for i, t in enumerate(graph.tensors)]
     operators = []
@@ -79,7 +93,8 @@ def read(path: Path, model: bytes) -> Graph:
         custom = code.customCode.decode("utf-8", "replace") if code.customCode else ""
         operators.append(
             Operator(
-                place, custom or _names()[number], code.version, bool(custom),
+                place, custom or _names().get(number, f"operator {number}"),
+                code.version, bool(custom),
                 tuple(tensors[i] for i in _listed(operator.inputs) if i >= 0),
                 tuple(tensors[i] for i in _listed(operator.outputs) if i >= 0),
                 operator.builtinOptions or operator.builtinOptions2,
@@ -101,15 +116,25 @@ def _tensor(number: int, tensor: Any, buffers: Any) -> Tensor:
     data: Any = buffers[tensor.buffer].data if tensor.buffer < len(buffers) else None
     signature = _listed(tensor.shapeSignature)
     scale = tensor.quantization.scale if tensor.quantization is not None else None
-    dtype = _types()[tensor.type]
+    dtype = _types().get(tensor.type, f"type {tensor.type}")
     constant = data is not None and len(data) > 0
     values: tuple[float, ...] = ()
     if constant and dtype == "INT32" and len(data) <= 64:
         values = tuple(float(v) for v in np.frombuffer(bytes(data), np.int32))
     return Tensor(
         number, (tensor.name or b"").decode("utf-8", "replace"), shape, dtype, constant,
-        -1 in signature, scale is not None and len(scale) > 0, values,
+        -1 in signature, scale is not None and len(scale) > 0, bool(tensor.isVariable),
+        constant and _is_zero(bytes(data), dtype, tensor.quantization), values,
     )  # fmt: skip
+
+
+def _is_zero(data: bytes, dtype: str, quantization: Any) -> bool:
+    """Whether a constant is nought, as its type and its zero point have it."""
+    zeros = quantization.zeroPoint if quantization is not None else None
+    zero = 0 if zeros is None or not len(zeros) else int(zeros[0])
+    if dtype in ("INT8", "UINT8"):
+        return set(data) == {zero % 256}
+    return not any(data)
 
 
 @cache

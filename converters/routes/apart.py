@@ -37,8 +37,7 @@ def convert(
         live: whether its progress is shown.
         quantize: how integers are made.
     """
-    wishes = _wishes(to, precisions, calibration, wish, shapes)
-    wishes["quantize"] = records.to_plain(quantize or QuantizeRecipe())
+    wishes = _wishes(to, precisions, calibration, wish, shapes, quantize)
     found: dict[str, Any] = _ask(path, live, do="convert", out=str(out), **wishes)
     return found
 
@@ -46,9 +45,10 @@ def convert(
 def explain(
     path: Path, to: Sequence[Format], precisions: Sequence[Precision] | None,
     calibration: Path | None, wish: Wish, shapes: Mapping[str, Sequence[int]],
+    quantize: QuantizeRecipe | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """`folder.explain` in plain values: the roads to every artefact."""
-    wishes = _wishes(to, precisions, calibration, wish, shapes)
+    wishes = _wishes(to, precisions, calibration, wish, shapes, quantize)
     found: dict[str, Any] = _ask(path, do="explain", **wishes)
     return found
 
@@ -96,11 +96,12 @@ def told(found: Converted) -> dict[str, Any]:
 
 def _wishes(
     to: Sequence[Format], precisions: Sequence[Precision] | None, calibration: Path | None,
-    wish: Wish, shapes: Mapping[str, Sequence[int]],
+    wish: Wish, shapes: Mapping[str, Sequence[int]], quantize: QuantizeRecipe | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     return {
         "to": to, "precisions": precisions, "wish": wish, "shapes": dict(shapes),
         "calibration": None if calibration is None else str(calibration),
+        "quantize": records.to_plain(quantize or QuantizeRecipe()),
     }  # fmt: skip
 
 
@@ -125,7 +126,7 @@ def _asked() -> Any:
     job = folder.job_of(
         path, Path(given) if given else None, question["wish"],
         {name: tuple(shape) for name, shape in question["shapes"].items()},
-        records.parse(QuantizeRecipe, question.get("quantize", {})), reporter,
+        records.parse(QuantizeRecipe, question["quantize"]), reporter,
     )  # fmt: skip
     if question["do"] == "check":
         target = records.parse(Target, question["target"], "the target")

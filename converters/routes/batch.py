@@ -16,10 +16,11 @@ from typing import Any
 
 from edgenets import records
 from edgenets.artefact import Format, Precision
-from edgenets.errors import EdgenetsError, ModelError, RecordError
+from edgenets.errors import DataError, EdgenetsError, ModelError, RecordError
 from edgenets.files import write_json
 from edgenets.progress import Progress
 
+from .. import store
 from . import apart
 from .edge import Wish
 from .folder import digest
@@ -70,14 +71,17 @@ class Entry:
     sha256: str
     wishes: Wishes
     seconds: float
+    # SHA-256 of the items that it was calibrated and verified on; nothing where there are none.
+    items: tuple[str, str] = ("", "")
     artefacts: tuple[Made, ...] = ()
     missing: tuple[str, ...] = ()
     verdicts: tuple[Judged, ...] = ()
     error: str = ""  # why nothing could be converted
 
-    def is_of(self, path: Path, sha256: str, wishes: Wishes) -> bool:
-        """Whether it is of this model, as it is now, with these wishes."""
-        return (self.model, self.sha256, self.wishes) == (str(path), sha256, wishes)
+    def is_of(self, other: Entry) -> bool:
+        """Whether it is of the same model, wishes and items, as they are now."""
+        mine, its = ((e.model, e.sha256, e.wishes, e.items) for e in (self, other))
+        return mine == its
 
     @property
     def well(self) -> bool:
@@ -116,11 +120,11 @@ def batch(
     with progress.task("converting models") as task, ThreadPoolExecutor(jobs) as pool:
         waiting = {}
         for path in models:
-            before, sha256 = known.get(path.name), digest(path)
-            if before and before.well and before.is_of(path, sha256, wishes):
+            before, now = known.get(path.name), _entry(path, wishes)
+            if before and before.well and before.is_of(now) and _is_there(out / path.name, before):
                 found[path.name] = before
             else:
-                job = pool.submit(_one, path, sha256, out / path.name, wishes)
+                job = pool.submit(_one, now, out / path.name)
                 waiting[job] = path.name
         task.update(len(found), len(models), "were converted before" if found else "")
         try:
@@ -145,9 +149,25 @@ def _known(out: Path) -> dict[str, Entry]:
         return {}
 
 
-def _one(path: Path, sha256: str, folder: Path, wishes: Wishes) -> Entry:
+def _entry(path: Path, wishes: Wishes) -> Entry:
+    """A model to be converted, as it and its items are now."""
+    places = [_items(place, path) for place in (wishes.calibration, wishes.data)]
+    calibrated, verified = ("" if p is None else digest(p) for p in places)
+    return Entry(str(path), digest(path), wishes, 0.0, (calibrated, verified))
+
+
+def _is_there(folder: Path, before: Entry) -> bool:
+    """Whether all that was made before is in its folder, and whole."""
+    try:
+        written, _ = store.load(folder)
+    except EdgenetsError:
+        return False
+    return {w.artefact.id for w in written} == {made.id for made in before.artefacts}
+
+
+def _one(entry: Entry, folder: Path) -> Entry:
     begun = time.monotonic()
-    entry = Entry(str(path), sha256, wishes, 0.0)
+    path, wishes = Path(entry.model), entry.wishes
     try:
         folder.mkdir(parents=True, exist_ok=True)
         told = apart.convert(
@@ -158,11 +178,15 @@ def _one(path: Path, sha256: str, folder: Path, wishes: Wishes) -> Entry:
             entry, artefacts=tuple(_made(one) for one in told["artefacts"]),
             missing=tuple(told["missing"]),
         )  # fmt: skip
-        if (data := _items(wishes.data, path)) is not None:
+        if wishes.data is not None:
+            if (data := _items(wishes.data, path)) is None:
+                raise DataError(f"{wishes.data}: has no {path.stem}.npz to verify it on")
             report = apart.verify(folder, data, live=False)
             judged = [Judged(v.id, v.passed, v.metric, v.error) for v in report.verdicts]
             entry = replace(entry, verdicts=tuple(judged))
     except EdgenetsError as exc:
+        entry = replace(entry, error=str(exc))
+    except OSError as exc:  # its folder cannot be made
         entry = replace(entry, error=str(exc))
     return replace(entry, seconds=round(time.monotonic() - begun, 1))
 

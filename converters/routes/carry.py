@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from edgenets.artefact import Format, Precision
-from edgenets.errors import ConversionError, MissingExtra
+from edgenets.errors import BackendError, ConversionError, MissingExtra, ModelError
 
 from .. import formats
 from ..formats import Converted, Written
@@ -16,6 +16,10 @@ from ..whole import function
 from ..whole.onnxshape import fix_shapes
 from .edge import Job
 from .find import Leg, Road, roads, start_of, why_none
+
+# What ends a road, and leaves others open: a converter that refuses, a package that is not there,
+# an interpreter that does not take what was written.
+_REFUSALS = (ConversionError, MissingExtra, ModelError, BackendError)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Carrier:
                 if seen.closed:
                     raise ConversionError(seen.closed)
                 return self._along(seen.road)
-            except (ConversionError, MissingExtra) as exc:
+            except _REFUSALS as exc:
                 reasons.append(str(exc))
         why = (
             formats.MISSING.get((format, precision))
@@ -70,10 +74,13 @@ class Carrier:
         """What the last converter is given on the road to an artefact.
 
         Raises:
-            ConversionError: as `carry`.
+            ConversionError: as `carry`; or it is the file that came.
         """
         self.carry(format, precision)
-        road = next(seen.road for seen in self.roads(format, precision) if self._was_gone(seen))
+        gone = [seen.road for seen in self.roads(format, precision) if self._was_gone(seen)]
+        if not gone:
+            raise ConversionError(f"{format} in {precision}: is as it came, and is not made anew")
+        road = gone[0]
         return self._made.get(road.legs[:-1], self._given if road.legs[1:] == () else None)
 
     def _was_gone(self, seen: Seen) -> bool:
@@ -94,7 +101,7 @@ class Carrier:
             if behind not in self._made:
                 try:
                     self._made[behind] = leg.edge.carry(self._job, value, leg.to.precision)
-                except (ConversionError, MissingExtra) as exc:
+                except _REFUSALS as exc:
                     self._failed[behind] = str(exc)
                     raise
             value = self._made[behind]

@@ -16,6 +16,7 @@ from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision, TensorInfo
 from edgenets.choice import this_machine
 from edgenets.data.items import read_items
 from edgenets.errors import ConversionError, EdgenetsError, ModelError
+from edgenets.findings import Finding
 from edgenets.progress import Progress
 from edgenets.recipeparts import GateRecipe, QuantizeRecipe
 
@@ -217,7 +218,8 @@ def check_file(
     job: Job, target: Target, to: Sequence[Format], precisions: Sequence[Precision] | None
 ) -> tuple[Checked, ...]:
     """What a board would make of a model: of a file that is an artefact, as it is; of any other,
-    of what it would be converted to. Nothing is written; errors as `convert_file`.
+    of what it would be converted to. Nothing is written; errors as `convert_file`. What could not
+    be converted stands there, too, and what stops it.
 
     Args:
         precisions: None: fp32, and int8 where there are items to calibrate on.
@@ -227,7 +229,13 @@ def check_file(
     usual: tuple[Precision, ...] = ("fp32", "int8") if job.samples else ("fp32",)
     if source.precision != "fp32" or (own and precisions is None):
         usual = (source.precision,)
-    return check(convert_source(job, (own,) if own else to, precisions or usual).written, target)
+    found = convert_source(job, (own,) if own else to, precisions or usual)
+    return (*check(found.written, target), *map(_not_there, found.missing))
+
+
+def _not_there(line: str) -> Checked:
+    name, _, why = line.partition(": ")
+    return Checked(name.replace(" in ", "-"), 0, (Finding("stop", "conversion", why),))
 
 
 def precisions_of(source: Source) -> tuple[Precision, ...]:

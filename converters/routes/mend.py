@@ -15,7 +15,7 @@ from ..verdicts import Verdict
 from ..whole import mend
 from ..whole.function import Function
 from ..whole.integers import OnnxIntegers, TFLiteIntegers
-from ..whole.samples import Samples
+from ..whole.samples import Samples, rows_of
 from .carry import Carrier
 from .edge import Job
 
@@ -47,19 +47,28 @@ class Subjects:
         # What OpenVINO reads is rounded before it does.
         given = self._carrier.before("onnx" if format == "openvino" else format, precision)
         if isinstance(given, Steps):
+            if len(self._items) > 1:
+                raise ConversionError(
+                    f"{artefact.id}: a step model of several inputs is not mended"
+                )
             (values,) = self._items.values()
-            features = values.reshape(-1, values.shape[-1])[: stepmend.STEPS * given.graph.frames]
+            rows = rows_of(values)
+            features = rows.reshape(-1, rows.shape[-1])[: stepmend.STEPS * given.graph.frames]
             return stepmend.subject_of(given, format, precision, features, self._judge)
-        samples, each = self._job.samples, self._job.quantize.per_channel
+        samples, wish = self._job.samples, self._job.quantize
         if precision != "int8" or samples is None:
             raise ConversionError(f"{artefact.id}: layers are kept float in int8 alone")
         if isinstance(given, Function) and given.has_ranges:
             raise ConversionError(f"{artefact.id}: was trained with its ranges; train it further")
         if isinstance(given, Function) and given.layers:
-            integers: TFLiteIntegers | OnnxIntegers = TFLiteIntegers(given, samples, each)
+            integers: TFLiteIntegers | OnnxIntegers = TFLiteIntegers(
+                given, samples, wish.per_channel, wish.keep_float
+            )
         elif isinstance(given, Written) and given.artefact.format == "onnx":
-            zero = self._job.quantize.symmetric
-            integers = OnnxIntegers(given, samples, format == "openvino", each, zero)
+            integers = OnnxIntegers(
+                given, samples, format == "openvino", wish.per_channel, wish.symmetric,
+                wish.keep_float,
+            )  # fmt: skip
         else:
             raise ConversionError(
                 f"{artefact.id}: nothing says which layers it has; give the Keras model, or a file "

@@ -24,6 +24,7 @@ from ..sources import saved_model
 from ..walk import walk
 from ..whole import function, litert, onnx, onnxnames, onnxround, tflite
 from ..whole.function import Function
+from ..whole.samples import rows_of
 from .edge import Edge, Job
 
 Infos = Sequence[TensorInfo]
@@ -42,6 +43,29 @@ _IR: dict[Precision, tuple[Precision, ...]] = {
 def _needs_samples(job: Job, precision: Precision) -> str:
     if formats.activation_type(precision) and not job.samples:
         return "integers need items to calibrate on: --calibration FILE"
+    return ""
+
+
+def _chooses_other_zeros(job: Job, precision: Precision) -> str:
+    if job.quantize.symmetric and formats.activation_type(precision):
+        return "TFLiteConverter chooses the zeros of integers itself"
+    return ""
+
+
+def _chooses_zeros(job: Job, precision: Precision) -> str:
+    return _chooses_other_zeros(job, precision) or _needs_samples(job, precision)
+
+
+def _chooses_all(job: Job, precision: Precision) -> str:
+    if precision != "fp16" and (job.quantize.symmetric or not job.quantize.per_channel):
+        return "litert-quantizer chooses scales and zeros itself"
+    return _needs_samples(job, precision)
+
+
+def _has_ranges(job: Job, precision: Precision) -> str:
+    wish = job.quantize
+    if precision == "int8" and (wish.keep_float or wish.symmetric or not wish.per_channel):
+        return "what a net was trained with is not changed: ranges and scales"
     return ""
 
 
@@ -72,10 +96,9 @@ def _no_whole(job: Job, precision: Precision) -> str:
 
 def _walk(job: Job, model: Any, precision: Precision) -> Steps:
     clips = None
-    if job.samples:
-        if len(job.samples) > 1:
-            raise ConversionError("a step model of several inputs is calibrated from Python alone")
+    if job.samples and len(job.samples) == 1:
         (clips,) = job.samples.values()
+        clips = rows_of(clips)
     return Steps(aware.plain_of(model), clips, job.quantize, job.progress)
 
 
@@ -88,6 +111,8 @@ def _write(format: Any) -> Any:
 
 def _lacks(format: Any) -> Any:
     def closed(job: Job, precision: Precision) -> str:
+        if formats.activation_type(precision) and len(job.samples or ()) > 1:
+            return "a step model of several inputs is calibrated from Python alone"
         return formats.MISSING.get((format, precision), "") or _needs_samples(job, precision)
 
     return closed
@@ -127,15 +152,10 @@ def _to_tflite(job: Job, source: Function, precision: Precision) -> Written:
     if formats.activation_type(precision):
         _check_kept(job, source.layers)
     wish = job.quantize
-    if wish.symmetric and formats.activation_type(precision):
-        raise ConversionError("TFLiteConverter chooses the zeros of integers itself")
     return tflite.write(source, precision, job.samples, wish.keep_float, wish.per_channel)
 
 
 def _to_onnx(job: Job, source: Function, precision: Precision) -> Written:
-    wish = job.quantize
-    if source.has_ranges and (wish.keep_float or wish.symmetric or not wish.per_channel):
-        raise ConversionError("what a net was trained with is not changed: ranges and scales")
     return _as_onnx(onnx.to_onnx(source), source.inputs, source.outputs, precision)
 
 
@@ -186,8 +206,6 @@ def _to_openvino(job: Job, given: Written, precision: Precision) -> Written:
 def _round_tflite(job: Job, given: Written, precision: Precision) -> Written:
     if formats.activation_type(precision):
         _check_kept(job, ())  # a file's tensors say no layer
-    if precision != "fp16" and (job.quantize.symmetric or not job.quantize.per_channel):
-        raise ConversionError("litert-quantizer chooses scales and zeros itself")
     return litert.rounded(given, precision, job.samples)
 
 
@@ -242,15 +260,15 @@ EDGES: tuple[Edge, ...] = (
     ),
     Edge(
         "TFLiteConverter", "tensorflow", "function", "tflite", _ALL,
-        "operators that TFLite has", "built-in operators alone", _to_tflite, _needs_samples,
+        "operators that TFLite has", "built-in operators alone", _to_tflite, _chooses_zeros,
     ),
     Edge(
         "TFLiteConverter", "tensorflow", "function", "tflite", {"int8": ("int8",)},
-        "ranges of integers in the model", "these ranges", _to_tflite,
+        "ranges of integers in the model", "these ranges", _to_tflite, _chooses_other_zeros,
     ),
     Edge(
         "tf2onnx", "tf2onnx", "function", "onnx", _WITH_RANGES, "operators that tf2onnx knows",
-        "opset 13, shapes fixed; ranges as the function has them", _to_onnx,
+        "opset 13, shapes fixed; ranges as the function has them", _to_onnx, _has_ranges,
     ),
     Edge(
         "quantize", "onnxruntime", "onnx", "onnx", _ROUNDED, "a float file",
@@ -266,7 +284,7 @@ EDGES: tuple[Edge, ...] = (
     ),
     Edge(
         "quantize", "litert-quantizer", "tflite", "tflite", _ROUNDED, "a float file",
-        "the operators of the file", _round_tflite, _needs_samples,
+        "the operators of the file", _round_tflite, _chooses_all,
     ),
     Edge(
         "compile", edgetpu_compiler.COMPILER, "tflite", "edgetpu", {"int8": ("int8",)},

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.errors import ModelError
+from edgenets.errors import ConversionError, ModelError
 from edgenets.extras import require
 from edgenets.native import quiet_logging
 from edgenets.training import aware
@@ -80,7 +80,10 @@ def source_of(model: Any, path: Path, names: Sequence[str] = ()) -> Source:
             f"Input"
         )
     plain = aware.plain_of(model)
-    inputs, outputs = inputs_of(plain), outputs_of(plain)
+    try:
+        inputs, outputs = inputs_of(plain), outputs_of(plain)
+    except ConversionError as exc:  # of a type that no artefact has
+        raise ModelError(f"{path}: {exc}") from exc
     if names:
         outputs = tuple(replace(o, name=n) for o, n in zip(outputs, names, strict=True))
 

@@ -19,6 +19,9 @@ from .source import Answers, Source
 # Seen in no model of a device; a file that says so is broken or hostile.
 _LARGEST = 1 << 30  # bytes
 
+# The first version of files whose constants are no inputs.
+_CONSTANTS_APART = 4
+
 # The oldest opset whose operators mean what they do now, for what compact nets hold.
 _OLDEST_OPSET = 7
 
@@ -33,8 +36,8 @@ def read(path: Path) -> Source:
     except Exception as exc:  # google.protobuf's DecodeError, wherever that lies
         raise ModelError(f"{path}: is no ONNX file, or a damaged one: {exc}") from exc
     _check(path, model)
-    initial = {t.name for t in model.graph.initializer}
-    inputs = tuple(_info(path, v) for v in model.graph.input if v.name not in initial)
+    _take_out_constants(model)
+    inputs = tuple(_info(path, v) for v in model.graph.input)
     outputs = tuple(_info(path, v) for v in model.graph.output)
     if not inputs or not outputs:
         raise ModelError(f"{path}: takes nothing, or gives nothing")
@@ -42,6 +45,15 @@ def read(path: Path) -> Source:
         path, "onnx", path.stem, model, inputs, outputs, _answering(path, model),
         precision_of(model),
     )  # fmt: skip
+
+
+def _take_out_constants(model: Any) -> None:
+    """Leave constants out of the inputs, among which files of before 2018 have them."""
+    initial = {t.name for t in model.graph.initializer}
+    given = [value for value in model.graph.input if value.name not in initial]
+    del model.graph.input[:]
+    model.graph.input.extend(given)
+    model.ir_version = max(model.ir_version, _CONSTANTS_APART)
 
 
 def precision_of(model: Any) -> Precision:

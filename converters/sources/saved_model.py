@@ -7,7 +7,10 @@ with it `TFLiteConverter.from_saved_model`.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,24 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.artefact import OPEN, TensorInfo
-from edgenets.errors import ModelError, first_line
+from edgenets.errors import ConversionError, ModelError, first_line
 from edgenets.extras import require
 from edgenets.native import captured_stderr, quiet_logging
 
+from ..whole.samples import count, one_by_one
+from .reach import functions_in, outside
 from .source import Answers, Source
 
-# Operators that reach beyond the model: files, Python, other libraries. A graph is a program. Those
-# that save its variables (SaveV2, MergeV2Checkpoints) are in every file, and are not called here.
-_REACHES_OUT = frozenset({
-    "ReadFile", "WriteFile", "MatchingFiles", "PyFunc", "PyFuncStateless", "EagerPyFunc",
-    "Save", "SaveSlices", "PrintV2", "Print", "LoadAndRemapMatrix", "WholeFileReaderV2",
-    "TextLineReaderV2", "TFRecordReaderV2", "FixedLengthRecordReaderV2", "TFRecordDataset",
-    "TextLineDataset", "FixedLengthRecordDataset", "FixedLengthRecordDatasetV2", "SqlDataset",
-    "GeneratorDataset", "MapDataset", "DebugIdentityV2", "RegisterDataset", "DataServiceDataset",
-    "InitializeTableFromTextFileV2", "InitializeTableFromTextFile", "DeleteFile",
-    "DistributedSave", "SnapshotDataset", "SnapshotDatasetV2", "CacheDataset",
-    "CacheDatasetV2", "XlaLaunch", "RemoteCall", "TPUExecute",
-})  # fmt: skip
+# Of the graph that is for use, not for training.
+_TAG = "serve"
 
 # What a step of the model is reached by, in this order of preference.
 _SERVING = ("serving_default", "serve")
@@ -62,9 +57,11 @@ def read(path: Path) -> Source:
             quiet_logging(), captured_stderr(), graph.as_default(),
             tf.compat.v1.Session(graph=graph) as session,
         ):  # fmt: skip
-            meta = tf.compat.v1.saved_model.load(session, ["serve"], str(path))
+            meta = tf.compat.v1.saved_model.load(session, [_TAG], str(path))
             called = _chosen(path, meta.signature_def)
-            wanted = [t.name.partition(":")[0] for t in called.outputs.values()]
+            # A map of protobuf's has another order in every process.
+            taken, given = _ordered(called.inputs), _ordered(called.outputs)
+            wanted = [t.name.partition(":")[0] for _, t in given]
             frozen = constants.convert_variables_to_constants_from_session_graph(
                 session, graph.as_graph_def(add_shapes=True), wanted
             )
@@ -72,20 +69,34 @@ def read(path: Path) -> Source:
         raise
     except Exception as exc:  # TensorFlow raises what its kernels raise
         raise ModelError(f"{path}: TensorFlow cannot read it: {first_line(exc)[:300]}") from exc
-    signature = Signature(
-        frozen, tuple(t.name for t in called.inputs.values()),
-        tuple(t.name for t in called.outputs.values()),
-    )  # fmt: skip
-    inputs = tuple(_info(path, n, t) for n, t in called.inputs.items())
-    outputs = tuple(_info(path, n, t) for n, t in called.outputs.items())
+    _name_apart(frozen)
+    signature = Signature(frozen, tuple(t.name for _, t in taken), tuple(t.name for _, t in given))
+    inputs = tuple(_info(path, n, t) for n, t in taken)
+    outputs = tuple(_info(path, n, t) for n, t in given)
     return Source(
         path, "saved_model", path.name, signature, inputs, outputs,
         _answering(signature, inputs, outputs),
     )  # fmt: skip
 
 
+def _name_apart(graph: Any) -> None:
+    """Give functions names that no other file's have: TensorFlow has one list of them for all."""
+    mark = hashlib.sha256(graph.SerializeToString(deterministic=True)).hexdigest()[:12]
+    names = {f.signature.name: f"{f.signature.name}_{mark}" for f in graph.library.function}
+    for node in (*graph.node, *(n for f in graph.library.function for n in f.node_def)):
+        node.op = names.get(node.op, node.op)
+        for value in node.attr.values():
+            for called in functions_in(value):
+                called.name = names.get(called.name, called.name)
+    for function in graph.library.function:
+        function.signature.name = names[function.signature.name]
+    for gradient in graph.library.gradient:
+        gradient.function_name = names.get(gradient.function_name, gradient.function_name)
+        gradient.gradient_func = names.get(gradient.gradient_func, gradient.gradient_func)
+
+
 def _check(path: Path) -> None:
-    """Refuse what is no SavedModel, and a graph that reaches beyond itself."""
+    """Refuse what is no SavedModel, and a graph that would reach beyond itself."""
     file = path / "saved_model.pb"
     if not file.is_file():
         raise ModelError(
@@ -102,13 +113,14 @@ def _check(path: Path) -> None:
     if not message.meta_graphs:
         raise ModelError(f"{file}: is damaged: there is no graph in it")
     for meta in message.meta_graphs:
-        graph = meta.graph_def
-        for node in (*graph.node, *(n for f in graph.library.function for n in f.node_def)):
-            if node.op in _REACHES_OUT:
-                raise ModelError(
-                    f"{path}: its graph has the operator {node.op} ('{node.name}'), which reaches "
-                    f"beyond the model; edgenets runs no such code. Export the net without it"
-                )
+        if _TAG not in meta.meta_info_def.tags:
+            continue
+        outputs = [t.name for t in _chosen(path, meta.signature_def).outputs.values()]
+        for operator, node in outside(meta, outputs):
+            raise ModelError(
+                f"{path}: its graph runs the operator {operator} ('{node}'), which reaches beyond "
+                f"the model; edgenets runs no such code. Export the net without it"
+            )
 
 
 def _chosen(path: Path, signatures: Mapping[str, Any]) -> Any:
@@ -121,6 +133,15 @@ def _chosen(path: Path, signatures: Mapping[str, Any]) -> Any:
     raise ModelError(
         f"{path}: has no signature 'serving_default' (there are: {known}); export it with "
         f"`model.export(path)`"
+    )
+
+
+def _ordered(tensors: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """By name, output_2 before output_10."""
+    parts = re.compile(r"(\d+)")
+    return sorted(
+        tensors.items(),
+        key=lambda one: [p.zfill(9) if p.isdecimal() else p for p in parts.split(one[0])],
     )
 
 
@@ -151,8 +172,14 @@ def function_of(signature: Signature, shapes: Mapping[str, tuple[int, ...]], inf
             return_elements=list(signature.outputs), name="",
         )  # fmt: skip
 
-    with quiet_logging():
-        return tf.compat.v1.wrap_function(imported, specs)
+    try:
+        with quiet_logging():
+            return tf.compat.v1.wrap_function(imported, specs)
+    except Exception as exc:  # TensorFlow raises what its shapes raise
+        raise ConversionError(
+            f"its graph does not take {', '.join(str(list(s.shape)) for s in specs)}: "
+            f"{first_line(exc)[:300]}"
+        ) from exc
 
 
 def _plain(name: str) -> str:
@@ -163,11 +190,23 @@ def _plain(name: str) -> str:
 def _answering(
     signature: Signature, inputs: tuple[TensorInfo, ...], outputs: tuple[TensorInfo, ...]
 ) -> Any:
-    def answer(given: Mapping[str, NDArray[Any]]) -> Answers:
+    calls: dict[tuple[tuple[int, ...], ...], Any] = {}
+
+    def called(given: Mapping[str, NDArray[Any]]) -> Answers:
         tf = require("tensorflow")
         shapes = {name: values.shape for name, values in given.items()}
-        call = function_of(signature, shapes, inputs)
-        found = call(*(tf.constant(given[i.name]) for i in inputs))
+        key = tuple(shapes.values())
+        if key not in calls:
+            calls[key] = function_of(signature, shapes, inputs)
+        found = calls[key](*(tf.constant(given[i.name]) for i in inputs))
         return {o.name: np.asarray(v) for o, v in zip(outputs, found, strict=True)}
+
+    def answer(given: Mapping[str, NDArray[Any]]) -> Answers:
+        many = count(given)
+        with suppress(Exception):  # of one that was exported for one item at a time
+            found = called(given)
+            if all(len(values) == many for values in found.values()):
+                return found
+        return one_by_one(called, given)
 
     return answer

@@ -33,7 +33,10 @@ def read(path: Path) -> Source:
     tree = parse(path, model)
     inputs, outputs = tensors(path, model)
     precision = precision_of(tree)
-    artefact = Artefact("tflite", precision, (path.name,), inputs, outputs)
+    try:
+        artefact = Artefact("tflite", precision, (path.name,), inputs, outputs)
+    except ValueError as exc:
+        raise ModelError(f"{path}: {exc}") from exc
     held: list[backend.Session] = []
 
     def run(given: Mapping[str, NDArray[Any]]) -> Answers:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from edgenets.artefact import OPEN, TensorInfo
-from edgenets.errors import ConversionError
+from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
 
 # What Keras calls an input that nobody named: by how many tensors there were before.
@@ -125,7 +125,10 @@ def outputs_of(model: Any) -> tuple[TensorInfo, ...]:
 
 def _info(name: str, tensor: Any) -> TensorInfo:
     shape = (1, *(OPEN if d is None else int(d) for d in tensor.shape[1:]))
-    return TensorInfo(name, shape, tensor.dtype)
+    try:
+        return TensorInfo(name, shape, tensor.dtype)
+    except ValueError as exc:
+        raise ConversionError(str(exc)) from exc
 
 
 def frozen(traced: Any, sources: Sequence[TensorInfo], outputs: Sequence[str]) -> Function:
@@ -137,10 +140,15 @@ def frozen(traced: Any, sources: Sequence[TensorInfo], outputs: Sequence[str]) -
     """
     convert = require("tensorflow.python.framework.convert_to_constants")
     function = convert.convert_variables_to_constants_v2(traced)
-    results = [
-        TensorInfo(name, tuple(int(d) for d in tensor.shape), tensor.dtype.name)
-        for name, tensor in zip(outputs, function.outputs, strict=True)
-    ]
+    try:
+        results = [
+            TensorInfo(name, tuple(int(d) for d in tensor.shape), tensor.dtype.name)
+            for name, tensor in zip(outputs, function.outputs, strict=True)
+        ]
+    except (ValueError, TypeError) as exc:  # TypeError: of a shape that its values decide
+        raise ConversionError(
+            f"what it gives has no shape that is fixed: {first_line(exc)}"
+        ) from exc
     return Function(function, tuple(sources), tuple(results))
 
 

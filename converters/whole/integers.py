@@ -46,17 +46,22 @@ class Integers(Protocol):
 class TFLiteIntegers:
     """By TensorFlow's converter."""
 
-    def __init__(self, source: Function, samples: Samples, per_channel: bool = True) -> None:
+    def __init__(
+        self, source: Function, samples: Samples, per_channel: bool = True,
+        always: Collection[str] = (),
+    ) -> None:  # fmt: skip
+        """Take a function; layers of `always` stay float whatever else does."""
         self._source, self._made = source, tflite.Integers(source, samples, per_channel)
-        self.layers = tuple(self._made.layers)
+        self._always = frozenset(always)
+        self.layers = tuple(name for name in self._made.layers if name not in self._always)
 
     def write(self, keep: Collection[str] = ()) -> Written:
         """See `Integers`."""
-        return self._made.write(keep)
+        return self._made.write(self._always | set(keep))
 
     def probed(self) -> tuple[Written, Written]:
         """See `Integers`."""
-        rounded = self._made.raw()
+        rounded = self._made.raw(self._always)
         both = set(tflite.results_of(rounded)) & set(tflite.results_of(self._made.plain))
         public = set(tflite.outputs_of(rounded))
         ends = {seen(k): name for k, name in self._made.layers.items() if name in both - public}
@@ -72,9 +77,11 @@ class OnnxIntegers:
 
     def __init__(
         self, given: Written, samples: Samples, openvino: bool = False, per_channel: bool = True,
-        symmetric: bool = False,
+        symmetric: bool = False, always: Collection[str] = (),
     ) -> None:  # fmt: skip
-        """Take a float ONNX artefact whose nodes say what layers they come from."""
+        """Take a float ONNX artefact whose nodes say what layers they come from; those of `always`
+        stay float whatever else does."""
+        self._always = frozenset(always)
         self._wishes: dict[str, Any] = {"per_channel": per_channel, "symmetric": symmetric}
         (content,) = given.files.values()
         self._given, self._samples, self._openvino = given, samples, openvino
@@ -82,7 +89,7 @@ class OnnxIntegers:
         self._folder = tempfile.TemporaryDirectory(prefix="edgenets-")
         self._cache = Path(self._folder.name) / "ranges.json"
         self._ends = onnxnames.ends_of(self._model)
-        self.layers = tuple(self._ends)
+        self.layers = tuple(name for name in self._ends if name not in self._always)
         if not self.layers:
             raise ConversionError("its nodes have no names by which they could be kept float")
 
@@ -91,14 +98,15 @@ class OnnxIntegers:
         if set(self.layers) <= set(keep):
             raise ConversionError("with all layers in float nothing is left to round; take fp32")
         model = onnxround.quantized(
-            self._model, self._samples, keep=keep, cache=self._cache, **self._wishes
-        )
+            self._model, self._samples, keep=self._always | set(keep), cache=self._cache,
+            **self._wishes,
+        )  # fmt: skip
         return self._artefact(model, {}, "int8")
 
     def probed(self) -> tuple[Written, Written]:
         """See `Integers`."""
         rounded = onnxround.raw_quantized(
-            self._model, self._samples, cache=self._cache, **self._wishes
+            self._model, self._samples, keep=self._always, cache=self._cache, **self._wishes
         )
         public = {value.name for value in self._model.graph.output}
         ends = {seen(k): end for k, end in self._ends.items() if end[-1] not in public}

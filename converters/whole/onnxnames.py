@@ -113,9 +113,16 @@ def with_outputs(model: Any, tensors: Mapping[str, str]) -> tuple[Any, tuple[Ten
 
 
 def rename(model: Any, names: dict[str, str]) -> None:
-    """Give tensors other names, everywhere."""
-    for node in model.graph.node:
+    """Give tensors other names, everywhere: branches and bodies of loops see those outside."""
+    _rename(model.graph, names)
+
+
+def _rename(graph: Any, names: dict[str, str]) -> None:
+    for node in graph.node:
         node.input[:] = [names.get(n, n) for n in node.input]
         node.output[:] = [names.get(n, n) for n in node.output]
-    for value in (*model.graph.input, *model.graph.output, *model.graph.initializer):
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                _rename(inner, names)
+    for value in (*graph.input, *graph.output, *graph.initializer):
         value.name = names.get(value.name, value.name)

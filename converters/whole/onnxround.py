@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.errors import ConversionError
+from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
 from edgenets.native import quiet_logging
 from edgenets.quantization import per_channel_scales, quantize_weights
@@ -19,8 +19,8 @@ from edgenets.quantization import per_channel_scales, quantize_weights
 from .onnxnames import MOVING, PRODUCTS, layer_of, shortened
 from .samples import Samples, items_of
 
-# 16-bit integers came to QuantizeLinear with this one.
-_OPSET_INT16 = 21
+# Scales of channels came to QuantizeLinear with the one, integers of 16 bits with the other.
+_OPSET_AXIS, _OPSET_INT16 = 13, 21
 
 # Weights of fewer elements are left as they are: what a Cast takes is more than they save.
 _FEW = 64
@@ -41,6 +41,7 @@ def halved(model: Any) -> Any:
 def weights_in_bytes(model: Any, per_channel: bool = True) -> Any:
     """Weights of convolutions and products stored in 8 bits with a scale a channel, or with one."""
     onnx = require("onnx")
+    model = _of_opset(model, _OPSET_AXIS)
     axes = _channel_axes(model)
 
     def stored(weights: NDArray[Any], name: str) -> tuple[list[Any], list[Any]] | None:
@@ -102,9 +103,7 @@ def raw_quantized(
         raise ConversionError(
             f"became a part of another layer, and stays float with that alone: {', '.join(folded)}"
         )
-    if wide:
-        with quiet_logging():
-            model = onnx.version_converter.convert_version(model, _OPSET_INT16)
+    model = _of_opset(model, _OPSET_INT16 if wide else _OPSET_AXIS)
     reader: Any = type("Reader", (tool.CalibrationDataReader,), {"get_next": lambda self: None})()
     remaining = iter(items_of(samples))
     reader.get_next = lambda: next(remaining, None)
@@ -132,6 +131,23 @@ def raw_quantized(
         except Exception as exc:  # it raises what its passes raise
             raise ConversionError(f"quantize_static refuses the model: {exc}") from exc
         return onnx.load(target)
+
+
+def _of_opset(model: Any, least: int) -> Any:
+    """The model in an opset that is at least so new.
+
+    Raises:
+        ConversionError: ONNX cannot write it so.
+    """
+    onnx = require("onnx")
+    own = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), least)
+    if own >= least:
+        return model
+    try:
+        with quiet_logging():
+            return onnx.version_converter.convert_version(model, least)
+    except Exception as exc:  # of ONNX's C++ side
+        raise ConversionError(f"is of opset {own}, and not of {least}: {first_line(exc)}") from exc
 
 
 def _cached(tool: Any, cache: Path | None) -> dict[str, Any]:
@@ -175,5 +191,11 @@ def _stored_otherwise(model: Any, stored: Any) -> Any:
 
 def _channel_axes(model: Any) -> dict[str, int]:
     """The axis of output channels of each weight, by name."""
+    found = {}
     axes = {"Conv": 0, "ConvTranspose": 1, "MatMul": 1, "Gemm": 1}
-    return {node.input[1]: axes[node.op_type] for node in model.graph.node if node.op_type in axes}
+    matrices = {t.name for t in model.graph.initializer if len(t.dims) > 1}
+    for node in model.graph.node:
+        if node.op_type in axes and node.input[1] in matrices:
+            turned = any(a.name == "transB" and a.i for a in node.attribute)
+            found[node.input[1]] = 0 if turned else axes[node.op_type]
+    return found

@@ -30,6 +30,12 @@ def spread(samples: Samples, most: int) -> Samples:
     return {name: values[chosen] for name, values in samples.items()}
 
 
+def rows_of(values: NDArray[Any]) -> NDArray[Any]:
+    """Sequences as steps take them, (items, frames, channels): tokens have no axis of channels of
+    their own, and bands have one more."""
+    return values.reshape(*values.shape[:2], -1)
+
+
 def one_by_one(
     run: Callable[[Mapping[str, NDArray[Any]]], Mapping[str, NDArray[Any]]], samples: Samples
 ) -> dict[str, NDArray[Any]]:

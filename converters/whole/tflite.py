@@ -185,7 +185,10 @@ def named(model: bytes, source: Function, precision: Precision) -> Written:
         if number not in {index for index, _ in places}:
             tensor.name = f"t{number}".encode()  # long names are a tenth of a small file
     tree.signatureDefs = []  # it has the names of before, and no board asks for it
-    infos = [_info(graph.tensors[i], schema) for i, _ in places]
+    try:
+        infos = [_info(graph.tensors[i], schema) for i, _ in places]
+    except ValueError as exc:
+        raise ConversionError(f"TFLite: {exc}") from exc
     taken, given = infos[: len(graph.inputs)], infos[len(graph.inputs) :]
     return formats.whole("tflite", precision, (tflite_file.packed(tree),), taken, given)
 
@@ -196,7 +199,7 @@ def _info(tensor: Any, schema: Any) -> TensorInfo:
         schema.TensorType.UINT8: "uint8", schema.TensorType.INT16: "int16",
         schema.TensorType.INT32: "int32", schema.TensorType.INT64: "int64",
     }  # fmt: skip
-    dtype: Any = names[tensor.type]
+    dtype: Any = names.get(tensor.type, f"type {tensor.type}")
     found, q = tensor.quantization, None
     if dtype != "float32" and found is not None and found.scale is not None and len(found.scale):
         q = Quantization(float(found.scale[0]), int(found.zeroPoint[0]), dtype)

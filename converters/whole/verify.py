@@ -2,7 +2,7 @@
 
 The reference is the source in its own library: Keras, TensorFlow, ONNX Runtime, TFLite. What is
 decided is the place of the largest number of the first output; where there is but one, values are
-held against each other.
+held against what is right, or against the model's.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgenets import backend
 from edgenets.data.items import Items
-from edgenets.errors import DataError, EdgenetsError
+from edgenets.errors import DataError, EdgenetsError, first_line
 from edgenets.progress import Progress
 from edgenets.recipeparts import GateRecipe
 
@@ -30,9 +30,13 @@ from ..verdicts import (
     checks,
     nearness,
     number,
+    spread_of,
     verdicts_of,
 )  # fmt: skip
-from .samples import one_by_one
+from .samples import Samples, one_by_one, rows_of
+
+# Of what is the same everywhere.
+_NO_VARIANCE = 1e-24
 
 
 @dataclass(frozen=True)
@@ -77,9 +81,19 @@ class Judge:
 
     def __init__(self, source: Source, items: Items, gate: GateRecipe | None = None) -> None:
         self._items, self._gate = items, gate or GateRecipe()
-        self.wanted = source.answer(items.samples)
+        try:
+            self.wanted = source.answer(items.samples)
+        except EdgenetsError:
+            raise
+        except Exception as exc:  # the model's own library raises what it raises
+            raise DataError(
+                f"{source.path}: its own library cannot compute these items: {first_line(exc)}"
+            ) from exc
         if not all(np.isfinite(values).all() for values in self.wanted.values()):
             raise DataError(f"{source.path}: gives no numbers for these items")
+        # A step model calls what it takes as Keras does.
+        names = [t.name for t in source.model.inputs] if source.kind == "keras" else items.samples
+        self._by_tensor = dict(zip(names, items.samples.values(), strict=True))
         self._first = next(iter(self.wanted.values()))
         self._scale = _scale_of(self._first, items.targets)
         self.metric, self.reference = self._scale.metric, self._scale.score(self._first)
@@ -89,7 +103,10 @@ class Judge:
         artefact, wanted, items, gate = item.artefact, self.wanted, self._items, self._gate
         try:
             session = backend.load(backend.backend_of(artefact), artefact, item.files)
-            given = _stepped(session, items, wanted) if artefact.states else _called(session, items)
+            if is_step(item):
+                given = _stepped(session, self._by_tensor, wanted)
+            else:
+                given = _called(session, items)
         except EdgenetsError as exc:
             return broken(item, str(exc))
         pairs = list(zip(given, wanted.values(), strict=False))
@@ -99,7 +116,7 @@ class Judge:
                 item, f"gives {shapes}; its model {[list(v.shape[1:]) for v in wanted.values()]}"
             )
         errors = [np.abs(a.astype(np.float64) - b) for a, b in pairs]
-        spreads = [max(float(np.std(b)), 1e-12) for _, b in pairs]
+        spreads = [spread_of(b) for _, b in pairs]
         finite = all(np.isfinite(a).all() for a, _ in pairs)
         decided = np.nan_to_num(given[0])
         figure = self._scale.score(decided)
@@ -148,26 +165,49 @@ def _called(session: backend.Session, items: Items) -> list[NDArray[Any]]:
     return [found[info.name] for info in session.artefact.outputs]
 
 
-def _stepped(session: backend.Session, items: Items, wanted: Answers) -> list[NDArray[Any]]:
-    """The outputs of a step form at the places where its model has some."""
-    (values,) = items.samples.values()
-    rows = values.reshape(*values.shape[:2], -1)
-    (first,) = wanted.values()
-    steps = 1 if first.ndim == 2 else first.shape[1]
-    found = np.stack([backend.answers(session, row)[-steps:] for row in rows])
-    return [found.reshape(first.shape) if found.size == first.size else found]
+def is_step(item: Written) -> bool:
+    """Whether an artefact takes a sequence step by step; one without a state may, too."""
+    return bool(item.artefact.states) or any(tool.startswith("walk ") for tool in item.road)
+
+
+def _stepped(session: backend.Session, items: Samples, wanted: Answers) -> list[NDArray[Any]]:
+    """The outputs of a step form at the places where its model has some.
+
+    Args:
+        items: the sequences, and what is given once for each, by the names of Keras's tensors.
+    """
+    artefact, (sequences, *_) = session.artefact, items.values()
+    once = [*artefact.held, *(link.input for link in artefact.states if link.given)]
+    given = {i.name: items[i.name].reshape(len(sequences), -1, i.shape[-1]) for i in once}
+    found = np.stack([
+        backend.answers(session, rows, {n: v[number] for n, v in given.items()} if given else None)
+        for number, rows in enumerate(rows_of(sequences))
+    ])  # fmt: skip
+    ends = np.cumsum([info.shape[-1] for info in artefact.outputs])[:-1]
+    apart = np.split(found, ends, axis=-1)
+    return [_as_model(a, b) for a, b in zip(apart, wanted.values(), strict=False)]
+
+
+def _as_model(found: NDArray[Any], wanted: NDArray[Any]) -> NDArray[Any]:
+    """Answers of all steps, (items, steps, channels), as a model gives them: the last alone, or as
+    many as it has."""
+    last = found[:, -1:] if wanted.ndim == 2 else found[:, -wanted.shape[1] :]
+    return last.reshape(wanted.shape) if last.size == wanted.size else last
 
 
 def _scale_of(first: NDArray[Any], targets: NDArray[Any] | None) -> _Scale:
     """What the model's first output is judged by."""
     several = first.ndim > 1 and first.shape[-1] > 1
-    labels = targets is not None and np.issubdtype(targets.dtype, np.integer)
+    if targets is not None and several and not np.issubdtype(targets.dtype, np.integer):
+        raise DataError(
+            f"what is right holds {targets.dtype}; of an output of {first.shape[-1]} numbers it is "
+            f"the place of the right one, an integer"
+        )
 
     def same(a: NDArray[Any], b: NDArray[Any]) -> float:
         return float(np.mean(a.argmax(axis=-1) == b.argmax(axis=-1)))
 
-    if several and labels:
-        assert targets is not None
+    if several and targets is not None:
         if targets.shape != first.shape[:-1]:
             raise DataError(
                 f"what is right has shape {list(targets.shape)}; {list(first.shape[:-1])} is "
@@ -176,9 +216,16 @@ def _scale_of(first: NDArray[Any], targets: NDArray[Any] | None) -> _Scale:
         return _Scale("accuracy", lambda a: float(np.mean(a.argmax(axis=-1) == targets)), same)
     if several:
         return _Scale("agreement", lambda a: same(a, first), same)
-    spread = max(float(np.var(first)), 1e-24)
+    right = first
+    if targets is not None:
+        if targets.size != first.size:
+            raise DataError(
+                f"what is right has shape {list(targets.shape)}; {list(first.shape)} is needed"
+            )
+        right = targets.reshape(first.shape).astype(np.float64)
 
     def explained(a: NDArray[Any], b: NDArray[Any]) -> float:
-        return max(0.0, 1 - float(np.mean((a - b) ** 2)) / spread)
+        variance = max(float(np.var(b)), _NO_VARIANCE)
+        return max(0.0, 1 - float(np.mean((a - b) ** 2)) / variance)
 
-    return _Scale("explained variance", lambda a: explained(a, first), explained)
+    return _Scale("explained variance", lambda a: explained(a, right), explained)

@@ -43,6 +43,7 @@ def command(
     name beside it is read.
     """
     from edgenets import records, zoo
+    from edgenets.choice import choice_of
     from edgenets.stages import stage
 
     if extract is not None and (files or out is not None):
@@ -55,11 +56,12 @@ def command(
         if as_json:
             emit({"extracted": [str(path) for path in written], "commands": commands})
         else:
-            _tell(bundle, written, commands)
+            _tell(bundle, written, commands, out)
         ctx.exit(1 if extract is None else 0)
     if out is None and not Path(bundle).is_file():
         raise click.UsageError(f"{bundle} is a shipped bundle; say where to write its copy: --out")
     target = out or opened.path
+    chosen = choice_of(opened)
     found = stage("attach")(opened, files, target)
     if as_json:
         emit({"bundle": str(target), "attached": [records.to_plain(one) for one in found]})
@@ -69,15 +71,19 @@ def command(
         if one.said.shares:
             rows = [(s.operator, str(s.count), s.status) for s in one.said.shares]
             table("", ("operator", "count", "the compiler says"), rows)
+    if chosen is not None:
+        click.echo(f"What `edgenets choose` took before, {chosen.id}, is no choice any more.")
     click.echo(f"Next: edgenets deploy {target} BOARD --backend edgetpu")
 
 
-def _tell(bundle: str, written: Any, commands: Any) -> None:
+def _tell(bundle: str, written: Any, commands: Any, out: Path | None) -> None:
     for path in written:
         click.echo(f"written: {path}")
     click.echo("To compile it, on x86-64 Linux with Coral's edgetpu-compiler:")
     for line in commands:
         click.echo(f"  {line}")
     made = [f"{path.with_suffix('')}_edgetpu.tflite" for path in written]
-    out = [] if Path(bundle).is_file() else ["--out", f"{bundle}.edge"]
-    click.echo(f"Then: {shlex.join(['edgenets', 'attach', bundle, *made, *out])}")
+    if out is None and not Path(bundle).is_file():
+        out = Path(f"{bundle}.edge")
+    where = [] if out is None else ["--out", str(out)]
+    click.echo(f"Then: {shlex.join(['edgenets', 'attach', bundle, *made, *where])}")

@@ -54,6 +54,8 @@ def command(
     """Measure what a bundle costs on this machine."""
     from edgenets import records, zoo
 
+    if every and threads is not None:
+        raise click.UsageError("--all takes every number of threads; no --threads beside it")
     opened = zoo.load(bundle)
     counts = every_count() if every else counts_of("1" if threads is None else threads)
     rows = measured(opened, backend, precision, counts, seconds)

@@ -58,21 +58,28 @@ def command(
     from edgenets.stages import stage
 
     wanted, path = target_of(target), Path(model)
+    own = path.exists() and path.suffix != ".edge" and not (path / "artefacts").is_dir()
+    if not own and (calibration is not None or shape):
+        raise click.UsageError("--calibration and --shape are for a model of your own")
     if path.is_dir() and (path / "artefacts").is_dir():
         found = stage("check")(stage("saved_artefacts")(path)[0], wanted)
-    elif path.exists() and path.suffix != ".edge":
+    elif own:
         found = stage("check_apart")(
             path, wanted, to or wanted.backends, precision, calibration, dict(shape)
         )
     else:
         found = stage("check")(_of_bundle(model), wanted)
     if to or precision:
+        there = ", ".join(one.id for one in found)
         found = [one for one in found if _is_wanted(one.id, to, precision)]
+        if not found:
+            raise click.UsageError(f"{model} has nothing of that, only {there}")
     if as_json:
         emit({"target": wanted.name, "artefacts": [_plain(one) for one in found]})
     else:
         for one in found:
-            click.secho(f"{one.id} on {wanted.name}, {size(one.bytes)}", bold=True)
+            made = size(one.bytes) if one.bytes else "not made"
+            click.secho(f"{one.id} on {wanted.name}, {made}", bold=True)
             for finding in one.findings:
                 mark, colour = MARKS[finding.level]
                 click.echo(f"  {click.style(mark, fg=colour)} {finding.about:<12} {finding.text}")

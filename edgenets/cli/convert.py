@@ -102,12 +102,12 @@ def command(
     if data is not None:
         raise click.UsageError("--data is for a run folder; a model of your own: --calibration")
     wishes = (to, precision, calibration, form, dict(shape))
-    if explain:
-        _explain(stage("explain_apart")(model, *wishes), as_json)
-        return
-    folder = out or model.parent
     kept = tuple(name.strip() for name in (keep_float or "").split(",") if name.strip())
     quantize = QuantizeRecipe(keep_float=kept, per_channel=not per_tensor, symmetric=symmetric)
+    if explain:
+        _explain(stage("explain_apart")(model, *wishes, quantize=quantize), as_json)
+        return
+    folder = out or model.parent
     found = stage("convert_apart")(model, folder, *wishes, quantize=quantize)
     _show(folder, found, as_json)
     if not as_json:

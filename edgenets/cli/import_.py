@@ -68,17 +68,15 @@ def command(
     from edgenets.stepspec import usual_source
 
     path = out or Path(f"{model.stem}.edge")
-    guesses: tuple[str, ...] = ()
-    if model.suffix == ".json":
-        bundle = stage("import_microwakeword")(model, path)
-    elif task is None:
-        raise click.UsageError("--task says what a model of pictures is for")
-    else:
+    wishes = None
+    if model.suffix != ".json":
+        if task is None:
+            raise click.UsageError("--task says what a model of pictures is for")
         wishes = stage("import_wishes")(
             task=task, labels=labels, colour=colour, resize=resize, mean=mean, std=std
         )
-        found = stage("import_picture_model")(model, path, wishes)
-        bundle, guesses = found.bundle, found.guesses
+    found = stage("import_apart")(model, path, wishes)
+    bundle, guesses = found.bundle, found.guesses
     if as_json:
         emit(
             {

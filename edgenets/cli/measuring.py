@@ -25,7 +25,9 @@ def counts_of(threads: str) -> list[int]:
 
 def every_count() -> list[int]:
     """One, and twice as many until all cores are busy."""
-    cores = os.cpu_count() or 1
+    from edgenets.backend import MOST_THREADS
+
+    cores = min(os.cpu_count() or 1, MOST_THREADS)
     counts = [1]
     while counts[-1] < cores:
         counts.append(min(2 * counts[-1], cores))
@@ -41,7 +43,7 @@ def measured(
         names: of backends; None: all.
 
     Raises:
-        BackendError: nothing of it can.
+        BackendError: nothing of it can; what one cannot alone is told on stderr.
     """
     from edgenets import backend as backends
     from edgenets import progress
@@ -68,11 +70,17 @@ def measured(
     ]
     if not jobs:
         raise BackendError(f"{bundle.path}: nothing of what was asked for can be run here")
-    rows = []
+    rows, refused = [], None
     with progress.for_stderr().task("measuring") as task:
         for done, (artefact, name, count) in enumerate(jobs, 1):
-            rows.append(stage("bench")(bundle, artefact.id, count, seconds, name))
+            try:
+                rows.append(stage("bench")(bundle, artefact.id, count, seconds, name))
+            except BackendError as exc:  # of one; the others are measured all the same
+                refused = exc
+                click.echo(f"left out: {artefact.id} by {name} × {count}: {exc}", err=True)
             task.update(done, len(jobs), artefact.id)
+    if not rows and refused is not None:
+        raise refused
     return rows
 
 

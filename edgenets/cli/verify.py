@@ -147,5 +147,10 @@ def _number(value: float | None) -> str:
 
 
 def _why(verdict: Any) -> str:
-    failed = [f"{c.name} {_number(c.value)} > {c.limit:g}" for c in verdict.checks if not c.passed]
+    failed = [
+        f"{c.name} {_number(c.value)} "
+        f"{'<' if c.value is not None and c.value < c.limit else '>'} {c.limit:g}"
+        for c in verdict.checks
+        if not c.passed
+    ]
     return "FAILED: " + (verdict.error or ", ".join(failed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgenets.artefact import OPEN, Artefact, TensorInfo
 from edgenets.backend import Given, Options, State, check_given, held, initial_state
-from edgenets.errors import BackendError, MissingExtra
+from edgenets.errors import BackendError, MissingExtra, first_line
 from edgenets.extras import require
 from edgenets.quantization import dequantize, quantize
 
@@ -43,20 +44,27 @@ def load(artefact: Artefact, files: Mapping[str, bytes], options: Options) -> On
 
 def _opened(
     ort: Any, artefact: Artefact, model: bytes, settings: Any, trials: list[list[Any]]
-) -> Any:
-    """A session with the first providers that can begin."""
+) -> tuple[Any, str]:
+    """A session with the first providers that can begin, and why others could not."""
+    why = ""
     for providers in trials:
         try:
             # Its own fallback tells stdout that it tries the same once more.
-            return ort.InferenceSession(model, settings, providers=providers, enable_fallback=0)
+            made = ort.InferenceSession(model, settings, providers=providers, enable_fallback=0)
+            return made, why
         except Exception as exc:  # ONNX Runtime's error classes share no base but Exception
             if providers is trials[-1]:
                 raise BackendError(f"{artefact.files[0]}: ONNX Runtime refuses it: {exc}") from exc
+            name, wish = providers[0]
+            why += f"; {name} does not begin: {first_line(exc)}"
+            # An engine that was cut short while it was written would stop it every time.
+            if place := wish.get("trt_engine_cache_path"):
+                shutil.rmtree(place, ignore_errors=True)
     raise AssertionError("there is always a trial")
 
 
 def _fastest(ort: Any, artefact: Artefact, model: bytes) -> list[Any]:
-    """Providers from the fastest on: of TensorRT, CUDA and the CPU those that are here.
+    """Providers from the fastest on: of TensorRT (in fp16), CUDA and the CPU those that are here.
 
     What one of them cannot compute, the next one does. A step of a stream is over on a CPU before
     a GPU has begun: it takes 3 to 17 times as long on an H100 (`tests/benchmarks/gpu.py`).
@@ -69,16 +77,16 @@ def _fastest(ort: Any, artefact: Artefact, model: bytes) -> list[Any]:
     except MissingExtra:  # the package is for GPUs, the machine is not
         return [_CPU]
     providers: list[Any] = []
-    floats = artefact.precision in ("fp32", "fp16")
-    if floats and "TensorrtExecutionProvider" in has and engines.library_is_here():
+    # Of fp32 it makes TF32, with ten bits of a mantissa, and cannot be told otherwise.
+    half = artefact.precision == "fp16"
+    if half and "TensorrtExecutionProvider" in has and engines.library_is_here():
         place = engines.place_of(engines.key_of(model, ort, artefact.precision))
         cache = {} if place is None else {
             "trt_engine_cache_enable": True, "trt_engine_cache_path": str(place),
             "trt_timing_cache_enable": True, "trt_timing_cache_path": str(place),
         }  # fmt: skip
-        half = {"trt_fp16_enable": artefact.precision == "fp16"}
-        providers.append(("TensorrtExecutionProvider", {**cache, **half}))
-    # As near to the CPU's numbers as fp32 is: TF32 has ten bits of a mantissa.
+        providers.append(("TensorrtExecutionProvider", {**cache, "trt_fp16_enable": True}))
+    # As near to the CPU's numbers as fp32 is.
     return [*providers, ("CUDAExecutionProvider", {"use_tf32": 0}), _CPU]
 
 
@@ -99,13 +107,15 @@ class OnnxSession:
         if in_float:
             settings.add_session_config_entry("session.disable_quant_qdq", "1")
         providers = list(options.providers) or _fastest(ort, artefact, model)
-        # What a GPU's provider cannot begin with, the CPU can, if nobody asked for the GPU.
-        trials = [providers] if options.providers or providers == [_CPU] else [providers, [_CPU]]
-        self._session = _opened(ort, artefact, model, settings, trials)
+        # What one provider cannot begin with, the next ones can, if nobody asked for that one.
+        every = range(1 if options.providers else len(providers))
+        trials = [providers[first:] for first in every]
+        self._session, why = _opened(ort, artefact, model, settings, trials)
         provider = self._session.get_providers()[0]
         self.runs_on = f"onnxruntime {ort.__version__}, {provider}, {options.threads} thread(s)"
         if in_float:
             self.runs_on += ", integers in float arithmetic"
+        self.runs_on += why
         self._check(artefact)
         self._names = [info.name for info in artefact.outputs]
         self._wanted = self._names + [link.output.name for link in artefact.states]

@@ -36,6 +36,11 @@ def load(artefact: Artefact, files: Mapping[str, bytes], options: Options) -> Te
     return TensorRtSession(artefact, file_of(artefact, files))
 
 
+def prepare(artefact: Artefact, files: Mapping[str, bytes]) -> None:
+    """See `edgenets.backend.prepare`: the engine is built and kept."""
+    engines.engine_of(file_of(artefact, files), artefact.precision, artefact.files[0])
+
+
 class TensorRtSession:
     """One engine with its memory on the GPU."""
 

@@ -8,6 +8,7 @@ import importlib.metadata
 import math
 import sys
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,8 +34,7 @@ View = Callable[[], NDArray[Any]]
 
 def version(interpreter: str = "auto") -> str:
     """The package that would run an artefact; MissingExtra where there is none."""
-    name, _ = _package(interpreter)
-    return f"{name} {importlib.metadata.version(name)}"
+    return _told(*_package(interpreter))
 
 
 def load(artefact: Artefact, files: Mapping[str, bytes], options: Options) -> TFLiteSession:
@@ -53,7 +53,7 @@ class TFLiteSession:
     def __init__(self, artefact: Artefact, model: bytes, options: Options) -> None:
         self.artefact = artefact
         name, module = _package(options.interpreter)
-        self.runs_on = f"{name} {importlib.metadata.version(name)}, {options.threads} thread(s)"
+        self.runs_on = f"{_told(name, module)}, {options.threads} thread(s)"
         self._package, self._module, self._model, self._threads = (
             name, module, model, options.threads
         )  # fmt: skip
@@ -290,6 +290,14 @@ def _reason(exc: Exception) -> str:
 
 def _by_name(details: list[dict[str, Any]]) -> dict[str, Any]:
     return {d["name"]: d for d in details}
+
+
+def _told(name: str, module: Any) -> str:
+    """A package with its version; a nightly build has another package's name."""
+    try:
+        return f"{name} {importlib.metadata.version(name)}"
+    except importlib.metadata.PackageNotFoundError:
+        return f"{name} of {Path(module.__file__).parent}"
 
 
 def _package(interpreter: str) -> tuple[str, Any]:

@@ -1,13 +1,14 @@
 /* A stand-in for the library of NVIDIA's driver: one GPU, whose memory is this process's own.
 
    Copies to the host are done at cuStreamSynchronize and not before, so that whoever does not wait
-   reads what was there. `stand_in_gpus` says whether there is a GPU, `stand_in_live` how many pieces
+   reads what was there. `stand_in_gpus` says whether there is a GPU (less than nought: its driver was
+   updated, and the kernel was not), `stand_in_live` how many pieces
    of memory were allocated and not freed. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { OK = 0, INVALID_VALUE = 1, NO_DEVICE = 100, INVALID_CONTEXT = 201 };
+enum { OK = 0, INVALID_VALUE = 1, NO_DEVICE = 100, INVALID_CONTEXT = 201, MISMATCH = 803 };
 
 int stand_in_gpus = 0, stand_in_live = 0;
 static _Thread_local int entered = 0;
@@ -16,7 +17,7 @@ struct copy { void *to; const void *from; size_t size; };
 static struct copy waiting[256];
 static int count = 0;
 
-int cuInit(unsigned flags) { return stand_in_gpus ? OK : NO_DEVICE; }
+int cuInit(unsigned flags) { return stand_in_gpus < 0 ? MISMATCH : stand_in_gpus ? OK : NO_DEVICE; }
 int cuDeviceGet(int *device, int number) { *device = number; return stand_in_gpus ? OK : NO_DEVICE; }
 int cuDeviceGetName(char *name, int size, int device) { strncpy(name, "Stand-in GPU", size); return OK; }
 int cuDeviceGetAttribute(int *value, int what, int device) {

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from edgenets.bundle import Bundle
 from edgenets.converters.formats import Written
 
 HERE = Path(__file__).parent
@@ -53,6 +54,12 @@ def plugged(name: str) -> Iterator[ctypes.CDLL]:
         yield found
     finally:
         switch.value = 0
+
+
+def int8_of(bundle: Bundle) -> Written:
+    """The artefact of a bundle that is compiled."""
+    artefact = bundle.artefact("tflite-int8")
+    return Written(artefact, bundle.files(artefact))
 
 
 def as_if_compiled(written: Written) -> Written:

@@ -6,11 +6,7 @@ of a source and what was really compiled of it is Coral's own.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,9 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edgenets import backend, records, zoo
 from edgenets import bundle as bundles
+from edgenets import records, zoo
 from edgenets.bundle import Bundle, golden_name
+from edgenets.choice import Chosen, Limits, choice_of, record
 from edgenets.converters import store
 from edgenets.converters.accelerators import edgetpu, edgetpu_compiler
 from edgenets.converters.accelerators.attach import attach, extract
@@ -31,23 +28,15 @@ from edgenets.converters.formats import Written
 from edgenets.converters.report import page_of_file
 from edgenets.converters.routes.carry import Carrier, convert_source
 from edgenets.converters.routes.edge import Job
-from edgenets.converters.sources.keras_file import source_of as source_of_model
+from edgenets.converters.sources.keras_file import source_of
 from edgenets.converters.whole.verify import verify_source
 from edgenets.data.items import Items
-from edgenets.devices.board import load as board
-from edgenets.devices.deploy.needs import Wishes, extras_of
-from edgenets.devices.preflight import of_board, preflight
 from edgenets.errors import (
-    BackendError,
     BundleError,
     ConversionError,
     MissingExtra,
     ModelError,
 )  # fmt: skip
-from edgenets.runtime.bench import Row
-from edgenets.runtime.choose import choose, load
-from edgenets.runtime.pick import candidates
-from edgenets.runtime.selftest import selftest
 from tests.accelerators import compiler, logs, stand_ins
 from tests.commands import Call, call
 from tests.converters import wholes
@@ -60,42 +49,6 @@ SOURCE = CORAL / "mobilenet_v1_0.25_128_quant.tflite"
 COMPILED = CORAL / "mobilenet_v1_0.25_128_quant_edgetpu.tflite"
 
 needs_coral = pytest.mark.skipif(not SOURCE.is_file(), reason="shared/models/coral is not there")
-
-
-@pytest.fixture
-def bundle(tmp_path: Path) -> Bundle:
-    """A shipped bundle, as one's own."""
-    shutil.copy(zoo.load("kws-gru").path, tmp_path / "kws.edge")
-    return Bundle(tmp_path / "kws.edge")
-
-
-@pytest.fixture
-def on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A compiler on the PATH."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    script = folder / edgetpu_compiler.COMPILER
-    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tests.accelerators.compiler "$@"\n')
-    script.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-
-
-@pytest.fixture
-def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No compiler on the PATH."""
-    monkeypatch.setenv("PATH", str(tmp_path))
-
-
-@pytest.fixture
-def tpu() -> Iterator[None]:
-    with stand_ins.plugged("libedgetpu.so.1"):
-        yield
-
-
-def source_of(bundle: Bundle) -> Written:
-    artefact = bundle.artefact("tflite-int8")
-    return Written(artefact, bundle.files(artefact))
 
 
 class TestLog:
@@ -141,7 +94,7 @@ class TestCompile:
         new = Bundle(bundle.path)
         new.check()
         artefact = new.artefact("edgetpu-int8")
-        source = source_of(bundle)
+        source = stand_ins.int8_of(bundle)
         assert artefact.states == source.artefact.states
         assert artefact.files == ("tflite-int8_edgetpu.tflite",)
         assert np.array_equal(new.golden_output(artefact), bundle.golden_output(source.artefact))
@@ -169,6 +122,13 @@ class TestCompile:
             attach(bundle, (), bundle.path)
         assert bundle.path.read_bytes() == before
 
+    def test_a_choice_among_the_others_is_none_any_more(self, bundle: Bundle, call: Call) -> None:
+        record(bundle, Chosen("tflite-int8", 1, 9.0, 5, 0.9, "a board", Limits()), bundle.path)
+        assert choice_of(Bundle(bundle.path)) is not None
+        done = call("attach", bundle.path)
+        assert "took before, tflite-int8, is no choice any more" in done.out
+        assert choice_of(Bundle(bundle.path)) is None
+
     def test_people_see_what_became_of_each_operator(self, bundle: Bundle, call: Call) -> None:
         done = call("attach", bundle.path, "--out", bundle.path.with_name("tpu.edge"))
         assert done.code == 0 and "Mapped to Edge TPU" in done.out
@@ -177,7 +137,7 @@ class TestCompile:
 
 
 def operators_of(bundle: Bundle) -> list[str]:
-    (content,) = source_of(bundle).files.values()
+    (content,) = stand_ins.int8_of(bundle).files.values()
     return list(compiler.operators(content).elements())
 
 
@@ -196,8 +156,12 @@ class TestElsewhere:
         (tmp_path / "kws-gru.tflite").unlink()
         call("attach", bundle.path)
         assert f"edgenets attach {bundle.path} kws-gru_edgetpu.tflite" in done.out
-        (content,) = source_of(bundle).files.values()
+        (content,) = stand_ins.int8_of(bundle).files.values()
         assert (tmp_path / "kws-gru.tflite").read_bytes() == content
+        # What was asked for is in the command that comes next.
+        elsewhere = call("attach", bundle.path, "--out", "tpu.edge").out
+        assert f"attach {bundle.path} kws-gru_edgetpu.tflite --out tpu.edge" in elsewhere
+        assert "--out mine.edge" in call("attach", "kws-gru", "--out", "mine.edge").out
 
     def test_extracting_is_no_failure(self, bundle: Bundle, call: Call, tmp_path: Path) -> None:
         done = call("attach", bundle.path, "--extract", tmp_path / "out", "--json")
@@ -242,18 +206,18 @@ class TestGate:
         attach(bundle, [path], bundle.path)
 
     def test_what_is_not_compiled(self, bundle: Bundle, tmp_path: Path) -> None:
-        (content,) = source_of(bundle).files.values()
+        (content,) = stand_ins.int8_of(bundle).files.values()
         with pytest.raises(ModelError, match="is not compiled"):
             self.attached(bundle, content, tmp_path)
 
     def test_what_was_compiled_of_another_model(self, bundle: Bundle, tmp_path: Path) -> None:
-        other = source_of(zoo.load("kws-dscnn"))
+        other = stand_ins.int8_of(zoo.load("kws-dscnn"))
         (content,) = other.files.values()
         with pytest.raises(ModelError, match=r"takes .* where its source takes"):
             self.attached(bundle, compiler.compiled(content), tmp_path)
 
     def test_one_file_is_for_one_source(self, bundle: Bundle, tmp_path: Path) -> None:
-        (content,) = source_of(bundle).files.values()
+        (content,) = stand_ins.int8_of(bundle).files.values()
         paths = [tmp_path / "a_edgetpu.tflite", tmp_path / "b_edgetpu.tflite"]
         for path in paths:
             path.write_bytes(compiler.compiled(content))
@@ -261,7 +225,7 @@ class TestGate:
             attach(bundle, paths, bundle.path)
 
     def test_what_was_compiled_with_other_scales(self, bundle: Bundle, tmp_path: Path) -> None:
-        source = source_of(bundle)
+        source = stand_ins.int8_of(bundle)
         (content,) = source.files.values()
         link = source.artefact.states[0]
         q = replace(link.input.quantization, scale=1.01 * link.input.quantization.scale)  # type: ignore[type-var, union-attr]
@@ -272,14 +236,14 @@ class TestGate:
         assert f"'{link.input.name}'" in why and "of scale" in why
 
     def test_another_processor_s_operators(self, bundle: Bundle, tmp_path: Path) -> None:
-        (content,) = source_of(bundle).files.values()
+        (content,) = stand_ins.int8_of(bundle).files.values()
         with pytest.raises(ModelError, match="is not compiled"):
             self.attached(bundle, compiler.compiled(content, "ethos-u"), tmp_path)
 
     def test_a_missing_source(self, bundle: Bundle, tmp_path: Path) -> None:
         """What was compiled does not enter a bundle without what it was compiled from."""
-        (content,) = source_of(bundle).files.values()
-        made = edgetpu.of_file(Path("x"), compiler.compiled(content), source_of(bundle))
+        (content,) = stand_ins.int8_of(bundle).files.values()
+        made = edgetpu.of_file(Path("x"), compiler.compiled(content), stand_ins.int8_of(bundle))
         artefacts, others = bundle.contents()
         alone = {a: f for a, f in artefacts.items() if a.id != "tflite-int8"}
         others[golden_name(made.artefact)] = others["golden/tflite-int8.f32"]
@@ -293,7 +257,7 @@ class TestGate:
     @settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
     @given(place=st.floats(0, 1), bit=st.integers(0, 7))
     def test_a_damaged_file_is_taken_whole_or_refused(self, place: float, bit: int) -> None:
-        source = source_of(zoo.load("kws-gru"))
+        source = stand_ins.int8_of(zoo.load("kws-gru"))
         (content,) = source.files.values()
         model = bytearray(compiler.compiled(content))
         model[min(int(place * len(model)), len(model) - 1)] ^= 1 << bit
@@ -311,7 +275,7 @@ class TestGate:
         call("import", SOURCE, "--task", "classify", "--labels", labels, "--out", path)
         found = call("attach", path, COMPILED, "--json").json()
         assert found["attached"][0]["id"] == "edgetpu-int8"
-        source = source_of(Bundle(path))
+        source = stand_ins.int8_of(Bundle(path))
         (checked,) = check([source], Target("a Coral", ("tflite",), 1024, edge_tpu=True))
         text = " ".join(f.text for f in checked.findings)
         assert "31 of 31 operators would be mapped" in text
@@ -324,7 +288,7 @@ class TestRoute:
 
     @pytest.fixture
     def job(self) -> Job:
-        source = source_of_model(wholes.built("pictures"), Path("net.keras"))
+        source = source_of(wholes.built("pictures"), Path("net.keras"))
         return Job(source, wholes.items(source, 16))
 
     @pytest.mark.usefixtures("on_path")
@@ -361,102 +325,6 @@ class TestRoute:
         assert "edgetpu_compiler -s -o . tflite-int8.tflite" in closed
         with pytest.raises(ConversionError, match="eight-bit integers alone"):
             convert_source(job, ["edgetpu"], ["fp32"])
-
-
-class TestBoard:
-    @pytest.fixture
-    def stuck(self, bundle: Bundle) -> Bundle:
-        """A bundle whose artefact for the Edge TPU the stand-in's CPU computes."""
-        made = stand_ins.as_if_compiled(source_of(bundle))
-        artefacts, others = bundle.contents()
-        artefact = replace(made.artefact, files=("tpu.tflite",))
-        (content,) = made.files.values()
-        others[golden_name(artefact)] = others["golden/tflite-int8.f32"]
-        bundles.write(
-            bundle.path, bundle.spec, {**artefacts, artefact: {"tpu.tflite": content}}, others,
-            "none", "edgenets",
-        )  # fmt: skip
-        return Bundle(bundle.path)
-
-    @pytest.mark.usefixtures("tpu")
-    def test_it_is_taken_where_it_is_plugged_in(self, stuck: Bundle) -> None:
-        choice = choose(stuck)
-        assert choice.artefact.id == "edgetpu-int8"
-        session = load(stuck, choice)
-        assert session.runs_on.startswith("Edge TPU (USB) by ai-edge-litert")
-        trial = next(t for t in selftest(stuck) if t.id == "edgetpu-int8")
-        assert trial.passed and trial.difference == 0
-
-    def test_elsewhere_the_processor_does_the_work(self, stuck: Bundle) -> None:
-        stand_ins.library("libedgetpu.so.1")  # it is installed, and sees none
-        choice = choose(stuck)
-        assert choice.artefact.id == "tflite-int8" and "not edgetpu-int8" in choice.reason
-        trial = next(t for t in selftest(stuck) if t.id == "edgetpu-int8")
-        assert trial.passed is None and "sees none" in trial.reason
-        with pytest.raises(BackendError, match=r"edgetpu-int8 can be run here.*Plug it in"):
-            choose(stuck, "edgetpu")
-
-    @pytest.mark.usefixtures("tpu")
-    def test_one_that_another_process_has(self, stuck: Bundle) -> None:
-        import ctypes
-
-        refuses = ctypes.c_int.in_dll(stand_ins.library("libedgetpu.so.1"), "stand_in_refuses")
-        refuses.value = 1
-        try:
-            with pytest.raises(BackendError, match=r"cannot be opened.*: Failed to open the dev"):
-                load(stuck, choose(stuck))
-        finally:
-            refuses.value = 0
-
-    def test_its_figures_are_those_of_its_source(self, stuck: Bundle) -> None:
-        """So that a limit of loss does not put it out, nor the front in."""
-        artefacts, others = stuck.contents()
-        report = zoo.load("kws-gru").report()
-        others["report.json"] = json.dumps(report).encode()
-        bundles.write(stuck.path, stuck.spec, artefacts, others, "none", "edgenets")
-        rows = [
-            Row(b, "int8", 1, 50.0, us, us, us, 1.0, 80.0, 1000, 5.0, "", p95_us=us)
-            for b, us in (("tflite", 9.0), ("edgetpu", 5.0))
-        ]
-        found = {c.id: c for c in candidates(Bundle(stuck.path), rows)}
-        assert found["edgetpu-int8"].loss == found["tflite-int8"].loss is not None
-
-    def test_what_a_board_needs(self, stuck: Bundle) -> None:
-        wishes = Wishes(backend="edgetpu")
-        assert "tflite" in extras_of(stuck, wishes) and "edgetpu" not in extras_of(stuck, wishes)
-        place = of_board(board("rpi4-coral-usb"))
-        by_tpu = {f.about: f for f in preflight(stuck, place, wishes)}["Coral USB"]
-        assert by_tpu.level == "well" and "by edgetpu" in by_tpu.text
-        hint = {f.about: f for f in preflight(stuck, place)}["Coral USB"]
-        assert hint.level == "note" and "--backend edgetpu" in hint.text
-        none = {f.about: f for f in preflight(zoo.load("kws-gru"), place)}["Coral USB"]
-        assert "`edgenets attach` makes one" in none.text
-
-    def test_a_board_without_one_stops_it(self, stuck: Bundle) -> None:
-        artefact = stuck.artefact("edgetpu-int8")
-        item = Written(artefact, stuck.files(artefact))
-        (bare,) = check([item], Target("a board", ("tflite",), 1024))
-        assert not bare.well and "no Edge TPU" in bare.findings[0].text
-        (coral,) = check([item], Target("a Coral", ("tflite",), 1024, edge_tpu=True))
-        assert coral.well
-
-    def test_a_hand_made_manifest_is_refused(self, stuck: Bundle, tmp_path: Path) -> None:
-        """Of which the artefact that was compiled names no source, or a wrong one."""
-        artefact = stuck.artefact("edgetpu-int8")
-        with pytest.raises(ValueError, match="is compiled from something"):
-            replace(artefact, compiled_from="")
-        with pytest.raises(ValueError, match="is compiled from something"):
-            replace(stuck.artefact("tflite-int8"), compiled_from="0" * 64)
-        artefacts, others = stuck.contents()
-        lie = replace(artefact, compiled_from=hashlib.sha256(b"").hexdigest())
-        changed = {lie if a.id == artefact.id else a: f for a, f in artefacts.items()}
-        with pytest.raises(ValueError, match="was compiled from an artefact that is not there"):
-            bundles.write(tmp_path / "x.edge", stuck.spec, changed, others, "none", "edgenets")
-
-
-def test_backends_name_what_they_take(bundle: Bundle) -> None:
-    with pytest.raises(BackendError, match="edgetpu runs edgetpu artefacts in int8, not tflite-in"):
-        backend.load("edgetpu", source_of(bundle).artefact, source_of(bundle).files)
 
 
 def test_the_report_is_json(bundle: Bundle, tmp_path: Path) -> None:

@@ -9,11 +9,9 @@ from __future__ import annotations
 import ctypes
 import gc
 import json
+import os
 import threading
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,6 +21,7 @@ from edgenets import backend, zoo
 from edgenets.artefact import OPEN, Artefact
 from edgenets.bundle import Bundle
 from edgenets.choice import Limits
+from edgenets.cli.measuring import measured
 from edgenets.converters.routes.carry import convert_source
 from edgenets.converters.routes.edge import Job
 from edgenets.converters.sources.keras_file import source_of
@@ -33,8 +32,7 @@ from edgenets.devices.preflight import of_board, preflight
 from edgenets.errors import BackendError, ConversionError, DeviceError, MissingExtra
 from edgenets.extras import require
 from edgenets.recipeparts import QuantizeRecipe
-from edgenets.runtime import cuda, engines
-from edgenets.runtime.backends import onnx as onnx_backend
+from edgenets.runtime import bench, cuda, engines
 from edgenets.runtime.bench import measure
 from edgenets.runtime.choose import choose, load
 from edgenets.runtime.pick import candidates, pick
@@ -51,12 +49,6 @@ def bundle() -> Bundle:
 @pytest.fixture
 def artefact(bundle: Bundle) -> Artefact:
     return bundle.artefact("onnx-fp16")
-
-
-@pytest.fixture
-def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ctypes.CDLL]:
-    with stand_ins.gpu(monkeypatch, tmp_path / "cache") as library:
-        yield library
 
 
 @pytest.fixture
@@ -139,6 +131,13 @@ class TestSession:
         found = one_by_one(session.run, items)
         for name, value in wanted.items():
             assert np.abs(found[name] - value).max() < 0.1
+
+    def test_a_driver_that_does_not_fit_is_no_missing_gpu(self, gpu: Any) -> None:
+        stand_in = ctypes.c_int.in_dll(gpu, "stand_in_gpus")
+        stand_in.value = -1
+        cuda.name_of_gpu.cache_clear()
+        with pytest.raises(MissingExtra, match=r"cannot use it: .*\(803\)"):
+            cuda.name_of_gpu()
 
     def test_without_a_gpu_it_says_so(self, bundle: Bundle, monkeypatch: Any) -> None:
         monkeypatch.syspath_prepend(str(stand_ins.SITE))
@@ -238,6 +237,17 @@ class TestEngines:
         assert len(list(engines.folder().iterdir())) == 6 and names == {".engine", ".json"}
 
     @pytest.mark.usefixtures("gpu")
+    def test_what_is_used_is_kept(self, monkeypatch: Any) -> None:
+        monkeypatch.setattr(engines, "_KEPT", 2)
+        keys = [engines.Key(f"{n:064}", "onnxruntime 1", "a GPU", "fp16") for n in range(3)]
+        for number, key in enumerate(keys[:2]):
+            engines.place_of(key)
+            os.utime(engines.folder() / key.name, (number, number))
+        engines.place_of(keys[0])
+        engines.place_of(keys[2])
+        assert {p.name for p in engines.folder().iterdir()} == {keys[0].name, keys[2].name}
+
+    @pytest.mark.usefixtures("gpu")
     def test_a_crash_is_no_crash_of_ours(
         self, bundle: Bundle, artefact: Artefact, monkeypatch: Any
     ) -> None:
@@ -269,6 +279,19 @@ class TestChoice:
         chosen = pick([c for c in found if c.backend], Limits())
         assert chosen is not None and (chosen.id, chosen.backend) == ("onnx-fp16", "tensorrt")
 
+    @pytest.mark.usefixtures("gpu")
+    def test_what_it_refuses_does_not_stop_the_others(
+        self, bundle: Bundle, capsys: Any, monkeypatch: Any
+    ) -> None:
+        """The shipped int8 has zeros of its own."""
+        monkeypatch.setattr(bench, "bench", lambda b, id, t, s, n: measure(b, id, t, 1.0, n))
+        rows = measured(bundle, ("onnx", "tensorrt"), ("fp16", "int8"), [1], 1.0)
+        assert [r.name for r in rows] == ["onnx-fp16", "onnx-fp16 by tensorrt", "onnx-int8"]
+        told = " ".join(capsys.readouterr().err.split())
+        assert "left out: onnx-int8 by tensorrt × 1: " in told and "Non-zero zero point" in told
+        with pytest.raises(BackendError, match="Non-zero zero point"):
+            measured(bundle, ("tensorrt",), ("int8",), [1], 1.0)
+
     def test_it_is_no_release_s(self, bundle: Bundle) -> None:
         """Whose environment has none of JetPack's packages."""
         with pytest.raises(DeviceError, match="on the board itself `edgenets run"):
@@ -278,83 +301,6 @@ class TestChoice:
         assert found.level == "note" and "--backend tensorrt" in found.text
         found = {f.about: f for f in preflight(zoo.load("char-lm"), place)}["NVIDIA Jetson GPU"]
         assert "has no artefact for it" in found.text  # integers alone
-
-
-class TestOnnxRuntime:
-    """Which providers ONNX Runtime is asked for where none is wished."""
-
-    @pytest.fixture
-    def artefact(self, artefact: Artefact) -> Artefact:
-        return replace(artefact, states=())  # of a net that takes all of an item
-
-    def test_streams_stay_on_the_cpu(self, bundle: Bundle, gpu: Any, monkeypatch: Any) -> None:
-        monkeypatch.setattr(engines, "library_is_here", lambda: True)
-        assert self.asked(bundle.artefact("onnx-fp16"), *self.ALL) == ["CPUExecutionProvider"]
-
-    ALL = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
-
-    def asked(self, artefact: Artefact, *has: str) -> list[Any]:
-        ort: Any = SimpleNamespace(
-            __name__="onnxruntime", __version__="1.31.0", get_available_providers=lambda: list(has)
-        )
-        return onnx_backend._fastest(ort, artefact, b"model")
-
-    def test_tensorrt_then_cuda_then_the_cpu(
-        self, artefact: Artefact, gpu: Any, monkeypatch: Any
-    ) -> None:
-        monkeypatch.setattr(engines, "library_is_here", lambda: True)
-        first, second, third = self.asked(artefact, *self.ALL)
-        assert (first[0], second[0], third) == self.ALL
-        assert first[1]["trt_engine_cache_enable"] and first[1]["trt_fp16_enable"]
-        place = Path(first[1]["trt_engine_cache_path"])
-        assert place.parent == engines.folder() and place.is_dir()
-        assert second[1] == {"use_tf32": 0}
-
-    def test_integers_are_not_for_tensorrt(
-        self, artefact: Artefact, gpu: Any, monkeypatch: Any
-    ) -> None:
-        monkeypatch.setattr(engines, "library_is_here", lambda: True)
-        first, _ = self.asked(replace(artefact, precision="int8"), *self.ALL)
-        assert first[0] == "CUDAExecutionProvider"
-
-    def test_where_nothing_can_be_kept(
-        self, artefact: Artefact, gpu: Any, monkeypatch: Any, tmp_path: Path
-    ) -> None:
-        monkeypatch.setattr(engines, "library_is_here", lambda: True)
-        (tmp_path / "file").write_text("")
-        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-        first, *_ = self.asked(artefact, *self.ALL)
-        assert first[1] == {"trt_fp16_enable": True}
-
-    def test_what_a_gpu_cannot_begin_the_cpu_does(
-        self, bundle: Bundle, artefact: Artefact, monkeypatch: Any
-    ) -> None:
-        """Unless the GPU was asked for."""
-        monkeypatch.setattr(onnx_backend, "_fastest", lambda *_: ["NoSuchProvider"])
-        whole = bundle.artefact("onnx-fp16")
-        session = backend.load("onnx", whole, bundle.files(whole))
-        assert "CPUExecutionProvider" in session.runs_on
-        with pytest.raises(BackendError, match="ONNX Runtime refuses it"):
-            wish = backend.Options(providers=("NoSuchProvider",))
-            backend.load("onnx", whole, bundle.files(whole), wish)
-
-    def test_without_tensorrt_s_library_it_is_not_asked(
-        self, artefact: Artefact, gpu: Any, monkeypatch: Any
-    ) -> None:
-        monkeypatch.setattr(engines, "library_is_here", lambda: False)
-        assert [p if isinstance(p, str) else p[0] for p in self.asked(artefact, *self.ALL)] == [
-            *self.ALL[1:]
-        ]
-
-    def test_without_a_gpu_the_cpu(self, artefact: Artefact) -> None:
-        stand_ins.library("libcuda.so.1")
-        cuda.name_of_gpu.cache_clear()
-        assert self.asked(artefact, *self.ALL) == ["CPUExecutionProvider"]
-        with pytest.raises(MissingExtra):
-            cuda.name_of_gpu()
-
-    def test_a_package_for_cpus(self, artefact: Artefact, gpu: Any) -> None:
-        assert self.asked(artefact, "CPUExecutionProvider") == ["CPUExecutionProvider"]
 
 
 class TestRealBuilds:

@@ -1,10 +1,10 @@
 """A model's file with one bit turned, at many places: does each end in an answer or in one error?
 
-    python -m tests.benchmarks.flips FILE [PLACES]
+    python -m tests.benchmarks.flips FILE [PLACES] [import]
 
-FILE is a .tflite, .onnx, .keras or .h5 file; every variant is converted by the command line, in a
-process of its own. What may come: artefacts, or one line that says what is wrong. What may not: a
-traceback, a crash of the command, silence.
+FILE is a .tflite, .onnx, .keras or .h5 file; every variant is converted by the command line, or
+imported as a model of pictures, in a process of its own. What may come: artefacts, or one line that
+says what is wrong. What may not: a traceback, a crash of the command, silence.
 """
 
 from __future__ import annotations
@@ -22,34 +22,42 @@ import numpy as np
 _PATIENCE = 180.0  # s
 
 
-def outcome(data: bytes, place: int, ending: str) -> tuple[str, str]:
+def command(path: Path, imports: bool) -> list[str | Path]:
+    """What is asked of edgenets."""
+    if imports:
+        labels = path.with_name("labels.txt")
+        labels.write_text("\n".join(f"label {i}" for i in range(1001)))
+        return ["import", path, "--task", "classify", "--labels", labels, "--out", f"{path}.edge"]
+    return ["convert", path, "--to", "onnx" if path.suffix == ".onnx" else "tflite"]
+
+
+def outcome(data: bytes, place: int, ending: str, imports: bool) -> tuple[str, str]:
     """What comes of the file with a bit turned: a word, and what the command said."""
     changed = bytearray(data)
     changed[place // 8] ^= 1 << (place % 8)
     with tempfile.TemporaryDirectory(prefix="edgenets-") as folder:
         path = Path(folder) / f"model{ending}"
         path.write_bytes(changed)
-        to = "onnx" if ending == ".onnx" else "tflite"
-        command = [sys.executable, "-m", "edgenets.cli.main", "convert", path, "--to", to]
+        wanted = [sys.executable, "-m", "edgenets.cli.main", *command(path, imports)]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE)
+            done = subprocess.run(wanted, capture_output=True, text=True, timeout=_PATIENCE)
         except subprocess.TimeoutExpired:
             return "hangs", ""
     said = [line for line in done.stderr.splitlines() if line.strip()]
     errors = [line for line in said if line.startswith("error: ")]
     if done.returncode == 0:
-        return "converted", ""
+        return "made", ""
     if done.returncode != 2 or "Traceback" in done.stderr or len(errors) != 1:
         return "CRASH", done.stderr[-400:]
     return "native crash, said" if "was ended by" in errors[0] else "refused", errors[0]
 
 
-def main(path: Path, count: int) -> None:
+def main(path: Path, count: int, imports: bool) -> None:
     data = path.read_bytes()
     places = np.random.default_rng(7).choice(8 * len(data), count, replace=False)
     found: Counter[str] = Counter()
     with ThreadPoolExecutor(2) as pool:
-        jobs = [pool.submit(outcome, data, int(place), path.suffix) for place in places]
+        jobs = [pool.submit(outcome, data, int(place), path.suffix, imports) for place in places]
         for place, job in zip(places, jobs, strict=True):
             word, said = job.result()
             found[word] += 1
@@ -59,4 +67,6 @@ def main(path: Path, count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 500)
+    main(
+        Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 500, "import" in sys.argv[3:]
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,7 @@ def test_a_batch_that_is_stopped_keeps_what_was_done(
         return {"artefacts": [{"id": "onnx-fp32", "bytes": 1, "road": []}], "missing": []}
 
     monkeypatch.setattr(module.apart, "convert", convert)
+    monkeypatch.setattr(module, "_is_there", lambda *_: True)
     wishes = Wishes(("onnx",))
     with pytest.raises(KeyboardInterrupt):
         batch(paths, tmp_path / "out", wishes)
@@ -88,6 +90,35 @@ def test_a_batch_that_is_stopped_keeps_what_was_done(
     # Other wishes are another batch.
     batch(paths, tmp_path / "out", Wishes(("onnx",), ("fp32",)))
     assert done.count("a.onnx") == 2
+
+
+def test_other_items_are_another_batch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    convert = apart.convert
+    monkeypatch.setattr(
+        module.apart, "convert",
+        lambda path, *a, **k: (asked.append(path), convert(path, *a, **k))[1],
+    )  # fmt: skip
+    models, out, items = [folder / "products.keras"], folder / "out", folder / "items"
+    wishes = Wishes(("onnx",), ("fp32",), calibration=str(items), data=str(items))
+
+    def again() -> int:
+        (one,) = batch(models, out, wishes)
+        assert one.well, one.error
+        return len(asked)
+
+    assert (again(), again()) == (1, 1)
+    # Of the same name, and with other numbers in them.
+    features = np.random.default_rng(1).standard_normal((20, 12)).astype(np.float32)
+    np.savez(items / "products.npz", features=features)
+    assert (again(), again()) == (2, 2)
+    # What it made is gone.
+    shutil.rmtree(out / "products.keras")
+    assert (again(), again()) == (3, 3)
+    # What was to be verified, and could not be, is not well.
+    (items / "products.npz").unlink()
+    (one,) = batch(models, out, wishes)
+    assert not one.well and "has no products.npz to verify it on" in one.error
 
 
 def test_two_of_one_name(tmp_path: Path) -> None:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+import onnx
 import pytest
 from keras import layers
 
 from edgenets.artefact import FORMATS
 from edgenets.converters.check import edgetpu, memory, versions
 from edgenets.converters.check.check import Target, check
-from edgenets.converters.check.operators import Graph, read
+from edgenets.converters.check.onnxgraph import facts
+from edgenets.converters.check.operators import Graph, Operator, Tensor, read
 from edgenets.converters.routes.carry import Carrier
 from edgenets.converters.routes.edge import Job
+from edgenets.converters.sources import tflite_file
 from edgenets.converters.sources.keras_file import source_of
+from edgenets.errors import ModelError
 from tests.commands import Call, call
 from tests.converters import wholes
 
@@ -75,6 +81,33 @@ class TestMemory:
         graph = graph_of(keras.Model(entry, layers.Add()([x, entry])), "fp32")
         assert memory.peak(graph)[0] == 4 * 16 * 16 * 8 * 3
 
+    def test_a_shape_that_is_not_known_is_no_number(self) -> None:
+        """`x.view(x.size(0), -1)` as PyTorch writes it, of a batch that is open."""
+        node, value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+        nodes = [
+            node("Shape", ["x"], ["s"]), node("Gather", ["s", "first"], ["n"]),
+            node("Unsqueeze", ["n", "axes"], ["m"]), node("Concat", ["m", "rest"], ["to"], axis=0),
+            node("Reshape", ["x", "to"], ["y"]),
+        ]  # fmt: skip
+        held = [onnx.numpy_helper.from_array(np.array(v, np.int64), n)
+                for n, v in (("first", 0), ("axes", [0]), ("rest", [-1]))]  # fmt: skip
+        for batch, known in (("n", False), (1, True)):
+            graph = onnx.helper.make_graph(
+                nodes, "g", [value("x", 1, [batch, 4, 8])], [value("y", 1, [batch, None])], held
+            )
+            model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+            peak = facts(model.SerializeToString()).peak
+            assert peak is None if not known else peak is None or peak >= 4 * 4 * 8 * 2
+
+    def test_a_damaged_file_is_said_to_be_one(self, pictures: Graph) -> None:
+        source = source_of(wholes.built("pictures"), Path("net.keras"))
+        written = Carrier(Job(source)).carry("tflite", "fp32")
+        tree = tflite_file.tree_of(Path("a"), next(iter(written.files.values())))
+        first = tree.subgraphs[0].operators[0]
+        first.inputs = np.array([10_000, *first.inputs[1:]], np.int32)
+        with pytest.raises(ModelError, match=r"a\.tflite: is a damaged TFLite file"):
+            read(Path("a.tflite"), tflite_file.packed(tree))
+
 
 class TestEdgeTpu:
     def test_a_net_of_its_operators(self) -> None:
@@ -104,11 +137,28 @@ class TestEdgeTpu:
         ("layer", "shape", "why"),
         [(layers.Conv2D(8, 3, dilation_rate=(1, 2)), (16, 16, 8), "holes of another size"),
          (layers.Softmax(), (4, 8), "softmax of more than one row"),
-         (layers.PReLU(), (16, 16, 8), "slope for every pixel")],
+         (layers.PReLU(), (16, 16, 8), "slope for every pixel"),
+         (layers.Dense(4), (5, 8), "gives more than one row")],
     )  # fmt: skip
     def test_limits(self, layer: Any, shape: tuple[int, ...], why: str) -> None:
         found = edgetpu.mapping(graph_of(over(layer, shape=shape)))
         assert any(why in reason for _, reason in found.left), found.left
+
+    def test_a_constant_that_is_joined(self) -> None:
+        """A row of noughts is padding; any other constant is not mapped."""
+        for value, told in ((0.0, False), (0.5, True)):
+            entry = keras.Input((4, 8), name="x")
+            row = keras.ops.full((1, 1, 8), value)
+            both = keras.Model(entry, keras.ops.concatenate([layers.ReLU()(entry), row], axis=1))
+            left = edgetpu.mapping(graph_of(both)).left
+            assert any("is not nought" in why for _, why in left) == told, left
+
+    @pytest.mark.parametrize(("shape", "well"), [((1, 1, 5, 10), True), ((1, 5, 1, 10), False)])
+    def test_an_axis_that_is_taken_out(self, shape: tuple[int, ...], well: bool) -> None:
+        tensor = Tensor(0, "a", shape, "INT8", False, False, True, False, False)
+        gone = replace(tensor, number=1, shape=tuple(d for d in shape if d > 1))
+        operator = Operator(0, "SQUEEZE", 1, False, (tensor,), (gone,), None)
+        assert (edgetpu.obstacle(operator) == "") == well
 
     @pytest.mark.shared_data
     @pytest.mark.skipif(not MODELS.is_dir(), reason="no models of others here")
@@ -146,9 +196,18 @@ class TestCheck:
         told = call("check", tmp_path / "net.keras", "--target", "rpi4", "--json").json()
         assert {a["id"] for a in told["artefacts"]} == {f"{f}-fp32" for f in FORMATS}
         assert all(a["well"] for a in told["artefacts"])
+        # What cannot be made is no less told.
+        wish = ("--target", "rpi4", "--precision", "fp32,int8", "--to", "tflite")
+        done = call("check", tmp_path / "net.keras", *wish)
+        assert done.code == 0 and "tflite-int8 on" in done.out and "not made" in done.out
+        assert "--calibration FILE" in done.out
         shown = call("check", "kws-gru", "--target", "coral-usb", "--to", "tflite")
         assert "operators would be mapped (predicted)" in shown.out and shown.code == 0
         none = call("check", "kws-gru", "--target", "jetson-orin-nano", "--to", "openvino")
         assert none.code == 1 and "has no backend for openvino" in none.out
+        nothing = call("check", "kws-gru", "--target", "rpi4", "--precision", "int16x8")
+        assert nothing.code == 2 and "has nothing of that, only tflite-int8" in nothing.err
+        shaped = call("check", "kws-gru", "--target", "rpi4", "--shape", "1,2")
+        assert shaped.code == 2 and "for a model of your own" in shaped.err
         unknown = call("check", "kws-gru", "--target", "toaster")
         assert unknown.code == 2 and "toaster" in unknown.err

@@ -221,6 +221,18 @@ class TestFiles:
         assert "─tf2onnx (tf2onnx)─▶ onnx fp32" in shown and "requires" in shown
         assert not (folder / "artefacts").exists()
 
+    def test_wishes_close_roads(self, folder: Path, tmp_path: Path, call: Call) -> None:
+        items = tmp_path / "some.npz"
+        np.savez(items, **wholes.items(open_source(folder / "net.keras"), 4))
+        found = call(
+            "convert", folder / "net.keras", "--explain", "--calibration", items, "--symmetric",
+            "--to", "tflite,onnx", "--precision", "int8", "--json",
+        ).json()  # fmt: skip
+        by_converter = [r for r in found["tflite-int8"] if "TFLiteConverter" in r["drawn"]]
+        assert any("chooses the zeros" in road["closed"] for road in by_converter)
+        assert not any(road["taken"] for road in found["tflite-int8"])
+        assert any(road["taken"] for road in found["onnx-int8"])
+
 
 class TestRoads:
     def test_the_shortest_comes_first_and_none_goes_in_a_circle(self) -> None:

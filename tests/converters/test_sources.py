@@ -14,6 +14,7 @@ import onnx
 import pytest
 import tensorflow as tf
 from keras import layers
+from tensorflow.core.protobuf import saved_model_pb2
 
 from edgenets.artefact import OPEN, TensorInfo
 from edgenets.converters.sources.source import open_source
@@ -96,6 +97,72 @@ class TestCode:
         with pytest.raises(ModelError, match=r"operator WriteFile .* reaches beyond the model"):
             open_source(tmp_path / "net")
         assert not (tmp_path / "ran").exists()
+
+    @pytest.mark.parametrize("how", ["init", "restore", "answer"])
+    def test_a_graph_that_writes_checkpoints(self, tmp_path: Path, how: str) -> None:
+        """With the operator that every file has, to save its variables with."""
+        path, v1 = tmp_path / "net", tf.compat.v1
+        with tf.Graph().as_default() as graph, v1.Session() as session:
+            x = v1.placeholder(tf.float32, (None, 3), name="x")
+            weight = v1.get_variable("w", (3,))
+            saver = v1.train.Saver()
+            session.run(v1.global_variables_initializer())
+            write = tf.raw_ops.SaveV2(
+                prefix=str(tmp_path / "ran"), tensor_names=["a"], shape_and_slices=[""],
+                tensors=[weight],
+            )  # fmt: skip
+            with graph.control_dependencies([write] if how == "answer" else []):
+                y = tf.identity(x + weight, name="y")
+            with graph.control_dependencies([write]):
+                evil = tf.no_op(name="evil")
+            builder = v1.saved_model.Builder(str(path))
+            signature = v1.saved_model.predict_signature_def({"x": x}, {"y": y})
+            builder.add_meta_graph_and_variables(
+                session, ["serve"], {"serving_default": signature}, saver=saver,
+                main_op=evil if how == "init" else None,
+            )  # fmt: skip
+            builder.save()
+        if how == "restore":
+            changed = saved_model_pb2.SavedModel()
+            changed.ParseFromString((path / "saved_model.pb").read_bytes())
+            changed.meta_graphs[0].saver_def.restore_op_name = "evil"
+            (path / "saved_model.pb").write_bytes(changed.SerializeToString())
+        with pytest.raises(ModelError, match=r"operator SaveV2 .* reaches beyond the model"):
+            open_source(path)
+        assert not list(tmp_path.glob("ran*"))
+
+
+def test_a_saved_model_s_tensors_have_one_order(tmp_path: Path) -> None:
+    """A map of protobuf's has another in every process; names decide, and numbers in them."""
+
+    class Net(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None, 2), tf.float32, name=n) for n in "cab"])
+        def __call__(self, c: Any, a: Any, b: Any) -> Any:
+            return {f"out_{n}": n * a + b - c for n in (10, 9, 1)}
+
+    net = Net()
+    tf.saved_model.save(net, tmp_path / "net", signatures=net.__call__)
+    source = open_source(tmp_path / "net")
+    assert [i.name for i in source.inputs] == ["a", "b", "c"]
+    assert [o.name for o in source.outputs] == ["out_1", "out_9", "out_10"]
+    rows = {n: np.full((3, 2), v, np.float32) for n, v in (("a", 1), ("b", 20), ("c", 5))}
+    answers = source.answer(rows)
+    assert {k: v[0, 0] for k, v in answers.items()} == {"out_1": 16, "out_9": 24, "out_10": 25}
+
+
+def test_one_item_at_a_time(tmp_path: Path) -> None:
+    """A SavedModel that was exported with a batch of one inside."""
+
+    class Net(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None, 2, 3), tf.float32, name="x")])
+        def __call__(self, x: Any) -> Any:
+            return {"y": tf.reshape(x, (1, 6))}
+
+    net = Net()
+    tf.saved_model.save(net, tmp_path / "net", signatures=net.__call__)
+    given = np.arange(24, dtype=np.float32).reshape(4, 2, 3)
+    answers = open_source(tmp_path / "net").answer({"x": given})
+    assert np.array_equal(answers["y"], given.reshape(4, 6))
 
 
 @pytest.mark.parametrize("cut", [0, 3, 40, 0.3, 0.9])

@@ -144,6 +144,29 @@ def test_what_is_no_model(
     assert done.code == 2 and says in done.err
 
 
+def test_any_name_of_a_file_will_do(call: Call, tmp_path: Path) -> None:
+    model = yolo(tmp_path / "yolo (1) für alle.onnx", 1, False, False)
+    (tmp_path / "labels.txt").write_text("cat\n")
+    path = tmp_path / "y.edge"
+    imported(call, path, model, "--task", "detect", "--labels", tmp_path / "labels.txt")
+    assert zoo.load(path).artefacts[0].files == ("yolo-1-f-r-alle.onnx",)
+
+
+def test_what_crashes_its_interpreter_crashes_that_alone(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a file that a library was not made for may: here its process is told to."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "onnxruntime.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)")
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    model, out = yolo(tmp_path / "y.onnx", 1, False, False), tmp_path / "y.edge"
+    (tmp_path / "labels.txt").write_text("cat\n")
+    wish = ("--task", "detect", "--labels", tmp_path / "labels.txt", "--out", out)
+    done = call("import", model, *wish)
+    assert done.code == 2 and "was ended by SIGSEGV" in done.err and not out.exists()
+
+
 def test_what_the_user_must_say(call: Call, tmp_path: Path) -> None:
     model = yolo(tmp_path / "y.onnx", 3, False, False)
     done = call("import", model)

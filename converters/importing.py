@@ -1,0 +1,57 @@
+"""Models of others become bundles in a process of their own: an interpreter that a damaged file
+crashes ends alone.
+
+It is `python -m edgenets.converters.importing QUESTION`, which prints JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from edgenets import child, records
+from edgenets.bundle import Bundle
+from edgenets.errors import ModelError
+
+from .foreign import Imported, Wishes, import_picture_model
+from .microwakeword import bundle_of
+
+
+def import_apart(path: Path, out: Path, wishes: Wishes | None) -> Imported:
+    """Make a bundle of a model's file.
+
+    Args:
+        path: a `.tflite` or `.onnx` file of a model of pictures; a microWakeWord model's `.json`
+            where there are no wishes.
+        out: the `.edge` file.
+        wishes: what its file does not say of a model of pictures.
+
+    Raises:
+        ModelError: the file is no such model, or it crashes its interpreter; or as
+            `import_picture_model` and `bundle_of`.
+    """
+    plain = None if wishes is None else asdict(wishes)
+    question = json.dumps({"path": path, "out": out, "wishes": plain}, default=str)
+    guesses = child.ask(__name__, (question,), None, str(path), ModelError)
+    return Imported(Bundle(out), tuple(guesses))
+
+
+def _asked() -> list[str]:
+    question = json.loads(sys.argv[1])
+    path, out, plain = Path(question["path"]), Path(question["out"]), question["wishes"]
+    if plain is None:
+        bundle_of(path, out)
+        return []
+    return list(import_picture_model(path, out, _wishes(plain)).guesses)
+
+
+def _wishes(plain: dict[str, Any]) -> Wishes:
+    labels = plain.pop("labels")
+    return replace(records.parse(Wishes, plain), labels=labels and Path(labels))
+
+
+if __name__ == "__main__":
+    child.answer(_asked)
