@@ -40,6 +40,10 @@ _LEAST = 1e-37
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et al. 2017
 
 
+# Where Keras keeps its activations.
+_HOME = "keras.src.activations"
+
+
 def activate(b: Builder, function: Any, x: str, layer: str) -> str:
     """Apply a Keras activation function, given as Keras holds it, to a tensor.
 
@@ -47,6 +51,14 @@ def activate(b: Builder, function: Any, x: str, layer: str) -> str:
         ConversionError: the function is none that the step graph has.
     """
     name = getattr(function, "__name__", type(function).__name__)
+    home = getattr(function, "__module__", "") or ""
+    # One of the author's may be called as one of Keras's, and keras.ops.gelu is another than its
+    # namesake among the activations.
+    if not home.startswith(_HOME):
+        raise ConversionError(
+            f"layer '{layer}': the activation '{name}' of {home or type(function).__name__} has no "
+            f"step form; those of keras.activations have"
+        )
     if name == "linear":
         return x
     if name in _DIRECT:

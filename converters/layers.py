@@ -199,6 +199,8 @@ def _concatenate(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Sig
 def _reshape(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
     """Other bands for the same frames: a frame's numbers stay where they are."""
     x = one(inputs, name)
+    if not hasattr(layer, "target_shape"):
+        raise ConversionError(f"'{name}' is keras.ops.reshape; a step form has the layer Reshape")
     time, *shape = layer.target_shape
     if len(shape) not in (1, 2) or time != -1 or math.prod(shape) != x.channels:
         raise ConversionError(

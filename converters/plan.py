@@ -73,6 +73,11 @@ def make_plan(graph: StepGraph, calibration: Calibration, dtype: ActivationType)
     ranges = _useful(graph, calibration.ranges(dtype), dtype)
     # What goes outside is not cut: a rare large answer is what somebody waits for.
     ranges |= {tensor: calibration.extremes[tensor] for _, tensor in graph.outputs}
+    # Nor are rows of tables that calibration did not come upon.
+    for op in graph.ops:
+        if isinstance(op, Lookup):
+            whole = Range(float(op.table.min()), float(op.table.max()))
+            ranges[op.output] = ranges[op.output].union(whole)
     integer = frozenset(op.output for op in graph.ops if _has_integer_form(op, graph))
     groups = _Groups(graph.shapes)
     touched = set()

@@ -87,7 +87,8 @@ def _unfold(model: Any, inputs: list[str], prefix: str, calls: list[Call]) -> li
     layers = {layer.name: layer for layer in model.operations}
     for name, node, feeds in _in_order(config, tensors, model.name):
         layer = layers[name]
-        unique = f"{prefix}{name}" + (f"_{node}" if node else "")
+        # No layer can be called so: Keras allows no slash.
+        unique = f"{prefix}{name}" + (f"/call_{node}" if node else "")
         tensors[(name, node, 0)] = _append(layer, [tensors[f] for f in feeds], unique, calls)
     found = []
     for last, node, number in _references(config["output_layers"]):
@@ -154,9 +155,10 @@ def _check_arguments(entry: dict[str, Any], node: dict[str, Any]) -> None:
 
 
 def _references(entry: Any) -> Iterator[tuple[str, int, int]]:
-    """`input_layers` and `output_layers` hold one triple, or a list of them, or names for them."""
+    """`input_layers` and `output_layers` hold one triple, or a list of them, or names for them, by
+    which Keras sorts its inputs and outputs."""
     if isinstance(entry, dict):
-        entry = list(entry.values())
+        entry = [entry[name] for name in sorted(entry)]
     if entry and isinstance(entry[0], str):
         entry = [entry]
     for name, node, tensor in entry:

@@ -97,6 +97,47 @@ def test_weights_are_rounded_channel_by_channel() -> None:
     assert np.abs(rounded / scales - np.rint(kernel / scales)).max() < 1e-2
 
 
+def test_weights_of_a_transposed_convolution_too() -> None:
+    """Their channels of what comes out are the last axis but one."""
+    plain = net(layers.Conv2DTranspose(4, 2, use_bias=False, name="up"), shape=(3, 3, 5))
+    kernel = np.random.default_rng(0).standard_normal((2, 2, 4, 5))
+    kernel *= np.array([1, 10, 0.01, 100])[:, None]
+    plain.get_layer("up").kernel.assign(kernel)
+    x = items(plain, 8)
+    wanted = plain.predict(x, verbose=0)
+    found = aware.aware(plain).get_layer("up_rounded")(x).numpy()
+    for channel in range(4):
+        error = np.abs(found - wanted)[..., channel].max() / np.abs(wanted[..., channel]).max()
+        assert error < 0.01, channel
+
+
+def test_layers_that_are_not_trained_are_rounded() -> None:
+    plain = net(layers.Conv2D(4, 3, name="held"), layers.Conv2D(4, 3, name="taught"))
+    plain.get_layer("held").trainable = False
+    learner = aware.aware(plain)
+    assert {"held_rounded", "taught_rounded"} <= {layer.name for layer in learner.layers}
+    assert [v.path for v in learner.trainable_variables] == [
+        v.path for v in plain.get_layer("taught").trainable_variables
+    ]
+    plain.trainable = False
+    assert aware.is_aware(aware.aware(plain))
+
+
+def test_sums_and_layers_that_are_used_again() -> None:
+    keras.utils.set_random_seed(0)
+    entry = keras.Input((6,))
+    dense = layers.Dense(6, "relu")
+    x = dense(dense(entry)) + entry
+    plain = keras.Model(entry, layers.Dense(3)(x))
+    learner = aware.aware(plain)
+    given = items(plain)
+    learner.compile("adam", "mse")
+    learner.train_on_batch(given, plain.predict(given, verbose=0))
+    assert sum(layer.name.endswith("_rounded") for layer in learner.layers) == 2
+    again = aware.plain_of(learner)
+    assert np.array_equal(again.predict(given, verbose=0), plain.predict(given, verbose=0))
+
+
 def test_a_net_without_weights_is_refused() -> None:
     with pytest.raises(RecipeError, match="no layer with weights"):
         aware.aware(net(layers.Flatten(), layers.ReLU()))

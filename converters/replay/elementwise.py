@@ -54,10 +54,21 @@ _PAIRS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "LessOrEqual": lambda tf, a, b: tf.less_equal(a, b),
     "Mul": lambda tf, a, b: tf.multiply(a, b),
     "Or": lambda tf, a, b: tf.logical_or(a, b),
-    "Pow": lambda tf, a, b: tf.pow(a, tf.cast(b, a.dtype)),
+    "Pow": lambda tf, a, b: _power(tf, a, b),
     "Sub": lambda tf, a, b: tf.subtract(a, b),
     "Xor": lambda tf, a, b: tf.math.logical_xor(a, b),
 }  # fmt: skip
+
+
+def _power(tf: Any, a: Any, b: Any) -> Any:
+    """Of the type of what is raised; by a fraction, computed in real numbers."""
+    if np.dtype(_kind(a)).kind in "iu" and np.dtype(_kind(b)).kind == "f":
+        return tf.cast(tf.pow(tf.cast(a, np.float64), tf.cast(b, np.float64)), _kind(a))
+    return tf.pow(a, tf.cast(b, a.dtype))
+
+
+def _kind(tensor: Any) -> Any:
+    return getattr(tensor.dtype, "as_numpy_dtype", tensor.dtype)
 
 
 def _erf(tf: Any, x: Any) -> Any:
@@ -139,16 +150,17 @@ def clipped(node: Node) -> Value:
         node.constant(place).reshape(()) if node.has(place) else node.get(name)
         for place, name in ((1, "min"), (2, "max"))
     ]
-    low, high = (None if bound is None else float(bound) for bound in bounds)
-    if (low, high) == (0.0, 6.0) and x.dtype == np.float32:
+    low, high = (None if bound is None else np.asarray(bound).astype(x.dtype) for bound in bounds)
+    both = [None if bound is None else float(bound) for bound in (low, high)]
+    if both == [0.0, 6.0] and x.dtype == np.float32:
         return Value(tf.nn.relu6(x.tensor), x.order)  # TFLite has it as a layer's end
     made = x.tensor
     if low == 0.0:
         made = tf.nn.relu(made)
     elif low is not None:
-        made = tf.maximum(made, np.asarray(low, x.dtype))
+        made = tf.maximum(made, low)
     if high is not None:
-        made = tf.minimum(made, np.asarray(high, x.dtype))
+        made = tf.minimum(made, high)
     return Value(tf.identity(made), x.order)
 
 

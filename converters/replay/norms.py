@@ -64,7 +64,7 @@ def _standard(node: Node, x: Value, axes: Any, centred: bool = True) -> Value:
 
 def _by_channel(node: Node, x: Value, factor: Any, offset: Any) -> Value:
     """Each channel times a factor, and an offset."""
-    if x.rank > 2:
+    if x.rank > 1:  # of two axes as well: they may lie the other way round
         x = Value(x.channels_last, last(x.rank))
     return Value(x.tensor * factor + offset, x.order)
 

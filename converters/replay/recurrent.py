@@ -22,7 +22,7 @@ _LONGEST = 2000
 # Of an activation: what it is, and the α and β that it has unless a node says otherwise.
 _FUNCTIONS: dict[str, tuple[Callable[..., Any], float, float]] = {
     "Affine": (lambda tf, x, a, b: a * x + b, 1.0, 0.0),
-    "Elu": (lambda tf, x, a, b: tf.nn.elu(x), 1.0, 0.0),
+    "Elu": (lambda tf, x, a, b: tf.nn.relu(x) + a * (tf.exp(tf.minimum(x, 0.0)) - 1.0), 1.0, 0.0),
     "HardSigmoid": (lambda tf, x, a, b: tf.clip_by_value(a * x + b, 0.0, 1.0), 0.2, 0.5),
     "LeakyRelu": (lambda tf, x, a, b: tf.nn.leaky_relu(x, a), 0.01, 0.0),
     "Relu": (lambda tf, x, a, b: tf.nn.relu(x), 0.0, 0.0),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from edgenets.native import quiet_logging
 from ..whole.function import Function, frozen
 from .gelu import with_gelus
 from .node import OPERATORS, Node
-from .value import Value
+from .value import Grid, Value
 
 # To add operators: a module with functions that `operator` marks, and its name here.
 _MODULES = (
@@ -116,7 +117,7 @@ def _attribute(op: str, attribute: Any) -> Any:
         return found.decode(errors="replace")
     if isinstance(found, onnx.TensorProto):
         return onnx.numpy_helper.to_array(found)
-    if op == "Cast" and attribute.name == "to":
+    if (op, attribute.name) in (("Cast", "to"), ("QuantizeLinear", "output_dtype")) and found:
         return onnx.helper.tensor_dtype_to_np_dtype(found)
     if isinstance(found, list) and found and isinstance(found[0], bytes):
         return [part.decode(errors="replace") for part in found]
@@ -131,15 +132,49 @@ def _branch(node: Node, scope: Scope) -> list[Value]:
     return [inner[value.name] for value in taken.output]
 
 
+# Operators that move integers, or choose among them, whatever they stand for.
+_MOVES = frozenset({
+    "Concat", "DepthToSpace", "Expand", "Flatten", "Gather", "GatherElements", "GatherND",
+    "GlobalMaxPool", "Identity", "MaxPool", "Pad", "ReduceMax", "ReduceMin", "Reshape", "Slice",
+    "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze",
+})  # fmt: skip
+
+# Those that know of integers themselves, or ask for nothing but a shape.
+_KNOW = ("QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "Shape", "Size")
+
+
+def _grid_of(node: Node, given: list[Value]) -> Grid | None:
+    """What a node's results are rounded to.
+
+    Raises:
+        ConversionError: it computes with integers, of which the real numbers are here.
+    """
+    grids = {value.grid for value in given if value.grid is not None}
+    if not grids or node.op in _KNOW:
+        return None
+    if node.op == "Relu" and all(grid.zero == 0 for grid in grids):
+        return next(iter(grids))
+    data = given if node.op == "Concat" else given[:1]
+    if node.op not in _MOVES or len(grids) > 1 or any(value.grid is None for value in data):
+        raise node.refusal("computes with integers between a QuantizeLinear and a DequantizeLinear")
+    return next(iter(grids))
+
+
 def _done(node: Node) -> list[Value]:
-    tf = node.tf
     given = [value for value in node.inputs if value is not None]
+    grid = _grid_of(node, given)
+    made = _made(node, given)
+    return made if grid is None else [replace(value, grid=grid) for value in made]
+
+
+def _made(node: Node, given: list[Value]) -> list[Value]:
+    tf = node.tf
     try:
         if not all(value.is_constant for value in given):
             return _listed(OPERATORS[node.op](node))
         with tf.init_scope():
             made = _listed(OPERATORS[node.op](node))
-            return [Value(np.asarray(value.tensor), value.order) for value in made]
+            return [replace(value, tensor=np.asarray(value.tensor)) for value in made]
     except ConversionError:
         raise
     except Exception as exc:  # TensorFlow and NumPy raise what they will of shapes that do not fit

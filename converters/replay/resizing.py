@@ -22,6 +22,8 @@ _GRIDS = {
     "half_pixel": (True, False), "asymmetric": (False, False), "align_corners": (False, True),
 }  # fmt: skip
 
+_KNOWN = (*_GRIDS, "half_pixel_symmetric", "pytorch_half_pixel", "tf_half_pixel_for_nn")
+
 
 @operator("Resize", "Upsample")
 def resize(node: Node) -> Value:
@@ -33,11 +35,13 @@ def resize(node: Node) -> Value:
         raise node.refusal("smooths what it makes smaller, which TFLite does not")
     grid = node.get("coordinate_transformation_mode", "half_pixel")
     if node.op == "Upsample" or node.opset < 11:
-        grid, rounding = "asymmetric", "floor"
+        grid, rounding = "asymmetric", "simple"
     else:
         rounding = node.get("nearest_mode", "round_prefer_floor")
     if grid == "tf_crop_and_resize":
         raise node.refusal("cuts a region out as it resizes; do that before")
+    if grid not in _KNOWN:
+        raise node.refusal(f"lays pixels over one another by {grid}, which is not known")
     changed = [axis for axis in range(x.rank) if sizes[axis] != x.shape[axis]]
     matrices = {
         axis: _matrix(mode, grid, rounding, x.shape[axis], sizes[axis], scales[axis],
@@ -55,7 +59,7 @@ def _wanted(node: Node, x: Value) -> tuple[list[int], list[float]]:
     """Sizes and factors of every axis."""
     if node.op == "Upsample" or node.opset < 11:
         scales = node.get("scales") or [float(s) for s in node.constant(1)]
-        return [int(n * s) for n, s in zip(x.shape, scales, strict=True)], scales
+        return [_size(n, s) for n, s in zip(x.shape, scales, strict=True)], scales
     axes = node.get("axes") or list(range(x.rank))
     sizes, scales = list(x.shape), [1.0] * x.rank
     if node.has(3):
@@ -66,9 +70,14 @@ def _wanted(node: Node, x: Value) -> tuple[list[int], list[float]]:
             scales[axis] = int(size) / x.shape[axis]
     else:
         for axis, scale in zip(axes, node.constant(2), strict=True):
-            sizes[axis] = int(np.floor(x.shape[axis] * np.float64(scale)))
+            sizes[axis] = _size(x.shape[axis], scale)
             scales[axis] = float(scale)
     return sizes, scales
+
+
+def _size(size: int, scale: float) -> int:
+    """As runtimes compute it, in 32 bits: 0.7 of 10 is 7 there."""
+    return int(np.floor(np.float32(size) * np.float32(scale)))
 
 
 def _matrix(
@@ -82,21 +91,27 @@ def _matrix(
     only_inside: bool = False,
 ) -> Matrix:
     """How much of each pixel is in each new one."""
-    i = np.arange(wanted, dtype=np.float64)
+    # In 32 bits, as runtimes compute it: what lies halfway between two pixels does so there alone.
+    i, factor = np.arange(wanted, dtype=np.float32), np.float32(scale)
     match grid:
         case "half_pixel" | "half_pixel_symmetric":
-            at = (i + 0.5) / scale - 0.5
+            at = (i + np.float32(0.5)) / factor - np.float32(0.5)
             if grid == "half_pixel_symmetric":
-                at += size / 2 * (1 - wanted / (scale * size))
+                at = at + size / 2 * (1 - wanted / (scale * size))
         case "pytorch_half_pixel":
-            at = (i + 0.5) / scale - 0.5 if wanted > 1 else np.zeros(1)
+            at = (i + np.float32(0.5)) / factor - np.float32(0.5) if wanted > 1 else np.zeros(1)
         case "align_corners":
-            at = i * (size - 1) / (scale * size - 1) if wanted > 1 else np.zeros(1)
+            at = i * np.float32(size - 1) / np.float32(wanted - 1) if wanted > 1 else np.zeros(1)
+        case "tf_half_pixel_for_nn":
+            at = (i + np.float32(0.5)) / factor
         case _:
-            at = i / scale
+            at = i / factor
+    at = np.asarray(at, np.float64)
     made = np.zeros((wanted, size), np.float64)
     rows = np.arange(wanted)
     if mode == "nearest":
+        if rounding == "simple":  # before opset 11, as ONNX Runtime has it
+            rounding = "ceil" if scale < 1 else "floor"
         made[rows, _whole(at, rounding).clip(0, size - 1)] = 1
         return made.astype(np.float32)
     low = np.floor(at).astype(int)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from .node import Node, operator
-from .value import Value
+from .value import Grid, Value
 
 
 @operator("QuantizeLinear")
@@ -18,7 +18,9 @@ def quantize(node: Node) -> Value:
     """Rounded, yet in real numbers."""
     x = node.value()
     scale = node.constant(1).astype(np.float32)
-    zero = node.constant(2) if node.has(2) else np.zeros(scale.shape, np.uint8)
+    # By opset 21 without a zero point, its type is an attribute.
+    kind = node.get("output_dtype") or np.uint8
+    zero = node.constant(2) if node.has(2) else np.zeros(scale.shape, kind)
     limits = np.iinfo(zero.dtype)
     if zero.dtype not in (np.int8, np.uint8):
         raise node.refusal(f"rounds to {zero.dtype}; eight bits are known")
@@ -29,7 +31,8 @@ def quantize(node: Node) -> Value:
     made = node.tf.quantization.fake_quant_with_min_max_args(
         x.tensor, float(low.reshape(())), float(high.reshape(()))
     )
-    return Value(made, x.order)
+    grid = Grid(float(scale.reshape(())), int(zero.reshape(())))
+    return Value(made, x.order, grid)
 
 
 @operator("DequantizeLinear")
@@ -37,7 +40,12 @@ def dequantize(node: Node) -> Value:
     """What was rounded by the graph is real already; constants are made so."""
     x = node.value()
     if x.dtype == np.float32:
-        return x
+        scale, zero = (node.constant(i) if node.has(i) else np.zeros(()) for i in (1, 2))
+        if scale.size > 1 or x.grid is None:
+            raise node.refusal("makes real numbers of what is not known to be integers")
+        if (float(scale.reshape(())), int(zero.reshape(()))) != (x.grid.scale, x.grid.zero):
+            raise node.refusal("has another scale than its integers were made with")
+        return Value(x.tensor, x.order)
     integers, scale = node.constant(0), node.constant(1)
     zero = node.constant(2) if node.has(2) else np.zeros((), integers.dtype)
     axis = node.get("axis", 1) % max(x.rank, 1) if x.rank else 0

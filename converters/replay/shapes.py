@@ -144,11 +144,11 @@ def gather_elements(node: Node) -> Value:
 @operator("GatherND")
 def gather_nd(node: Node) -> Value:
     """By numbers along several axes."""
-    return Value.plain(
-        node.tf.gather_nd(
-            node.value(0).as_onnx, node.value(1).as_onnx, batch_dims=node.get("batch_dims", 0)
-        )
-    )
+    x, which, same = node.value(0), node.value(1), node.get("batch_dims", 0)
+    numbers = which.as_onnx
+    sizes = np.array(x.shape[same : same + which.shape[-1]], which.dtype)
+    numbers = (np if which.is_constant else node.tf).where(numbers < 0, numbers + sizes, numbers)
+    return Value.plain(node.tf.gather_nd(x.as_onnx, numbers, batch_dims=same))
 
 
 @operator("Expand")
@@ -190,6 +190,8 @@ def pad(node: Node) -> Value:
     mode = node.get("mode", "constant")
     if mode == "constant":
         fill = node.constant(2).reshape(()) if node.has(2) else node.get("value", 0)
+        if x.grid is not None:  # an integer, where real numbers stand for integers
+            fill = (float(fill) - x.grid.zero) * x.grid.scale
         return Value(tf.pad(tensor, around, constant_values=np.asarray(fill, x.dtype)), x.order)
     if mode == "reflect":
         return Value(tf.pad(tensor, around, "REFLECT"), x.order)

@@ -20,12 +20,22 @@ from edgenets.extras import require
 Order = tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class Grid:
+    """The real numbers that eight-bit integers stand for."""
+
+    scale: float
+    zero: int
+
+
 @dataclass(frozen=True, eq=False)
 class Value:
     """A tensor."""
 
     tensor: Any  # of TensorFlow; a NumPy array where it is the same whatever the model is given
     order: Order  # which of ONNX's axes each axis of the tensor is
+    # What it was rounded to, where the file has integers and this the real numbers they stand for.
+    grid: Grid | None = None
 
     @classmethod
     def plain(cls, tensor: Any) -> Value:

@@ -1,7 +1,8 @@
-"""What a SavedModel's graph would run: a graph is a program, and can read and write files.
+"""What a SavedModel's graph could do: a graph is a program, and can read and write files.
 
-Only what is called counts: the outputs that are asked for, and what TensorFlow's loader runs by
-itself. Every file has operators that save its variables, which nobody calls.
+Every operator of the graph and of its functions is looked at, whether it is called or not. Those
+that save and restore variables are in every file; they may stand where nobody calls them, and where
+TensorFlow's loader does.
 """
 
 from __future__ import annotations
@@ -19,46 +20,79 @@ _WITHIN = frozenset({
     "DeviceIndex", "DisableCopyOnRead", "Empty", "GuaranteeConst", "HashTable", "HashTableV2", "If",
     "InitializeTableV2", "LookupTableFindV2", "LookupTableImportV2", "LookupTableSizeV2",
     "Multinomial", "RandomShuffle", "RandomStandardNormal", "RandomUniform", "RandomUniformInt",
-    "ReadVariableOp", "ResourceGather", "ResourceGatherNd", "RestoreV2", "RngReadAndSkip",
+    "ReadVariableOp", "ResourceGather", "ResourceGatherNd", "RngReadAndSkip",
     "StatefulPartitionedCall", "StatefulStandardNormalV2", "StatefulUniform",
-    "StatelessRandomGetAlg",
-    "TensorArrayCloseV3", "TensorArrayConcatV3", "TensorArrayGatherV3", "TensorArrayReadV3",
-    "TensorArrayScatterV3", "TensorArraySizeV3", "TensorArraySplitV3", "TensorArrayV3",
-    "TensorArrayWriteV3", "TruncatedNormal", "VarHandleOp", "VarIsInitializedOp", "Variable",
-    "VariableShape", "VariableV2", "While", "_Arg", "_Retval",
+    "StatelessRandomGetAlg", "TensorArrayCloseV3", "TensorArrayConcatV3", "TensorArrayGatherV3",
+    "TensorArrayReadV3", "TensorArrayScatterV3", "TensorArraySizeV3", "TensorArraySplitV3",
+    "TensorArrayV3", "TensorArrayWriteV3", "TruncatedNormal", "VarHandleOp", "VarIsInitializedOp",
+    "Variable", "VariableShape", "VariableV2", "While", "_Arg", "_Retval",
 })  # fmt: skip
 
-# Those that TensorFlow counts as pure, and that are not: files, Python, other compilers.
-_OUTSIDE = ("ReadFile", "MatchingFiles", "PyFuncStateless", "InitializeTableFromTextFile")
+# Those that TensorFlow counts as pure, and that are not: files, Python, other compilers, an end of
+# the process, functions that nothing names.
+_OUTSIDE = frozenset({
+    "Abort", "Copy", "CopyHost", "DecodeProtoV2", "EncodeProto", "GenerateVocabRemapping",
+    "ImmutableConst", "InitializeTableFromTextFile", "MatchingFiles", "MlirPassthroughOp",
+    "PyFuncStateless", "ReadFile", "SymbolicGradient",
+})  # fmt: skip
 _OUTSIDE_PARTS = ("Dataset", "Reader", "Debug", "Xla", "TPU", "Tpu")
+
+_SAVES = frozenset({"SaveV2", "MergeV2Checkpoints"})
+_RESTORES = frozenset({"RestoreV2"})
 
 # By which TensorFlow's own freezing reads a variable, whatever has that name.
 _READ = "/Read/ReadVariableOp"
 
 
 def outside(meta: Any, fetched: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Operators that reach beyond the model, of those that would be run: each with its node's name.
+    """Operators that reach beyond the model: each with its node's name.
 
     Args:
         meta: a MetaGraphDef.
         fetched: tensors or nodes that are asked for.
     """
-    stateful = _stateful()
-    for node in _called(meta.graph_def, [*fetched, *_run_by_loader(meta)]):
+    graph, stateful = meta.graph_def, _stateful()
+    for node in (*graph.node, *(n for f in graph.library.function for n in f.node_def)):
+        if node.op in _SAVES | _RESTORES:
+            continue
         known_by = any(part in node.op for part in _OUTSIDE_PARTS) or node.op in _OUTSIDE
         if known_by or (stateful.get(node.op, False) and node.op not in _WITHIN):
             yield node.op, node.name
+    by_hand = [*fetched, *_initial(meta), *_variables(meta)]
+    for node in _called(graph, by_hand):
+        if node.op in _SAVES | _RESTORES:
+            yield node.op, node.name
+    for node in _called(graph, [meta.saver_def.restore_op_name]):
+        if node.op in _SAVES:
+            yield node.op, node.name
 
 
-def _run_by_loader(meta: Any) -> Iterator[str]:
-    yield meta.saver_def.restore_op_name
+def _initial(meta: Any) -> Iterator[str]:
+    """What the loader runs after it has restored the variables."""
     for name in ("saved_model_main_op", "legacy_init_op"):
         if name in meta.collection_def:
             yield from meta.collection_def[name].node_list.value
     if "__saved_model_init_op" in meta.signature_def:
         for tensor in meta.signature_def["__saved_model_init_op"].outputs.values():
             yield tensor.name
+
+
+def _variables(meta: Any) -> Iterator[str]:
+    """What may be run for the sake of variables: freezing reads them by their names, and a loader
+    that finds nothing to restore them by goes by what the file lists of them."""
     yield from (node.name for node in meta.graph_def.node if node.name.endswith(_READ))
+    kind = require("tensorflow.core.framework.variable_pb2").VariableDef
+    for collection in meta.collection_def.values():
+        for content in collection.bytes_list.value:
+            listed = kind()
+            try:
+                listed.ParseFromString(content)
+            except Exception:  # protobuf's DecodeError: it is of something else than variables
+                continue
+            yield from (
+                listed.variable_name, listed.initializer_name, listed.snapshot_name,
+                listed.initial_value_name,
+            )  # fmt: skip
 
 
 def _called(graph: Any, fetched: Iterable[str]) -> Iterator[Any]:
@@ -90,10 +124,13 @@ def _functions_of(node: Any) -> set[str]:
 
 
 def functions_in(value: Any) -> list[Any]:
-    """What an attribute says of functions. Another kind's field is not touched: that would make the
-    value one of this kind."""
+    """What an attribute says of functions, and they of others.
+
+    Another kind's field is not touched: that would make the value one of this kind.
+    """
     kind = value.WhichOneof("value")
-    return [value.func] if kind == "func" else list(value.list.func) if kind == "list" else []
+    own = [value.func] if kind == "func" else list(value.list.func) if kind == "list" else []
+    return own + [f for one in own for inner in one.attr.values() for f in functions_in(inner)]
 
 
 def _node_of(tensor: str) -> str:

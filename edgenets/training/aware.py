@@ -60,6 +60,7 @@ def aware(model: Any) -> Any:
     # known. Ids are of tensors that live.
     known: dict[int, tuple[Any, Any]] = {}
     names: set[str] = set()
+    wrapped: dict[int, Any] = {}  # by ids of layers, which live as long as the model
 
     def ranged(tensor: Any) -> Any:
         """A tensor, rounded; once, however many layers take it."""
@@ -80,7 +81,11 @@ def aware(model: Any) -> Any:
             args, kwargs = keras.tree.map_structure(
                 lambda x: ranged(x) if isinstance(x, keras.KerasTensor) else x, (args, kwargs)
             )
-        rounded = layers["Rounded"](layer) if _kernels_of(layer) else layer
+        rounded = layer
+        if _kernels_of(layer):  # one, however often it is called
+            if id(layer) not in wrapped:
+                wrapped[id(layer)] = layers["Rounded"](layer)
+            rounded = wrapped[id(layer)]
         made = rounded(*args, **kwargs)
         taken = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
         kind = type(layer).__name__
@@ -127,7 +132,9 @@ def _kernels_of(layer: Any) -> list[Any]:
     """Its variables that are rounded."""
     if hasattr(layer, "layers"):  # a net within the net stays float
         return []
-    return [v for v in layer.trainable_variables if v.name in _KERNELS and len(v.shape) > 1]
+    # Those of a layer that is not trained are rounded all the same; an operation has none.
+    every = getattr(layer, "weights", ())
+    return [v for v in every if v.name in _KERNELS and len(v.shape) > 1]
 
 
 def _is_joined(layer: Any) -> bool:
@@ -143,17 +150,27 @@ def _has_fixed_range(layer: Any) -> bool:
     return name in ("softmax", "sigmoid", "tanh", "Softmax") and not hasattr(layer, "cell")
 
 
-def _rounded(kernel: Any, depthwise: bool) -> Any:
+def _rounded(kernel: Any, channels: tuple[int, ...] = (-1,)) -> Any:
     """A kernel as it is in eight bits, a scale a channel of what comes out.
 
     Of a frozen net it is a constant, of which any converter makes the same integers.
+
+    Args:
+        channels: its axes of what comes out.
     """
-    tf = require("tensorflow")
-    value, axes = tf.convert_to_tensor(kernel), list(range(len(kernel.shape) - 1))
-    if depthwise:
-        axes.pop()
+    tf, rank = require("tensorflow"), len(kernel.shape)
+    value = tf.convert_to_tensor(kernel)
+    axes = [axis for axis in range(rank) if axis - rank not in channels]
     scale = tf.maximum(tf.reduce_max(tf.abs(value), axes, keepdims=True), 1e-8) / 127
     return value + tf.stop_gradient(tf.round(value / scale) * scale - value)
+
+
+def _channels_of(layer: Any, kernel: Any) -> tuple[int, ...]:
+    """The axes of a kernel's output channels, from the last."""
+    kind = type(layer).__name__
+    if "Depthwise" in kind or kernel.name == "depthwise_kernel":
+        return (-2, -1)  # each of what comes in, times the multiplier
+    return (-2,) if kind.startswith("Conv") and kind.endswith("Transpose") else (-1,)
 
 
 @cache
@@ -226,11 +243,7 @@ def _layers() -> dict[str, Any]:
 
         def call(self, *args: Any, **kwargs: Any) -> Any:
             layer = self.layer
-            depthwise = "Depthwise" in type(layer).__name__
-            mapping = [
-                (v, _rounded(v, depthwise or v.name == "depthwise_kernel"))
-                for v in _kernels_of(layer)
-            ]
+            mapping = [(v, _rounded(v, _channels_of(layer, v))) for v in _kernels_of(layer)]
             with (
                 keras.StatelessScope(state_mapping=mapping) as scope,
                 _with_states(layer), _with_range(layer, self.before),

@@ -44,6 +44,33 @@ def _is_ours(case: Any) -> bool:
     )
 
 
+def in_numbers(case: Any, given: Any, expected: Any) -> tuple[Any, list[Any], list[Any]]:
+    """The example with whole numbers outside in place of truth values, which no artefact has."""
+    model = onnx.ModelProto()
+    model.CopyFrom(case.model)
+    graph, types = model.graph, onnx.TensorProto
+    nodes = list(graph.node)
+    for values, first in ((graph.input, True), (graph.output, False)):
+        for value in values:
+            if value.type.tensor_type.elem_type != types.BOOL:
+                continue
+            value.type.tensor_type.elem_type = types.INT32
+            inner, outer = f"{value.name}/truth", value.name
+            for node in nodes:
+                for names in (node.input, node.output):
+                    names[:] = [inner if name == outer else name for name in names]
+            ends = (outer, inner, types.BOOL) if first else (inner, outer, types.INT32)
+            cast = onnx.helper.make_node("Cast", [ends[0]], [ends[1]], to=ends[2])
+            nodes.insert(0 if first else len(nodes), cast)
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+    def numbers(arrays: Any) -> list[Any]:
+        return [a.astype(np.int32) if a.dtype == np.bool_ else a for a in arrays]
+
+    return model, numbers(given), numbers(expected)
+
+
 def infos(values: Sequence[Any], arrays: Sequence[Any]) -> list[TensorInfo]:
     return [TensorInfo(v.name, a.shape, a.dtype.name) for v, a in zip(values, arrays, strict=True)]
 
@@ -77,20 +104,32 @@ def test_the_specifications_examples() -> None:
     """Each known operator does what ONNX says, or is refused with a reason."""
     done, refused = 0, set()
     for case in cases():
-        for given, expected in case.data_sets:
+        for data in case.data_sets:
+            model, given, expected = in_numbers(case, *data)
             try:
-                made = answer(case.model, given, expected)
+                made = answer(model, given, expected)
             except ConversionError as exc:
                 refused.add(case.name)
                 assert str(exc).startswith(("operator ", "output ")), (case.name, exc)
                 continue
             done += 1
+            if case.name in AS_THE_RUNTIME:
+                session = ort.InferenceSession(model.SerializeToString())
+                names = [value.name for value in model.graph.input]
+                expected = session.run(None, dict(zip(names, given, strict=True)))
             for got, wanted in zip(made, expected, strict=True):
                 assert got.shape == wanted.shape and got.dtype == wanted.dtype, case.name
                 assert np.allclose(got, wanted, 1e-3, 1e-5, equal_nan=True), case.name
     assert done > 550
     assert {name for name in refused if not any(part in name for part in REFUSED)} == set()
 
+
+# Where ONNX Runtime, which models of users are held against, does otherwise than the example: of a
+# size that is no whole number it takes the rounded one.
+AS_THE_RUNTIME = (
+    "test_resize_downsample_scales_linear_align_corners",
+    "test_resize_downsample_scales_cubic_align_corners",
+)
 
 # Parts of the names of examples of what is refused.
 REFUSED = (

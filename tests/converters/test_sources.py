@@ -14,9 +14,11 @@ import onnx
 import pytest
 import tensorflow as tf
 from keras import layers
-from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.core.framework import variable_pb2
+from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from edgenets.artefact import OPEN, TensorInfo
+from edgenets.converters.sources.reach import outside
 from edgenets.converters.sources.source import open_source
 from edgenets.data.items import read_items
 from edgenets.errors import DataError, ModelError
@@ -130,6 +132,47 @@ class TestCode:
         with pytest.raises(ModelError, match=r"operator SaveV2 .* reaches beyond the model"):
             open_source(path)
         assert not list(tmp_path.glob("ran*"))
+
+    @pytest.mark.parametrize(
+        "op", ["WriteFile", "ReadFile", "ImmutableConst", "Abort", "SymbolicGradient", "PyFunc",
+               "GenerateVocabRemapping", "DebugIdentity", "TFRecordDatasetV2", "XlaLaunchV2"],
+    )  # fmt: skip
+    @pytest.mark.parametrize("where", ["graph", "function"])
+    def test_what_nobody_calls_is_refused_all_the_same(self, op: str, where: str) -> None:
+        meta = meta_graph_pb2.MetaGraphDef()
+        nodes = meta.graph_def.node
+        if where == "function":
+            nodes = meta.graph_def.library.function.add().node_def
+        nodes.add(name="evil", op=op)
+        assert list(outside(meta, [])) == [(op, "evil")]
+
+    @pytest.mark.parametrize("how", ["read", "listed", "within"])
+    def test_ways_to_what_saves(self, how: str) -> None:
+        """By a variable's name, by a list of variables, by a function that another is given."""
+        meta = meta_graph_pb2.MetaGraphDef()
+        graph = meta.graph_def
+        graph.node.add(name="evil", op="SaveV2")
+        if how == "read":
+            graph.node.add(name="w/Read/ReadVariableOp", op="Identity", input=["^evil"])
+        elif how == "listed":
+            variable = variable_pb2.VariableDef(variable_name="w:0", snapshot_name="evil")
+            meta.collection_def["variables"].bytes_list.value.append(variable.SerializeToString())
+        else:
+            inner = graph.library.function.add()
+            inner.signature.name = "inner"
+            inner.node_def.add(name="evil", op="SaveV2")
+            graph.library.function.add().signature.name = "outer"
+            call = graph.node.add(name="y", op="PartitionedCall")
+            call.attr["f"].func.name = "outer"
+            call.attr["f"].func.attr["g"].func.name = "inner"
+        assert list(outside(meta, ["y"])) == [("SaveV2", "evil")]
+
+    def test_variables_are_restored_by_the_loader_alone(self) -> None:
+        meta = meta_graph_pb2.MetaGraphDef()
+        meta.graph_def.node.add(name="restore", op="RestoreV2")
+        meta.saver_def.restore_op_name = "restore"
+        assert not list(outside(meta, []))
+        assert list(outside(meta, ["restore:0"])) == [("RestoreV2", "restore")]
 
 
 def test_a_saved_model_s_tensors_have_one_order(tmp_path: Path) -> None:
