@@ -136,13 +136,14 @@ class TestCommand:
     def test_it_measures_and_writes(self, bundle: Bundle, call: Call) -> None:
         page = bundle.path.with_suffix(".html")
         shown = self.run(
-            call, bundle.path, "--max-drop", "5", "--max-size", "300kB", "--report", page
-        )
+            call, bundle.path, "--max-drop", "5", "--max-size", "300kB", "--max-p95", "10s",
+            "--report", page,
+        )  # fmt: skip
         text = page.read_text()
         assert "<svg" in text and "tflite-int8" in text and "slower: p95" in text
         assert shown.code == 0 and "chosen" in shown.out and "slower: p95" in shown.out
         assert (chosen := choice_of(Bundle(bundle.path))) is not None
-        assert chosen.limits == Limits(drop=0.05, bytes=300_000)
+        assert chosen.limits == Limits(p95_us=1e7, drop=0.05, bytes=300_000)
         told = call("bench", bundle.path, "--precision", "int8", "--seconds", "1", "--json").json()
         assert all(r["low_us"] <= r["p50_us"] <= r["high_us"] <= r["p99_us"] for r in told["rows"])
 
@@ -157,5 +158,8 @@ class TestCommand:
 
     def test_what_is_no_limit(self, bundle: Bundle, call: Call) -> None:
         for words in (("--max-p95", "20"), ("--max-p95", "20kB"), ("--max-size", "-5kB")):
-            assert self.run(call, bundle.path, *words).code == 2
+            done = self.run(call, bundle.path, *words)
+            assert done.code == 2 and "no number with one of the units" in " ".join(
+                done.err.split()
+            )
         assert "--out" in self.run(call, "kws-gru").err

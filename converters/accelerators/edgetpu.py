@@ -23,8 +23,8 @@ from .said import Said
 # The one operator that stands for all that runs on the Edge TPU.
 OPERATOR = "edgetpu-custom-op"
 
-# Of a tensor: name, shape, scale and zero point.
-_Face = tuple[str, tuple[int, ...], float, int]
+# Of a tensor: name, shape, type, scale and zero point.
+_Face = tuple[str, tuple[int, ...], str, float, int]
 
 # Tensors that a message names.
 _SHOWN = 2
@@ -128,19 +128,21 @@ def _face(tensor: Any) -> _Face:
     scaled = q is not None and q.scale is not None and len(q.scale) == 1
     shape = tuple(int(d) for d in (tensor.shape if tensor.shape is not None else ()))
     scale, zero = (float(q.scale[0]), int(q.zeroPoint[0])) if scaled else (0.0, 0)
-    return (tensor.name or b"").decode("utf-8", "replace"), shape, scale, zero
+    name = (tensor.name or b"").decode("utf-8", "replace")
+    return name, shape, tflite_file.type_of(tensor), scale, zero
 
 
 def _announced(info: TensorInfo) -> _Face:
     q = info.quantization
     scale, zero = (float(np.float32(q.scale)), q.zero_point) if q else (0.0, 0)
-    return info.name, info.shape, scale, zero
+    return info.name, info.shape, info.dtype, scale, zero
 
 
 def _told(faces: list[_Face]) -> str:
     told = [
-        f"'{name}' {list(shape)}" + (f" of scale {scale:g}, zero point {zero}" if scale else "")
-        for name, shape, scale, zero in faces[:_SHOWN]
+        f"'{name}' {list(shape)} {kind}"
+        + (f" of scale {scale:g}, zero point {zero}" if scale else "")
+        for name, shape, kind, scale, zero in faces[:_SHOWN]
     ]
     if len(faces) > _SHOWN:
         told.append(f"and {len(faces) - _SHOWN} more")

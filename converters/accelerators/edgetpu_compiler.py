@@ -27,7 +27,7 @@ _UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 _VERSION = re.compile(r"^Edge TPU Compiler version (\S+)", re.M)
 _ROW = re.compile(r"^([A-Z][A-Z0-9_]*)\s+(\d+)\s+(\S.*?)\s*$", re.M)
-_SIZE = r"^{}:\s*([\d.]+)\s*(B|KiB|MiB|GiB)\s*$"
+_SIZE = r"^{}:\s*(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB)\s*$"
 _PARTS = re.compile(r"^Number of Edge TPU subgraphs:\s*(\d+)", re.M)
 
 

@@ -93,6 +93,12 @@ def tree_of(path: Path, model: bytes) -> Any:
     return tree
 
 
+def type_of(tensor: Any) -> str:
+    """What a tensor of a tree holds, as NumPy calls it."""
+    kinds = vars(require("ai_edge_litert.schema_py_generated").TensorType)
+    return next((n.lower() for n, v in kinds.items() if v == tensor.type), f"type {tensor.type}")
+
+
 def packed(tree: Any) -> bytes:
     """A tree of the schema as a file."""
     builder = require("flatbuffers").Builder(1 << 16)

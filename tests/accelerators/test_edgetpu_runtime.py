@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 from dataclasses import replace
@@ -44,7 +45,11 @@ class TestBoard:
     def test_it_is_taken_where_it_is_plugged_in(self, stuck: Bundle) -> None:
         choice = choose(stuck)
         assert choice.artefact.id == "edgetpu-int8"
+        library = stand_ins.library("libedgetpu.so.1")
+        asked = ctypes.c_int.in_dll(library, "stand_in_prepared")
+        before = asked.value
         session = load(stuck, choice)
+        assert asked.value > before  # the interpreter has the delegate, and not its name alone
         assert session.runs_on.startswith("Edge TPU (USB) by ai-edge-litert")
         trial = next(t for t in selftest(stuck) if t.id == "edgetpu-int8")
         assert trial.passed and trial.difference == 0
@@ -60,8 +65,6 @@ class TestBoard:
 
     @pytest.mark.usefixtures("tpu")
     def test_one_that_another_process_has(self, stuck: Bundle) -> None:
-        import ctypes
-
         refuses = ctypes.c_int.in_dll(stand_ins.library("libedgetpu.so.1"), "stand_in_refuses")
         refuses.value = 1
         try:

@@ -129,7 +129,11 @@ class TestSession:
         written, items, wanted = symmetric()
         session = backend.load("tensorrt", written.artefact, written.files)
         found = one_by_one(session.run, items)
+        by_cpu = backend.load("onnx", written.artefact, written.files)
+        same = one_by_one(by_cpu.run, items)
         for name, value in wanted.items():
+            assert np.ptp(same[name], axis=0).max() > 0.01  # items are told apart
+            assert np.allclose(found[name], same[name], atol=1e-6)
             assert np.abs(found[name] - value).max() < 0.1
 
     def test_a_driver_that_does_not_fit_is_no_missing_gpu(self, gpu: Any) -> None:

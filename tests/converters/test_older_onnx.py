@@ -19,6 +19,9 @@ from edgenets.converters.whole.verify import verify_source
 from edgenets.data.items import Items
 from edgenets.errors import ModelError
 
+# Nets that learned nothing decide by hairs.
+_BY_CHANCE = ("agreement", "accuracy_drop")
+
 FLOAT = onnx.TensorProto.FLOAT
 
 
@@ -49,7 +52,7 @@ def carried(path: Path, shape: tuple[int, ...] = (12,)) -> set[str]:
     assert not found.missing, found.missing
     report = verify_source(source, found.written, Items(items))
     for verdict in report.verdicts:
-        failed = [c for c in verdict.checks if not c.passed and c.name == "relative_error"]
+        failed = [c for c in verdict.checks if not c.passed and c.name not in _BY_CHANCE]
         assert not verdict.error and not failed, verdict
     return {w.artefact.id for w in found.written}
 
@@ -96,7 +99,9 @@ def test_branches_see_what_stands_around_them(tmp_path: Path) -> None:
     source = open_source(saved(tmp_path / "a.onnx", nodes, weights))
     found = convert_source(Job(source, {"x": random(24, 12)}), ("onnx",), ("int8",))
     report = verify_source(source, found.written, Items({"x": random(24, 12)}))
-    assert not report.verdicts[0].error, report.verdicts[0].error
+    (verdict,) = report.verdicts
+    assert not verdict.error, verdict.error
+    assert all(c.passed for c in verdict.checks if c.name not in _BY_CHANCE), verdict
 
 
 @pytest.mark.parametrize("kind", [onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE])

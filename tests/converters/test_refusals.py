@@ -289,7 +289,8 @@ REFUSED: dict[str, tuple[Callable[[], keras.Model], str, str]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_is_refused(case: str) -> None:
     build, name, way_out = REFUSED[case]
-    with pytest.raises(ConversionError, match=f"(?s)'.*({name}).*'.*({way_out})"):
+    # The user's own name, not a part of another; Keras numbers those that it makes itself.
+    with pytest.raises(ConversionError, match=rf"(?s)'{name}(_\d+)?'.*({way_out})"):
         walk(build())
 
 

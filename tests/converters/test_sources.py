@@ -18,6 +18,9 @@ from tensorflow.core.framework import variable_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
 from edgenets.artefact import OPEN, TensorInfo
+from edgenets.converters.routes.carry import Carrier
+from edgenets.converters.routes.edge import Job
+from edgenets.converters.sources.keras_file import source_of
 from edgenets.converters.sources.reach import outside
 from edgenets.converters.sources.source import open_source
 from edgenets.data.items import read_items
@@ -47,6 +50,10 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = wholes.built("pictures")
     model.save(folder / "net.keras")
     model.save(folder / "net.h5")
+    for format in ("tflite", "onnx"):
+        made = Carrier(Job(source_of(model, folder / "net.keras"))).carry(format, "fp32")
+        (content,) = made.files.values()
+        (folder / f"net.{format}").write_bytes(content)
     return folder
 
 
@@ -211,7 +218,7 @@ def test_one_item_at_a_time(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", [0, 3, 40, 0.3, 0.9])
 @pytest.mark.parametrize("name", ["net.keras", "net.h5", "net.tflite", "net.onnx", "net.jpg"])
 def test_what_is_cut_off(saved: Path, tmp_path: Path, name: str, cut: float) -> None:
-    whole = (saved / ("net.keras" if name.endswith("keras") else "net.h5")).read_bytes()
+    whole = (saved / ("net.h5" if name.endswith("jpg") else name)).read_bytes()
     path = tmp_path / name
     path.write_bytes(whole[: int(cut if cut >= 1 or not cut else cut * len(whole))])
     with pytest.raises(ModelError, match=name.replace(".", r"\.")):

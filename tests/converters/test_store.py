@@ -46,9 +46,11 @@ def test_a_broken_index_costs_no_file(trained: Trained, tmp_path: Path, index: s
 def test_a_damaged_index_reaches_no_other_folder(trained: Trained, tmp_path: Path) -> None:
     written = trained.get("tflite-int8")
     path = store.save(tmp_path, [written]) / store.INDEX
-    damaged = path.read_text(encoding="utf-8").replace("tflite-int8.tflite", "..")
+    (tmp_path / "precious").write_bytes(b"1")
+    damaged = path.read_text(encoding="utf-8").replace("tflite-int8.tflite", "../precious")
     path.write_text(damaged, encoding="utf-8")
     store.save(tmp_path, [written])
+    assert (tmp_path / "precious").read_bytes() == b"1"
     assert len(store.load(tmp_path)[0]) == 1
 
 
