@@ -112,6 +112,10 @@ class Board:
         return _version(self.system.libc)
 
 
+# What people call a board by what is plugged into it.
+_ALSO = {"coral-usb": "rpi4-coral-usb"}
+
+
 def names() -> list[str]:
     """All boards, by the names of their files."""
     return sorted(p.name.removesuffix(".toml") for p in _folder().iterdir())
@@ -123,6 +127,7 @@ def load(name: str) -> Board:
     Raises:
         DeviceError: there is none, or it is not one.
     """
+    name = _ALSO.get(name, name)
     if name not in names():
         import difflib
 

@@ -56,6 +56,13 @@ _ENTRY = struct.Struct("<4s4xHH4xIIIHHH8xI")
 _LOCAL = struct.Struct("<4s2xHH4xIIIHH")
 
 
+def begins_with(path: Path, member: str) -> bool:
+    """Whether a file is an archive whose first member is called so."""
+    with path.open("rb") as file:
+        head = file.read(_LOCAL.size + len(member))
+    return head[:4] == b"PK\x03\x04" and head[_LOCAL.size :] == member.encode()
+
+
 def member_name(text: str) -> str:
     """What people call a file, as near as a member may be called."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", text).strip(".-") or "model"

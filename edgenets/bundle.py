@@ -292,8 +292,21 @@ def write(
         {n: Member(hashlib.sha256(d).hexdigest(), len(d)) for n, d in members.items()},
         licence, made_by,
     )  # fmt: skip
+    check_place(path)
     text = json.dumps(records.to_plain(manifest), indent=1, ensure_ascii=False, allow_nan=False)
     archive.write(path, {MANIFEST: text.encode(), **members})
+
+
+def check_place(path: Path) -> None:
+    """Make sure that a bundle may be written there; one that is there is written anew.
+
+    Raises:
+        BundleError: it is a folder, or a file that is no bundle.
+    """
+    if path.is_dir():
+        raise BundleError(f"{path}: is a folder; say a file, such as {path / 'model.edge'}")
+    if path.is_file() and path.stat().st_size and not archive.begins_with(path, MANIFEST):
+        raise BundleError(f"{path}: is there, and is no bundle; nothing is written over it")
 
 
 def golden_name(artefact: Artefact) -> str:

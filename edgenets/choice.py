@@ -21,6 +21,11 @@ _MODEL = Path("/proc/device-tree/model")
 _PROCESSORS = Path("/proc/cpuinfo")
 
 
+def size(count: int) -> str:
+    """Bytes for people; a kB is 1,024 of them."""
+    return f"{count} B" if count < 1024 else f"{count / 1024:.4g} kB"
+
+
 @dataclass(frozen=True)
 class Limits:
     """What an artefact must keep; None: anything."""
@@ -36,7 +41,7 @@ class Limits:
         if self.drop is not None:
             parts.append(f"loss ≤ {100 * self.drop:g}")
         if self.bytes is not None:
-            parts.append(f"size ≤ {self.bytes / 1e3:g} kB")
+            parts.append(f"size ≤ {size(self.bytes)}")
         return ", ".join(parts) or "none"
 
 

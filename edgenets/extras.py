@@ -89,8 +89,8 @@ def require(module: str) -> ModuleType:
         MissingExtra: it is not installed, or is installed and does not load.
     """
     try:
-        if module == "keras" and module not in sys.modules:
-            return _keras()
+        if module.partition(".")[0] in _BRING_TENSORFLOW and "tensorflow" not in sys.modules:
+            return _quietly(module)
         return importlib.import_module(module)
     except ImportError as exc:
         raise _missing(module, str(exc)) from exc
@@ -113,17 +113,21 @@ def require_any(*modules: str) -> ModuleType:
     raise _missing(modules[0], "it is not installed")
 
 
-def _keras() -> ModuleType:
-    """Keras, without what TensorFlow tells every user of GPUs that it did not find.
+# What imports TensorFlow, if it is not there yet.
+_BRING_TENSORFLOW = ("keras", "tensorflow", "tf2onnx")
+
+
+def _quietly(name: str) -> ModuleType:
+    """A module, without what TensorFlow tells every user of GPUs that it did not find.
 
     That comes at the import and at the first look at devices, whatever
     TF_CPP_MIN_LOG_LEVEL says; what matters comes as an exception.
     """
     with captured_stderr():
-        keras = importlib.import_module("keras")
+        module = importlib.import_module(name)
         if "tensorflow" in sys.modules:
             sys.modules["tensorflow"].config.list_physical_devices()
-    return keras
+    return module
 
 
 def ensure(module: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from edgenets.artefact import Artefact
 from edgenets.bundle import Bundle
-from edgenets.choice import Chosen, Limits, is_front, this_machine
+from edgenets.choice import Chosen, Limits, is_front, size, this_machine
 
 from .bench import Row
 
@@ -113,4 +113,4 @@ def broken(one: Candidate, limits: Limits) -> Iterator[str]:
         elif one.loss > limits.drop + _ROUNDING:
             yield f"loses {100 * one.loss:.2f}, more than {100 * limits.drop:g}"
     if limits.bytes is not None and one.bytes > limits.bytes:
-        yield f"{one.bytes / 1e3:.1f} kB is over {limits.bytes / 1e3:g} kB"
+        yield f"{size(one.bytes)} is over {size(limits.bytes)}"

@@ -81,7 +81,7 @@ class TestPick:
 
 class TestRecord:
     def chosen(self, id: str = "onnx-int8") -> Chosen:
-        return Chosen(id, 2, 30.0, 5, 0.9, "a board, 4 cores", Limits(bytes=10_000), {"x": "y"})
+        return Chosen(id, 2, 30.0, 5, 0.9, "a board, 4 cores", Limits(bytes=10 << 10), {"x": "y"})
 
     def test_it_is_run_from_then_on(self, bundle: Bundle) -> None:
         assert choice_of(bundle) is None and choose(bundle).artefact.id == "tflite-int8"
@@ -143,7 +143,7 @@ class TestCommand:
         assert "<svg" in text and "tflite-int8" in text and "slower: p95" in text
         assert shown.code == 0 and "chosen" in shown.out and "slower: p95" in shown.out
         assert (chosen := choice_of(Bundle(bundle.path))) is not None
-        assert chosen.limits == Limits(p95_us=1e7, drop=0.05, bytes=300_000)
+        assert chosen.limits == Limits(p95_us=1e7, drop=0.05, bytes=300 << 10)
         told = call("bench", bundle.path, "--precision", "int8", "--seconds", "1", "--json").json()
         assert all(r["low_us"] <= r["p50_us"] <= r["high_us"] <= r["p99_us"] for r in told["rows"])
 
@@ -152,7 +152,7 @@ class TestCommand:
         shown = self.run(
             call, bundle.path, "--max-size", "1B", "--backend", "tflite", "--report", page
         )
-        assert shown.code == 1 and "is over 0.001 kB" in shown.out
+        assert shown.code == 1 and "is over 1 B" in shown.out
         assert bundle.path.read_bytes() == before
         assert "nothing keeps the limits" in page.read_text()
 

@@ -92,9 +92,8 @@ def compile(model: bytes, stem: str) -> tuple[bytes, Said]:
         said = parse(done.stdout)
         if done.returncode or not made.is_file():
             lines = [x for x in (done.stdout + done.stderr).splitlines() if x.strip()]
-            raise ConversionError(
-                f"{COMPILER} refuses {stem}: {' '.join(lines[-2:]) or f'exit {done.returncode}'}"
-            )
+            ended = f"exit {done.returncode}" if done.returncode else f"it wrote no {made.name}"
+            raise ConversionError(f"{COMPILER} refuses {stem}: {' '.join(lines[-2:]) or ended}")
         if said.shares and not said.mapped:
             why = "; ".join(f"{s.operator}: {s.status}" for s in said.shares[:3])
             raise ConversionError(f"{COMPILER} mapped nothing of {stem} ({why})")

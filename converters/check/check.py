@@ -26,6 +26,11 @@ _SYSTEM_MB = 220
 _SHOWN = 6
 
 
+# Operators that are custom, and that interpreters have all the same: ai-edge-litert and
+# tflite-runtime register them with their own (tensorflow/lite/core/kernels/register.cc).
+_CUSTOM = {"AudioSpectrogram", "Mfcc", "NumericVerify", "TFLite_Detection_PostProcess"}
+
+
 @dataclass(frozen=True)
 class Target:
     """A board, as far as artefacts are concerned."""
@@ -88,7 +93,7 @@ def _compiled(item: Written, target: Target) -> Finding:
 
 
 def _tflite(graph: Graph, item: Written, target: Target) -> Iterator[Finding]:
-    custom = sorted({o.name for o in graph.operators if o.is_custom})
+    custom = sorted({o.name for o in graph.operators if o.is_custom} - _CUSTOM)
     if custom:
         yield Finding(
             "stop", "operators", f"{', '.join(custom)}: custom, which no interpreter here has"
@@ -160,7 +165,8 @@ def _memory(most: int, where: str, item: Written, target: Target) -> Finding:
     need = (most + item.size) / 1e6
     room = target.memory_mb - _SYSTEM_MB
     told = (
-        f"{most / 1e3:.1f} kB of tensors at once, at {where}, and {item.size / 1e3:.1f} kB of file"
+        f"{most / 1024:.1f} kB of tensors at once, at {where}, and {item.size / 1024:.1f} kB of "
+        f"file"
     )
     if need > room:
         return Finding("stop", "memory", f"{told}; {target.name} has room for about {room} MB")

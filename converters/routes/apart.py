@@ -6,7 +6,9 @@ It is `python -m edgenets.converters.routes.apart QUESTION`, which prints JSON.
 from __future__ import annotations
 
 import json
+import logging
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -111,6 +113,9 @@ def _ask(path: Path, live: bool = True, **question: Any) -> Any:
 
 
 def _asked() -> Any:
+    # What TensorFlow tells of itself is for who writes programs with it.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
     question = json.loads(sys.argv[1])
     path, reporter = Path(question["path"]), progress.for_stderr()
     if question["do"] == "verify":

@@ -169,10 +169,13 @@ def _one(entry: Entry, folder: Path) -> Entry:
     begun = time.monotonic()
     path, wishes = Path(entry.model), entry.wishes
     try:
+        calibration = _items(wishes.calibration, path)
+        if wishes.calibration is not None and calibration is None:
+            raise DataError(f"{wishes.calibration}: has no {path.stem}.npz to calibrate it on")
         folder.mkdir(parents=True, exist_ok=True)
         told = apart.convert(
-            path, folder, wishes.to, wishes.precisions, _items(wishes.calibration, path),
-            wishes.wish, wishes.shapes, live=False,
+            path, folder, wishes.to, wishes.precisions, calibration, wishes.wish, wishes.shapes,
+            live=False,
         )  # fmt: skip
         entry = replace(
             entry, artefacts=tuple(_made(one) for one in told["artefacts"]),

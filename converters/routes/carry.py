@@ -14,7 +14,7 @@ from .. import formats
 from ..formats import Converted, Written
 from ..whole import function
 from ..whole.onnxshape import fix_shapes
-from .edge import Job
+from .edge import Elsewhere, Job
 from .find import Leg, Road, roads, start_of, why_none
 
 # What ends a road, and leaves others open: a converter that refuses, a package that is not there,
@@ -55,14 +55,16 @@ class Carrier:
         Raises:
             ConversionError: no road leads there; it says of every one why.
         """
-        reasons = []
+        reasons: list[str] = []
         for seen in self.roads(format, precision):
+            if seen.closed:
+                reasons.append(seen.closed)
+                continue
             try:
-                if seen.closed:
-                    raise ConversionError(seen.closed)
                 return self._along(seen.road)
             except _REFUSALS as exc:
                 reasons.append(str(exc))
+        reasons = [x for x in reasons if not isinstance(x, Elsewhere)] or reasons
         why = (
             formats.MISSING.get((format, precision))
             or "; or: ".join(dict.fromkeys(reasons))

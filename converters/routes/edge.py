@@ -49,6 +49,11 @@ class Job:
     progress: Progress = field(default_factory=Progress)
 
 
+class Elsewhere(str):
+    """Why a road is closed that nobody meant: a reason for `--explain` alone, where others have
+    another."""
+
+
 @dataclass(frozen=True, eq=False)
 class Edge:
     """A converter; each is itself alone."""

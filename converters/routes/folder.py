@@ -25,10 +25,10 @@ from ..accelerators import edgetpu
 from ..appendix import Appendix, Wanted, appendix_of
 from ..check.check import Checked, Target, check
 from ..formats import Converted, Written
-from ..repair import Repair, is_rounded, repaired, write_repairs
+from ..repair import MENDED, Repair, is_rounded, repaired, write_repairs
 from ..report import page_of_file
 from ..report_appendix import sections
-from ..road import load_report, save_report, save_verdict
+from ..road import REPORT, REPORT_PAGE, load_report, save_report, save_verdict
 from ..sources.source import Source, open_source
 from ..verdicts import Report
 from ..whole.samples import spread
@@ -84,9 +84,14 @@ def convert_file(
 
     Raises:
         ConversionError: nothing could be converted; it says of everything why.
+        ModelError: artefacts of another model are there.
     """
-    found = convert_source(job, to, precisions or precisions_of(job.source))
     path = job.source.path.resolve()
+    _check_ours(out, path)
+    found = convert_source(job, to, precisions or precisions_of(job.source))
+    # They are about artefacts of before.
+    for stale in (REPORT, REPORT_PAGE, MENDED):
+        (out / stale).unlink(missing_ok=True)
     shapes = {k: tuple(v) for k, v in job.shapes.items()}
     items = digest(Path(job.calibration)) if job.calibration else ""
     origin = store.Origin(
@@ -94,6 +99,19 @@ def convert_file(
     )
     store.save(out, found.written, found.missing, origin)
     return found
+
+
+def _check_ours(folder: Path, path: Path) -> None:
+    try:
+        before = store.origin(folder)
+    except ModelError:  # none there, or an index that is no more to be read
+        return
+    if before is None or before.path != str(path):
+        whose = "a run of `edgenets train`" if before is None else Path(before.path).name
+        raise ModelError(
+            f"{folder}: has artefacts of {whose} in it; say another --out, or remove "
+            f"{folder / store.FOLDER}"
+        )
 
 
 def verify_folder(

@@ -25,7 +25,7 @@ from ..walk import walk
 from ..whole import function, litert, onnx, onnxnames, onnxround, tflite
 from ..whole.function import Function
 from ..whole.samples import rows_of
-from .edge import Edge, Job
+from .edge import Edge, Elsewhere, Job
 
 Infos = Sequence[TensorInfo]
 
@@ -71,11 +71,15 @@ def _has_ranges(job: Job, precision: Precision) -> str:
 
 def _no_step(job: Job, precision: Precision) -> str:
     if job.wish == "whole":
-        return "a whole form was asked for"
+        return Elsewhere("a whole form was asked for")
     if job.wish == "auto" and job.shapes:
-        return "a shape was given, so the whole form is meant; --form step says otherwise"
+        return Elsewhere(
+            "a shape was given, so the whole form is meant; --form step says otherwise"
+        )
     if job.wish == "auto" and OPEN not in job.source.inputs[0].shape:
-        return "its size is fixed, so the whole form is meant; --form step says otherwise"
+        return Elsewhere(
+            "its size is fixed, so the whole form is meant; --form step says otherwise"
+        )
     try:
         walk(aware.plain_of(job.source.model))
     except ConversionError as exc:
@@ -85,7 +89,7 @@ def _no_step(job: Job, precision: Precision) -> str:
 
 def _no_whole(job: Job, precision: Precision) -> str:
     if job.wish == "step":
-        return "a step form was asked for"
+        return Elsewhere("a step form was asked for")
     try:
         for info in job.source.inputs:
             function.fixed(info, job.shapes)
@@ -137,7 +141,9 @@ def _check_kept(job: Job, known: Sequence[str]) -> None:
 
 def _no_ranges(job: Job, precision: Precision) -> str:
     if not aware.is_aware(job.source.model):
-        return "no ranges in the model: it was not trained with rounding (edgenets.aware)"
+        return Elsewhere(
+            "no ranges in the model: it was not trained with rounding (edgenets.aware)"
+        )
     return _no_whole(job, precision)
 
 

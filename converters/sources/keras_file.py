@@ -52,9 +52,9 @@ _OLD_LAYERS = (
 
 def read(path: Path) -> Source:
     """See `source.open_source`."""
-    keras = require("keras")
     legacy = path.suffix.lower() != ".keras"
     _refuse_code(path, _config_of_h5(path) if legacy else _config_of_keras(path))
+    keras = require("keras")
     old = {name: _tolerant(getattr(keras.layers, name)) for name in _OLD_LAYERS if legacy}
     try:
         with quiet_logging():

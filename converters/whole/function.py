@@ -175,8 +175,8 @@ def fixed(info: TensorInfo, shapes: Shapes | None) -> TensorInfo:
     wanted = (1, *wish)
     if not info.fits(wanted):
         raise ConversionError(
-            f"input '{name}' cannot be {','.join(map(str, wish))}; it is {told}, where N is any "
-            f"number"
+            f"input '{name}' cannot be {','.join(map(str, wish))}; it is {told}"
+            f"{', where N is any number' if 'N' in told else ''}"
         )
     return replace(info, shape=wanted)
 

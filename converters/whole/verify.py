@@ -87,7 +87,7 @@ class Judge:
             raise
         except Exception as exc:  # the model's own library raises what it raises
             raise DataError(
-                f"{source.path}: its own library cannot compute these items: {first_line(exc)}"
+                f"{source.path}: its own library cannot compute these items: {_reason(exc)}"
             ) from exc
         if not all(np.isfinite(values).all() for values in self.wanted.values()):
             raise DataError(f"{source.path}: gives no numbers for these items")
@@ -145,6 +145,14 @@ class Judge:
         )  # fmt: skip
 
 
+def _reason(exc: Exception) -> str:
+    """What a library says is wrong; TensorFlow says first where, file by file."""
+    lines = [line.strip() for line in str(exc).splitlines()]
+    places = ("<", "[", "{", "File ", "Stack trace")
+    said = [x for x in lines if x and not x.endswith(":") and not x.startswith(places)]
+    return said[-1] if said else first_line(exc)
+
+
 def _no_accelerator(item: Written) -> str:
     """Why what was compiled cannot be run here; nothing where it can, or was not compiled."""
     if not item.artefact.compiled_from:
@@ -195,14 +203,32 @@ def _as_model(found: NDArray[Any], wanted: NDArray[Any]) -> NDArray[Any]:
     return last.reshape(wanted.shape) if last.size == wanted.size else last
 
 
+def _marks(targets: NDArray[Any]) -> bool:
+    """Whether each row is nought but for a 1."""
+    return bool(np.isin(targets, (0, 1)).all() and (targets.sum(axis=-1) == 1).all())
+
+
+def _check_places(targets: NDArray[Any], count: int) -> None:
+    if not np.issubdtype(targets.dtype, np.integer):
+        raise DataError(
+            f"what is right holds {targets.dtype}; of an output of {count} numbers it is the place "
+            f"of the right one, an integer, or as many values"
+        )
+    if targets.size and not 0 <= targets.min() <= targets.max() < count:
+        raise DataError(
+            f"what is right holds {targets.min()} … {targets.max()}; the output has {count} "
+            f"numbers, so 0 … {count - 1} is needed"
+        )
+
+
 def _scale_of(first: NDArray[Any], targets: NDArray[Any] | None) -> _Scale:
     """What the model's first output is judged by."""
     several = first.ndim > 1 and first.shape[-1] > 1
-    if targets is not None and several and not np.issubdtype(targets.dtype, np.integer):
-        raise DataError(
-            f"what is right holds {targets.dtype}; of an output of {first.shape[-1]} numbers it is "
-            f"the place of the right one, an integer"
-        )
+    # Values in place of decisions: as many as there are of the model's, and no place marked by 1.
+    values = targets is not None and targets.shape == first.shape and not _marks(targets)
+    several = several and not values
+    if targets is not None and several:
+        _check_places(targets, first.shape[-1])
 
     def same(a: NDArray[Any], b: NDArray[Any]) -> float:
         return float(np.mean(a.argmax(axis=-1) == b.argmax(axis=-1)))

@@ -43,6 +43,7 @@ def command(
     name beside it is read.
     """
     from edgenets import records, zoo
+    from edgenets.bundle import check_place
     from edgenets.choice import choice_of
     from edgenets.stages import stage
 
@@ -61,6 +62,7 @@ def command(
     if out is None and not Path(bundle).is_file():
         raise click.UsageError(f"{bundle} is a shipped bundle; say where to write its copy: --out")
     target = out or opened.path
+    check_place(target)
     chosen = choice_of(opened)
     found = stage("attach")(opened, files, target)
     if as_json:

@@ -73,7 +73,9 @@ def _show(out: Path, found: Any) -> None:
         judged = {v.id: v for v in one.verdicts}
         failed = [id for id, v in judged.items() if not v.passed]
         passed = f"{len(judged) - len(failed)} of {len(judged)}" if judged else "–"
-        told = one.error.replace("\n", " ") or (f"failed: {', '.join(failed)}" if failed else "")
+        told = one.error.replace("\n", " ")
+        if failed and not told:
+            told = f"failed: {', '.join(failed)}; see {out / Path(one.model).name / 'report.html'}"
         smallest = min((a.bytes for a in one.artefacts), default=None)
         rows.append(
             (
@@ -83,3 +85,6 @@ def _show(out: Path, found: Any) -> None:
         )  # fmt: skip
     columns = ("model", "artefacts", "not there", "passed", "smallest", "seconds", "")
     table(str(out), columns, rows)
+    for one in found:
+        for line in one.missing:
+            click.echo(f"Not there of {Path(one.model).name}: {line}.")

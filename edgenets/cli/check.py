@@ -18,9 +18,6 @@ from edgenets.cli.options import (
 )  # fmt: skip
 from edgenets.cli.preflight import MARKS, BoardName
 
-# What people call a board by what is plugged into it.
-_ALIASES = {"coral-usb": "rpi4-coral-usb"}
-
 
 @click.command(
     epilog="""\b
@@ -90,7 +87,7 @@ def target_of(name: str) -> Any:
     """A board, as far as artefacts are concerned."""
     from edgenets.stages import stage
 
-    board = stage("board")(_ALIASES.get(name, name))
+    board = stage("board")(name)
     names = {accelerator.name for accelerator in board.accelerators}
     return stage("check_target")(
         board.name, board.backends, min(board.processor.memory_mb),

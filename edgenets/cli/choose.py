@@ -41,7 +41,9 @@ class _Quantity(click.ParamType):  # type: ignore[type-arg]
 
 
 _TIME = _Quantity("time", {"us": 1.0, "µs": 1.0, "ms": 1e3, "s": 1e6})
-_SIZE = _Quantity("size", {"B": 1.0, "kB": 1e3, "KB": 1e3, "KiB": 1024.0, "MB": 1e6, "MiB": 2**20})
+# A kB is 1,024 bytes, as in all tables here.
+_KB, _MB = 1024.0, 1024.0**2
+_SIZE = _Quantity("size", {"B": 1.0, "kB": _KB, "KB": _KB, "KiB": _KB, "MB": _MB, "MiB": _MB})
 
 
 @click.command(
@@ -75,13 +77,17 @@ def command(
     out: Path | None, report: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Take the artefact that is best here, within limits."""
+    from edgenets import bundle as bundles
     from edgenets import choice, extras, records, zoo
     from edgenets.stages import stage
 
     opened = zoo.load(bundle)
     if out is None and not Path(bundle).is_file():
         raise click.UsageError(f"{bundle} is a shipped bundle; say where to write its copy: --out")
+    bundles.check_place(out or opened.path)
     if report is not None:
+        if not report.parent.is_dir():
+            raise click.UsageError(f"--report {report}: there is no folder {report.parent}")
         for module in ("jinja2", "matplotlib"):
             extras.ensure(module)
     limits = choice.Limits(
@@ -101,7 +107,8 @@ def command(
     if as_json:
         emit({
             "chosen": None if best is None else records.to_plain(best),
-            "candidates": [records.to_plain(c) for c in found],
+            "limits": records.to_plain(limits),
+            "candidates": [{**records.to_plain(one), "why": why} for one, why in reasons],
             "disturbed": {f"{r.name} × {r.threads}": r.disturbed for r in rows if r.disturbed},
             "bundle": str(target) if best is not None else None,
         })  # fmt: skip

@@ -64,14 +64,20 @@ def command(
     .tflite beside it. How pictures go in is guessed from the file, shown, and overridden by
     options.
     """
+    from edgenets.bundle import check_place
     from edgenets.stages import stage
     from edgenets.stepspec import usual_source
 
     path = out or Path(f"{model.stem}.edge")
+    check_place(path)
     wishes = None
     if model.suffix != ".json":
         if task is None:
-            raise click.UsageError("--task says what a model of pictures is for")
+            beside = model.with_suffix(".json")
+            hint = f"; of microWakeWord give {beside}" if beside.is_file() else ""
+            raise click.UsageError(
+                f"--task says what a model of pictures is for: classify, detect or segment{hint}"
+            )
         wishes = stage("import_wishes")(
             task=task, labels=labels, colour=colour, resize=resize, mean=mean, std=std
         )

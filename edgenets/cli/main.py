@@ -136,9 +136,10 @@ def _run(arguments: list[str]) -> int:
     except (EdgenetsError, OSError) as exc:  # OSError: a full disk, a folder that is not ours
         if debug:
             _print_traceback()
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {exc}", err=True)
+        text = _of_system(exc) if isinstance(exc, OSError) else str(exc)
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {text}", err=True)
         code = exc.exit_code if isinstance(exc, EdgenetsError) else BAD_INPUT
-        return _report(str(exc), type(exc).__name__, code, wants_json)
+        return _report(text, type(exc).__name__, code, wants_json)
     except Exception as exc:
         name = type(exc).__name__
         if debug:
@@ -150,6 +151,12 @@ def _run(arguments: list[str]) -> int:
         )
         return _report(str(exc), name, INTERNAL, wants_json)
     return result if isinstance(result, int) else 0
+
+
+def _of_system(exc: OSError) -> str:
+    """What the system refused, and of which file; of a rename, of what it was to become."""
+    name = exc.filename2 or exc.filename
+    return f"{name}: {exc.strerror}" if name and exc.strerror else str(exc)
 
 
 def _report(message: str, kind: str, code: int, wants_json: bool) -> int:

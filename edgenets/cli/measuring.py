@@ -91,6 +91,9 @@ def _runners() -> list[str]:
 
 def warn(rows: Sequence[Any]) -> None:
     """Say what spoiled measurements, so that nobody takes them for more than they are."""
+    disturbed: dict[str, list[str]] = {}
     for row in rows:
         if row.disturbed:
-            click.echo(f"{row.name} × {row.threads} was disturbed: {row.disturbed}", err=True)
+            disturbed.setdefault(row.disturbed, []).append(f"{row.name} × {row.threads}")
+    for why, names in disturbed.items():
+        click.echo(f"{', '.join(names)}: disturbed, {why}", err=True)

@@ -148,7 +148,9 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     for i, column in enumerate(columns):
         cells = [row[i] for row in rows]
         numeric = bool(cells) and all(c[:1].isdigit() or c[:1] in "-–" for c in cells if c)
-        grid.add_column(column, justify="right" if numeric else "left", no_wrap=i == 0)
+        grid.add_column(
+            column, justify="right" if numeric else "left", no_wrap=i == 0, overflow="fold"
+        )
     for row in rows:
         grid.add_row(*row)
     # A pipe has no width; rows must not be broken for it.

@@ -40,7 +40,7 @@ Exit code 1: at least one does not. The report is written to RUN/report.html and
 )  # fmt: skip
 @click.option(
     "--layers", is_flag=True,
-    help="Show the layers of every integer artefact, not of those alone that fail.",
+    help="Put the layers of every integer artefact into the report, not of those alone that fail.",
 )  # fmt: skip
 @click.option(
     "--target", "targets", type=BoardName(), multiple=True,
@@ -78,7 +78,7 @@ def command(
         emit({**stage("report_json")(report), **plain, "beside": beside})
     else:
         for repair in repairs:
-            _show_repair(repair, report.metric)
+            _show_repair(repair, report)
         show(report)
         click.echo(f"Report: {run / 'report.html'}")
     ctx.exit(0 if report.passed else 1)
@@ -116,13 +116,14 @@ def show(report: Any) -> None:
         click.echo(f"Not run: {one.id}, {one.said}: {one.why}.")
 
 
-def _show_repair(repair: Any, metric: str) -> None:
+def _show_repair(repair: Any, report: Any) -> None:
     """What was tried for one artefact, and what came of it."""
     from edgenets.metrics import metric_of
 
     if repair.why:
-        click.echo(f"{repair.id} was not mended: {repair.why}")
+        click.echo(f"{repair.id} was not mended: {repair.why.removeprefix(f'{repair.id}: ')}")
         return
+    metric, sizes = report.metric, {v.id: v.size for v in report.verdicts}
     where = f"leaves its model at {repair.first}" if repair.first else "leaves it at no one layer"
     rows = [
         (
@@ -140,6 +141,9 @@ def _show_repair(repair: Any, metric: str) -> None:
             f"To keep it so: keep_float = [{names}] under [quantize] of the recipe, or `edgenets "
             f"convert --keep-float {','.join(repair.kept)}`.\n"
         )
+        plain, own = sizes.get(f"{repair.id.partition('-')[0]}-fp32"), sizes.get(repair.id)
+        if plain is not None and own is not None and own >= plain:
+            click.echo(f"{repair.id} is as large as the float form by now, which loses nothing.\n")
 
 
 def _number(value: float | None) -> str:

@@ -44,14 +44,21 @@ def read_items(path: Path, inputs: Sequence[TensorInfo]) -> Items:
         DataError: it cannot be read, or is not what the model takes.
     """
     arrays = _read(path)
+    told = ", ".join(filter(None, arrays))
     if len(inputs) == 1 and inputs[0].name not in arrays:
         own = [name for name in (*_ONLY, "") if name in arrays]
-        if own:
+        # The only one there is, whatever it is called: files of others have long names.
+        own = own or [name for name in arrays if name not in TARGETS]
+        if len(own) == 1:
             arrays[inputs[0].name] = arrays.pop(own[0])
     samples = {}
     for info in inputs:
+        if info.name not in arrays and not told:
+            names = ", ".join(i.name for i in inputs)
+            raise DataError(
+                f"{path}: is one array; the model takes {names}, so give a .npz of them"
+            )
         if info.name not in arrays:
-            told = ", ".join(arrays) or "nothing"
             raise DataError(f"{path}: has no '{info.name}', which the model takes; it has {told}")
         samples[info.name] = _checked(path, info, arrays.pop(info.name))
     found = [arrays.pop(name) for name in TARGETS if name in arrays]

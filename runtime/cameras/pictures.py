@@ -52,6 +52,8 @@ def _found(pattern: str) -> list[Path]:
         # Path.glob would do, but takes no absolute pattern.
         paths = [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207
     found = sorted(p for p in paths if p.is_file() and picture.is_picture(p))
+    if not found and not glob.has_magic(pattern) and not path.exists():
+        raise SourceError(f"{pattern}: there is no such file or folder")
     if not found:
         kinds = ", ".join(sorted(picture.SUFFIXES))
         raise SourceError(f"{pattern}: no pictures ({kinds}) here")

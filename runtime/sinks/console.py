@@ -130,7 +130,11 @@ class ConsoleSink:
     def _(self, event: Seen) -> str:
         """What a picture shows, if it is a picture on disk or something has changed."""
         counts = Counter(found.label for found in event.found)
-        text = ", ".join(f"{n} × {x}" if n > 1 else x for x, n in sorted(counts.items())) or "–"
+        labels = sorted(counts)
+        if event.path is not None:  # of live pictures an order that changes would be news
+            scores = {x: max(f.score for f in event.found if f.label == x) for x in labels}
+            labels.sort(key=lambda label: -scores[label])
+        text = " · ".join(f"{counts[x]} × {x}" if counts[x] > 1 else x for x in labels) or "–"
         changed = event.path is not None or self._shown.get(event.source) != text
         self._shown[event.source] = text
         crossed = "".join(f"  {c.label} → {c.line} {c.direction}" for c in event.crossings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ def folder(tmp_path: Path) -> Path:
     wholes.built("products").save(tmp_path / "products.keras")
     (tmp_path / "broken.tflite").write_bytes(b"TFL3" * 40)
     features = np.random.default_rng(0).standard_normal((20, 12)).astype(np.float32)
-    np.savez(tmp_path / "items" / "products.npz", features=features)
+    for name in ("products", "broken"):
+        np.savez(tmp_path / "items" / f"{name}.npz", features=features)
     return tmp_path
 
 
@@ -115,9 +117,11 @@ def test_other_items_are_another_batch(folder: Path, monkeypatch: pytest.MonkeyP
     # What it made is gone.
     shutil.rmtree(out / "products.keras")
     assert (again(), again()) == (3, 3)
-    # What was to be verified, and could not be, is not well.
-    (items / "products.npz").unlink()
+    # What was to be verified or calibrated, and could not be, is not well.
+    calibration = (items / "products.npz").rename(folder / "some.npz")
     (one,) = batch(models, out, wishes)
+    assert not one.well and "has no products.npz to calibrate it on" in one.error
+    (one,) = batch(models, out, replace(wishes, calibration=str(calibration)))
     assert not one.well and "has no products.npz to verify it on" in one.error
 
 

@@ -14,11 +14,12 @@ import onnx
 import pytest
 from keras import layers
 
-from edgenets.artefact import FORMATS
+from edgenets.artefact import FORMATS, Artefact
 from edgenets.converters.check import edgetpu, memory, versions
 from edgenets.converters.check.check import Target, check
 from edgenets.converters.check.onnxgraph import facts
 from edgenets.converters.check.operators import Graph, Operator, Tensor, read
+from edgenets.converters.formats import Written
 from edgenets.converters.routes.carry import Carrier
 from edgenets.converters.routes.edge import Job
 from edgenets.converters.sources import tflite_file
@@ -160,6 +161,16 @@ class TestEdgeTpu:
         gone = replace(tensor, number=1, shape=tuple(d for d in shape if d > 1))
         operator = Operator(0, "SQUEEZE", 1, False, (tensor,), (gone,), None)
         assert (edgetpu.obstacle(operator) == "") == well
+
+    @pytest.mark.shared_data
+    @pytest.mark.skipif(not MODELS.is_dir(), reason="no models of others here")
+    def test_an_operator_that_interpreters_have_though_it_is_custom(self) -> None:
+        path = MODELS / "tflite_support" / "coco_ssd_mobilenet_v1_quant.tflite"
+        own = Artefact(
+            "tflite", "int8", (path.name,), *tflite_file.tensors(path, b := path.read_bytes())
+        )
+        (found,) = check([Written(own, {path.name: b})], Target("board", ("tflite",), 1024))
+        assert found.well, found.findings
 
     @pytest.mark.shared_data
     @pytest.mark.skipif(not MODELS.is_dir(), reason="no models of others here")

@@ -221,6 +221,25 @@ class TestFiles:
         assert "─tf2onnx (tf2onnx)─▶ onnx fp32" in shown and "requires" in shown
         assert not (folder / "artefacts").exists()
 
+    def test_another_model_s_artefacts_are_not_written_over(
+        self, folder: Path, tmp_path: Path, call: Call
+    ) -> None:
+        wish = ("--to", "onnx", "--precision", "fp32", "--out", tmp_path)
+        assert call("convert", folder / "net.keras", *wish).code == 0
+        (tmp_path / "report.json").write_text("{}")  # of what was there before
+        assert call("convert", folder / "net.keras", *wish).code == 0
+        assert not (tmp_path / "report.json").exists()
+        done = call("convert", folder / "net.onnx", *wish)
+        assert done.code == 2 and "has artefacts of net.keras in it; say another --out" in done.err
+
+    def test_a_reason_is_the_user_s_own(self, folder: Path, tmp_path: Path, call: Call) -> None:
+        """Roads that nobody meant are for --explain."""
+        wish = ("--to", "tflite", "--precision", "int8", "--out", tmp_path)
+        done = call("convert", folder / "net.keras", *wish)
+        assert done.code == 2 and "nothing could be converted: integers need items" in done.err
+        done = call("convert", folder / "net.keras", "--shape", "9,9,3", *wish)
+        assert "cannot be 9,9,3; it is 16,16,3" in done.err and "N is any" not in done.err
+
     def test_wishes_close_roads(self, folder: Path, tmp_path: Path, call: Call) -> None:
         items = tmp_path / "some.npz"
         np.savez(items, **wholes.items(open_source(folder / "net.keras"), 4))

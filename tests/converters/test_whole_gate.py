@@ -87,6 +87,8 @@ class TestWhatIsRight:
     def test_of_decisions_it_is_the_place(self, heads: Source) -> None:
         with pytest.raises(DataError, match="holds float64; of an output of 4 numbers it is the"):
             self.report(heads, np.eye(4)[np.zeros(20, int)])
+        with pytest.raises(DataError, match=r"holds 0 … 4; the output has 4 numbers, so 0 … 3"):
+            self.report(heads, np.arange(20) % 5)
         found = self.report(heads, np.zeros(20, np.int64))
         assert found.metric == "accuracy" and found.passed
 
@@ -102,12 +104,17 @@ class TestWhatIsRight:
         with pytest.raises(DataError, match="what is right has shape"):
             self.report(source, np.zeros(19))
 
+    def test_of_as_many_values_it_is_these(self, heads: Source) -> None:
+        own = next(iter(heads.answer(wholes.items(heads, 20)).values()))
+        found = self.report(heads, own)
+        assert found.metric == "explained variance" and found.reference == 1.0 and found.passed
+
     def test_items_that_the_model_cannot_compute(self) -> None:
         source = source_of(wholes.built("tokens"), Path("net.keras"))
         shapes = {source.inputs[0].name: (wholes.STEPS,)}
         written = [Carrier(Job(source, shapes=shapes)).carry("onnx", "fp32")]
         beyond = {n: np.full_like(v, 1000) for n, v in wholes.items(source, 4).items()}
-        with pytest.raises(DataError, match="its own library cannot compute these items"):
+        with pytest.raises(DataError, match=r"cannot compute these items: .*is not in \[0, 9\)"):
             verify_source(source, written, Items(beyond))
 
 

@@ -144,6 +144,19 @@ def test_what_is_no_model(
     assert done.code == 2 and says in done.err
 
 
+def test_nothing_is_written_over_that_is_no_bundle(call: Call, tmp_path: Path) -> None:
+    model = yolo(tmp_path / "y.onnx", 1, False, False)
+    (tmp_path / "labels.txt").write_text("cat\n")
+    wish = ("--task", "detect", "--labels", tmp_path / "labels.txt")
+    done = call("import", model, *wish, "--out", tmp_path / "labels.txt")
+    assert done.code == 2 and "is there, and is no bundle; nothing is written" in done.err
+    assert (tmp_path / "labels.txt").read_text() == "cat\n"
+    done = call("import", model, *wish, "--out", tmp_path)
+    assert done.code == 2 and "is a folder; say a file" in done.err
+    for _ in range(2):  # a bundle is written anew
+        imported(call, tmp_path / "y.edge", model, *wish)
+
+
 def test_any_name_of_a_file_will_do(call: Call, tmp_path: Path) -> None:
     model = yolo(tmp_path / "yolo (1) für alle.onnx", 1, False, False)
     (tmp_path / "labels.txt").write_text("cat\n")
