@@ -28,6 +28,12 @@ _WITHIN = frozenset({
     "Variable", "VariableShape", "VariableV2", "While", "_Arg", "_Retval",
 })  # fmt: skip
 
+# The same of whole families: what training does to variables, and tables of words.
+_WITHIN_FAMILIES = (
+    "ResourceApply", "ResourceScatter", "ResourceSparseApply", "LookupTable", "MutableHashTable",
+    "MutableDenseHashTable", "AnonymousHashTable", "AnonymousMutable",
+)  # fmt: skip
+
 # Those that TensorFlow counts as pure, and that are not: files, Python, other compilers, an end of
 # the process, functions that nothing names.
 _OUTSIDE = frozenset({
@@ -55,8 +61,9 @@ def outside(meta: Any, fetched: Iterable[str]) -> Iterator[tuple[str, str]]:
     for node in (*graph.node, *(n for f in graph.library.function for n in f.node_def)):
         if node.op in _SAVES | _RESTORES:
             continue
+        within = node.op in _WITHIN or node.op.startswith(_WITHIN_FAMILIES)
         known_by = any(part in node.op for part in _OUTSIDE_PARTS) or node.op in _OUTSIDE
-        if known_by or (stateful.get(node.op, False) and node.op not in _WITHIN):
+        if known_by or (stateful.get(node.op, False) and not within):
             yield node.op, node.name
     by_hand = [*fetched, *_initial(meta), *_variables(meta)]
     for node in _called(graph, by_hand):

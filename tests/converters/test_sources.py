@@ -153,6 +153,12 @@ class TestCode:
         nodes.add(name="evil", op=op)
         assert list(outside(meta, [])) == [(op, "evil")]
 
+    @pytest.mark.parametrize("op", ["ResourceApplyAdam", "MutableHashTableV2", "RandomUniform"])
+    def test_what_training_leaves_behind_is_no_harm(self, op: str) -> None:
+        meta = meta_graph_pb2.MetaGraphDef()
+        meta.graph_def.node.add(name="one", op=op)
+        assert not list(outside(meta, []))
+
     @pytest.mark.parametrize("how", ["read", "listed", "within"])
     def test_ways_to_what_saves(self, how: str) -> None:
         """By a variable's name, by a list of variables, by a function that another is given."""
