@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.errors import ConversionError, ModelError
-from edgenets.extras import require
+from edgenets.extras import ensure, require
 from edgenets.native import quiet_logging
 from edgenets.training import aware
 
@@ -52,6 +52,7 @@ _OLD_LAYERS = (
 
 def read(path: Path) -> Source:
     """See `source.open_source`."""
+    ensure("keras")
     legacy = path.suffix.lower() != ".keras"
     _refuse_code(path, _config_of_h5(path) if legacy else _config_of_keras(path))
     keras = require("keras")

@@ -70,17 +70,20 @@ def measured(
     ]
     if not jobs:
         raise BackendError(f"{bundle.path}: nothing of what was asked for can be run here")
-    rows, refused = [], None
+    rows, refused, left = [], None, []
     with progress.for_stderr().task("measuring") as task:
         for done, (artefact, name, count) in enumerate(jobs, 1):
             try:
                 rows.append(stage("bench")(bundle, artefact.id, count, seconds, name))
             except BackendError as exc:  # of one; the others are measured all the same
                 refused = exc
-                click.echo(f"left out: {artefact.id} by {name} × {count}: {exc}", err=True)
-            task.update(done, len(jobs), artefact.id)
+                left.append(f"left out: {artefact.id} by {name} × {count}: {exc}")
+            else:
+                task.update(done, len(jobs), artefact.id)
     if not rows and refused is not None:
         raise refused
+    for line in left:
+        click.echo(line, err=True)
     return rows
 
 
