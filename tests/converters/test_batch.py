@@ -13,6 +13,9 @@ import pytest
 from edgenets.converters.routes import apart
 from edgenets.converters.routes import batch as module
 from edgenets.converters.routes.batch import Wishes, batch
+from edgenets.converters.routes.carry import Carrier
+from edgenets.converters.routes.edge import Job
+from edgenets.converters.sources.keras_file import source_of
 from edgenets.errors import ModelError
 from tests.commands import Call, call
 from tests.converters import wholes
@@ -101,7 +104,10 @@ def test_other_items_are_another_batch(folder: Path, monkeypatch: pytest.MonkeyP
         module.apart, "convert",
         lambda path, *a, **k: (asked.append(path), convert(path, *a, **k))[1],
     )  # fmt: skip
-    models, out, items = [folder / "products.keras"], folder / "out", folder / "items"
+    source = source_of(wholes.built("products"), folder / "products.keras")
+    (content,) = Carrier(Job(source)).carry("onnx", "fp32").files.values()
+    (folder / "products.onnx").write_bytes(content)  # which is done sooner than a Keras file
+    models, out, items = [folder / "products.onnx"], folder / "out", folder / "items"
     wishes = Wishes(("onnx",), ("fp32",), calibration=str(items), data=str(items))
 
     def again() -> int:
@@ -115,7 +121,7 @@ def test_other_items_are_another_batch(folder: Path, monkeypatch: pytest.MonkeyP
     np.savez(items / "products.npz", features=features)
     assert (again(), again()) == (2, 2)
     # What it made is gone.
-    shutil.rmtree(out / "products.keras")
+    shutil.rmtree(out / "products.onnx")
     assert (again(), again()) == (3, 3)
     # What was to be verified or calibrated, and could not be, is not well.
     calibration = (items / "products.npz").rename(folder / "some.npz")
