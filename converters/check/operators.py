@@ -116,7 +116,7 @@ def _tensor(number: int, tensor: Any, buffers: Any) -> Tensor:
     data: Any = buffers[tensor.buffer].data if tensor.buffer < len(buffers) else None
     signature = _listed(tensor.shapeSignature)
     scale = tensor.quantization.scale if tensor.quantization is not None else None
-    dtype = _types().get(tensor.type, f"type {tensor.type}")
+    dtype = tflite_file.type_of(tensor).upper()
     constant = data is not None and len(data) > 0
     values: tuple[float, ...] = ()
     if constant and dtype == "INT32" and len(data) <= 64:
@@ -124,26 +124,20 @@ def _tensor(number: int, tensor: Any, buffers: Any) -> Tensor:
     return Tensor(
         number, (tensor.name or b"").decode("utf-8", "replace"), shape, dtype, constant,
         -1 in signature, scale is not None and len(scale) > 0, bool(tensor.isVariable),
-        constant and _is_zero(bytes(data), dtype, tensor.quantization), values,
+        constant and _is_zero(data, dtype, tensor.quantization), values,
     )  # fmt: skip
 
 
-def _is_zero(data: bytes, dtype: str, quantization: Any) -> bool:
+def _is_zero(data: Any, dtype: str, quantization: Any) -> bool:
     """Whether a constant is nought, as its type and its zero point have it."""
     zeros = quantization.zeroPoint if quantization is not None else None
-    zero = 0 if zeros is None or not len(zeros) else int(zeros[0])
-    if dtype in ("INT8", "UINT8"):
-        return set(data) == {zero % 256}
-    return not any(data)
+    zero = 0
+    if dtype in ("INT8", "UINT8") and zeros is not None and len(zeros):
+        zero = int(zeros[0]) % 256
+    return bool((np.asarray(data, np.uint8) == zero).all())
 
 
 @cache
 def _names() -> dict[int, str]:
     schema = require("ai_edge_litert.schema_py_generated")
     return {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
-
-
-@cache
-def _types() -> dict[int, str]:
-    schema = require("ai_edge_litert.schema_py_generated")
-    return {v: k for k, v in vars(schema.TensorType).items() if isinstance(v, int)}

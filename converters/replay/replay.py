@@ -14,6 +14,7 @@ from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
 from edgenets.native import quiet_logging
 
+from ..sources.onnx_file import opset_of
 from ..whole.function import Function, frozen
 from .gelu import with_gelus
 from .node import OPERATORS, Node
@@ -50,7 +51,7 @@ def replay(model: Any, inputs: Sequence[TensorInfo], outputs: Sequence[TensorInf
     tf, model = require("tensorflow"), with_gelus(model)
     if missing := unknown(model):
         raise ConversionError(f"TFLite has no form of {', '.join(missing)}, or none known here")
-    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
+    opset = opset_of(model)
 
     def call(*given: Any) -> list[Any]:
         scope = {info.name: Value.plain(t) for info, t in zip(inputs, given, strict=True)}

@@ -187,9 +187,7 @@ def _one(entry: Entry, folder: Path) -> Entry:
             report = apart.verify(folder, data, live=False)
             judged = [Judged(v.id, v.passed, v.metric, v.error) for v in report.verdicts]
             entry = replace(entry, verdicts=tuple(judged))
-    except EdgenetsError as exc:
-        entry = replace(entry, error=str(exc))
-    except OSError as exc:  # its folder cannot be made
+    except (EdgenetsError, OSError) as exc:  # OSError: its folder cannot be made
         entry = replace(entry, error=str(exc))
     return replace(entry, seconds=round(time.monotonic() - begun, 1))
 

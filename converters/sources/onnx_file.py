@@ -47,6 +47,11 @@ def read(path: Path) -> Source:
     )  # fmt: skip
 
 
+def opset_of(model: Any) -> int:
+    """The version of ONNX's own operators that it uses; 0: of none."""
+    return next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
+
+
 def _take_out_constants(model: Any) -> None:
     """Leave constants out of the inputs, among which files of before 2018 have them."""
     initial = {t.name for t in model.graph.initializer}
@@ -82,7 +87,7 @@ def _check(path: Path, model: Any) -> None:
         raise ModelError(
             f"{path}: has operators of {', '.join(foreign)}, which no runtime of a board knows"
         )
-    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
+    opset = opset_of(model)
     if opset < _OLDEST_OPSET:
         raise ModelError(
             f"{path}: is of opset {opset}; {_OLDEST_OPSET} and newer are known. Export it again"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +96,13 @@ def tree_of(path: Path, model: bytes) -> Any:
 
 def type_of(tensor: Any) -> str:
     """What a tensor of a tree holds, as NumPy calls it."""
-    kinds = vars(require("ai_edge_litert.schema_py_generated").TensorType)
-    return next((n.lower() for n, v in kinds.items() if v == tensor.type), f"type {tensor.type}")
+    return _types().get(tensor.type, f"type {tensor.type}")
+
+
+@cache
+def _types() -> dict[int, str]:
+    schema = require("ai_edge_litert.schema_py_generated")
+    return {v: k.lower() for k, v in vars(schema.TensorType).items() if isinstance(v, int)}
 
 
 def packed(tree: Any) -> bytes:

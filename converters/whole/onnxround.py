@@ -16,6 +16,7 @@ from edgenets.extras import require
 from edgenets.native import quiet_logging
 from edgenets.quantization import per_channel_scales, quantize_weights
 
+from ..sources.onnx_file import opset_of
 from .onnxnames import MOVING, PRODUCTS, layer_of, shortened
 from .samples import Samples, items_of
 
@@ -139,13 +140,12 @@ def _of_opset(model: Any, least: int) -> Any:
     Raises:
         ConversionError: ONNX cannot write it so.
     """
-    onnx = require("onnx")
-    own = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), least)
+    own = opset_of(model)
     if own >= least:
         return model
     try:
         with quiet_logging():
-            return onnx.version_converter.convert_version(model, least)
+            return require("onnx").version_converter.convert_version(model, least)
     except Exception as exc:  # of ONNX's C++ side
         raise ConversionError(f"is of opset {own}, and not of {least}: {first_line(exc)}") from exc
 

@@ -186,20 +186,15 @@ def named(model: bytes, source: Function, precision: Precision) -> Written:
             tensor.name = f"t{number}".encode()  # long names are a tenth of a small file
     tree.signatureDefs = []  # it has the names of before, and no board asks for it
     try:
-        infos = [_info(graph.tensors[i], schema) for i, _ in places]
+        infos = [_info(graph.tensors[i]) for i, _ in places]
     except ValueError as exc:
         raise ConversionError(f"TFLite: {exc}") from exc
     taken, given = infos[: len(graph.inputs)], infos[len(graph.inputs) :]
     return formats.whole("tflite", precision, (tflite_file.packed(tree),), taken, given)
 
 
-def _info(tensor: Any, schema: Any) -> TensorInfo:
-    names = {
-        schema.TensorType.FLOAT32: "float32", schema.TensorType.INT8: "int8",
-        schema.TensorType.UINT8: "uint8", schema.TensorType.INT16: "int16",
-        schema.TensorType.INT32: "int32", schema.TensorType.INT64: "int64",
-    }  # fmt: skip
-    dtype: Any = names.get(tensor.type, f"type {tensor.type}")
+def _info(tensor: Any) -> TensorInfo:
+    dtype: Any = tflite_file.type_of(tensor)
     found, q = tensor.quantization, None
     if dtype != "float32" and found is not None and found.scale is not None and len(found.scale):
         q = Quantization(float(found.scale[0]), int(found.zeroPoint[0]), dtype)

@@ -55,10 +55,11 @@ def command(
     from edgenets.stages import stage
 
     wanted, path = target_of(target), Path(model)
-    own = path.exists() and path.suffix != ".edge" and not (path / "artefacts").is_dir()
+    converted = (path / "artefacts").is_dir()
+    own = path.exists() and path.suffix != ".edge" and not converted
     if not own and (calibration is not None or shape):
         raise click.UsageError("--calibration and --shape are for a model of your own")
-    if path.is_dir() and (path / "artefacts").is_dir():
+    if converted:
         found = stage("check")(stage("saved_artefacts")(path)[0], wanted)
     elif own:
         found = stage("check_apart")(

@@ -84,7 +84,8 @@ def command(
     opened = zoo.load(bundle)
     if out is None and not Path(bundle).is_file():
         raise click.UsageError(f"{bundle} is a shipped bundle; say where to write its copy: --out")
-    bundles.check_place(out or opened.path)
+    target = out or opened.path
+    bundles.check_place(target)
     if report is not None:
         if not report.parent.is_dir():
             raise click.UsageError(f"--report {report}: there is no folder {report.parent}")
@@ -98,7 +99,6 @@ def command(
     rows = measured(opened, backend, precision, counts, seconds)
     found = stage("candidates")(opened, rows)
     best = stage("pick")(found, limits)
-    target = out or opened.path
     reasons = [(one, _why(one, best, limits)) for one in found]
     if report is not None:
         stage("choice_page")(report, opened.spec.name, opened.metric, reasons, best, limits)
