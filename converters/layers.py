@@ -46,7 +46,7 @@ def _reversible_embedding(b: Builder, inputs: list[Signal], layer: Any, name: st
     scores = b.linear(x.tensor, tied, np.zeros(tied.shape[1], np.float32), name, "scores")
     if layer.logit_soft_cap is not None:
         cap = np.full(tied.shape[1], layer.logit_soft_cap, np.float32)
-        scores = b.activation("tanh", b.scale(scores, 1 / cap, 0 * cap, name), name)
+        scores = b.activation("tanh", b.scale(scores, np.float32(1) / cap, 0 * cap, name), name)
         scores = b.scale(scores, cap, 0 * cap, name)
     return replace(x, tensor=scores, channels=tied.shape[1])
 

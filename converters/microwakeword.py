@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -142,8 +142,8 @@ def _info(path: Path, found: dict[str, Any]) -> TensorInfo:
     scale, zero_point = found["quantization"]
     if kind not in ("int8", "uint8") or not scale:
         raise ModelError(f"{path}: tensor '{found['name']}' is {kind}; int8 or uint8 is needed")
-    q = Quantization(float(scale), int(zero_point), kind)  # type: ignore[arg-type]
-    return TensorInfo(found["name"], tuple(int(d) for d in found["shape"]), kind, q)  # type: ignore[arg-type]
+    q = Quantization(float(scale), int(zero_point), cast("Any", kind))
+    return TensorInfo(found["name"], tuple(int(d) for d in found["shape"]), cast("Any", kind), q)
 
 
 def _card(description: dict[str, Any], spec: KeywordSpec) -> str:

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from edgenets.errors import ConversionError
-from edgenets.extras import require
+from edgenets.extras import optional, require
 
 _BETWEEN_TAGS = re.compile(rb">\s+<")
 _NAMES = re.compile(rb' names="([^"]*)"')
@@ -43,7 +43,12 @@ def to_ir(onnx_model: bytes, half: bool) -> tuple[bytes, bytes]:
         except RuntimeError as exc:
             raise ConversionError(f"openvino: it cannot read the ONNX form: {reason(exc)}") from exc
         # It folds what is constant but leaves weights in the integers that they came in.
-        require("openvino._offline_transformations").apply_moc_transformations(model, cf=False)
+        simplify = optional(
+            "openvino._offline_transformations", ("apply_moc_transformations",),
+            without="OpenVINO artefacts are written as they were read, a little larger",
+        )  # fmt: skip
+        if simplify is not None:
+            simplify[0](model, cf=False)
         # Nodes are numbered as they come in a process; names of inner ones say nothing.
         for number, node in enumerate(model.get_ordered_ops()):
             if node.get_type_name() not in ("Parameter", "Result"):

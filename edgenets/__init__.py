@@ -11,7 +11,13 @@ Importing this package imports nothing else; each function brings what it needs.
 
 from __future__ import annotations
 
+import os.path
 from typing import TYPE_CHECKING, Any
+
+if not os.path.isdir(os.path.join(__path__[0], "converters")):  # a checkout, not site-packages
+    from edgenets.checkout import use_installed
+
+    use_installed()
 
 if TYPE_CHECKING:
     from edgenets.api import aware, convert, load, run, train, write

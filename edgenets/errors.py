@@ -19,6 +19,8 @@
     │   └── TwinError             a device twin that cannot be made or does not come up
     └── GateFailed                exit code 1: an artefact is not equal to its model
 
+    FeatureWarning                a nicety that this release of a library does not offer
+
 Errors of other libraries are turned into one of these where they cross into
 edgenets, with `raise … from exc`. `edgenets.cli.main` turns them into an exit
 code; nothing else does.
@@ -110,3 +112,7 @@ class GateFailed(EdgenetsError):
     """At least one artefact failed verification."""
 
     exit_code = 1
+
+
+class FeatureWarning(UserWarning):
+    """An installed library lacks what an optional feature needs; the run goes on without it."""

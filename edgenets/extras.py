@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import operator
 import sys
+import warnings
+from functools import cache
 from types import ModuleType
+from typing import Any
 
-from edgenets.errors import MissingExtra
+from edgenets.errors import FeatureWarning, MissingExtra, first_line
 from edgenets.native import captured_stderr
 
 # import name → (extra that brings it, why it is needed)
@@ -99,6 +103,76 @@ def require(module: str) -> ModuleType:
             f"{module} is installed, but its C library is not: {exc}. "
             f"On Debian: apt-get install libportaudio2 libsndfile1"
         ) from exc
+    except Exception as exc:  # a release that does not fit another one: NumPy 1 and 2, protobuf
+        raise _missing(module, f"{type(exc).__name__}: {first_line(exc)}") from exc
+
+
+@cache
+def optional(module: str, *choices: tuple[str, ...], without: str) -> tuple[Any, ...] | None:
+    """Functions of a library that a run can do without, such as private ones or niceties.
+
+    Libraries drop and move functions between releases. What is needed for a result is
+    reached by `require`; what only makes a run quicker, quieter or more comfortable is asked
+    for here, so that a release without it ends nothing.
+
+    Args:
+        module: as for `require`.
+        choices: dotted names below the module; a choice counts when all its names are there.
+            The first that counts is returned.
+        without: what is lost when no choice counts, for the warning: "OpenCV's messages are shown".
+
+    Returns:
+        the functions, or None: then a `FeatureWarning` was issued, once.
+
+    Raises:
+        MissingExtra: the library itself is not installed.
+    """
+    library = _present(module)
+    for names in choices:
+        try:
+            return tuple(operator.attrgetter(name)(library) for name in names)
+        except AttributeError:
+            continue
+    wanted = " or ".join(" and ".join(names) for names in choices)
+    text = f"{_release(module)} has no {module}.{wanted}: {without}"
+    warnings.warn(text, FeatureWarning, stacklevel=2)
+    return None
+
+
+def _present(module: str) -> ModuleType | None:
+    """A module, or None where the library is installed and this part of it is not.
+
+    Raises:
+        MissingExtra: the library is not installed.
+    """
+    top = module.partition(".")[0]
+    try:
+        return require(module)
+    except MissingExtra:
+        if module == top or importlib.util.find_spec(top) is None:
+            raise
+        return None
+
+
+def mismatch(exc: AttributeError) -> str | None:
+    """The message for a library whose release lacks a name; None if that is not the error."""
+    library = exc.obj
+    if not isinstance(library, ModuleType) or library.__name__.startswith("edgenets"):
+        return None
+    return (
+        f"{_release(library.__name__)} has no '{exc.name}', which edgenets needs here. "
+        f"Install the versions that this edgenets was tested with: constraints/ in its repository"
+    )
+
+
+def _release(module: str) -> str:
+    """A library with its version, as far as it tells it: "cv2 4.14.0"."""
+    from importlib import metadata
+
+    name = module.partition(".")[0]
+    packages = metadata.packages_distributions().get(name, [])
+    version = getattr(sys.modules.get(name), "__version__", None)
+    return f"{name} {version or (metadata.version(packages[0]) if packages else '')}".rstrip()
 
 
 def require_any(*modules: str) -> ModuleType:

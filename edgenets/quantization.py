@@ -136,6 +136,4 @@ def quantize_bias(
     """A bias in the scale of an integer sum (input scale × weight scales), 32 or 64 bits wide."""
     limit = np.iinfo(np.int32).max
     rounded = np.clip(np.rint(bias.astype(np.float64) / scales), -limit, limit)
-    out: NDArray[np.int32] | NDArray[np.int64]
-    out = rounded.astype(np.int64 if wide else np.int32)
-    return out
+    return rounded.astype(np.int64) if wide else rounded.astype(np.int32)

@@ -13,7 +13,6 @@ import numpy as np
 
 from edgenets.artefact import TensorInfo
 from edgenets.errors import ModelError
-from edgenets.extras import require
 
 from ..formats import Written
 from ..sources import tflite_file
@@ -151,8 +150,7 @@ def _told(faces: list[_Face]) -> str:
 
 def _counted(tree: Any) -> Counter[str]:
     """Operators by name."""
-    schema = require("ai_edge_litert.schema_py_generated")
-    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
+    names = tflite_file.names_of("BuiltinOperator")
     found: Counter[str] = Counter()
     for operator in tree.subgraphs[0].operators:
         code = tree.operatorCodes[operator.opcodeIndex]

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgenets.errors import ModelError
-from edgenets.extras import require
 
 from ..sources import tflite_file
 
@@ -87,13 +85,14 @@ def _graph(tree: Any) -> Graph:
     graph = tree.subgraphs[0]
     tensors = [_tensor(i, t, tree.buffers) for i, t in enumerate(graph.tensors)]
     operators = []
+    names = tflite_file.names_of("BuiltinOperator")
     for place, operator in enumerate(graph.operators):
         code = tree.operatorCodes[operator.opcodeIndex]
         number = max(code.builtinCode, code.deprecatedBuiltinCode)
         custom = code.customCode.decode("utf-8", "replace") if code.customCode else ""
         operators.append(
             Operator(
-                place, custom or _names().get(number, f"operator {number}"),
+                place, custom or names.get(number, f"operator {number}"),
                 code.version, bool(custom),
                 tuple(tensors[i] for i in _listed(operator.inputs) if i >= 0),
                 tuple(tensors[i] for i in _listed(operator.outputs) if i >= 0),
@@ -135,9 +134,3 @@ def _is_zero(data: Any, dtype: str, quantization: Any) -> bool:
     if dtype in ("INT8", "UINT8") and zeros is not None and len(zeros):
         zero = int(zeros[0]) % 256
     return bool((np.asarray(data, np.uint8) == zero).all())
-
-
-@cache
-def _names() -> dict[int, str]:
-    schema = require("ai_edge_litert.schema_py_generated")
-    return {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}

@@ -202,7 +202,7 @@ def _joined(items: Sequence[NDArray[Any]] | NDArray[Any], frames: int, count: in
     for _ in range(count):
         row: list[NDArray[Any]] = []
         while sum(map(len, row)) < frames:
-            row.append(items[rng.integers(len(items))])
+            row.append(items[int(rng.integers(len(items)))])
         rows.append(np.concatenate(row)[-frames:])
     return np.stack(rows)
 

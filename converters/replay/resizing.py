@@ -134,7 +134,7 @@ def _matrix(
     return made.astype(np.float32)
 
 
-def _whole(at: NDArray[np.float64], rounding: str) -> NDArray[np.int64]:
+def _whole(at: NDArray[np.floating[Any]], rounding: str) -> NDArray[np.int64]:
     match rounding:
         case "floor":
             rounded = np.floor(at)
@@ -144,7 +144,8 @@ def _whole(at: NDArray[np.float64], rounding: str) -> NDArray[np.int64]:
             rounded = np.ceil(at - 0.5)
         case _:
             rounded = np.floor(at + 0.5)
-    return rounded.astype(np.int64)
+    whole: NDArray[np.int64] = rounded.astype(np.int64)
+    return whole
 
 
 def _by_operator(

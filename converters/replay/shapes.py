@@ -257,8 +257,8 @@ def filled(node: Node) -> Value:
 @operator("Range")
 def counted(node: Node) -> Value:
     """Numbers one after another."""
-    start, end, step = (node.constant(i).reshape(()) for i in range(3))
-    return Value.plain(np.arange(start, end, step, dtype=start.dtype))
+    limits: list[Any] = [node.constant(i).reshape(()) for i in range(3)]
+    return Value.plain(np.arange(*limits, dtype=limits[0].dtype))
 
 
 @operator("OneHot")

@@ -101,8 +101,19 @@ def type_of(tensor: Any) -> str:
 
 @cache
 def _types() -> dict[int, str]:
-    schema = require("ai_edge_litert.schema_py_generated")
-    return {v: k.lower() for k, v in vars(schema.TensorType).items() if isinstance(v, int)}
+    return {code: name.lower() for code, name in names_of("TensorType").items()}
+
+
+@cache
+def names_of(enumeration: str) -> dict[int, str]:
+    """The names of one of the schema's enumerations, such as BuiltinOperator, by their codes."""
+    found = vars(getattr(require("ai_edge_litert.schema_py_generated"), enumeration))
+    # Python 3.13 keeps numbers of its own in a class: __firstlineno__.
+    return {
+        code: name
+        for name, code in found.items()
+        if isinstance(code, int) and not name.startswith("_")
+    }
 
 
 def packed(tree: Any) -> bytes:

@@ -15,7 +15,7 @@ import numpy as np
 
 from edgenets.artefact import Artefact, TensorInfo
 from edgenets.errors import ConversionError, first_line
-from edgenets.extras import require
+from edgenets.extras import optional, require
 from edgenets.native import captured_stderr, quiet_logging
 
 from .function import Function
@@ -25,6 +25,8 @@ from .onnxnames import PRODUCTS, rename, shortened
 _OPSET = 13
 
 _ERRORS = "TF2ONNX_CATCH_ERRORS"
+
+_SLOWER = "converting to ONNX takes longer"
 
 # Products in TensorFlow.
 _TF_PRODUCTS = ("Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "MatMul", "BatchMatMulV2")
@@ -43,8 +45,10 @@ def to_onnx(source: Function) -> Any:
     try:
         with quiet_logging(), captured_stderr():
             # Constants folded by TensorFlow at once; tf2onnx would start a session for each.
-            with tf.Graph().as_default():
-                graph_def = require("tf2onnx.tf_loader").tf_optimize(inputs, outputs, graph_def)
+            fold = optional("tf2onnx.tf_loader", ("tf_optimize",), without=_SLOWER)
+            if fold is not None:
+                with tf.Graph().as_default():
+                    graph_def = fold[0](inputs, outputs, graph_def)
             graph = tf.Graph()
             with graph.as_default():
                 tf.import_graph_def(graph_def, name="")
@@ -148,9 +152,13 @@ def from_tflite(
 @cache
 def _teach_hard_swish() -> None:
     """Tell tf2onnx what TFLite's HARD_SWISH is, x · relu6(x + 3) / 6; it knows its name alone."""
-    handler = require("tf2onnx.handler")
+    register = optional(
+        "tf2onnx.handler", ("tf_op",), without="TFLite files with HARD_SWISH become no ONNX files"
+    )
+    if register is None:
+        return
 
-    @handler.tf_op("HardSwish")
+    @register[0]("HardSwish")
     class HardSwish:
         @classmethod
         def version_1(cls, context: Any, node: Any, **kwargs: Any) -> None:

@@ -11,7 +11,9 @@ import importlib
 import json
 import os
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import TextIO
 
 import click
 
@@ -104,12 +106,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The console script."""
     # TensorFlow greets otherwise, and so does every process that is started here.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    warnings.showwarning = _show_warning
     code = _run(sys.argv[1:] if arguments is None else list(arguments))
     try:
         sys.stdout.flush()
     except OSError:  # a reader that left, a full disk: nobody is there to tell
         _discard_stdout()
     sys.exit(code)
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int,
+    file: TextIO | None = None, line: str | None = None,
+) -> None:  # fmt: skip
+    """A warning as one line, without the place in the source, which tells a user nothing."""
+    click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {message}", err=True)
 
 
 def _run(arguments: list[str]) -> int:
@@ -144,6 +155,10 @@ def _run(arguments: list[str]) -> int:
         name = type(exc).__name__
         if debug:
             _print_traceback()
+        mismatch = _of_library(exc)
+        if mismatch is not None:
+            click.echo(f"{click.style('error:', fg='red', bold=True)} {mismatch}", err=True)
+            return _report(mismatch, "LibraryMismatch", BAD_INPUT, wants_json)
         click.echo(
             f"{click.style('internal error:', fg='red', bold=True)} {name}: {exc}\n"
             f"This is a fault of edgenets. `edgenets --debug …` shows where it is.",
@@ -157,6 +172,15 @@ def _of_system(exc: OSError) -> str:
     """What the system refused, and of which file; of a rename, of what it was to become."""
     name = exc.filename2 or exc.filename
     return f"{name}: {exc.strerror}" if name and exc.strerror else str(exc)
+
+
+def _of_library(exc: Exception) -> str | None:
+    """What to say of a library that lacks a function, or None where the fault is ours."""
+    if not isinstance(exc, AttributeError):
+        return None
+    from edgenets.extras import mismatch
+
+    return mismatch(exc)
 
 
 def _report(message: str, kind: str, code: int, wants_json: bool) -> int:

@@ -70,7 +70,8 @@ def add_noise(sound: Sound, noise: Sound, snr_db: float) -> Sound:
 
 def apply_gain(sound: Sound, decibels: float) -> Sound:
     """Louder or softer, saturating where a sound card would."""
-    return np.clip(sound * np.float32(10 ** (decibels / 20)), -1.0, 1.0)
+    louder: Sound = np.clip(sound * np.float32(10 ** (decibels / 20)), -1.0, 1.0)
+    return louder
 
 
 def shift_bands(frames: NDArray[np.float32], shift: int) -> NDArray[np.float32]:
@@ -87,9 +88,9 @@ def shift_bands(frames: NDArray[np.float32], shift: int) -> NDArray[np.float32]:
 def equalize(rng: np.random.Generator, bands: int, decibels: float) -> NDArray[np.float32]:
     """A microphone's response: a random smooth curve over the bands, (bands,) in dB."""
     low, middle, high = rng.uniform(-decibels, decibels, 3)
-    return np.interp(
-        np.arange(bands), (0, (bands - 1) / 2, bands - 1), (low, middle / 2, high)
-    ).astype(np.float32)
+    places, gains = (0, (bands - 1) / 2, bands - 1), (low, middle / 2, high)
+    curve: NDArray[np.float32] = np.interp(np.arange(bands), places, gains).astype(np.float32)
+    return curve
 
 
 def mask(

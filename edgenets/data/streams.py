@@ -147,7 +147,7 @@ class StreamMaker:
         if "_silence_" in self.clips.labels:
             silence = self.clips.labels.index("_silence_")
             found = np.flatnonzero(self.clips.targets == silence)
-            bank += [pcm16_to_float(self.clips.sounds[i]) for i in found if self._loud(i)]
+            bank += [pcm16_to_float(self.clips.sounds[i]) for i in found.tolist() if self._loud(i)]
         return bank
 
     def _loud(self, number: int) -> bool:

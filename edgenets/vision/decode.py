@@ -204,7 +204,8 @@ def _(head: YoloHead, frame: ImageInput) -> _Candidates:
 
     def read(outputs: Outputs, limits: NDArray[np.float32]) -> Any:
         grid = outputs[head.output]
-        grid = grid.reshape(grid.shape[-2:])
+        rows, columns = grid.shape[-2:]
+        grid = grid.reshape(rows, columns)
         grid = grid.T if head.transposed else grid
         if grid.shape[1] != first + len(limits):
             raise ModelError(
@@ -262,7 +263,8 @@ class MaskDecoder:
     def mask(self, outputs: Outputs) -> NDArray[np.uint8]:
         """The label number of each pixel of the model's output, (rows, columns) uint8."""
         scores = outputs[self._decoding.output]
-        scores = scores.reshape(scores.shape[-3:])
+        rows, columns, channels = scores.shape[-3:]
+        scores = scores.reshape(rows, columns, channels)
         if scores.shape[-1] == 2:
             first, second = scores[..., 0], scores[..., 1]
             above: NDArray[np.bool_]

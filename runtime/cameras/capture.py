@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from edgenets.errors import SourceError
-from edgenets.extras import require
+from edgenets.extras import optional, require
 from edgenets.vision.picture import Picture
 
 from . import Camera, Frame, Item, Notice
@@ -124,30 +126,96 @@ def ffmpeg(target: str, name: str) -> Capture:
         SourceError: it cannot be opened.
     """
     cv2 = require("cv2")
-    os.environ.setdefault(_FFMPEG, _FFMPEG_DEFAULT)
     patience = int(1000 * ANSWER_PATIENCE)
     settings = [
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, patience, cv2.CAP_PROP_READ_TIMEOUT_MSEC, patience,
     ]  # fmt: skip
-    capture = opened(lambda: cv2.VideoCapture(target, cv2.CAP_FFMPEG, settings))
+    with ffmpeg_options.for_streams():
+        capture = opened(lambda: cv2.VideoCapture(target, cv2.CAP_FFMPEG, settings))
     if capture is None:
         raise SourceError(f"{name}: cannot be opened as a video stream")
     return capture
+
+
+class FfmpegOptions:
+    """The environment variable by which OpenCV passes options to FFmpeg, for streams alone.
+
+    OpenCV reads it whenever it opens something. With the options of a stream, a file loses its last
+    frame or all of them (OpenCV 5). So files wait while streams are being opened, and streams
+    while files are; many streams are opened at once, since one that does not answer takes seconds.
+    """
+
+    def __init__(self) -> None:
+        self._free = threading.Condition()
+        self._streams = self._files = 0
+
+    @contextmanager
+    def for_streams(self) -> Iterator[None]:
+        """For as long as it lasts, FFmpeg gets the options of streams, or the user's own."""
+        with self._free:
+            given = not self._streams and _FFMPEG in os.environ  # by the user, for everything
+            if not given:
+                self._free.wait_for(lambda: not self._files)
+                self._streams += 1
+                os.environ[_FFMPEG] = _FFMPEG_DEFAULT
+        try:
+            yield
+        finally:
+            if not given:
+                with self._free:
+                    self._streams -= 1
+                    if not self._streams:
+                        del os.environ[_FFMPEG]
+                    self._free.notify_all()
+
+    @contextmanager
+    def for_files(self) -> Iterator[None]:
+        """For as long as it lasts, FFmpeg gets the user's options alone."""
+        with self._free:
+            self._free.wait_for(lambda: not self._streams)
+            self._files += 1
+        try:
+            yield
+        finally:
+            with self._free:
+                self._files -= 1
+                self._free.notify_all()
+
+
+ffmpeg_options = FfmpegOptions()
 
 
 def opened(make: Callable[[], Capture]) -> Capture | None:
     """What OpenCV opens, or None; it says itself on stderr why not, which nobody should see."""
     cv2 = require("cv2")
     os.environ.setdefault(_FFMPEG_LOG, _SILENT)
-    before = cv2.getLogLevel()
-    cv2.setLogLevel(_NOTHING)
     try:
-        capture = make()
+        with _quiet_opencv():
+            capture = make()
     except cv2.error:
         return None
-    finally:
-        cv2.setLogLevel(min(before, _ERRORS))
     if capture.isOpened():
         return capture
     capture.release()
     return None
+
+
+@contextmanager
+def _quiet_opencv() -> Iterator[None]:
+    """Keep OpenCV's messages off stderr; afterwards only its errors go there."""
+    levels = optional(
+        "cv2",
+        ("utils.logging.getLogLevel", "utils.logging.setLogLevel"),  # since 4.13
+        ("getLogLevel", "setLogLevel"),  # until 4.12
+        without="its own messages about cameras are shown",
+    )
+    if levels is None:
+        yield
+        return
+    get_level, set_level = levels
+    before = get_level()
+    set_level(_NOTHING)
+    try:
+        yield
+    finally:
+        set_level(min(before, _ERRORS))

@@ -11,7 +11,7 @@ from edgenets.extras import require
 from edgenets.native import captured_stderr
 
 from . import HOW, Camera, Frame, Item, Notice
-from .capture import as_bgr, opened
+from .capture import as_bgr, ffmpeg_options, opened
 
 # A container may count a few pictures more than there are; a cut-off file lacks many.
 _MISCOUNTED = 3
@@ -30,7 +30,8 @@ class Video(Camera):
         if not path.is_file():
             raise SourceError(f"{path}: no such file; {HOW}")
         cv2 = require("cv2")
-        with captured_stderr():  # FFmpeg's own words, where another part has started it before
+        # Where another part has started FFmpeg before, it talks.
+        with captured_stderr(), ffmpeg_options.for_files():
             capture = opened(lambda: cv2.VideoCapture(str(path), cv2.CAP_FFMPEG))
         if capture is None:
             raise SourceError(f"{path}: is no video that OpenCV can read, or a damaged one")

@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from queue import SimpleQueue
 from typing import Any
 
-from edgenets.extras import require
+from edgenets.extras import optional, require
 
 # Closing a stream that works takes milliseconds; one that takes this long is stuck, and the
 # program must end all the same.
@@ -74,12 +74,17 @@ def refresh() -> None:
         sounddevice.PortAudioError: PortAudio does not start again.
     """
     sounddevice = library()
-    if open_streams:
+    again = optional(
+        "sounddevice", ("_terminate", "_initialize"),
+        without="a microphone that is plugged in later is not found before a restart",
+    )  # fmt: skip
+    if open_streams or again is None:
         return
+    terminate, initialize = again
     with suppress(sounddevice.PortAudioError):  # it did not start the last time either
-        sounddevice._terminate()
+        terminate()
     with _remembering_stderr():
-        sounddevice._initialize()
+        initialize()
 
 
 def give_back_stderr() -> None:
@@ -121,8 +126,14 @@ def _let_go() -> None:
     done = threading.Event()
     ask(_close_all)
     ask(done.set)
-    if not done.wait(EXIT_PATIENCE):
-        atexit.unregister(require("sounddevice")._exit_handler)
+    if done.wait(EXIT_PATIENCE):
+        return
+    handler = optional(
+        "sounddevice", ("_exit_handler",),
+        without="this program may hang at its end while the sound server does",
+    )  # fmt: skip
+    if handler is not None:
+        atexit.unregister(*handler)
 
 
 def _close_all() -> None:

@@ -14,6 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from edgenets.converters.sources.tflite_file import names_of
+
 HIGHEST = 16
 
 
@@ -54,11 +56,7 @@ def highest(package: str, code: int) -> int:
 
 def main() -> None:
     package, target = sys.argv[1], sys.argv[2]
-    from ai_edge_litert import schema_py_generated as schema
-
-    codes = {
-        name: code for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)
-    }
+    codes = {name: code for code, name in names_of("BuiltinOperator").items()}
     if target == "-":  # asked for some alone
         for name in sys.argv[3:]:
             print(name, highest(package, codes[name]), flush=True)

@@ -151,8 +151,8 @@ class Net:
 
     def weights(self, *shape: int) -> str:
         name = f"w{len(self.constants)}"
-        values = self.rng.standard_normal(shape).astype(np.float32) / np.sqrt(np.prod(shape[1:]))
-        self.constants.append(onnx.numpy_helper.from_array(values, name))
+        values = self.rng.standard_normal(shape) / np.sqrt(np.prod(shape[1:]))
+        self.constants.append(onnx.numpy_helper.from_array(values.astype(np.float32), name))
         return name
 
     def numbers(self, *values: int) -> str:

@@ -41,7 +41,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "classify": {
         "model": {"architecture": "image-classify", "channels": [12, 16], "blocks": [1, 1]},
         "decoding": {"kind": "class"},
-        "schedule": {"epochs": 6, "batch": 16, "learning_rate": 1e-2, "average": 0.8, "repeat": 4},
+        "schedule": {"epochs": 9, "batch": 16, "learning_rate": 1e-2, "average": 0.8, "repeat": 4},
     },
     "detect": {
         "model": {"architecture": "object-detect", "channels": [16, 24, 24], "blocks": [1, 1, 1],

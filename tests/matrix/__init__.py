@@ -1,0 +1,1 @@
+"""Environments: every Python, with pinned, newest and lowest versions of the dependencies."""
