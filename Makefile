@@ -1,6 +1,7 @@
 # The two commands are `make demo` and `make test`; `make help` lists the others.
 
-PYTHON ?= python3.11
+# Empty: the newest that is supported; constraints/python.sh looks for it.
+PYTHON ?=
 VENV ?= .venv
 BIN := $(VENV)/bin
 DATA ?= ../shared/data/speech_commands
@@ -15,30 +16,42 @@ METERS ?= ../shared/data/ett
 NAB ?= ../shared/data/nab
 WORDS ?= lights music stop
 OUT ?= demo-out
+SUITE ?= trixie
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench zoo profiles soak twin-full clean
+.PHONY: help setup demo test matrix newest bounds pins debian lint bench zoo profiles soak twin-full clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 12
 
-setup: $(VENV)/.installed ## Prepare .venv with everything that the demo needs.
+setup: $(VENV)/.installed ## Prepare .venv with everything that edgenets can use.
 
 $(VENV)/.python:
-	$(PYTHON) -m venv $(VENV)
+	@python="$(PYTHON)"; [ -n "$$python" ] || python=$$(sh constraints/python.sh) || exit 1; \
+	  "$$python" -m venv $(VENV) && $(BIN)/python --version
 	@touch $@
 
-$(VENV)/.installed: $(VENV)/.python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]'
+# Install extras of edgenets with the versions of this Python's constraints; first say what comes.
+define install
+	@$(BIN)/python constraints/downloads.py $(1)
+	@quiet=$$([ -t 1 ] || echo --quiet); \
+	  pins=constraints/$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])').txt; \
+	  $(BIN)/python -m pip install $$quiet --disable-pip-version-check -c $$pins -e '.[$(1)]'
 	@touch $@
+endef
 
-$(VENV)/.tested: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
-	@touch $@
+$(VENV)/.demo: $(VENV)/.python pyproject.toml $(wildcard constraints/*.txt)
+	$(call install,demo)
 
-demo: setup ## The whole road with words of your choice: make demo WORDS="lights music stop"
+$(VENV)/.installed: $(VENV)/.python pyproject.toml $(wildcard constraints/*.txt)
+	$(call install,all)
+
+$(VENV)/.tested: $(VENV)/.python pyproject.toml $(wildcard constraints/*.txt)
+	$(call install,test)
+
+demo: $(VENV)/.demo ## The whole road with words of your choice: make demo WORDS="lights music stop"
 	$(BIN)/edgenets demo $(WORDS) --out $(OUT)
 
 test: $(VENV)/.tested ## Run the whole suite; Debian packages that it needs are installed where it may.
@@ -46,6 +59,23 @@ test: $(VENV)/.tested ## Run the whole suite; Debian packages that it needs are 
 	$(BIN)/edgenets twin build || echo 'tests with twins will be skipped' >&2
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not twin and not twin_full'
 	$(BIN)/python -m pytest -m 'twin and not twin_full' --durations=5
+
+matrix: $(VENV)/.tested ## Every Python here × pinned, newest and lowest versions × every command.
+	$(BIN)/python -m tests.matrix $(MATRIX)
+
+newest: $(VENV)/.tested ## The whole suite with the newest of everything, and a table of what broke.
+	@sh tests/packages.sh
+	$(BIN)/python -m tests.matrix.newest
+
+bounds: $(VENV)/.tested ## Try the release below every lower bound of pyproject.toml.
+	$(BIN)/python -m tests.matrix.bounds
+
+pins: $(VENV)/.tested ## Write the constraints anew; make pins UPGRADE=--upgrade takes the newest versions.
+	$(BIN)/python -m tests.matrix.pins $(UPGRADE)
+
+debian: ## README's two commands in a clean Debian: make debian SUITE=trixie
+	@sh tests/packages.sh
+	sh tests/matrix/debian.sh $(SUITE)
 
 lint: $(VENV)/.tested ## Ruff and mypy.
 	$(BIN)/ruff check .

@@ -38,7 +38,7 @@ from edgenets.devices.update.follow import follow
 from edgenets.devices.update.shelf import Shelf
 from edgenets.errors import DeviceError
 
-CONSTRAINTS = Path(__file__).parents[1] / "constraints.txt"
+CONSTRAINTS = Path(__file__).parents[1] / "constraints" / "3.11.txt"  # the twin is a Debian 12
 BUNDLE = "image-classify"
 SOURCE = "null:96x96?rate=4"
 HEALTH = Health(inferences=5, latency_ms=20_000.0, patience=150.0)

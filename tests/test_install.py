@@ -17,7 +17,7 @@ import pytest
 from edgenets import audio, zoo
 
 ROOT = Path(__file__).parents[1]
-CONSTRAINTS = ROOT / "constraints.txt"
+CONSTRAINTS = ROOT / "constraints" / "{}.{}.txt".format(*sys.version_info[:2])
 
 # A slow index, and a machine that does other things beside.
 PATIENCE = 600.0  # s

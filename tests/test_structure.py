@@ -27,6 +27,7 @@ HOUSE = ("edgenets", *STAGES)
 
 LONGEST_FILE = 400  # lines
 
+CONSTRAINTS = sorted((ROOT / "constraints").glob("3.*.txt"))
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
 
@@ -173,15 +174,29 @@ class TestDependencies:
             package = module.partition(".")[0]
             assert distributions.get(package, package) in brought(extra), f"{module}: {extra}"
 
-    def test_constraints_pin_versions_and_name_no_index(self) -> None:
-        lines = (ROOT / "constraints.txt").read_text().splitlines()
-        pins = [line for line in lines if line and not line.startswith("#")]
-        assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!_-]+", line) for line in pins)
+    @pytest.mark.parametrize("path", CONSTRAINTS, ids=lambda path: path.stem)
+    def test_constraints_pin_versions_and_name_no_index(self, path: Path) -> None:
+        pins = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+        form = r"([a-z0-9-]+)==[A-Za-z0-9.+!_-]+  # \d+\.\d MB: (demo all test|all test|test)"
+        assert all(re.fullmatch(form, line) for line in pins)
         names = {canonical(line.partition("==")[0]) for line in pins}
         assert len(names) == len(pins)
         # Markers leave some to other Pythons; all that this one needs is pinned.
-        wanted = {canonical(text) for extra in ("all", "test") for text in brought(extra)}
-        assert wanted - names <= {"edgenets"}
+        wanted = {canonical(text) for text in brought("test")}
+        assert wanted - names <= {"edgenets", "tflite-runtime"}
+
+    def test_every_python_that_is_named_has_constraints(self) -> None:
+        named = {
+            text.rpartition(" ")[2] for text in PROJECT["project"]["classifiers"]
+            if text.startswith("Programming Language :: Python :: 3.")
+        }  # fmt: skip
+        assert named == {path.stem for path in CONSTRAINTS}
+
+    def test_a_demonstration_needs_no_more_than_it_downloads(self) -> None:
+        """What only other commands need is not in the extra `demo`."""
+        assert brought("demo") < brought("all")
+        unneeded = {"ansible-core", "asyncssh", "tuf", "sacrebleu", "pycocotools", "tf2onnx"}
+        assert not brought("demo") & unneeded
 
 
 def canonical(name: str) -> str:

@@ -16,7 +16,7 @@ from edgenets.devices.twin.twin import Twin
 from edgenets.errors import TwinError
 
 ROOT = Path(__file__).parents[2]
-CONSTRAINTS = ROOT / "constraints.txt"
+CONSTRAINTS = ROOT / "constraints" / "3.11.txt"  # twins are Debian 12
 
 
 def why_not(tier: str) -> str | None:
