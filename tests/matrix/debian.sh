@@ -28,12 +28,9 @@ mount --bind /dev "$root/dev"
 mount -t devpts pts "$root/dev/pts" 2>/dev/null || mount --bind /dev/pts "$root/dev/pts"
 mount -t tmpfs shm "$root/dev/shm"
 
-# How this machine reaches its package index is no matter of the project's, and comes from outside.
-for file in /etc/pip.conf "$HOME/.pip/pip.conf" "$HOME/.config/pip/pip.conf"; do
-    [ -f "$file" ] && cp "$file" "$root/etc/pip.conf"
-done
-[ -d /usr/local/share/ca-certificates ] && cp -r /usr/local/share/ca-certificates/. "$root/usr/local/share/ca-certificates/"
-cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
+# Certificates are the machine's; how it reaches its package index, PIP_… variables say.
+mkdir -p "$root/etc/ssl/certs"
+cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 
 git clone --quiet "$here" "$root/root/checkout/edgenets"
 [ -d "$here/../shared" ] && cp -r "$here/../shared" "$root/root/checkout/shared"
@@ -41,6 +38,7 @@ echo "$suite: $(chroot "$root" python3 --version), ready after $(($(date +%s) - 
 for target in $targets; do
     began=$(date +%s)
     chroot "$root" env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-        LANG=C.UTF-8 PIP_DEFAULT_TIMEOUT=180 sh -c "cd /root/checkout/edgenets && make $target"
+        LANG=C.UTF-8 PIP_DEFAULT_TIMEOUT=180 ${PIP_INDEX_URL:+PIP_INDEX_URL="$PIP_INDEX_URL"} \
+        sh -c "cd /root/checkout/edgenets && make $target"
     echo "$suite: make $target took $(($(date +%s) - began)) s"
 done

@@ -19,6 +19,9 @@ PYTHONS: dict[str, tuple[str, ...]] = {
     "3.14": (),
 }
 
+# 1.3 says that it is for Pythons before 3.11; pip keeps to that, uv does not.
+EVERYWHERE = ("backports-strenum<1.3",)
+
 # What the Makefile installs, from the least to the most.
 TARGETS = ("demo", "all", "test")
 
@@ -34,7 +37,7 @@ def main() -> None:
     for python, keep in PYTHONS.items():
         path = constraints(python)
         resolution: Resolution = "pinned" if path.exists() and not upgrade else "newest"
-        path.write_text(text(python, resolve(python, ["test"], resolution, keep)))
+        path.write_text(text(python, resolve(python, ["test"], resolution, (*keep, *EVERYWHERE))))
         print(f"{path.name}: {len(path.read_text().splitlines()) - 2} pins")
 
 
