@@ -32,13 +32,14 @@ mount -t tmpfs shm "$root/dev/shm"
 mkdir -p "$root/etc/ssl/certs"
 cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 
-git clone --quiet "$here" "$root/root/checkout/edgenets"
-[ -d "$here/../shared" ] && cp -r "$here/../shared" "$root/root/checkout/shared"
+mkdir -p "$root/srv/new"
+git clone --quiet "$here" "$root/srv/new/edgenets"
+[ -d "$here/../shared" ] && cp -r "$here/../shared" "$root/srv/new/shared"
 echo "$suite: $(chroot "$root" python3 --version), ready after $(($(date +%s) - began)) s"
 for target in $targets; do
     began=$(date +%s)
     chroot "$root" env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         LANG=C.UTF-8 PIP_DEFAULT_TIMEOUT=180 ${PIP_INDEX_URL:+PIP_INDEX_URL="$PIP_INDEX_URL"} \
-        sh -c "cd /root/checkout/edgenets && make $target"
+        sh -c "cd /srv/new/edgenets && make $target"
     echo "$suite: make $target took $(($(date +%s) - began)) s"
 done

@@ -71,6 +71,20 @@ class Done:
         return json.loads(line)
 
 
+class once(cached_property[Any]):
+    """A cached property that also fails once: others that need it fail at once, not in minutes."""
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        failures = instance.__dict__.setdefault("failures", {})
+        if self.attrname in failures:
+            pytest.fail(f"'{self.attrname}' failed before")
+        try:
+            return super().__get__(instance, owner)
+        except BaseException:
+            failures[self.attrname] = True
+            raise
+
+
 class Place:
     """A folder in which the commands are called, with what earlier ones made."""
 
@@ -98,7 +112,7 @@ class Place:
         assert "internal error" not in ended.stderr, ended.stderr
         return Done(ended.returncode, ended.stdout, ended.stderr)
 
-    @cached_property
+    @once
     def demo(self) -> Path:
         """The folder of a demonstration: recordings, a run, a bundle, streams, a report."""
         out = self.folder / "demo"
@@ -107,12 +121,12 @@ class Place:
         assert Path(found["report"]).stat().st_size > 10_000
         return out
 
-    @cached_property
+    @once
     def bundle(self) -> Path:
         """The demonstration's bundle."""
         return next(self.demo.glob("*.edge"))
 
-    @cached_property
+    @once
     def run(self) -> Path:
         """A run folder of images that was trained, converted and verified here."""
         self("train", self.recipe, "--data", self.images, "--out", "shades", "--json")
@@ -121,13 +135,13 @@ class Place:
         assert found["passed"]
         return self.folder / "shades"
 
-    @cached_property
+    @once
     def recipe(self) -> Path:
         path = self.folder / "shades.toml"
         path.write_text(_IMAGES)
         return path
 
-    @cached_property
+    @once
     def images(self) -> Path:
         """Dark and bright images, two folders."""
         import cv2
@@ -142,17 +156,17 @@ class Place:
                 cv2.imwrite(str(folder / f"{number * 10:04d}.png"), pixels)
         return self.folder / "images"
 
-    @cached_property
+    @once
     def keys(self) -> tuple[str, str]:
         return ("--keys", str(self.folder / "keys"))
 
-    @cached_property
+    @once
     def shelf(self) -> Path:
         """A shelf of releases with one bundle on it."""
         self("release", "init", "shelf", *self.keys, "--json")
         return self.folder / "shelf"
 
-    @cached_property
+    @once
     def inventory(self) -> Path:
         """One board, for Ansible."""
         board, path = self.board, self.folder / "boards.ini"
