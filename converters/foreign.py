@@ -20,6 +20,7 @@ from edgenets.artefact import Artefact, Format, Precision, TensorInfo
 from edgenets.bundle import CARD, GOLDEN_PICTURE, REPORT, Bundle, golden_name, write
 from edgenets.errors import ModelError, first_line
 from edgenets.extras import require
+from edgenets.onnxruntime import session_options
 from edgenets.vision.golden import output_of
 from edgenets.vision.spec import ImageInput, ImageSpec, ImageTask
 
@@ -117,7 +118,9 @@ def _onnx_tensors(
 ) -> tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
     ort = require("onnxruntime")
     try:
-        session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(
+            model, providers=["CPUExecutionProvider"], **session_options(ort)
+        )
     except Exception as exc:  # ONNX Runtime's error classes share no base but Exception
         raise ModelError(f"{path}: ONNX Runtime refuses it: {first_line(exc)}") from exc
     kinds = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(int8)": "int8",

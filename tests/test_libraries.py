@@ -15,6 +15,7 @@ import pytest
 
 from edgenets import extras
 from edgenets.errors import FeatureWarning, MissingExtra
+from edgenets.onnxruntime import session_options
 from edgenets.runtime.cameras import capture
 from tests.commands import Call, call  # noqa: F401
 from tests.library_names import Use, missing, uses
@@ -190,3 +191,19 @@ def test_a_checkout_gives_way_to_the_installed_package(tmp_path: Path) -> None:
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(site)}, check=True,
     )  # fmt: skip
     assert all(line.startswith(str(site)) for line in done.stdout.splitlines())
+
+
+class TestOnnxRuntime:
+    @pytest.mark.parametrize(
+        ("release", "is_told"),
+        [
+            ("1.20.0", True),
+            ("1.21.1", True),
+            ("1.22.0", False),
+            ("1.32.0", False),
+            ("2.0.0", False),
+        ],
+    )
+    def test_a_fusion_that_older_releases_get_wrong(self, release: str, is_told: bool) -> None:
+        told = session_options(types.SimpleNamespace(__version__=release))
+        assert told == ({"disabled_optimizers": ["GatherSliceToSplitFusion"]} if is_told else {})

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edgenets.artefact import LARGEST_TENSOR, OPEN, Precision, TensorInfo
 from edgenets.errors import ModelError, first_line
 from edgenets.extras import require
+from edgenets.onnxruntime import session_options
 
 from ..whole.samples import one_by_one
 from .source import Answers, Source
@@ -123,7 +124,10 @@ def _answering(path: Path, model: Any) -> Any:
             try:
                 held.append(
                     ort.InferenceSession(
-                        model.SerializeToString(), settings, providers=["CPUExecutionProvider"]
+                        model.SerializeToString(),
+                        settings,
+                        providers=["CPUExecutionProvider"],
+                        **session_options(ort),
                     )
                 )
             except Exception as exc:  # its error classes share no base but Exception

@@ -13,6 +13,7 @@ from edgenets.artefact import OPEN, Artefact, TensorInfo
 from edgenets.backend import Given, Options, State, check_given, held, initial_state
 from edgenets.errors import BackendError, MissingExtra, first_line
 from edgenets.extras import require
+from edgenets.onnxruntime import session_options
 from edgenets.quantization import dequantize, quantize
 
 from .. import engines
@@ -50,7 +51,9 @@ def _opened(
     for providers in trials:
         try:
             # Its own fallback tells stdout that it tries the same once more.
-            made = ort.InferenceSession(model, settings, providers=providers, enable_fallback=0)
+            made = ort.InferenceSession(
+                model, settings, providers=providers, enable_fallback=0, **session_options(ort)
+            )
             return made, why
         except Exception as exc:  # ONNX Runtime's error classes share no base but Exception
             if providers is trials[-1]:

@@ -67,6 +67,8 @@ def test_a_kept_engine_that_was_cut_off(artefact: Artefact, gpu: Any, monkeypatc
     tried: list[Any] = []
 
     class Sessions:
+        __version__ = "1.32.0"
+
         def InferenceSession(self, model: bytes, settings: Any, providers: Any, **_: Any) -> str:
             tried.append([p if isinstance(p, str) else p[0] for p in providers])
             if len(providers) == 3:
