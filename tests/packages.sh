@@ -1,13 +1,14 @@
 #!/bin/sh
 # Install the Debian packages that the tests with a real microphone, network camera, broker and
-# browser, with cards and with device twins need, where this user may.
+# browser, with cards, device twins and stand-ins in C need, where this user may.
 # Without them those tests are skipped, and say why.
 packages="pulseaudio pulseaudio-utils libasound2-plugins libportaudio2
     gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good python3-gi
     mosquitto mosquitto-clients chromium chromium-driver
     nbdkit nbdkit-plugin-python libnbd-bin bmap-tools e2fsprogs fdisk mount mtools dosfstools
     mmdebstrap arch-test qemu-user-static debian-archive-keyring kmod cpio
-    fastboot qemu-system-arm qemu-utils netcat-openbsd openssh-client systemd-container iproute2"
+    fastboot qemu-system-arm qemu-utils netcat-openbsd openssh-client systemd-container iproute2
+    gcc libc6-dev"
 missing=""
 for package in $packages; do
     dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
