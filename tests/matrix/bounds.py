@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.matrix.__main__ import EXTRAS
 from tests.matrix.environment import Environment, environment, make_wheel, pythons
-from tests.matrix.resolve import PROJECT, ROOT, Unresolvable, constraints, resolve, same
+from tests.matrix.resolve import PROJECT, ROOT, Unresolvable, constraints, resolve
 
 RECORD = ROOT / "constraints" / "bounds.toml"
 
@@ -103,7 +104,7 @@ def bounds() -> dict[str, str]:
         if requirement.marker and not requirement.marker.evaluate({"python_version": PYTHON}):
             continue
         if requirement.name != "edgenets":
-            found[same(requirement.name)] = lower[0] if lower else ""
+            found[canonicalize_name(requirement.name)] = lower[0] if lower else ""
     return found
 
 

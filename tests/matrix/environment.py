@@ -59,15 +59,12 @@ class Environment:
         """
         uv("pip", "install", "--quiet", "--python", self.python, *arguments)
 
-    def run(
-        self, *arguments: object, timeout: float | None = None
-    ) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run its Python in the checkout's root, where `edgenets` is the installed one."""
         unset = ("PYTHONPATH", "VIRTUAL_ENV", "PYTHONHOME")
         env = {name: value for name, value in os.environ.items() if name not in unset}
         return subprocess.run(
             [self.python, *map(str, arguments)], cwd=ROOT, env=env, capture_output=True, text=True,
-            timeout=timeout,
         )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from packaging.tags import compatible_tags, cpython_tags
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import parse_wheel_filename
 
 ROOT = Path(__file__).parents[2]
 PROJECT = ROOT / "pyproject.toml"
@@ -110,8 +110,3 @@ def _size(wheels: list[dict[str, object]], tags: set[str]) -> int:
         if {str(tag) for tag in parse_wheel_filename(file)[3]} & tags:
             return int(str(wheel.get("size", 0)))
     return 0
-
-
-def same(name: str) -> str:
-    """A distribution's name as indexes compare it."""
-    return canonicalize_name(name)
