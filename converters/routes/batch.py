@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from edgenets import records
@@ -117,6 +118,15 @@ def batch(
         raise ModelError(f"several models are called {min(twice)}; convert them one by one")
     known, found = _known(out), {}
     progress = progress or Progress()
+    writing = Lock()
+
+    def convert(entry: Entry, name: str) -> None:
+        entry = _one(entry, out / name)
+        # Each writes its own: whoever ends the batch, nothing that is done is lost.
+        with writing:
+            known[name] = found[name] = entry
+            write_json(out / STATE, records.to_plain(_State(known)))
+
     with progress.task("converting models") as task, ThreadPoolExecutor(jobs) as pool:
         waiting = {}
         for path in models:
@@ -124,15 +134,12 @@ def batch(
             if before and before.well and before.is_of(now) and _is_there(out / path.name, before):
                 found[path.name] = before
             else:
-                job = pool.submit(_one, now, out / path.name)
-                waiting[job] = path.name
+                waiting[pool.submit(convert, now, path.name)] = path.name
         task.update(len(found), len(models), "were converted before" if found else "")
         try:
             for done in as_completed(waiting):
-                name = waiting[done]
-                known[name] = found[name] = done.result()
-                write_json(out / STATE, records.to_plain(_State(known)))
-                task.update(len(found), len(models), name)
+                done.result()
+                task.update(len(found), len(models), waiting[done])
         except BaseException:
             for left in waiting:
                 left.cancel()
