@@ -135,5 +135,5 @@ def quantize_bias(
 ) -> NDArray[np.int32] | NDArray[np.int64]:
     """A bias in the scale of an integer sum (input scale × weight scales), 32 or 64 bits wide."""
     limit = np.iinfo(np.int32).max
-    rounded = np.clip(np.rint(bias.astype(np.float64) / scales), -limit, limit)
+    rounded: NDArray[np.float64] = np.clip(np.rint(bias.astype(np.float64) / scales), -limit, limit)
     return rounded.astype(np.int64) if wide else rounded.astype(np.int32)

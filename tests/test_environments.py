@@ -15,6 +15,7 @@ from edgenets.cli.main import cli
 from tests.matrix import smoke
 from tests.matrix.__main__ import read
 from tests.matrix.environment import pythons
+from tests.matrix.place import once
 from tests.matrix.resolve import ROOT, constraints, supported
 
 CHOOSE, DOWNLOADS = ROOT / "constraints" / "python.sh", ROOT / "constraints" / "downloads.py"
@@ -38,7 +39,7 @@ def test_a_property_that_failed_is_not_tried_again() -> None:
     tried = []
 
     class Broken:
-        @smoke.once
+        @once
         def part(self) -> None:
             tried.append(1)
             raise ValueError

@@ -204,8 +204,7 @@ def _(head: YoloHead, frame: ImageInput) -> _Candidates:
 
     def read(outputs: Outputs, limits: NDArray[np.float32]) -> Any:
         grid = outputs[head.output]
-        rows, columns = grid.shape[-2:]
-        grid = grid.reshape(rows, columns)
+        grid = grid.reshape(grid.shape[-2], grid.shape[-1])
         grid = grid.T if head.transposed else grid
         if grid.shape[1] != first + len(limits):
             raise ModelError(
