@@ -11,6 +11,7 @@ import importlib.util
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 
@@ -138,3 +139,14 @@ def _is_submodule(parent: object, name: str) -> bool:
     """Whether it is a module that nobody has imported yet."""
     path = getattr(parent, "__name__", "") + "." + name
     return isinstance(parent, ModuleType) and importlib.util.find_spec(path) is not None
+
+
+def lost_of(distribution: str) -> list[str]:
+    """The names that the installed release of a distribution lacks."""
+    provided = metadata.packages_distributions()
+    mine = {use for use in uses() if distribution in provided.get(use.module.partition(".")[0], ())}
+    return sorted({lost for use in mine if (lost := missing(use)) is not None})
+
+
+if __name__ == "__main__":
+    sys.exit("\n".join(lost_of(sys.argv[1])) or None)

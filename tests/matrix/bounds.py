@@ -1,17 +1,19 @@
 """Whether every lower bound of pyproject.toml is the lowest that works.
 
-    python -m tests.matrix.bounds               # all of them; hours on two cores
+    python -m tests.matrix.bounds               # all of them; an hour or two on two cores
     python -m tests.matrix.bounds onnx pillow   # some
 
-In an environment of the lowest versions of everything, on the oldest Python, the newest release
-below a bound is installed, one dependency after another, and the tests that use it are run. A
-bound holds when that release has no wheel for this Python, or fails its tests. What was found is
-written to `constraints/bounds.toml`; a test holds pyproject.toml against it, so that no bound is
-changed without being measured.
+In an environment of the lowest versions of everything, on the oldest Python, earlier releases of
+one dependency after another are installed, and the tests that use it are run. The lowest release
+that passes is looked for by halving. It is one that has a wheel for this Python, agrees with the
+lowest versions of the other dependencies, has every name that the code uses, and passes its tests.
+What was found is written to `constraints/bounds.toml`, and a test holds pyproject.toml against it,
+so that no bound is changed without being measured.
 """
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
 import tomllib
@@ -20,16 +22,23 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from tests.matrix.__main__ import EXTRAS
 from tests.matrix.environment import Environment, environment, make_wheel, pythons
-from tests.matrix.resolve import PROJECT, ROOT, Unresolvable, constraints, resolve
+from tests.matrix.resolve import PROJECT, ROOT, Pin, Unresolvable, constraints, resolve
 
 RECORD = ROOT / "constraints" / "bounds.toml"
 
 # The oldest Python: what has a wheel for a newer one is newer than the bound anyway.
 PYTHON = "3.11"
 
+NO_WHEEL = "no earlier release has a wheel for this Python"
+
+# The tests of one dependency take a minute or two; a release that makes them wait hangs.
+PATIENCE = 900.0  # s
+
+_PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider")
 _STEP = "tests/converters/test_contract.py"
 _SMOKE = "tests/matrix/smoke.py"
 
@@ -85,11 +94,11 @@ KEPT = {
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found below a bound."""
+    """What was found at and below a bound."""
 
-    bound: str
-    below: str  # the newest release below it; "" where there is none with a wheel
-    why: str  # it does not do; "" where it does
+    lowest: str  # the lowest release that works
+    below: str  # the next one below it; "" where there is none with a wheel
+    why: str  # that one does not do
 
 
 def bounds() -> dict[str, str]:
@@ -110,36 +119,94 @@ def bounds() -> dict[str, str]:
 
 def main() -> None:
     """Measure the bounds that are named, or all, and write the record."""
-    wanted = {
-        name: bound for name, bound in bounds().items() if not sys.argv[1:] or name in sys.argv
-    }
+    wanted = [name for name in bounds() if not sys.argv[1:] or name in sys.argv]
     record = read()
     pins = resolve(PYTHON, EXTRAS, "lowest")
     with tempfile.TemporaryDirectory(prefix="edgenets-") as folder:
         wheel = make_wheel(Path(folder) / "wheel")
         with environment(Path(folder) / "venv", pythons()[PYTHON], pins, wheel) as made:
-            lowest = {pin.name: pin.version for pin in pins}
             made.install("-c", constraints(PYTHON), "--no-deps", "scipy", "selenium")
-            for name, bound in wanted.items():
-                record[name] = below(made, name, bound, lowest[name])
-                print(f"{name} {bound}: {record[name]}", flush=True)
+            search = Search(made, pins)
+            for name in wanted:
+                record[name] = search.lowest(name)
+                print(f"{name}: {record[name]}", flush=True)
                 write(record)
-    sys.exit(any(not finding.why for name, finding in record.items() if name not in KEPT))
+    wrong = differences(record)
+    print(*wrong, sep="\n")
+    sys.exit(bool(wrong))
 
 
-def below(made: Environment, name: str, bound: str, lowest: str) -> Finding:
-    """Try the newest release below a bound; the environment is as before afterwards."""
-    try:
-        made.install("--only-binary", ":all:", "--no-deps", f"{name}<{bound}")
-    except Unresolvable:
-        return Finding(bound, "", "no wheel of an earlier release for this Python")
-    try:
-        code = f"from importlib.metadata import version; print(version({name!r}))"
-        tried = made.run("-c", code).stdout.strip()
-        done = made.run("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *PROBES[name])
-        return Finding(bound, tried, "" if done.returncode == 0 else _first_error(done.stdout))
-    finally:
-        made.install("--only-binary", ":all:", "--no-deps", f"{name}=={lowest}")
+def differences(record: dict[str, Finding]) -> list[str]:
+    """Bounds of pyproject.toml that are not the lowest that works."""
+    wrong = []
+    for name, bound in bounds().items():
+        if name not in record:
+            wrong.append(f"{name}: was never measured; run python -m tests.matrix.bounds {name}")
+        elif name not in KEPT and Version(bound) != Version(record[name].lowest):
+            wrong.append(f"{name}>={bound}: the lowest that works is {record[name].lowest}")
+    return wrong
+
+
+class Search:
+    """The lowest release of each dependency that works in an environment of lowest versions."""
+
+    def __init__(self, made: Environment, pins: list[Pin]) -> None:
+        self._made, self._pins = made, {pin.name: pin for pin in pins}
+        self._tried: dict[str, str] = {}  # release → why it does not work, "" where it does
+
+    def lowest(self, name: str) -> Finding:
+        """Halve the releases up to the one that is installed."""
+        self._tried = {}
+        here = Version(self._pins[name].version)
+        # Ascending, and what is installed last; the bound is tried like any other.
+        releases = [v for v in self._releases(name) if Version(v) < here] + [str(here)]
+        try:
+            if why := self._why(name, releases[-1]):
+                raise SystemExit(f"{name} {here}, which is installed, does not work: {why}")
+            low, high = -1, len(releases) - 1  # releases[high] works
+            step = high - 1  # the next one below is the likeliest to fail
+            while low + 1 < high:
+                low, high = (step, high) if self._why(name, releases[step]) else (low, step)
+                step = (low + high) // 2
+        finally:
+            self._install(*self._pins.values())
+        below = releases[high - 1] if high else ""
+        return Finding(releases[high], below, self._why(name, below) if below else NO_WHEEL)
+
+    def _releases(self, name: str) -> list[str]:
+        """Releases that have a wheel for this Python, the oldest first."""
+        command = [
+            sys.executable, "-m", "pip", "index", "versions", name, "--python-version", PYTHON,
+            "--only-binary", ":all:", "--disable-pip-version-check",
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        listed = done.stdout.partition("Available versions: ")[2].splitlines()[0]
+        return sorted(listed.split(", "), key=Version)
+
+    def _why(self, name: str, version: str) -> str:
+        if version not in self._tried:
+            self._tried[version] = self._try(name, version)
+            print(f"  {name} {version}: {self._tried[version] or 'works'}", flush=True)
+        return self._tried[version]
+
+    def _try(self, name: str, version: str) -> str:
+        direct = set(bounds()) - {name}
+        others = [pin for other, pin in self._pins.items() if other in direct]
+        try:
+            self._install(f"{name}=={version}", *others)
+        except Unresolvable as exc:
+            return " ".join(str(exc).split())[:300]
+        for probe in (("-m", "tests.library_names", name), (*_PYTEST, *PROBES[name])):
+            try:
+                done = self._made.run(*probe, timeout=PATIENCE)
+            except subprocess.TimeoutExpired:
+                return f"its tests took longer than {PATIENCE:.0f} s"
+            if done.returncode:
+                return _first_error(done.stdout or done.stderr)
+        return ""
+
+    def _install(self, *wanted: object) -> None:
+        self._made.install("--only-binary", ":all:", *map(str, wanted))
 
 
 def _first_error(output: str) -> str:

@@ -59,12 +59,19 @@ class Environment:
         """
         uv("pip", "install", "--quiet", "--python", self.python, *arguments)
 
-    def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        """Run its Python in the checkout's root, where `edgenets` is the installed one."""
+    def run(
+        self, *arguments: object, timeout: float | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run its Python in the checkout's root, where `edgenets` is the installed one.
+
+        Raises:
+            subprocess.TimeoutExpired: it was ended after `timeout` seconds.
+        """
         unset = ("PYTHONPATH", "VIRTUAL_ENV", "PYTHONHOME")
         env = {name: value for name, value in os.environ.items() if name not in unset}
         return subprocess.run(
             [self.python, *map(str, arguments)], cwd=ROOT, env=env, capture_output=True, text=True,
+            timeout=timeout,
         )  # fmt: skip
 
 
