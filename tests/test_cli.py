@@ -90,7 +90,7 @@ def test_help_lists_every_command(call: Call) -> None:
     assert places == sorted(places)
     assert all(text in " ".join(listed.split()) for _, text in COMMANDS.values())
     assert call("--version").out == "edgenets, version 0.1.0\n"
-    assert call().code == 2
+    assert call().code in (0, 2)  # as click has it: 2 since 8.2
 
 
 @pytest.mark.parametrize(
