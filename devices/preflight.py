@@ -145,7 +145,7 @@ def _system(place: Place) -> Iterator[Finding]:
 
 
 def _wheels(bundle: Bundle, place: Place, wishes: needs.Wishes) -> Iterator[Finding]:
-    wanted = packages_of(needs.extras_of(bundle, wishes))
+    wanted = packages_of(needs.extras_of(bundle, wishes), place.python or OLDEST_PYTHON)
     if place.wheels is None:
         yield Finding("note", "wheels", f"not known beforehand: {', '.join(wanted)}; `edgenets "
                       f"deploy` asks the index before it changes anything")  # fmt: skip

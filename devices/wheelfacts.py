@@ -36,7 +36,7 @@ def ask(board: Board) -> dict[str, str]:
     """
     kind = Kind(board.processor.architecture, board.libc, max(board.python, OLDEST_PYTHON))
     found = {}
-    for package, versions in packages_of(EXTRAS).items():
+    for package, versions in packages_of(EXTRAS, kind.python).items():
         if name := _choose(package + versions, kind):
             found[package] = name
     if not found:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.tags import compatible_tags, cpython_tags
 from packaging.utils import parse_wheel_filename
 
@@ -49,7 +52,8 @@ class TestProfiles:
             assert fits & tags, f"{wheel} does not fit {kind}"
 
     def test_a_device_gets_all_it_may_need(self, name: str) -> None:
-        missing = packages_of(EXTRAS).keys() - boards.load(name).wheels.keys()
+        missing = packages_of(EXTRAS, boards.load(name).python).keys()
+        missing -= boards.load(name).wheels.keys()
         assert not missing or (name in OLD and missing == {"openvino"}), missing
 
     @pytest.mark.parametrize("bundle", ["kws-gru", "object-detect"])
@@ -65,6 +69,24 @@ class TestProfiles:
         assert done.exit_code == 0
         assert json.loads(done.stdout)["name"] == boards.load(name).name
         assert boards.load(name).name in CliRunner().invoke(cli, ["device", "show", name]).stdout
+
+
+@pytest.mark.parametrize("python", [(3, 11), (3, 12), (3, 13), (3, 14)])
+def test_packages_are_those_of_a_python(python: tuple[int, int]) -> None:
+    """As pip's own library reads the conditions of edgenets's metadata."""
+    environment = {"python_version": "{}.{}".format(*python)}
+    extras = {"camera", "tflite-runtime", "mic"}
+    wanted = {}
+    for line in metadata.requires("edgenets") or []:
+        requirement = Requirement(line)
+        if any(
+            requirement.marker is None or requirement.marker.evaluate({**environment, "extra": e})
+            for e in extras
+        ):
+            wanted[requirement.name.replace("-", "_")] = str(requirement.specifier)
+    found = packages_of(extras, python)
+    assert found.keys() == wanted.keys() and "opencv_python_headless" in found
+    assert all(SpecifierSet(v) == SpecifierSet(wanted[name]) for name, v in found.items())
 
 
 def test_models_are_told_apart() -> None:
