@@ -89,7 +89,7 @@ class Board:
 
     name: str
     models: tuple[str, ...]  # beginnings of the model string of its device tree
-    backends: tuple[Backend, ...]  # best first
+    backends: tuple[Backend, ...]  # that have wheels for it
     hints: tuple[str, ...]
     processor: Processor
     system: System

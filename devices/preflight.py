@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 from edgenets.bundle import Bundle
 from edgenets.findings import Finding
+from edgenets.selection import Availability, Selection
 from edgenets.stepspec import usual_source
 
+from .availability import available_on
 from .board import Board, dotted
 from .deploy import needs
 from .deploy.machine import Machine
@@ -57,7 +59,7 @@ class Place:
     cameras: int | None
     microphones: int | None
     accelerators: tuple[str, ...]
-    backends: tuple[str, ...]
+    why_not: Availability  # of backends
     wheels: dict[str, str] | None  # None: not known
     hints: tuple[str, ...]
     own: bool = False  # whether its Python is brought
@@ -70,10 +72,11 @@ def of_board(board: Board, own: OwnPython | None = None) -> Place:
         own: a Python that is brought where the system's is too old.
     """
     python = _python(board.python, own)
+    accelerators = tuple(a.name for a in board.accelerators)
     return Place(
         board.name, board.processor.architecture, python, board.libc,
         min(board.processor.memory_mb), None, True, None, None,
-        tuple(a.name for a in board.accelerators), board.backends, _wheels_of(board, python),
+        accelerators, available_on(board, accelerators, board.name), _wheels_of(board, python),
         board.hints, python != board.python,
     )  # fmt: skip
 
@@ -85,7 +88,7 @@ def of_machine(machine: Machine, board: Board | None, own: OwnPython | None = No
     return Place(
         machine.model, machine.architecture, python, machine.libc, machine.memory_mb,
         machine.free_mb, machine.has_systemd, len(machine.cameras), len(machine.microphones),
-        machine.accelerators, board.backends if board else ("tflite", "onnx", "openvino"),
+        machine.accelerators, available_on(board, machine.accelerators, machine.model),
         _wheels_of(board, python), board.hints if board else (), python != there,
     )  # fmt: skip
 
@@ -105,27 +108,22 @@ def preflight(bundle: Bundle, place: Place, wishes: needs.Wishes | None = None) 
     """Look at everything that is known to stop a bundle on a board.
 
     Raises:
-        DeviceError: the bundle has no artefact for what is wished.
+        DeviceError: nothing of what is requested is in the bundle, or is available there.
     """
     return list(_findings(bundle, place, wishes or needs.Wishes()))
 
 
 def _findings(bundle: Bundle, place: Place, wishes: needs.Wishes) -> Iterator[Finding]:
-    backend = _backend(bundle, place, wishes)
+    selected = needs.selection_of(bundle, wishes, place.why_not)
     yield from _system(place)
-    yield from _wheels(bundle, place, wishes)
-    yield _memory(bundle, place, backend)
+    text = f"{selected.artifact.form} on {selected.backend}: {selected.reason}"
+    yield Finding("well", "artifact", text)
+    yield from _wheels(bundle, place, wishes, selected.backend)
+    yield _memory(bundle, place, selected)
     yield from _senses(bundle, place)
-    yield from _accelerators(bundle, place, backend)
+    yield from _accelerators(bundle, place, selected.backend)
     for hint in place.hints:
         yield Finding("note", "board", hint)
-
-
-def _backend(bundle: Bundle, place: Place, wishes: needs.Wishes) -> str:
-    have = {a.format for a in bundle.artefacts}
-    if wishes.backend is not None or not have & set(place.backends):
-        return needs.backend_of(bundle, wishes)
-    return next(b for b in place.backends if b in have)
 
 
 def _system(place: Place) -> Iterator[Finding]:
@@ -144,8 +142,8 @@ def _system(place: Place) -> Iterator[Finding]:
             yield Finding("well", about, text)
 
 
-def _wheels(bundle: Bundle, place: Place, wishes: needs.Wishes) -> Iterator[Finding]:
-    wanted = packages_of(needs.extras_of(bundle, wishes), place.python or OLDEST_PYTHON)
+def _wheels(bundle: Bundle, place: Place, wishes: needs.Wishes, backend: str) -> Iterator[Finding]:
+    wanted = packages_of(needs.extras_of(bundle, wishes, backend), place.python or OLDEST_PYTHON)
     if place.wheels is None:
         yield Finding("note", "wheels", f"not known beforehand: {', '.join(wanted)}; `edgenets "
                       f"deploy` asks the index before it changes anything")  # fmt: skip
@@ -157,11 +155,12 @@ def _wheels(bundle: Bundle, place: Place, wishes: needs.Wishes) -> Iterator[Find
         yield Finding("well", "wheels", ", ".join(wanted))
 
 
-def _memory(bundle: Bundle, place: Place, backend: str) -> Finding:
-    weights = max(bundle.size(a) for a in bundle.artefacts if a.format == backend) >> 20
+def _memory(bundle: Bundle, place: Place, selected: Selection) -> Finding:
+    nets = [a for a in bundle.artefacts if a.form == selected.artifact.form]
+    weights = sum(map(bundle.size, nets)) >> 20
     pictures = _PICTURES_MB if bundle.spec.input.kind == "image" else 0
-    need = _SERVICE_MB[backend] + pictures + 3 * weights
-    text = f"{place.memory_mb:,} MB; about {need} MB for the service by {backend}"
+    need = _SERVICE_MB[selected.backend] + pictures + 3 * weights
+    text = f"{place.memory_mb:,} MB; about {need} MB for the service by {selected.backend}"
     return Finding("well" if need + _SYSTEM_MB <= place.memory_mb else "stop", "memory", text)
 
 

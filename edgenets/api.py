@@ -26,6 +26,7 @@ from edgenets.events import (
 )
 from edgenets.language.sampling import Sampling
 from edgenets.progress import Progress
+from edgenets.selection import Request, select
 from edgenets.spec import SoundSpec
 from edgenets.stages import stage
 
@@ -119,8 +120,8 @@ def run(
         SourceError: a source cannot be opened.
     """
     opened = bundle if isinstance(bundle, Bundle) else load(bundle)
-    choice = stage("choose")(opened, backend, precision)
-    session = stage("load_session")(opened, choice)
+    selected = select(opened, Request(backend, precision))
+    session = stage("load_session")(opened, selected)
     uris = tuple(map(str, sources))
     lines = {"language": "text_run", "text": "text_run", "forecast": "series_run",
              "anomaly": "anomaly_run", "translation": "translation_run"}  # fmt: skip
@@ -158,7 +159,7 @@ def write(
     opened = bundle if isinstance(bundle, Bundle) else load(bundle)
     if opened.spec.task != "language":
         raise ModelError(f"{opened.path}: is a model for {opened.spec.task}; it writes no text")
-    session = stage("load_session")(opened, stage("choose")(opened))
+    session = stage("load_session")(opened, select(opened))
     made = stage("writing")(opened, session, prompt, tokens, sampling, seed)
     return (event.text for event in made)
 

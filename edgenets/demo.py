@@ -27,6 +27,7 @@ from edgenets.progress import Progress
 from edgenets.recipe import load_recipe
 from edgenets.runs import Run
 from edgenets.scoring import Heard, Score, Spoken, score
+from edgenets.selection import select
 from edgenets.stages import stage
 from edgenets.training.figures import BLUE, INK, ORANGE, new_figure
 
@@ -125,8 +126,8 @@ def listen(bundle: Bundle, stream: Stream, path: Path) -> Hearing:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     audio.write_wav(path, stream.sound, stream.sample_rate)
-    choice = stage("choose")(bundle)
-    run = stage("run")(bundle, stage("load_session")(bundle, choice), str(path))
+    selected = select(bundle)
+    run = stage("run")(bundle, stage("load_session")(bundle, selected), str(path))
     results = [event for event in run if isinstance(event, Result)]
     found = score(
         [Spoken(w.label, w.start, w.end) for w in stream.words],
@@ -134,7 +135,7 @@ def listen(bundle: Bundle, stream: Stream, path: Path) -> Hearing:
         len(stream.sound) / stream.sample_rate,
     )
     cost = run.summary.cpu_ms_per_audio_s
-    return Hearing(str(bundle.path), choice.artefact.id, found, cost, path)
+    return Hearing(str(bundle.path), selected.artifact.id, found, cost, path)
 
 
 def _build(data: Path, out: Path, seed: int, progress: Progress) -> tuple[Run, Any, Bundle]:

@@ -18,6 +18,7 @@ from typing import Any
 from edgenets import zoo
 from edgenets.events import WatchSummary
 from edgenets.extras import require
+from edgenets.selection import select
 from edgenets.stages import stage
 from edgenets.vision.smear import Smear
 
@@ -54,11 +55,13 @@ def watch_demo(seconds: float, say: Callable[[str], None]) -> Watched:
         SourceError: the stream cannot be opened.
     """
     bundle = zoo.load(SHIPPED)
-    choice = stage("choose")(bundle)
+    selected = select(bundle)
     with stream(Smear()) as url:
-        run = stage("watch")(bundle, stage("load_session")(bundle, choice), (url,), seconds=seconds)
+        run = stage("watch")(
+            bundle, stage("load_session")(bundle, selected), (url,), seconds=seconds
+        )
         sinks = ("web:0",) if find_spec("uvicorn") is not None else ()
-        return Watched(SHIPPED, choice.artefact.id, run.deliver(sinks, say))
+        return Watched(SHIPPED, selected.artifact.id, run.deliver(sinks, say))
 
 
 @contextlib.contextmanager

@@ -22,9 +22,10 @@ import psutil
 
 from edgenets import demo_camera, zoo
 from edgenets.events import Seen
-from edgenets.runtime.choose import choose, load
+from edgenets.runtime.load import load
 from edgenets.runtime.sinks import Sinks
 from edgenets.runtime.watch import Watch
+from edgenets.selection import select
 from edgenets.vision.smear import Smear
 
 FRAME, MODEL = 1 / 30, 0.050  # s
@@ -42,7 +43,7 @@ def soak(seconds: float) -> dict[str, Any]:
     demo_camera.RATE = 1 / FRAME
     bundle = zoo.load(demo_camera.SHIPPED)
     with demo_camera.stream(Smear()) as url:
-        watch = Watch(bundle, load(bundle, choose(bundle)), [url], seconds=seconds)
+        watch = Watch(bundle, load(bundle, select(bundle)), [url], seconds=seconds)
         look = watch.watcher.look
 
         def slow(picture: Any) -> Any:

@@ -14,8 +14,8 @@ from edgenets.bundle import Bundle
 from edgenets.choice import CHOICE, Chosen, Limits, choice_of, record
 from edgenets.errors import BundleError
 from edgenets.runtime.bench import Row
-from edgenets.runtime.choose import choose
 from edgenets.runtime.pick import candidates, pick
+from edgenets.selection import Request, select
 from tests.commands import Call, call
 
 __all__ = ["call"]  # a fixture
@@ -84,19 +84,19 @@ class TestRecord:
         return Chosen(id, 2, 30.0, 5, 0.9, "a board, 4 cores", Limits(bytes=10 << 10), {"x": "y"})
 
     def test_it_is_run_from_then_on(self, bundle: Bundle) -> None:
-        assert choice_of(bundle) is None and choose(bundle).artefact.id == "tflite-int8"
+        assert choice_of(bundle) is None and select(bundle).artifact.id == "tflite-int8"
         record(bundle, self.chosen(), bundle.path)
         again = Bundle(bundle.path)
         again.check()
         assert choice_of(again) == self.chosen()
-        taken = choose(again)
-        assert taken.artefact.id == "onnx-int8" and taken.threads == 2
+        taken = select(again)
+        assert taken.artifact.id == "onnx-int8" and taken.threads == 2
         assert "measurement on a board, 4 cores" in taken.reason and "size ≤ 10 kB" in taken.reason
-        assert choose(again, "tflite").artefact.format == "tflite"  # who asks, gets
+        assert select(again, Request("tflite")).artifact.format == "tflite"  # who asks, gets
         # All else is as it was, and a second choice takes the place of the first.
         assert again.artefacts == bundle.artefacts and again.card() == bundle.card()
         record(again, self.chosen("tflite-int8"), bundle.path)
-        assert choose(Bundle(bundle.path)).artefact.id == "tflite-int8"
+        assert select(Bundle(bundle.path)).artifact.id == "tflite-int8"
 
     def test_where_its_backend_is_missing(
         self, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
@@ -104,7 +104,7 @@ class TestRecord:
         record(bundle, self.chosen(), bundle.path)
         missing = {"onnx": "onnxruntime is needed"}
         monkeypatch.setattr("edgenets.backend.why_not", missing.get)
-        assert choose(Bundle(bundle.path)).artefact.id == "tflite-int8"
+        assert select(Bundle(bundle.path)).artifact.id == "tflite-int8"
 
     @pytest.mark.parametrize(
         ("text", "message"),
@@ -120,12 +120,12 @@ class TestRecord:
             {**others, CHOICE: text}, manifest.licence, manifest.made_by,
         )  # fmt: skip
         with pytest.raises(BundleError, match=f"choice.json: .*{message}"):
-            choose(Bundle(bundle.path))
+            select(Bundle(bundle.path))
 
     def test_a_choice_of_what_is_not_there(self, bundle: Bundle) -> None:
         record(bundle, self.chosen("tflite-fp16"), bundle.path)
         with pytest.raises(BundleError, match="chooses tflite-fp16, which is not there"):
-            choose(Bundle(bundle.path))
+            select(Bundle(bundle.path))
 
 
 @pytest.mark.slow

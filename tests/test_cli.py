@@ -142,7 +142,7 @@ def test_importing_brings_no_framework(module: str) -> None:
     [
         "stream",
         "listener",
-        "choose",
+        "load",
         "evaluate",
         "bench",
         "selftest",

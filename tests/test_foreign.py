@@ -12,9 +12,10 @@ from edgenets import audio
 from edgenets.bundle import Bundle
 from edgenets.converters.microwakeword import bundle_of
 from edgenets.errors import ModelError
-from edgenets.runtime.choose import choose, load
 from edgenets.runtime.listener import Listener
+from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
+from edgenets.selection import select
 
 pymicro_wakeword = pytest.importorskip("pymicro_wakeword")
 
@@ -42,7 +43,7 @@ def speech() -> np.ndarray:
 
 def probabilities(bundle: Bundle, pcm: np.ndarray, block: int) -> list[float]:
     """The smoothed probability after every step."""
-    listener = Listener(bundle.spec, load(bundle, choose(bundle)))
+    listener = Listener(bundle.spec, load(bundle, select(bundle)))
     found, steps = [], 0
     for at in range(0, len(pcm), block):
         listener.push(audio.pcm16_to_float(pcm[at : at + block]))
@@ -77,7 +78,7 @@ def test_every_probability_is_that_of_its_own_package(nabu: Bundle, speech: np.n
 
 
 def test_its_state_is_reset_with_the_stream(nabu: Bundle, speech: np.ndarray) -> None:
-    listener = Listener(nabu.spec, load(nabu, choose(nabu)))
+    listener = Listener(nabu.spec, load(nabu, select(nabu)))
     answers = []
     for _ in range(2):
         listener.reset()

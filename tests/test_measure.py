@@ -14,10 +14,11 @@ from edgenets.bundle import Bundle
 from edgenets.errors import BackendError, DataError
 from edgenets.events import Result
 from edgenets.runtime import bench as bench_module
-from edgenets.runtime.choose import choose, load
 from edgenets.runtime.evaluate import evaluate
 from edgenets.runtime.listener import Listener
+from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
+from edgenets.selection import Request, select
 from tests.bundles import SPEC, fake_bundle, real_bundle, rewrite
 from tests.commands import Call, call
 
@@ -51,33 +52,33 @@ def gone(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
 
 class TestChoose:
     def test_the_fastest_first(self, bundle: Bundle) -> None:
-        found = choose(bundle)
-        assert (found.artefact.id, found.backend) == ("tflite-int8", "tflite")
+        found = select(bundle)
+        assert (found.artifact.id, found.backend) == ("tflite-int8", "tflite")
         assert "fastest" in found.reason
 
     def test_what_was_asked_for(self, bundle: Bundle) -> None:
-        assert choose(bundle, "onnx").artefact.id == "onnx-fp32"
-        assert choose(bundle, precision="fp32").artefact.id == "tflite-fp32"
-        found = choose(bundle, "openvino", "int8")
-        assert found.artefact.id == "openvino-int8" and "openvino int8" in found.reason
-        assert choose(bundle, "null").backend == "null"
+        assert select(bundle, Request("onnx")).artifact.id == "onnx-fp32"
+        assert select(bundle, Request(precision="fp32")).artifact.id == "tflite-fp32"
+        found = select(bundle, Request("openvino", "int8"))
+        assert found.artifact.id == "openvino-int8" and "openvino int8" in found.reason
+        assert select(bundle, Request("null")).backend == "null"
 
     def test_the_next_where_a_package_is_missing(
         self, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         gone(monkeypatch, "ai_edge_litert", "tflite_runtime")
-        found = choose(bundle)
-        assert found.artefact.id == "openvino-int8"
-        assert "not tflite-int8, tflite-fp32" in found.reason
+        found = select(bundle)
+        assert found.artifact.id == "openvino-int8"
+        assert "not available: tflite-int8, tflite-fp32" in found.reason
         with pytest.raises(BackendError, match=r"pip install 'edgenets\[tflite\]'"):
-            choose(bundle, "tflite")
+            select(bundle, Request("tflite"))
 
     def test_nothing_that_can_be_run(self, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
         gone(monkeypatch, "ai_edge_litert", "tflite_runtime", "onnxruntime", "openvino")
-        with pytest.raises(BackendError, match=r"none of .* can be run here"):
-            choose(bundle)
+        with pytest.raises(BackendError, match=r"none of .* can run"):
+            select(bundle)
         with pytest.raises(BackendError, match="nothing for fp16; it has tflite-fp32"):
-            choose(bundle, precision="fp16")
+            select(bundle, Request(precision="fp16"))
 
 
 @pytest.mark.parametrize("id", IDS)
@@ -149,7 +150,7 @@ class TestEvaluate:
     def test_the_numbers(self, bundle: Bundle, recordings: Path) -> None:
         from edgenets.data.clips import find_clips
 
-        session = load(bundle, choose(bundle))
+        session = load(bundle, select(bundle))
         found = evaluate(SPEC, session, find_clips(recordings), backend="tflite")
         matrix = np.array(found.confusion)
         assert matrix.sum() == found.n == 12 and matrix.sum(axis=1).tolist() == [3, 3, 3, 3]
@@ -228,7 +229,7 @@ class TestBench:
 
 
 def test_threads_are_passed_on(bundle: Bundle) -> None:
-    session = load(bundle, choose(bundle), Options(threads=2))
+    session = load(bundle, select(bundle), Options(threads=2))
     assert "2 thread(s)" in session.runs_on
     with pytest.raises(ValueError, match="threads"):
         Options(threads=0)

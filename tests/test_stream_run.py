@@ -23,9 +23,10 @@ from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.errors import BackendError, SinkError, SourceError
 from edgenets.events import Remark, Result
-from edgenets.runtime.choose import choose, load
+from edgenets.runtime.load import load
 from edgenets.runtime.sources import SOURCES, Block, Boundary, Item, Notice, Source
 from edgenets.runtime.stream import Run
+from edgenets.selection import Request, select
 from tests.bundles import HEARD_AT, fake_bundle, make_fake, quiet
 from tests.commands import PATIENCE, Call, call, spawn
 
@@ -42,7 +43,7 @@ def bundle(fake_bundle: Path) -> Bundle:
 
 
 def session(bundle: Bundle) -> Session:
-    return load(bundle, choose(bundle, "null"))
+    return load(bundle, select(bundle, Request("null")))
 
 
 def write(path: Path, seconds: float, rate: int = RATE) -> Path:

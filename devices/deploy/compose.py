@@ -44,13 +44,16 @@ def compose(
         the release, and path by SHA-256.
 
     Raises:
-        DeviceError: there are no wheels for such a board.
+        DeviceError: nothing of the bundle runs there, or there are no wheels for such a board.
     """
+    selected = needs.selection_of(bundle, wishes, platform.why_not)
+    say(f"{selected.artifact.form} on {selected.backend}: {selected.reason}")
     name, data = ownwheel.make()
     own = folder / name
     own.write_bytes(data)
+    extras = needs.extras_of(bundle, wishes, selected.backend)
     wheels = wheelhouse.gather(
-        own, needs.extras_of(bundle, wishes), platform.kind, constraint=supply.constraint,
+        own, extras, platform.kind, constraint=supply.constraint,
         links=supply.links, refresh=supply.refresh, say=say,
     )  # fmt: skip
     brought = () if platform.own is None else (platform.own.archive,)

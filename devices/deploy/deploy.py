@@ -132,7 +132,8 @@ async def _deploy(
             f"{machine.model}, {machine.system}, {machine.cores} cores, "
             f"{machine.memory_mb} MB, {platform.kind}"
         )
-        if "mic" in needs.extras_of(bundle, wishes):
+        selected = needs.selection_of(bundle, wishes, platform.why_not)
+        if "mic" in needs.extras_of(bundle, wishes, selected.backend):
             await _bring_portaudio(remote, machine, listener.say)
         with tempfile.TemporaryDirectory() as folder:
             release, objects = await asyncio.to_thread(

@@ -9,15 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgenets.bundle import Bundle
-from edgenets.errors import DeviceError
+from edgenets.errors import BackendError, DeviceError
+from edgenets.selection import Availability, Request, Selection, select
 from edgenets.stepspec import usual_source
 
 from ..keeper.release import Health
 
-# Formats, the one that a board runs best first; the extra that brings its interpreter has its name.
-_FORMATS = ("tflite", "onnx", "openvino")
-
-# Backends whose extra is another's: what an accelerator's maker brings to the board comes on top.
+# The extra that brings a backend's interpreter has its name, but for these: what an accelerator's
+# maker brings to the board comes on top.
 _EXTRAS = {"edgetpu": "tflite"}
 
 # Beginnings of sinks' URIs that need an extra.
@@ -30,7 +29,7 @@ class Wishes:
 
     sources: tuple[str, ...] = ()  # none: the first microphone or camera
     sinks: tuple[str, ...] = ()  # none: the journal
-    backend: str | None = None  # none: the first of the bundle's that a board runs best
+    backend: str | None = None  # none: as `edgenets.selection` has it for the board
     arguments: tuple[str, ...] = ()  # more of `edgenets run`
     files: dict[str, Path] = field(
         default_factory=dict
@@ -54,31 +53,31 @@ def arguments_of(bundle: Bundle, wishes: Wishes) -> list[str]:
         )
     sources = wishes.sources or (source,)
     sinks = [word for sink in wishes.sinks or ("console:",) for word in ("--sink", sink)]
-    backend = ["--backend", backend_of(bundle, wishes)]
+    # Without one the board selects by itself: what was recorded, with its number of threads.
+    backend = ["--backend", wishes.backend] if wishes.backend else []
     return [*sources, *sinks, *backend, *wishes.arguments]
 
 
-def backend_of(bundle: Bundle, wishes: Wishes) -> str:
-    """The backend that a bundle is run by.
+def selection_of(bundle: Bundle, wishes: Wishes, why_not: Availability) -> Selection:
+    """What the board will run, of a bundle.
+
+    Args:
+        why_not: what is available on the board.
 
     Raises:
-        DeviceError: the bundle has no artefact for the one that is wished.
+        DeviceError: nothing of what is requested is in the bundle, or is available there.
     """
-    have = {a.format for a in bundle.artefacts}
-    if wishes.backend == "tensorrt":
-        raise DeviceError(
-            "a release has a Python environment of its own, in which JetPack's TensorRT is not; on "
-            "the board itself `edgenets run BUNDLE --backend tensorrt` has the GPU do the work"
-        )
-    if wishes.backend is not None and wishes.backend not in have:
-        raise DeviceError(
-            f"{bundle.path}: has no artefact for {wishes.backend}; it has {', '.join(sorted(have))}"
-        )
-    return wishes.backend or next(f for f in _FORMATS if f in have)
+    try:
+        return select(bundle, Request(wishes.backend), why_not)
+    except BackendError as exc:
+        raise DeviceError(str(exc)) from exc
 
 
-def extras_of(bundle: Bundle, wishes: Wishes) -> list[str]:
+def extras_of(bundle: Bundle, wishes: Wishes, backend: str) -> list[str]:
     """The extras that this run needs on the board.
+
+    Args:
+        backend: that was selected.
 
     Raises:
         DeviceError: one is wished that edgenets has not.
@@ -87,7 +86,6 @@ def extras_of(bundle: Bundle, wishes: Wishes) -> list[str]:
     if unknown := set(wishes.extras) - set(known):
         raise DeviceError(f"edgenets has no extra {', '.join(sorted(unknown))}; it has "
                           f"{', '.join(sorted(known))}")  # fmt: skip
-    backend = backend_of(bundle, wishes)
     found = {_EXTRAS.get(backend, backend), *wishes.extras}
     found |= {extra for start, extra in _SINKS.items() if _any(wishes.sinks, start)}
     if any(source.startswith("mqtt:") for source in wishes.sources):

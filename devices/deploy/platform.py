@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edgenets.errors import DeviceError
+from edgenets.selection import Availability
 
-from ..board import Board, dotted
+from ..availability import available_on
+from ..board import Board, dotted, load, of_model
 from .machine import Machine
 from .ownpython import OwnPython
 from .wheelhouse import Kind
@@ -28,6 +30,7 @@ class Platform:
 
     kind: Kind
     python: str  # the interpreter on the board
+    why_not: Availability  # of backends
     own: OwnPython | None = None  # where the system's is too old
 
 
@@ -41,29 +44,35 @@ def of_board(board: Board, own: OwnPython | None = None) -> Platform:
         DeviceError: it is, and there is none, or it is for another architecture.
     """
     path = f"/usr/bin/python{board.system.python}"
-    return _platform(board.name, board.processor.architecture, board.libc, board.python, path, own)
+    accelerators = [accelerator.name for accelerator in board.accelerators]
+    why_not = available_on(board, accelerators, board.name)
+    return _platform(
+        board.name, board.processor.architecture, board.libc, board.python, path, why_not, own
+    )
 
 
 def of_machine(machine: Machine, own: OwnPython | None = None) -> Platform:
     """That of a board which told what it is; else as `of_board`."""
     assert machine.libc is not None  # `obstacles` has said so
-    python = machine.python
-    return _platform(machine.model, machine.architecture, machine.libc,
-                     python.version[:2] if python else None, python.path if python else "",
-                     own)  # fmt: skip
+    python, profile = machine.python, of_model(machine.model)
+    why_not = available_on(load(profile) if profile else None, machine.accelerators, machine.model)
+    return _platform(
+        machine.model, machine.architecture, machine.libc, python.version[:2] if python else None,
+        python.path if python else "", why_not, own,
+    )  # fmt: skip
 
 
 def _platform(
     name: str, architecture: str, libc: tuple[int, int], python: tuple[int, int] | None, path: str,
-    own: OwnPython | None,
+    why_not: Availability, own: OwnPython | None,
 ) -> Platform:  # fmt: skip
     if python is not None and python >= OLDEST_PYTHON:
-        return Platform(Kind(architecture, libc, python), path)
+        return Platform(Kind(architecture, libc, python), path, why_not)
     if own is None:
         raise DeviceError(f"{name}: {too_old(python)}")
     if own.architecture != architecture:
         raise DeviceError(f"{own.archive}: is for {own.architecture}; {name} is {architecture}")
-    return Platform(Kind(architecture, libc, own.version), own.path, own)
+    return Platform(Kind(architecture, libc, own.version), own.path, why_not, own)
 
 
 def obstacles(

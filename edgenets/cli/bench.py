@@ -53,6 +53,7 @@ def command(
 ) -> None:  # fmt: skip
     """Measure what a bundle costs on this machine."""
     from edgenets import records, zoo
+    from edgenets.selection import select
 
     if every and threads is not None:
         raise click.UsageError("--all takes every number of threads; no --threads beside it")
@@ -81,3 +82,6 @@ def command(
         ],
     )  # fmt: skip
     warn(rows)
+    selected = select(opened)
+    taken = f"{selected.artifact.form} on {selected.backend}, threads: {selected.threads}"
+    click.echo(f"`edgenets run` takes {taken} ({selected.reason})", err=True)

@@ -18,7 +18,7 @@ class _Asked:
 
     opened: Any  # Bundle
     session: Any
-    choice: Any
+    selected: Any
     data: Path
     split: Any
     reporter: Any
@@ -68,20 +68,21 @@ def command(
     They go through the very pipeline that a device runs.
     """
     from edgenets import progress, zoo
+    from edgenets.selection import Request, select
     from edgenets.stages import stage
 
     opened = zoo.load(bundle)
-    choice = stage("choose")(opened, backend, precision)
-    session = stage("load_session")(opened, choice)
+    selected = select(opened, Request(backend, precision))
+    session = stage("load_session")(opened, selected)
     found = _MEASURES[opened.spec.task](
-        _Asked(opened, session, choice, data, split, progress.for_stderr())
+        _Asked(opened, session, selected, data, split, progress.for_stderr())
     )
     if as_json:
         figures = {} if found.figures is None else {"figures": found.figures}
         emit(
             {
                 "metric": found.metric, "value": found.value, "n": found.n,
-                "backend": choice.backend, "precision": choice.artefact.precision,
+                "backend": selected.backend, "precision": selected.artifact.precision,
                 "split": split, "runs_on": session.runs_on, **figures,
             }
         )  # fmt: skip
@@ -90,7 +91,7 @@ def command(
         table("", found.columns, found.rows)
     for remark in found.remarks:
         click.echo(remark, err=True)
-    click.echo(f"{found.line}, {choice.artefact.form}")
+    click.echo(f"{found.line}, {selected.artifact.form}")
 
 
 def _keywords(asked: _Asked) -> _Answer:
@@ -99,7 +100,7 @@ def _keywords(asked: _Asked) -> _Answer:
 
     found = stage("evaluate")(
         asked.spec, asked.session, _clips(asked.spec, asked.data, asked.split),
-        backend=asked.choice.backend, progress=asked.reporter,
+        backend=asked.selected.backend, progress=asked.reporter,
     )  # fmt: skip
     line = f"{found.metric} {found.value:.2%} of {found.n} clips"
     return _Answer(

@@ -95,17 +95,17 @@ def command(
     come from: mic:default, camera:0 or standard input, if none is given.
     """
     from edgenets import zoo
-    from edgenets.backend import Options
     from edgenets.cli.running import Wishes, made
     from edgenets.cli.summaries import sentence
+    from edgenets.selection import Request, select
     from edgenets.stages import stage
 
     if as_json and any(sink in ON_STDOUT for sink in sinks):
         raise click.UsageError("with --json stdout holds the summary alone; give a sink elsewhere")
     opened = zoo.load(bundle)
     spec = _with_thresholds(opened.spec, thresholds)
-    choice = stage("choose")(opened, backend, precision)
-    session = stage("load_session")(opened, choice, Options(threads=threads or choice.threads))
+    selected = select(opened, Request(backend, precision, threads))
+    session = stage("load_session")(opened, selected)
     run, doing = made(opened, session, spec, Wishes(sources, **wishes))
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
@@ -116,7 +116,7 @@ def command(
     for number in before:
         signal.signal(number, stop)
     click.echo(
-        f"{spec.name} · {choice.artefact.form} on {session.runs_on}: {choice.reason}", err=True
+        f"{spec.name} · {selected.artifact.form} on {session.runs_on}: {selected.reason}", err=True
     )
     told = f" for: {several(spec.told)}" if spec.told else ""
     click.echo(f"{doing} {run.source_name}{told}", err=True)

@@ -20,9 +20,10 @@ from edgenets.devices.deploy.needs import Wishes, extras_of
 from edgenets.devices.preflight import of_board, preflight
 from edgenets.errors import BackendError
 from edgenets.runtime.bench import Row
-from edgenets.runtime.choose import choose, load
+from edgenets.runtime.load import load
 from edgenets.runtime.pick import candidates
 from edgenets.runtime.selftest import selftest
+from edgenets.selection import Request, select
 from tests.accelerators import stand_ins
 
 
@@ -43,8 +44,8 @@ class TestBoard:
 
     @pytest.mark.usefixtures("tpu")
     def test_it_is_taken_where_it_is_plugged_in(self, stuck: Bundle) -> None:
-        choice = choose(stuck)
-        assert choice.artefact.id == "edgetpu-int8"
+        choice = select(stuck)
+        assert choice.artifact.id == "edgetpu-int8"
         library = stand_ins.library("libedgetpu.so.1")
         asked = ctypes.c_int.in_dll(library, "stand_in_prepared")
         before = asked.value
@@ -56,12 +57,13 @@ class TestBoard:
 
     def test_elsewhere_the_processor_does_the_work(self, stuck: Bundle) -> None:
         stand_ins.library("libedgetpu.so.1")  # it is installed, and sees none
-        choice = choose(stuck)
-        assert choice.artefact.id == "tflite-int8" and "not edgetpu-int8" in choice.reason
+        choice = select(stuck)
+        assert choice.artifact.id == "tflite-int8"
+        assert "not available: edgetpu-int8" in choice.reason
         trial = next(t for t in selftest(stuck) if t.id == "edgetpu-int8")
         assert trial.passed is None and "sees none" in trial.reason
-        with pytest.raises(BackendError, match=r"edgetpu-int8 can be run here.*Plug it in"):
-            choose(stuck, "edgetpu")
+        with pytest.raises(BackendError, match=r"edgetpu-int8 can run.*Plug it in"):
+            select(stuck, Request("edgetpu"))
 
     @pytest.mark.usefixtures("tpu")
     def test_one_that_another_process_has(self, stuck: Bundle) -> None:
@@ -69,7 +71,7 @@ class TestBoard:
         refuses.value = 1
         try:
             with pytest.raises(BackendError, match=r"cannot be opened.*: Failed to open the dev"):
-                load(stuck, choose(stuck))
+                load(stuck, select(stuck))
         finally:
             refuses.value = 0
 
@@ -88,11 +90,16 @@ class TestBoard:
 
     def test_what_a_board_needs(self, stuck: Bundle) -> None:
         wishes = Wishes(backend="edgetpu")
-        assert "tflite" in extras_of(stuck, wishes) and "edgetpu" not in extras_of(stuck, wishes)
+        assert (
+            "tflite" in (extras := extras_of(stuck, wishes, "edgetpu")) and "edgetpu" not in extras
+        )
         place = of_board(board("rpi4-coral-usb"))
         by_tpu = {f.about: f for f in preflight(stuck, place, wishes)}["Coral USB"]
         assert by_tpu.level == "well" and "by edgetpu" in by_tpu.text
-        hint = {f.about: f for f in preflight(stuck, place)}["Coral USB"]
+        # As on the board itself, it is taken without being requested.
+        assert {f.about: f for f in preflight(stuck, place)}["Coral USB"] == by_tpu
+        by_cpu = {f.about: f for f in preflight(stuck, place, Wishes(backend="tflite"))}
+        hint = by_cpu["Coral USB"]
         assert hint.level == "note" and "--backend edgetpu" in hint.text
         none = {f.about: f for f in preflight(zoo.load("kws-gru"), place)}["Coral USB"]
         assert "`edgenets attach` makes one" in none.text

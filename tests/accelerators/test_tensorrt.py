@@ -34,9 +34,10 @@ from edgenets.extras import require
 from edgenets.recipeparts import QuantizeRecipe
 from edgenets.runtime import bench, cuda, engines
 from edgenets.runtime.bench import measure
-from edgenets.runtime.choose import choose, load
+from edgenets.runtime.load import load
 from edgenets.runtime.pick import candidates, pick
 from edgenets.runtime.selftest import TOLERANCE, answerer
+from edgenets.selection import Request, select
 from tests.accelerators import stand_ins
 from tests.converters import wholes
 
@@ -149,7 +150,7 @@ class TestSession:
         cuda.name_of_gpu.cache_clear()
         assert "an NVIDIA GPU is needed" in str(backend.why_not("tensorrt"))
         with pytest.raises(BackendError, match=r"none of onnx-fp16, onnx-int8 can be run here"):
-            choose(bundle, "tensorrt")
+            select(bundle, Request("tensorrt"))
 
 
 class TestRefusals:
@@ -270,10 +271,10 @@ class TestEngines:
 class TestChoice:
     @pytest.mark.usefixtures("gpu")
     def test_it_is_run_where_it_is_asked_for(self, bundle: Bundle) -> None:
-        choice = choose(bundle, "tensorrt")
-        assert (choice.artefact.id, choice.backend) == ("onnx-fp16", "tensorrt")
+        choice = select(bundle, Request("tensorrt"))
+        assert (choice.artifact.id, choice.backend) == ("onnx-fp16", "tensorrt")
         assert "tensorrt" in load(bundle, choice).runs_on
-        assert choose(bundle).backend == "tflite"  # a step of a small net is faster there
+        assert select(bundle).backend == "tflite"  # a step of a small net is faster there
 
     @pytest.mark.usefixtures("gpu")
     def test_it_is_measured_beside_the_others(self, bundle: Bundle) -> None:

@@ -38,17 +38,18 @@ Push = Callable[[bytes], None]
 def ours(bundle_name: str, backend_name: str, precision: str) -> tuple[str, Push]:
     """Our listener, as `edgenets run` drives it."""
     import edgenets
-    from edgenets.runtime.choose import choose, load
     from edgenets.runtime.listener import Listener
+    from edgenets.runtime.load import load
+    from edgenets.selection import Request, select
 
     bundle = edgenets.load(bundle_name)
-    choice = choose(bundle, backend_name, precision)
+    choice = select(bundle, Request(backend_name, precision))
     listener = Listener(bundle.spec, load(bundle, choice))
 
     def push(block: bytes) -> None:
         listener.push(np.frombuffer(block, np.int16))
 
-    return f"edgenets {choice.artefact.id} ({bundle.spec.name})", push
+    return f"edgenets {choice.artifact.id} ({bundle.spec.name})", push
 
 
 def theirs() -> tuple[str, Callable[[bytes], None]]:

@@ -17,8 +17,9 @@ import cv2
 import numpy as np
 
 from edgenets import zoo
-from edgenets.runtime.choose import choose, load
+from edgenets.runtime.load import load
 from edgenets.runtime.watch import Watch
+from edgenets.selection import select
 from edgenets.vision.smear import Smear
 
 PICTURES, ROUNDS = 500, 5
@@ -35,7 +36,7 @@ def main(name: str = "segment") -> None:
             bare.append(_bare(bundle, video))
             piped.append(_piped(bundle, video, Path(folder) / "out.jsonl"))
     ratios = sorted(p / b for p, b in zip(piped, bare, strict=True))
-    print(f"{name}, {choose(bundle).artefact.id}; {PICTURES} pictures of 640 × 480 from an .mp4")
+    print(f"{name}, {select(bundle).artifact.id}; {PICTURES} pictures of 640 × 480 from an .mp4")
     print(f"decode, resize, invoke   {np.median(bare):7.1f} pictures a second")
     print(f"edgenets run             {np.median(piped):7.1f} pictures a second")
     print(
@@ -54,7 +55,7 @@ def _draw(path: Path) -> None:
 
 def _bare(bundle: zoo.Bundle, video: Path) -> float:
     """Pictures a second of the loop that people write by hand."""
-    session = load(bundle, choose(bundle))
+    session = load(bundle, select(bundle))
     (into,) = session.places().values()
     frame = bundle.spec.input
     capture = cv2.VideoCapture(str(video))
@@ -73,7 +74,7 @@ def _bare(bundle: zoo.Bundle, video: Path) -> float:
 
 def _piped(bundle: zoo.Bundle, video: Path, out: Path) -> float:
     """Pictures a second of a run with a sink."""
-    watch = Watch(bundle, load(bundle, choose(bundle)), [str(video)])
+    watch = Watch(bundle, load(bundle, select(bundle)), [str(video)])
     begun = time.perf_counter()
     watch.deliver([f"jsonl:{out}"], print)
     return sum(watch.summary.frames.values()) / (time.perf_counter() - begun)

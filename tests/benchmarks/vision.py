@@ -20,9 +20,10 @@ import numpy as np
 from edgenets import zoo
 from edgenets.events import Seen
 from edgenets.runtime.cameras import Frame
-from edgenets.runtime.choose import choose, load
+from edgenets.runtime.load import load
 from edgenets.runtime.sinks.plain import plain
 from edgenets.runtime.watcher import Watcher
+from edgenets.selection import select
 from edgenets.vision import picture
 from edgenets.vision.tracking import Tracker
 
@@ -34,7 +35,7 @@ def main(bundle: str = "object-detect", path: str | None = None) -> None:
     os.sched_setaffinity(0, {0})
     cv2.setNumThreads(1)
     opened = zoo.load(bundle)
-    choice = choose(opened)
+    choice = select(opened)
     session = load(opened, choice)
     watcher = Watcher(opened.spec, session)  # type: ignore[arg-type]
     image = picture.read(Path(path)) if path else _noise()
@@ -56,7 +57,7 @@ def main(bundle: str = "object-detect", path: str | None = None) -> None:
         times["bare invoke"].append(bare - begun)
         times["pipeline"].append(done - bare)
         times["tracking"].append(followed - done)
-    print(f"{bundle}, {choice.artefact.id} on {session.runs_on}; 640 × 480; {len(found)} found")
+    print(f"{bundle}, {choice.artifact.id} on {session.runs_on}; 640 × 480; {len(found)} found")
     for name, values in times.items():
         p50, p90 = np.percentile(values[20:], (50, 90))
         print(f"{name:12}  p50 {1e3 * p50:.3f} ms  p90 {1e3 * p90:.3f} ms")

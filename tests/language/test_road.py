@@ -23,11 +23,12 @@ from edgenets.language.sampling import Sampling
 from edgenets.language.spec import LanguageSpec, TextSpec
 from edgenets.language.tokens import Tokenizer
 from edgenets.recipe import parse
-from edgenets.runtime.choose import choose, load
 from edgenets.runtime.evaluate_text import evaluate_language, evaluate_texts
+from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
 from edgenets.runtime.textrun import TextRun, Writing
 from edgenets.runtime.writer import Writer
+from edgenets.selection import Request, select
 from edgenets.training.language import stream_nats
 from edgenets.training.train import train
 from tests.commands import Call, call
@@ -85,7 +86,7 @@ def opinions(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 def session_of(bundle: Bundle, format: str, precision: Any = "int8") -> backend.Session:
-    return load(bundle, choose(bundle, format, precision))
+    return load(bundle, select(bundle, Request(format, precision)))
 
 
 class TestLanguage:

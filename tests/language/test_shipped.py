@@ -10,9 +10,10 @@ from edgenets import zoo
 from edgenets.artefact import FORMATS
 from edgenets.data.texts import find_texts, read_corpus, split_text
 from edgenets.language.spec import LanguageSpec, TextSpec
-from edgenets.runtime.choose import choose, load
 from edgenets.runtime.evaluate_text import evaluate_language, evaluate_texts
+from edgenets.runtime.load import load
 from edgenets.runtime.writer import Writer
+from edgenets.selection import Request, select
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 PLAYS, REVIEWS = DATA / "tinyshakespeare" / "input.txt", DATA / "sentiment_mr"
@@ -27,14 +28,14 @@ def test_it_foresees_a_play(format: str) -> None:
     assert isinstance(bundle.spec, LanguageSpec)
     shares = bundle.spec.split
     text = split_text(read_corpus(PLAYS, ""), "test", shares.validation, shares.test)
-    session = load(bundle, choose(bundle, format, "int8"))
+    session = load(bundle, select(bundle, Request(format, "int8")))
     assert evaluate_language(bundle.spec, session, text[:20_000]).nats <= 1.65  # of a part
 
 
 def test_it_suggests_words() -> None:
     bundle = zoo.load("char-lm")
     assert isinstance(bundle.spec, LanguageSpec)
-    writer = Writer(bundle.spec, load(bundle, choose(bundle)))
+    writer = Writer(bundle.spec, load(bundle, select(bundle)))
     assert writer.suggest("To be, or not to b", 1)[0].word == "be"
     assert "lord" in [s.word for s in writer.suggest("my good l")]
 
@@ -48,5 +49,5 @@ def test_it_sorts_reviews(name: str, format: str) -> None:
     shares = bundle.spec.split
     texts = [t for t in find_texts(REVIEWS, bundle.spec.labels)
              if t.split(shares.validation, shares.test) == "test"]  # fmt: skip
-    session = load(bundle, choose(bundle, format, "int8"))
+    session = load(bundle, select(bundle, Request(format, "int8")))
     assert evaluate_texts(bundle.spec, session, texts).accuracy >= 0.755

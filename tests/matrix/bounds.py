@@ -26,7 +26,7 @@ from packaging.version import Version
 
 from tests.matrix.__main__ import EXTRAS
 from tests.matrix.environment import Environment, environment, make_wheel, pythons
-from tests.matrix.resolve import PROJECT, ROOT, Pin, Unresolvable, constraints, resolve
+from tests.matrix.resolve import PROJECT, ROOT, Pin, Unresolvable, resolve
 
 RECORD = ROOT / "constraints" / "bounds.toml"
 
@@ -125,7 +125,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="edgenets-") as folder:
         wheel = make_wheel(Path(folder) / "wheel")
         with environment(Path(folder) / "venv", pythons()[PYTHON], pins, wheel) as made:
-            made.install("-c", constraints(PYTHON), "--no-deps", "scipy", "selenium")
+            made.install(*map(str, pins), "scipy", "selenium")
             search = Search(made, pins)
             for name in wanted:
                 record[name] = search.lowest(name)

@@ -37,9 +37,9 @@ blocks = [1, 1]
 expansion = 2
 head = 16
 [schedule]
-epochs = 12
+epochs = 40
 batch = 8
-learning_rate = 1e-2
+learning_rate = 1e-3
 [gate]
 agreement = 0.5
 metric_drop = 0.5

@@ -141,7 +141,7 @@ def _eval(place: Place) -> None:
         "eval", place.bundle, "--data", place.demo / "recordings", "--split", "test", "--json"
     )
     assert found.json()["value"] > 0.5
-    assert place("eval", "shades.edge", "--data", place.images, "--json").json()["value"] > 0.5
+    assert place("eval", "shades.edge", "--data", place.images, "--json").json()["value"] > 0.9
 
 
 @smoke("bench")

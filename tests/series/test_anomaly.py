@@ -21,10 +21,11 @@ from edgenets.errors import DataError, SourceError
 from edgenets.events import Remark, Surprising
 from edgenets.recipe import parse
 from edgenets.runtime.anomalyrun import AnomalyRun
-from edgenets.runtime.choose import choose, load
 from edgenets.runtime.detector import Detector
 from edgenets.runtime.evaluate_series import evaluate_anomaly
+from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
+from edgenets.selection import Request, select
 from edgenets.series import nab
 from edgenets.series.habits import NUMBERS, Habits, HabitsInput
 from edgenets.series.spec import AnomalySpec
@@ -156,7 +157,7 @@ def unusual(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 def session_of(bundle: Bundle, format: str = "tflite", precision: Any = "int8") -> backend.Session:
-    return load(bundle, choose(bundle, format, precision))
+    return load(bundle, select(bundle, Request(format, precision)))
 
 
 def spoilt(path: Path) -> Path:

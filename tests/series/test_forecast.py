@@ -20,11 +20,12 @@ from edgenets.converters import road
 from edgenets.errors import DataError, RecordError, SourceError
 from edgenets.events import Forecast, Remark
 from edgenets.recipe import load_recipe, parse
-from edgenets.runtime.choose import choose, load
 from edgenets.runtime.evaluate_series import evaluate_forecast
 from edgenets.runtime.forecaster import Forecaster
+from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
 from edgenets.runtime.seriesrun import SeriesRun
+from edgenets.selection import Request, select
 from edgenets.series.baselines import Linear, errors, last_value
 from edgenets.series.features import segment_after, segments
 from edgenets.series.spec import ForecastSpec
@@ -78,7 +79,7 @@ def spec_of(bundle: Bundle) -> ForecastSpec:
 
 
 def session_of(bundle: Bundle, format: str = "tflite", precision: Any = "int8") -> backend.Session:
-    return load(bundle, choose(bundle, format, precision))
+    return load(bundle, select(bundle, Request(format, precision)))
 
 
 class TestFeatures:

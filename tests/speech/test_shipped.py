@@ -12,9 +12,10 @@ from edgenets import audio, zoo
 from edgenets.data.strings import String, strings_to_measure
 from edgenets.data.utterances import find_utterances, load_utterances
 from edgenets.events import Transcript
-from edgenets.runtime.choose import choose, load
 from edgenets.runtime.evaluate_speech import evaluate_speech
+from edgenets.runtime.load import load
 from edgenets.runtime.stream import Run
+from edgenets.selection import Request, select
 from edgenets.spec import SpeechSpec
 from edgenets.speech.distance import edits
 from edgenets.speech.grammar import read_words
@@ -38,7 +39,7 @@ def strings() -> list[String]:
 def test_it_writes_down_what_is_said(backend: str, strings: list[String]) -> None:
     bundle = zoo.load("asr-digits")
     assert isinstance(bundle.spec, SpeechSpec)
-    session = load(bundle, choose(bundle, backend, "int8"))
+    session = load(bundle, select(bundle, Request(backend, "int8")))
     found = evaluate_speech(bundle.spec, session, strings)
     assert found.symbol_error_rate <= 0.03 and found.exact >= 0.88  # of few strings
 
@@ -51,7 +52,7 @@ def test_a_recording_is_written_down_utterance_by_utterance(
     assert isinstance(bundle.spec, SpeechSpec)
     path, pause = tmp_path / "said.wav", np.zeros(12_000, np.float32)
     audio.write_wav(path, np.concatenate([x for s in strings[:4] for x in (s.sound, pause)]), 8000)
-    session = load(bundle, choose(bundle))
+    session = load(bundle, select(bundle))
     events = [e for e in Run(bundle, session, str(path)) if isinstance(e, Transcript)]
     lines = [e for e in events if e.final]
     said = "".join(bundle.spec.text_of(s.symbols) for s in strings[:4])
@@ -69,6 +70,6 @@ def test_a_list_of_words_is_kept_to(strings: list[String], tmp_path: Path) -> No
     other = "".join(str((int(digit) + 1) % 10) for digit in said)
     (tmp_path / "words").write_text(f"{said}\n{other}\n")
     audio.write_wav(tmp_path / "said.wav", string.sound, 8000)
-    run = Run(bundle, load(bundle, choose(bundle)), str(tmp_path / "said.wav"),
+    run = Run(bundle, load(bundle, select(bundle)), str(tmp_path / "said.wav"),
               grammar=read_words(tmp_path / "words", bundle.spec))  # fmt: skip
     assert [e.text for e in run if isinstance(e, Transcript) and e.final] == [said]

@@ -13,7 +13,8 @@ import pytest
 import edgenets
 from edgenets import runs, zoo
 from edgenets.artefact import FORMATS, OPEN, PRECISIONS
-from edgenets.backend import Coupled, load
+from edgenets.backend import Coupled
+from edgenets.backend import load as load_artifact
 from edgenets.bundle import Bundle
 from edgenets.converters import road
 from edgenets.converters.formats import Written
@@ -25,10 +26,11 @@ from edgenets.errors import DataError, GateFailed
 from edgenets.events import Remark, Translation
 from edgenets.face import check_face
 from edgenets.recipe import parse
-from edgenets.runtime import choose
 from edgenets.runtime.evaluate_translation import evaluate_translation
+from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
 from edgenets.runtime.translationrun import TranslationRun
+from edgenets.selection import Request, select
 from edgenets.training.train import train
 from edgenets.training.translation import translated
 from edgenets.translation.pairs import Pair
@@ -79,7 +81,7 @@ def spec_of(bundle: Bundle) -> TranslationSpec:
 
 
 def session_of(bundle: Bundle, format: str, precision: Any = "int8") -> Coupled:
-    session = choose.load(bundle, choose.choose(bundle, format, precision))
+    session = load(bundle, select(bundle, Request(format, precision)))
     assert isinstance(session, Coupled)
     return session
 
@@ -275,7 +277,7 @@ def test_data_that_cannot_be_used(tmp_path: Path) -> None:
 
 def test_a_session_is_of_its_artefacts(bundle: Bundle) -> None:
     artefact = bundle.artefact("tflite-int8-encoder")
-    encoder = load("tflite", artefact, bundle.files(artefact))
+    encoder = load_artifact("tflite", artefact, bundle.files(artefact))
     place = np.full((1, 1, 1), 5, np.int32)
     assert {n: v.shape for n, v in encoder.run({"tokens": place}).items()} == {
         "memory": (1, 1, 32), "start": (1, 1, 48),

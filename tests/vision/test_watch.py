@@ -19,10 +19,11 @@ from edgenets.errors import RecordError, SourceError
 from edgenets.events import Remark, Seen
 from edgenets.runtime import watch as module
 from edgenets.runtime.cameras import Camera, Frame
-from edgenets.runtime.choose import choose, load
+from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
 from edgenets.runtime.watch import Watch
 from edgenets.runtime.watcher import Smoother
+from edgenets.selection import select
 from edgenets.vision.zones import Line, Scene, Zone
 from tests.commands import Call, call
 
@@ -47,7 +48,7 @@ def segment(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 
 def run(bundle: Bundle, *uris: str, **options: Any) -> Watch:
-    return Watch(bundle, load(bundle, choose(bundle)), uris, **options)
+    return Watch(bundle, load(bundle, select(bundle)), uris, **options)
 
 
 def moving(path: Path, count: int = 40) -> Path:

@@ -22,10 +22,11 @@ import pytest
 from edgenets.bundle import Bundle
 from edgenets.errors import SinkError
 from edgenets.events import Remark, Seen
-from edgenets.runtime.choose import choose, load
+from edgenets.runtime.load import load
 from edgenets.runtime.sinks import open_sink
 from edgenets.runtime.watch import Watch
 from edgenets.runtime.web.server import is_loopback
+from edgenets.selection import select
 from edgenets.vision.results import Found
 
 from . import models, servers
@@ -48,7 +49,7 @@ class Running:
     ) -> None:
         self.port = servers.free_port()
         self.address = f"http://{host}:{self.port}"
-        self.watch = Watch(bundle, load(bundle, choose(bundle)), uris)
+        self.watch = Watch(bundle, load(bundle, select(bundle)), uris)
         self.said: list[str] = []
         sink = f"web:{self.port}{options}"
         self.thread = threading.Thread(
@@ -352,7 +353,7 @@ def listening() -> Iterator[Any]:
     from edgenets.runtime.stream import Run
 
     bundle = zoo.load("kws-gru")
-    run = Run(bundle, load(bundle, choose(bundle)), "null:30")
+    run = Run(bundle, load(bundle, select(bundle)), "null:30")
     port = servers.free_port()
     push, said = run._listener.push, []
 
