@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.data.beginnings import find_series, known
 from edgenets.metrics import MAE
 from edgenets.progress import Progress
 from edgenets.runs import Run
-from edgenets.series.recipe import AnomalyRecipe
-from edgenets.training.anomaly import behind, trained_on
+from edgenets.tasks.series.anomaly_training import behind, trained_on
+from edgenets.tasks.series.beginnings import find_series, known
+from edgenets.tasks.series.recipe import AnomalyRecipe
 
 from .golden import GoldenFrames
 from .stepfamily import StepFamily

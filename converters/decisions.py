@@ -8,15 +8,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets import keywords
-from edgenets.language.likelihood import nats
-from edgenets.language.spec import LanguageSpec
 from edgenets.metrics import MAE, MSE, NATS
-from edgenets.series.spec import AnomalySpec, ForecastSpec
 from edgenets.spec import KeywordSpec, SpeechSpec
-from edgenets.speech import distance
-from edgenets.speech.transcriber import transcribe
 from edgenets.stepspec import StreamSpec
+from edgenets.tasks.keywords import decoding as keywords
+from edgenets.tasks.language.likelihood import nats
+from edgenets.tasks.language.spec import LanguageSpec
+from edgenets.tasks.series.spec import AnomalySpec, ForecastSpec
+from edgenets.tasks.speech import distance
+from edgenets.tasks.speech.transcriber import transcribe
 
 Answers = Sequence[NDArray[np.float32]]  # (steps, scores) of each item
 

@@ -11,11 +11,11 @@ from edgenets.data.split import Split
 from edgenets.metrics import MSE
 from edgenets.progress import Progress
 from edgenets.runs import Run
-from edgenets.series.features import segments
-from edgenets.series.recipe import ForecastRecipe
-from edgenets.series.spec import ForecastSpec
-from edgenets.series.windows import Windows, scaled, split_windows
-from edgenets.training.forecast import load
+from edgenets.tasks.series.features import segments
+from edgenets.tasks.series.forecast_training import load
+from edgenets.tasks.series.recipe import ForecastRecipe
+from edgenets.tasks.series.spec import ForecastSpec
+from edgenets.tasks.series.windows import Windows, scaled, split_windows
 
 from .golden import GoldenFrames
 from .stepfamily import StepFamily

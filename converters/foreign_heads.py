@@ -10,8 +10,8 @@ import numpy as np
 from edgenets.artefact import Artefact, TensorInfo
 from edgenets.backend import Session
 from edgenets.errors import ModelError
-from edgenets.vision.preprocess import Preprocessor
-from edgenets.vision.spec import (
+from edgenets.tasks.vision.preprocess import Preprocessor
+from edgenets.tasks.vision.spec import (
     BoxDecoding,
     ClassDecoding,
     ImageDecoding,

@@ -23,11 +23,11 @@ from edgenets.progress import Progress
 from edgenets.quantization import Quantization
 
 from .accelerators.said import Said
-from .graph import State, StepGraph
-from .onnx import OnnxWriter
-from .openvino import to_ir
-from .plan import ActivationType, Plan
-from .tflite import TFLiteWriter
+from .step.graph import State, StepGraph
+from .step.onnx import OnnxWriter
+from .step.openvino import to_ir
+from .step.plan import ActivationType, Plan
+from .step.tflite import TFLiteWriter
 
 # What the input of a step artefact is called, by its type.
 INPUTS = {"float32": "features", "int32": "tokens"}

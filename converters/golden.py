@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import backend
-from edgenets.audio import float_to_pcm16
 from edgenets.bundle import GOLDEN_FRAMES, GOLDEN_SOUND, GOLDEN_TOKENS
-from edgenets.features import frames_of
-from edgenets.language.spec import TextInput
+from edgenets.sound.audio import float_to_pcm16
+from edgenets.sound.features import frames_of
 from edgenets.spec import ModelSpec, SoundSpec
+from edgenets.tasks.language.spec import TextInput
 
 from .formats import Written
 

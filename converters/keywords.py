@@ -13,7 +13,7 @@ from edgenets.progress import Progress
 from edgenets.recipe import Recipe
 from edgenets.runs import Run
 from edgenets.spec import AudioInput, SoundSpec
-from edgenets.training import dataset
+from edgenets.tasks.keywords import dataset
 
 from .golden import GoldenSound, sound_spec
 from .stepfamily import StepFamily

@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.data.crops import Tokens, sequences
 from edgenets.data.split import Split
-from edgenets.data.texts import read_corpus
-from edgenets.language.likelihood import bits
-from edgenets.language.recipe import LanguageRecipe
-from edgenets.language.spec import LanguageSpec
 from edgenets.metrics import NATS
 from edgenets.progress import Progress
 from edgenets.runs import Run
-from edgenets.training.language import part_of
+from edgenets.tasks.language.crops import Tokens, sequences
+from edgenets.tasks.language.likelihood import bits
+from edgenets.tasks.language.recipe import LanguageRecipe
+from edgenets.tasks.language.spec import LanguageSpec
+from edgenets.tasks.language.texts import read_corpus
+from edgenets.tasks.language.training import part_of
 
 from .golden import GoldenTokens
 from .stepfamily import StepFamily

@@ -19,8 +19,8 @@ from edgenets.artefact import Artefact, TensorInfo
 from edgenets.bundle import CARD, GOLDEN_SOUND, REPORT, Bundle, golden_name, write
 from edgenets.errors import ModelError, RecordError
 from edgenets.extras import require
-from edgenets.features import frames_of
 from edgenets.quantization import Quantization
+from edgenets.sound.features import frames_of
 from edgenets.spec import KeywordDecoding, KeywordSpec, MicroFrontendInput
 from edgenets.stepspec import StepSpec
 

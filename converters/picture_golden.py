@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from edgenets import backend
 from edgenets.extras import require
-from edgenets.vision.golden import output_of
-from edgenets.vision.picture import Picture
-from edgenets.vision.spec import ImageInput, ImageSpec
+from edgenets.tasks.vision.golden import output_of
+from edgenets.tasks.vision.picture import Picture
+from edgenets.tasks.vision.spec import ImageInput, ImageSpec
 
 from .formats import Written
 
@@ -43,7 +43,7 @@ def golden_png(frame: ImageInput) -> bytes:
 
 
 def golden_output(spec: ImageSpec, written: Written) -> NDArray[np.float32]:
-    """What an artefact answers to it; see `edgenets.vision.golden.output_of`."""
+    """What an artefact answers to it; see `edgenets.tasks.vision.golden.output_of`."""
     artefact = written.artefact
     session = backend.load(backend.backend_of(artefact), artefact, written.files)
     return output_of(spec, session, golden_picture(spec.input))

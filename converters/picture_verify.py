@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from edgenets import backend
 from edgenets.errors import EdgenetsError
 from edgenets.progress import Progress
-from edgenets.training.pictures import Shown, answers, judge
-from edgenets.vision.metrics import Metric
-from edgenets.vision.recipe import ImageGateRecipe
-from edgenets.vision.spec import ImageSpec
+from edgenets.tasks.vision.metrics import Metric
+from edgenets.tasks.vision.recipe import ImageGateRecipe
+from edgenets.tasks.vision.spec import ImageSpec
+from edgenets.tasks.vision.training import Shown, answers, judge
 
 from .formats import Written
 from .verdicts import Report, Verdict, broken, checks, nearness, number, spread_of, verdicts_of

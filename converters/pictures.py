@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 
 from edgenets.artefact import Format, Precision
 from edgenets.bundle import GOLDEN_PICTURE
-from edgenets.data.pictures.memory import Examples
 from edgenets.data.split import Split
 from edgenets.errors import ConversionError
 from edgenets.progress import Progress
 from edgenets.recipeparts import QuantizeRecipe
 from edgenets.runs import Run
 from edgenets.spec import ModelSpec
-from edgenets.training import pictures as training
-from edgenets.vision.preprocess import table
-from edgenets.vision.recipe import ImageRecipe
-from edgenets.vision.spec import ImageSpec
+from edgenets.tasks.vision import training
+from edgenets.tasks.vision.data.memory import Examples
+from edgenets.tasks.vision.preprocess import table
+from edgenets.tasks.vision.recipe import ImageRecipe
+from edgenets.tasks.vision.spec import ImageSpec
 
 from . import picture_golden
 from .formats import Converted, Written, activation_type

@@ -14,15 +14,15 @@ import numpy as np
 from edgenets import __version__
 from edgenets.extras import require
 from edgenets.files import replacing
-from edgenets.language.spec import TextInput
 from edgenets.metrics import metric_of
 from edgenets.runs import Run
-from edgenets.series.spec import AnomalySpec, ForecastSpec
 from edgenets.spec import SoundSpec
 from edgenets.stepspec import StreamSpec
+from edgenets.tasks.language.spec import TextInput
+from edgenets.tasks.series.spec import AnomalySpec, ForecastSpec
+from edgenets.tasks.translation.spec import TranslationSpec
+from edgenets.tasks.vision.spec import ImageSpec
 from edgenets.training.figures import BLUE, INK, ORANGE, finish, new_figure
-from edgenets.translation.spec import TranslationSpec
-from edgenets.vision.spec import ImageSpec
 
 from .formats import Written
 from .verdicts import Report, Verdict

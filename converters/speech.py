@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.data.strings import features_of, strings_to_measure
 from edgenets.progress import Progress
 from edgenets.runs import Run
 from edgenets.spec import AudioInput, ModelSpec, SpeechSpec
-from edgenets.speech import distance
-from edgenets.speech.recipe import SpeechRecipe
-from edgenets.training import speech
+from edgenets.tasks.speech import distance
+from edgenets.tasks.speech import training as speech
+from edgenets.tasks.speech.recipe import SpeechRecipe
+from edgenets.tasks.speech.strings import features_of, strings_to_measure
 
 from .golden import GoldenSound
 from .stepfamily import StepFamily

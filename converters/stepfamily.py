@@ -10,8 +10,8 @@ from edgenets.artefact import Format, Precision
 from edgenets.progress import Progress
 from edgenets.runs import Run
 
-from .convert import Clips, convert
 from .formats import Converted, Written, activation_type
+from .step.convert import Clips, convert
 from .verdicts import Report
 from .verify import Samples, verify
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from edgenets import backend
 from edgenets.artefact import OPEN, Format, Precision
 
-from .convert import Steps, seen
 from .formats import Written
-from .graph import StepGraph
 from .mend import LayerError, Subject, away
-from .reference import Reference
+from .step.convert import Steps, seen
+from .step.graph import StepGraph
+from .step.reference import Reference
 from .verdicts import Verdict
 
 Values = NDArray[np.float32]

@@ -12,11 +12,11 @@ from edgenets.errors import ConversionError
 from edgenets.progress import Progress
 
 from . import stepmend
-from .convert import Steps
 from .family import family_of
 from .mend import Subject
 from .pictures import Pictures
 from .routes.mend import Subjects
+from .step.convert import Steps
 from .stepfamily import StepFamily
 from .verify import Judge
 

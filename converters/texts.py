@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.data.reading import Texts as Numbered
 from edgenets.data.split import Split
-from edgenets.data.texts import find_texts
-from edgenets.language.recipe import TextRecipe
-from edgenets.language.spec import TextSpec
 from edgenets.progress import Progress
 from edgenets.runs import Run
-from edgenets.training.text import numbered, part_of
+from edgenets.tasks.language.recipe import TextRecipe
+from edgenets.tasks.language.spec import TextSpec
+from edgenets.tasks.language.texts import find_texts
+from edgenets.tasks.text.batches import Texts as Numbered
+from edgenets.tasks.text.training import numbered, part_of
 
 from .golden import GoldenTokens
 from .stepfamily import StepFamily

@@ -13,23 +13,23 @@ from numpy.typing import NDArray
 from edgenets import backend
 from edgenets.artefact import Format, Part, Precision
 from edgenets.bundle import GOLDEN_TOKENS, given_name
-from edgenets.data.sentences import Sentences
 from edgenets.data.split import Split
 from edgenets.metrics import BLEU
-from edgenets.models import translation_rnn
 from edgenets.progress import Progress
 from edgenets.runs import Run
 from edgenets.spec import ModelSpec
-from edgenets.training.translation import divided, part_of
-from edgenets.translation.golden import answers, given_of, golden_tokens
-from edgenets.translation.pairs import Pair
-from edgenets.translation.pieces import Pieces
-from edgenets.translation.recipe import TranslationRecipe
-from edgenets.translation.spec import BEGIN, END, MEMORY, PIECES, START, TranslationSpec
+from edgenets.tasks.translation import model as translation_rnn
+from edgenets.tasks.translation.batches import Sentences
+from edgenets.tasks.translation.golden import answers, given_of, golden_tokens
+from edgenets.tasks.translation.pairs import Pair
+from edgenets.tasks.translation.pieces import Pieces
+from edgenets.tasks.translation.recipe import TranslationRecipe
+from edgenets.tasks.translation.spec import BEGIN, END, MEMORY, PIECES, START, TranslationSpec
+from edgenets.tasks.translation.training import divided, part_of
 
-from .calibrate import Rolls
-from .convert import convert
 from .formats import Converted, Written, activation_type
+from .step.calibrate import Rolls
+from .step.convert import convert
 from .translation_verify import verify_translation
 from .verdicts import Report
 

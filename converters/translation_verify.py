@@ -16,18 +16,18 @@ from numpy.typing import NDArray
 
 from edgenets import backend
 from edgenets.artefact import Part
-from edgenets.data.reading import by_length
-from edgenets.data.sentences import Sentences, Tokens
 from edgenets.errors import DataError, EdgenetsError
 from edgenets.metrics import BLEU
-from edgenets.models import translation_rnn
 from edgenets.progress import Progress
 from edgenets.recipeparts import GateRecipe
-from edgenets.training.translation import translated
-from edgenets.translation.bleu import nearness
-from edgenets.translation.pieces import Pieces
-from edgenets.translation.spec import BEGIN, END, MEMORY, START, TranslationSpec
-from edgenets.translation.translator import Translator
+from edgenets.tasks.text.batches import by_length
+from edgenets.tasks.translation import model as translation_rnn
+from edgenets.tasks.translation.batches import Sentences, Tokens
+from edgenets.tasks.translation.bleu import nearness
+from edgenets.tasks.translation.pieces import Pieces
+from edgenets.tasks.translation.spec import BEGIN, END, MEMORY, START, TranslationSpec
+from edgenets.tasks.translation.training import translated
+from edgenets.tasks.translation.translator import Translator
 
 from .closeness import Closeness, Numbers, closeness, conditions, verdict
 from .formats import Written
@@ -53,7 +53,7 @@ def verify_translation(
     """Hold the artefacts of both nets against the Keras model that they were made of.
 
     Args:
-        model: as `edgenets.models.translation_rnn.build` makes it.
+        model: as `edgenets.tasks.translation.model.build` makes it.
         sentences: that the model was not trained on, with their translations.
         texts: the translations as they are written.
 

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import backend
-from edgenets.data.reading import by_length
 from edgenets.errors import DataError, EdgenetsError
 from edgenets.metrics import metric_of
 from edgenets.progress import Progress
 from edgenets.recipeparts import GateRecipe
 from edgenets.stepspec import StreamSpec
+from edgenets.tasks.text.batches import by_length
 
 from .closeness import closeness, conditions, verdict
 from .decisions import decisions_of

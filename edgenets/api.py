@@ -24,11 +24,11 @@ from edgenets.events import (
     Translation,
     Written,
 )
-from edgenets.language.sampling import Sampling
 from edgenets.progress import Progress
 from edgenets.selection import Request, select
 from edgenets.spec import SoundSpec
 from edgenets.stages import stage
+from edgenets.tasks.language.sampling import Sampling
 
 if TYPE_CHECKING:
     import keras
@@ -80,7 +80,7 @@ def convert(
         calibration: (clips, frames, channels) float32; needed for int8 and int16x8 alone.
 
     Returns:
-        an `edgenets.converters.convert.Conversion`.
+        an `edgenets.converters.step.convert.Conversion`.
 
     Raises:
         ModelError: the file cannot be read.

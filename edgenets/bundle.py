@@ -31,11 +31,11 @@ from edgenets import archive, records
 from edgenets.artefact import Artefact, Part
 from edgenets.errors import BundleError, RecordError
 from edgenets.face import check_face
-from edgenets.language.spec import TextInput
 from edgenets.metrics import Metric, metric_of
 from edgenets.spec import ModelSpec
 from edgenets.stepspec import StreamSpec
-from edgenets.translation.spec import PiecesInput
+from edgenets.tasks.language.spec import TextInput
+from edgenets.tasks.translation.spec import PiecesInput
 
 FORMAT_VERSION = 1
 SUFFIX = ".edge"

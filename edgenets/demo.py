@@ -18,17 +18,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgenets import audio, demo_camera, zoo
+from edgenets import demo_camera, zoo
 from edgenets.bundle import Bundle
-from edgenets.data.speech import Stream, make_dataset, make_stream
 from edgenets.demo_camera import Watched
 from edgenets.events import Result
 from edgenets.progress import Progress
 from edgenets.recipe import load_recipe
 from edgenets.runs import Run
-from edgenets.scoring import Heard, Score, Spoken, score
 from edgenets.selection import select
+from edgenets.sound import audio
 from edgenets.stages import stage
+from edgenets.tasks.keywords.scoring import Heard, Score, Spoken, score
+from edgenets.tasks.keywords.synthetic import Stream, make_dataset, make_stream
 from edgenets.training.figures import BLUE, INK, ORANGE, new_figure
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from edgenets.events import WatchSummary
 from edgenets.extras import require
 from edgenets.selection import select
 from edgenets.stages import stage
-from edgenets.vision.smear import Smear
+from edgenets.tasks.vision.smear import Smear
 
 SHIPPED = "object-detect"
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.vision.picture import Picture
-from edgenets.vision.results import Found
-from edgenets.vision.zones import Crossing
+from edgenets.tasks.vision.picture import Picture
+from edgenets.tasks.vision.results import Found
+from edgenets.tasks.vision.zones import Crossing
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,8 @@ from __future__ import annotations
 from edgenets.artefact import Artefact, TensorInfo
 from edgenets.spec import ModelSpec
 from edgenets.stepspec import StreamSpec
-from edgenets.translation.spec import MEMORY, START, TranslationSpec
-from edgenets.vision.spec import (
-    BoxDecoding,
-    ClassDecoding,
-    ImageSpec,
-    PointHead,
-    SsdHead,
-)  # fmt: skip
+from edgenets.tasks.translation.spec import MEMORY, START, TranslationSpec
+from edgenets.tasks.vision.spec import BoxDecoding, ClassDecoding, ImageSpec, PointHead, SsdHead
 
 
 def check_face(spec: ModelSpec, artefact: Artefact) -> None:

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from edgenets import records
 from edgenets.errors import RecipeError, RecordError
-from edgenets.language.recipe import LanguageRecipe, TextRecipe
 from edgenets.recipeparts import (
     AugmentRecipe,
     ModelRecipe,
@@ -21,11 +20,12 @@ from edgenets.recipeparts import (
     check_range,
     check_shares,
 )
-from edgenets.series.recipe import AnomalyRecipe, ForecastRecipe
 from edgenets.spec import AudioInput, KeywordDecoding
-from edgenets.speech.recipe import SpeechRecipe
-from edgenets.translation.recipe import TranslationRecipe
-from edgenets.vision.recipe import ImageRecipe
+from edgenets.tasks.language.recipe import LanguageRecipe, TextRecipe
+from edgenets.tasks.series.recipe import AnomalyRecipe, ForecastRecipe
+from edgenets.tasks.speech.recipe import SpeechRecipe
+from edgenets.tasks.translation.recipe import TranslationRecipe
+from edgenets.tasks.vision.recipe import ImageRecipe
 
 RECIPES = Path(__file__).parent / "recipes"
 

@@ -113,7 +113,7 @@ class ModelRecipe:
 
 @dataclass(frozen=True)
 class AugmentRecipe:
-    """What a training clip goes through; see `edgenets.data.augment`."""
+    """What a training clip goes through; see `edgenets.tasks.keywords.augment`."""
 
     shift: float = 0.1  # s, a clip starts up to this much earlier or later
     speed: float = 0.15  # playback between 1 − speed and 1 + speed

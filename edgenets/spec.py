@@ -13,11 +13,11 @@ from typing import ClassVar, Literal
 
 from edgenets.artefact import DType
 from edgenets.labelled import check_labels
-from edgenets.language.spec import LanguageSpec, TextSpec
-from edgenets.series.spec import AnomalySpec, ForecastSpec
 from edgenets.stepspec import StreamSpec
-from edgenets.translation.spec import TranslationSpec
-from edgenets.vision.spec import ImageSpec
+from edgenets.tasks.language.spec import LanguageSpec, TextSpec
+from edgenets.tasks.series.spec import AnomalySpec, ForecastSpec
+from edgenets.tasks.translation.spec import TranslationSpec
+from edgenets.tasks.vision.spec import ImageSpec
 
 # What a sound card or a file can have.
 SAMPLE_RATES = range(1_000, 768_001)  # Hz
@@ -29,7 +29,7 @@ LONGEST_REFRACTORY = 3600.0  # s
 
 @dataclass(frozen=True)
 class AudioInput:
-    """Log-mel features of mono sound; see `edgenets.logmel`."""
+    """Log-mel features of mono sound; see `edgenets.sound.logmel`."""
 
     dtype: ClassVar[DType] = "float32"
 
@@ -60,7 +60,7 @@ class AudioInput:
         if not abs(self.mean) <= 100:  # its exponential is taken
             raise ValueError(f"a mean log power of {self.mean:g} cannot be right")
         # Here, for logmel needs this class; one of its configurations is not to be had at all.
-        from edgenets.logmel import check_resolution
+        from edgenets.sound.logmel import check_resolution
 
         check_resolution(self)
 
@@ -109,7 +109,7 @@ class MicroFrontendInput:
 
 @dataclass(frozen=True)
 class KeywordDecoding:
-    """How posteriors become detections; see `edgenets.keywords`."""
+    """How posteriors become detections; see `edgenets.tasks.keywords.decoding`."""
 
     smoothing: int = 5  # steps that the posterior is averaged over
     threshold: float = 0.6  # smoothed posterior from which a word counts as heard

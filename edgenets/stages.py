@@ -28,7 +28,7 @@ ENTRIES = {
     "compare_claims": "edgenets.converters.compare.textbook:claims",
     "compare_json": "edgenets.converters.compare.page:as_json",
     "compare_page": "edgenets.converters.compare.page:write",
-    "convert": "edgenets.converters.convert:convert",
+    "convert": "edgenets.converters.step.convert:convert",
     "convert_run": "edgenets.converters.road:convert_run",
     "board": "edgenets.devices.board:load",
     "board_names": "edgenets.devices.board:names",

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.events import Remark, Surprising
-from edgenets.series.readings import Reading, stamp_of
-from edgenets.series.spec import AnomalySpec
+from edgenets.tasks.series.anomaly_pipeline import Detector
+from edgenets.tasks.series.readings import Reading, stamp_of
+from edgenets.tasks.series.spec import AnomalySpec
 
-from .detector import Detector
 from .lines import Line
 from .readingrun import ReadingRun
 

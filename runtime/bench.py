@@ -21,12 +21,12 @@ from edgenets import backend, child, records
 from edgenets.artefact import id_of
 from edgenets.bundle import Bundle
 from edgenets.errors import BackendError
-from edgenets.language.spec import TextInput
 from edgenets.spec import ModelSpec, SoundSpec
 from edgenets.stepspec import StreamSpec
-from edgenets.translation.golden import given_of
-from edgenets.translation.spec import PiecesInput, TranslationSpec
-from edgenets.vision.spec import ImageSpec
+from edgenets.tasks.language.spec import TextInput
+from edgenets.tasks.translation.golden import given_of
+from edgenets.tasks.translation.spec import PiecesInput, TranslationSpec
+from edgenets.tasks.vision.spec import ImageSpec
 
 from .pollution import Pollution
 
@@ -192,7 +192,7 @@ def _hear(spec: SoundSpec, session: backend.Session, seconds: float) -> float:
 
 def _see(spec: ImageSpec, session: backend.Session, seconds: float) -> float:
     """CPU ms for a picture of 640 × 480."""
-    from .watcher import Watcher
+    from edgenets.tasks.vision.pipeline import Watcher
 
     watcher = Watcher(spec, session)
     picture = np.random.default_rng(1).integers(0, 256, (480, 640, 3), dtype=np.uint8)

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.audio import pcm16_to_float
 from edgenets.backend import Session
-from edgenets.data.augment import fit
-from edgenets.data.clips import Clip, load_clips
 from edgenets.progress import Progress
+from edgenets.sound.audio import pcm16_to_float
 from edgenets.spec import KeywordSpec
-
-from .listener import Listener
+from edgenets.tasks.keywords.augment import fit
+from edgenets.tasks.keywords.clips import Clip, load_clips
+from edgenets.tasks.keywords.pipeline import Listener
 
 
 @dataclass(frozen=True)

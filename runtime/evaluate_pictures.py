@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgenets.backend import Session
-from edgenets.data.pictures import layouts
-from edgenets.data.pictures.catalogue import Fault
-from edgenets.data.pictures.memory import load
 from edgenets.data.split import Split
 from edgenets.errors import DataError
 from edgenets.progress import Progress
-from edgenets.vision.metrics import metric
-from edgenets.vision.spec import ImageSpec
-
-from .watcher import Watcher
+from edgenets.tasks.vision.data import layouts
+from edgenets.tasks.vision.data.catalogue import Fault
+from edgenets.tasks.vision.data.memory import load
+from edgenets.tasks.vision.metrics import metric
+from edgenets.tasks.vision.pipeline import Watcher
+from edgenets.tasks.vision.spec import ImageSpec
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,8 @@ def evaluate_pictures(
     """Show every picture to the model and judge its findings.
 
     Args:
-        data: a set in one of the layouts of `edgenets.data.pictures.layouts`, with labels of the
-            model.
+        data: a set in one of the layouts of `edgenets.tasks.vision.data.layouts`, with labels of
+            the model.
         split: take the pictures of one split of the training alone.
 
     Raises:

@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 
 from edgenets.backend import Session, run_sequence
 from edgenets.progress import Progress
-from edgenets.series import nab
-from edgenets.series.baselines import Errors, errors
-from edgenets.series.features import segments
-from edgenets.series.habits import Habits
-from edgenets.series.spec import AnomalySpec, ForecastSpec
-from edgenets.series.surprise import Surprise
-from edgenets.series.windows import Ahead, Windows
-
-from .detector import Detector
+from edgenets.tasks.series import nab
+from edgenets.tasks.series.anomaly_pipeline import Detector
+from edgenets.tasks.series.baselines import Errors, errors
+from edgenets.tasks.series.features import segments
+from edgenets.tasks.series.habits import Habits
+from edgenets.tasks.series.spec import AnomalySpec, ForecastSpec
+from edgenets.tasks.series.surprise import Surprise
+from edgenets.tasks.series.windows import Ahead, Windows
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgenets.audio import float_to_pcm16
 from edgenets.backend import Session
-from edgenets.data.strings import String
 from edgenets.extras import require
 from edgenets.progress import Progress
+from edgenets.sound.audio import float_to_pcm16
 from edgenets.spec import SpeechSpec
-
-from .scribe import Scribe
+from edgenets.tasks.speech.pipeline import Scribe
+from edgenets.tasks.speech.strings import String
 
 
 @dataclass(frozen=True)

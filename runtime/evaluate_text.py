@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.backend import Session
-from edgenets.data.texts import LabelledText
 from edgenets.errors import DataError
-from edgenets.language.likelihood import bits, nats
-from edgenets.language.spec import LanguageSpec, TextSpec
-from edgenets.language.tokens import Tokenizer
 from edgenets.progress import Progress
-
-from .reader import Reader
+from edgenets.tasks.language.likelihood import bits, nats
+from edgenets.tasks.language.spec import LanguageSpec, TextSpec
+from edgenets.tasks.language.texts import LabelledText
+from edgenets.tasks.language.tokens import Tokenizer
+from edgenets.tasks.text.pipeline import Reader
 
 # Tokens that are judged at once: their scores must fit the memory of a board.
 _PIECE = 2048

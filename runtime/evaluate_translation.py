@@ -11,11 +11,11 @@ from edgenets.backend import Coupled
 from edgenets.errors import DataError
 from edgenets.extras import require
 from edgenets.progress import Progress
-from edgenets.translation.bleu import nearness
-from edgenets.translation.pairs import Pair
-from edgenets.translation.pieces import Pieces
-from edgenets.translation.spec import TranslationDecoding, TranslationSpec
-from edgenets.translation.translator import Translator
+from edgenets.tasks.translation.bleu import nearness
+from edgenets.tasks.translation.pairs import Pair
+from edgenets.tasks.translation.pieces import Pieces
+from edgenets.tasks.translation.spec import TranslationDecoding, TranslationSpec
+from edgenets.tasks.translation.translator import Translator
 
 
 @dataclass(frozen=True)

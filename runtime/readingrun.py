@@ -11,7 +11,7 @@ from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.errors import DataError, SourceError
 from edgenets.events import Remark, SeriesSummary
-from edgenets.series.readings import Reading, ReadingParser
+from edgenets.tasks.series.readings import Reading, ReadingParser
 
 from .delivery import AnyEvent
 from .linerun import LineRun

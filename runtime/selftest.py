@@ -13,15 +13,15 @@ from edgenets import backend
 from edgenets.artefact import Artefact
 from edgenets.bundle import Bundle
 from edgenets.errors import EdgenetsError
-from edgenets.features import frames_of
-from edgenets.language.spec import TextInput
+from edgenets.sound.features import frames_of
 from edgenets.spec import SoundSpec
-from edgenets.translation.golden import answers
-from edgenets.translation.pieces import pieces_of
-from edgenets.translation.spec import MEMORY, START, TranslationSpec
-from edgenets.vision import picture
-from edgenets.vision.golden import output_of
-from edgenets.vision.spec import ImageSpec
+from edgenets.tasks.language.spec import TextInput
+from edgenets.tasks.translation.golden import answers
+from edgenets.tasks.translation.pieces import pieces_of
+from edgenets.tasks.translation.spec import MEMORY, START, TranslationSpec
+from edgenets.tasks.vision import picture
+from edgenets.tasks.vision.golden import output_of
+from edgenets.tasks.vision.spec import ImageSpec
 
 # Largest |logit difference| from one machine to another. Float kernels differ in the order of
 # their sums; integer ones may round a tie the other way, which a recurrent net carries on.

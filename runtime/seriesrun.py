@@ -9,11 +9,11 @@ from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.errors import SourceError
 from edgenets.events import Forecast, Remark
-from edgenets.series.readings import Reading
-from edgenets.series.regular import Gap, Oddity, Regular
-from edgenets.series.spec import ForecastSpec
+from edgenets.tasks.series.forecast_pipeline import Forecaster, Foreseen
+from edgenets.tasks.series.readings import Reading
+from edgenets.tasks.series.regular import Gap, Oddity, Regular
+from edgenets.tasks.series.spec import ForecastSpec
 
-from .forecaster import Forecaster, Foreseen
 from .lines import Line
 from .readingrun import ReadingRun
 

@@ -7,18 +7,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from edgenets.audio import Sound
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.events import Remark, Result, Summary, Transcript
+from edgenets.sound.audio import Sound
 from edgenets.spec import KeywordSpec, SoundSpec, SpeechSpec
-from edgenets.speech.ctc import Grammar
+from edgenets.tasks.keywords.pipeline import Detection, Listener
+from edgenets.tasks.sound_pipeline import Observer
+from edgenets.tasks.speech.ctc import Grammar
+from edgenets.tasks.speech.pipeline import Line, Scribe
 
 from .delivery import Delivery
-from .listener import Detection, Listener
-from .scribe import Line, Scribe
 from .sources import Block, Boundary, Notice, open_source
-from .stepper import Observer
 from .vitals import Vitals
 
 # Ages kept for the percentiles of the summary; a day of talk has fewer.

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.events import Classified, Suggested, TextSummary, Written
-from edgenets.language.sampling import Sampling
-from edgenets.language.spec import LanguageSpec, TextSpec
+from edgenets.tasks.language.pipeline import Writer
+from edgenets.tasks.language.sampling import Sampling
+from edgenets.tasks.language.spec import LanguageSpec, TextSpec
+from edgenets.tasks.text.pipeline import Reader
 
 from .delivery import Delivery
 from .linerun import AnswerRun
 from .lines import Line
-from .reader import Reader
 from .vitals import Vitals
-from .writer import Writer
 
 # How much of a written text the summary keeps.
 _KEPT = 1_000_000  # characters

@@ -10,9 +10,9 @@ from edgenets.backend import Coupled, Session
 from edgenets.bundle import Bundle
 from edgenets.errors import DataError
 from edgenets.events import TextSummary, Translation
-from edgenets.translation.pieces import pieces_of
-from edgenets.translation.spec import UNKNOWN, TranslationSpec
-from edgenets.translation.translator import Translator
+from edgenets.tasks.translation.pieces import pieces_of
+from edgenets.tasks.translation.spec import UNKNOWN, TranslationSpec
+from edgenets.tasks.translation.translator import Translator
 
 from .linerun import AnswerRun
 from .lines import Line

@@ -19,17 +19,17 @@ from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.errors import RecipeError, SinkError
 from edgenets.events import Remark, Seen, WatchSummary
-from edgenets.vision.results import Findings, Found
-from edgenets.vision.spec import ImageSpec
-from edgenets.vision.tracking import Tracker
-from edgenets.vision.zones import LineCounter, Scene, foot
+from edgenets.tasks.vision.pipeline import Smoother, Watcher
+from edgenets.tasks.vision.results import Findings, Found
+from edgenets.tasks.vision.spec import ImageSpec
+from edgenets.tasks.vision.tracking import Tracker
+from edgenets.tasks.vision.zones import LineCounter, Scene, foot
 
 from .cameras import Frame, Notice, open_camera
 from .cameras.feed import Ended, Feed
 from .courier import Courier
 from .sinks import Sinks
 from .vitals import Vitals
-from .watcher import Smoother, Watcher
 
 # A live source that gives nothing for longer is marked stale: what a page shows of it is old.
 STALE_AFTER = 3.0  # s

@@ -26,7 +26,7 @@ from edgenets.runtime.load import load
 from edgenets.runtime.sinks import Sinks
 from edgenets.runtime.watch import Watch
 from edgenets.selection import select
-from edgenets.vision.smear import Smear
+from edgenets.tasks.vision.smear import Smear
 
 FRAME, MODEL = 1 / 30, 0.050  # s
 

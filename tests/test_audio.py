@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgenets import audio
 from edgenets.errors import DataError, MissingExtra
+from edgenets.sound import audio
 
 RATE = 16_000  # Hz
 

@@ -13,12 +13,13 @@ from typing import Any
 import click
 import pytest
 
-from edgenets import backend, features, models, stages, zoo
+from edgenets import backend, models, stages, tasks, zoo
 from edgenets.artefact import FORMATS, PRECISIONS
 from edgenets.cli import options
 from edgenets.cli.main import COMMANDS, cli, main
 from edgenets.runtime.sinks import SINKS
 from edgenets.runtime.sources import SOURCES
+from edgenets.sound import features
 from tests.bundles import fake_bundle
 from tests.commands import PATIENCE, Call, call, python, spawn
 
@@ -141,7 +142,6 @@ def test_importing_brings_no_framework(module: str) -> None:
     "module",
     [
         "stream",
-        "listener",
         "load",
         "evaluate",
         "bench",
@@ -153,6 +153,23 @@ def test_importing_brings_no_framework(module: str) -> None:
 )
 def test_no_part_of_the_runtime_brings_a_framework(module: str) -> None:
     assert imported(f"import edgenets.runtime.{module}", *FRAMEWORKS) == ""
+
+
+_TASKS = Path(tasks.__file__).parent
+PIPELINES = sorted(
+    path.relative_to(_TASKS).with_suffix("").as_posix().replace("/", ".")
+    for path in _TASKS.rglob("*pipeline.py")
+)
+
+
+@pytest.mark.parametrize("module", PIPELINES)
+def test_no_pipeline_of_a_task_brings_a_framework(module: str) -> None:
+    """Nor a training module: a board imports what it runs."""
+    code = f"import sys, edgenets.tasks.{module}; print(*sys.modules)"
+    names = python(code).split()
+    assert not {name.partition(".")[0] for name in names} & set(FRAMEWORKS)
+    assert not [n for n in names if n.startswith(("edgenets.training", "edgenets.models"))]
+    assert not [n for n in names if n.rpartition(".")[2].endswith("training")]
 
 
 def test_a_run_needs_no_tensorflow(fake_bundle: Path) -> None:

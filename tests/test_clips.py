@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgenets import audio
-from edgenets.data.clips import Clip, find_clips, load_clips, speaker_of, split_of
 from edgenets.errors import DataError
+from edgenets.sound import audio
+from edgenets.tasks.keywords.clips import Clip, find_clips, load_clips, speaker_of, split_of
 
 RATE = 16_000  # Hz
 

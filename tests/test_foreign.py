@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgenets import audio
 from edgenets.bundle import Bundle
 from edgenets.converters.microwakeword import bundle_of
 from edgenets.errors import ModelError
-from edgenets.runtime.listener import Listener
 from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
 from edgenets.selection import select
+from edgenets.sound import audio
+from edgenets.tasks.keywords.pipeline import Listener
 
 pymicro_wakeword = pytest.importorskip("pymicro_wakeword")
 
@@ -31,7 +31,7 @@ def nabu(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 def speech() -> np.ndarray:
     """Noise, and the wake word by voices that the model knows more or less: (n,) int16."""
     pytest.importorskip("espeakng_loader")
-    from edgenets.data.speech import speak, voices
+    from edgenets.tasks.keywords.synthetic import speak, voices
 
     rng = np.random.default_rng(0)
     parts = [np.zeros(16_000, np.float32)]

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgenets import audio, zoo
+from edgenets import zoo
+from edgenets.sound import audio
 
 ROOT = Path(__file__).parents[1]
 CONSTRAINTS = ROOT / "constraints" / "{}.{}.txt".format(*sys.version_info[:2])

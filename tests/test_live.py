@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 
 import edgenets
-from edgenets import audio, zoo
+from edgenets import zoo
 from edgenets.events import Result
+from edgenets.sound import audio
 from tests import pulse
 
 WORDS = ("yes", "stop", "left", "right")
@@ -36,7 +37,7 @@ pytestmark = [
 def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve words by several voices."""
     pytest.importorskip("espeakng_loader")
-    from edgenets.data.speech import make_stream
+    from edgenets.tasks.keywords.synthetic import make_stream
 
     stream = make_stream(WORDS, seed=4, count=12, snr_db=30)
     path = tmp_path_factory.mktemp("speech") / "speech.wav"

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgenets import audio
 from edgenets.errors import RecordError
-from edgenets.logmel import BLOCK, LogMel, frame_count, hz_to_mel, log_mel, mel_to_hz
 from edgenets.records import parse
+from edgenets.sound import audio
+from edgenets.sound.logmel import BLOCK, LogMel, frame_count, hz_to_mel, log_mel, mel_to_hz
 from edgenets.spec import AudioInput
 
 CONFIGS = [

@@ -8,17 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgenets import audio, backend, zoo
+from edgenets import backend, zoo
 from edgenets.backend import Options
 from edgenets.bundle import Bundle
 from edgenets.errors import BackendError, DataError
 from edgenets.events import Result
 from edgenets.runtime import bench as bench_module
 from edgenets.runtime.evaluate import evaluate
-from edgenets.runtime.listener import Listener
 from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
 from edgenets.selection import Request, select
+from edgenets.sound import audio
+from edgenets.tasks.keywords.pipeline import Listener
 from tests.bundles import SPEC, fake_bundle, real_bundle, rewrite
 from tests.commands import Call, call
 
@@ -148,7 +149,7 @@ class TestEvaluate:
         assert len(values) == 1
 
     def test_the_numbers(self, bundle: Bundle, recordings: Path) -> None:
-        from edgenets.data.clips import find_clips
+        from edgenets.tasks.keywords.clips import find_clips
 
         session = load(bundle, select(bundle))
         found = evaluate(SPEC, session, find_clips(recordings), backend="tflite")

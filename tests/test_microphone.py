@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgenets import audio
 from edgenets.errors import SourceError
 from edgenets.runtime.sources import Block, Notice, microphone, open_source, portaudio
+from edgenets.sound import audio
 from tests import pulse as pulse_server
 
 MISSING = pulse_server.missing()
@@ -36,7 +36,7 @@ PATIENCE = 90.0  # s; a test machine may have other things to do
 LISTEN = f"""
 import json, signal, sys, time
 import numpy as np
-from edgenets.audio import as_float
+from edgenets.sound.audio import as_float
 from edgenets.errors import EdgenetsError
 from edgenets.runtime.sources import Block, open_source
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgenets.scoring import EARLY, LATE, Heard, Spoken, score
+from edgenets.tasks.keywords.scoring import EARLY, LATE, Heard, Spoken, score
 
 times = st.floats(0, 20).map(lambda t: round(t, 2))
 labels = st.sampled_from(("yes", "no"))

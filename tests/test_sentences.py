@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgenets.data.sentences import SentenceBatches, Sentences
-from edgenets.translation.spec import BEGIN, END, PADDING
+from edgenets.tasks.translation.batches import SentenceBatches, Sentences
+from edgenets.tasks.translation.spec import BEGIN, END, PADDING
 
 SIDES = st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12)), min_size=1, max_size=40)
 

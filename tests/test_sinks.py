@@ -30,7 +30,7 @@ from edgenets.events import (
 )
 from edgenets.runtime import sinks
 from edgenets.runtime.sinks import SINKS, Sinks, open_sink, remote
-from edgenets.vision.results import Found
+from edgenets.tasks.vision.results import Found
 
 RESULT = Result("mic:default", "yes", 0.87654, 1.23456, 0.0123456)
 REMARK = Remark("mic:default", "overrun", "0.10 s of sound were dropped", 2.5)

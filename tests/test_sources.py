@@ -17,7 +17,6 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edgenets import audio
 from edgenets.errors import SourceError
 from edgenets.runtime.sources import (
     BLOCK_SECONDS,
@@ -31,6 +30,7 @@ from edgenets.runtime.sources import (
     open_source,
     standard_input,
 )
+from edgenets.sound import audio
 from tests.test_microphone import Straw, straw
 
 __all__ = ["straw"]  # a fixture

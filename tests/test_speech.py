@@ -15,11 +15,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgenets import audio
-from edgenets.data import background, espeak, monologue, speech, unknown
-from edgenets.data import voice as voice_module
-from edgenets.data.clips import Clip, find_clips, speaker_of, split_of
-from edgenets.data.speech import (
+from edgenets.errors import DataError, MissingExtra
+from edgenets.recipe import DataRecipe
+from edgenets.sound import audio
+from edgenets.sound.logmel import LogMel
+from edgenets.spec import AudioInput
+from edgenets.tasks.keywords import background, espeak, unknown
+from edgenets.tasks.keywords import synthetic as speech
+from edgenets.tasks.keywords import voice as voice_module
+from edgenets.tasks.keywords.clips import Clip, find_clips, speaker_of, split_of
+from edgenets.tasks.keywords.synthetic import (
     Voice,
     make_dataset,
     make_stream,
@@ -27,12 +32,9 @@ from edgenets.data.speech import (
     unheard_voices,
     voices,
 )
-from edgenets.data.voice import MEN, PEAK, WOMEN
-from edgenets.data.words import COMMON, PHRASES, SILENCE, UNKNOWN, label_of, vocabulary
-from edgenets.errors import DataError, MissingExtra
-from edgenets.logmel import LogMel
-from edgenets.recipe import DataRecipe
-from edgenets.spec import AudioInput
+from edgenets.tasks.keywords.voice import MEN, PEAK, WOMEN
+from edgenets.tasks.keywords.words import COMMON, PHRASES, SILENCE, UNKNOWN, label_of, vocabulary
+from edgenets.tasks.speech import monologue
 
 pytest.importorskip("espeakng_loader", reason="synthetic speech needs espeakng-loader")
 pytest.importorskip("soxr", reason="synthetic speech needs soxr")
@@ -120,7 +122,7 @@ def test_speech_depends_on_nothing_that_was_said_before():
     speak("elephants are big", Voice("en", "f5"))
     assert np.array_equal(speak("marvin", fluttering), first)
     program = (
-        "import hashlib; from edgenets.data.speech import *;"
+        "import hashlib; from edgenets.tasks.keywords.synthetic import *;"
         "print(hashlib.sha256(speak('marvin', Voice('en-us', 'm1')).tobytes()).hexdigest())"
     )
     elsewhere = subprocess.run(

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import edgenets
-from edgenets import audio, zoo
+from edgenets import zoo
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.errors import BackendError, SinkError, SourceError
@@ -27,6 +27,7 @@ from edgenets.runtime.load import load
 from edgenets.runtime.sources import SOURCES, Block, Boundary, Item, Notice, Source
 from edgenets.runtime.stream import Run
 from edgenets.selection import Request, select
+from edgenets.sound import audio
 from tests.bundles import HEARD_AT, fake_bundle, make_fake, quiet
 from tests.commands import PATIENCE, Call, call, spawn
 

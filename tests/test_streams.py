@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgenets.audio import pcm16_to_float
-from edgenets.data import augment
-from edgenets.data.clips import ClipSet
-from edgenets.data.streams import ANSWER_SECONDS, LONGEST_GAP, Batch, StreamMaker
-from edgenets.logmel import frame_count, log_mel
 from edgenets.recipeparts import AugmentRecipe
+from edgenets.sound.audio import pcm16_to_float
+from edgenets.sound.logmel import frame_count, log_mel
 from edgenets.spec import AudioInput
+from edgenets.tasks.keywords import augment
+from edgenets.tasks.keywords.clips import ClipSet
+from edgenets.tasks.keywords.streams import ANSWER_SECONDS, LONGEST_GAP, Batch, StreamMaker
 
 RATE = 16_000  # Hz
 LABELS = ("yes", "no", "_silence_")

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgenets import audio, runs
+from edgenets import runs
 from edgenets.errors import DataError, RecipeError
 from edgenets.progress import Progress, Task
 from edgenets.recipe import DataRecipe, Recipe, ScheduleRecipe
 from edgenets.recipeparts import AugmentRecipe, ModelRecipe
+from edgenets.sound import audio
 from edgenets.training.train import train
 
 RATE = 16_000

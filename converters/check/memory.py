@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..liveness import Turn
-from ..liveness import peak as most_alive
+from ..step.liveness import Turn
+from ..step.liveness import peak as most_alive
 from .operators import Graph
 
 

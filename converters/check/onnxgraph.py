@@ -10,7 +10,7 @@ import numpy as np
 from edgenets.errors import ModelError, first_line
 from edgenets.extras import require
 
-from ..liveness import Turn, peak
+from ..step.liveness import Turn, peak
 
 # Opset → the first ONNX Runtime that reads it; onnxruntime.ai/docs/reference/compatibility.
 _RUNTIMES = {

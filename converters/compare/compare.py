@@ -26,8 +26,8 @@ from edgenets.training.train import train
 
 from .. import road, store
 from ..appendix import Wanted
-from ..convert import Conversion
 from ..formats import Written
+from ..step.convert import Conversion
 from ..steptime import step_us
 from ..verdicts import Report
 from . import families, gradients, memory, recall, speed, tasks

@@ -10,8 +10,8 @@ import numpy as np
 
 from edgenets.artefact import Artefact
 
-from ..graph import StepGraph
-from ..liveness import Turn, peak
+from ..step.graph import StepGraph
+from ..step.liveness import Turn, peak
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from edgenets.progress import Progress
 from edgenets.runs import Run
-from edgenets.series.features import segments
-from edgenets.series.windows import Windows, scaled, split_windows
 from edgenets.spec import KeywordSpec
 from edgenets.stepspec import StreamSpec
-from edgenets.training.forecast import load
+from edgenets.tasks.series.features import segments
+from edgenets.tasks.series.forecast_training import load
+from edgenets.tasks.series.windows import Windows, scaled, split_windows
 
 from .. import keywords, texts
 from ..decisions import decisions_of

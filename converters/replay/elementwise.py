@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..activations import ERF, ERF_P
+from ..step.activations import ERF, ERF_P
 from .node import Node, operator
 from .value import Value, together
 

@@ -8,9 +8,9 @@ from edgenets.artefact import Artefact
 from edgenets.errors import ConversionError
 
 from .. import stepmend
-from ..convert import Steps
 from ..formats import Written
 from ..mend import Subject
+from ..step.convert import Steps
 from ..verdicts import Verdict
 from ..whole import mend
 from ..whole.function import Function

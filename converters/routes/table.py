@@ -16,12 +16,12 @@ from edgenets.training import aware
 
 from .. import formats
 from ..accelerators import edgetpu, edgetpu_compiler
-from ..convert import Steps
 from ..formats import Written
-from ..openvino import to_ir
 from ..replay.replay import replay, unknown
 from ..sources import saved_model
-from ..walk import walk
+from ..step.convert import Steps
+from ..step.openvino import to_ir
+from ..step.walk import walk
 from ..whole import function, litert, onnx, onnxnames, onnxround, tflite
 from ..whole.function import Function
 from ..whole.samples import rows_of

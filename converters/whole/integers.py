@@ -14,7 +14,7 @@ from edgenets.extras import require
 
 from .. import formats
 from ..formats import Written
-from ..openvino import to_ir
+from ..step.openvino import to_ir
 from . import onnxnames, onnxround, tflite
 from .function import Function
 from .samples import Samples

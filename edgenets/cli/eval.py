@@ -120,7 +120,7 @@ def _rows(labels: Any, confusion: Any) -> tuple[tuple[str, ...], ...]:
 
 def _clips(spec: Any, data: Path, split: str | None) -> list[Any]:
     """The recordings of a split, or all."""
-    from edgenets.data.clips import find_clips, split_of
+    from edgenets.tasks.keywords.clips import find_clips, split_of
 
     shares = spec.split
     clips = [
@@ -150,9 +150,9 @@ _STRINGS, _WORDS, _SEED = 400, (1, 7), 1
 def _speech(asked: _Asked) -> _Answer:
     """Error rates over strings of recordings."""
     from edgenets import records
-    from edgenets.data.strings import strings_to_measure
-    from edgenets.data.utterances import find_utterances, load_utterances
     from edgenets.stages import stage
+    from edgenets.tasks.speech.strings import strings_to_measure
+    from edgenets.tasks.speech.utterances import find_utterances, load_utterances
 
     spec, shares, split = asked.spec, asked.spec.split, asked.split
     found = [u for u in find_utterances(asked.data)
@@ -175,9 +175,9 @@ def _speech(asked: _Asked) -> _Answer:
 def _language(asked: _Asked) -> _Answer:
     """Nats and bits over a text, as one stream."""
     from edgenets import records
-    from edgenets.data.texts import read_corpus, split_text
     from edgenets.metrics import NATS
     from edgenets.stages import stage
+    from edgenets.tasks.language.texts import read_corpus, split_text
 
     spec = asked.spec
     text = read_corpus(asked.data, "*.txt")
@@ -195,8 +195,8 @@ def _language(asked: _Asked) -> _Answer:
 def _texts(asked: _Asked) -> _Answer:
     """Accuracy over texts."""
     from edgenets import records
-    from edgenets.data.texts import find_texts
     from edgenets.stages import stage
+    from edgenets.tasks.language.texts import find_texts
 
     spec, shares = asked.spec, asked.spec.split
     texts = [
@@ -220,8 +220,8 @@ def _translation(asked: _Asked) -> _Answer:
     from edgenets import records
     from edgenets.metrics import BLEU
     from edgenets.stages import stage
-    from edgenets.translation.pairs import split_pairs
-    from edgenets.translation.pieces import pieces_of
+    from edgenets.tasks.translation.pairs import split_pairs
+    from edgenets.tasks.translation.pieces import pieces_of
 
     spec, split = asked.spec, asked.split
     pairs = split_pairs(
@@ -252,10 +252,10 @@ def _forecast(asked: _Asked) -> _Answer:
     """Errors over all windows of a split, beside those of the last value and of a linear net."""
     from edgenets import records
     from edgenets.metrics import MSE
-    from edgenets.series.baselines import Linear, errors, last_value
-    from edgenets.series.table import find_table, read_table
-    from edgenets.series.windows import scaled, split_windows
     from edgenets.stages import stage
+    from edgenets.tasks.series.baselines import Linear, errors, last_value
+    from edgenets.tasks.series.table import find_table, read_table
+    from edgenets.tasks.series.windows import scaled, split_windows
 
     spec = asked.spec
     table = read_table(find_table(asked.data), spec.input.columns, spec.input.longest_gap)
@@ -285,8 +285,8 @@ def _forecast(asked: _Asked) -> _Answer:
 def _anomaly(asked: _Asked) -> _Answer:
     """Points of the Numenta Anomaly Benchmark, beside those that the record has without a net."""
     from edgenets import records
-    from edgenets.series import nab
     from edgenets.stages import stage
+    from edgenets.tasks.series import nab
 
     corpus, profiles = nab.load_corpus(asked.data), nab.load_profiles(asked.data)
     found = stage("evaluate_anomaly")(asked.spec, asked.session, corpus, profiles, asked.reporter)

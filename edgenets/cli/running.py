@@ -96,7 +96,7 @@ def _sound(opened: Any, session: Any, spec: Any, wishes: Wishes) -> tuple[Any, s
 
 
 def _pictures(opened: Any, session: Any, spec: Any, wishes: Wishes) -> tuple[Any, str]:
-    from edgenets.vision.zones import load_scene
+    from edgenets.tasks.vision.zones import load_scene
 
     scene = None if wishes.scene is None else load_scene(wishes.scene)
     sources = wishes.sources or ("camera:0",)
@@ -157,7 +157,7 @@ def _grammar(wishes: Wishes, spec: Any) -> Any:
     """What may be said, where that was given."""
     if wishes.words is None and wishes.text is None:
         return None
-    from edgenets.speech import grammar
+    from edgenets.tasks.speech import grammar
 
     if wishes.words is not None and wishes.text is not None:
         raise click.UsageError("--words or --text, not both")

@@ -150,7 +150,7 @@ def put(name: str, source: Path, target: str) -> None:
 @click.argument("pictures", nargs=-1, required=True, type=ExistingFile)
 def see(name: str, pictures: tuple[Path, ...]) -> None:
     """Have a twin's camera see pictures, one every frame, over and over."""
-    from edgenets.vision.picture import read
+    from edgenets.tasks.vision.picture import read
 
     _find(name).camera.inject([read(path) for path in pictures])
 

@@ -29,8 +29,8 @@ def command(words: tuple[str, ...], out: Path, clips: int, seed: int, as_json: b
     Beside them come recordings of other words, and of silence.
     """
     from edgenets import progress
-    from edgenets.data.clips import find_clips
-    from edgenets.data.speech import make_dataset
+    from edgenets.tasks.keywords.clips import find_clips
+    from edgenets.tasks.keywords.synthetic import make_dataset
 
     with progress.for_stderr().task("speaking") as task:
         make_dataset(words, out, clips_per_word=clips, seed=seed, progress=task.update)

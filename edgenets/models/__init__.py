@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from edgenets.language.recipe import TokenModelRecipe
 from edgenets.recipeparts import ModelRecipe
-from edgenets.series.recipe import HabitModelRecipe, SeriesModelRecipe
-from edgenets.vision.recipe import ImageRecipe
+from edgenets.tasks.language.recipe import TokenModelRecipe
+from edgenets.tasks.series.recipe import HabitModelRecipe, SeriesModelRecipe
+from edgenets.tasks.vision.recipe import ImageRecipe
 
 if TYPE_CHECKING:
     import keras
@@ -26,7 +26,7 @@ ARCHITECTURES = {
     "series-rnn": "edgenets.models.series_rnn",
     "series-cnn": "edgenets.models.series_cnn",
     "text-rnn": "edgenets.models.text_rnn",
-    "translation-rnn": "edgenets.models.translation_rnn",
+    "translation-rnn": "edgenets.tasks.translation.model",
     "text-cnn": "edgenets.models.text_cnn",
 }
 
@@ -68,8 +68,8 @@ def build_series(recipe: SeriesModelRecipe | HabitModelRecipe, outputs: int) -> 
 
     Returns:
         a model from stretches (batch, stretches, readings) float32, as
-        `edgenets.series.features` makes them, to (batch, stretches, outputs), causal in time; or
-        the same from what `edgenets.series.habits` tells before every reading.
+        `edgenets.tasks.series.features` makes them, to (batch, stretches, outputs), causal in
+        time; or the same from what `edgenets.tasks.series.habits` tells before every reading.
     """
     module = importlib.import_module(ARCHITECTURES[recipe.architecture])
     model: keras.Model = module.build(recipe, outputs)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgenets.extras import require
-from edgenets.series.habits import NUMBERS
-from edgenets.series.recipe import HabitModelRecipe
+from edgenets.tasks.series.habits import NUMBERS
+from edgenets.tasks.series.recipe import HabitModelRecipe
 
 from .recurrent import recurrent
 

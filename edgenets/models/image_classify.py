@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from edgenets.extras import require
 from edgenets.models.inverted_residual import backbone, convolved
-from edgenets.vision.recipe import ImageRecipe
+from edgenets.tasks.vision.recipe import ImageRecipe
 
 if TYPE_CHECKING:
     import keras

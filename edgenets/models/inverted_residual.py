@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from edgenets.extras import require
-from edgenets.vision.recipe import ImageModelRecipe
+from edgenets.tasks.vision.recipe import ImageModelRecipe
 
 
 def convolved(x: Any, channels: int, kernel: int, stride: int, name: str, relu: bool = True) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgenets.extras import require
-from edgenets.language.recipe import TokenModelRecipe
+from edgenets.tasks.language.recipe import TokenModelRecipe
 
 from .recurrent import recurrent
 

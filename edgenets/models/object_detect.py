@@ -14,8 +14,8 @@ import numpy as np
 
 from edgenets.extras import require
 from edgenets.models.inverted_residual import backbone, convolved, separable
-from edgenets.vision.recipe import ImageRecipe
-from edgenets.vision.spec import BoxDecoding, PointHead
+from edgenets.tasks.vision.recipe import ImageRecipe
+from edgenets.tasks.vision.spec import BoxDecoding, PointHead
 
 if TYPE_CHECKING:
     import keras

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgenets.extras import require
-from edgenets.series.recipe import SeriesModelRecipe
+from edgenets.tasks.series.recipe import SeriesModelRecipe
 
 if TYPE_CHECKING:
     import keras

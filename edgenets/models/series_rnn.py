@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgenets.extras import require
-from edgenets.series.recipe import SeriesModelRecipe
+from edgenets.tasks.series.recipe import SeriesModelRecipe
 
 from .recurrent import cell_of
 

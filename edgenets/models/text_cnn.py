@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edgenets.extras import require
-from edgenets.language.recipe import TokenModelRecipe
+from edgenets.tasks.language.recipe import TokenModelRecipe
 
 if TYPE_CHECKING:
     import keras

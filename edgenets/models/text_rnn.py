@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgenets.language.recipe import TokenModelRecipe
+from edgenets.tasks.language.recipe import TokenModelRecipe
 
 from .recurrent import cell_of
 from .text_cnn import embedded, sorted_by

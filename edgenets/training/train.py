@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 # Task → what trains it. To add one: a module, and a line here.
 _TRAININGS = {
-    "keywords": "edgenets.training.keywords:train_keywords",
-    "speech": "edgenets.training.speech:train_speech",
-    "language": "edgenets.training.language:train_language",
-    "text": "edgenets.training.text:train_text",
-    "translation": "edgenets.training.translation:train_translation",
-    "forecast": "edgenets.training.forecast:train_forecast",
-    "anomaly": "edgenets.training.anomaly:train_anomaly",
-    "classify": "edgenets.training.pictures:train_pictures",
-    "detect": "edgenets.training.pictures:train_pictures",
-    "segment": "edgenets.training.pictures:train_pictures",
+    "keywords": "edgenets.tasks.keywords.training:train_keywords",
+    "speech": "edgenets.tasks.speech.training:train_speech",
+    "language": "edgenets.tasks.language.training:train_language",
+    "text": "edgenets.tasks.text.training:train_text",
+    "translation": "edgenets.tasks.translation.training:train_translation",
+    "forecast": "edgenets.tasks.series.forecast_training:train_forecast",
+    "anomaly": "edgenets.tasks.series.anomaly_training:train_anomaly",
+    "classify": "edgenets.tasks.vision.training:train_pictures",
+    "detect": "edgenets.tasks.vision.training:train_pictures",
+    "segment": "edgenets.tasks.vision.training:train_pictures",
 }
 
 
@@ -57,8 +57,8 @@ def train(recipe: AnyRecipe, data: Path, out: Path, progress: Progress | None = 
     Args:
         recipe: what to train.
         data: a folder in one of the layouts of the task: `LABEL/*.wav|flac|mp3`, those of
-            `edgenets.data.utterances`, of `edgenets.data.texts`, of `edgenets.translation.pairs`
-            or, for pictures, of `edgenets.data.pictures.layouts`.
+            `speech.utterances`, of `language.texts`, of `translation.pairs` or, for images, of
+            `vision.data.layouts`.
         out: the run folder; see `edgenets.runs` for what it gets.
 
     Raises:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgenets.data.batches import Batch, Batches
 from edgenets.extras import require
 from edgenets.files import replacing, write_json
 from edgenets.metrics import metric_of
 from edgenets.progress import Progress
 from edgenets.recipeparts import Schedule
+from edgenets.tasks.keywords.batches import Batch, Batches
 from edgenets.training import aware, figures
 
 if TYPE_CHECKING:

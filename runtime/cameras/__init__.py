@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from edgenets.errors import SourceError
-from edgenets.vision.picture import SUFFIXES, Picture
+from edgenets.tasks.vision.picture import SUFFIXES, Picture
 
 # Scheme → its module. To add one: a file here, and a line.
 CAMERAS = {

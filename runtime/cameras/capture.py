@@ -14,7 +14,7 @@ import numpy as np
 
 from edgenets.errors import SourceError
 from edgenets.extras import optional, require
-from edgenets.vision.picture import Picture
+from edgenets.tasks.vision.picture import Picture
 
 from . import Camera, Frame, Item, Notice
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from edgenets.errors import SourceError
 from edgenets.extras import require
+from edgenets.tasks.vision.picture import Picture
 from edgenets.uri import split_options
-from edgenets.vision.picture import Picture
 
 from . import options
 from .capture import Capture, LiveCamera, as_bgr, opened

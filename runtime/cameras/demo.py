@@ -6,8 +6,8 @@ It gives the shipped detector something to find where no camera is at hand.
 from __future__ import annotations
 
 from edgenets.errors import SourceError
+from edgenets.tasks.vision.smear import Smear
 from edgenets.uri import split_options
-from edgenets.vision.smear import Smear
 
 from . import Camera, options
 from .pattern import Drawing

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from edgenets.errors import SourceError
+from edgenets.tasks.vision.picture import Picture
 from edgenets.uri import split_options
-from edgenets.vision.picture import Picture
 
 from . import Camera, Frame, Item, options
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgenets.errors import DataError, SourceError
-from edgenets.vision import picture
+from edgenets.tasks.vision import picture
 
 from . import Camera, Frame, Item, Notice
 

@@ -21,8 +21,8 @@ from edgenets.events import (
     Translation,
     Written,
 )
-from edgenets.series.readings import stamp_of
 from edgenets.sparkline import sparkline
+from edgenets.tasks.series.readings import stamp_of
 
 _BAR = 12  # characters of a full score
 _TEXT = 70  # characters of a text that are shown

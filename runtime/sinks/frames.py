@@ -15,8 +15,8 @@ from edgenets.errors import SinkError, SourceError
 from edgenets.events import Event, Seen
 from edgenets.extras import require
 from edgenets.files import replacing
+from edgenets.tasks.vision.drawing import draw
 from edgenets.uri import split_options
-from edgenets.vision.drawing import draw
 
 _MOST = 500.0  # MB
 _NAME = "seen-*.jpg"

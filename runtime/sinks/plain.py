@@ -21,7 +21,7 @@ from edgenets.events import (
     Translation,
     Written,
 )
-from edgenets.vision.results import Found
+from edgenets.tasks.vision.results import Found
 
 
 @singledispatch

@@ -9,8 +9,8 @@ from typing import Any
 from edgenets.errors import SinkError
 from edgenets.events import Event, Seen
 from edgenets.extras import require
-from edgenets.vision.drawing import draw
-from edgenets.vision.picture import Picture
+from edgenets.tasks.vision.drawing import draw
+from edgenets.tasks.vision.picture import Picture
 
 # A video's rate is that of its first two pictures, within what players play.
 _SLOWEST, _FASTEST = 1.0, 120.0

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
-from edgenets.audio import Sound
 from edgenets.errors import SourceError
+from edgenets.sound.audio import Sound
 
 # Scheme → its module. To add one: a file here, and a line.
 SOURCES = {

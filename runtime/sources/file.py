@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.audio import read_blocks
 from edgenets.errors import DataError, SourceError
+from edgenets.sound.audio import read_blocks
 
 from . import BLOCK_SECONDS, Block, Item, Source
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgenets.audio import SUFFIXES
 from edgenets.errors import SourceError
+from edgenets.sound.audio import SUFFIXES
 
 from . import Block, Boundary, Item, Notice, Source
 from .file import blocks_of

@@ -13,8 +13,8 @@ from queue import Empty, SimpleQueue
 
 import numpy as np
 
-from edgenets.audio import Resampler, to_mono
 from edgenets.errors import SourceError
+from edgenets.sound.audio import Resampler, to_mono
 from edgenets.uri import split_options
 
 from . import Block, Item, Notice, Source, portaudio, query

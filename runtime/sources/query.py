@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edgenets.audio import RATES
 from edgenets.errors import SourceError
+from edgenets.sound.audio import RATES
 
 # A microphone array has up to 16 channels, ALSA's plugins claim up to 32.
 CHANNELS = range(1, 65)

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.audio import Resampler, Sound, to_mono
 from edgenets.errors import SourceError
+from edgenets.sound.audio import Resampler, Sound, to_mono
 from edgenets.uri import split_options
 
 from . import BLOCK_SECONDS, Block, Item, Source, query

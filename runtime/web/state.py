@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edgenets.events import Event, Remark, Result, Seen
 from edgenets.extras import require
 from edgenets.spec import KeywordSpec
-from edgenets.vision.drawing import colour_of, draw
+from edgenets.tasks.vision.drawing import colour_of, draw
 
 from .sound import Spectrogram
 

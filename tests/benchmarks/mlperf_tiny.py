@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets import audio, backend
+from edgenets import backend
 from edgenets.artefact import FORMATS
 from edgenets.converters.formats import Written
 from edgenets.converters.routes.carry import convert_source
 from edgenets.converters.routes.edge import Job
 from edgenets.converters.sources.source import open_source
+from edgenets.sound import audio
 
 LABELS = ("down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes", "_silence_",
           "_unknown_")  # fmt: skip

@@ -38,9 +38,9 @@ Push = Callable[[bytes], None]
 def ours(bundle_name: str, backend_name: str, precision: str) -> tuple[str, Push]:
     """Our listener, as `edgenets run` drives it."""
     import edgenets
-    from edgenets.runtime.listener import Listener
     from edgenets.runtime.load import load
     from edgenets.selection import Request, select
+    from edgenets.tasks.keywords.pipeline import Listener
 
     bundle = edgenets.load(bundle_name)
     choice = select(bundle, Request(backend_name, precision))

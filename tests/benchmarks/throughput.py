@@ -20,7 +20,7 @@ from edgenets import zoo
 from edgenets.runtime.load import load
 from edgenets.runtime.watch import Watch
 from edgenets.selection import select
-from edgenets.vision.smear import Smear
+from edgenets.tasks.vision.smear import Smear
 
 PICTURES, ROUNDS = 500, 5
 

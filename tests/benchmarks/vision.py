@@ -22,10 +22,10 @@ from edgenets.events import Seen
 from edgenets.runtime.cameras import Frame
 from edgenets.runtime.load import load
 from edgenets.runtime.sinks.plain import plain
-from edgenets.runtime.watcher import Watcher
 from edgenets.selection import select
-from edgenets.vision import picture
-from edgenets.vision.tracking import Tracker
+from edgenets.tasks.vision import picture
+from edgenets.tasks.vision.pipeline import Watcher
+from edgenets.tasks.vision.tracking import Tracker
 
 ROUNDS = 400
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from edgenets import backend
 from edgenets.backend import Options
-from edgenets.converters.convert import Conversion, convert
 from edgenets.converters.formats import Written
+from edgenets.converters.step.convert import Conversion, convert
 from tests.converters import nets
 
 STEPS = 300

@@ -9,7 +9,7 @@ from keras import layers
 
 from edgenets import backend
 from edgenets.artefact import FORMATS
-from edgenets.converters.convert import convert
+from edgenets.converters.step.convert import convert
 from edgenets.errors import ConversionError
 
 EVERY = sorted(

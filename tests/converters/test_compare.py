@@ -18,8 +18,8 @@ from edgenets.cli.compare import command
 from edgenets.converters.compare import families, gradients, memory, recall, speed
 from edgenets.converters.compare.compare import Comparison, compare
 from edgenets.converters.compare.textbook import claims
-from edgenets.converters.passes import simplify
-from edgenets.converters.walk import walk
+from edgenets.converters.step.passes import simplify
+from edgenets.converters.step.walk import walk
 from edgenets.errors import ModelError, RecipeError
 from tests.commands import Call, call
 from tests.converters import nets

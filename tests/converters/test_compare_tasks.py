@@ -12,7 +12,7 @@ import pytest
 from edgenets.converters import texts
 from edgenets.converters.compare import families, speed, tasks
 from edgenets.progress import Progress
-from edgenets.series.spec import Borders
+from edgenets.tasks.series.spec import Borders
 
 
 def bare(kind: Any, **held: Any) -> Any:

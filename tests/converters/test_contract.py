@@ -19,8 +19,8 @@ from keras import layers
 from edgenets import backend
 from edgenets.backend import BACKENDS, Options, Session
 from edgenets.converters import store
-from edgenets.converters.convert import Conversion, convert
 from edgenets.converters.formats import Written
+from edgenets.converters.step.convert import Conversion, convert
 from edgenets.errors import BackendError
 from tests.accelerators import stand_ins
 from tests.converters import nets

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from edgenets import backend
 from edgenets.artefact import FORMATS, OPEN, PRECISIONS
 from edgenets.converters import formats
-from edgenets.converters.calibrate import Rolls
-from edgenets.converters.convert import Conversion, convert
-from edgenets.converters.passes import isolate_fixed, simplify
-from edgenets.converters.reference import Reference
-from edgenets.converters.walk import walk
+from edgenets.converters.step.calibrate import Rolls
+from edgenets.converters.step.convert import Conversion, convert
+from edgenets.converters.step.passes import isolate_fixed, simplify
+from edgenets.converters.step.reference import Reference
+from edgenets.converters.step.walk import walk
 from edgenets.errors import BackendError, ConversionError
 from tests.converters import nets
 from tests.converters.test_quantized import LARGEST_ERROR

@@ -14,10 +14,10 @@ import pytest
 from edgenets import runs
 from edgenets.artefact import FORMATS, Artefact, Format, TensorInfo
 from edgenets.bundle import Bundle
-from edgenets.converters import convert as converting
-from edgenets.converters.convert import Steps
 from edgenets.converters.formats import Written
 from edgenets.converters.mend import LayerError, Subject, left_at, mend
+from edgenets.converters.step import convert as converting
+from edgenets.converters.step.convert import Steps
 from edgenets.converters.stepmend import errors_of, layers_of, subject_of
 from edgenets.converters.verdicts import Check, Verdict
 from edgenets.converters.verify import Judge

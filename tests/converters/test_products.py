@@ -10,7 +10,7 @@ import pytest
 from keras import layers
 
 from edgenets import backend
-from edgenets.converters.convert import convert
+from edgenets.converters.step.convert import convert
 from tests.converters import nets
 
 

@@ -20,11 +20,11 @@ from onnx import numpy_helper
 from edgenets import backend
 from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision, StateLink
 from edgenets.converters import formats
-from edgenets.converters.calibrate import calibrate, rolls_of
-from edgenets.converters.convert import convert
 from edgenets.converters.formats import Written
-from edgenets.converters.passes import isolate_fixed
-from edgenets.converters.plan import make_plan
+from edgenets.converters.step.calibrate import calibrate, rolls_of
+from edgenets.converters.step.convert import convert
+from edgenets.converters.step.passes import isolate_fixed
+from edgenets.converters.step.plan import make_plan
 from edgenets.recipeparts import QuantizeRecipe
 from tests.converters import nets
 from tests.converters.converted import Converted, answers

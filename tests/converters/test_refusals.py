@@ -11,8 +11,8 @@ import pytest
 from keras import layers
 
 from edgenets.converters import formats
-from edgenets.converters.convert import convert
-from edgenets.converters.walk import walk
+from edgenets.converters.step.convert import convert
+from edgenets.converters.step.walk import walk
 from edgenets.errors import ConversionError, UnsupportedPrecision
 from edgenets.recipeparts import QuantizeRecipe
 from tests.converters import nets

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from edgenets import backend
 from edgenets.artefact import FORMATS, PRECISIONS
 from edgenets.converters import formats
-from edgenets.converters.convert import Conversion, convert
-from edgenets.converters.passes import isolate_fixed, simplify
-from edgenets.converters.reference import Reference
+from edgenets.converters.step.convert import Conversion, convert
+from edgenets.converters.step.passes import isolate_fixed, simplify
+from edgenets.converters.step.reference import Reference
 from edgenets.errors import BackendError, ConversionError
 from tests.converters import nets
 from tests.converters.test_quantized import LARGEST_ERROR

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from edgenets import records
 from edgenets.artefact import PRECISIONS
 from edgenets.backend import BACKENDS
-from edgenets.converters.convert import convert
 from edgenets.converters.pack import pack
+from edgenets.converters.step.convert import convert
 from edgenets.converters.verify import Report, Samples, Verdict, verify
 from edgenets.errors import DataError, GateFailed
 from edgenets.stepspec import StepSpec

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from edgenets import backend
 from edgenets.artefact import FORMATS
 from edgenets.converters import formats
-from edgenets.converters.graph import StepGraph
-from edgenets.converters.passes import isolate_fixed, simplify
-from edgenets.converters.reference import Reference
-from edgenets.converters.walk import walk
+from edgenets.converters.step.graph import StepGraph
+from edgenets.converters.step.passes import isolate_fixed, simplify
+from edgenets.converters.step.reference import Reference
+from edgenets.converters.step.walk import walk
 from edgenets.errors import ConversionError
 from tests.converters import nets
 

@@ -10,9 +10,9 @@ import pytest
 from keras import layers
 
 from edgenets import backend
-from edgenets.converters.convert import convert
-from edgenets.converters.reference import Reference
-from edgenets.converters.walk import walk
+from edgenets.converters.step.convert import convert
+from edgenets.converters.step.reference import Reference
+from edgenets.converters.step.walk import walk
 from edgenets.errors import ConversionError
 
 X = np.random.default_rng(0).standard_normal((3, 8, 4)).astype(np.float32)

@@ -10,7 +10,7 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from edgenets.converters.convert import Conversion, convert
+from edgenets.converters.step.convert import Conversion, convert
 from edgenets.converters.verify import Report, Samples, verify
 from edgenets.recipeparts import GateRecipe
 from edgenets.spec import AudioInput, KeywordDecoding, KeywordSpec

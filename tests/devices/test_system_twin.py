@@ -16,15 +16,15 @@ import numpy as np
 import pytest
 
 from edgenets import zoo
-from edgenets.data.voice import speak, voices
 from edgenets.devices.deploy import manage
 from edgenets.devices.deploy.compose import Supply
 from edgenets.devices.deploy.deploy import Outcome, deploy
 from edgenets.devices.deploy.needs import Wishes
 from edgenets.devices.keeper.release import Health
 from edgenets.devices.twin.system import System
-from edgenets.vision.picture import Picture
-from edgenets.vision.smear import Smear
+from edgenets.tasks.keywords.voice import speak, voices
+from edgenets.tasks.vision.picture import Picture
+from edgenets.tasks.vision.smear import Smear
 from tests.devices.twins import CONSTRAINTS, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.twin]

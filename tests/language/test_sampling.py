@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgenets.language.sampling import Sampler, Sampling, shares
+from edgenets.tasks.language.sampling import Sampler, Sampling, shares
 
 SCORES = st.lists(st.floats(-20, 20, width=32), min_size=1, max_size=20).map(
     lambda numbers: np.array(numbers, np.float32)

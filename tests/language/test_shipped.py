@@ -8,12 +8,12 @@ import pytest
 
 from edgenets import zoo
 from edgenets.artefact import FORMATS
-from edgenets.data.texts import find_texts, read_corpus, split_text
-from edgenets.language.spec import LanguageSpec, TextSpec
 from edgenets.runtime.evaluate_text import evaluate_language, evaluate_texts
 from edgenets.runtime.load import load
-from edgenets.runtime.writer import Writer
 from edgenets.selection import Request, select
+from edgenets.tasks.language.pipeline import Writer
+from edgenets.tasks.language.spec import LanguageSpec, TextSpec
+from edgenets.tasks.language.texts import find_texts, read_corpus, split_text
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 PLAYS, REVIEWS = DATA / "tinyshakespeare" / "input.txt", DATA / "sentiment_mr"

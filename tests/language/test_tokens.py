@@ -10,10 +10,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from edgenets.data.texts import find_texts, read_corpus, split_text
 from edgenets.errors import DataError
-from edgenets.language.spec import TextInput
-from edgenets.language.tokens import UNKNOWN, Tokenizer, units_of, vocabulary_of
+from edgenets.tasks.language.spec import TextInput
+from edgenets.tasks.language.texts import find_texts, read_corpus, split_text
+from edgenets.tasks.language.tokens import UNKNOWN, Tokenizer, units_of, vocabulary_of
 
 ALPHABET = "abcdeé \n.,!'ÄΩ日"
 CHARACTERS = TextInput("text", tuple(ALPHABET))

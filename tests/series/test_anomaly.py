@@ -16,20 +16,20 @@ from edgenets import backend, zoo
 from edgenets.artefact import FORMATS
 from edgenets.bundle import Bundle
 from edgenets.converters import road
-from edgenets.data.beginnings import BeginningBatches, find_series, known
 from edgenets.errors import DataError, SourceError
 from edgenets.events import Remark, Surprising
 from edgenets.recipe import parse
 from edgenets.runtime.anomalyrun import AnomalyRun
-from edgenets.runtime.detector import Detector
 from edgenets.runtime.evaluate_series import evaluate_anomaly
 from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
 from edgenets.selection import Request, select
-from edgenets.series import nab
-from edgenets.series.habits import NUMBERS, Habits, HabitsInput
-from edgenets.series.spec import AnomalySpec
-from edgenets.series.surprise import Surprise, SurpriseDecoding
+from edgenets.tasks.series import nab
+from edgenets.tasks.series.anomaly_pipeline import Detector
+from edgenets.tasks.series.beginnings import BeginningBatches, find_series, known
+from edgenets.tasks.series.habits import NUMBERS, Habits, HabitsInput
+from edgenets.tasks.series.spec import AnomalySpec
+from edgenets.tasks.series.surprise import Surprise, SurpriseDecoding
 from edgenets.training.train import train
 from tests.commands import Call, call
 

@@ -21,17 +21,17 @@ from edgenets.errors import DataError, RecordError, SourceError
 from edgenets.events import Forecast, Remark
 from edgenets.recipe import load_recipe, parse
 from edgenets.runtime.evaluate_series import evaluate_forecast
-from edgenets.runtime.forecaster import Forecaster
 from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
 from edgenets.runtime.seriesrun import SeriesRun
 from edgenets.selection import Request, select
-from edgenets.series.baselines import Linear, errors, last_value
-from edgenets.series.features import segment_after, segments
-from edgenets.series.spec import ForecastSpec
-from edgenets.series.table import read_table
-from edgenets.series.windows import Windows, scaled, split_windows, windows_of
-from edgenets.training import forecast as training
+from edgenets.tasks.series import forecast_training as training
+from edgenets.tasks.series.baselines import Linear, errors, last_value
+from edgenets.tasks.series.features import segment_after, segments
+from edgenets.tasks.series.forecast_pipeline import Forecaster
+from edgenets.tasks.series.spec import ForecastSpec
+from edgenets.tasks.series.table import read_table
+from edgenets.tasks.series.windows import Windows, scaled, split_windows, windows_of
 from edgenets.training.train import train
 from tests.commands import Call, call, spawn
 

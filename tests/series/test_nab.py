@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgenets.errors import DataError
-from edgenets.series import nab
-from edgenets.series.nab import Profile, Series, Window
+from edgenets.tasks.series import nab
+from edgenets.tasks.series.nab import Profile, Series, Window
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "nab"
 

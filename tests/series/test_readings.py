@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgenets.errors import DataError
-from edgenets.series.readings import Reading, ReadingParser, stamp_of, time_of
-from edgenets.series.regular import Gap, Item, Oddity, Regular, Step
-from edgenets.series.table import find_table, read_table, usual_interval
+from edgenets.tasks.series.readings import Reading, ReadingParser, stamp_of, time_of
+from edgenets.tasks.series.regular import Gap, Item, Oddity, Regular, Step
+from edgenets.tasks.series.table import find_table, read_table, usual_interval
 
 numbers = st.floats(allow_nan=False, allow_infinity=False, width=32)
 

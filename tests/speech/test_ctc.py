@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgenets.speech.ctc import BLANK, Beam, Decoder, Greedy, log_softmax
+from edgenets.tasks.speech.ctc import BLANK, Beam, Decoder, Greedy, log_softmax
 
 
 def collapse(labels: tuple[int, ...]) -> tuple[int, ...]:

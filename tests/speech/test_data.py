@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgenets import audio
-from edgenets.data import strings as made
-from edgenets.data.strings import StringBatches, StringMaker, strings_to_measure
-from edgenets.data.symbols import symbols_of
-from edgenets.data.utterances import Spoken, find_utterances, load_utterances
 from edgenets.errors import DataError
 from edgenets.recipeparts import AugmentRecipe
+from edgenets.sound import audio
 from edgenets.spec import AudioInput
+from edgenets.tasks.speech import strings as made
+from edgenets.tasks.speech.strings import StringBatches, StringMaker, strings_to_measure
+from edgenets.tasks.speech.symbols import symbols_of
+from edgenets.tasks.speech.utterances import Spoken, find_utterances, load_utterances
 
 RATE = 8000
 FEATURES = AudioInput(sample_rate=RATE, window=200, hop=80, fft=256, bands=16, high_hz=3800)

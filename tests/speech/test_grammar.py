@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from edgenets.errors import DataError
 from edgenets.spec import BLANK_LABEL, AudioInput, CtcDecoding, SpeechSpec
-from edgenets.speech.ctc import Beam
-from edgenets.speech.grammar import Ngram, WordList, read_ngram, read_words
+from edgenets.tasks.speech.ctc import Beam
+from edgenets.tasks.speech.grammar import Ngram, WordList, read_ngram, read_words
 
 LINES = st.lists(st.lists(st.integers(1, 3), max_size=6).map(tuple), max_size=8)
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from edgenets.events import Transcript
-from edgenets.runtime.scribe import Line, Scribe
 from edgenets.runtime.sinks.console import ConsoleSink
 from edgenets.runtime.sinks.plain import plain
 from edgenets.spec import BLANK_LABEL, AudioInput, CtcDecoding, SpeechSpec
 from edgenets.stepspec import StepSpec
+from edgenets.tasks.speech.pipeline import Line, Scribe
 
 LABELS = (BLANK_LABEL, "1", "2")
 SPEC = SpeechSpec(

@@ -8,17 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgenets import audio, zoo
-from edgenets.data.strings import String, strings_to_measure
-from edgenets.data.utterances import find_utterances, load_utterances
+from edgenets import zoo
 from edgenets.events import Transcript
 from edgenets.runtime.evaluate_speech import evaluate_speech
 from edgenets.runtime.load import load
 from edgenets.runtime.stream import Run
 from edgenets.selection import Request, select
+from edgenets.sound import audio
 from edgenets.spec import SpeechSpec
-from edgenets.speech.distance import edits
-from edgenets.speech.grammar import read_words
+from edgenets.tasks.speech.distance import edits
+from edgenets.tasks.speech.grammar import read_words
+from edgenets.tasks.speech.strings import String, strings_to_measure
+from edgenets.tasks.speech.utterances import find_utterances, load_utterances
 
 DIGITS = Path(__file__).parents[3] / "shared" / "data" / "fsdd"
 

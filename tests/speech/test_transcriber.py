@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edgenets.spec import BLANK_LABEL, AudioInput, CtcDecoding, SpeechSpec
-from edgenets.speech import distance
-from edgenets.speech.transcriber import Phrase, Transcriber, transcribe
 from edgenets.stepspec import StepSpec
+from edgenets.tasks.speech import distance
+from edgenets.tasks.speech.transcriber import Phrase, Transcriber, transcribe
 
 LABELS = (BLANK_LABEL, "a", "b", " ")
 

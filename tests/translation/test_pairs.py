@@ -11,9 +11,9 @@ from edgenets import zoo
 from edgenets.data.split import SPLITS
 from edgenets.errors import DataError
 from edgenets.recipe import load_recipe
-from edgenets.training.translation import part_of
-from edgenets.translation.pairs import Pair, read_pairs, split_pairs
-from edgenets.translation.recipe import TranslationRecipe
+from edgenets.tasks.translation.pairs import Pair, read_pairs, split_pairs
+from edgenets.tasks.translation.recipe import TranslationRecipe
+from edgenets.tasks.translation.training import part_of
 from tests.commands import Call, call
 
 __all__ = ["call"]  # a fixture

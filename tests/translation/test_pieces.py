@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgenets.errors import DataError
-from edgenets.translation.pieces import Pieces, learn
-from edgenets.translation.spec import BEGIN, END, PADDING, UNKNOWN, PiecesInput
+from edgenets.tasks.translation.pieces import Pieces, learn
+from edgenets.tasks.translation.spec import BEGIN, END, PADDING, UNKNOWN, PiecesInput
 from tests.translation import phrases
 
 INPUT = PiecesInput("pieces", 38, "en", "de", longest=30)

@@ -21,7 +21,6 @@ from edgenets.converters.formats import Written
 from edgenets.converters.pack import pack
 from edgenets.converters.store import load as load_artefacts
 from edgenets.converters.translation import _rolls
-from edgenets.data.sentences import Sentences
 from edgenets.errors import DataError, GateFailed
 from edgenets.events import Remark, Translation
 from edgenets.face import check_face
@@ -31,12 +30,13 @@ from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
 from edgenets.runtime.translationrun import TranslationRun
 from edgenets.selection import Request, select
+from edgenets.tasks.translation.batches import Sentences
+from edgenets.tasks.translation.pairs import Pair
+from edgenets.tasks.translation.pieces import Pieces, learn, pieces_of
+from edgenets.tasks.translation.spec import PIECES, TranslationDecoding, TranslationSpec
+from edgenets.tasks.translation.training import translated
+from edgenets.tasks.translation.translator import Translator
 from edgenets.training.train import train
-from edgenets.training.translation import translated
-from edgenets.translation.pairs import Pair
-from edgenets.translation.pieces import Pieces, learn, pieces_of
-from edgenets.translation.spec import PIECES, TranslationDecoding, TranslationSpec
-from edgenets.translation.translator import Translator
 from tests.commands import Call, call
 from tests.translation import phrases
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgenets.speech.ctc import log_softmax
-from edgenets.translation.search import longest, search
-from edgenets.translation.spec import BEGIN, END, UNKNOWN, TranslationDecoding
+from edgenets.tasks.speech.ctc import log_softmax
+from edgenets.tasks.translation.search import longest, search
+from edgenets.tasks.translation.spec import BEGIN, END, UNKNOWN, TranslationDecoding
 
 WORDS = (4, 5, 6)  # pieces that mean something
 MOST = 4

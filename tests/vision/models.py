@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgenets.artefact import Artefact, TensorInfo
 from edgenets.bundle import CARD, GOLDEN_PICTURE, REPORT, Bundle, golden_name, write
-from edgenets.vision.spec import (
+from edgenets.tasks.vision.spec import (
     BoxDecoding,
     ClassDecoding,
     ImageInput,
@@ -101,7 +101,7 @@ def make_bundle(path: Path, spec: ImageSpec, **changes: object) -> Bundle:
     """A bundle of one ONNX artefact."""
     from edgenets.backend import load
     from edgenets.converters.picture_golden import golden_picture, golden_png
-    from edgenets.vision.golden import output_of
+    from edgenets.tasks.vision.golden import output_of
 
     spec = replace(spec, **changes)  # type: ignore[arg-type]
     model, outputs = _written(spec)

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgenets.data.pictures import augment
-from edgenets.data.pictures.batches import BATCHES, MOST_THINGS
-from edgenets.data.pictures.memory import Example, Examples
 from edgenets.recipe import parse
-from edgenets.vision.preprocess import Preprocessor, place
-from edgenets.vision.recipe import ImageAugmentRecipe, ImageRecipe
-from edgenets.vision.spec import ImageInput
+from edgenets.tasks.vision.data import augment
+from edgenets.tasks.vision.data.batches import BATCHES, MOST_THINGS
+from edgenets.tasks.vision.data.memory import Example, Examples
+from edgenets.tasks.vision.preprocess import Preprocessor, place
+from edgenets.tasks.vision.recipe import ImageAugmentRecipe, ImageRecipe
+from edgenets.tasks.vision.spec import ImageInput
 
 from . import sets
 

@@ -8,10 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgenets.errors import ModelError
-from edgenets.vision.boxes import iou, suppress
-from edgenets.vision.decode import BoxDecoder, ClassDecoder, MaskDecoder, cell_middles, decoder
-from edgenets.vision.preprocess import place
-from edgenets.vision.spec import (
+from edgenets.tasks.vision.boxes import iou, suppress
+from edgenets.tasks.vision.decode import (
+    BoxDecoder,
+    ClassDecoder,
+    MaskDecoder,
+    cell_middles,
+    decoder,
+)
+from edgenets.tasks.vision.preprocess import place
+from edgenets.tasks.vision.spec import (
     BoxDecoding,
     ClassDecoding,
     ImageInput,

@@ -17,8 +17,8 @@ from edgenets.errors import SinkError
 from edgenets.events import Remark, Seen
 from edgenets.runtime.courier import Courier
 from edgenets.runtime.sinks import Sinks, open_sink, remote, webhook
-from edgenets.vision.drawing import draw
-from edgenets.vision.results import Found
+from edgenets.tasks.vision.drawing import draw
+from edgenets.tasks.vision.results import Found
 
 from . import servers
 

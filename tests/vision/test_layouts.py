@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
-from edgenets.data.pictures import layouts, masks, voc, yolo
-from edgenets.data.pictures.catalogue import Catalogue, Labelled, Thing, checked_box
-from edgenets.data.pictures.memory import load
 from edgenets.errors import DataError
-from edgenets.vision.spec import ImageInput
+from edgenets.tasks.vision.data import layouts, masks, voc, yolo
+from edgenets.tasks.vision.data.catalogue import Catalogue, Labelled, Thing, checked_box
+from edgenets.tasks.vision.data.memory import load
+from edgenets.tasks.vision.spec import ImageInput
 
 from . import sets
 
@@ -296,7 +296,7 @@ def test_a_broken_picture_is_named(spoil: bytes, tmp_path: Path) -> None:
 
 
 def test_a_jpeg_that_is_cut_off_is_none(tmp_path: Path) -> None:
-    from edgenets.vision import picture
+    from edgenets.tasks.vision import picture
 
     drawn = sets.many(1)[0].picture
     _, whole = cv2.imencode(".jpg", cv2.resize(drawn, (640, 480)))

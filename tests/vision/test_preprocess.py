@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from edgenets.errors import DataError
 from edgenets.quantization import Quantization, quantize
-from edgenets.vision.preprocess import GREY, Preprocessor, place, table
-from edgenets.vision.spec import ImageInput
+from edgenets.tasks.vision.preprocess import GREY, Preprocessor, place, table
+from edgenets.tasks.vision.spec import ImageInput
 
 RESIZES = ("stretch", "letterbox", "crop")
 

@@ -24,9 +24,9 @@ from edgenets.converters.store import load as load_artefacts
 from edgenets.errors import ConversionError, DataError, ModelError
 from edgenets.recipe import parse
 from edgenets.runtime.selftest import selftest
-from edgenets.training import pictures as training
+from edgenets.tasks.vision import training
+from edgenets.tasks.vision.recipe import ImageRecipe
 from edgenets.training.train import train
-from edgenets.vision.recipe import ImageRecipe
 from tests.commands import Call, call
 
 from . import sets

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgenets.vision.results import Found
-from edgenets.vision.tracking import Tracker, TrackRules
-from edgenets.vision.zones import Line, LineCounter, Zone
+from edgenets.tasks.vision.results import Found
+from edgenets.tasks.vision.tracking import Tracker, TrackRules
+from edgenets.tasks.vision.zones import Line, LineCounter, Zone
 
 
 def thing(x: float, y: float, label: str = "cat", score: float = 0.9, size: float = 40) -> Found:

@@ -22,9 +22,9 @@ from edgenets.runtime.cameras import Camera, Frame
 from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
 from edgenets.runtime.watch import Watch
-from edgenets.runtime.watcher import Smoother
 from edgenets.selection import select
-from edgenets.vision.zones import Line, Scene, Zone
+from edgenets.tasks.vision.pipeline import Smoother
+from edgenets.tasks.vision.zones import Line, Scene, Zone
 from tests.commands import Call, call
 
 from . import models, servers
@@ -337,7 +337,7 @@ class TestCommand:
 
 
 def test_a_scene_that_cannot_be_right(tmp_path: Path) -> None:
-    from edgenets.vision.zones import load_scene
+    from edgenets.tasks.vision.zones import load_scene
 
     for text, says in (
         ("track = false\n[[lines]]\nname='a'\npoints=[[0,0],[1,1]]", "not followed"),

@@ -27,7 +27,7 @@ from edgenets.runtime.sinks import open_sink
 from edgenets.runtime.watch import Watch
 from edgenets.runtime.web.server import is_loopback
 from edgenets.selection import select
-from edgenets.vision.results import Found
+from edgenets.tasks.vision.results import Found
 
 from . import models, servers
 

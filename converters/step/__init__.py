@@ -1,0 +1,1 @@
+"""Streaming (step) models: Keras graphs written as one step, in TFLite, ONNX and OpenVINO."""

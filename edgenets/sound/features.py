@@ -1,0 +1,53 @@
+"""Feature extractors, by the kind of a model's input.
+
+`EXTRACTORS` names the class of each; it is imported when it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.sound.audio import Sound
+from edgenets.spec import AudioInput, MicroFrontendInput
+
+# Kind of input → its extractor. To add one: a class, and a line here.
+EXTRACTORS = {
+    "audio": "edgenets.sound.logmel:LogMel",
+    "micro-frontend": "edgenets.sound.microfrontend:MicroFrontend",
+}
+
+
+class Extractor(Protocol):
+    """Turns sound into frames, and keeps what the next frame needs."""
+
+    def push(self, samples: Sound) -> NDArray[np.float32]:
+        """(n,) mono sound, float32 in [−1, 1) or int16, to the frames that it completes.
+
+        Returns:
+            (frames, bands) float32.
+        """
+        ...
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        ...
+
+
+def extractor(config: AudioInput | MicroFrontendInput, group: int = 1) -> Extractor:
+    """The extractor for a model's input, which gives frames in multiples of `group`.
+
+    Raises:
+        MissingExtra: it needs a package that is not installed.
+    """
+    module, _, name = EXTRACTORS[config.kind].partition(":")
+    made: Extractor = getattr(importlib.import_module(module), name)(config, group)
+    return made
+
+
+def frames_of(samples: Sound, config: AudioInput | MicroFrontendInput) -> NDArray[np.float32]:
+    """The frames of a whole clip: (n,) sound to (frames, bands) float32."""
+    return extractor(config).push(samples)

@@ -1,0 +1,197 @@
+"""Streaming log-mel features, once for training and device.
+
+A frame is a Hann-windowed stretch of sound; its power spectrum is summed into
+triangular bands on the mel scale (HTK formula, O'Shaughnessy 1987) and the
+logarithm is taken. Frame t covers the samples [t·hop, t·hop + window).
+
+A frame has the same bits however its samples arrived, in one clip or in crumbs:
+every operation works on one frame at a time or element by element, but for the
+sum into bands. That is a matrix product, and BLAS rounds differently for
+different numbers of rows, so it always gets two: frames 2k and 2k + 1, the one
+that is missing being whatever was there before.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from edgenets.sound.audio import FULL_SCALE, Sound
+from edgenets.spec import AudioInput
+
+# Frames that are computed at once, or a few more: bounds a long clip's scratch arrays.
+BLOCK = 64
+
+
+class LogMel:
+    """Turns sound into log-mel frames, keeping what the next frame needs.
+
+    Memory is bounded: what is kept between calls is less than one window.
+    """
+
+    def __init__(self, config: AudioInput, group: int = 1) -> None:
+        """Begin a stream.
+
+        Args:
+            group: frames are given in multiples of so many; the others wait as sound. Several
+                at once cost little more than one.
+        """
+        self.config = config
+        self._group = group
+        block = -(-BLOCK // group) * group  # frames that are computed at once
+        self._window, self._hop, self._bands = config.window, config.hop, config.bands
+        # What waits is in units of 16-bit sound: then that needs no conversion at all.
+        self._hann = np.hanning(config.window + 1)[:-1] / FULL_SCALE
+        # ln(e^(−mean) · x) is ln x − mean: the mean is taken off by weights that are there anyway.
+        centre = np.exp(-config.mean)
+        self._filterbank = centre * _filterbank(config)
+        # Sound waits at the front of this buffer; the frames are views into it, made once.
+        # It is float64 because NumPy's FFT is: a product of mixed types would be buffered.
+        self._sound = np.zeros((block - 1) * config.hop + config.window)
+        frames = sliding_window_view(self._sound, config.window)[:: config.hop]
+        self._fill = 0
+        self._odd = 0  # 1 where the next frame is an odd one
+        # The window is written to the front of these rows; their tails stay zero.
+        self._padded = np.zeros((block, config.fft))
+        # Row by row, as NumPy is slower where the frames of one product overlap.
+        self._windowed = list(zip(frames, self._padded[:, : config.window], strict=True))
+        # Real and imaginary parts in turn.
+        self._squares = np.zeros((block + 2, len(self._filterbank)))
+        self._sums = np.zeros((block + 2, config.bands))
+        # Whole arrays, not numbers: NumPy is slower where it has to repeat one.
+        shape = (block, config.bands)
+        self._floor = np.full(shape, centre * config.log_floor)
+        self._scale = np.full(shape, 1.0 / config.std)
+        self._views = [[self._rows(odd, n) for n in range(block + 1)] for odd in (0, 1)]
+
+    def _rows(self, odd: int, n: int) -> tuple[Any, ...]:
+        """The scratch arrays of n frames: making a view costs as much as summing a frame."""
+        end, pairs = odd + n, (odd + n + 1) // 2
+        squares, sums = self._squares[: 2 * pairs], self._sums[: 2 * pairs]
+        stacks = squares.reshape(pairs, 2, squares.shape[1]), sums.reshape(pairs, 2, self._bands)
+        # One pair, which is the usual case live: one product has less to set up than a stack.
+        product, into, out = (
+            (np.dot, stacks[0][0], stacks[1][0]) if pairs == 1 else (np.matmul, *stacks)
+        )
+        return (
+            self._windowed[:n], self._padded[:n], squares[odd:end], product, into, out,
+            sums[odd:end], self._floor[:n], self._scale[:n],
+        )  # fmt: skip
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        self._fill = self._odd = 0
+
+    def push(self, samples: Sound) -> NDArray[np.float32]:
+        """Take mono sound and give the frames that it completes.
+
+        Args:
+            samples: (n,) float32 in [−1, 1) or int16, any n. Sound that is given in the one way
+                and in the other, value by value the same, gives the same frames to the bit.
+
+        Returns:
+            (frames, bands) float32; frames may be 0.
+        """
+        size, hop = len(samples), self._hop
+        count = self._whole(self._fill + size)
+        out = np.empty((count, self._bands), dtype=np.float32)
+        sound, taken, done, is_pcm = self._sound, 0, 0, samples.dtype == np.int16
+        while taken < size:
+            fill = self._fill
+            room = min(len(sound) - fill, size - taken)
+            if is_pcm:
+                sound[fill : fill + room] = samples[taken : taken + room]
+            else:
+                np.multiply(samples[taken : taken + room], FULL_SCALE, sound[fill : fill + room])
+            fill += room
+            taken += room
+            n = self._whole(fill)
+            if n:
+                self._transform(n, out if n == count else out[done : done + n])
+                done += n
+                sound[: fill - n * hop] = sound[n * hop : fill]
+                fill -= n * hop
+            self._fill = fill
+        return out
+
+    def _whole(self, samples: int) -> int:
+        """How many frames `samples` samples give."""
+        frames = max(0, (samples - self._window) // self._hop + 1)
+        return frames - frames % self._group
+
+    def _transform(self, n: int, out: NDArray[np.float32]) -> None:
+        """The first n frames that wait, to (n, bands) normalised log power."""
+        rows, padded, squares, product, factors, sums, mel, floor, scale = self._views[self._odd][n]
+        hann, multiply = self._hann, np.multiply
+        for frame, windowed in rows:
+            multiply(frame, hann, windowed)
+        spectrum = np.fft.rfft(padded).view(np.float64)
+        multiply(spectrum, spectrum, squares)
+        product(factors, self._filterbank, sums)
+        np.add(mel, floor, mel)
+        np.log(mel, mel)
+        multiply(mel, scale, mel)
+        out[...] = mel
+        self._odd = (self._odd + n) & 1
+
+
+def log_mel(samples: Sound, config: AudioInput) -> NDArray[np.float32]:
+    """The log-mel frames of a whole clip: (n,) sound to (frames, bands) float32."""
+    return LogMel(config).push(samples)
+
+
+def frame_count(samples: int, config: AudioInput) -> int:
+    """How many whole frames `samples` samples give."""
+    return max(0, (samples - config.window) // config.hop + 1)
+
+
+def hz_to_mel(hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """Hertz to mel: 2595 · log10(1 + f / 700)."""
+    return np.asarray(2595.0 * np.log10(1.0 + np.asarray(hz, dtype=np.float64) / 700.0))
+
+
+def mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mel to hertz, the inverse of `hz_to_mel`."""
+    return np.asarray(700.0 * (10.0 ** (np.asarray(mel) / 2595.0) - 1.0))
+
+
+def check_resolution(config: AudioInput) -> None:
+    """Refuse bands that an FFT cannot tell apart.
+
+    Raises:
+        ValueError: a side of a triangle holds no bin.
+    """
+    if np.any(np.diff(_edges(config)[1]) < 1):
+        raise ValueError(
+            f"{config.bands} mel bands from {config.low_hz:g} Hz are finer than a "
+            f"{config.fft}-point FFT resolves; use fewer bands or a longer FFT"
+        )
+
+
+def _edges(config: AudioInput) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """The edges of the bands, (bands + 2,) Hz, and the first bin at or above each."""
+    low, high = hz_to_mel(np.array([config.low_hz, config.high_hz]))
+    hz = mel_to_hz(np.linspace(float(low), float(high), config.bands + 2))
+    bin_hz = np.arange(config.fft // 2 + 1) * config.sample_rate / config.fft
+    return hz, np.searchsorted(bin_hz, hz)
+
+
+def _filterbank(config: AudioInput) -> NDArray[np.float64]:
+    """The triangles as weights of the squared parts of a spectrum.
+
+    Returns:
+        (2 · bins, bands): a bin's real and imaginary part have the same weight, so
+        the product with the squares is the weighted sum of the power.
+    """
+    bins = config.fft // 2 + 1
+    hz, first = _edges(config)
+    bin_hz = np.arange(bins) * config.sample_rate / config.fft
+    weights = np.zeros((bins, config.bands))
+    for band, (low, centre, high) in enumerate(zip(hz, hz[1:], hz[2:], strict=False)):
+        inside = slice(first[band], first[band + 2])
+        f = bin_hz[inside]
+        weights[inside, band] = np.minimum((f - low) / (centre - low), (high - f) / (high - centre))
+    return np.repeat(weights, 2, axis=0)

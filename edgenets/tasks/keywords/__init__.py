@@ -1,0 +1,1 @@
+"""Keyword spotting: words that are recognized in a stream of sound."""

@@ -1,0 +1,158 @@
+"""Synthetic speakers: many ways to say a word, and the word said.
+
+A voice is a throat (a variant of espeak-ng: its formants), an accent, a pitch
+and a pace. The throat is what a net could learn by heart, so it is the throat
+that counts as the speaker when recordings are split: no throat of the test
+split was heard in training, in whatever accent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.errors import DataError
+from edgenets.sound.audio import RATES, Resampler, as_float, pcm16_to_float
+from edgenets.tasks.keywords import espeak
+
+# Accents of English in the data of espeak-ng 1.52, and how often each is drawn. British English
+# is `en`: espeak-ng does not know its own `en-gb`. Shavian is left out, being a script.
+ACCENTS = {
+    "en-us": 4,
+    "en": 3,
+    "en-gb-x-rp": 1,
+    "en-gb-scotland": 1,
+    "en-gb-x-gbclan": 1,
+    "en-gb-x-gbcwmd": 1,
+    "en-029": 1,
+    "en-us-nyc": 1,
+}
+
+# Variants of which a net trained on people alone (MLPerf Tiny's, on Speech Commands) understood
+# at least 26 of 40 words at common paces; the best reach 37. That left out whispers and most
+# robots; of variants that sound alike, one was kept. The order spreads the splits that
+# `clips.split_of` makes: any 20 voices in turn have speakers of all three.
+_MEN = """
+    m4 antonio mike2 Storm m2 pedro Diogo Alex ed iven3 announcer Jacky edward sandro m6 boris
+    quincy Mike Denis victor rob m3 m5 m1 max Mario m7 Nguyen m8 caleb grandpa paul robert john
+    pablo Reed Gene klatt3 miguel edward2
+"""
+_WOMEN = "f3 f5 Andrea f2 f1 belinda steph2 linda grandma f4 aunty Annie"
+MEN = ("", *_MEN.split())  # espeak-ng's plain voice is a man's
+WOMEN = tuple(_WOMEN.split())
+
+# Every so-many-th voice is a woman's: espeak-ng has three times as many men's.
+WOMAN_EVERY = 3
+
+# Where a net trained on people still understands most of the variants.
+PITCHES = (15, 85)  # of espeak-ng's 0…99: men at 70–160 Hz, women at 125–340 Hz
+PACES = (120, 210)  # words a minute
+PITCH_RANGES = (20, 80)  # of espeak-ng's 0…99
+
+# The number is one that divides men and women over the splits by the fractions of a recipe.
+_SALT = "espeak-ng throat 334: "
+
+# The loudest sample of a spoken text; 6 dB are left for what is done to it later.
+PEAK = 0.5
+
+# Silence that is left on both sides of a spoken text, and what counts as silence: even /f/ and
+# /θ/ begin and end above it, and what is cut holds less than −55 dB of the energy.
+MARGIN = 0.02  # s
+SILENCE = -50.0  # dB under the loudest sample
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One way of speaking."""
+
+    name: str  # language and accent, by espeak-ng's name
+    variant: str = ""  # of espeak-ng; "" is its plain voice
+    pitch: int = 50  # 0…99; 50 is the variant's own
+    speed: int = 165  # words a minute
+    pitch_range: int = 50  # 0…99; how much the pitch moves
+
+    def __post_init__(self) -> None:
+        if self.speed not in espeak.SPEEDS:
+            raise ValueError("speed must be 80 to 450 words a minute")
+        if self.pitch not in espeak.PERCENT or self.pitch_range not in espeak.PERCENT:
+            raise ValueError("pitch and pitch_range must be 0 to 99")
+
+    @property
+    def identifier(self) -> str:
+        """What espeak-ng calls it."""
+        return f"{self.name}+{self.variant}" if self.variant else self.name
+
+    @property
+    def speaker(self) -> str:
+        """Eight hexadecimal digits for the throat, as file names carry them."""
+        return hashlib.sha256((_SALT + self.variant).encode()).hexdigest()[:8]
+
+
+def voices(count: int, seed: int) -> list[Voice]:
+    """Distinct voices in English; the first of many are those of fewer by the same seed.
+
+    Raises:
+        ValueError: fewer than one is asked for, or the seed is negative.
+        DataError: a voice does not load.
+        MissingExtra: espeak-ng is not installed or does not load.
+    """
+    if count < 1:
+        raise ValueError("at least one voice must be asked for")
+    rng = np.random.default_rng(seed)
+    start = int(rng.integers(len(MEN) * len(WOMEN)))
+    found: dict[Voice, None] = {}
+    while len(found) < count:
+        found[_draw(rng, start, len(found))] = None
+    espeak.check_voices({voice.identifier for voice in found})
+    return list(found)
+
+
+def speak(text: str, voice: Voice, sample_rate: int = 16_000) -> NDArray[np.float32]:
+    """Say a text: (n,) mono float32, its peak at PEAK, with MARGIN of silence on both sides.
+
+    The same arguments give the same samples.
+
+    Raises:
+        DataError: there is nothing to say, no such voice, or espeak-ng fails.
+        MissingExtra: espeak-ng or soxr is not installed or does not load.
+    """
+    if sample_rate not in RATES:
+        raise DataError(f"a sample rate of {sample_rate} Hz cannot be right")
+    if not text.isprintable() or not any(c.isalnum() for c in text):
+        raise DataError(f"{text!r}: no text that can be spoken; letters or digits are needed")
+    samples = espeak.synthesize(text, voice.identifier, voice.speed, voice.pitch, voice.pitch_range)
+    sound = _trim(pcm16_to_float(samples))
+    if not len(sound):
+        raise DataError(f"{text!r}: espeak-ng says nothing as {voice.identifier}")
+    sound = as_float(Resampler(espeak.SAMPLE_RATE, sample_rate).push(sound, last=True))
+    return sound * np.float32(PEAK / np.abs(sound).max())
+
+
+def _draw(rng: np.random.Generator, start: int, turn: int) -> Voice:
+    women, of_group = divmod(turn, WOMAN_EVERY)
+    if of_group == WOMAN_EVERY - 1:
+        variant = WOMEN[(start + women) % len(WOMEN)]
+    else:
+        variant = MEN[(start + turn - women) % len(MEN)]
+    weights = np.array(list(ACCENTS.values()))
+    return Voice(
+        name=str(rng.choice(list(ACCENTS), p=weights / weights.sum())),
+        variant=variant,
+        pitch=int(rng.integers(*PITCHES, endpoint=True)),
+        speed=int(rng.integers(*PACES, endpoint=True)),
+        pitch_range=int(rng.integers(*PITCH_RANGES, endpoint=True)),
+    )
+
+
+def _trim(sound: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cut silence down to MARGIN, or fill it up; empty where all is silent."""
+    level = np.abs(sound)
+    loud = np.flatnonzero(level > level.max(initial=0.0) * 10 ** (SILENCE / 20))
+    if not len(loud):
+        return sound[:0]
+    margin = round(MARGIN * espeak.SAMPLE_RATE)
+    # The sound at `loud[0]` stands at `loud[0] + margin` once padded.
+    return np.pad(sound, margin)[loud[0] : loud[-1] + 2 * margin + 1]

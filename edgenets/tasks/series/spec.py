@@ -1,0 +1,131 @@
+"""What models of series are: which columns, at which interval, and what is foreseen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from edgenets.artefact import DType
+from edgenets.labelled import check_labels
+from edgenets.stepspec import StreamSpec
+from edgenets.tasks.series.habits import HabitsInput
+from edgenets.tasks.series.surprise import SurpriseDecoding
+
+# Far above all use; a file that says more is broken or hostile.
+MOST_SEGMENT = 4096
+MOST_HORIZON = 10_000
+
+
+@dataclass(frozen=True)
+class SeriesInput:
+    """How readings become a net's input; see `edgenets.tasks.series.features`.
+
+    Every column is a series of its own to the net: it has its own state, and the same weights.
+    """
+
+    dtype: ClassVar[DType] = "float32"
+
+    kind: Literal["series"]
+    columns: tuple[str, ...]
+    mean: tuple[float, ...]  # of each column over the training part
+    std: tuple[float, ...]  # the same
+    segment: int  # readings that a step takes
+    interval: float | None = None  # s between two readings; None: the training data had no times
+    longest_gap: int = 24  # readings in a row that may be missing and are bridged
+
+    def __post_init__(self) -> None:
+        check_labels(self.columns, ())
+        if not len(self.columns) == len(self.mean) == len(self.std):
+            raise ValueError("columns, mean and std have one value a column each")
+        if not all(abs(m) <= 1e30 for m in self.mean) or not all(
+            1e-30 <= s <= 1e30 for s in self.std
+        ):
+            raise ValueError("std must be positive, and mean and std within reason")
+        if not 1 <= self.segment <= MOST_SEGMENT:
+            raise ValueError(f"segment must be 1 to {MOST_SEGMENT} readings")
+        if self.interval is not None and not 1e-6 <= self.interval <= 1e10:
+            raise ValueError("interval must be positive, and within reason")
+        if not 0 <= self.longest_gap <= 1_000_000:
+            raise ValueError("longest_gap must be 0 to 1,000,000 readings")
+
+    @property
+    def width(self) -> int:
+        """Numbers a frame."""
+        return self.segment
+
+
+@dataclass(frozen=True)
+class ForecastDecoding:
+    """What an answer holds: the median of each step ahead, then each quantile of all of them."""
+
+    horizon: int  # readings ahead
+    quantiles: tuple[float, ...] = (0.1, 0.9)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.horizon <= MOST_HORIZON:
+            raise ValueError(f"horizon must be 1 to {MOST_HORIZON} readings")
+        if len(self.quantiles) not in (0, 2) or list(self.quantiles) != sorted(self.quantiles):
+            raise ValueError("quantiles are none, or a lower and a higher one")
+        if not all(0 < q < 1 for q in self.quantiles):
+            raise ValueError("quantiles lie between 0 and 1")
+
+
+@dataclass(frozen=True)
+class AnomalySpec(StreamSpec):
+    """A model that finds what is unusual in any series, one column at a time."""
+
+    task: Literal["anomaly"]
+    input: HabitsInput
+    decoding: SurpriseDecoding
+
+    def __post_init__(self) -> None:
+        if self.labels:
+            raise ValueError("a model that finds anomalies has no labels")
+
+    @property
+    def scores(self) -> int:
+        """Numbers of an answer: what is foreseen, and ln of how far it may be from it."""
+        return 2
+
+    def with_thresholds(self, value: float) -> AnomalySpec:
+        """The spec with another threshold.
+
+        Raises:
+            ValueError: it is none.
+        """
+        return self._decoding_by(threshold=value)
+
+
+@dataclass(frozen=True)
+class Borders:
+    """Rows of the table that training had, where its parts end."""
+
+    train: int
+    validation: int
+    test: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.train <= self.validation <= self.test:
+            raise ValueError("the parts of a table follow each other")
+
+
+@dataclass(frozen=True)
+class ForecastSpec(StreamSpec):
+    """A model that says how series go on."""
+
+    task: Literal["forecast"]
+    input: SeriesInput
+    decoding: ForecastDecoding
+    window: int = 0  # readings that a forecast to measure by is made from
+    borders: Borders = field(default_factory=lambda: Borders(1, 1, 1))
+
+    def __post_init__(self) -> None:
+        if self.labels:
+            raise ValueError("a model that foresees has columns, no labels")
+        if self.window % self.input.segment or self.window < self.input.segment:
+            raise ValueError("the window is a whole number of segments, and at least one")
+
+    @property
+    def scores(self) -> int:
+        """Numbers that an answer has."""
+        return self.decoding.horizon * (1 + len(self.decoding.quantiles))

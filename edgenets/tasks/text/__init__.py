@@ -1,0 +1,1 @@
+"""Text classification: texts of any length, each given a label."""

@@ -1,0 +1,161 @@
+"""Training batches of pictures, each augmented anew; one class a task, one frame for all."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.tasks.keywords.batches import Batch
+from edgenets.tasks.vision.data import augment
+from edgenets.tasks.vision.data.memory import Example, Examples
+from edgenets.tasks.vision.picture import Picture
+from edgenets.tasks.vision.preprocess import GREY, place
+from edgenets.tasks.vision.recipe import ImageRecipe
+from edgenets.tasks.vision.spec import ImageTask
+
+# Objects of a picture that training looks at, at most.
+MOST_THINGS = 100
+
+# A mosaic's four pictures meet in this part of the frame.
+_MIDDLE = (0.35, 0.65)
+
+
+class PictureBatches(ABC):
+    """Draws batches from the examples of one split; see `keywords.batches.Batches`."""
+
+    def __init__(self, examples: Examples, recipe: ImageRecipe) -> None:
+        self._examples, self._recipe = examples, recipe
+        self._frame, self._augment = recipe.input, recipe.augment
+        self._size = min(recipe.schedule.batch, len(examples) * recipe.schedule.repeat)
+        # Batches of one size: the last few of an order wait for another epoch.
+        self._count = len(examples) * recipe.schedule.repeat // self._size
+
+    def __len__(self) -> int:
+        return self._count
+
+    def batch(self, epoch: int, number: int) -> Batch:
+        """See `Batches.batch`."""
+        seed, repeat = self._recipe.seed, self._recipe.schedule.repeat
+        order = np.random.default_rng((seed, 1, epoch))
+        numbers = np.concatenate([order.permutation(len(self._examples)) for _ in range(repeat)])
+        chosen = numbers[number * self._size : (number + 1) * self._size]
+        rng = np.random.default_rng((seed, 2, epoch, number))
+        made = [self._one(rng, int(i)) for i in chosen]
+        inputs = np.stack([self._input(rng, picture) for picture, _ in made])
+        return self._mixed(rng, Batch(inputs, np.stack([target for _, target in made])))
+
+    @abstractmethod
+    def _one(self, rng: np.random.Generator, number: int) -> tuple[Picture, NDArray[np.float32]]:
+        """An augmented picture in its frame, and its target."""
+
+    def _mixed(self, rng: np.random.Generator, batch: Batch) -> Batch:
+        return batch
+
+    def _movement(self, rng: np.random.Generator, example: Example) -> augment.Matrix:
+        height, width = example.picture.shape[:2]
+        frame = self._frame
+        where = place(frame, width, height)
+        return augment.movement(rng, self._augment, where, frame.width, frame.height)
+
+    def _moved(self, example: Example, matrix: augment.Matrix) -> Picture:
+        frame = self._frame
+        return augment.moved_picture(example.picture, matrix, frame.width, frame.height)
+
+    def _input(self, rng: np.random.Generator, picture: Picture) -> NDArray[np.float32]:
+        """Other colours, and the numbers that the model takes."""
+        frame = self._frame
+        x = augment.coloured(rng, self._augment, picture)
+        if frame.colour == "rgb":
+            x = x[..., ::-1]
+        elif frame.colour == "grey":
+            x = (x @ np.array((0.114, 0.587, 0.299), np.float32))[..., None]
+        mean, std = np.array(frame.mean, np.float32), np.array(frame.std, np.float32)
+        out: NDArray[np.float32] = (x - mean) / std
+        return out
+
+
+class ClassBatches(PictureBatches):
+    """Targets are (labels,), one-hot or mixed."""
+
+    def _one(self, rng: np.random.Generator, number: int) -> tuple[Picture, NDArray[np.float32]]:
+        example = self._examples.items[number]
+        target = np.zeros(len(self._examples.labels), np.float32)
+        target[example.label] = 1.0
+        return self._moved(example, self._movement(rng, example)), target
+
+    def _mixed(self, rng: np.random.Generator, batch: Batch) -> Batch:
+        """Every picture mixed with another (Zhang et al. 2018, arXiv:1710.09412)."""
+        if not self._augment.mixup:
+            return batch
+        count = len(batch.inputs)
+        share = rng.beta(self._augment.mixup, self._augment.mixup, (count, 1)).astype(np.float32)
+        share = np.maximum(share, 1 - share)
+        other = rng.permutation(count)
+        wide = share[:, :, None, None]
+        return Batch(
+            wide * batch.inputs + (1 - wide) * batch.inputs[other],
+            share * batch.targets + (1 - share) * batch.targets[other],
+        )
+
+
+class BoxBatches(PictureBatches):
+    """Targets are (MOST_THINGS, 5): left, top, right, bottom in pixels, label number; −1: none."""
+
+    def _one(self, rng: np.random.Generator, number: int) -> tuple[Picture, NDArray[np.float32]]:
+        if self._augment.mosaic and rng.random() < self._augment.mosaic:
+            others = rng.integers(0, len(self._examples), 3)
+            picture, boxes, labels = self._mosaic(rng, [number, *map(int, others)])
+        else:
+            frame = (0.0, 0.0, float(self._frame.width), float(self._frame.height))
+            picture, boxes, labels = self._whole(rng, number, frame)
+        target = np.full((MOST_THINGS, 5), -1, np.float32)
+        count = min(len(boxes), MOST_THINGS)
+        target[:count, :4], target[:count, 4] = boxes[:count], labels[:count]
+        return picture, target
+
+    def _whole(
+        self, rng: np.random.Generator, number: int, frame: tuple[float, float, float, float],
+        shift: tuple[float, float] = (0.0, 0.0),
+    ) -> tuple[Picture, NDArray[np.float32], NDArray[np.int64]]:  # fmt: skip
+        example = self._examples.items[number]
+        assert example.boxes is not None and example.numbers is not None
+        matrix = self._movement(rng, example)
+        matrix[:2, 2] += shift
+        boxes, seen = augment.moved_boxes(example.boxes, matrix, frame)
+        return self._moved(example, matrix), boxes, example.numbers[seen]
+
+    def _mosaic(
+        self, rng: np.random.Generator, numbers: list[int]
+    ) -> tuple[Picture, NDArray[np.float32], NDArray[np.int64]]:
+        """Four pictures that meet in one frame (Bochkovskiy et al. 2020, arXiv:2004.10934)."""
+        width, height = self._frame.width, self._frame.height
+        x, y = int(width * rng.uniform(*_MIDDLE)), int(height * rng.uniform(*_MIDDLE))
+        whole = np.full((height, width, 3), GREY, np.uint8)
+        boxes, labels = [], []
+        places = ((0, 0, x, y), (x, 0, width, y), (0, y, x, height), (x, y, width, height))
+        for number, (left, top, right, low) in zip(numbers, places, strict=True):
+            # Its middle goes somewhere into its quarter.
+            shift = ((left + right - width) / 2, (top + low - height) / 2)
+            part, found, named = self._whole(rng, number, (left, top, right, low), shift)
+            whole[top:low, left:right] = part[top:low, left:right]
+            boxes.append(found)
+            labels.append(named)
+        return whole, np.concatenate(boxes), np.concatenate(labels)
+
+
+class MaskBatches(PictureBatches):
+    """Targets are (rows, columns), label numbers; 255 is left out of account."""
+
+    def _one(self, rng: np.random.Generator, number: int) -> tuple[Picture, NDArray[np.float32]]:
+        example, frame = self._examples.items[number], self._frame
+        assert example.mask is not None
+        matrix = self._movement(rng, example)
+        mask = augment.moved_mask(example.mask, matrix, frame.width, frame.height)
+        return self._moved(example, matrix), mask.astype(np.float32)
+
+
+BATCHES: dict[ImageTask, type[PictureBatches]] = {
+    "classify": ClassBatches, "detect": BoxBatches, "segment": MaskBatches,
+}  # fmt: skip

@@ -1,0 +1,162 @@
+"""What a labelled set of pictures says: the pictures, what is on them, and what is wrong with it.
+
+A reader of a layout makes a `Catalogue`. Annotations that cannot be right are
+never trained on: they are clipped or left out, and each such fault is kept with
+the file that it is in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgenets.data.split import Split, split_of
+from edgenets.errors import DataError
+
+# What of a box may lie outside the picture, as a rounding error, and goes unsaid.
+_ROUNDING = 1.0  # pixels
+
+# A box that is thinner than this shows nothing.
+_THINNEST = 1.0  # pixels
+
+# The last number of a file's name, which cameras count.
+_NUMBER = re.compile(r"(\d{1,9})\D*$")
+
+# Pictures whose numbers fall into one block of so many were taken one after another, often of one
+# thing: divided, they would make a test split of what was trained on.
+_BLOCK = 10
+
+
+@dataclass(frozen=True)
+class Thing:
+    """An object that somebody drew a box around."""
+
+    label: str
+    left: float  # pixels of the picture, from its left edge
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A picture, and what its task wants to know of it."""
+
+    path: Path
+    split: Split | None = None  # as the set itself says; None: by `group`
+    label: str = ""  # of the whole picture
+    things: tuple[Thing, ...] = ()
+    mask: Path | None = None  # a picture of one number a pixel
+
+    @property
+    def group(self) -> str:
+        """What must not be divided between splits: a block of neighbours, else the picture."""
+        number = _NUMBER.search(self.path.stem)
+        if number is None:
+            return self.path.stem
+        return f"{self.path.stem[: number.start()]}{int(number.group(1)) // _BLOCK}"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An annotation that cannot be right, and what was done about it."""
+
+    file: Path
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """A set of labelled pictures."""
+
+    pictures: tuple[Labelled, ...]
+    labels: tuple[str, ...]
+    faults: tuple[Fault, ...] = ()
+
+    def restricted(self, labels: Sequence[str], root: Path) -> Catalogue:
+        """The same with these labels alone, in this order.
+
+        Raises:
+            DataError: the set has no such label.
+        """
+        if missing := sorted(set(labels) - set(self.labels)):
+            raise DataError(
+                f"{root}: has no label {', '.join(missing)}; it has {', '.join(self.labels)}"
+            )
+        kept = [
+            replace(p, things=tuple(t for t in p.things if t.label in labels))
+            for p in self.pictures
+            if not p.label or p.label in labels
+        ]
+        return replace(self, pictures=tuple(kept), labels=tuple(labels))
+
+    def split(self, wanted: Split, validation: float, test: float) -> tuple[Labelled, ...]:
+        """The pictures of one split.
+
+        What the set says of its splits holds. Where it has no test split, its
+        validation split is that, and `validation` is taken out of what is left to
+        train on: a part that models were chosen by cannot say how good they are.
+
+        Args:
+            validation: fraction of the groups, where the set leaves it open.
+            test: likewise.
+        """
+        stated = {p.split for p in self.pictures}
+        if "test" not in stated and "validation" in stated:
+            renamed: dict[Split | None, Split | None] = {"validation": "test", "train": None}
+            test = 0.0
+        elif "validation" not in stated and "test" in stated:
+            renamed, test = {"train": None}, 0.0
+        else:
+            renamed = {}
+        return tuple(
+            p
+            for p in self.pictures
+            if (renamed.get(p.split, p.split) or split_of(p.group, validation, test)) == wanted
+        )
+
+    def counts(self) -> dict[str, int]:
+        """How often each label comes."""
+        found = Counter(p.label for p in self.pictures if p.label)
+        found.update(t.label for p in self.pictures for t in p.things)
+        return {label: found[label] for label in self.labels}
+
+
+def checked_box(
+    thing: Thing, width: int, height: int, file: Path
+) -> tuple[Thing | None, Fault | None]:
+    """A box that lies in its picture, or None, and what was wrong with it.
+
+    Args:
+        width: of the picture, pixels.
+        height: likewise.
+        file: the annotation's, for the fault.
+    """
+    box = f"{thing.label} at {thing.left:g}, {thing.top:g} … {thing.right:g}, {thing.bottom:g}"
+    numbers = (thing.left, thing.top, thing.right, thing.bottom)
+    if not all(abs(n) < 1e7 for n in numbers):  # also false of NaN
+        return None, Fault(file, f"{box} is no box; left out")
+    if thing.right - thing.left < _THINNEST or thing.bottom - thing.top < _THINNEST:
+        return None, Fault(file, f"{box} has no area; left out")
+    left, top = max(thing.left, 0.0), max(thing.top, 0.0)
+    right, bottom = min(thing.right, float(width)), min(thing.bottom, float(height))
+    if right - left < _THINNEST or bottom - top < _THINNEST:
+        return None, Fault(file, f"{box} lies outside the picture of {width} × {height}; left out")
+    inside = Thing(thing.label, left, top, right, bottom)
+    moved = max(left - thing.left, top - thing.top, thing.right - right, thing.bottom - bottom)
+    if moved <= _ROUNDING:
+        return inside, None
+    return inside, Fault(file, f"{box} reaches out of the picture of {width} × {height}; clipped")
+
+
+def pictures_by_stem(folder: Path) -> dict[str, Path]:
+    """The pictures of a folder by their name without its suffix."""
+    from edgenets.tasks.vision.picture import is_picture
+
+    return {p.stem: p for p in sorted(folder.iterdir()) if p.is_file() and is_picture(p)}

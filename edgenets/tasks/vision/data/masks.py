@@ -1,0 +1,58 @@
+"""Pictures and masks in two folders: `images/NAME.*` and `masks/NAME.png`, one number a pixel.
+
+A mask numbers classes (0 background, 255 to be left out of account), or, as
+nuclei have it, single instances (0 background). Names of classes stand in
+`classes.txt`, one a line, the background first.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgenets.data.split import Split
+from edgenets.tasks.vision.data.catalogue import Catalogue, Fault, Labelled, pictures_by_stem
+from edgenets.tasks.vision.data.folders import SPLIT_NAMES
+
+PICTURES = ("images", "JPEGImages", "imgs")
+MASKS = ("masks", "labels", "SegmentationClass", "annotations")
+NAMES = "classes.txt"
+
+
+def looks_like(root: Path) -> bool:
+    """Whether a folder of pictures has one of masks beside it."""
+    return bool(_pairs(root))
+
+
+def read(root: Path) -> Catalogue:
+    """Read the set; its labels are those of `classes.txt`, else none."""
+    found, faults = [], []
+    for split, pictures, masks in _pairs(root):
+        drawn = pictures_by_stem(masks)
+        for stem, path in pictures_by_stem(pictures).items():
+            if stem in drawn:
+                found.append(Labelled(path, split, mask=drawn.pop(stem)))
+            else:
+                faults.append(Fault(path, f"its mask {masks.name}/{stem}.png is missing; left out"))
+        faults += [Fault(p, "its picture is missing; left out") for p in drawn.values()]
+    names: tuple[str, ...] = ()
+    if (root / NAMES).is_file():
+        lines = (root / NAMES).read_text(encoding="utf-8", errors="replace").splitlines()
+        names = tuple(line.strip() for line in lines if line.strip())
+    return Catalogue(tuple(found), names, tuple(faults))
+
+
+def _pairs(root: Path) -> list[tuple[Split | None, Path, Path]]:
+    """(split, folder of pictures, folder of masks)."""
+    places: list[tuple[Split | None, Path]] = [(None, root)]
+    for inner in sorted(p for p in root.iterdir() if p.is_dir()):
+        if inner.name.lower() in SPLIT_NAMES:
+            places.append((SPLIT_NAMES[inner.name.lower()], inner))
+    return [
+        (split, place / pictures, place / masks)
+        for split, place in places
+        for pictures in PICTURES
+        for masks in MASKS
+        if (place / pictures).is_dir()
+        and (place / masks).is_dir()
+        and pictures_by_stem(place / masks)
+    ]

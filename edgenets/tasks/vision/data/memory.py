@@ -1,0 +1,113 @@
+"""Labelled pictures in memory, no larger than training needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.errors import DataError
+from edgenets.extras import require
+from edgenets.tasks.vision import picture
+from edgenets.tasks.vision.boxes import Boxes
+from edgenets.tasks.vision.data.catalogue import Labelled
+from edgenets.tasks.vision.picture import Picture
+from edgenets.tasks.vision.spec import ImageInput
+
+# Pictures are kept at this times the model's size, at most: an enlarged part stays sharp.
+_MARGIN = 2.0
+
+
+@dataclass(frozen=True)
+class Example:
+    """One picture with what its task wants to know."""
+
+    path: Path
+    picture: Picture
+    label: int = -1
+    boxes: Boxes | None = None  # (n, 4) in pixels of `picture`
+    numbers: NDArray[np.int64] | None = None  # (n,) label numbers of the boxes
+    mask: NDArray[np.uint8] | None = None  # label number of each pixel of `picture`
+    # instance number of each pixel, 0 none, where the mask had them
+    instances: NDArray[np.int32] | None = None
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One split."""
+
+    items: tuple[Example, ...]
+    labels: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+def load(
+    pictures: Sequence[Labelled], labels: Sequence[str], foreground: bool = False,
+    shrink_to: ImageInput | None = None, progress: Callable[[int, int], None] | None = None,
+) -> Examples:  # fmt: skip
+    """Read pictures.
+
+    Args:
+        labels: of the model, in its order.
+        foreground: masks number instances, or all their classes are one.
+        shrink_to: make pictures smaller that are much larger than this; None keeps all as they are.
+        progress: called with (done, all).
+
+    Raises:
+        DataError: a picture or mask cannot be read, or they do not fit.
+    """
+    index = {label: i for i, label in enumerate(labels)}
+    items = []
+    for done, item in enumerate(pictures, 1):
+        items.append(_example(item, index, foreground, shrink_to))
+        if progress is not None:
+            progress(done, len(pictures))
+    return Examples(tuple(items), tuple(labels))
+
+
+def _example(
+    item: Labelled, index: dict[str, int], foreground: bool, shrink_to: ImageInput | None
+) -> Example:
+    whole = picture.read(item.path)
+    height, width = whole.shape[:2]
+    factor = 1.0
+    if shrink_to is not None:
+        factor = min(1.0, max(shrink_to.height / height, shrink_to.width / width) * _MARGIN)
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    cv2 = require("cv2")
+    pixels = whole if factor == 1.0 else cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
+    boxes = numbers = mask = instances = None
+    if item.mask is not None:
+        drawn = picture.read_mask(item.mask)
+        if drawn.shape != whole.shape[:2]:
+            raise DataError(f"{item.mask}: is {drawn.shape}, its picture {whole.shape[:2]}")
+        mask = _labels_of(drawn, len(index), foreground, item.mask)
+        instances = drawn if foreground else None
+        if factor != 1.0:
+            mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
+            instances = None
+    elif not item.label:
+        scale = np.array((size[0] / width, size[1] / height) * 2)
+        corners = [(t.left, t.top, t.right, t.bottom) for t in item.things]
+        boxes = (np.array(corners).reshape(-1, 4) * scale).astype(np.float32)
+        numbers = np.array([index[t.label] for t in item.things], np.int64)
+    return Example(item.path, pixels, index.get(item.label, -1), boxes, numbers, mask, instances)
+
+
+def _labels_of(
+    drawn: NDArray[np.int32], labels: int, foreground: bool, file: Path
+) -> NDArray[np.uint8]:
+    """A mask's numbers as label numbers; 255 stays, for it is left out of account."""
+    if foreground:
+        return (drawn > 0).astype(np.uint8)
+    if drawn.min() < 0 or ((drawn >= labels) & (drawn != 255)).any():
+        raise DataError(
+            f"{file}: holds the number {drawn[drawn != 255].max()}; there are {labels} labels. "
+            f"Where masks number instances, set foreground = true in the recipe's [data]"
+        )
+    return drawn.astype(np.uint8)

@@ -1,0 +1,76 @@
+"""A picture in, findings out: preprocessing → session → decoding.
+
+This is the hot loop of vision. The picture is written straight into the model's
+input, and what the model answers is read where it stands.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from edgenets.backend import Session
+from edgenets.tasks.vision.decode import Outputs, decoder
+from edgenets.tasks.vision.picture import Picture
+from edgenets.tasks.vision.preprocess import Placement, Preprocessor
+from edgenets.tasks.vision.results import Findings
+from edgenets.tasks.vision.spec import ImageSpec, MaskDecoding
+
+
+class Watcher:
+    """One model. It keeps nothing from picture to picture, so sources may share it."""
+
+    def __init__(self, spec: ImageSpec, session: Session) -> None:
+        self.session = session
+        # A mask's labels are those of the greatest scores, for which their integers will do.
+        output = spec.decoding.output if isinstance(spec.decoding, MaskDecoding) else None
+        scales = {o.name: o.quantization.scale for o in session.artefact.outputs if o.quantization}
+        self._raw, self.scale = (output,) if output in scales else (), scales.get(output or "")
+        self.use(spec)
+        (info,) = session.artefact.inputs
+        self._place = session.places()[info.name]
+        self._preprocessor = Preprocessor(spec.input, info.dtype, info.quantization)
+
+    def use(self, spec: ImageSpec) -> None:
+        """Decode by other thresholds from the next picture on; safe from another thread."""
+        self.spec, self.decoder = spec, decoder(spec, self.scale)
+
+    def look(self, picture: Picture) -> Findings:
+        """What the model finds.
+
+        Args:
+            picture: (height, width, 3) uint8, blue, green, red.
+        """
+        outputs, placement = self.answer(picture)
+        return self.decoder.decode(outputs, placement)
+
+    def answer(self, picture: Picture) -> tuple[Outputs, Placement]:
+        """The model's outputs, which hold until the next picture; arguments as for `look`."""
+        placement = self._preprocessor.into(picture, self._place)
+        return self.session.infer(self._raw), placement
+
+
+class Smoother:
+    """The labels of whole pictures, averaged over a time: one odd picture changes nothing."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._past: deque[tuple[float, str, float]] = deque()  # time, label, score
+
+    def update(self, label: str | None, score: float, time: float) -> tuple[str | None, float]:
+        """The label of the last seconds, and its mean score over all their pictures.
+
+        Args:
+            label: of the picture; None where no label reached its threshold.
+            time: s of it.
+        """
+        self._past.append((time, label or "", score))
+        while time - self._past[0][0] > self._seconds:
+            self._past.popleft()
+        sums: dict[str, float] = {}
+        for _, name, value in self._past:
+            sums[name] = sums.get(name, 0.0) + (value if name else 0.0)
+        best = max(sums, key=lambda name: sums[name])
+        mean = float(np.float64(sums[best]) / len(self._past))
+        return (best or None), mean

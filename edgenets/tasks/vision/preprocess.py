@@ -1,0 +1,214 @@
+"""A picture becomes a model's input: resized, its colours in order, normalised, quantized.
+
+Resizing is one pass over the source; the rest is a look-up table of 256 entries
+a channel that turns a pixel into the very number that the input tensor holds,
+whatever its type, and writes it there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from edgenets.errors import DataError
+from edgenets.extras import require
+from edgenets.quantization import Quantization, quantize
+from edgenets.tasks.vision.picture import Picture
+from edgenets.tasks.vision.spec import ImageInput
+
+# What lies around a picture that does not fill the frame.
+GREY = 114
+
+# 16 bits are no 8-bit picture's depth: OpenCV has tables of these types alone.
+_TABLE_TYPES = ("uint8", "int8", "int16", "int32", "float32")
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a picture lies in the model's frame: frame = picture × scale + offset, in pixels."""
+
+    scale_x: float
+    scale_y: float
+    offset_x: float
+    offset_y: float
+    width: int  # of the picture
+    height: int
+
+    def to_picture(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Boxes of the frame as boxes of the picture, cut off at its edges.
+
+        Args:
+            boxes: (n, 4) left, top, right, bottom.
+        """
+        offset = np.array((self.offset_x, self.offset_y) * 2, np.float32)
+        scale = np.array((self.scale_x, self.scale_y) * 2, np.float32)
+        most = np.array((self.width, self.height) * 2, np.float32)
+        out: NDArray[np.float32] = np.clip((boxes - offset) / scale, 0, most)
+        return out
+
+    def to_frame(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The opposite, without cutting off."""
+        offset = np.array((self.offset_x, self.offset_y) * 2, np.float32)
+        scale = np.array((self.scale_x, self.scale_y) * 2, np.float32)
+        out: NDArray[np.float32] = (boxes * scale + offset).astype(np.float32)
+        return out
+
+
+def place(spec: ImageInput, width: int, height: int) -> Placement:
+    """Where a picture of a size goes, by the model's rule."""
+    x, y = spec.width / width, spec.height / height
+    if spec.resize == "stretch":
+        return Placement(x, y, 0.0, 0.0, width, height)
+    if spec.resize == "crop":  # a whole number of the picture's pixels, so that boxes are exact
+        wide = max(1, min(width, round(spec.width / max(x, y))))
+        high = max(1, min(height, round(spec.height / max(x, y))))
+        left, top = (width - wide) // 2, (height - high) // 2
+        x, y = spec.width / wide, spec.height / high
+        return Placement(x, y, -left * x, -top * y, width, height)
+    scale = min(x, y)
+    wide, high = max(1, round(width * scale)), max(1, round(height * scale))
+    left, top = (spec.width - wide) // 2, (spec.height - high) // 2
+    return Placement(wide / width, high / height, float(left), float(top), width, height)
+
+
+class Preprocessor:
+    """Turns pictures of any size into one model's input. Not for several threads at once."""
+
+    def __init__(
+        self,
+        spec: ImageInput,
+        dtype: DTypeLike = np.float32,
+        quantization: Quantization | None = None,
+    ) -> None:
+        """Make the table.
+
+        Args:
+            spec: what the model wants.
+            dtype: of its input tensor.
+            quantization: of its input tensor, where it has one.
+        """
+        self._cv2: Any = require("cv2")
+        self.spec, self._dtype = spec, np.dtype(dtype)
+        self._table = table(spec, self._dtype, quantization)
+        self._flips = _flips(self._table) if spec.layout == "nhwc" else None
+        channels = (spec.channels,) if spec.channels > 1 else ()
+        size = (spec.height, spec.width)
+        self._frame = np.full((*size, 3), GREY, np.uint8)
+        self._ordered = np.empty((*size, *channels), np.uint8)
+        self._planes = np.empty((*size, *channels), self._dtype)
+        self._codes = {"rgb": self._cv2.COLOR_BGR2RGB, "grey": self._cv2.COLOR_BGR2GRAY}
+        self._placements: dict[tuple[int, int], Placement] = {}
+
+    def into(self, picture: Picture, out: NDArray[Any]) -> Placement:
+        """Write a picture to the model's input.
+
+        Args:
+            picture: (height, width, 3) uint8, blue, green, red.
+            out: of the input's shape and type, contiguous; the input's own memory, best.
+
+        Returns:
+            where the picture lies in the frame.
+
+        Raises:
+            DataError: it is no such picture.
+        """
+        self._check(picture)
+        height, width = picture.shape[:2]
+        placement = self._placement(width, height)
+        cv2, spec = self._cv2, self.spec
+        self._resize(picture, placement)
+        frame = self._frame
+        if self._flips is not None:
+            # The pixels themselves, or 128 below them: no table is needed, nor a buffer.
+            pixels = out.reshape(self._ordered.shape).view(np.uint8)
+            if spec.colour == "bgr":
+                pixels[...] = frame
+            else:
+                cv2.cvtColor(frame, self._codes[spec.colour], dst=pixels)
+            if self._flips:
+                np.bitwise_xor(pixels, 128, out=pixels)
+            return placement
+        if spec.colour != "bgr":
+            cv2.cvtColor(frame, self._codes[spec.colour], dst=self._ordered)
+            frame = self._ordered
+        if spec.layout == "nchw":
+            cv2.LUT(frame, self._table, dst=self._planes)
+            out[0] = self._planes.transpose(2, 0, 1) if spec.channels > 1 else self._planes
+            return placement
+        # The view has the very type and shape that OpenCV would make, so it writes there.
+        view = out.reshape(self._planes.shape)
+        made = cv2.LUT(frame, self._table, dst=view)
+        if made is not view:
+            view[...] = made.reshape(view.shape)
+        return placement
+
+    def _check(self, picture: Picture) -> None:
+        ok = isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3
+        if not ok or picture.shape[2] != 3 or not picture.size:
+            found = getattr(picture, "shape", type(picture).__name__)
+            raise DataError(f"a picture is (height, width, 3) uint8; found {found}")
+
+    def _placement(self, width: int, height: int) -> Placement:
+        size = (width, height)
+        if size not in self._placements:
+            # Another size: what the last one left of itself around the picture goes.
+            self._placements = {size: place(self.spec, width, height)}
+            self._frame[...] = GREY
+        return self._placements[size]
+
+    def _resize(self, picture: Picture, placement: Placement) -> None:
+        cv2, spec = self._cv2, self.spec
+        if spec.resize == "stretch":
+            cv2.resize(picture, (spec.width, spec.height), dst=self._frame)
+            return
+        p = placement
+        if spec.resize == "crop":  # only what is seen of it is resized
+            x, y = round(-p.offset_x / p.scale_x), round(-p.offset_y / p.scale_y)
+            wide, high = round(spec.width / p.scale_x), round(spec.height / p.scale_y)
+            part = picture[y : y + high, x : x + wide]
+            cv2.resize(part, (spec.width, spec.height), dst=self._frame)
+            return
+        wide, high = round(p.width * p.scale_x), round(p.height * p.scale_y)
+        left, top = int(p.offset_x), int(p.offset_y)
+        self._frame[top : top + high, left : left + wide] = cv2.resize(picture, (wide, high))
+
+
+def _flips(values: NDArray[Any]) -> bool | None:
+    """Whether a table moves pixels by 128 (True), leaves them (False), or does more (None)."""
+    if values.size != 256 or values.dtype.itemsize != 1:
+        return None
+    bits, pixels = values.view(np.uint8).reshape(-1), np.arange(256, dtype=np.uint8)
+    if (bits == pixels).all():
+        return False
+    return True if (bits == pixels ^ 128).all() else None
+
+
+def table(
+    spec: ImageInput, dtype: DTypeLike, quantization: Quantization | None = None
+) -> NDArray[Any]:
+    """What each of 256 pixel values becomes in the input tensor.
+
+    Returns:
+        (1, 256) where all channels are treated alike, else (1, 256, channels), of `dtype`.
+
+    Raises:
+        DataError: the tensor has a type that no picture can be written to.
+    """
+    if np.dtype(dtype).name not in _TABLE_TYPES:
+        raise DataError(f"an input of {np.dtype(dtype).name} takes no picture")
+    pixels = np.arange(256, dtype=np.float64)[:, None]
+    real = (pixels - np.array(spec.mean)) / np.array(spec.std)
+    if quantization is not None:
+        values: NDArray[Any] = quantize(real.astype(np.float32), quantization)
+    elif np.issubdtype(dtype, np.integer):
+        info = np.iinfo(dtype)
+        values = np.clip(np.rint(real), info.min, info.max)
+    else:
+        values = real
+    values = np.ascontiguousarray(values.astype(dtype))
+    if (values == values[:, :1]).all():
+        return values[:, 0].reshape(1, 256)
+    return values.reshape(1, 256, -1)

@@ -1,0 +1,145 @@
+"""Recipes of models of pictures; see `edgenets.recipe` for how one is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from edgenets.recipeparts import BundleRecipe, Schedule, Trainable, check_range, check_shares
+from edgenets.tasks.vision.spec import ImageDecoding, ImageInput, ImageTask, PointHead
+
+Architecture = Literal["image-classify", "object-detect", "segment"]
+
+
+@dataclass(frozen=True)
+class PicturesRecipe:
+    """Which pictures, and how they are divided."""
+
+    labels: tuple[str, ...] | None = None  # None: all that the set has
+    validation: float = 0.1  # fraction of the groups, where the set leaves it open
+    test: float = 0.2  # likewise
+    # segment: masks number instances, or several classes are to be one: all but 0 is the label 1
+    foreground: bool = False
+
+    def __post_init__(self) -> None:
+        check_range(self, 0, 1, "validation", "test")
+        check_shares(self, "no picture")
+
+
+@dataclass(frozen=True)
+class ImageModelRecipe:
+    """The net and its sizes."""
+
+    architecture: Architecture
+    stem: int = 16  # channels of the first convolution, which halves the picture
+    # One stage a number, each of which halves it again: channels, and blocks of that width.
+    channels: tuple[int, ...] = (24, 32, 64, 96)
+    blocks: tuple[int, ...] = (2, 2, 2, 2)
+    expansion: int = 4  # of the inverted residuals
+    head: int = 64  # channels of the layers before the answer
+    dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, 4096, "stem", "channels", "head")
+        check_range(self, 1, 64, "blocks", "expansion")
+        check_range(self, 0, 0.99, "dropout")
+        if not self.channels or len(self.channels) != len(self.blocks):
+            raise ValueError("channels and blocks have one number a stage, and at least one")
+
+
+@dataclass(frozen=True)
+class ImageAugmentRecipe:
+    """What a training picture goes through, and its boxes and mask with it."""
+
+    flip: bool = True  # left and right
+    flip_vertical: bool = False  # top and bottom
+    turns: bool = False  # by quarters of a circle
+    rotate: float = 10.0  # degrees either way, at most
+    scale: tuple[float, float] = (0.8, 1.25)  # of the picture inside the frame
+    stretch: float = 0.1  # of one side against the other, at most
+    shift: float = 0.1  # of the frame either way, at most
+    brightness: float = 0.2  # of the whole range either way, at most
+    contrast: float = 0.3  # factor between 1 − contrast and 1 + contrast
+    saturation: float = 0.3  # likewise
+    hue: float = 0.02  # of the circle of colours either way, at most
+    noise: float = 0.0  # standard deviation of the strongest, of the whole range
+    blur: float = 0.0  # probability of a slight blur
+    erase: float = 0.0  # probability of a grey rectangle over a part
+    mosaic: float = 0.0  # detect: probability of four pictures in one frame
+    mixup: float = 0.0  # classify: parameter of the Beta distribution; 0: none
+
+    def __post_init__(self) -> None:
+        check_range(self, 0, 180, "rotate")
+        check_range(self, 0.05, 20, "scale")
+        check_range(self, 0, 1, "stretch", "shift", "brightness", "contrast", "saturation", "hue")
+        check_range(self, 0, 1, "noise", "blur", "erase", "mosaic", "mixup")
+        if self.scale[0] > self.scale[1]:
+            raise ValueError("scale goes from the smaller to the larger")
+
+
+@dataclass(frozen=True)
+class ImageScheduleRecipe(Schedule):
+    """How long and how fast; an item is a picture."""
+
+    epochs: int = 100
+    batch: int = 32
+    average: float = 0.995
+    repeat: int = 1  # how often an epoch sees each picture, each time augmented anew
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_range(self, 1, 1000, "repeat")
+
+
+@dataclass(frozen=True)
+class ImageQuantizeRecipe:
+    """How ranges are found for integer precisions."""
+
+    pictures: int = 200  # training pictures that calibration shows to the model
+    keep_float: tuple[str, ...] = ()  # layers that stay float in integer precisions
+    per_channel: bool = True  # integer weights have a scale a channel, not one a layer
+    symmetric: bool = False  # the zero of integers is 0, as TensorRT wants it; whole forms in ONNX
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, 1_000_000, "pictures")
+
+
+@dataclass(frozen=True)
+class ImageGateRecipe:
+    """What an artefact must hold to enter a bundle."""
+
+    pictures: int = 1000  # that are compared, at most: the validation split
+    float_error: float = 1e-3  # |output difference| of fp32
+    half_error: float = 0.1  # |output difference| of fp16
+    agreement: float = 0.95  # decisions that equal the model's, integer precisions
+    metric_drop: float = 0.01  # of the task's metric, against the float model
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, 1_000_000, "pictures")
+
+
+@dataclass(frozen=True)
+class ImageRecipe(Trainable):
+    """All that `edgenets train` needs besides data."""
+
+    name: str
+    description: str
+    task: ImageTask
+    model: ImageModelRecipe
+    decoding: ImageDecoding
+    seed: int = 1
+    data: PicturesRecipe = field(default_factory=PicturesRecipe)
+    input: ImageInput = field(default_factory=ImageInput)
+    augment: ImageAugmentRecipe = field(default_factory=ImageAugmentRecipe)
+    schedule: ImageScheduleRecipe = field(default_factory=ImageScheduleRecipe)
+    quantize: ImageQuantizeRecipe = field(default_factory=ImageQuantizeRecipe)
+    gate: ImageGateRecipe = field(default_factory=ImageGateRecipe)
+    bundle: BundleRecipe = field(default_factory=BundleRecipe)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.input.layout != "nhwc":
+            raise ValueError("Keras models are trained in the layout nhwc")
+        head = getattr(self.decoding, "head", None)
+        if self.task == "detect" and not isinstance(head, PointHead):
+            raise ValueError("a detector is trained with the head 'points'")

@@ -1,0 +1,33 @@
+"""The loss of a segmentation net: cross-entropy of pixels, and Dice of labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgenets.extras import require
+from edgenets.tasks.vision.data.augment import IGNORED
+
+
+def mask_loss() -> Any:
+    """A Keras loss of (batch, rows, columns) label numbers and (batch, rows, columns, labels).
+
+    Cross-entropy makes posteriors right, Dice (Milletari et al. 2016,
+    arXiv:1606.04797) the overlap, which is what is measured; pixels of the number
+    255 count in neither.
+    """
+    keras = require("keras")
+    ops, base = keras.ops, keras.losses.Loss
+
+    class MaskLoss(base):  # type: ignore[misc,valid-type]  # Keras has no types
+        def call(self, y_true: Any, y_pred: Any) -> Any:
+            counts = ops.cast(y_true != IGNORED, "float32")
+            named = ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[-1])  # 255: zeros
+            entropy = -ops.sum(named * ops.log_softmax(y_pred, axis=-1), axis=-1)
+            entropy = ops.sum(entropy * counts) / ops.maximum(ops.sum(counts), 1.0)
+            posterior = ops.softmax(y_pred, axis=-1) * counts[..., None]
+            common = ops.sum(posterior * named, axis=(0, 1, 2))
+            both = ops.sum(posterior, axis=(0, 1, 2)) + ops.sum(named, axis=(0, 1, 2))
+            dice = 1.0 - ops.mean((2 * common + 1.0) / (both + 1.0))
+            return entropy + dice
+
+    return MaskLoss(reduction="sum_over_batch_size", name="mask")

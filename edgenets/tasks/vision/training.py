@@ -1,0 +1,192 @@
+"""Training of nets that classify pictures, detect objects on them, or segment them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets import models
+from edgenets.data.split import Split, SplitShares
+from edgenets.errors import DataError
+from edgenets.extras import ensure, require
+from edgenets.models.object_detect import head_of
+from edgenets.progress import Progress
+from edgenets.tasks.vision import detection, segmentation
+from edgenets.tasks.vision.data import layouts
+from edgenets.tasks.vision.data.batches import BATCHES
+from edgenets.tasks.vision.data.catalogue import Catalogue
+from edgenets.tasks.vision.data.memory import Examples, load
+from edgenets.tasks.vision.metrics import ClassMetric, Metric, metric
+from edgenets.tasks.vision.preprocess import Placement, Preprocessor
+from edgenets.tasks.vision.recipe import ImageRecipe
+from edgenets.tasks.vision.spec import ImageSpec
+from edgenets.training import figures
+from edgenets.training.train import Trained
+from edgenets.training.trainer import Job, Trainer
+
+# Pictures that a model is shown at once when it is judged.
+EVALUATION_BATCH = 64
+
+# Faults of a set that are said one by one; the rest is counted.
+_FAULTS_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Examples as a model takes them."""
+
+    examples: Examples
+    inputs: NDArray[np.float32]  # (pictures, height, width, channels)
+    placements: tuple[Placement, ...]
+
+
+def train_pictures(recipe: ImageRecipe, data: Path, out: Path, progress: Progress) -> Trained:
+    """See `edgenets.training.train.train`; also draws `curves.png` and `confusion.png`."""
+    for module in ("cv2", "pycocotools"):
+        ensure(module)
+    catalogue = read_catalogue(recipe, data, progress)
+    labels = labels_of(recipe, catalogue)
+    shares = SplitShares(recipe.data.validation, recipe.data.test)
+    spec = ImageSpec(recipe.name, recipe.task, labels, recipe.input, recipe.decoding, shares)
+    train = load_split(recipe, catalogue, data, "train", progress, shrink=True)
+    validation = shown(recipe, load_split(recipe, catalogue, data, "validation", progress))
+    test = shown(recipe, load_split(recipe, catalogue, data, "test", progress))
+    detects = recipe.task == "detect"
+
+    def view(model: Any) -> Any:
+        """The model with the outputs that its spec names."""
+        return detection.deployed_view(model, head_of(recipe).strides) if detects else model
+
+    def build() -> Any:
+        model = models.build_image(recipe, len(labels))
+        return detection.training_view(model, head_of(recipe).strides) if detects else model
+
+    job = Job(
+        build, BATCHES[recipe.task](train, recipe), _loss(recipe),
+        lambda model: judged(view(model), spec, validation).value,
+        recipe.schedule, recipe.seed,
+    )  # fmt: skip
+    trainer = Trainer(job, out, progress)
+    trainer.fit()
+    model = view(trainer.model)
+    found = {"validation": judged(model, spec, validation), "test": judged(model, spec, test)}
+    trainer.curves(f"validation {found['test'].name}, %")
+    metrics: dict[str, Any] = {
+        "parameters": int(model.count_params()),
+        "metric": found["test"].name,
+        "train": {"pictures": len(train), **_counts(catalogue, recipe)},
+    }
+    for name, part in (("validation", validation), ("test", test)):
+        metrics[name] = {"pictures": len(part.examples), **found[name].figures()}
+    if isinstance(found["test"], ClassMetric):
+        matrix = figures.confusion_matrix(
+            np.array(found["test"].truths), found["test"].decisions(), len(labels)
+        )
+        figures.confusion(matrix, labels, out / "confusion.png")
+        metrics["test"]["confusion"] = matrix.tolist()
+    return Trained(model, spec, metrics)
+
+
+def read_catalogue(recipe: ImageRecipe, data: Path, progress: Progress) -> Catalogue:
+    """What a set holds, and a word about what is wrong with it; errors as `layouts.read`."""
+    catalogue = layouts.read(data, recipe.task)
+    for fault in catalogue.faults[:_FAULTS_SHOWN]:
+        progress.say(str(fault))
+    if len(catalogue.faults) > _FAULTS_SHOWN:
+        progress.say(f"… and {len(catalogue.faults) - _FAULTS_SHOWN} more faults of this kind")
+    if recipe.data.labels is not None and catalogue.labels:
+        return catalogue.restricted(recipe.data.labels, data)
+    return catalogue
+
+
+def labels_of(recipe: ImageRecipe, catalogue: Catalogue) -> tuple[str, ...]:
+    """The labels of a recipe's model, in its order.
+
+    Raises:
+        DataError: neither the recipe nor the set names any.
+    """
+    labels = recipe.data.labels or catalogue.labels
+    if not labels:
+        raise DataError(
+            "nothing names the labels: give [data] labels in the recipe, or a classes.txt beside "
+            "the pictures"
+        )
+    return labels
+
+
+def load_split(
+    recipe: ImageRecipe, catalogue: Catalogue, data: Path, split: Split, progress: Progress,
+    shrink: bool = False,
+) -> Examples:  # fmt: skip
+    """Read one split.
+
+    Raises:
+        DataError: there is nothing in it, or a picture cannot be read.
+    """
+    chosen = catalogue.split(split, recipe.data.validation, recipe.data.test)
+    if not chosen:
+        raise DataError(
+            f"{data}: the {split} split is empty; more pictures, or a larger fraction in the "
+            f"recipe's [data], are needed"
+        )
+    size = recipe.input if shrink else None
+    with progress.task(f"reading {split}") as task:
+        return load(chosen, labels_of(recipe, catalogue), recipe.data.foreground, size, task.update)
+
+
+def shown(recipe: ImageRecipe, examples: Examples) -> Shown:
+    """Examples as the device would show them to the model."""
+    preprocess = Preprocessor(recipe.input)
+    inputs = np.empty((len(examples), *recipe.input.shape[1:]), np.float32)
+    placements = [
+        preprocess.into(item.picture, into[None])
+        for item, into in zip(examples.items, inputs, strict=True)
+    ]
+    return Shown(examples, inputs, tuple(placements))
+
+
+def answers(model: Any, inputs: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """A Keras model's outputs by name, (pictures, …)."""
+    given = model.predict(inputs, batch_size=EVALUATION_BATCH, verbose=0)
+    values = given if isinstance(given, (list, tuple)) else [given]
+    return dict(zip(output_names(model), values, strict=True))
+
+
+def output_names(model: Any) -> list[str]:
+    """What the outputs of a Keras model are called: as the layers that give them."""
+    return [tensor._keras_history.operation.name for tensor in model.outputs]
+
+
+def judged(model: Any, spec: ImageSpec, part: Shown) -> Metric:
+    """The task's metric of a Keras model."""
+    outputs = answers(model, part.inputs)
+    return judge(outputs, spec, part)
+
+
+def judge(outputs: Mapping[str, NDArray[Any]], spec: ImageSpec, part: Shown) -> Metric:
+    """The task's metric of outputs, (pictures, …) by name."""
+    found = metric(spec)
+    for i, (item, placement) in enumerate(zip(part.examples.items, part.placements, strict=True)):
+        found.add(item, {name: value[i : i + 1] for name, value in outputs.items()}, placement)
+    return found
+
+
+def _loss(recipe: ImageRecipe) -> Any:
+    if recipe.task == "detect":
+        return detection.box_loss(recipe.input, head_of(recipe).strides)
+    if recipe.task == "segment":
+        return segmentation.mask_loss()
+    return require("keras").losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=recipe.schedule.label_smoothing
+    )
+
+
+def _counts(catalogue: Catalogue, recipe: ImageRecipe) -> dict[str, int]:
+    """How often each label comes in the training split."""
+    chosen = catalogue.split("train", recipe.data.validation, recipe.data.test)
+    return Catalogue(chosen, catalogue.labels).counts() if recipe.task != "segment" else {}
