@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from edgenets.metrics import metric_of
 from edgenets.runs import Run
+from edgenets.tasks import task_of
 
-from .family import family_of
 from .verdicts import Report
 
 
@@ -17,7 +17,7 @@ def write(run: Run, report: Report) -> str:
         "",
         f"{recipe.description}.",
         "",
-        *family_of(run.spec).card(run, report),
+        *task_of(run.spec.task).card(run, report.items),
         f"- **Licence of the model**: {recipe.bundle.licence}",
         f"- **Seed** {recipe.seed}, {recipe.schedule.epochs} epochs, "
         f"{run.metrics['seconds']:,.0f} s of training.",

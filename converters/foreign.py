@@ -21,11 +21,10 @@ from edgenets.bundle import CARD, GOLDEN_PICTURE, REPORT, Bundle, golden_name, w
 from edgenets.errors import ModelError, first_line
 from edgenets.extras import require
 from edgenets.onnxruntime import session_options
-from edgenets.tasks.vision.golden import output_of
+from edgenets.tasks.vision.golden import golden_picture, golden_png, output_of
 from edgenets.tasks.vision.spec import ImageInput, ImageSpec, ImageTask
 
 from .foreign_heads import decoding_of
-from .picture_golden import golden_picture, golden_png
 from .sources import tflite_file
 
 # A list of labels in another encoding than this is rare, and says so by being unreadable.

@@ -10,6 +10,7 @@ import numpy as np
 from edgenets.artefact import Artefact, TensorInfo
 from edgenets.backend import Session
 from edgenets.errors import ModelError
+from edgenets.tasks.vision.golden import golden_picture
 from edgenets.tasks.vision.preprocess import Preprocessor
 from edgenets.tasks.vision.spec import (
     BoxDecoding,
@@ -22,8 +23,6 @@ from edgenets.tasks.vision.spec import (
     SsdHead,
     YoloHead,
 )
-
-from .picture_golden import golden_picture
 
 # Labels that stand for nothing in common lists.
 _NOTHING = re.compile(r"(background|\?\?\?|n/a|unused|none)( \(\d+\))?", re.IGNORECASE)

@@ -21,10 +21,10 @@ from edgenets.errors import ModelError, RecordError
 from edgenets.extras import require
 from edgenets.quantization import Quantization
 from edgenets.sound.features import frames_of
-from edgenets.spec import KeywordDecoding, KeywordSpec, MicroFrontendInput
+from edgenets.sound.input import MicroFrontendInput
 from edgenets.stepspec import StepSpec
-
-from .golden import golden_sound
+from edgenets.tasks.golden import golden_sound
+from edgenets.tasks.keywords.spec import KeywordDecoding, KeywordSpec
 
 # After a wake word nothing is expected for this long; microWakeWord's firmware waits as well.
 REFRACTORY = 2.0  # s

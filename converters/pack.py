@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from edgenets import __version__, records
+from edgenets import __version__, backend, records
 from edgenets.bundle import CARD, REPORT, Bundle, golden_name, write
 from edgenets.errors import GateFailed, ModelError
 from edgenets.spec import ModelSpec
+from edgenets.tasks import task_of
 
-from .family import family_of
 from .formats import Written
 from .verdicts import Report
 
@@ -53,15 +53,17 @@ def pack(
     chosen = [w for id, w in known.items() if id in passed and (only is None or id in wanted)]
     if not chosen:
         raise GateFailed("no artefact passed the gate: there is nothing to put into a bundle")
-    family = family_of(spec)
+    task = task_of(spec.task)
     others = {
         REPORT: json.dumps(records.to_plain(report), indent=1, allow_nan=False).encode(),
         CARD: card.encode(),
-        **family.golden(spec),
+        **task.golden(spec),
         **(assets or {}),
     }
     for item in chosen:
-        output = family.golden_output(spec, item)
+        name = backend.backend_of(item.artefact)
+        session = backend.load(name, item.artefact, item.files)
+        output = task.golden_output(spec, session)
         if not np.isfinite(output).all():
             raise GateFailed(f"{item.artefact.id} answers the golden data with no numbers")
         others[golden_name(item.artefact)] = output.astype("<f4").tobytes()

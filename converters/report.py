@@ -16,10 +16,10 @@ from edgenets.extras import require
 from edgenets.files import replacing
 from edgenets.metrics import metric_of
 from edgenets.runs import Run
-from edgenets.spec import SoundSpec
 from edgenets.stepspec import StreamSpec
 from edgenets.tasks.language.spec import TextInput
 from edgenets.tasks.series.spec import AnomalySpec, ForecastSpec
+from edgenets.tasks.sound import SoundSpec
 from edgenets.tasks.translation.spec import TranslationSpec
 from edgenets.tasks.vision.spec import ImageSpec
 from edgenets.training.figures import BLUE, INK, ORANGE, finish, new_figure

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from edgenets import runs
 from edgenets.artefact import Artefact
 from edgenets.errors import ConversionError
 from edgenets.progress import Progress
+from edgenets.stepspec import StreamSpec
 
 from . import stepmend
 from .family import family_of
@@ -46,10 +46,9 @@ def subjects_of(run: runs.Run, data: Path, progress: Progress) -> Callable[[Arte
 def _of_steps(
     family: StepFamily, run: runs.Run, data: Path, progress: Progress
 ) -> Callable[[Artefact], Subject]:
-    recipe: Any = run.recipe
-    spec: Any = run.spec
+    recipe, spec = run.recipe, run.spec_as(StreamSpec)
     model = run.model()
-    steps = Steps(model, family.clips(run, data, progress), recipe.quantize, progress)
+    steps = Steps(model, family.calibration(run, data, progress), recipe.quantize, progress)
     judge = Judge(model, spec, family.samples(run, data, progress), recipe.gate)
     features = judge.stream[: stepmend.STEPS * steps.graph.frames]
 

@@ -8,7 +8,6 @@ decisions, the task's own metric, and a stream long enough for drift to show.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,10 +19,11 @@ from edgenets.metrics import metric_of
 from edgenets.progress import Progress
 from edgenets.recipeparts import GateRecipe
 from edgenets.stepspec import StreamSpec
+from edgenets.tasks import sequence_task
+from edgenets.tasks.task import Samples
 from edgenets.tasks.text.batches import by_length
 
 from .closeness import closeness, conditions, verdict
-from .decisions import decisions_of
 from .formats import Written
 from .verdicts import Report, Verdict, broken, verdicts_of
 
@@ -32,17 +32,6 @@ if TYPE_CHECKING:
 
 # Items that Keras computes at once.
 _BATCH = 128
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Sequences to verify on, as the model takes them."""
-
-    # (frames, numbers a frame) each, of the model's type; their lengths may differ. One array of
-    # (items, frames, numbers) will do.
-    features: Sequence[NDArray[Any]] | NDArray[Any]
-    targets: Sequence[Any]  # of each item what is to be decided: a label, a string of them
-    kind: str = "clips"  # what the items are called
 
 
 def verify(
@@ -80,7 +69,7 @@ class Judge:
     """The Keras model's answers, computed once for all artefacts."""
 
     def __init__(self, model: Any, spec: StreamSpec, samples: Samples, gate: GateRecipe) -> None:
-        self._decisions, self._gate = decisions_of(spec), gate
+        self._decisions, self._gate = sequence_task(spec.task).decisions(spec), gate
         self.metric = metric_of(self._decisions.metric)
         frames = spec.step.frames
         shortest = min((len(item) for item in samples.features), default=0)

@@ -26,9 +26,9 @@ from edgenets.events import (
 )
 from edgenets.progress import Progress
 from edgenets.selection import Request, select
-from edgenets.spec import SoundSpec
 from edgenets.stages import stage
 from edgenets.tasks.language.sampling import Sampling
+from edgenets.tasks.sound import SoundSpec
 
 if TYPE_CHECKING:
     import keras

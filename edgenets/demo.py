@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -140,7 +139,7 @@ def listen(bundle: Bundle, stream: Stream, path: Path) -> Hearing:
 
 
 def _build(data: Path, out: Path, seed: int, progress: Progress) -> tuple[Run, Any, Bundle]:
-    recipe = dataclasses.replace(load_recipe(RECIPE), seed=seed)
+    recipe = load_recipe(RECIPE).with_seed(seed)
     run: Run = stage("train")(recipe, data, out / "run", progress)
     stage("convert_run")(run, data, precisions=PRECISIONS, progress=progress)
     report = stage("verify_run")(run, data, progress)

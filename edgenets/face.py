@@ -23,7 +23,7 @@ def check_face(spec: ModelSpec, artefact: Artefact) -> None:
         raise ValueError(f"{artefact.id}: wants to be given what its model has not")
     elif isinstance(spec, StreamSpec):
         _check_stream(spec, artefact)
-    else:
+    elif isinstance(spec, ImageSpec):
         _check_image(spec, artefact)
 
 

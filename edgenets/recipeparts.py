@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, ClassVar, Literal, Self
+
+from edgenets import tasks
 
 Architecture = Literal["kws-gru", "kws-dscnn", "asr-gru"]
 Cell = Literal["gru", "lstm", "rnn"]
@@ -50,8 +53,8 @@ class Schedule:
         check_range(self, 0, 0.999999, "label_smoothing", "average", "weight_decay")
 
 
-class Trainable:
-    """Base of the recipes, which have a `name`, a `seed` and a `schedule`."""
+class Recipe:
+    """Base of the recipes of all tasks, each of which is a frozen dataclass with these fields."""
 
     # What may change after training, since it makes no model.
     after_training: ClassVar[tuple[str, ...]] = (
@@ -59,8 +62,25 @@ class Trainable:
     )  # fmt: skip
 
     name: str
+    description: str
+    task: str
     seed: int
+    model: Any
+    data: Any
     schedule: Schedule
+    decoding: Any
+    gate: Any
+    quantize: Any
+    bundle: BundleRecipe
+
+    @staticmethod
+    def record_type(data: Mapping[str, Any], where: str) -> type[Recipe]:
+        """The recipe of the task that plain data names, keywords if none; for `records.parse`.
+
+        Raises:
+            RecordError: there is no such task.
+        """
+        return tasks.named(data, where, "keywords").recipe
 
     def __post_init__(self) -> None:
         check_name(self.name, self.seed)
@@ -174,7 +194,7 @@ class GateRecipe:
 
 
 @dataclass(frozen=True)
-class StepRecipe(Trainable):
+class StepRecipe(Recipe):
     """What the recipes of all step models have in common."""
 
     name: str

@@ -41,7 +41,8 @@ def parse(cls: type[T], data: object, where: str = "") -> T:
     Args:
         cls: a dataclass whose fields are str, int, float, bool, `Literal`,
             optional, `tuple[X, ...]`, `tuple[X, Y]`, `dict[str, X]` or dataclasses; or
-            a union of dataclasses, which their field `kind` or `task` tells apart.
+            a union of dataclasses, which their field `kind` or `task` tells apart; or a base of
+            dataclasses whose `record_type(data, where)` says which of them it is.
         data: what a TOML or JSON reader gave.
         where: the path to `data` inside its file, for messages.
 
@@ -52,6 +53,8 @@ def parse(cls: type[T], data: object, where: str = "") -> T:
         return _convert_union(typing.get_args(cls), data, where)  # type: ignore[no-any-return]
     if not isinstance(data, Mapping):
         raise RecordError(f"{where or 'the document'}: a table is needed, found {describe(data)}")
+    if _is_base(cls):
+        cls = cls.record_type(data, where)  # type: ignore[attr-defined]
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for key in data:
         if key not in fields:
@@ -105,9 +108,14 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
             _convert(str, k, where): _convert(args[1], v, _join(where, _shown(k)))
             for k, v in value.items()
         }
-    if dataclasses.is_dataclass(kind):
+    if dataclasses.is_dataclass(kind) or _is_base(kind):
         return parse(typing.cast(type, kind), value, where)
     return _convert_scalar(kind, value, where)
+
+
+def _is_base(kind: Any) -> bool:
+    """Whether it is the base of dataclasses, which knows which of them some data is of."""
+    return isinstance(kind, type) and "record_type" in vars(kind)
 
 
 def _convert_scalar(kind: Any, value: Any, where: str) -> Any:

@@ -21,7 +21,7 @@ from edgenets.errors import ModelError, RecordError, first_line
 from edgenets.extras import require
 from edgenets.files import replacing, write_json
 from edgenets.metrics import metric_of
-from edgenets.recipe import AnyRecipe
+from edgenets.recipeparts import Recipe
 from edgenets.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Run:
 
     folder: Path
     spec: ModelSpec
-    recipe: AnyRecipe
+    recipe: Recipe
     metrics: dict[str, Any]
 
     @property
@@ -78,6 +78,16 @@ class Run:
             raise ModelError(f"{self.folder}: its recipe is not for {self.spec.task}, its spec is")
         return self.recipe
 
+    def spec_as(self, kind: type[R]) -> R:
+        """The spec, which is of the kind that its task has.
+
+        Raises:
+            ModelError: it is another's.
+        """
+        if not isinstance(self.spec, kind):
+            raise ModelError(f"{self.folder}: its spec is for {self.spec.task}, not for this")
+        return self.spec
+
     def assets(self) -> dict[str, bytes]:
         """The files that the model needs beside itself, by name; a bundle carries them.
 
@@ -95,7 +105,7 @@ class Run:
 
 
 def save(
-    folder: Path, model: keras.Model, spec: ModelSpec, recipe: AnyRecipe, metrics: dict[str, Any],
+    folder: Path, model: keras.Model, spec: ModelSpec, recipe: Recipe, metrics: dict[str, Any],
     assets: Mapping[str, bytes],
 ) -> None:  # fmt: skip
     """Write a run folder."""
@@ -122,7 +132,7 @@ def load(folder: Path) -> Run:
     return Run(
         folder,
         _read(folder / SPEC, ModelSpec),
-        _read(folder / RECIPE, AnyRecipe),
+        _read(folder / RECIPE, Recipe),
         _metrics(folder / METRICS),
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgenets.data.split import SplitShares
-from edgenets.labelled import Labelled
+from edgenets.spec import ModelSpec
 
 # Kind of input → where it comes from, where nothing else is said; else from a microphone.
 _SOURCES = {"image": "camera:0", "text": "-", "pieces": "-", "series": "-", "habits": "-"}
@@ -37,7 +37,7 @@ class StepSpec:
 
 
 @dataclass(frozen=True)
-class StreamSpec(Labelled):
+class StreamSpec(ModelSpec):
     """Everything about a model that is run step by step over a stream, but its weights."""
 
     name: str

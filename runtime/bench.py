@@ -21,9 +21,10 @@ from edgenets import backend, child, records
 from edgenets.artefact import id_of
 from edgenets.bundle import Bundle
 from edgenets.errors import BackendError
-from edgenets.spec import ModelSpec, SoundSpec
+from edgenets.spec import ModelSpec
 from edgenets.stepspec import StreamSpec
 from edgenets.tasks.language.spec import TextInput
+from edgenets.tasks.sound import SoundSpec
 from edgenets.tasks.translation.golden import given_of
 from edgenets.tasks.translation.spec import PiecesInput, TranslationSpec
 from edgenets.tasks.vision.spec import ImageSpec
@@ -145,6 +146,7 @@ def _cpu_ms(spec: ModelSpec, session: backend.Session, seconds: float) -> float:
         return _hear(spec, session, seconds)
     if isinstance(spec, ImageSpec):
         return _see(spec, session, seconds)
+    assert isinstance(spec, StreamSpec), "there are no other models"
     return _read(spec, session, seconds)
 
 

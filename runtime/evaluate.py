@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from edgenets.backend import Session
 from edgenets.progress import Progress
 from edgenets.sound.audio import pcm16_to_float
-from edgenets.spec import KeywordSpec
 from edgenets.tasks.keywords.augment import fit
 from edgenets.tasks.keywords.clips import Clip, load_clips
 from edgenets.tasks.keywords.pipeline import Listener
+from edgenets.tasks.keywords.spec import KeywordSpec
 
 
 @dataclass(frozen=True)

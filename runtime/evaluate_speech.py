@@ -11,8 +11,8 @@ from edgenets.backend import Session
 from edgenets.extras import require
 from edgenets.progress import Progress
 from edgenets.sound.audio import float_to_pcm16
-from edgenets.spec import SpeechSpec
 from edgenets.tasks.speech.pipeline import Scribe
+from edgenets.tasks.speech.spec import SpeechSpec
 from edgenets.tasks.speech.strings import String
 
 

@@ -14,8 +14,8 @@ from edgenets.artefact import Artefact
 from edgenets.bundle import Bundle
 from edgenets.errors import EdgenetsError
 from edgenets.sound.features import frames_of
-from edgenets.spec import SoundSpec
 from edgenets.tasks.language.spec import TextInput
+from edgenets.tasks.sound import SoundSpec
 from edgenets.tasks.translation.golden import answers
 from edgenets.tasks.translation.pieces import pieces_of
 from edgenets.tasks.translation.spec import MEMORY, START, TranslationSpec

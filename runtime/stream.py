@@ -11,11 +11,13 @@ from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.events import Remark, Result, Summary, Transcript
 from edgenets.sound.audio import Sound
-from edgenets.spec import KeywordSpec, SoundSpec, SpeechSpec
 from edgenets.tasks.keywords.pipeline import Detection, Listener
+from edgenets.tasks.keywords.spec import KeywordSpec
+from edgenets.tasks.sound import SoundSpec
 from edgenets.tasks.sound_pipeline import Observer
 from edgenets.tasks.speech.ctc import Grammar
 from edgenets.tasks.speech.pipeline import Line, Scribe
+from edgenets.tasks.speech.spec import SpeechSpec
 
 from .delivery import Delivery
 from .sources import Block, Boundary, Notice, open_source

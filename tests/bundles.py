@@ -26,8 +26,9 @@ from edgenets.bundle import (
     golden_name,
     write,
 )
-from edgenets.spec import AudioInput, KeywordDecoding, KeywordSpec
+from edgenets.sound.input import AudioInput
 from edgenets.stepspec import StepSpec
+from edgenets.tasks.keywords.spec import KeywordDecoding, KeywordSpec
 
 # With the null backend all labels are equally likely, and the first one is heard once in each
 # recording, when five steps of 40 ms are full.
@@ -120,16 +121,18 @@ def conversion() -> Any:
 
 def make_real(path: Path, spec: KeywordSpec = SPEC) -> Path:
     """A bundle of `conversion`, golden data and all."""
-    from edgenets.converters import golden
+    from edgenets.backend import load
+    from edgenets.tasks.keywords.task import Keywords
 
     written = conversion().written
     others = {
         REPORT: b'{"verdicts": []}',
         CARD: b"# A model\n",
-        GOLDEN_SOUND: golden.golden_sound(spec).astype("<i2").tobytes(),
+        **Keywords().golden(spec),
     }
     for item in written:
-        output = golden.golden_output(spec, item)
+        session = load(item.artefact.format, item.artefact, item.files)
+        output = Keywords().golden_output(spec, session)
         others[golden_name(item.artefact)] = output.astype("<f4").tobytes()
     write(path, spec, {w.artefact: w.files for w in written}, others, "CC0-1.0", "tests")
     return path

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgenets.spec import KeywordDecoding
 from edgenets.tasks.keywords.decoding import Heard, KeywordDecoder, clip_posteriors, softmax
+from edgenets.tasks.keywords.spec import KeywordDecoding
 
 LABELS = ("yes", "no", "_unknown_", "_silence_")
 STEP = 0.04  # s

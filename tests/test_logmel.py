@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from edgenets.errors import RecordError
 from edgenets.records import parse
 from edgenets.sound import audio
-from edgenets.sound.logmel import BLOCK, LogMel, frame_count, hz_to_mel, log_mel, mel_to_hz
-from edgenets.spec import AudioInput
+from edgenets.sound.input import AudioInput, hz_to_mel, mel_to_hz
+from edgenets.sound.logmel import BLOCK, LogMel, frame_count, log_mel
 
 CONFIGS = [
     AudioInput(),

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from edgenets import recipe
 from edgenets.errors import EdgenetsError, RecipeError, RecordError
-from edgenets.recipe import Recipe, load_recipe
+from edgenets.recipe import load_recipe
+from edgenets.recipeparts import AugmentRecipe, ModelRecipe
 from edgenets.records import parse, to_plain
-from edgenets.spec import AudioInput, KeywordDecoding
+from edgenets.sound.input import AudioInput
+from edgenets.tasks.keywords.recipe import DataRecipe, KeywordRecipe, ScheduleRecipe
+from edgenets.tasks.keywords.spec import KeywordDecoding
 
 MINIMAL = 'name = "a"\ndescription = "b"\n[model]\narchitecture = "kws-gru"\n'
 
@@ -24,12 +27,12 @@ lists = st.lists(sizes, min_size=1, max_size=4).map(tuple)
 words = st.text(st.characters(categories=("L", "N")), min_size=1, max_size=8)
 
 RECIPES = st.builds(
-    Recipe,
+    KeywordRecipe,
     name=words,
     description=words,
     model=lists.flatmap(
         lambda channels: st.builds(
-            recipe.ModelRecipe,
+            ModelRecipe,
             st.sampled_from(("kws-gru", "kws-dscnn")),
             frames_per_step=st.integers(1, 4),
             stem=sizes,
@@ -42,14 +45,14 @@ RECIPES = st.builds(
     ),
     seed=st.integers(0, 1 << 62),
     data=st.builds(
-        recipe.DataRecipe,
+        DataRecipe,
         labels=st.none() | st.lists(words, unique=True, max_size=4).map(tuple),
         validation=fractions,
         test=fractions,
     ),
     features=st.builds(AudioInput, hop=st.integers(1, 480), mean=st.floats(-50, 50)),
-    augment=st.builds(recipe.AugmentRecipe, noise=fractions, time_masks=st.integers(0, 9)),
-    schedule=st.builds(recipe.ScheduleRecipe, epochs=sizes, learning_rate=st.floats(1e-6, 1)),
+    augment=st.builds(AugmentRecipe, noise=fractions, time_masks=st.integers(0, 9)),
+    schedule=st.builds(ScheduleRecipe, epochs=sizes, learning_rate=st.floats(1e-6, 1)),
     decoding=st.builds(
         KeywordDecoding,
         smoothing=st.integers(1, 99),
@@ -70,14 +73,14 @@ def test_the_two_of_the_zoo_are_there() -> None:
 
 
 @given(RECIPES)
-def test_what_became_plain_becomes_the_same_again(one: Recipe) -> None:
-    assert parse(Recipe, to_plain(one)) == one
+def test_what_became_plain_becomes_the_same_again(one: KeywordRecipe) -> None:
+    assert parse(KeywordRecipe, to_plain(one)) == one
 
 
 def test_the_least_recipe(tmp_path: Path) -> None:
     path = tmp_path / "a.toml"
     path.write_text(MINIMAL)
-    assert load_recipe(path) == Recipe("a", "b", recipe.ModelRecipe("kws-gru"))
+    assert load_recipe(path) == KeywordRecipe("a", "b", ModelRecipe("kws-gru"))
     assert load_recipe(str(path)).with_seed(7).seed == 7
 
 
@@ -92,7 +95,7 @@ def test_a_slip_of_the_pen_is_hinted_at(section: str, key: str) -> None:
     plain = to_plain(load_recipe("kws-gru"))
     plain[section][key + "x"] = plain[section].pop(key)
     with pytest.raises(RecordError, match=rf"^{section}\.{key}x: unknown key; did you mean '\w+'"):
-        parse(Recipe, plain)
+        parse(KeywordRecipe, plain)
 
 
 BROKEN: dict[str, tuple[bytes, str]] = {
@@ -149,14 +152,14 @@ def test_a_value_that_no_training_could_use(section: str, key: str, value: Any, 
     plain = to_plain(load_recipe("kws-gru"))
     plain[section][key] = value
     with pytest.raises(RecordError, match=says) as caught:
-        parse(Recipe, plain)
+        parse(KeywordRecipe, plain)
     assert str(caught.value).startswith(f"{section}:")
 
 
 @pytest.mark.parametrize("name", ["", ".hidden", "a/b"])
 def test_a_name_that_is_no_folder(name: str) -> None:
     with pytest.raises(RecordError, match="name is also"):
-        parse(Recipe, {**to_plain(load_recipe("kws-gru")), "name": name})
+        parse(KeywordRecipe, {**to_plain(load_recipe("kws-gru")), "name": name})
 
 
 @pytest.mark.parametrize(

@@ -16,14 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgenets.errors import DataError, MissingExtra
-from edgenets.recipe import DataRecipe
 from edgenets.sound import audio
+from edgenets.sound.input import AudioInput
 from edgenets.sound.logmel import LogMel
-from edgenets.spec import AudioInput
 from edgenets.tasks.keywords import background, espeak, unknown
 from edgenets.tasks.keywords import synthetic as speech
 from edgenets.tasks.keywords import voice as voice_module
 from edgenets.tasks.keywords.clips import Clip, find_clips, speaker_of, split_of
+from edgenets.tasks.keywords.recipe import DataRecipe
 from edgenets.tasks.keywords.synthetic import (
     Voice,
     make_dataset,

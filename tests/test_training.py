@@ -15,15 +15,15 @@ import pytest
 from edgenets import runs
 from edgenets.errors import DataError, RecipeError
 from edgenets.progress import Progress, Task
-from edgenets.recipe import DataRecipe, Recipe, ScheduleRecipe
 from edgenets.recipeparts import AugmentRecipe, ModelRecipe
 from edgenets.sound import audio
+from edgenets.tasks.keywords.recipe import DataRecipe, KeywordRecipe, ScheduleRecipe
 from edgenets.training.train import train
 
 RATE = 16_000
 LABELS = ("_silence_", "high", "low")
 
-RECIPE = Recipe(
+RECIPE = KeywordRecipe(
     name="tones",
     description="Two tones and silence",
     model=ModelRecipe("kws-gru", stem=8, units=(8,), dropout=0.1),

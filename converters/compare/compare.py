@@ -22,6 +22,7 @@ from edgenets.files import write_json
 from edgenets.metrics import Metric, metric_of
 from edgenets.progress import Progress
 from edgenets.runs import Run
+from edgenets.stepspec import StreamSpec
 from edgenets.training.train import train
 
 from .. import road, store
@@ -187,7 +188,7 @@ def _measured(family: str, run: Run, data: Path, progress: Progress) -> Measured
 
 def _measure(family: str, run: Run, data: Path, progress: Progress) -> Measured:
     task, model, metrics = tasks.task_of(run, data, progress), run.model(), run.metrics
-    frames: int = run.spec.step.frames  # type: ignore[union-attr]
+    frames = run.spec_as(StreamSpec).step.frames
     converted = road.convert_run(run, data, FORMATS, ("fp32", "int8"), progress)
     assert isinstance(converted, Conversion), "families are of step models"
     report = road.verify_run(run, data, progress, Wanted(only_verdict=True))

@@ -9,7 +9,8 @@ from typing import Any
 
 from edgenets import models
 from edgenets.errors import RecipeError
-from edgenets.recipe import AnyRecipe, load_recipe
+from edgenets.recipe import load_recipe
+from edgenets.recipeparts import Recipe
 
 FAMILIES = ("cnn", "gru", "lstm", "rnn")
 
@@ -53,7 +54,7 @@ _BASES = {
 TASKS = tuple(_BASES)
 
 
-def recipe_of(task: str, family: str, parameters: int | None, epochs: int | None) -> AnyRecipe:
+def recipe_of(task: str, family: str, parameters: int | None, epochs: int | None) -> Recipe:
     """A family's recipe for a task: its net has about so many parameters.
 
     Args:
@@ -96,19 +97,19 @@ def recipe_of(task: str, family: str, parameters: int | None, epochs: int | None
     return made.with_epochs(epochs or base.epochs)  # type: ignore[no-any-return]
 
 
-def without_pooling(recipe: Any) -> AnyRecipe | None:
+def without_pooling(recipe: Any) -> Recipe | None:
     """A convolutional net's recipe with no pooling over time; None where it cannot be left out."""
     if recipe.task != "keywords" or recipe.model.architecture != "kws-dscnn":
         return None
-    made: AnyRecipe = replace(
+    made: Recipe = replace(
         recipe, name=f"{recipe.name}-unpooled", model=replace(recipe.model, pool=1)
     )
     return made
 
 
-def fitted(recipe: Any, data: Path) -> AnyRecipe:
+def fitted(recipe: Any, data: Path) -> Recipe:
     """A recipe for data of the user's own: what names the shipped data alone is left open."""
-    made: AnyRecipe = recipe
+    made: Recipe = recipe
     if recipe.task == "text":
         have = {path.stem if path.is_file() else path.name for path in data.glob("*")}
         if not set(recipe.data.labels or ()) <= have:

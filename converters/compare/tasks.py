@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 
 from edgenets.progress import Progress
 from edgenets.runs import Run
-from edgenets.spec import KeywordSpec
 from edgenets.stepspec import StreamSpec
+from edgenets.tasks import sequence_task
+from edgenets.tasks.keywords.samples import clips_of
+from edgenets.tasks.keywords.spec import KeywordSpec
 from edgenets.tasks.series.features import segments
 from edgenets.tasks.series.forecast_training import load
 from edgenets.tasks.series.windows import Windows, scaled, split_windows
+from edgenets.tasks.text.samples import texts_of
 
-from .. import keywords, texts
-from ..decisions import decisions_of
 from ..verify import answers_of
 
 # Lengths that nets are tested at, as parts of the length that they were taught at.
@@ -70,7 +71,7 @@ def task_of(run: Run, data: Path, progress: Progress) -> Task:
 def figure(run: Run, model: Any, samples: Samples) -> float:
     """The task's metric of a Keras model."""
     assert isinstance(run.spec, StreamSpec), "there are no others to compare"
-    decisions = decisions_of(run.spec)
+    decisions = sequence_task(run.spec.task).decisions(run.spec)
     answers = answers_of(model, samples.items)
     if samples.last is not None:
         answers = [answer[-samples.last :] for answer in answers]
@@ -87,7 +88,7 @@ class Keywords:
         self._frames = run.spec.step.frames
         self.steps_per_unit = 1 / run.spec.step_seconds
         self.step = f"{1e3 * run.spec.step_seconds:.0f} ms of sound"
-        clips, self._targets = keywords.clips_of(run, data, "test", progress)
+        clips, self._targets = clips_of(run, data, "test", progress)
         self._clips = clips[:, : clips.shape[1] - clips.shape[1] % (2 * self._frames)]
 
     def samples(self, factor: float) -> Samples:
@@ -132,7 +133,7 @@ class Texts:
     step = "1 word"
 
     def __init__(self, run: Run, data: Path, progress: Progress) -> None:
-        found = texts.texts_of(run, data, "test")
+        found = texts_of(run, data, "test")
         self._tokens, self._targets = found.tokens, found.targets.tolist()
 
     def samples(self, factor: float) -> Samples:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edgenets.errors import DataError
 from edgenets.extras import require
-from edgenets.spec import SAMPLE_RATES
+from edgenets.sound.input import SAMPLE_RATES
 
 SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg"})
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.sound.audio import Sound
-from edgenets.spec import AudioInput, MicroFrontendInput
+from edgenets.sound.input import AudioInput, MicroFrontendInput
 
 # Kind of input → its extractor. To add one: a class, and a line here.
 EXTRACTORS = {

@@ -20,7 +20,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from edgenets.sound.audio import FULL_SCALE, Sound
-from edgenets.spec import AudioInput
+from edgenets.sound.input import AudioInput, edges
 
 # Frames that are computed at once, or a few more: bounds a long clip's scratch arrays.
 BLOCK = 64
@@ -148,37 +148,6 @@ def frame_count(samples: int, config: AudioInput) -> int:
     return max(0, (samples - config.window) // config.hop + 1)
 
 
-def hz_to_mel(hz: NDArray[np.float64] | float) -> NDArray[np.float64]:
-    """Hertz to mel: 2595 · log10(1 + f / 700)."""
-    return np.asarray(2595.0 * np.log10(1.0 + np.asarray(hz, dtype=np.float64) / 700.0))
-
-
-def mel_to_hz(mel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mel to hertz, the inverse of `hz_to_mel`."""
-    return np.asarray(700.0 * (10.0 ** (np.asarray(mel) / 2595.0) - 1.0))
-
-
-def check_resolution(config: AudioInput) -> None:
-    """Refuse bands that an FFT cannot tell apart.
-
-    Raises:
-        ValueError: a side of a triangle holds no bin.
-    """
-    if np.any(np.diff(_edges(config)[1]) < 1):
-        raise ValueError(
-            f"{config.bands} mel bands from {config.low_hz:g} Hz are finer than a "
-            f"{config.fft}-point FFT resolves; use fewer bands or a longer FFT"
-        )
-
-
-def _edges(config: AudioInput) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """The edges of the bands, (bands + 2,) Hz, and the first bin at or above each."""
-    low, high = hz_to_mel(np.array([config.low_hz, config.high_hz]))
-    hz = mel_to_hz(np.linspace(float(low), float(high), config.bands + 2))
-    bin_hz = np.arange(config.fft // 2 + 1) * config.sample_rate / config.fft
-    return hz, np.searchsorted(bin_hz, hz)
-
-
 def _filterbank(config: AudioInput) -> NDArray[np.float64]:
     """The triangles as weights of the squared parts of a spectrum.
 
@@ -187,7 +156,7 @@ def _filterbank(config: AudioInput) -> NDArray[np.float64]:
         the product with the squares is the weighted sum of the power.
     """
     bins = config.fft // 2 + 1
-    hz, first = _edges(config)
+    hz, first = edges(config)
     bin_hz = np.arange(bins) * config.sample_rate / config.fft
     weights = np.zeros((bins, config.bands))
     for band, (low, centre, high) in enumerate(zip(hz, hz[1:], hz[2:], strict=False)):

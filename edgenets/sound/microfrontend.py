@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from edgenets.extras import require
 from edgenets.sound.audio import Sound, as_pcm16
-from edgenets.spec import MicroFrontendInput
+from edgenets.sound.input import MicroFrontendInput
 
 
 class MicroFrontend:

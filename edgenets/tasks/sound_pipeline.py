@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edgenets.backend import Session
 from edgenets.sound import features
 from edgenets.sound.audio import Sound
-from edgenets.spec import SoundSpec
+from edgenets.tasks.sound import SoundSpec
 
 # (frames, bands) float32 of a step, and (labels,) float32
 Observer = Callable[[NDArray[np.float32], NDArray[np.float32]], None]

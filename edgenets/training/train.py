@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,40 +12,15 @@ from edgenets.errors import RecipeError
 from edgenets.extras import ensure
 from edgenets.files import write_json
 from edgenets.progress import Progress
-from edgenets.recipe import AnyRecipe
-from edgenets.spec import ModelSpec
+from edgenets.recipeparts import Recipe
+from edgenets.tasks import task_of
 from edgenets.training.trainer import clear
 
 if TYPE_CHECKING:
-    import keras
+    pass
 
 
-# Task → what trains it. To add one: a module, and a line here.
-_TRAININGS = {
-    "keywords": "edgenets.tasks.keywords.training:train_keywords",
-    "speech": "edgenets.tasks.speech.training:train_speech",
-    "language": "edgenets.tasks.language.training:train_language",
-    "text": "edgenets.tasks.text.training:train_text",
-    "translation": "edgenets.tasks.translation.training:train_translation",
-    "forecast": "edgenets.tasks.series.forecast_training:train_forecast",
-    "anomaly": "edgenets.tasks.series.anomaly_training:train_anomaly",
-    "classify": "edgenets.tasks.vision.training:train_pictures",
-    "detect": "edgenets.tasks.vision.training:train_pictures",
-    "segment": "edgenets.tasks.vision.training:train_pictures",
-}
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What came of a training."""
-
-    model: keras.Model
-    spec: ModelSpec
-    metrics: dict[str, Any]
-    assets: Mapping[str, bytes] = field(default_factory=dict)  # files that the model needs beside
-
-
-def train(recipe: AnyRecipe, data: Path, out: Path, progress: Progress | None = None) -> runs.Run:
+def train(recipe: Recipe, data: Path, out: Path, progress: Progress | None = None) -> runs.Run:
     """Train a recipe's model on recordings, texts or pictures.
 
     Resumes where an interrupted training of the same recipe stopped. The same
@@ -77,17 +49,14 @@ def train(recipe: AnyRecipe, data: Path, out: Path, progress: Progress | None = 
         }
         write_json(out / runs.SPEC, spec)
         return runs.load(out)
-    module, _, function = _TRAININGS[recipe.task].partition(":")
-    trained: Trained = getattr(importlib.import_module(module), function)(
-        recipe, data, out, progress
-    )
+    trained = task_of(recipe.task).train(recipe, data, out, progress)
     metrics = {"seconds": round(time.monotonic() - started, 1), **trained.metrics}
     runs.save(out, trained.model, trained.spec, recipe, metrics, trained.assets)
     clear(out)
     return runs.load(out)
 
 
-def _claim(out: Path, recipe: AnyRecipe) -> bool:
+def _claim(out: Path, recipe: Recipe) -> bool:
     """Make the run folder this recipe's, or refuse one that is another's; say if it is trained."""
     path = out / runs.RECIPE
     wanted = records.to_plain(recipe)

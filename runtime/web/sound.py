@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.spec import KeywordSpec
+from edgenets.tasks.keywords.spec import KeywordSpec
 
 # So much is kept for a viewer who comes now.
 _SECONDS = 8.0

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgenets.events import Event, Remark, Result, Seen
 from edgenets.extras import require
-from edgenets.spec import KeywordSpec
+from edgenets.tasks.keywords.spec import KeywordSpec
 from edgenets.tasks.vision.drawing import colour_of, draw
 
 from .sound import Spectrogram

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgenets.converters import texts
 from edgenets.converters.compare import families, speed, tasks
 from edgenets.progress import Progress
 from edgenets.tasks.series.spec import Borders
@@ -104,7 +103,7 @@ class TestSeries:
 
 def test_texts_at_other_lengths(monkeypatch: pytest.MonkeyPatch) -> None:
     held = SimpleNamespace(tokens=[np.arange(4), np.arange(7)], targets=np.array([0, 1]))
-    monkeypatch.setattr(texts, "texts_of", lambda *_: held)
+    monkeypatch.setattr(tasks, "texts_of", lambda *_: held)
     task = tasks.Texts(SimpleNamespace(), Path(), Progress())  # type: ignore[arg-type]
     assert [len(item) for item in task.samples(0.5).items] == [2, 4]
     assert [len(item) for item in task.samples(10.0).items] == [40, 70]

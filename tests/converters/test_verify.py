@@ -19,9 +19,10 @@ from edgenets.artefact import PRECISIONS
 from edgenets.backend import BACKENDS
 from edgenets.converters.pack import pack
 from edgenets.converters.step.convert import convert
-from edgenets.converters.verify import Report, Samples, Verdict, verify
+from edgenets.converters.verify import Report, Verdict, verify
 from edgenets.errors import DataError, GateFailed
 from edgenets.stepspec import StepSpec
+from edgenets.tasks.task import Samples
 from tests.converters import broken, liar, nets
 from tests.converters.trained import BANDS, GATE, LABELS, Trained
 

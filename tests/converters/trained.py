@@ -11,10 +11,12 @@ from keras import layers
 from numpy.typing import NDArray
 
 from edgenets.converters.step.convert import Conversion, convert
-from edgenets.converters.verify import Report, Samples, verify
+from edgenets.converters.verify import Report, verify
 from edgenets.recipeparts import GateRecipe
-from edgenets.spec import AudioInput, KeywordDecoding, KeywordSpec
+from edgenets.sound.input import AudioInput
 from edgenets.stepspec import StepSpec
+from edgenets.tasks.keywords.spec import KeywordDecoding, KeywordSpec
+from edgenets.tasks.task import Samples
 
 BANDS, FRAMES = 16, 40
 LABELS = ("up", "down", "rest")

@@ -10,7 +10,7 @@ import pytest
 from edgenets.errors import DataError
 from edgenets.recipeparts import AugmentRecipe
 from edgenets.sound import audio
-from edgenets.spec import AudioInput
+from edgenets.sound.input import AudioInput
 from edgenets.tasks.speech import strings as made
 from edgenets.tasks.speech.strings import StringBatches, StringMaker, strings_to_measure
 from edgenets.tasks.speech.symbols import symbols_of

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgenets.errors import DataError
-from edgenets.spec import BLANK_LABEL, AudioInput, CtcDecoding, SpeechSpec
+from edgenets.sound.input import AudioInput
 from edgenets.tasks.speech.ctc import Beam
 from edgenets.tasks.speech.grammar import Ngram, WordList, read_ngram, read_words
+from edgenets.tasks.speech.spec import BLANK_LABEL, CtcDecoding, SpeechSpec
 
 LINES = st.lists(st.lists(st.integers(1, 3), max_size=6).map(tuple), max_size=8)
 

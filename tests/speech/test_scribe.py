@@ -11,9 +11,10 @@ import pytest
 from edgenets.events import Transcript
 from edgenets.runtime.sinks.console import ConsoleSink
 from edgenets.runtime.sinks.plain import plain
-from edgenets.spec import BLANK_LABEL, AudioInput, CtcDecoding, SpeechSpec
+from edgenets.sound.input import AudioInput
 from edgenets.stepspec import StepSpec
 from edgenets.tasks.speech.pipeline import Line, Scribe
+from edgenets.tasks.speech.spec import BLANK_LABEL, CtcDecoding, SpeechSpec
 
 LABELS = (BLANK_LABEL, "1", "2")
 SPEC = SpeechSpec(

@@ -15,9 +15,9 @@ from edgenets.runtime.load import load
 from edgenets.runtime.stream import Run
 from edgenets.selection import Request, select
 from edgenets.sound import audio
-from edgenets.spec import SpeechSpec
 from edgenets.tasks.speech.distance import edits
 from edgenets.tasks.speech.grammar import read_words
+from edgenets.tasks.speech.spec import SpeechSpec
 from edgenets.tasks.speech.strings import String, strings_to_measure
 from edgenets.tasks.speech.utterances import find_utterances, load_utterances
 

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edgenets.spec import BLANK_LABEL, AudioInput, CtcDecoding, SpeechSpec
+from edgenets.sound.input import AudioInput
 from edgenets.stepspec import StepSpec
 from edgenets.tasks.speech import distance
+from edgenets.tasks.speech.spec import BLANK_LABEL, CtcDecoding, SpeechSpec
 from edgenets.tasks.speech.transcriber import Phrase, Transcriber, transcribe
 
 LABELS = (BLANK_LABEL, "a", "b", " ")

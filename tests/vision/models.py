@@ -100,8 +100,7 @@ def _written(spec: ImageSpec) -> tuple[bytes, dict[str, list[int]]]:
 def make_bundle(path: Path, spec: ImageSpec, **changes: object) -> Bundle:
     """A bundle of one ONNX artefact."""
     from edgenets.backend import load
-    from edgenets.converters.picture_golden import golden_picture, golden_png
-    from edgenets.tasks.vision.golden import output_of
+    from edgenets.tasks.vision.golden import golden_picture, golden_png, output_of
 
     spec = replace(spec, **changes)  # type: ignore[arg-type]
     model, outputs = _written(spec)

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from edgenets.data.split import Split
 from edgenets.errors import DataError
 from edgenets.progress import Progress
-from edgenets.recipe import Recipe
 from edgenets.sound.audio import float_to_pcm16, pcm16_to_float
+from edgenets.sound.input import AudioInput
 from edgenets.sound.logmel import LogMel, frame_count
-from edgenets.spec import AudioInput
 from edgenets.tasks.keywords import augment
 from edgenets.tasks.keywords.clips import Clip, ClipSet, find_clips, load_clips, split_of
+from edgenets.tasks.keywords.recipe import KeywordRecipe
 from edgenets.tasks.keywords.synthetic import make_dataset
 
 # What a view of a clip is moved by, and the noise that it is put into.
@@ -38,7 +38,7 @@ class Splits:
     test: ClipSet
 
 
-def load(recipe: Recipe, data: Path, progress: Progress, synthetic: Path) -> Splits:
+def load(recipe: KeywordRecipe, data: Path, progress: Progress, synthetic: Path) -> Splits:
     """Read all splits.
 
     Args:
@@ -55,7 +55,7 @@ def load(recipe: Recipe, data: Path, progress: Progress, synthetic: Path) -> Spl
     return Splits(train, validation, test)
 
 
-def _synthesised(recipe: Recipe, like: ClipSet, folder: Path, progress: Progress) -> ClipSet:
+def _synthesised(recipe: KeywordRecipe, like: ClipSet, folder: Path, progress: Progress) -> ClipSet:
     """More clips of the same labels, spoken by espeak-ng."""
     words = [label for label in like.labels if label not in recipe.decoding.background]
     with progress.task("speaking") as task:
@@ -73,7 +73,7 @@ def _joined(first: ClipSet, second: ClipSet) -> ClipSet:
     return ClipSet(first.sounds + second.sounds, targets, first.labels, first.sample_rate)
 
 
-def load_split(recipe: Recipe, data: Path, split: Split, progress: Progress) -> ClipSet:
+def load_split(recipe: KeywordRecipe, data: Path, split: Split, progress: Progress) -> ClipSet:
     """Read one split; errors as `load`."""
     clips = find_clips(data, recipe.data.labels)
     labels = recipe.data.labels or tuple(sorted({c.label for c in clips}))
@@ -90,7 +90,7 @@ def load_split(recipe: Recipe, data: Path, split: Split, progress: Progress) -> 
         return load_clips(chosen, labels, recipe.features.sample_rate, task.update)
 
 
-def _split(clip: Clip, recipe: Recipe) -> Split:
+def _split(clip: Clip, recipe: KeywordRecipe) -> Split:
     return split_of(clip, recipe.data.validation, recipe.data.test)
 
 

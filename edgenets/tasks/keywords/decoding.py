@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.spec import KeywordDecoding
+from edgenets.tasks.keywords.spec import KeywordDecoding
 
 
 def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float32]:

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.backend import Session
-from edgenets.spec import KeywordSpec
 from edgenets.tasks.keywords.decoding import KeywordDecoder
+from edgenets.tasks.keywords.spec import KeywordSpec
 from edgenets.tasks.sound_pipeline import Stepper
 
 

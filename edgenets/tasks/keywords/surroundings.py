@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.recipeparts import AugmentRecipe
-from edgenets.spec import AudioInput
+from edgenets.sound.input import AudioInput
 from edgenets.tasks.keywords import augment
 
 # Widest SpecAugment stretch over time.

@@ -12,15 +12,16 @@ from edgenets import models
 from edgenets.data.split import SplitShares
 from edgenets.extras import require
 from edgenets.progress import Progress
-from edgenets.recipe import Recipe
-from edgenets.spec import AudioInput, KeywordSpec
+from edgenets.sound.input import AudioInput
 from edgenets.stepspec import StepSpec
 from edgenets.tasks.keywords import dataset
 from edgenets.tasks.keywords import decoding as keywords
 from edgenets.tasks.keywords.clips import ClipSet
+from edgenets.tasks.keywords.recipe import KeywordRecipe
+from edgenets.tasks.keywords.spec import KeywordSpec
 from edgenets.tasks.keywords.streams import StreamBatches, StreamMaker
+from edgenets.tasks.task import Trained
 from edgenets.training import figures
-from edgenets.training.train import Trained
 from edgenets.training.trainer import Job, Trainer
 
 # Where a run keeps the words that its recipe has synthesised.
@@ -30,7 +31,7 @@ SYNTHETIC = "synthetic"
 EVALUATION_BATCH = 256
 
 
-def train_keywords(recipe: Recipe, data: Path, out: Path, progress: Progress) -> Trained:
+def train_keywords(recipe: KeywordRecipe, data: Path, out: Path, progress: Progress) -> Trained:
     """See `edgenets.training.train.train`; also draws `curves.png` and `confusion.png`."""
     splits = dataset.load(recipe, data, progress, out / SYNTHETIC)
     features = dataset.normalised(recipe.features, splits.train.sounds)
@@ -66,7 +67,7 @@ def train_keywords(recipe: Recipe, data: Path, out: Path, progress: Progress) ->
     return Trained(trainer.model, _spec(recipe, features, labels), metrics)
 
 
-def _spec(recipe: Recipe, features: AudioInput, labels: tuple[str, ...]) -> KeywordSpec:
+def _spec(recipe: KeywordRecipe, features: AudioInput, labels: tuple[str, ...]) -> KeywordSpec:
     return KeywordSpec(
         name=recipe.name,
         task="keywords",
@@ -78,7 +79,7 @@ def _spec(recipe: Recipe, features: AudioInput, labels: tuple[str, ...]) -> Keyw
     )
 
 
-def _decide(model: Any, frames: NDArray[np.float32], recipe: Recipe) -> NDArray[np.int64]:
+def _decide(model: Any, frames: NDArray[np.float32], recipe: KeywordRecipe) -> NDArray[np.int64]:
     """The label number of each of (clips, frames, bands), (clips,)."""
     usable = frames.shape[1] - frames.shape[1] % recipe.model.frames_per_step
     logits = model.predict(frames[:, :usable], batch_size=EVALUATION_BATCH, verbose=0)
@@ -92,7 +93,9 @@ def _accuracy(decided: NDArray[np.int64], clips: ClipSet) -> float:
     return float(np.mean(decided == clips.targets))
 
 
-def _figures(model: Any, clips: ClipSet, features: AudioInput, recipe: Recipe) -> dict[str, Any]:
+def _figures(
+    model: Any, clips: ClipSet, features: AudioInput, recipe: KeywordRecipe
+) -> dict[str, Any]:
     """Accuracy and confusion of the float model on one split."""
     frames = dataset.features_of(clips, features, recipe.data.clip_seconds)
     decided = _decide(model, frames, recipe)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from edgenets.artefact import DType
-from edgenets.labelled import check_labels
+from edgenets.spec import check_labels
 from edgenets.stepspec import StreamSpec
 from edgenets.tasks.language.sampling import Sampling
 

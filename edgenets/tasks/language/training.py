@@ -18,7 +18,7 @@ from edgenets.tasks.language.recipe import LanguageRecipe
 from edgenets.tasks.language.spec import LanguageSpec, TextInput
 from edgenets.tasks.language.texts import read_corpus, split_text
 from edgenets.tasks.language.tokens import UNKNOWN, Tokenizer, divided, vocabulary_of
-from edgenets.training.train import Trained
+from edgenets.tasks.task import Trained
 from edgenets.training.trainer import Job, Trainer
 
 # Pieces that are evaluated at once.

@@ -15,8 +15,8 @@ from edgenets.stepspec import StepSpec
 from edgenets.tasks.series.beginnings import BeginningBatches, Known, OneSeries, find_series, known
 from edgenets.tasks.series.recipe import AnomalyRecipe
 from edgenets.tasks.series.spec import AnomalySpec
+from edgenets.tasks.task import Trained
 from edgenets.training import losses
-from edgenets.training.train import Trained
 from edgenets.training.trainer import Job, Trainer
 
 # Fewer readings at a beginning are no habit yet.

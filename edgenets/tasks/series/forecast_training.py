@@ -17,8 +17,8 @@ from edgenets.tasks.series.recipe import ForecastRecipe
 from edgenets.tasks.series.spec import Borders, ForecastSpec, SeriesInput
 from edgenets.tasks.series.table import Table, find_table, read_table
 from edgenets.tasks.series.windows import Ahead, WindowBatches, Windows, scaled, split_windows
+from edgenets.tasks.task import Trained
 from edgenets.training import losses
-from edgenets.training.train import Trained
 from edgenets.training.trainer import Job, Trainer
 
 # Windows that are evaluated at once.

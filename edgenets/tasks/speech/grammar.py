@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgenets.errors import DataError
-from edgenets.spec import SpeechSpec
+from edgenets.tasks.speech.spec import SpeechSpec
 from edgenets.tasks.speech.symbols import symbols_of
 
 # More words than a language has, or a file that is no list.

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from edgenets.errors import DataError
-from edgenets.recipe import DataRecipe
 from edgenets.sound.audio import RATES
 from edgenets.tasks.keywords import augment, unknown
 from edgenets.tasks.keywords.augment import Sound
 from edgenets.tasks.keywords.clips import Clip, split_of
+from edgenets.tasks.keywords.recipe import DataRecipe
 from edgenets.tasks.keywords.voice import Voice, speak, voices
 from edgenets.tasks.keywords.words import UNKNOWN, vocabulary
 

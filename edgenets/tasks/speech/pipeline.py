@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.backend import Session
-from edgenets.spec import SpeechSpec
 from edgenets.tasks.keywords.decoding import softmax
 from edgenets.tasks.sound_pipeline import Stepper
 from edgenets.tasks.speech.ctc import Grammar
+from edgenets.tasks.speech.spec import SpeechSpec
 from edgenets.tasks.speech.transcriber import Phrase, Transcriber
 
 

@@ -12,7 +12,8 @@ from edgenets.recipeparts import (
     check_range,
     check_shares,
 )
-from edgenets.spec import AudioInput, CtcDecoding
+from edgenets.sound.input import AudioInput
+from edgenets.tasks.speech.spec import CtcDecoding
 
 
 @dataclass(frozen=True)

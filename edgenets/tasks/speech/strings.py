@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from edgenets.recipeparts import AugmentRecipe
 from edgenets.sound.audio import pcm16_to_float
+from edgenets.sound.input import AudioInput
 from edgenets.sound.logmel import LogMel, frame_count
-from edgenets.spec import AudioInput
 from edgenets.tasks.keywords import augment
 from edgenets.tasks.keywords.batches import Batch
 from edgenets.tasks.keywords.surroundings import another_voice, mask_stretches, surround

@@ -14,11 +14,12 @@ from edgenets.data.split import Split, SplitShares
 from edgenets.errors import DataError
 from edgenets.extras import require
 from edgenets.progress import Progress
-from edgenets.spec import BLANK_LABEL, AudioInput, SpeechSpec
+from edgenets.sound.input import AudioInput
 from edgenets.stepspec import StepSpec
 from edgenets.tasks.keywords import dataset
 from edgenets.tasks.speech import distance
 from edgenets.tasks.speech.recipe import SpeechRecipe
+from edgenets.tasks.speech.spec import BLANK_LABEL, SpeechSpec
 from edgenets.tasks.speech.strings import (
     StringBatches,
     StringMaker,
@@ -27,7 +28,7 @@ from edgenets.tasks.speech.strings import (
 )
 from edgenets.tasks.speech.transcriber import transcribe
 from edgenets.tasks.speech.utterances import Spoken, find_utterances, load_utterances
-from edgenets.training.train import Trained
+from edgenets.tasks.task import Trained
 from edgenets.training.trainer import Job, Trainer
 
 # Strings that are evaluated at once.

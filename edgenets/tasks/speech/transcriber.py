@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.spec import CtcDecoding, SpeechSpec
 from edgenets.tasks.speech.ctc import BLANK, Beam, Decoder, Grammar, Greedy, Said
+from edgenets.tasks.speech.spec import CtcDecoding, SpeechSpec
 
 
 @dataclass(frozen=True)

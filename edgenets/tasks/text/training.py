@@ -18,9 +18,9 @@ from edgenets.tasks.language.recipe import TextRecipe
 from edgenets.tasks.language.spec import TextInput, TextSpec
 from edgenets.tasks.language.texts import LabelledText, find_texts
 from edgenets.tasks.language.tokens import UNKNOWN, Tokenizer, divided, vocabulary_of
+from edgenets.tasks.task import Trained
 from edgenets.tasks.text.batches import TextBatches, Texts, by_length
 from edgenets.training import figures
-from edgenets.training.train import Trained
 from edgenets.training.trainer import Job, Trainer
 
 # Texts that are evaluated at once.

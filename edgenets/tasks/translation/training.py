@@ -15,6 +15,7 @@ from edgenets.metrics import BLEU, NATS
 from edgenets.progress import Progress
 from edgenets.stepspec import StepSpec
 from edgenets.tasks.language.likelihood import nats
+from edgenets.tasks.task import Trained
 from edgenets.tasks.text.batches import by_length
 from edgenets.tasks.translation import model as translation_rnn
 from edgenets.tasks.translation.batches import SentenceBatches, Sentences, Tokens, padded
@@ -34,7 +35,6 @@ from edgenets.tasks.translation.spec import (
     TranslationSpec,
 )
 from edgenets.training import losses
-from edgenets.training.train import Trained
 from edgenets.training.trainer import Job, Trainer
 
 # Sentences that are evaluated at once.

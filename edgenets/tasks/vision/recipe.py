@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from edgenets.recipeparts import BundleRecipe, Schedule, Trainable, check_range, check_shares
+from edgenets.recipeparts import BundleRecipe, Recipe, Schedule, check_range, check_shares
 from edgenets.tasks.vision.spec import ImageDecoding, ImageInput, ImageTask, PointHead
 
 Architecture = Literal["image-classify", "object-detect", "segment"]
@@ -119,7 +119,7 @@ class ImageGateRecipe:
 
 
 @dataclass(frozen=True)
-class ImageRecipe(Trainable):
+class ImageRecipe(Recipe):
     """All that `edgenets train` needs besides data."""
 
     name: str

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal, get_args
 
 from edgenets.data.split import SplitShares
-from edgenets.labelled import Labelled, check_labels
+from edgenets.spec import ModelSpec, check_labels
 
 ImageTask = Literal["classify", "detect", "segment"]
 IMAGE_TASKS: tuple[ImageTask, ...] = get_args(ImageTask)
@@ -164,7 +164,7 @@ _DECODINGS: dict[ImageTask, type] = {
 
 
 @dataclass(frozen=True)
-class ImageSpec(Labelled):
+class ImageSpec(ModelSpec):
     """Everything about a model of pictures but its weights."""
 
     name: str

@@ -16,6 +16,7 @@ from edgenets.errors import DataError
 from edgenets.extras import ensure, require
 from edgenets.models.object_detect import head_of
 from edgenets.progress import Progress
+from edgenets.tasks.task import Trained
 from edgenets.tasks.vision import detection, segmentation
 from edgenets.tasks.vision.data import layouts
 from edgenets.tasks.vision.data.batches import BATCHES
@@ -26,7 +27,6 @@ from edgenets.tasks.vision.preprocess import Placement, Preprocessor
 from edgenets.tasks.vision.recipe import ImageRecipe
 from edgenets.tasks.vision.spec import ImageSpec
 from edgenets.training import figures
-from edgenets.training.train import Trained
 from edgenets.training.trainer import Job, Trainer
 
 # Pictures that a model is shown at once when it is judged.

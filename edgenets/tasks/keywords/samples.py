@@ -1,0 +1,72 @@
+"""What keyword models are calibrated and verified on, and their card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.data.split import Split
+from edgenets.errors import ModelError
+from edgenets.progress import Progress
+from edgenets.runs import Run
+from edgenets.sound.input import AudioInput
+from edgenets.tasks.keywords import dataset
+from edgenets.tasks.keywords.recipe import KeywordRecipe
+from edgenets.tasks.keywords.spec import KeywordSpec
+from edgenets.tasks.task import Samples
+
+
+def calibration(run: Run, data: Path, progress: Progress) -> NDArray[np.float32]:
+    """See `SequenceTask.calibration`."""
+    clips, _ = clips_of(run, data, "train", progress)
+    return clips
+
+
+def verification(run: Run, data: Path, progress: Progress) -> Samples:
+    """See `SequenceTask.samples`."""
+    gate = run.recipe_as(KeywordRecipe).gate
+    return Samples(*clips_of(run, data, "validation", progress, gate.clips))
+
+
+def card(run: Run, items: int) -> list[str]:
+    """See `Task.card`."""
+    metrics, spec, recipe = run.metrics, run.spec_as(KeywordSpec), run.recipe_as(KeywordRecipe)
+    test, train, features = metrics["test"], metrics["train"], spec.input
+    return [
+        f"- **Task**: keyword spotting, {len(spec.labels)} classes. Words: {', '.join(spec.told)}.",
+        f"- **Model**: `{recipe.model.architecture}`, {metrics['parameters']:,} parameters; a "
+        f"step every {1e3 * spec.step_seconds:.0f} ms.",
+        f"- **Input**: mono sound at {features.sample_rate:,} Hz; {features.bands} log-mel "
+        f"bands, window {1e3 * features.window / features.sample_rate:.0f} ms, "
+        f"hop {1e3 * features.frame_seconds:.0f} ms.",
+        f"- **Data**: {sum(train.values()):,} training clips; split by speaker. "
+        f"{recipe.bundle.data_licence}",
+        f"- **Figures**: float Keras model: {test['accuracy']:.2%} on {test['clips']} test "
+        f"clips of speakers that training never heard, "
+        f"{metrics['validation']['accuracy']:.2%} on {metrics['validation']['clips']} "
+        f"validation clips. Artefacts below: streaming, on the validation clips.",
+        "- **Limits**: words in other languages and accents, far-field sound and music were "
+        "not measured. The thresholds are a starting point: set them on recordings of the "
+        "place of use.",
+    ]
+
+
+def clips_of(
+    run: Run, data: Path, split: Split, progress: Progress, at_least: int = 0
+) -> tuple[NDArray[np.float32], list[int]]:
+    """(clips, frames, bands) of a split, and what each is."""
+    recipe = run.recipe_as(KeywordRecipe)
+    clips = dataset.load_split(recipe, data, split, progress)
+    clips = dataset.views(clips, -(-at_least // len(clips)), recipe.seed)
+    features = dataset.features_of(
+        clips, _audio(run.spec_as(KeywordSpec)), recipe.data.clip_seconds
+    )
+    return features, clips.targets.tolist()
+
+
+def _audio(spec: KeywordSpec) -> AudioInput:
+    if not isinstance(spec.input, AudioInput):
+        raise ModelError(f"{spec.name}: takes {spec.input.kind} features, which no training makes")
+    return spec.input

@@ -1,0 +1,56 @@
+"""Keyword spotting, as stages see it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from numpy.typing import NDArray
+
+from edgenets.progress import Progress
+from edgenets.tasks.golden import GoldenSound
+from edgenets.tasks.keywords.recipe import KeywordRecipe
+from edgenets.tasks.keywords.spec import KeywordSpec
+from edgenets.tasks.task import Samples, Trained, Variant
+
+if TYPE_CHECKING:
+    from edgenets.runs import Run
+    from edgenets.tasks.metrics import Decisions
+
+
+class Keywords(GoldenSound):
+    """See `SequenceTask`."""
+
+    spec: ClassVar = KeywordSpec
+    recipe: ClassVar = KeywordRecipe
+    variant: ClassVar[Variant] = "step"
+
+    def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
+        """See `Task.train`."""
+        from edgenets.tasks.keywords.training import train_keywords
+
+        return train_keywords(recipe, data, out, progress)
+
+    def calibration(self, run: Run, data: Path, progress: Progress) -> NDArray[Any]:
+        """See `SequenceTask.calibration`."""
+        from edgenets.tasks.keywords.samples import calibration
+
+        return calibration(run, data, progress)
+
+    def samples(self, run: Run, data: Path, progress: Progress) -> Samples:
+        """See `SequenceTask.samples`."""
+        from edgenets.tasks.keywords.samples import verification
+
+        return verification(run, data, progress)
+
+    def decisions(self, spec: Any) -> Decisions:
+        """See `SequenceTask.decisions`."""
+        from edgenets.tasks.keywords.metric import Words
+
+        return Words(spec)
+
+    def card(self, run: Run, items: int) -> list[str]:
+        """See `Task.card`."""
+        from edgenets.tasks.keywords.samples import card
+
+        return card(run, items)

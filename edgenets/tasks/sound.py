@@ -1,0 +1,25 @@
+"""What models of keywords and of speech have in common: they listen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from edgenets.sound.input import AudioInput, MicroFrontendInput
+from edgenets.stepspec import StreamSpec
+
+# A bound far above all use: beyond it a file is broken or hostile.
+LONGEST_REFRACTORY = 3600.0  # s
+
+
+@dataclass(frozen=True)
+class SoundSpec(StreamSpec):
+    """A model that listens."""
+
+    input: AudioInput | MicroFrontendInput
+    decoding: Any
+
+    @property
+    def step_seconds(self) -> float:
+        """Time that one step covers."""
+        return self.step.frames * self.input.frame_seconds

@@ -1,0 +1,56 @@
+"""Speech recognition, as stages see it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from numpy.typing import NDArray
+
+from edgenets.progress import Progress
+from edgenets.tasks.golden import GoldenSound
+from edgenets.tasks.speech.recipe import SpeechRecipe
+from edgenets.tasks.speech.spec import SpeechSpec
+from edgenets.tasks.task import Samples, Trained, Variant
+
+if TYPE_CHECKING:
+    from edgenets.runs import Run
+    from edgenets.tasks.metrics import Decisions
+
+
+class Speech(GoldenSound):
+    """See `SequenceTask`."""
+
+    spec: ClassVar = SpeechSpec
+    recipe: ClassVar = SpeechRecipe
+    variant: ClassVar[Variant] = "step"
+
+    def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
+        """See `Task.train`."""
+        from edgenets.tasks.speech.training import train_speech
+
+        return train_speech(recipe, data, out, progress)
+
+    def calibration(self, run: Run, data: Path, progress: Progress) -> NDArray[Any]:
+        """See `SequenceTask.calibration`."""
+        from edgenets.tasks.speech.samples import calibration
+
+        return calibration(run, data, progress)
+
+    def samples(self, run: Run, data: Path, progress: Progress) -> Samples:
+        """See `SequenceTask.samples`."""
+        from edgenets.tasks.speech.samples import verification
+
+        return verification(run, data, progress)
+
+    def decisions(self, spec: Any) -> Decisions:
+        """See `SequenceTask.decisions`."""
+        from edgenets.tasks.speech.metric import Transcripts
+
+        return Transcripts(spec)
+
+    def card(self, run: Run, items: int) -> list[str]:
+        """See `Task.card`."""
+        from edgenets.tasks.speech.samples import card
+
+        return card(run, items)

@@ -1,0 +1,97 @@
+"""The protocol of a task: what stages ask of a job, whichever it is.
+
+A task is imported on boards too. What only a laptop needs is in modules of its own, which the
+task's methods import when they are called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.progress import Progress
+
+if TYPE_CHECKING:
+    import keras
+
+    from edgenets.backend import Session
+    from edgenets.recipeparts import Recipe
+    from edgenets.runs import Run
+    from edgenets.spec import ModelSpec
+    from edgenets.tasks.metrics import Decisions
+
+# How a model is converted and run: as one step of a stream, as a whole, or as an encoder and a
+# decoder, each of which is a step.
+Variant = Literal["step", "whole", "encoder-decoder"]
+
+# (frames, numbers a frame) each, of the model's type; their lengths may differ. One array of
+# (items, frames, numbers) will do.
+Sequences = Sequence[NDArray[Any]] | NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Sequences to verify on, as the model takes them."""
+
+    features: Sequences
+    targets: Sequence[Any]  # of each item what is to be decided: a label, a string of them
+    kind: str = "clips"  # what the items are called
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The outcome of a training."""
+
+    model: keras.Model
+    spec: ModelSpec
+    metrics: dict[str, Any]
+    assets: Mapping[str, bytes] = field(default_factory=dict)  # files that the model needs beside
+
+
+class Task(Protocol):
+    """One job."""
+
+    spec: ClassVar[type[ModelSpec]]
+    recipe: ClassVar[type[Recipe]]
+    variant: ClassVar[Variant]
+
+    def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
+        """Train a recipe's model; see `edgenets.training.train`."""
+        ...
+
+    def card(self, run: Run, items: int) -> list[str]:
+        """The lines of a model card that are about this job, with its figures.
+
+        Args:
+            items: that artifacts were verified on.
+        """
+        ...
+
+    def golden(self, spec: ModelSpec) -> dict[str, bytes]:
+        """The golden inputs that a bundle carries, by member name."""
+        ...
+
+    def golden_output(self, spec: ModelSpec, session: Session) -> NDArray[np.float32]:
+        """What an artifact answers to them, as a bundle holds it."""
+        ...
+
+
+class SequenceTask(Task, Protocol):
+    """A job of models that are run step by step over a sequence."""
+
+    def calibration(self, run: Run, data: Path, progress: Progress) -> NDArray[Any]:
+        """Sequences of the training split that calibration rolls through the model."""
+        ...
+
+    def samples(self, run: Run, data: Path, progress: Progress) -> Samples:
+        """Sequences of the validation split, with targets, that artifacts are verified on."""
+        ...
+
+    def decisions(self, spec: Any) -> Decisions:
+        """How scores become decisions, and decisions a figure."""
+        ...

@@ -1,0 +1,56 @@
+"""Text classification, as stages see it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from numpy.typing import NDArray
+
+from edgenets.progress import Progress
+from edgenets.tasks.golden import GoldenTokens
+from edgenets.tasks.language.recipe import TextRecipe
+from edgenets.tasks.language.spec import TextSpec
+from edgenets.tasks.task import Samples, Trained, Variant
+
+if TYPE_CHECKING:
+    from edgenets.runs import Run
+    from edgenets.tasks.metrics import Decisions
+
+
+class Text(GoldenTokens):
+    """See `SequenceTask`."""
+
+    spec: ClassVar = TextSpec
+    recipe: ClassVar = TextRecipe
+    variant: ClassVar[Variant] = "step"
+
+    def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
+        """See `Task.train`."""
+        from edgenets.tasks.text.training import train_text
+
+        return train_text(recipe, data, out, progress)
+
+    def calibration(self, run: Run, data: Path, progress: Progress) -> NDArray[Any]:
+        """See `SequenceTask.calibration`."""
+        from edgenets.tasks.text.samples import calibration
+
+        return calibration(run, data, progress)
+
+    def samples(self, run: Run, data: Path, progress: Progress) -> Samples:
+        """See `SequenceTask.samples`."""
+        from edgenets.tasks.text.samples import verification
+
+        return verification(run, data, progress)
+
+    def decisions(self, spec: Any) -> Decisions:
+        """See `SequenceTask.decisions`."""
+        from edgenets.tasks.text.metric import TextLabels
+
+        return TextLabels()
+
+    def card(self, run: Run, items: int) -> list[str]:
+        """See `Task.card`."""
+        from edgenets.tasks.text.samples import card
+
+        return card(run, items)
