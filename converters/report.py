@@ -17,11 +17,7 @@ from edgenets.files import replacing
 from edgenets.metrics import metric_of
 from edgenets.runs import Run
 from edgenets.stepspec import StreamSpec
-from edgenets.tasks.language.spec import TextInput
-from edgenets.tasks.series.spec import AnomalySpec, ForecastSpec
-from edgenets.tasks.sound import SoundSpec
-from edgenets.tasks.translation.spec import TranslationSpec
-from edgenets.tasks.vision.spec import ImageSpec
+from edgenets.tasks import task_of
 from edgenets.training.figures import BLUE, INK, ORANGE, finish, new_figure
 
 from .formats import Written
@@ -129,7 +125,7 @@ def template(name: str, folder: Path = _HERE) -> Any:
 
 def _facts(report: Report, run: Run) -> list[tuple[str, str]]:
     """The figures at the top: each with what it is."""
-    spec, (count, kind) = run.spec, run.test_size
+    count, kind = run.test_size
     shown_of = metric_of(run.metric).shown
     facts = [
         (
@@ -138,22 +134,7 @@ def _facts(report: Report, run: Run) -> list[tuple[str, str]]:
         ),
         (f"{run.metrics['parameters']:,}", "parameters"),
     ]
-    if isinstance(spec, SoundSpec):
-        facts.append((f"{1e3 * spec.step_seconds:.0f} ms", "from decision to decision"))
-    elif isinstance(spec, ImageSpec):
-        facts.append((f"{spec.input.width} × {spec.input.height}", "pixels"))
-    elif isinstance(spec.input, TextInput):
-        facts.append((f"{len(spec.input.vocabulary):,}", f"{spec.input.units} that it knows"))
-    elif isinstance(spec, TranslationSpec):
-        facts.append((f"{spec.input.source} → {spec.input.target}", "languages"))
-        facts.append((f"{spec.input.count:,}", "sub-words of both"))
-    elif isinstance(spec, ForecastSpec):
-        facts.append((str(spec.decoding.horizon), "readings ahead"))
-        facts.append((str(len(spec.input.columns)), "columns"))
-        baselines = run.metrics["test"].get("baselines", {})
-        facts += [(shown_of(v[run.metric]), f"{run.metric} of {n}") for n, v in baselines.items()]
-    elif isinstance(spec, AnomalySpec):
-        facts.append((f"{run.metrics['train']['series']:,}", "series, no label"))
+    facts += task_of(run.spec.task).facts(run)
     return [*facts, (str(len(report.labels)), "classes")] if report.labels else facts
 
 

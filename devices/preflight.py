@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from edgenets.bundle import Bundle
 from edgenets.findings import Finding
 from edgenets.selection import Availability, Selection
-from edgenets.stepspec import usual_source
+from edgenets.tasks import task_of
 
 from .availability import available_on
 from .board import Board, dotted
@@ -158,15 +158,16 @@ def _wheels(bundle: Bundle, place: Place, wishes: needs.Wishes, backend: str) ->
 def _memory(bundle: Bundle, place: Place, selected: Selection) -> Finding:
     nets = [a for a in bundle.artefacts if a.form == selected.artifact.form]
     weights = sum(map(bundle.size, nets)) >> 20
-    pictures = _PICTURES_MB if bundle.spec.input.kind == "image" else 0
+    pictures = _PICTURES_MB if task_of(bundle.spec.task).medium == "images" else 0
     need = _SERVICE_MB[selected.backend] + pictures + 3 * weights
     text = f"{place.memory_mb:,} MB; about {need} MB for the service by {selected.backend}"
     return Finding("well" if need + _SYSTEM_MB <= place.memory_mb else "stop", "memory", text)
 
 
 def _senses(bundle: Bundle, place: Place) -> Iterator[Finding]:
-    picture = bundle.spec.input.kind == "image"
-    if usual_source(bundle.spec.input.kind) == "-":
+    medium = task_of(bundle.spec.task).medium
+    picture = medium == "images"
+    if medium == "lines":
         yield Finding("note", "source", "this model reads lines: `--source mqtt://broker/topic`")
         return
     count = place.cameras if picture else place.microphones

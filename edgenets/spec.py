@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from edgenets import tasks
 from edgenets.data.split import SplitShares
+from edgenets.errors import ModelError
 
 
 class ModelSpec:
@@ -90,6 +91,20 @@ class ModelSpec:
     def _decoding_by(self, **changes: Any) -> Self:
         """The spec with other values in its decoding."""
         return replace(self, decoding=replace(self.decoding, **changes))  # type: ignore[type-var]
+
+
+S = TypeVar("S", bound=ModelSpec)
+
+
+def spec_as(spec: ModelSpec, kind: type[S]) -> S:
+    """A spec as that of the task that it is for.
+
+    Raises:
+        ModelError: it is of another task.
+    """
+    if not isinstance(spec, kind):
+        raise ModelError(f"{spec.name}: is a model for {spec.task}, which this is not made for")
+    return spec
 
 
 def check_labels(labels: Collection[str], named: Iterable[str]) -> None:

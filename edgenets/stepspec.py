@@ -8,16 +8,8 @@ from typing import Any
 from edgenets.data.split import SplitShares
 from edgenets.spec import ModelSpec
 
-# Kind of input → where it comes from, where nothing else is said; else from a microphone.
-_SOURCES = {"image": "camera:0", "text": "-", "pieces": "-", "series": "-", "habits": "-"}
-
 # A bound far above all use: beyond it a file is broken or hostile.
 MOST_STEPS = 1 << 20
-
-
-def usual_source(kind: str) -> str:
-    """Where a model's input comes from, if nothing is said, by the kind of the input."""
-    return _SOURCES.get(kind, "mic:default")
 
 
 @dataclass(frozen=True)

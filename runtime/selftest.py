@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgenets import backend
 from edgenets.artefact import Artefact
 from edgenets.bundle import Bundle
 from edgenets.errors import EdgenetsError
-from edgenets.sound.features import frames_of
-from edgenets.tasks.language.spec import TextInput
-from edgenets.tasks.sound import SoundSpec
-from edgenets.tasks.translation.golden import answers
-from edgenets.tasks.translation.pieces import pieces_of
-from edgenets.tasks.translation.spec import MEMORY, START, TranslationSpec
-from edgenets.tasks.vision import picture
-from edgenets.tasks.vision.golden import output_of
-from edgenets.tasks.vision.spec import ImageSpec
+from edgenets.tasks import task_of
+from edgenets.tasks.task import Replay
 
 # Largest |logit difference| from one machine to another. Float kernels differ in the order of
 # their sums; integer ones may round a tie the other way, which a recurrent net carries on.
 TOLERANCE = {"fp32": 1e-3, "fp16": 2e-2, "dynamic": 0.5, "int8": 1.0, "int16x8": 0.5}
-
-
-Answer = Callable[[backend.Session], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -52,33 +39,11 @@ def selftest(bundle: Bundle) -> list[Trial]:
         MissingExtra: a package that its runs need on any backend is not installed.
     """
     bundle.check()
-    answer = answerer(bundle)
+    answer = task_of(bundle.spec.task).replay(bundle)
     return [_try(bundle, artefact, answer) for artefact in bundle.artefacts]
 
 
-def answerer(bundle: Bundle) -> Answer:
-    """What makes a session answer the golden data, as the bundle holds its answers."""
-    spec = bundle.spec
-    if isinstance(spec, ImageSpec):
-        drawing = picture.decode(bundle.golden_picture(), f"{bundle.path}: the golden picture")
-        image_spec = spec
-        return lambda session: output_of(image_spec, session, drawing)
-    if isinstance(spec, TranslationSpec):
-        pieces_of(bundle)  # without it, nothing is translated
-        tokens = bundle.golden_tokens()
-        given = {MEMORY: bundle.golden_given(MEMORY, spec.memory),
-                 START: bundle.golden_given(START, spec.start)}  # fmt: skip
-        return lambda session: answers(session, tokens, given)
-    if isinstance(spec, SoundSpec):
-        features: NDArray[Any] = frames_of(bundle.golden_sound(), spec.input)
-    elif isinstance(spec.input, TextInput):
-        features = bundle.golden_tokens()[:, None]
-    else:
-        features = bundle.golden_frames()
-    return lambda session: backend.answers(session, features)
-
-
-def _try(bundle: Bundle, artefact: Artefact, answer: Answer) -> Trial:
+def _try(bundle: Bundle, artefact: Artefact, answer: Replay) -> Trial:
     tolerance = TOLERANCE[artefact.precision]
     name = backend.backend_of(artefact)
     obstacle = backend.why_not(name)

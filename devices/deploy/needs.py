@@ -11,7 +11,7 @@ from pathlib import Path
 from edgenets.bundle import Bundle
 from edgenets.errors import BackendError, DeviceError
 from edgenets.selection import Availability, Request, Selection, select
-from edgenets.stepspec import usual_source
+from edgenets.tasks import task_of, usual_source
 
 from ..keeper.release import Health
 
@@ -45,7 +45,7 @@ def arguments_of(bundle: Bundle, wishes: Wishes) -> list[str]:
     Raises:
         DeviceError: there is no source that a service could read.
     """
-    source = usual_source(bundle.spec.input.kind)
+    source = usual_source(bundle.spec)
     if not wishes.sources and source == "-":
         raise DeviceError(
             f"{bundle.path}: reads lines, and a service has no standard input; say where they come "
@@ -90,15 +90,10 @@ def extras_of(bundle: Bundle, wishes: Wishes, backend: str) -> list[str]:
     found |= {extra for start, extra in _SINKS.items() if _any(wishes.sinks, start)}
     if any(source.startswith("mqtt:") for source in wishes.sources):
         found.add("mqtt")
-    if bundle.spec.input.kind == "pieces":
-        found.add("text")
-    if bundle.spec.input.kind == "image":
-        found.add("camera")
-    elif usual_source(bundle.spec.input.kind) == "-":
-        return sorted(found)
-    elif not wishes.sources or not all(re.match(r"null:|-$", s) for s in wishes.sources):
-        found.add("mic")
-    return sorted(found)
+    wanted = set(task_of(bundle.spec.task).extras)
+    if wishes.sources and all(re.match(r"null:|-$", s) for s in wishes.sources):
+        wanted -= {"mic"}  # no sound card is opened
+    return sorted(found | wanted)
 
 
 def devices_of(arguments: Sequence[str]) -> tuple[str, ...]:

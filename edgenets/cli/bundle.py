@@ -28,14 +28,14 @@ def command(run: Path, out: Path | None, only: str | None, as_json: bool) -> Non
     """
     from edgenets import runs
     from edgenets.stages import stage
-    from edgenets.stepspec import usual_source
+    from edgenets.tasks import usual_source
 
     opened = runs.load(run)
     path = out or run / f"{opened.spec.name}.edge"
     ids = [part.strip() for part in only.split(",")] if only else None
     found = stage("pack_run")(opened, path, ids)
     ids = [a.id for a in found.artefacts]
-    source = usual_source(found.spec.input.kind)
+    source = usual_source(found.spec)
     if as_json:
         emit({"bundle": str(path), "bytes": path.stat().st_size, "artefacts": ids})
         return

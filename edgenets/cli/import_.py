@@ -66,7 +66,7 @@ def command(
     """
     from edgenets.bundle import check_place
     from edgenets.stages import stage
-    from edgenets.stepspec import usual_source
+    from edgenets.tasks import usual_source
 
     path = out or Path(f"{model.stem}.edge")
     check_place(path)
@@ -94,6 +94,6 @@ def command(
     spec = bundle.spec
     for guess in guesses:
         click.echo(f"guessed: {guess}")
-    source = usual_source(spec.input.kind)
+    source = usual_source(spec)
     click.echo(f"{path}: {size(path.stat().st_size)}, tells of: {several(spec.told)}")
     click.echo(f"Next: edgenets run {path} {source}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from edgenets.cli.options import BundleName, emit, json_option, several, size, table
@@ -25,6 +23,7 @@ def command(bundle: str, card: bool, as_json: bool) -> None:
     Every member is held against its SHA-256.
     """
     from edgenets import choice, records, zoo
+    from edgenets.tasks import task_of
 
     opened = zoo.load(bundle)
     opened.check()
@@ -38,7 +37,7 @@ def command(bundle: str, card: bool, as_json: bool) -> None:
     words = f"; {several(spec.told)}" if spec.told else ""
     click.echo(f"{spec.name}: {spec.task}{words}")
     click.echo(
-        f"{_input(spec)} · {size(opened.path.stat().st_size)} · "
+        f"{task_of(spec.task).input_of(spec)} · {size(opened.path.stat().st_size)} · "
         f"licence {opened.manifest.licence} · {opened.manifest.made_by}"
     )
     rows = []
@@ -58,25 +57,3 @@ def command(bundle: str, card: bool, as_json: bool) -> None:
             f"{chosen.id} was chosen on {chosen.machine}: p95 {chosen.p95_us / 1e3:.3g} ms "
             f"(limits: {chosen.limits})"
         )
-
-
-def _input(spec: Any) -> str:
-    """What the model takes, in words."""
-    if spec.input.kind == "image":
-        frame = spec.input
-        return f"pictures of {frame.width} × {frame.height} {frame.colour}, by {frame.resize}"
-    if spec.input.kind == "text":
-        return f"text, as {len(spec.input.vocabulary):,} {spec.input.units}; a step each"
-    if spec.input.kind == "pieces":
-        languages = f"{spec.input.source}, to {spec.input.target}"
-        return f"sentences in {languages}, as {spec.input.count:,} sub-words; a step each"
-    if spec.input.kind == "habits":
-        return "readings of any columns, one at a time; a step each"
-    if spec.input.kind == "series":
-        every = spec.input.interval
-        often = "" if every is None else f", one every {every:g} s"
-        return f"readings of {several(spec.input.columns)}{often}; {spec.input.segment} a step"
-    return (
-        f"sound at {spec.input.sample_rate:,} Hz, {spec.input.bands} mel bands; a step every "
-        f"{1e3 * spec.step_seconds:.0f} ms"
-    )

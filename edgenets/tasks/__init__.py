@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from edgenets.errors import ModelError, RecordError
 
 if TYPE_CHECKING:
+    from edgenets.spec import ModelSpec
     from edgenets.tasks.task import SequenceTask, Task
 
 # Task → what it is; imported when it is used.
@@ -40,6 +41,13 @@ def task_of(name: str) -> Task:
     module, _, attribute = TASKS[name].partition(":")
     made: Task = getattr(importlib.import_module(module), attribute)()
     return made
+
+
+def usual_source(spec: ModelSpec) -> str:
+    """Where a model's input comes from, if nothing is said."""
+    from edgenets.tasks.task import SOURCES
+
+    return SOURCES[task_of(spec.task).medium]
 
 
 def sequence_task(name: str) -> SequenceTask:

@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import backend
-from edgenets.bundle import GOLDEN_FRAMES, GOLDEN_SOUND, GOLDEN_TOKENS
+from edgenets.bundle import GOLDEN_FRAMES, GOLDEN_SOUND, GOLDEN_TOKENS, Bundle
 from edgenets.sound.audio import float_to_pcm16
 from edgenets.sound.features import frames_of
 from edgenets.tasks.sound import SoundSpec
+from edgenets.tasks.task import Replay
 
 SECONDS = 1.2
 
@@ -57,6 +58,11 @@ class GoldenSound:
         """See `Task.golden_output`: (steps, labels) float32."""
         return backend.answers(session, frames_of(golden_sound(spec), spec.input))
 
+    def replay(self, bundle: Bundle) -> Replay:
+        """See `Task.replay`."""
+        frames = frames_of(bundle.golden_sound(), bundle.spec.input)
+        return lambda session: backend.answers(session, frames)
+
 
 class GoldenTokens:
     """The same, of models that read."""
@@ -68,6 +74,11 @@ class GoldenTokens:
     def golden_output(self, spec: Any, session: backend.Session) -> NDArray[np.float32]:
         """See `Task.golden_output`: (steps, scores) float32."""
         return backend.answers(session, self._tokens(spec)[:, None])
+
+    def replay(self, bundle: Bundle) -> Replay:
+        """See `Task.replay`."""
+        tokens = bundle.golden_tokens(bundle.spec.input.count)[:, None]
+        return lambda session: backend.answers(session, tokens)
 
     def _tokens(self, spec: Any) -> NDArray[np.int32]:
         return golden_tokens(len(spec.input.vocabulary))
@@ -83,6 +94,11 @@ class GoldenFrames:
     def golden_output(self, spec: Any, session: backend.Session) -> NDArray[np.float32]:
         """See `Task.golden_output`: (steps, scores) float32."""
         return backend.answers(session, golden_frames(spec.input.width))
+
+    def replay(self, bundle: Bundle) -> Replay:
+        """See `Task.replay`."""
+        frames = bundle.golden_frames()
+        return lambda session: backend.answers(session, frames)
 
 
 def golden_frames(width: int) -> NDArray[np.float32]:

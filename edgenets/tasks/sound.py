@@ -23,3 +23,11 @@ class SoundSpec(StreamSpec):
     def step_seconds(self) -> float:
         """Time that one step covers."""
         return self.step.frames * self.input.frame_seconds
+
+
+def sound_of(spec: SoundSpec) -> str:
+    """What a model takes of sound, in words."""
+    return (
+        f"sound at {spec.input.sample_rate:,} Hz, {spec.input.bands} mel bands; a step every "
+        f"{1e3 * spec.step_seconds:.0f} ms"
+    )

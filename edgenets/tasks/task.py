@@ -6,7 +6,7 @@ task's methods import when they are called.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     import keras
 
     from edgenets.backend import Session
+    from edgenets.bundle import Bundle
+    from edgenets.data.split import Split
     from edgenets.recipeparts import Recipe
     from edgenets.runs import Run
     from edgenets.spec import ModelSpec
+    from edgenets.tasks.evaluation import Evaluation
     from edgenets.tasks.metrics import Decisions
 
 # How a model is converted and run: as one step of a stream, as a whole, or as an encoder and a
@@ -32,6 +35,16 @@ Variant = Literal["step", "whole", "encoder-decoder"]
 # (frames, numbers a frame) each, of the model's type; their lengths may differ. One array of
 # (items, frames, numbers) will do.
 Sequences = Sequence[NDArray[Any]] | NDArray[Any]
+
+
+# Where a task's input comes from.
+Medium = Literal["sound", "images", "lines"]
+
+# Medium → the source of a run, where no other is given.
+SOURCES: dict[Medium, str] = {"sound": "mic:default", "images": "camera:0", "lines": "-"}
+
+# What a session answers to the golden inputs of a bundle.
+Replay = Callable[["Session"], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -59,9 +72,26 @@ class Task(Protocol):
     spec: ClassVar[type[ModelSpec]]
     recipe: ClassVar[type[Recipe]]
     variant: ClassVar[Variant]
+    medium: ClassVar[Medium]
+    extras: ClassVar[tuple[str, ...]]  # that its pipeline needs on a device
 
     def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
         """Train a recipe's model; see `edgenets.training.train`."""
+        ...
+
+    def evaluate(
+        self, bundle: Bundle, session: Session, data: Path, split: Split | None,
+        progress: Progress,
+    ) -> Evaluation:  # fmt: skip
+        """Measure a bundle on labeled data, through the pipeline that a device runs.
+
+        Args:
+            data: in a layout of the task.
+            split: take this part of it alone; None: all, that which the model was trained on too.
+
+        Raises:
+            DataError: the data cannot be used, or nothing of it is in the split.
+        """
         ...
 
     def card(self, run: Run, items: int) -> list[str]:
@@ -72,12 +102,28 @@ class Task(Protocol):
         """
         ...
 
+    def input_of(self, spec: Any) -> str:
+        """What a model takes, in words."""
+        ...
+
+    def facts(self, run: Run) -> list[tuple[str, str]]:
+        """What a report shows at its top beside the metric: figures, each with what it is."""
+        ...
+
     def golden(self, spec: ModelSpec) -> dict[str, bytes]:
         """The golden inputs that a bundle carries, by member name."""
         ...
 
     def golden_output(self, spec: ModelSpec, session: Session) -> NDArray[np.float32]:
         """What an artifact answers to them, as a bundle holds it."""
+        ...
+
+    def replay(self, bundle: Bundle) -> Replay:
+        """What makes a session answer the golden inputs that a bundle holds.
+
+        Raises:
+            BundleError: they are damaged.
+        """
         ...
 
 

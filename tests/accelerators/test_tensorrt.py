@@ -36,8 +36,9 @@ from edgenets.runtime import bench, cuda, engines
 from edgenets.runtime.bench import measure
 from edgenets.runtime.load import load
 from edgenets.runtime.pick import candidates, pick
-from edgenets.runtime.selftest import TOLERANCE, answerer
+from edgenets.runtime.selftest import TOLERANCE
 from edgenets.selection import Request, select
+from edgenets.tasks import task_of
 from tests.accelerators import stand_ins
 from tests.converters import wholes
 
@@ -75,7 +76,7 @@ def symmetric() -> tuple[Any, Any, Any]:
 class TestSession:
     @pytest.mark.usefixtures("gpu")
     def test_it_answers_as_onnx_runtime_does(self, bundle: Bundle, artefact: Artefact) -> None:
-        found = answerer(bundle)(opened(bundle, artefact))
+        found = task_of(bundle.spec.task).replay(bundle)(opened(bundle, artefact))
         assert np.abs(found - bundle.golden_output(artefact)).max() <= TOLERANCE["fp16"]
 
     def test_it_says_what_computes(self, bundle: Bundle, artefact: Artefact, gpu: Any) -> None:
@@ -91,7 +92,7 @@ class TestSession:
         gc.collect()
         before = live.value
         session = opened(bundle, artefact)
-        answerer(bundle)(session)
+        task_of(bundle.spec.task).replay(bundle)(session)
         assert live.value > before
         del session
         gc.collect()
@@ -112,7 +113,9 @@ class TestSession:
     @pytest.mark.usefixtures("gpu")
     def test_another_thread_may_run_it(self, bundle: Bundle, artefact: Artefact) -> None:
         session, found = opened(bundle, artefact), []
-        thread = threading.Thread(target=lambda: found.append(answerer(bundle)(session)))
+        thread = threading.Thread(
+            target=lambda: found.append(task_of(bundle.spec.task).replay(bundle)(session))
+        )
         thread.start()
         thread.join()
         assert np.abs(found[0] - bundle.golden_output(artefact)).max() <= TOLERANCE["fp16"]
@@ -167,7 +170,7 @@ class TestRefusals:
         session = opened(bundle, artefact)
         monkeypatch.setattr(engines.tensorrt(), "supported", False)
         with pytest.raises(BackendError, match="a step failed on the GPU"):
-            answerer(bundle)(session)
+            task_of(bundle.spec.task).replay(bundle)(session)
 
 
 class TestEngines:

@@ -18,7 +18,8 @@ from edgenets import backend, zoo
 from edgenets.artefact import Artefact
 from edgenets.bundle import Bundle
 from edgenets.errors import EdgenetsError
-from edgenets.runtime.selftest import TOLERANCE, answerer
+from edgenets.runtime.selftest import TOLERANCE
+from edgenets.tasks import task_of
 
 _CPU = backend.Options(providers=("CPUExecutionProvider",))
 _RUNNERS = {
@@ -47,7 +48,9 @@ def row(bundle: Bundle, artefact: Artefact, runner: str) -> str:
         return f"–  {why}"
     try:
         session = backend.load(name, artefact, bundle.files(artefact), options)
-        difference = np.abs(answerer(bundle)(session) - bundle.golden_output(artefact)).max()
+        difference = np.abs(
+            task_of(bundle.spec.task).replay(bundle)(session) - bundle.golden_output(artefact)
+        ).max()
         session.reset()
         p50 = median_us(session)
     except EdgenetsError as exc:

@@ -19,17 +19,18 @@ from edgenets.converters.store import load as load_artefacts
 from edgenets.errors import DataError, ModelError
 from edgenets.events import Classified, Remark, Suggested
 from edgenets.recipe import parse
-from edgenets.runtime.evaluate_text import evaluate_language, evaluate_texts
 from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
 from edgenets.runtime.textrun import TextRun, Writing
 from edgenets.selection import Request, select
+from edgenets.tasks.language.evaluation import evaluate_language
 from edgenets.tasks.language.pipeline import Writer
 from edgenets.tasks.language.sampling import Sampling
 from edgenets.tasks.language.spec import LanguageSpec, TextSpec
 from edgenets.tasks.language.texts import find_texts
 from edgenets.tasks.language.tokens import Tokenizer
 from edgenets.tasks.language.training import stream_nats
+from edgenets.tasks.text.evaluation import evaluate_texts
 from edgenets.training.train import train
 from tests.commands import Call, call
 

@@ -8,12 +8,13 @@ import pytest
 
 from edgenets import zoo
 from edgenets.artefact import FORMATS
-from edgenets.runtime.evaluate_text import evaluate_language, evaluate_texts
 from edgenets.runtime.load import load
 from edgenets.selection import Request, select
+from edgenets.tasks.language.evaluation import evaluate_language
 from edgenets.tasks.language.pipeline import Writer
 from edgenets.tasks.language.spec import LanguageSpec, TextSpec
 from edgenets.tasks.language.texts import find_texts, read_corpus, split_text
+from edgenets.tasks.text.evaluation import evaluate_texts
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 PLAYS, REVIEWS = DATA / "tinyshakespeare" / "input.txt", DATA / "sentiment_mr"

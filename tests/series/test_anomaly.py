@@ -20,11 +20,11 @@ from edgenets.errors import DataError, SourceError
 from edgenets.events import Remark, Surprising
 from edgenets.recipe import parse
 from edgenets.runtime.anomalyrun import AnomalyRun
-from edgenets.runtime.evaluate_series import evaluate_anomaly
 from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
 from edgenets.selection import Request, select
 from edgenets.tasks.series import nab
+from edgenets.tasks.series.anomaly_evaluation import evaluate_anomaly
 from edgenets.tasks.series.anomaly_pipeline import Detector
 from edgenets.tasks.series.beginnings import BeginningBatches, find_series, known
 from edgenets.tasks.series.habits import NUMBERS, Habits, HabitsInput

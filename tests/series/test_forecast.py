@@ -20,7 +20,6 @@ from edgenets.converters import road
 from edgenets.errors import DataError, RecordError, SourceError
 from edgenets.events import Forecast, Remark
 from edgenets.recipe import load_recipe, parse
-from edgenets.runtime.evaluate_series import evaluate_forecast
 from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
 from edgenets.runtime.seriesrun import SeriesRun
@@ -28,6 +27,7 @@ from edgenets.selection import Request, select
 from edgenets.tasks.series import forecast_training as training
 from edgenets.tasks.series.baselines import Linear, errors, last_value
 from edgenets.tasks.series.features import segment_after, segments
+from edgenets.tasks.series.forecast_evaluation import evaluate_forecast
 from edgenets.tasks.series.forecast_pipeline import Forecaster
 from edgenets.tasks.series.spec import ForecastSpec
 from edgenets.tasks.series.table import read_table

@@ -10,12 +10,12 @@ import pytest
 
 from edgenets import zoo
 from edgenets.events import Transcript
-from edgenets.runtime.evaluate_speech import evaluate_speech
 from edgenets.runtime.load import load
 from edgenets.runtime.stream import Run
 from edgenets.selection import Request, select
 from edgenets.sound import audio
 from edgenets.tasks.speech.distance import edits
+from edgenets.tasks.speech.evaluation import evaluate_speech
 from edgenets.tasks.speech.grammar import read_words
 from edgenets.tasks.speech.spec import SpeechSpec
 from edgenets.tasks.speech.strings import String, strings_to_measure

@@ -25,12 +25,12 @@ from edgenets.errors import DataError, GateFailed
 from edgenets.events import Remark, Translation
 from edgenets.face import check_face
 from edgenets.recipe import parse
-from edgenets.runtime.evaluate_translation import evaluate_translation
 from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
 from edgenets.runtime.translationrun import TranslationRun
 from edgenets.selection import Request, select
 from edgenets.tasks.translation.batches import Sentences
+from edgenets.tasks.translation.evaluation import evaluate_translation
 from edgenets.tasks.translation.pairs import Pair
 from edgenets.tasks.translation.pieces import Pieces, learn, pieces_of
 from edgenets.tasks.translation.spec import PIECES, TranslationDecoding, TranslationSpec

@@ -11,10 +11,15 @@ from edgenets.progress import Progress
 from edgenets.tasks.golden import GoldenSound
 from edgenets.tasks.keywords.recipe import KeywordRecipe
 from edgenets.tasks.keywords.spec import KeywordSpec
-from edgenets.tasks.task import Samples, Trained, Variant
+from edgenets.tasks.sound import sound_of
+from edgenets.tasks.task import Medium, Samples, Trained, Variant
 
 if TYPE_CHECKING:
+    from edgenets.backend import Session
+    from edgenets.bundle import Bundle
+    from edgenets.data.split import Split
     from edgenets.runs import Run
+    from edgenets.tasks.evaluation import Evaluation
     from edgenets.tasks.metrics import Decisions
 
 
@@ -24,6 +29,8 @@ class Keywords(GoldenSound):
     spec: ClassVar = KeywordSpec
     recipe: ClassVar = KeywordRecipe
     variant: ClassVar[Variant] = "step"
+    medium: ClassVar[Medium] = "sound"
+    extras: ClassVar[tuple[str, ...]] = ("mic",)
 
     def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
         """See `Task.train`."""
@@ -49,8 +56,27 @@ class Keywords(GoldenSound):
 
         return Words(spec)
 
+    def evaluate(
+        self, bundle: Bundle, session: Session, data: Path, split: Split | None,
+        progress: Progress,
+    ) -> Evaluation:  # fmt: skip
+        """See `Task.evaluate`."""
+        from edgenets.tasks.keywords.evaluation import measure
+
+        return measure(bundle, session, data, split, progress)
+
     def card(self, run: Run, items: int) -> list[str]:
         """See `Task.card`."""
         from edgenets.tasks.keywords.samples import card
 
         return card(run, items)
+
+    def input_of(self, spec: Any) -> str:
+        """See `Task.input_of`."""
+        return sound_of(spec)
+
+    def facts(self, run: Run) -> list[tuple[str, str]]:
+        """See `Task.facts`."""
+        return [
+            (f"{1e3 * run.spec_as(KeywordSpec).step_seconds:.0f} ms", "from decision to decision")
+        ]

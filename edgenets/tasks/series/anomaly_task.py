@@ -11,10 +11,14 @@ from edgenets.progress import Progress
 from edgenets.tasks.golden import GoldenFrames
 from edgenets.tasks.series.recipe import AnomalyRecipe
 from edgenets.tasks.series.spec import AnomalySpec
-from edgenets.tasks.task import Samples, Trained, Variant
+from edgenets.tasks.task import Medium, Samples, Trained, Variant
 
 if TYPE_CHECKING:
+    from edgenets.backend import Session
+    from edgenets.bundle import Bundle
+    from edgenets.data.split import Split
     from edgenets.runs import Run
+    from edgenets.tasks.evaluation import Evaluation
     from edgenets.tasks.metrics import Decisions
 
 
@@ -24,6 +28,8 @@ class Anomaly(GoldenFrames):
     spec: ClassVar = AnomalySpec
     recipe: ClassVar = AnomalyRecipe
     variant: ClassVar[Variant] = "step"
+    medium: ClassVar[Medium] = "lines"
+    extras: ClassVar[tuple[str, ...]] = ()
 
     def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
         """See `Task.train`."""
@@ -49,8 +55,25 @@ class Anomaly(GoldenFrames):
 
         return NextReadings()
 
+    def evaluate(
+        self, bundle: Bundle, session: Session, data: Path, split: Split | None,
+        progress: Progress,
+    ) -> Evaluation:  # fmt: skip
+        """See `Task.evaluate`."""
+        from edgenets.tasks.series.anomaly_evaluation import measure
+
+        return measure(bundle, session, data, split, progress)
+
     def card(self, run: Run, items: int) -> list[str]:
         """See `Task.card`."""
         from edgenets.tasks.series.anomaly_samples import card
 
         return card(run, items)
+
+    def input_of(self, spec: Any) -> str:
+        """See `Task.input_of`."""
+        return "readings of any columns, one at a time; a step each"
+
+    def facts(self, run: Run) -> list[tuple[str, str]]:
+        """See `Task.facts`."""
+        return [(f"{run.metrics['train']['series']:,}", "series, no label")]

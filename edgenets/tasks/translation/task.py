@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 from edgenets.backend import Session
 from edgenets.bundle import GOLDEN_TOKENS, given_name
 from edgenets.progress import Progress
-from edgenets.tasks.task import Trained, Variant
+from edgenets.spec import spec_as
+from edgenets.tasks.task import Medium, Replay, Trained, Variant
 from edgenets.tasks.translation.golden import answers, given_of, golden_tokens
 from edgenets.tasks.translation.recipe import TranslationRecipe
-from edgenets.tasks.translation.spec import TranslationSpec
+from edgenets.tasks.translation.spec import MEMORY, START, TranslationSpec
 
 if TYPE_CHECKING:
+    from edgenets.bundle import Bundle
+    from edgenets.data.split import Split
     from edgenets.runs import Run
+    from edgenets.tasks.evaluation import Evaluation
 
 
 class Translation:
@@ -26,12 +30,23 @@ class Translation:
     spec: ClassVar = TranslationSpec
     recipe: ClassVar = TranslationRecipe
     variant: ClassVar[Variant] = "encoder-decoder"
+    medium: ClassVar[Medium] = "lines"
+    extras: ClassVar[tuple[str, ...]] = ("text",)
 
     def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
         """See `Task.train`."""
         from edgenets.tasks.translation.training import train_translation
 
         return train_translation(recipe, data, out, progress)
+
+    def evaluate(
+        self, bundle: Bundle, session: Session, data: Path, split: Split | None,
+        progress: Progress,
+    ) -> Evaluation:  # fmt: skip
+        """See `Task.evaluate`."""
+        from edgenets.tasks.translation.evaluation import measure
+
+        return measure(bundle, session, data, split, progress)
 
     def card(self, run: Run, items: int) -> list[str]:
         """See `Task.card`."""
@@ -48,3 +63,29 @@ class Translation:
     def golden_output(self, spec: Any, session: Session) -> NDArray[np.float32]:
         """See `Task.golden_output`: (steps, numbers of all outputs) float32."""
         return answers(session, golden_tokens(spec), given_of(spec))
+
+    def replay(self, bundle: Bundle) -> Replay:
+        """See `Task.replay`.
+
+        Raises:
+            DataError: the subword tokenizer is of another model.
+        """
+        from edgenets.tasks.translation.pieces import pieces_of
+
+        pieces_of(bundle)  # without it, nothing is translated
+        spec = spec_as(bundle.spec, TranslationSpec)
+        tokens = bundle.golden_tokens(spec.input.count)
+        given = {MEMORY: bundle.golden_given(MEMORY, spec.memory),
+                 START: bundle.golden_given(START, spec.start)}  # fmt: skip
+        return lambda session: answers(session, tokens, given)
+
+    def input_of(self, spec: Any) -> str:
+        """See `Task.input_of`."""
+        languages = f"{spec.input.source}, to {spec.input.target}"
+        return f"sentences in {languages}, as {spec.input.count:,} sub-words; a step each"
+
+    def facts(self, run: Run) -> list[tuple[str, str]]:
+        """See `Task.facts`."""
+        taken = run.spec.input
+        return [(f"{taken.source} → {taken.target}", "languages"),
+                (f"{taken.count:,}", "sub-words of both")]  # fmt: skip

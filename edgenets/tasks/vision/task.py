@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 from edgenets.backend import Session
 from edgenets.bundle import GOLDEN_PICTURE
 from edgenets.progress import Progress
-from edgenets.tasks.task import Trained, Variant
+from edgenets.spec import spec_as
+from edgenets.tasks.task import Medium, Replay, Trained, Variant
 from edgenets.tasks.vision.recipe import ImageRecipe
 from edgenets.tasks.vision.spec import ImageSpec
 
 if TYPE_CHECKING:
+    from edgenets.bundle import Bundle
+    from edgenets.data.split import Split
     from edgenets.runs import Run
+    from edgenets.tasks.evaluation import Evaluation
 
 
 class _Images:
@@ -25,12 +29,23 @@ class _Images:
     spec: ClassVar = ImageSpec
     recipe: ClassVar = ImageRecipe
     variant: ClassVar[Variant] = "whole"
+    medium: ClassVar[Medium] = "images"
+    extras: ClassVar[tuple[str, ...]] = ("camera",)
 
     def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
         """See `Task.train`."""
         from edgenets.tasks.vision.training import train_pictures
 
         return train_pictures(recipe, data, out, progress)
+
+    def evaluate(
+        self, bundle: Bundle, session: Session, data: Path, split: Split | None,
+        progress: Progress,
+    ) -> Evaluation:  # fmt: skip
+        """See `Task.evaluate`."""
+        from edgenets.tasks.vision.evaluation import measure
+
+        return measure(bundle, session, data, split, progress)
 
     def card(self, run: Run, items: int) -> list[str]:
         """See `Task.card`."""
@@ -49,6 +64,25 @@ class _Images:
         from edgenets.tasks.vision.golden import golden_picture, output_of
 
         return output_of(spec, session, golden_picture(spec.input))
+
+    def replay(self, bundle: Bundle) -> Replay:
+        """See `Task.replay`."""
+        from edgenets.tasks.vision import picture
+        from edgenets.tasks.vision.golden import output_of
+
+        spec = spec_as(bundle.spec, ImageSpec)
+        image = picture.decode(bundle.golden_picture(), f"{bundle.path}: the golden image")
+        return lambda session: output_of(spec, session, image)
+
+    def input_of(self, spec: Any) -> str:
+        """See `Task.input_of`."""
+        frame = spec.input
+        return f"images of {frame.width} × {frame.height} {frame.colour}, by {frame.resize}"
+
+    def facts(self, run: Run) -> list[tuple[str, str]]:
+        """See `Task.facts`."""
+        frame = run.spec.input
+        return [(f"{frame.width} × {frame.height}", "pixels")]
 
 
 class Classify(_Images):

@@ -6,14 +6,22 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from edgenets import records
 from edgenets.backend import Session
+from edgenets.bundle import Bundle
+from edgenets.data.split import Split
 from edgenets.extras import require
 from edgenets.progress import Progress
 from edgenets.sound.audio import float_to_pcm16
+from edgenets.spec import spec_as
+from edgenets.tasks.evaluation import Evaluation, some
 from edgenets.tasks.speech.pipeline import Scribe
 from edgenets.tasks.speech.spec import SpeechSpec
-from edgenets.tasks.speech.strings import String
+from edgenets.tasks.speech.strings import String, strings_to_measure
+from edgenets.tasks.speech.symbols import Units
+from edgenets.tasks.speech.utterances import find_utterances, load_utterances
 
 
 @dataclass(frozen=True)
@@ -60,3 +68,29 @@ def evaluate_speech(
         len(said), sum(len(string.symbols) for string in strings), float(rate),
         sum(a == b for a, b in zip(said, found, strict=True)) / len(said), cpu / seconds,
     )  # fmt: skip
+
+
+# Strings of recordings that a model of speech is measured by.
+_STRINGS, _WORDS, _SEED = 400, (1, 7), 1
+
+
+def measure(
+    bundle: Bundle, session: Session, data: Path, split: Split | None, progress: Progress
+) -> Evaluation:
+    """See `Task.evaluate`."""
+    spec, shares = spec_as(bundle.spec, SpeechSpec), bundle.spec.split
+    found = [u for u in find_utterances(data)
+             if split in (None, u.split(shares.apart, shares.validation, shares.test))]  # fmt: skip
+    units: Units = "words" if spec.decoding.separator == " " else "characters"
+    spoken = load_utterances(
+        some(found, data, split), spec.labels[1:], units, spec.input.sample_rate
+    )
+    strings = strings_to_measure(spoken, _STRINGS, _WORDS, _SEED)
+    told = evaluate_speech(spec, session, strings, progress)
+    line = (
+        f"symbol errors {told.symbol_error_rate:.2%} of {told.symbols:,}, exact {told.exact:.2%} "
+        f"of {told.n} strings, real-time factor {told.real_time_factor:.4f}"
+    )
+    return Evaluation(
+        "symbol error rate", told.symbol_error_rate, told.n, line, records.to_plain(told)
+    )

@@ -1,23 +1,26 @@
-"""`evaluate_language` and `evaluate_texts`: how well a model foresees a text, or sorts texts,
-through the very artefact that a device runs."""
+"""How well a model predicts a text, through the very artifact that a device runs."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgenets import records
 from edgenets.backend import Session
+from edgenets.bundle import Bundle
+from edgenets.data.split import Split
 from edgenets.errors import DataError
+from edgenets.metrics import NATS
 from edgenets.progress import Progress
+from edgenets.spec import spec_as
+from edgenets.tasks.evaluation import Evaluation
 from edgenets.tasks.language.likelihood import bits, nats
-from edgenets.tasks.language.spec import LanguageSpec, TextSpec
-from edgenets.tasks.language.texts import LabelledText
+from edgenets.tasks.language.spec import LanguageSpec
+from edgenets.tasks.language.texts import read_corpus, split_text
 from edgenets.tasks.language.tokens import Tokenizer
-from edgenets.tasks.text.pipeline import Reader
 
 # Tokens that are judged at once: their scores must fit the memory of a board.
 _PIECE = 2048
@@ -33,17 +36,6 @@ class LanguageEvaluation:
     bits_a_character: float
     foreseen: float  # tokens that were the likeliest, 0…1
     tokens_per_s: float  # of CPU time
-
-
-@dataclass(frozen=True)
-class TextEvaluation:
-    """How well texts were sorted."""
-
-    n: int  # texts
-    accuracy: float  # 0…1
-    confusion: tuple[tuple[int, ...], ...]  # row the truth, column the decision
-    tokens_per_s: float  # of CPU time
-    unknown: float  # words that the model does not know, 0…1
 
 
 def evaluate_language(
@@ -80,33 +72,18 @@ def evaluate_language(
     )  # fmt: skip
 
 
-def evaluate_texts(
-    spec: TextSpec,
-    session: Session,
-    texts: Sequence[LabelledText],
-    progress: Progress | None = None,
-) -> TextEvaluation:
-    """Read each text from an empty state.
-
-    Args:
-        texts: with labels of the model.
-
-    Raises:
-        DataError: a text has nothing in it that the model could read.
-    """
-    reader = Reader(spec, session)
-    matrix: NDArray[np.int64] = np.zeros((len(spec.labels), len(spec.labels)), np.int64)
-    begun, tokens, unknown = time.process_time(), 0, 0
-    with (progress or Progress()).task("reading") as task:
-        for done, text in enumerate(texts, 1):
-            read = reader.read(text.text)
-            matrix[spec.labels.index(text.label), read.label] += 1
-            tokens += read.tokens
-            unknown += read.unknown
-            task.update(done, len(texts))
-    cpu = max(time.process_time() - begun, 1e-9)
-    return TextEvaluation(
-        len(texts), float(np.trace(matrix) / max(1, matrix.sum())),
-        tuple(tuple(int(n) for n in row) for row in matrix), tokens / cpu,
-        unknown / max(1, tokens),
-    )  # fmt: skip
+def measure(
+    bundle: Bundle, session: Session, data: Path, split: Split | None, progress: Progress
+) -> Evaluation:
+    """See `Task.evaluate`."""
+    spec = spec_as(bundle.spec, LanguageSpec)
+    text = read_corpus(data, "*.txt")
+    if split is not None:
+        text = split_text(text, split, spec.split.validation, spec.split.test)
+    found = evaluate_language(spec, session, text, progress)
+    per = "character" if spec.input.units == "characters" else "word"
+    line = (
+        f"{found.nats:.4f} nats, {found.bits:.4f} bits a {per} over {found.n:,}; "
+        f"{found.foreseen:.1%} foreseen, {found.tokens_per_s:,.0f} a second of CPU"
+    )
+    return Evaluation(NATS.name, found.nats, found.n, line, records.to_plain(found))

@@ -1,59 +1,27 @@
-"""`evaluate_forecast` and `evaluate_anomaly`: how far forecasts are from what came, and what of it
-is unusual, by the very artefact of a device."""
+"""Points of the Numenta Anomaly Benchmark, by the very artifact of a device."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.backend import Session, run_sequence
+from edgenets import records
+from edgenets.backend import Session
+from edgenets.bundle import Bundle
+from edgenets.data.split import Split
 from edgenets.progress import Progress
+from edgenets.spec import spec_as
+from edgenets.tasks.evaluation import Evaluation
 from edgenets.tasks.series import nab
 from edgenets.tasks.series.anomaly_pipeline import Detector
-from edgenets.tasks.series.baselines import Errors, errors
-from edgenets.tasks.series.features import segments
 from edgenets.tasks.series.habits import Habits
-from edgenets.tasks.series.spec import AnomalySpec, ForecastSpec
+from edgenets.tasks.series.spec import AnomalySpec
 from edgenets.tasks.series.surprise import Surprise
-from edgenets.tasks.series.windows import Ahead, Windows
-
-
-@dataclass(frozen=True)
-class ForecastEvaluation:
-    """Errors over windows, in standard deviations of the columns."""
-
-    n: int  # windows
-    errors: Errors
-    coverage: float | None  # of the interval between the quantiles, 0…1
-    us_per_step: float  # CPU time
-
-
-def evaluate_forecast(
-    spec: ForecastSpec, session: Session, windows: Windows, progress: Progress | None = None
-) -> ForecastEvaluation:
-    """Forecast after every window from an empty state.
-
-    Args:
-        windows: scaled; of the spec's window and horizon.
-    """
-    taken = segments(windows.came, spec.input.segment)
-    answers = np.empty((len(windows), spec.scores), np.float32)
-    begun = time.process_time()
-    with (progress or Progress()).task("forecasting") as task:
-        for done, (row, window) in enumerate(zip(answers, taken, strict=True), 1):
-            row[:] = run_sequence(session, window)[-1, -1]
-            if done % 100 == 0 or done == len(windows):
-                task.update(done, len(windows))
-    cpu = time.process_time() - begun
-    ahead = Ahead.of(answers, windows, spec.decoding.horizon)
-    return ForecastEvaluation(
-        len(windows), errors(ahead.median, windows.following), ahead.coverage(windows.following),
-        1e6 * cpu / max(1, taken.shape[0] * taken.shape[1]),
-    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -132,3 +100,20 @@ def _without_net(
         habits.after(value)
         found.append(surprise.push(abs(value - expected)))
     return np.array(found)
+
+
+def measure(
+    bundle: Bundle, session: Session, data: Path, split: Split | None, progress: Progress
+) -> Evaluation:
+    """See `Task.evaluate`."""
+    corpus, profiles = nab.load_corpus(data), nab.load_profiles(data)
+    found = evaluate_anomaly(spec_as(bundle.spec, AnomalySpec), session, corpus, profiles, progress)
+    names = list(profiles)
+    rows = tuple((row.detector, *(f"{row.points[n]:.2f}" for n in names)) for row in found.rows)
+    value = found.rows[0].points[names[0]]
+    line = (
+        f"NAB {value:.2f} ({names[0]}) of {found.n} files, {found.us_per_reading:.0f} µs a reading"
+    )
+    return Evaluation(
+        "NAB", value, found.n, line, records.to_plain(found), ("detector", *names), rows
+    )

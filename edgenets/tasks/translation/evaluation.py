@@ -6,14 +6,21 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from edgenets.backend import Coupled
+from edgenets import records
+from edgenets.backend import Coupled, Session
+from edgenets.bundle import Bundle
+from edgenets.data.split import Split
 from edgenets.errors import DataError
 from edgenets.extras import require
+from edgenets.metrics import BLEU
 from edgenets.progress import Progress
+from edgenets.spec import spec_as
+from edgenets.tasks.evaluation import Evaluation, some
 from edgenets.tasks.translation.bleu import nearness
-from edgenets.tasks.translation.pairs import Pair
-from edgenets.tasks.translation.pieces import Pieces
+from edgenets.tasks.translation.pairs import Pair, split_pairs
+from edgenets.tasks.translation.pieces import Pieces, pieces_of
 from edgenets.tasks.translation.spec import TranslationDecoding, TranslationSpec
 from edgenets.tasks.translation.translator import Translator
 
@@ -74,3 +81,32 @@ def evaluate_translation(
         each = 1e3 * seconds / len(pairs)
         ways.append(Way(decoding.beam, near.bleu, near.chrf, each))
     return TranslationEvaluation(len(pairs), sum(refused), tuple(ways), signature)
+
+
+def measure(
+    bundle: Bundle, session: Session, data: Path, split: Split | None, progress: Progress
+) -> Evaluation:
+    """See `Task.evaluate`."""
+    spec = spec_as(bundle.spec, TranslationSpec)
+    assert isinstance(session, Coupled), "as it is loaded"
+    pairs = split_pairs(
+        data, split or "test", spec.files, spec.input.source, spec.input.target,
+        spec.split.validation,
+    )  # fmt: skip
+    found = evaluate_translation(
+        spec, session, some(pairs, data, split), pieces_of(bundle), progress
+    )
+    best = found.ways[-1]
+    line = (
+        f"BLEU {best.bleu:.2f}, chrF {best.chrf:.2f} on {found.n:,} sentences ({found.signature}), "
+        f"{best.ms_per_sentence:.1f} ms CPU a sentence"
+        f"{f'; {found.refused:,} were refused and count as empty' if found.refused else ''}"
+    )
+    rows = tuple(
+        (str(w.beam), f"{w.bleu:.2f}", f"{w.chrf:.2f}", f"{w.ms_per_sentence:.1f} ms")
+        for w in found.ways
+    )
+    return Evaluation(
+        BLEU.name, best.bleu, found.n, line, records.to_plain(found),
+        ("beam", "BLEU", "chrF", "CPU a sentence"), rows,
+    )  # fmt: skip

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgenets.backend import Session
+from edgenets.bundle import Bundle
 from edgenets.data.split import Split
 from edgenets.errors import DataError
 from edgenets.progress import Progress
+from edgenets.spec import spec_as
+from edgenets.tasks.evaluation import Evaluation
 from edgenets.tasks.vision.data import layouts
 from edgenets.tasks.vision.data.catalogue import Fault
 from edgenets.tasks.vision.data.memory import load
@@ -64,3 +67,16 @@ def evaluate_pictures(
     return PictureEvaluation(
         found.name, figures[found.name], len(chosen), figures, catalogue.faults
     )
+
+
+def measure(
+    bundle: Bundle, session: Session, data: Path, split: Split | None, progress: Progress
+) -> Evaluation:
+    """See `Task.evaluate`."""
+    found = evaluate_pictures(spec_as(bundle.spec, ImageSpec), session, data, split, progress)
+    return Evaluation(
+        found.metric, found.value, found.n,
+        f"{found.metric} {found.value:.2%} of {found.n} pictures", found.figures,
+        ("figure", "value"), tuple((n, f"{v:.2%}") for n, v in found.figures.items()),
+        tuple(f"left out: {fault}" for fault in found.faults[:5]),
+    )  # fmt: skip

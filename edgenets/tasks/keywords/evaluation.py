@@ -1,0 +1,83 @@
+"""Accuracy over clips, through the very pipeline that a device runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgenets import records
+from edgenets.backend import Session
+from edgenets.bundle import Bundle
+from edgenets.data.split import Split
+from edgenets.progress import Progress
+from edgenets.sound.audio import pcm16_to_float
+from edgenets.spec import spec_as
+from edgenets.tasks.evaluation import Evaluation, confusion_of, rows_by_label, some
+from edgenets.tasks.keywords.augment import fit
+from edgenets.tasks.keywords.clips import Clip, find_clips, load_clips, split_of
+from edgenets.tasks.keywords.pipeline import Listener
+from edgenets.tasks.keywords.spec import KeywordSpec
+
+
+@dataclass(frozen=True)
+class KeywordEvaluation:
+    """Accuracy over labeled clips."""
+
+    accuracy: float  # 0…1
+    n: int  # clips
+    labels: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]  # row the truth, column the decision
+
+
+def evaluate(
+    spec: KeywordSpec, session: Session, clips: Sequence[Clip],
+    clip_seconds: float | None = None, progress: Progress | None = None,
+) -> KeywordEvaluation:  # fmt: skip
+    """Stream every clip from a reset state and take the decision at its end.
+
+    Args:
+        clips: labelled by labels of the model.
+        clip_seconds: cut or pad clips to this length, as training did.
+
+    Raises:
+        DataError: a recording cannot be read.
+    """
+    progress = progress or Progress()
+    rate = spec.input.sample_rate
+    with progress.task("reading") as task:
+        sounds = load_clips(clips, spec.labels, rate, task.update)
+    listener = Listener(spec, session)
+    decided = np.empty(len(sounds), np.int64)
+    with progress.task("evaluating") as task:
+        for i, pcm in enumerate(sounds.sounds):
+            sound = pcm16_to_float(pcm)
+            if clip_seconds is not None:
+                sound = fit(sound, int(clip_seconds * rate))
+            listener.reset()
+            listener.push(sound)
+            decided[i] = listener.posterior.argmax()
+            task.update(i + 1, len(sounds))
+    return KeywordEvaluation(
+        float(np.mean(decided == sounds.targets)), len(sounds), spec.labels,
+        confusion_of(sounds.targets, decided, len(spec.labels)),
+    )  # fmt: skip
+
+
+def measure(
+    bundle: Bundle, session: Session, data: Path, split: Split | None, progress: Progress
+) -> Evaluation:
+    """See `Task.evaluate`."""
+    spec = spec_as(bundle.spec, KeywordSpec)
+    clips = [
+        clip for clip in find_clips(data, spec.labels)
+        if split in (None, split_of(clip, spec.split.validation, spec.split.test))
+    ]  # fmt: skip
+    found = evaluate(spec, session, some(clips, data, split), progress=progress)
+    return Evaluation(
+        "accuracy", found.accuracy, found.n,
+        f"accuracy {found.accuracy:.2%} of {found.n} clips", records.to_plain(found),
+        ("label", "clips", "right", "share"), rows_by_label(found.labels, found.confusion),
+    )  # fmt: skip
