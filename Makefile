@@ -77,7 +77,7 @@ debian: ## README's two commands in a clean Debian: make debian SUITE=trixie
 lint: $(VENV)/.tested ## Ruff and mypy.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/python -m tests.typecheck
 
 bench: $(VENV)/.tested ## The pipeline's cost beside a peer's, and a shipped bundle's figures.
 	$(BIN)/python -m tests.benchmarks.pipeline

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from edgenets import recipe, runs, zoo
 from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision
 from edgenets.bundle import Bundle
-from edgenets.errors import ModelError, SourceError
+from edgenets.errors import ModelError
 from edgenets.events import (
     Classified,
     Event,
@@ -26,9 +26,7 @@ from edgenets.events import (
 )
 from edgenets.progress import Progress
 from edgenets.selection import Request, select
-from edgenets.stages import stage
 from edgenets.tasks.language.sampling import Sampling
-from edgenets.tasks.sound import SoundSpec
 
 if TYPE_CHECKING:
     import keras
@@ -51,9 +49,9 @@ def train(
     recipe_name: str | Path, data: str | Path, out: str | Path, progress: Progress | None = None
 ) -> runs.Run:
     """Train a recipe on labelled recordings or pictures; see `edgenets.training.train.train`."""
-    found: runs.Run = stage("train")(
-        recipe.load_recipe(recipe_name), Path(data), Path(out), progress
-    )
+    from edgenets.training.train import train as train_model
+
+    found: runs.Run = train_model(recipe.load_recipe(recipe_name), Path(data), Path(out), progress)
     return found
 
 
@@ -86,9 +84,11 @@ def convert(
         ModelError: the file cannot be read.
         ConversionError: the model has no step form.
     """
+    from edgenets.converters.step.convert import convert as convert_steps
+
     if isinstance(model, (str, Path)):
         model = runs.load_keras(Path(model))
-    return stage("convert")(model, calibration, to, precisions)
+    return convert_steps(model, calibration, to, precisions)
 
 
 def run(
@@ -119,22 +119,13 @@ def run(
         BackendError: nothing in the bundle can be run here.
         SourceError: a source cannot be opened.
     """
+    from edgenets.runtime.load import load as load_session
+    from edgenets.runtime.open import open_run
+
     opened = bundle if isinstance(bundle, Bundle) else load(bundle)
     selected = select(opened, Request(backend, precision))
-    session = stage("load_session")(opened, selected)
-    uris = tuple(map(str, sources))
-    lines = {"language": "text_run", "text": "text_run", "forecast": "series_run",
-             "anomaly": "anomaly_run", "translation": "translation_run"}  # fmt: skip
-    if opened.spec.task in lines:
-        if len(uris) > 1:
-            raise SourceError("a model of texts or readings reads one source")
-        made = stage(lines[opened.spec.task])(opened, session, *(uris or ("-",)))
-    elif isinstance(opened.spec, SoundSpec):
-        if len(uris) > 1:
-            raise SourceError("a model of sound listens to one source")
-        made = stage("run")(opened, session, *(uris or ("mic:default",)))
-    else:
-        made = stage("watch")(opened, session, uris or ("camera:0",))
+    session = load_session(opened, selected)
+    made = open_run(opened, session, tuple(map(str, sources)))
     return _results(made, remark or _log)
 
 
@@ -156,11 +147,14 @@ def write(
         ModelError: it is no model of language.
         DataError: the model has no token for something in the prompt.
     """
+    from edgenets.runtime.load import load as load_session
+    from edgenets.runtime.textrun import Writing
+
     opened = bundle if isinstance(bundle, Bundle) else load(bundle)
     if opened.spec.task != "language":
         raise ModelError(f"{opened.path}: is a model for {opened.spec.task}; it writes no text")
-    session = stage("load_session")(opened, select(opened))
-    made = stage("writing")(opened, session, prompt, tokens, sampling, seed)
+    session = load_session(opened, select(opened))
+    made = Writing(opened, session, prompt, tokens, sampling, seed)
     return (event.text for event in made)
 
 

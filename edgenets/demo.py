@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgenets import demo_camera, zoo
+from edgenets.artefact import Precision
 from edgenets.bundle import Bundle
 from edgenets.demo_camera import Watched
 from edgenets.events import Result
@@ -26,7 +27,6 @@ from edgenets.recipe import load_recipe
 from edgenets.runs import Run
 from edgenets.selection import select
 from edgenets.sound import audio
-from edgenets.stages import stage
 from edgenets.tasks.keywords.scoring import Heard, Score, Spoken, score
 from edgenets.tasks.keywords.synthetic import Stream, make_dataset, make_stream
 from edgenets.training.figures import BLUE, INK, ORANGE, new_figure
@@ -47,7 +47,7 @@ WATCH_SECONDS = 12.0
 SAID = 8
 
 # What the demonstration converts to: every format, from the plain form to the small one.
-PRECISIONS = ("fp32", "fp16", "dynamic", "int8", "int16x8")
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "dynamic", "int8", "int16x8")
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Hearing:
     bundle: str
     artefact: str
     score: Score
-    cpu_ms_per_audio_s: float
+    cpu_ms_per_audio_s: float | None
     sound: Path  # the stream, as WAV
 
 
@@ -86,6 +86,9 @@ def demo(words: Sequence[str], out: Path, seed: int = 1, progress: Progress | No
         DataError: a word cannot be said, or is there twice.
         MissingExtra: a package of the `convert` extra is not installed.
     """
+    from edgenets.converters.report import write
+    from edgenets.converters.road import sections_of
+
     progress = progress or Progress()
     started = time.monotonic()
     shipped = None
@@ -110,8 +113,8 @@ def demo(words: Sequence[str], out: Path, seed: int = 1, progress: Progress | No
     sections = [_section(f"Hearing {', '.join(words)}", hearing)]
     if shipped is not None:
         sections.append(_section(f"The shipped bundle '{SHIPPED}'", shipped))
-    sections += stage("report_beside")(run.folder, report)
-    stage("report_page")(page, report, run, sections)
+    sections += sections_of(run.folder, report)
+    write(page, report, run, sections)
     return Demo(
         shipped, hearing, bundle.path, page, report, run.metrics["test"]["accuracy"], watched,
         time.monotonic() - started,
@@ -124,10 +127,13 @@ def listen(bundle: Bundle, stream: Stream, path: Path) -> Hearing:
     Raises:
         BackendError: nothing in the bundle can be run here.
     """
+    from edgenets.runtime.load import load
+    from edgenets.runtime.stream import Run as SoundRun
+
     path.parent.mkdir(parents=True, exist_ok=True)
     audio.write_wav(path, stream.sound, stream.sample_rate)
     selected = select(bundle)
-    run = stage("run")(bundle, stage("load_session")(bundle, selected), str(path))
+    run = SoundRun(bundle, load(bundle, selected), str(path))
     results = [event for event in run if isinstance(event, Result)]
     found = score(
         [Spoken(w.label, w.start, w.end) for w in stream.words],
@@ -139,16 +145,21 @@ def listen(bundle: Bundle, stream: Stream, path: Path) -> Hearing:
 
 
 def _build(data: Path, out: Path, seed: int, progress: Progress) -> tuple[Run, Any, Bundle]:
+    from edgenets.converters.road import convert_run, pack_run, verify_run
+    from edgenets.training.train import train
+
     recipe = load_recipe(RECIPE).with_seed(seed)
-    run: Run = stage("train")(recipe, data, out / "run", progress)
-    stage("convert_run")(run, data, precisions=PRECISIONS, progress=progress)
-    report = stage("verify_run")(run, data, progress)
-    bundle: Bundle = stage("pack_run")(run, out / f"{recipe.name}.edge")
+    run: Run = train(recipe, data, out / "run", progress)
+    convert_run(run, data, precisions=PRECISIONS, progress=progress)
+    report = verify_run(run, data, progress)
+    bundle: Bundle = pack_run(run, out / f"{recipe.name}.edge")
     return run, report, bundle
 
 
 def _section(title: str, hearing: Hearing) -> Any:
     """The part of the report that shows a stream and what was heard in it."""
+    from edgenets.converters.report import Section, to_svg
+
     found = hearing.score
     rows = tuple(
         (
@@ -167,9 +178,7 @@ def _section(title: str, hearing: Hearing) -> Any:
         f"{hearing.cpu_ms_per_audio_s:.2f} ms CPU a second of sound, on the machine that made this."
     )
     columns = ("word", "said", "heard", "score", "after its end")
-    return stage("report_section")(
-        title, text, stage("report_svg")(_timeline(found)), columns, rows
-    )
+    return Section(title, text, to_svg(_timeline(found)), columns, rows)
 
 
 def _timeline(found: Score) -> Figure:

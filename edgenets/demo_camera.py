@@ -19,7 +19,6 @@ from edgenets import zoo
 from edgenets.events import WatchSummary
 from edgenets.extras import require
 from edgenets.selection import select
-from edgenets.stages import stage
 from edgenets.tasks.vision.smear import Smear
 
 SHIPPED = "object-detect"
@@ -54,12 +53,13 @@ def watch_demo(seconds: float, say: Callable[[str], None]) -> Watched:
         MissingExtra: OpenCV is not installed.
         SourceError: the stream cannot be opened.
     """
+    from edgenets.runtime.load import load
+    from edgenets.runtime.watch import Watch
+
     bundle = zoo.load(SHIPPED)
     selected = select(bundle)
     with stream(Smear()) as url:
-        run = stage("watch")(
-            bundle, stage("load_session")(bundle, selected), (url,), seconds=seconds
-        )
+        run = Watch(bundle, load(bundle, selected), (url,), seconds=seconds)
         sinks = ("web:0",) if find_spec("uvicorn") is not None else ()
         return Watched(SHIPPED, selected.artifact.id, run.deliver(sinks, say))
 

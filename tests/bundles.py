@@ -107,16 +107,16 @@ def rewrite(source: Path, path: Path, change: Change) -> Path:
 def conversion() -> Any:
     """A small recurrent net, untrained, as artefacts of all formats in fp32 and int8."""
     from edgenets import models
+    from edgenets.converters.step.convert import convert
     from edgenets.extras import require
     from edgenets.recipeparts import ModelRecipe
-    from edgenets.stages import stage
 
     require("keras").utils.set_random_seed(1)
     recipe = ModelRecipe("kws-gru", frames_per_step=2, stem=8, units=(8,))
     net = models.build(recipe, SPEC.input.bands, len(SPEC.labels))
     clips = np.random.default_rng(1).standard_normal((8, 50, SPEC.input.bands))
     formats = ("tflite", "onnx", "openvino")
-    return stage("convert")(net, clips.astype(np.float32), formats, ("fp32", "int8"))
+    return convert(net, clips.astype(np.float32), formats, ("fp32", "int8"))
 
 
 def make_real(path: Path, spec: KeywordSpec = SPEC) -> Path:

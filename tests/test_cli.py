@@ -13,7 +13,7 @@ from typing import Any
 import click
 import pytest
 
-from edgenets import backend, models, stages, tasks, zoo
+from edgenets import backend, models, tasks, zoo
 from edgenets.artefact import FORMATS, PRECISIONS
 from edgenets.cli import options
 from edgenets.cli.main import COMMANDS, cli, main
@@ -188,11 +188,6 @@ def test_names_that_are_repeated_are_the_same() -> None:
     assert options.PRECISIONS == PRECISIONS
     assert tuple(backend.BACKENDS) == options.BACKENDS
     assert tuple(options.BACKENDS[:3]) == FORMATS
-
-
-@pytest.mark.parametrize("name", stages.ENTRIES)
-def test_every_stage_loads(name: str) -> None:
-    assert callable(stages.stage(name))
 
 
 @pytest.mark.parametrize("name", backend.BACKENDS)

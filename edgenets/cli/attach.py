@@ -45,15 +45,20 @@ def command(
     from edgenets import records, zoo
     from edgenets.bundle import check_place
     from edgenets.choice import choice_of
-    from edgenets.stages import stage
+    from edgenets.converters.accelerators.attach import attach
+    from edgenets.converters.accelerators.attach import extract as attach_extract
+    from edgenets.converters.accelerators.edgetpu_compiler import (
+        command as edgetpu_compiler_command,
+    )
+    from edgenets.converters.accelerators.edgetpu_compiler import is_here
 
     if extract is not None and (files or out is not None):
         raise click.UsageError("--extract writes what is to be compiled; no FILE and no --out")
     opened = zoo.load(bundle)
-    elsewhere = not files and not stage("edgetpu_compiler_is_here")()
+    elsewhere = not files and not is_here()
     if extract is not None or elsewhere:
-        written = stage("attach_extract")(opened, extract or Path())
-        commands = [stage("edgetpu_compiler_command")(str(path)) for path in written]
+        written = attach_extract(opened, extract or Path())
+        commands = [edgetpu_compiler_command(str(path)) for path in written]
         if as_json:
             emit({"extracted": [str(path) for path in written], "commands": commands})
         else:
@@ -64,7 +69,7 @@ def command(
     target = out or opened.path
     check_place(target)
     chosen = choice_of(opened)
-    found = stage("attach")(opened, files, target)
+    found = attach(opened, files, target)
     if as_json:
         emit({"bundle": str(target), "attached": [records.to_plain(one) for one in found]})
         return

@@ -48,18 +48,18 @@ net.npz). Exit code 1 when a model could not be converted, or an artefact did no
 @click.pass_context
 def command(
     ctx: click.Context, models: tuple[Path, ...], out: Path, to: tuple[Any, ...],
-    precision: tuple[Any, ...] | None, calibration: Path | None, data: Path | None, form: str,
+    precision: tuple[Any, ...] | None, calibration: Path | None, data: Path | None, form: Any,
     shape: tuple[Any, ...], jobs: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Convert many models side by side, and verify them."""
     from edgenets import progress, records
-    from edgenets.stages import stage
+    from edgenets.converters.routes.batch import Wishes, batch
 
-    wishes = stage("batch_wishes")(
+    wishes = Wishes(
         to, precision, form, dict(shape),
         *(None if place is None else str(place) for place in (calibration, data)),
     )  # fmt: skip
-    found = stage("batch")(models, out, wishes, jobs, progress.for_stderr())
+    found = batch(models, out, wishes, jobs, progress.for_stderr())
     if as_json:
         emit({"models": [{**records.to_plain(one), "well": one.well} for one in found]})
     else:

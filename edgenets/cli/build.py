@@ -48,24 +48,26 @@ def command(
     RECIPE is a TOML file, or the name of a shipped recipe.
     """
     from edgenets import progress
+    from edgenets.converters.report import as_json as report_json
+    from edgenets.converters.road import convert_run, pack_run, verify_run
     from edgenets.recipe import load_recipe
-    from edgenets.stages import stage
+    from edgenets.training.train import train
 
     reporter = progress.for_stderr()
     found = load_recipe(recipe)
-    run = stage("train")(found, data, run_folder or Path("runs") / found.name, reporter)
-    stage("convert_run")(run, data, to, precision, reporter)
-    report = stage("verify_run")(run, data, reporter)
+    run = train(found, data, run_folder or Path("runs") / found.name, reporter)
+    convert_run(run, data, to, precision, reporter)
+    report = verify_run(run, data, reporter)
     path = out or Path(f"{found.name}.edge")
     ids = [part.strip() for part in only.split(",")] if only else None
-    bundle = stage("pack_run")(run, path, ids)
+    bundle = pack_run(run, path, ids)
     if as_json:
         emit(
             {
                 "bundle": str(path), "bytes": path.stat().st_size,
                 "test": run.metrics["test"][run.metric],
                 "artefacts": [a.id for a in bundle.artefacts],
-                "report": stage("report_json")(report),
+                "report": report_json(report),
             }
         )  # fmt: skip
     else:

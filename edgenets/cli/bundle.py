@@ -27,13 +27,13 @@ def command(run: Path, out: Path | None, only: str | None, as_json: bool) -> Non
     RUN is a run folder that was converted and verified.
     """
     from edgenets import runs
-    from edgenets.stages import stage
+    from edgenets.converters.road import pack_run
     from edgenets.tasks import usual_source
 
     opened = runs.load(run)
     path = out or run / f"{opened.spec.name}.edge"
     ids = [part.strip() for part in only.split(",")] if only else None
-    found = stage("pack_run")(opened, path, ids)
+    found = pack_run(opened, path, ids)
     ids = [a.id for a in found.artefacts]
     source = usual_source(found.spec)
     if as_json:

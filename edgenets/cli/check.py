@@ -52,7 +52,9 @@ def command(
     MODEL is a bundle, a folder with converted artefacts, or a model of your own as `edgenets
     convert` takes it.
     """
-    from edgenets.stages import stage
+    from edgenets.converters.check.check import check
+    from edgenets.converters.routes.apart import check as check_apart
+    from edgenets.converters.store import load as saved_artefacts
 
     wanted, path = target_of(target), Path(model)
     converted = (path / "artefacts").is_dir()
@@ -60,16 +62,16 @@ def command(
     if not own and (calibration is not None or shape):
         raise click.UsageError("--calibration and --shape are for a model of your own")
     if converted:
-        found = stage("check")(stage("saved_artefacts")(path)[0], wanted)
+        found = check(saved_artefacts(path)[0], wanted)
     elif own:
-        found = stage("check_apart")(
+        found = check_apart(
             path, wanted, to or wanted.backends, precision, calibration, dict(shape)
         )
     else:
-        found = stage("check")(_of_bundle(model), wanted)
+        found = check(_of_bundle(model), wanted)
     if to or precision:
         there = ", ".join(one.id for one in found)
-        found = [one for one in found if _is_wanted(one.id, to, precision)]
+        found = tuple(one for one in found if _is_wanted(one.id, to, precision))
         if not found:
             raise click.UsageError(f"{model} has nothing of that, only {there}")
     if as_json:
@@ -86,11 +88,12 @@ def command(
 
 def target_of(name: str) -> Any:
     """A board, as far as artefacts are concerned."""
-    from edgenets.stages import stage
+    from edgenets.converters.check.check import Target
+    from edgenets.devices.board import load as load_board
 
-    board = stage("board")(name)
+    board = load_board(name)
     names = {accelerator.name for accelerator in board.accelerators}
-    return stage("check_target")(
+    return Target(
         board.name, board.backends, min(board.processor.memory_mb),
         any("Coral" in name or "Edge TPU" in name for name in names),
         any("NVIDIA" in name for name in names),
@@ -113,7 +116,7 @@ def _is_wanted(id: str, to: Any, precision: Any) -> bool:
 
 def _of_bundle(name: str) -> list[Any]:
     from edgenets import zoo
-    from edgenets.stages import stage
+    from edgenets.converters.formats import Written
 
     bundle = zoo.load(name)
-    return [stage("written")(a, bundle.files(a)) for a in bundle.artefacts]
+    return [Written(a, bundle.files(a)) for a in bundle.artefacts]

@@ -79,7 +79,8 @@ def command(
     """Take the artefact that is best here, within limits."""
     from edgenets import bundle as bundles
     from edgenets import choice, extras, records, zoo
-    from edgenets.stages import stage
+    from edgenets.converters.choicepage import write
+    from edgenets.runtime.pick import candidates, pick
 
     opened = zoo.load(bundle)
     if out is None and not Path(bundle).is_file():
@@ -97,11 +98,11 @@ def command(
     )  # fmt: skip
     counts = every_count() if threads is None else counts_of(threads)
     rows = measured(opened, backend, precision, counts, seconds)
-    found = stage("candidates")(opened, rows)
-    best = stage("pick")(found, limits)
+    found = candidates(opened, rows)
+    best = pick(found, limits)
     reasons = [(one, _why(one, best, limits)) for one in found]
     if report is not None:
-        stage("choice_page")(report, opened.spec.name, opened.metric, reasons, best, limits)
+        write(report, opened.spec.name, opened.metric, reasons, best, limits)
     if best is not None:
         choice.record(opened, best, target)
     if as_json:
@@ -120,12 +121,12 @@ def command(
 
 def _why(one: Any, best: Any, limits: Any) -> str:
     """Why a candidate was taken, or was not."""
-    from edgenets.stages import stage
+    from edgenets.runtime.pick import broken
 
     if best is not None and one.is_chosen(best):
         return "chosen"
     found = best.others.get(one.name, "") if best else ""
-    return found or "; ".join(stage("limits_broken")(one, limits))
+    return found or "; ".join(broken(one, limits))
 
 
 def _show(opened: Any, reasons: Any, best: Any, limits: Any, target: Path) -> None:

@@ -43,7 +43,10 @@ def command(
     and the cost of a stream; it prints what textbooks say, beside what was measured.
     """
     from edgenets import progress
-    from edgenets.stages import stage
+    from edgenets.converters.compare.compare import compare
+    from edgenets.converters.compare.page import as_json as compare_json
+    from edgenets.converters.compare.page import write
+    from edgenets.converters.compare.textbook import claims as compare_claims
 
     names = tuple(dict.fromkeys(name.strip() for name in families.split(",") if name.strip()))
     if unknown := sorted(set(names) - set(_FAMILIES)):
@@ -53,12 +56,12 @@ def command(
         )
     if len(names) < 2:
         raise click.BadParameter("two families at least", param_hint="--families")
-    found = stage("compare")(task, names, data, out, parameters, epochs, progress.for_stderr())
-    path = stage("compare_page")(out, found)
+    found = compare(task, names, data, out, parameters, epochs, progress.for_stderr())
+    path = write(out, found)
     if as_json:
-        emit(stage("compare_json")(found))
+        emit(compare_json(found))
         return
-    _show(found, stage("compare_claims")(found))
+    _show(found, compare_claims(found))
     click.echo(f"{found.seconds / 60:.1f} minutes. Report: {path}")
 
 

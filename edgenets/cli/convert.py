@@ -70,7 +70,7 @@ edgetpu_compiler on the PATH, and is for models of your own; of a bundle: `edgen
 @json_option
 def command(
     model: Path, to: tuple[Any, ...], precision: tuple[Any, ...] | None, data: Path | None,
-    calibration: Path | None, form: str, shape: tuple[Any, ...], keep_float: str | None,
+    calibration: Path | None, form: Any, shape: tuple[Any, ...], keep_float: str | None,
     per_tensor: bool, symmetric: bool, explain: bool, out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Convert a model to TFLite, ONNX and OpenVINO.
@@ -79,8 +79,11 @@ def command(
     .tflite file, or the folder of a SavedModel.
     """
     from edgenets import progress, runs
+    from edgenets.converters.road import convert_run
+    from edgenets.converters.routes.apart import convert
+    from edgenets.converters.routes.apart import explain as explain_apart
+    from edgenets.converters.routes.apart import told as conversion_told
     from edgenets.recipeparts import QuantizeRecipe
-    from edgenets.stages import stage
 
     reporter = progress.for_stderr()
     if (model / runs.MODEL).is_file():
@@ -94,22 +97,25 @@ def command(
             raise click.UsageError(
                 "edgetpu is made of a bundle: `edgenets bundle RUN`, then `edgenets attach BUNDLE`"
             )
-        found = stage("convert_run")(runs.load(model), data, to, precision or PRECISIONS, reporter)
-        _show(model, stage("conversion_told")(found), as_json)
+        found = convert_run(runs.load(model), data, to, precision or PRECISIONS, reporter)
+        _show(model, conversion_told(found), as_json)
         if not as_json:
             click.echo(f"Next: edgenets verify {model} --data {data or 'DATA'}")
         return
     if data is not None:
         raise click.UsageError("--data is for a run folder; a model of your own: --calibration")
-    wishes = (to, precision, calibration, form, dict(shape))
+    shapes = dict(shape)
     kept = tuple(name.strip() for name in (keep_float or "").split(",") if name.strip())
     quantize = QuantizeRecipe(keep_float=kept, per_channel=not per_tensor, symmetric=symmetric)
     if explain:
-        _explain(stage("explain_apart")(model, *wishes, quantize=quantize), as_json)
+        _explain(
+            explain_apart(model, to, precision, calibration, form, shapes, quantize=quantize),
+            as_json,
+        )
         return
     folder = out or model.parent
-    found = stage("convert_apart")(model, folder, *wishes, quantize=quantize)
-    _show(folder, found, as_json)
+    made = convert(model, folder, to, precision, calibration, form, shapes, quantize=quantize)
+    _show(folder, made, as_json)
     if not as_json:
         click.echo(f"Next: edgenets verify {folder} --data ITEMS.npz")
 

@@ -66,23 +66,27 @@ def command(
 ) -> None:  # fmt: skip
     """Deploy a bundle to boards over SSH, and see it work there."""
     from edgenets import records, zoo
-    from edgenets.stages import stage
+    from edgenets.devices.address import parse_address
+    from edgenets.devices.deploy.compose import Supply
+    from edgenets.devices.deploy.deploy import deploy_all
+    from edgenets.devices.deploy.needs import Wishes
+    from edgenets.devices.keeper.release import Health
 
     opened = zoo.load(bundle)
-    addresses = [stage("address")(host, key, known_hosts) for host in hosts]
+    addresses = [parse_address(host, key, known_hosts) for host in hosts]
     words = [word for text in thresholds for word in ("--threshold", text)]
     files: dict[str, Path] = {}
     if scene is not None:
         files["scene.toml"] = scene
         words += ["--scene", "{release}/scene.toml"]
-    wishes = stage("deploy_wishes")(
+    wishes = Wishes(
         sources=sources, sinks=sinks, backend=backend, arguments=tuple(words), files=files,
         extras=extras, memory_mb=memory,
-        health=stage("deploy_health")(inferences, latency, patience),
+        health=Health(inferences, latency, patience),
     )  # fmt: skip
-    supply = stage("deploy_supply")(constraint, wheels, refresh, python)
+    supply = Supply(constraint, wheels, refresh, python)
     several = len(addresses) > 1
-    outcomes = stage("deploy_all")(
+    outcomes = deploy_all(
         opened, addresses, wishes, supply=supply, accept_new=accept_new,
         listener=lambda address: _listener(address, several),
     )  # fmt: skip
@@ -107,10 +111,10 @@ def show(outcomes: list[Any]) -> None:
 
 def _listener(address: Any, several: bool) -> Any:
     """Who tells how it goes with a board; with several, each line says with which."""
-    from edgenets.stages import stage
+    from edgenets.devices.deploy.deploy import Listener
 
     start = f"{address}: " if several else ""
-    return stage("deploy_listener")(
+    return Listener(
         say=lambda text: click.echo(f"{start}{text}", err=True), progress=_Sending(start)
     )
 

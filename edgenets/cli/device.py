@@ -31,9 +31,9 @@ def command() -> None:
 def list_(as_json: bool) -> None:
     """List the boards that edgenets knows."""
     from edgenets import records
-    from edgenets.stages import stage
+    from edgenets.devices.board import load, names
 
-    boards = {name: stage("board")(name) for name in stage("board_names")()}
+    boards = {name: load(name) for name in names()}
     if as_json:
         emit({name: records.to_plain(board) for name, board in boards.items()})
         return
@@ -54,9 +54,9 @@ def list_(as_json: bool) -> None:
 def show(board: str, as_json: bool) -> None:
     """Everything that is known of a board."""
     from edgenets import records
-    from edgenets.stages import stage
+    from edgenets.devices.board import load
 
-    found = stage("board")(board)
+    found = load(board)
     if as_json:
         emit(records.to_plain(found))
         return
@@ -98,9 +98,10 @@ def probe(
 ) -> None:
     """Ask a board what it is."""
     from edgenets import records
-    from edgenets.stages import stage
+    from edgenets.devices.address import parse_address
+    from edgenets.devices.deploy.manage import look
 
-    machine = stage("device_look")(stage("address")(host, key, known_hosts), accept_new)
+    machine = look(parse_address(host, key, known_hosts), accept_new)
     if as_json:
         emit(records.to_plain(machine))
         return
@@ -129,9 +130,10 @@ def probe(
 @json_option
 def status(host: str, key: Path | None, known_hosts: Path | None, as_json: bool) -> None:
     """What serves on a board, how it does, and what was done."""
-    from edgenets.stages import stage
+    from edgenets.devices.address import parse_address
+    from edgenets.devices.deploy.manage import status as device_status
 
-    found = stage("device_status")(stage("address")(host, key, known_hosts))
+    found = device_status(parse_address(host, key, known_hosts))
     if as_json:
         emit(found)
         return
@@ -168,9 +170,10 @@ def logs(
     host: str, lines: int, follow: bool, key: Path | None, known_hosts: Path | None
 ) -> None:  # fmt: skip
     """What the service on a board said."""
-    from edgenets.stages import stage
+    from edgenets.devices.address import parse_address
+    from edgenets.devices.deploy.manage import logs as device_logs
 
-    stage("device_logs")(stage("address")(host, key, known_hosts), lines, follow)
+    device_logs(parse_address(host, key, known_hosts), lines, follow)
 
 
 @command.command(name="rollback")
@@ -179,9 +182,10 @@ def logs(
 @json_option
 def rollback(host: str, key: Path | None, known_hosts: Path | None, as_json: bool) -> None:
     """Have a board serve the release before this one."""
-    from edgenets.stages import stage
+    from edgenets.devices.address import parse_address
+    from edgenets.devices.deploy.manage import roll_back
 
-    serving = stage("device_rollback")(stage("address")(host, key, known_hosts))
+    serving = roll_back(parse_address(host, key, known_hosts))
     if as_json:
         emit({"serving": serving})
     else:
@@ -194,11 +198,12 @@ def rollback(host: str, key: Path | None, known_hosts: Path | None, as_json: boo
 @host_options
 def remove(host: str, yes: bool, key: Path | None, known_hosts: Path | None) -> None:
     """Stop the service on a board and take everything away."""
-    from edgenets.stages import stage
+    from edgenets.devices.address import parse_address
+    from edgenets.devices.deploy.manage import remove as device_remove
 
     if not yes:
         click.confirm(f"Take the service and all releases off {host}?", abort=True)
-    stage("device_remove")(stage("address")(host, key, known_hosts))
+    device_remove(parse_address(host, key, known_hosts))
     click.echo(f"{host}: edgenets was removed; what services wrote is in /var/lib/edgenets")
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgenets.cli.options import BACKENDS, PRECISIONS, AnyData, BundleName, emit, json_option, table
+
+if TYPE_CHECKING:
+    from edgenets.data.split import Split
 
 
 @click.command(
@@ -28,18 +31,18 @@ Without --split all of the data counts, that which the model was trained on too.
 )
 @json_option
 def command(
-    bundle: str, data: Path, backend: str | None, precision: Any, split: str | None, as_json: bool
+    bundle: str, data: Path, backend: str | None, precision: Any, split: Split | None, as_json: bool
 ) -> None:
     """Measure a bundle on labelled recordings, pictures or texts.
 
     They go through the very pipeline that a device runs.
     """
     from edgenets import progress, zoo
+    from edgenets.runtime.evaluate import evaluate
     from edgenets.selection import Request
-    from edgenets.stages import stage
 
     request = Request(backend, precision)
-    done = stage("evaluate")(zoo.load(bundle), data, request, split, progress.for_stderr())
+    done = evaluate(zoo.load(bundle), data, request, split, progress.for_stderr())
     found, selected = done.result, done.selected
     if as_json:
         emit(

@@ -72,21 +72,23 @@ def command(
 ) -> None:  # fmt: skip
     """Write an image to a card, and read every byte back."""
     from edgenets import records
+    from edgenets.devices.board import load
+    from edgenets.devices.flash.first_boot import FirstBoot
+    from edgenets.devices.flash.flash import Proof, confirmed, flash
     from edgenets.progress import for_stderr
-    from edgenets.stages import stage
 
     if list_:
         _list(as_json)
         return
     given = {p.name for p in ctx.command.params if p.name and ctx.params.get(p.name)}
     if device is not None and image is None and not given & (_FIRST_BOOT | _BUNDLE):
-        _explain(stage("board")(device), device, as_json)
+        _explain(load(device), device, as_json)
         return
     if image is None or target is None:
         raise click.UsageError("an image and a target are needed; --list shows disks")
     if (signature is None) != (keyring is None):
         raise click.UsageError("--signature and --keyring go together")
-    proof = stage("flash_proof")(sha256, signature, keyring)
+    proof = Proof(sha256, signature, keyring)
     if bundle is None and (idle := given & _BUNDLE):
         raise click.UsageError(f"{_names(idle)}: of use with --bundle alone")
     if re.match(r"fastboot(:|$)", target):
@@ -95,18 +97,18 @@ def command(
                                    "by mdt shell, then: edgenets deploy")  # fmt: skip
         _fastboot(image, target.partition(":")[2], confirm, proof, as_json)
         return
-    ask = stage("flash_confirmed")(confirm) if confirm else _ask
+    ask = confirmed(confirm) if confirm else _ask
     if bundle is not None and device is None:
         raise click.UsageError("--bundle needs --device: wheels are a board's own")
     if country is not None and wifi is None:
         raise click.UsageError("--country: of use with --wifi alone")
     if device is not None and given & (_FIRST_BOOT | {"bundle"}):
-        board = stage("board")(device)
+        board = load(device)
         if board.system.first_boot == "none":
             raise click.UsageError(f"{board.system.image} reads no wishes at its first start; "
                                    f"flash it as it is, then: edgenets deploy")  # fmt: skip
     try:
-        first_boot = stage("first_boot")(
+        first_boot = FirstBoot(
             hostname=hostname, user=user, timezone=timezone,
             ssh_keys=tuple(key.read_text().strip() for key in ssh_keys),
             wifi=_wifi(wifi, country),
@@ -115,7 +117,7 @@ def command(
         )  # fmt: skip
     except ValueError as exc:
         raise click.UsageError(str(exc)) from exc
-    report = stage("flash")(
+    report = flash(
         image, Path(target), ask, map=map_, proof=proof,
         first_boot=first_boot, progress=for_stderr(),
     )  # fmt: skip
@@ -138,8 +140,8 @@ def command(
 def _fastboot(image: str, serial: str, confirm: str | None, proof: Any, as_json: bool) -> None:
     """A Coral Dev Board, by its bootloader."""
     from edgenets import records
+    from edgenets.devices.flash.mendel import flash_mendel
     from edgenets.progress import for_stderr
-    from edgenets.stages import stage
 
     def ask(board: Any) -> None:
         if confirm is not None and confirm != board.serial:
@@ -148,7 +150,7 @@ def _fastboot(image: str, serial: str, confirm: str | None, proof: Any, as_json:
             _type(board.serial, f"{image} is about to be written to the board {board.serial}",
                   board.serial)  # fmt: skip
 
-    report = stage("flash_mendel")(image, serial, ask, proof=proof, progress=for_stderr())
+    report = flash_mendel(image, serial, ask, proof=proof, progress=for_stderr())
     if as_json:
         emit(records.to_plain(report))
         return
@@ -190,7 +192,7 @@ def _explain(board: Any, device: str, as_json: bool) -> None:
 
 def _wifi(name: str | None, country: str | None) -> Any:
     """The wireless network; its password stands in no list of processes."""
-    from edgenets.stages import stage
+    from edgenets.devices.flash.first_boot import Wifi
 
     if name is None:
         return None
@@ -199,7 +201,7 @@ def _wifi(name: str | None, country: str | None) -> Any:
     password = os.environ.get("EDGENETS_WIFI_PASSWORD")
     if password is None:
         password = click.prompt(f"Password of {name}", hide_input=True, err=True)
-    return stage("wifi")(name, password, country)
+    return Wifi(name, password, country)
 
 
 def _files(
@@ -210,22 +212,25 @@ def _files(
     import tempfile
 
     from edgenets import zoo
-    from edgenets.stages import stage
+    from edgenets.devices.board import load
+    from edgenets.devices.deploy.compose import Supply
+    from edgenets.devices.deploy.needs import Wishes
+    from edgenets.devices.flash.offline import files
 
     with tempfile.TemporaryDirectory() as scratch:
-        found: dict[str, bytes] = stage("offline_files")(
-            zoo.load(bundle), stage("board")(device),
-            stage("deploy_wishes")(sources=sources, sinks=sinks),
-            stage("deploy_supply")(*supply), Path(scratch),
+        found: dict[str, bytes] = files(
+            zoo.load(bundle), load(device),
+            Wishes(sources=sources, sinks=sinks),
+            Supply(*supply), Path(scratch),
         )  # fmt: skip
     return found
 
 
 def _list(as_json: bool) -> None:
     from edgenets import records
-    from edgenets.stages import stage
+    from edgenets.devices.flash.disks import disks
 
-    found = stage("flash_disks")()
+    found = disks()
     if as_json:
         emit({"disks": [{**records.to_plain(d), "path": str(d.path)} for d in found]})
         return
@@ -239,9 +244,9 @@ def _list(as_json: bool) -> None:
 
 def _ask(disk: Any, image: Any) -> None:
     """Have the disk's serial typed: a letter too few at the end of /dev/sd is soon written."""
-    from edgenets.stages import stage
+    from edgenets.devices.flash.flash import confirmation as flash_confirmation
 
-    wanted = stage("flash_confirmation")(disk)
+    wanted = flash_confirmation(disk)
     _type(wanted.rpartition(":")[0], f"{image.path.name} is about to be written to\n  {disk}",
           wanted)  # fmt: skip
 

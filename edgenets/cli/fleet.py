@@ -65,10 +65,11 @@ def deploy(
 ) -> None:  # fmt: skip
     """Deploy a bundle to every board of an inventory."""
     from edgenets import records, zoo
-    from edgenets.stages import stage
+    from edgenets.devices.fleet.fleet import Plan
+    from edgenets.devices.fleet.fleet import deploy as fleet_deploy
 
-    plan = stage("fleet_plan")(at_once, waves, stop_at)
-    found = stage("fleet_deploy")(zoo.load(bundle).path, inventory, wishes, plan)
+    plan = Plan(at_once, waves, stop_at)
+    found = fleet_deploy(zoo.load(bundle).path, inventory, wishes, plan)
     if as_json:
         emit({"boards": records.to_plain(found)})
     else:
@@ -84,9 +85,9 @@ def deploy(
 @click.pass_context
 def status(ctx: click.Context, inventory: Path, as_json: bool) -> None:
     """What every board of an inventory serves, and how it does."""
-    from edgenets.stages import stage
+    from edgenets.devices.fleet.fleet import ask
 
-    found = stage("fleet_ask")("status", inventory)
+    found = ask("status", inventory)
     if as_json:
         emit({"boards": found})
     else:
@@ -101,9 +102,9 @@ def status(ctx: click.Context, inventory: Path, as_json: bool) -> None:
 @click.pass_context
 def rollback(ctx: click.Context, inventory: Path, as_json: bool) -> None:
     """Have every board of an inventory serve the release before its own."""
-    from edgenets.stages import stage
+    from edgenets.devices.fleet.fleet import ask
 
-    found = stage("fleet_ask")("rollback", inventory)
+    found = ask("rollback", inventory)
     if as_json:
         emit({"boards": found})
     else:

@@ -65,7 +65,8 @@ def command(
     options.
     """
     from edgenets.bundle import check_place
-    from edgenets.stages import stage
+    from edgenets.converters.foreign import Wishes
+    from edgenets.converters.importing import import_apart
     from edgenets.tasks import usual_source
 
     path = out or Path(f"{model.stem}.edge")
@@ -78,10 +79,8 @@ def command(
             raise click.UsageError(
                 f"--task says what a model of pictures is for: classify, detect or segment{hint}"
             )
-        wishes = stage("import_wishes")(
-            task=task, labels=labels, colour=colour, resize=resize, mean=mean, std=std
-        )
-    found = stage("import_apart")(model, path, wishes)
+        wishes = Wishes(task=task, labels=labels, colour=colour, resize=resize, mean=mean, std=std)
+    found = import_apart(model, path, wishes)
     bundle, guesses = found.bundle, found.guesses
     if as_json:
         emit(

@@ -48,7 +48,7 @@ def measured(
     from edgenets import backend as backends
     from edgenets import progress
     from edgenets.errors import BackendError
-    from edgenets.stages import stage
+    from edgenets.runtime.bench import bench
 
     wanted = [
         (a, name)
@@ -74,7 +74,7 @@ def measured(
     with progress.for_stderr().task("measuring") as task:
         for done, (artefact, name, count) in enumerate(jobs, 1):
             try:
-                rows.append(stage("bench")(bundle, artefact.id, count, seconds, name))
+                rows.append(bench(bundle, artefact.id, count, seconds, name))
             except BackendError as exc:  # of one; the others are measured all the same
                 refused = exc
                 left.append(f"left out: {artefact.id} by {name} × {count}: {exc}")

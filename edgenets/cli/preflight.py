@@ -24,9 +24,9 @@ class BoardName(click.ParamType):  # type: ignore[type-arg]
         """Complete the names of boards."""
         from click.shell_completion import CompletionItem
 
-        from edgenets.stages import stage
+        from edgenets.devices.board import names
 
-        return [CompletionItem(n) for n in stage("board_names")() if n.startswith(incomplete)]
+        return [CompletionItem(n) for n in names() if n.startswith(incomplete)]
 
 
 @click.command(
@@ -54,18 +54,23 @@ def command(
 ) -> None:  # fmt: skip
     """Ask whether a bundle will run on a board."""
     from edgenets import records, zoo
-    from edgenets.stages import stage
+    from edgenets.devices.address import parse_address
+    from edgenets.devices.board import load
+    from edgenets.devices.deploy.needs import Wishes
+    from edgenets.devices.deploy.ownpython import read
+    from edgenets.devices.preflight import of_board, preflight
+    from edgenets.findings import well as preflight_verdict
 
     if (device is None) == (host is None):
         raise click.UsageError("one of --device and --host is needed")
     opened = zoo.load(bundle)
-    own = stage("own_python")(python) if python else None
+    own = read(python) if python else None
     place = (
-        stage("preflight_of_board")(stage("board")(device), own) if device is not None
-        else _ask(stage("address")(host, key, known_hosts), accept_new, own)
+        of_board(load(device), own) if device is not None
+        else _ask(parse_address(host or "", key, known_hosts), accept_new, own)
     )  # fmt: skip
-    findings = stage("preflight")(opened, place, stage("deploy_wishes")(backend=backend))
-    well = stage("preflight_verdict")(findings)
+    findings = preflight(opened, place, Wishes(backend=backend))
+    well = preflight_verdict(findings)
     if as_json:
         emit({"board": place.name, "well": well, "findings": records.to_plain(findings)})
     else:
@@ -77,8 +82,10 @@ def command(
 
 
 def _ask(address: Any, accept_new: bool, own: Any) -> Any:
-    from edgenets.stages import stage
+    from edgenets.devices.board import load, of_model
+    from edgenets.devices.deploy.manage import look
+    from edgenets.devices.preflight import of_machine
 
-    machine = stage("device_look")(address, accept_new)
-    name = stage("board_of_model")(machine.model)
-    return stage("preflight_of_machine")(machine, stage("board")(name) if name else None, own)
+    machine = look(address, accept_new)
+    name = of_model(machine.model)
+    return of_machine(machine, load(name) if name else None, own)

@@ -49,9 +49,9 @@ def command() -> None:
 @json_option
 def init(shelf: Path, keys: Path, as_json: bool) -> None:
     """Make a shelf, and keys where there are none."""
-    from edgenets.stages import stage
+    from edgenets.devices.update.shelf import Shelf
 
-    root = stage("shelf").make(shelf, keys)
+    root = Shelf.make(shelf, keys)
     if as_json:
         emit({"root": str(root), "keys": str(keys)})
         return
@@ -79,12 +79,16 @@ def publish(
 ) -> None:  # fmt: skip
     """Publish a bundle for kinds of boards."""
     from edgenets import records, zoo
-    from edgenets.stages import stage
+    from edgenets.devices.board import load
+    from edgenets.devices.deploy.compose import Supply
+    from edgenets.devices.deploy.needs import Wishes
+    from edgenets.devices.keeper.release import Health
+    from edgenets.devices.update.shelf import Shelf
     from edgenets.uri import shown
 
-    wishes = stage("deploy_wishes")(
+    wishes = Wishes(
         sources=sources, sinks=sinks, backend=backend, extras=("update", *extras),
-        health=stage("deploy_health")(inferences, latency, patience),
+        health=Health(inferences, latency, patience),
     )  # fmt: skip
     for uri in (*sources, *sinks):
         if shown(uri) != uri:
@@ -92,11 +96,11 @@ def publish(
                 f"{shown(uri)}: what is published stands there for everybody, its password too; "
                 f"put EDGENETS_MQTT_PASSWORD into /etc/edgenets/environment of the boards"
             )
-    opened = stage("shelf")(shelf, keys)
+    opened = Shelf(shelf, keys)
     with tempfile.TemporaryDirectory() as scratch:
         made = opened.publish(
-            zoo.load(bundle), {name: stage("board")(name) for name in boards}, wishes,
-            stage("deploy_supply")(constraint, wheels, False, python), Path(scratch),
+            zoo.load(bundle), {name: load(name) for name in boards}, wishes,
+            Supply(constraint, wheels, False, python), Path(scratch),
             lambda text: click.echo(text, err=True),
         )  # fmt: skip
     if as_json:
@@ -116,9 +120,9 @@ def publish(
 @json_option
 def refresh(shelf: Path, keys: Path, as_json: bool) -> None:
     """Have boards believe what is there for another while."""
-    from edgenets.stages import stage
+    from edgenets.devices.update.shelf import Shelf
 
-    stage("shelf")(shelf, keys).refresh()
+    Shelf(shelf, keys).refresh()
     if as_json:
         emit({"refreshed": str(shelf)})
 
@@ -129,9 +133,9 @@ def refresh(shelf: Path, keys: Path, as_json: bool) -> None:
 @json_option
 def list_(shelf: Path, keys: Path, as_json: bool) -> None:
     """The newest release for each kind of board."""
-    from edgenets.stages import stage
+    from edgenets.devices.update.shelf import Shelf
 
-    found = stage("shelf")(shelf, keys).releases()
+    found = Shelf(shelf, keys).releases()
     if as_json:
         emit(found)
         return
@@ -155,11 +159,14 @@ def follow(
     known_hosts: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Have a board look for newer releases from now on."""
-    from edgenets.stages import stage
+    from edgenets.devices.address import parse_address
+    from edgenets.devices.board import load
+    from edgenets.devices.update.follow import follow as follow_shelf
+    from edgenets.devices.update.shelf import Shelf
 
-    root = stage("shelf")(shelf, keys).root
-    stage("board")(board)
-    stage("follow")(stage("address")(host, key, known_hosts), url, root, board, minutes)
+    root = Shelf(shelf, keys).root
+    load(board)
+    follow_shelf(parse_address(host, key, known_hosts), url, root, board, minutes)
     if as_json:
         emit({"host": host, "follows": url})
     else:

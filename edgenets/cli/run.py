@@ -97,15 +97,16 @@ def command(
     from edgenets import zoo
     from edgenets.cli.running import Wishes, made
     from edgenets.cli.summaries import sentence
+    from edgenets.runtime.load import load
+    from edgenets.runtime.vitals import telling
     from edgenets.selection import Request, select
-    from edgenets.stages import stage
 
     if as_json and any(sink in ON_STDOUT for sink in sinks):
         raise click.UsageError("with --json stdout holds the summary alone; give a sink elsewhere")
     opened = zoo.load(bundle)
     spec = _with_thresholds(opened.spec, thresholds)
     selected = select(opened, Request(backend, precision, threads))
-    session = stage("load_session")(opened, selected)
+    session = load(opened, selected)
     run, doing = made(opened, session, spec, Wishes(sources, **wishes))
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
@@ -122,7 +123,7 @@ def command(
     click.echo(f"{doing} {run.source_name}{told}", err=True)
     try:
         default = "console:stderr" if as_json else "console:"
-        with stage("telling")(run):
+        with telling(run):
             summary = run.deliver(sinks or (default,), lambda text: click.echo(text, err=True))
     finally:
         for number, handler in before.items():

@@ -1,32 +1,20 @@
-"""What `edgenets run` makes of its arguments, by what the model takes."""
+"""What `edgenets run` makes of its arguments."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenets.stages import stage
-
-# The kinds of models that an option is for; one that is given to another is refused, not ignored.
-_FOR = {
-    "seconds": ("sound", "pictures"),
-    "scene": ("pictures",),
-    "words": ("speech",),
-    "text": ("speech",),
-    "prompt": ("language",),
-    "tokens": ("language",),
-    "temperature": ("language",),
-    "top_k": ("language",),
-    "top_p": ("language",),
-    "seed": ("language",),
-    "suggestions": ("language",),
-    "every": ("series",),
-    "beam": ("translation",),
-}
+if TYPE_CHECKING:
+    from edgenets.backend import Session
+    from edgenets.bundle import Bundle
+    from edgenets.runtime.open import AnyRun
+    from edgenets.runtime.textrun import Writing
+    from edgenets.spec import ModelSpec
+    from edgenets.tasks.vision.zones import Scene
 
 
 @dataclass(frozen=True)
@@ -49,98 +37,57 @@ class Wishes:
     beam: int | None = None
 
 
-def kinds_of(spec: Any) -> tuple[str, ...]:
-    """What a model is called in messages about options; a model of speech is one of sound, too."""
-    if spec.input.kind == "image":
-        return ("pictures",)
-    if spec.input.kind in ("text", "pieces"):
-        return (spec.task,)
-    if spec.input.kind in ("series", "habits"):
-        return ("series",)
-    return ("speech", "sound") if spec.task == "speech" else ("sound",)
-
-
-def made(opened: Any, session: Any, spec: Any, wishes: Wishes) -> tuple[Any, str]:
+def made(
+    opened: Bundle, session: Session, spec: ModelSpec, wishes: Wishes
+) -> tuple[AnyRun | Writing, str]:
     """The run, and what it does, in words.
 
     Raises:
-        click.UsageError: something was wished that this model has no use for.
+        click.UsageError: an option was given that this model has no use for.
     """
-    kinds = kinds_of(spec)
+    from edgenets.runtime.open import RunOptions, open_run
+    from edgenets.tasks import TASKS, task_of
+
+    task = task_of(spec.task)
     for field in fields(wishes):
-        wanted = _FOR.get(field.name)
-        given = getattr(wishes, field.name) is not None
-        if wanted is not None and given and not set(wanted) & set(kinds):
+        given = getattr(wishes, field.name) is not None and field.name != "sources"
+        if given and field.name not in task.run_options:
+            users = [name for name in TASKS if field.name in task_of(name).run_options]
             option = "--" + field.name.replace("_", "-")
-            raise click.UsageError(f"{option} is for models of {' and of '.join(wanted)}")
-    makers = {
-        "pictures": _pictures, "language": _language, "text": _texts, "series": _series,
-        "translation": _translation,
-    }  # fmt: skip
-    maker: Callable[[Any, Any, Any, Wishes], tuple[Any, str]] = makers.get(kinds[0], _sound)
-    return maker(opened, session, spec, wishes)
+            raise click.UsageError(
+                f"{option} is for {' and '.join(users)}; {opened.path.name} is for {spec.task}"
+            )
+    if "prompt" in task.run_options and not wishes.sources:
+        return _writing(opened, session, wishes), "going on from"
+    writes = ("prompt", "tokens", "temperature", "top_k", "top_p", "seed")
+    if any(getattr(wishes, name) is not None for name in writes):
+        raise click.UsageError(
+            "a source gives lines to suggest words for; --prompt and what goes with it write a "
+            "text. One of them, not both"
+        )
+    options = RunOptions(
+        wishes.seconds, _scene(wishes.scene), _grammar(wishes, spec), wishes.suggestions or 3,
+        wishes.every, wishes.beam,
+    )  # fmt: skip
+    return open_run(opened, session, wishes.sources, spec=spec, options=options), task.doing
 
 
-def _one(wishes: Wishes, what: str, default: str) -> str:
-    if len(wishes.sources) > 1:
-        raise click.UsageError(f"one source of {what}, for a model of {what}")
-    return wishes.sources[0] if wishes.sources else default
-
-
-def _sound(opened: Any, session: Any, spec: Any, wishes: Wishes) -> tuple[Any, str]:
-    source = _one(wishes, "sound", "mic:default")
-    run = stage("run")(
-        opened, session, source, spec=spec, seconds=wishes.seconds, grammar=_grammar(wishes, spec)
-    )
-    return run, "listening to"
-
-
-def _pictures(opened: Any, session: Any, spec: Any, wishes: Wishes) -> tuple[Any, str]:
+def _scene(path: Path | None) -> Scene | None:
     from edgenets.tasks.vision.zones import load_scene
 
-    scene = None if wishes.scene is None else load_scene(wishes.scene)
-    sources = wishes.sources or ("camera:0",)
-    run = stage("watch")(opened, session, sources, spec=spec, seconds=wishes.seconds, scene=scene)
-    return run, "looking at"
+    return None if path is None else load_scene(path)
 
 
-def _texts(opened: Any, session: Any, spec: Any, wishes: Wishes) -> tuple[Any, str]:
-    return stage("text_run")(opened, session, _one(wishes, "text", "-")), "reading"
+def _writing(opened: Bundle, session: Session, wishes: Wishes) -> Writing:
+    """A text that goes on."""
+    from edgenets.runtime.textrun import Writing
 
-
-def _translation(opened: Any, session: Any, spec: Any, wishes: Wishes) -> tuple[Any, str]:
-    source = _one(wishes, "text", "-")
-    run = stage("translation_run")(opened, session, source, beam=wishes.beam)
-    return run, f"translating from {spec.input.source} to {spec.input.target} the lines of"
-
-
-def _series(opened: Any, session: Any, spec: Any, wishes: Wishes) -> tuple[Any, str]:
-    source = _one(wishes, "readings", "-")
-    if spec.task == "anomaly":
-        run = stage("anomaly_run")(opened, session, source, every=wishes.every, spec=spec)
-        return run, "looking for what is unusual in"
-    return stage("series_run")(opened, session, source, every=wishes.every), "reading"
-
-
-def _language(opened: Any, session: Any, spec: Any, wishes: Wishes) -> tuple[Any, str]:
-    """With a source, what may come next after each line; else a text that goes on."""
-    if wishes.sources:
-        asked = ("prompt", "tokens", "temperature", "top_k", "top_p", "seed")
-        if any(getattr(wishes, name) is not None for name in asked):
-            raise click.UsageError(
-                "a source gives lines to suggest words for; --prompt and what goes with it write a "
-                "text. One of them, not both"
-            )
-        source = _one(wishes, "text", "-")
-        run = stage("text_run")(opened, session, source, suggestions=wishes.suggestions or 3)
-        return run, "suggesting words after the lines of"
     if wishes.suggestions is not None:
         raise click.UsageError("--suggestions are for the lines of a source, such as -")
-    run = stage("writing")(
+    return Writing(
         opened, session, wishes.prompt or "", tokens=wishes.tokens or 500,
-        sampling=_sampling(spec, wishes), seed=wishes.seed,
+        sampling=_sampling(opened.spec, wishes), seed=wishes.seed,
     )  # fmt: skip
-    return run, "going on from"
 
 
 def _sampling(spec: Any, wishes: Wishes) -> Any:

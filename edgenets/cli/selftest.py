@@ -21,9 +21,9 @@ Exit code 1 when an artefact that can be run here answers its golden sound diffe
 def command(ctx: click.Context, bundle: str, as_json: bool) -> None:
     """Replay a bundle's golden data on this machine."""
     from edgenets import records, zoo
-    from edgenets.stages import stage
+    from edgenets.runtime.selftest import selftest
 
-    trials = stage("selftest")(zoo.load(bundle))
+    trials = selftest(zoo.load(bundle))
     ran = [t for t in trials if t.passed is not None]
     passed = bool(ran) and all(t.passed for t in ran)
     if as_json:

@@ -35,7 +35,7 @@ def command(
     """
     from edgenets import progress
     from edgenets.recipe import load_recipe
-    from edgenets.stages import stage
+    from edgenets.training.train import train
 
     found = load_recipe(recipe)
     if seed is not None:
@@ -43,7 +43,7 @@ def command(
     if epochs is not None:
         found = found.with_epochs(epochs)
     folder = out or Path("runs") / found.name
-    run = stage("train")(found, data, folder, progress.for_stderr())
+    run = train(found, data, folder, progress.for_stderr())
     if as_json:
         emit({"run": str(run.folder), **run.metrics})
         return

@@ -35,9 +35,9 @@ def command() -> None:
 @click.option("--mirror", metavar="URL", help="Of Debian; else the one this machine installs from.")
 def build(mirror: str | None) -> None:
     """Make what all twins start from: Debian for arm64."""
-    from edgenets.stages import stage
+    from edgenets.devices.twin.base import build as twin_build
 
-    base = stage("twin_build")(lambda text: click.echo(text, err=True), mirror)
+    base = twin_build(lambda text: click.echo(text, err=True), mirror)
     click.echo(base.folder)
 
 
@@ -56,10 +56,10 @@ def up(
 ) -> None:  # fmt: skip
     """Make a twin, start it, and wait until it answers."""
     from edgenets import records
-    from edgenets.stages import stage
+    from edgenets.devices.twin.twin import up as twin_up
 
     options = {"memory": memory, "faults": faults, "card": card} if tier != "userland" else {}
-    twin = stage("twin_up")(tier, name, **options)
+    twin = twin_up(tier, name, **options)
     seconds = twin.wait()
     if as_json:
         emit({**records.to_plain(twin.record), "seconds": seconds})
@@ -72,9 +72,9 @@ def up(
 def list_(as_json: bool) -> None:
     """List the twins."""
     from edgenets import records
-    from edgenets.stages import stage
+    from edgenets.devices.twin.twin import every
 
-    twins = stage("twin_every")()
+    twins = every()
     if as_json:
         emit({"twins": [{**records.to_plain(t.record), "running": t.running} for t in twins]})
         return
@@ -193,6 +193,6 @@ def ssh_words(twin: Any) -> str:
 
 
 def _find(name: str) -> Any:
-    from edgenets.stages import stage
+    from edgenets.devices.twin.twin import find
 
-    return stage("twin_find")(name)
+    return find(name)

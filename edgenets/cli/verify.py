@@ -59,23 +59,28 @@ def command(
     into: its artefacts are held against the model in its own library.
     """
     from edgenets import progress, records, runs
-    from edgenets.stages import stage
+    from edgenets.converters.appendix import Wanted
+    from edgenets.converters.mendrun import mend_run
+    from edgenets.converters.report import as_json as report_json
+    from edgenets.converters.road import verify_run
+    from edgenets.converters.routes.apart import mend as mend_apart
+    from edgenets.converters.routes.apart import verify
 
     trained = (run / runs.MODEL).is_file()
     repairs: tuple[Any, ...] = ()
-    wanted = stage("verify_wanted")(tuple(map(target_of, targets)), layers)
+    wanted = Wanted(tuple(map(target_of, targets)), layers)
     if trained:
-        report = stage("verify_run")(runs.load(run), data, progress.for_stderr(), wanted)
+        report = verify_run(runs.load(run), data, progress.for_stderr(), wanted)
         if mend and not report.passed:
-            repairs, report = stage("mend_run")(runs.load(run), data, progress.for_stderr(), wanted)
+            repairs, report = mend_run(runs.load(run), data, progress.for_stderr(), wanted)
     else:
-        report = stage("verify_apart")(run, data, wanted=wanted)
+        report = verify(run, data, wanted=wanted)
         if mend and not report.passed:
-            repairs, report = stage("mend_apart")(run, data, wanted=wanted)
+            repairs, report = mend_apart(run, data, wanted=wanted)
     if as_json:
         plain = {"repairs": [records.to_plain(one) for one in repairs]} if mend else {}
         beside = json.loads((run / "report.json").read_text(encoding="utf-8")).get("beside")
-        emit({**stage("report_json")(report), **plain, "beside": beside})
+        emit({**report_json(report), **plain, "beside": beside})
     else:
         for repair in repairs:
             _show_repair(repair, report)

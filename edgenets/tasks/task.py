@@ -74,6 +74,8 @@ class Task(Protocol):
     variant: ClassVar[Variant]
     medium: ClassVar[Medium]
     extras: ClassVar[tuple[str, ...]]  # that its pipeline needs on a device
+    run_options: ClassVar[tuple[str, ...]]  # of `edgenets run`, that it has a use for
+    doing: ClassVar[str]  # what a run does with its source, in words
 
     def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
         """Train a recipe's model; see `edgenets.training.train`."""

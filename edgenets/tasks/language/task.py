@@ -30,6 +30,10 @@ class Language(GoldenTokens):
     variant: ClassVar[Variant] = "step"
     medium: ClassVar[Medium] = "lines"
     extras: ClassVar[tuple[str, ...]] = ()
+    run_options: ClassVar[tuple[str, ...]] = (
+        "prompt", "tokens", "temperature", "top_k", "top_p", "seed", "suggestions",
+    )  # fmt: skip
+    doing: ClassVar[str] = "suggesting words after the lines of"
 
     def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
         """See `Task.train`."""

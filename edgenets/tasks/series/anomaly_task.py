@@ -30,6 +30,8 @@ class Anomaly(GoldenFrames):
     variant: ClassVar[Variant] = "step"
     medium: ClassVar[Medium] = "lines"
     extras: ClassVar[tuple[str, ...]] = ()
+    run_options: ClassVar[tuple[str, ...]] = ("every",)
+    doing: ClassVar[str] = "looking for anomalies in"
 
     def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
         """See `Task.train`."""

@@ -31,6 +31,8 @@ class Forecast(GoldenFrames):
     variant: ClassVar[Variant] = "step"
     medium: ClassVar[Medium] = "lines"
     extras: ClassVar[tuple[str, ...]] = ()
+    run_options: ClassVar[tuple[str, ...]] = ("every",)
+    doing: ClassVar[str] = "reading"
 
     def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
         """See `Task.train`."""

@@ -31,6 +31,8 @@ class Speech(GoldenSound):
     variant: ClassVar[Variant] = "step"
     medium: ClassVar[Medium] = "sound"
     extras: ClassVar[tuple[str, ...]] = ("mic",)
+    run_options: ClassVar[tuple[str, ...]] = ("seconds", "words", "text")
+    doing: ClassVar[str] = "listening to"
 
     def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
         """See `Task.train`."""

@@ -30,6 +30,8 @@ class Text(GoldenTokens):
     variant: ClassVar[Variant] = "step"
     medium: ClassVar[Medium] = "lines"
     extras: ClassVar[tuple[str, ...]] = ()
+    run_options: ClassVar[tuple[str, ...]] = ()
+    doing: ClassVar[str] = "reading"
 
     def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
         """See `Task.train`."""

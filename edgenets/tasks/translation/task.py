@@ -32,6 +32,8 @@ class Translation:
     variant: ClassVar[Variant] = "encoder-decoder"
     medium: ClassVar[Medium] = "lines"
     extras: ClassVar[tuple[str, ...]] = ("text",)
+    run_options: ClassVar[tuple[str, ...]] = ("beam",)
+    doing: ClassVar[str] = "translating the lines of"
 
     def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
         """See `Task.train`."""

@@ -31,6 +31,8 @@ class _Images:
     variant: ClassVar[Variant] = "whole"
     medium: ClassVar[Medium] = "images"
     extras: ClassVar[tuple[str, ...]] = ("camera",)
+    run_options: ClassVar[tuple[str, ...]] = ("seconds", "scene")
+    doing: ClassVar[str] = "looking at"
 
     def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
         """See `Task.train`."""
