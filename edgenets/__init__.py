@@ -20,14 +20,49 @@ if not os.path.isdir(os.path.join(__path__[0], "converters")):  # a checkout, no
     use_installed()
 
 if TYPE_CHECKING:
-    from edgenets.api import aware, convert, load, run, train, write
+    from edgenets.api import (
+        aware,
+        bench,
+        choose,
+        convert,
+        deploy,
+        evaluate,
+        flash,
+        import_model,
+        load,
+        pack,
+        preflight,
+        run,
+        selftest,
+        train,
+        verify,
+        write,
+    )
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "aware", "convert", "load", "run", "train", "write"]
+__all__ = [
+    "__version__",
+    "aware",
+    "bench",
+    "choose",
+    "convert",
+    "deploy",
+    "evaluate",
+    "flash",
+    "import_model",
+    "load",
+    "pack",
+    "preflight",
+    "run",
+    "selftest",
+    "train",
+    "verify",
+    "write",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("aware", "convert", "load", "run", "train", "write"):
+    if name in __all__:
         from edgenets import api
 
         return getattr(api, name)

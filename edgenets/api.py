@@ -31,6 +31,20 @@ from edgenets.tasks.language.sampling import Sampling
 if TYPE_CHECKING:
     import keras
 
+    from edgenets.choice import Chosen, Limits
+    from edgenets.converters.foreign import Imported
+    from edgenets.converters.step.convert import Conversion
+    from edgenets.converters.verdicts import Report
+    from edgenets.data.split import Split
+    from edgenets.devices.deploy.deploy import Outcome
+    from edgenets.devices.flash.engine import Report as FlashReport
+    from edgenets.devices.flash.first_boot import FirstBoot
+    from edgenets.findings import Finding
+    from edgenets.runtime.bench import Row
+    from edgenets.runtime.evaluate import Evaluated
+    from edgenets.runtime.selftest import Trial
+    from edgenets.tasks.vision.spec import ImageTask
+
 Found = (
     Result | Transcript | Seen | Classified | Suggested | Translation | Forecast | Surprising
 )  # fmt: skip
@@ -70,7 +84,7 @@ def convert(
     calibration: Any = None,
     to: Sequence[Format] = FORMATS,
     precisions: Sequence[Precision] = PRECISIONS,
-) -> Any:
+) -> Conversion:
     """Convert a recurrent or causal Keras model to step artefacts.
 
     Args:
@@ -78,7 +92,7 @@ def convert(
         calibration: (clips, frames, channels) float32; needed for int8 and int16x8 alone.
 
     Returns:
-        an `edgenets.converters.step.convert.Conversion`.
+        the artifacts, and what is missing.
 
     Raises:
         ModelError: the file cannot be read.
@@ -168,3 +182,205 @@ def _results(events: Iterable[Event], remark: Callable[[Remark], None]) -> Itera
 
 def _log(remark: Remark) -> None:
     logging.getLogger("edgenets").warning("%s", remark.text)
+
+
+def verify(run: str | Path, data: str | Path, progress: Progress | None = None) -> Report:
+    """Hold a run folder's artifacts against the model that they were made of.
+
+    Writes `report.json` and `report.html` into the folder.
+
+    Args:
+        run: a run folder that was converted.
+        data: as it was trained on; its validation split is taken.
+
+    Raises:
+        ModelError: nothing was converted.
+        DataError: the data cannot be used.
+    """
+    from edgenets.converters.road import verify_run
+
+    return verify_run(runs.load(Path(run)), Path(data), progress)
+
+
+def pack(run: str | Path, out: str | Path, only: Sequence[str] | None = None) -> Bundle:
+    """Pack a run folder's artifacts that passed into one `.edge` file.
+
+    Args:
+        only: ids of the artifacts to take; None: those of the recipe, or all that passed.
+
+    Raises:
+        ModelError: they were not verified.
+        GateFailed: none passed, or one that is to be taken did not.
+    """
+    from edgenets.converters.road import pack_run
+
+    return pack_run(runs.load(Path(run)), Path(out), only)
+
+
+def import_model(
+    model: str | Path, out: str | Path, task: ImageTask | None = None,
+    labels: str | Path | None = None,
+) -> Imported:  # fmt: skip
+    """Make a bundle of a third-party model.
+
+    Args:
+        model: a `.tflite` or `.onnx` model of images, or the `.json` of a microWakeWord model.
+        task: of a model of images.
+        labels: a file of them, a line each.
+
+    Returns:
+        the bundle, and what was guessed of the model's preprocessing.
+
+    Raises:
+        ModelError: it is no such model.
+    """
+    from edgenets.converters.foreign import Wishes
+    from edgenets.converters.importing import import_apart
+
+    if task is None:
+        return import_apart(Path(model), Path(out), None)
+    named = None if labels is None else Path(labels)
+    return import_apart(Path(model), Path(out), Wishes(task=task, labels=named))
+
+
+def evaluate(
+    bundle: Bundle | str | Path, data: str | Path, split: Split | None = None,
+    backend: str | None = None, precision: Precision | None = None,
+    progress: Progress | None = None,
+) -> Evaluated:  # fmt: skip
+    """Measure a bundle on labeled data, through the pipeline that a device runs.
+
+    Args:
+        data: in a layout of the task.
+        split: of the training; None: all of the data.
+
+    Raises:
+        BackendError: nothing of what was requested can run here.
+        DataError: the data cannot be used, or nothing of it is in the split.
+    """
+    from edgenets.runtime.evaluate import evaluate
+
+    opened = bundle if isinstance(bundle, Bundle) else load(bundle)
+    return evaluate(opened, Path(data), Request(backend, precision), split, progress)
+
+
+def selftest(bundle: Bundle | str | Path) -> list[Trial]:
+    """Replay a bundle's golden inputs on every backend that is installed.
+
+    Raises:
+        BundleError: the bundle is damaged.
+    """
+    from edgenets.runtime.selftest import selftest
+
+    return selftest(bundle if isinstance(bundle, Bundle) else load(bundle))
+
+
+def bench(
+    bundle: Bundle | str | Path, backends: Sequence[str] | None = None,
+    precisions: Sequence[Precision] | None = None, threads: Sequence[int] = (1,),
+    seconds: float = 20.0,
+) -> list[Row]:  # fmt: skip
+    """Measure what artifacts cost on this machine, each in a process of its own.
+
+    Args:
+        threads: numbers of them, each measured.
+        seconds: of sound; a tenth of it of other inputs.
+
+    Raises:
+        BackendError: nothing of what was requested can run here.
+    """
+    from edgenets.runtime.measuring import measured
+
+    opened = bundle if isinstance(bundle, Bundle) else load(bundle)
+    return measured(opened, backends, precisions, threads, seconds)
+
+
+def choose(
+    bundle: Bundle | str | Path, out: str | Path, limits: Limits | None = None,
+    seconds: float = 20.0,
+) -> Chosen | None:  # fmt: skip
+    """Measure all artifacts of a bundle here, and record the fastest within limits in a copy.
+
+    Returns:
+        what was chosen; None: nothing keeps the limits, and `out` is not written.
+
+    Raises:
+        BackendError: nothing in the bundle can run here.
+    """
+    from edgenets.choice import Limits, record
+    from edgenets.runtime.measuring import every_count, measured
+    from edgenets.runtime.pick import candidates, pick
+
+    opened = bundle if isinstance(bundle, Bundle) else load(bundle)
+    rows = measured(opened, None, None, every_count(), seconds)
+    best = pick(candidates(opened, rows), limits or Limits())
+    if best is not None:
+        record(opened, best, Path(out))
+    return best
+
+
+def preflight(bundle: Bundle | str | Path, board: str) -> list[Finding]:
+    """Whether a bundle will run on a board, as far as its profile says.
+
+    Args:
+        board: its name, as `edgenets device list` has it.
+
+    Raises:
+        DeviceError: there is no such board, or nothing in the bundle can run there.
+    """
+    from edgenets.devices import board as boards
+    from edgenets.devices.preflight import of_board, preflight
+
+    opened = bundle if isinstance(bundle, Bundle) else load(bundle)
+    return preflight(opened, of_board(boards.load(board)))
+
+
+def deploy(
+    bundle: Bundle | str | Path, address: str, *, sources: Sequence[str] = (),
+    sinks: Sequence[str] = (), key: str | Path | None = None, accept_new: bool = False,
+) -> Outcome:  # fmt: skip
+    """Deploy a bundle to a board over SSH, and see it work there.
+
+    Args:
+        address: `[USER@]HOST[:PORT]`.
+        sources: of the service, as of `run`; none: the usual one.
+        sinks: none: the board's journal.
+        key: the private SSH key; None: the usual ones.
+        accept_new: trust a board that was never seen.
+
+    Returns:
+        the outcome; a release that does not hold is no exception but a verdict.
+
+    Raises:
+        DeviceError: the board is not reached, or lacks what is needed. It was not changed.
+    """
+    from edgenets.devices.address import parse_address
+    from edgenets.devices.deploy.deploy import deploy
+    from edgenets.devices.deploy.needs import Wishes
+
+    opened = bundle if isinstance(bundle, Bundle) else load(bundle)
+    found = parse_address(address, None if key is None else Path(key), None)
+    return deploy(opened, found, Wishes(tuple(sources), tuple(sinks)), accept_new=accept_new)
+
+
+def flash(
+    image: str | Path, target: str | Path, confirm: str, first_boot: FirstBoot | None = None,
+    progress: Progress | None = None,
+) -> FlashReport:  # fmt: skip
+    """Write an image to a card, and read every byte back.
+
+    Args:
+        image: a path or URL.
+        target: the card, such as /dev/sdb.
+        confirm: serial and size of the disk that may be overwritten, as `edgenets flash --list`
+            shows them.
+        first_boot: what the board is to be: name, user, keys, Wi-Fi.
+
+    Raises:
+        CardFault: the card is counterfeit, damaged, unreadable, gone, protected or too small.
+        FlashError: the image is damaged, or the card is in use or not the one confirmed.
+    """
+    from edgenets.devices.flash.flash import confirmed, flash
+
+    wanted = confirmed(confirm)
+    return flash(str(image), Path(target), wanted, first_boot=first_boot, progress=progress)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from edgenets.cli.measuring import counts_of, every_count, measured, warn
+from edgenets.cli.measuring import counts_of, measured, warn
 from edgenets.cli.options import (
     BACKENDS,
     PRECISIONS,
@@ -58,7 +58,7 @@ def command(
     if every and threads is not None:
         raise click.UsageError("--all takes every number of threads; no --threads beside it")
     opened = zoo.load(bundle)
-    counts = every_count() if every else counts_of("1" if threads is None else threads)
+    counts = None if every else counts_of("1" if threads is None else threads)
     rows = measured(opened, backend, precision, counts, seconds)
     if as_json:
         emit({"rows": [records.to_plain(row) for row in rows]})

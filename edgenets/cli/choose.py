@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from edgenets.cli.measuring import counts_of, every_count, measured, warn
+from edgenets.cli.measuring import counts_of, measured, warn
 from edgenets.cli.options import (
     BACKENDS,
     PRECISIONS,
@@ -96,7 +96,7 @@ def command(
         max_p95, None if max_drop is None else max_drop / 100,
         None if max_size is None else int(max_size),
     )  # fmt: skip
-    counts = every_count() if threads is None else counts_of(threads)
+    counts = None if threads is None else counts_of(threads)
     rows = measured(opened, backend, precision, counts, seconds)
     found = candidates(opened, rows)
     best = pick(found, limits)

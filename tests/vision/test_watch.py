@@ -333,7 +333,7 @@ class TestCommand:
         (row,) = json.loads(done.out)["rows"]
         assert row["backend"] == "onnx" and row["cpu_ms"] > 0
         done = call("inspect", detect.path)
-        assert "pictures of 64 × 64 rgb, by stretch" in done.out
+        assert "images of 64 × 64 rgb, by stretch" in done.out
 
 
 def test_a_scene_that_cannot_be_right(tmp_path: Path) -> None:
