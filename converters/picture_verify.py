@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 
 from edgenets import backend
 from edgenets.errors import EdgenetsError
+from edgenets.metrics import metric_of
 from edgenets.progress import Progress
 from edgenets.tasks.vision.metrics import Metric
 from edgenets.tasks.vision.recipe import ImageGateRecipe
 from edgenets.tasks.vision.spec import ImageSpec
 from edgenets.tasks.vision.training import Shown, answers, judge
 
+from .closeness import closeness, verdict
 from .formats import Written
-from .verdicts import Report, Verdict, broken, checks, nearness, number, spread_of, verdicts_of
+from .verdicts import Report, Verdict, broken, verdicts_of
 from .whole.samples import Samples, one_by_one
 
 Outputs = Mapping[str, NDArray[np.float32]]  # (pictures, …) by name
@@ -65,26 +67,11 @@ class PictureJudge:
         shapes = {name: value.shape for name, value in given.items()}
         if shapes != {name: value.shape for name, value in reference.items()}:
             return broken(item, f"gives {shapes}; its model gives other outputs")
-        errors = {name: np.abs(given[name] - reference[name]) for name in reference}
-        finite = all(np.isfinite(value).all() for value in given.values())
-        judged = judge(given if finite else _zeros(given), self._spec, part)
-        found = {
-            "finite": float(finite),
-            "max_error": max(float(e.max()) for e in errors.values()),
-            "agreement": judged.agreement(own),
-            "metric_drop": own.value - judged.value,
-            "relative_error": max(
-                float(e.mean()) / spread_of(reference[name]) for name, e in errors.items()
-            ),
-        }
-        mean = float(np.mean([e.mean() for e in errors.values()]))
-        return Verdict(
-            artefact.id, artefact.format, artefact.precision, item.size, session.runs_on,
-            judged.value, found["agreement"], number(found["max_error"]), number(mean),
-            checks(
-                found, {"metric_drop": gate.metric_drop} | nearness(artefact.precision, gate),
-                {"finite": 1.0, "agreement": gate.agreement},
-            ), note=artefact.note,
+        close = closeness([(given[name], reference[name]) for name in reference])
+        judged = judge(given if close.finite else _zeros(given), self._spec, part)
+        return verdict(
+            item, session.runs_on, judged.value, own.value, judged.agreement(own), close,
+            metric_of(own.name), gate,
         )  # fmt: skip
 
 

@@ -66,7 +66,7 @@ class Pictures:
     def judge(self, run: Run, data: Path, progress: Progress) -> PictureJudge:
         """What artefacts are held against, on the validation split."""
         gate = run.recipe_as(ImageRecipe).gate
-        part = samples.shown(run, data, "validation", gate.pictures, progress)
+        part = samples.shown(run, data, "validation", gate.samples, progress)
         return PictureJudge(run.model(), run.spec_as(ImageSpec), part, gate)
 
     def verify(
@@ -75,7 +75,7 @@ class Pictures:
     ) -> Report:  # fmt: skip
         """See `Family.verify`."""
         gate = run.recipe_as(ImageRecipe).gate
-        part = samples.shown(run, data, "validation", gate.pictures, progress)
+        part = samples.shown(run, data, "validation", gate.samples, progress)
         return verify_pictures(
             run.model(), run.spec_as(ImageSpec), written, part, gate, missing, progress
         )

@@ -29,11 +29,12 @@ from edgenets.tasks.translation.spec import BEGIN, END, MEMORY, START, Translati
 from edgenets.tasks.translation.training import translated
 from edgenets.tasks.translation.translator import Translator
 
-from .closeness import Closeness, Numbers, closeness, conditions, verdict
+from .closeness import Closeness, closeness, verdict
 from .formats import Written
 from .verdicts import Report, Verdict, broken
 from .verify import long_stream
 
+Numbers = NDArray[np.float32]  # (steps, numbers)
 Given = dict[str, NDArray[np.float32]]
 
 
@@ -86,7 +87,7 @@ class _Judge:
     ) -> None:  # fmt: skip
         self._spec = replace(spec, decoding=replace(spec.decoding, beam=1))
         self._pieces, self._gate = pieces, gate
-        self.count = min(gate.clips, len(sentences))
+        self.count = min(gate.samples, len(sentences))
         # From the shortest on: an interpreter that was laid out for little then meets much.
         order = sorted(range(self.count), key=lambda i: len(sentences.sources[i]))
         self._sources = [sentences.sources[i] for i in order]
@@ -134,13 +135,10 @@ class _Judge:
                 for part, item in parts.items()
             ]
         judged = self._together(sessions["encoder"], sessions["decoder"])
-        loss = BLEU.loss(self.reference, judged.bleu)
         return [
             verdict(
-                item, sessions[part].runs_on, judged.bleu, judged.agreement, measures[part],
-                conditions(
-                    item.artefact, measures[part], judged.agreement, loss, BLEU, self._gate
-                ),
+                item, sessions[part].runs_on, judged.bleu, self.reference, judged.agreement,
+                measures[part], BLEU, self._gate,
             )
             for part, item in parts.items()
         ]  # fmt: skip
@@ -148,8 +146,9 @@ class _Judge:
     def _encoder(self, session: backend.Session) -> Closeness:
         found = [backend.answers(session, item[:, None]) for item in self._read]
         wanted = [_joined(given[MEMORY], given["starts"]) for given in self._given]
+        stream = backend.answers(session, self._streams[0][:, None])
         return closeness(
-            found, wanted, backend.answers(session, self._streams[0][:, None]), self._read_whole
+            [(np.concatenate(found), np.concatenate(wanted))], (stream, self._read_whole)
         )
 
     def _decoder(self, session: backend.Session) -> Closeness:
@@ -158,7 +157,9 @@ class _Judge:
             for given, came in zip(self._given, self._came, strict=True)
         ]
         stream = self._score(session, self._given[0], self._streams[1])
-        return closeness(found, self._scores, stream, self._scored_whole)
+        return closeness(
+            [(np.concatenate(found), np.concatenate(self._scores))], (stream, self._scored_whole)
+        )
 
     def _together(self, encoder: backend.Session, decoder: backend.Session) -> _Judged:
         translator = Translator(self._spec, encoder, decoder)

@@ -4,38 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import Precision
 from edgenets.progress import Progress
 
 from .formats import Written
 
-# Mean |difference| over the standard deviation of an output. Nets that are only rounded stay far
-# below this, steps of recurrent ones at a fifth of it; a scale that is wrong goes beyond it, even
-# where the items are so easy that no decision changes.
-_RELATIVE = 0.25
-
 # An output whose values differ by less than this part of them hardly changes; one that is smaller
 # than this is nothing.
 _HARDLY, _NOTHING = 1e-3, 1e-6
-
-
-class Gate(Protocol):
-    """What recipes say of errors of floats."""
-
-    @property
-    def float_error(self) -> float:
-        """|difference| of fp32."""
-        ...
-
-    @property
-    def half_error(self) -> float:
-        """|difference| of fp16."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -125,16 +105,6 @@ def verdicts_of(
             found.append(judge(item))
             task.update(done, len(written), found[-1].id)
     return tuple(found)
-
-
-def nearness(precision: Precision, gate: Gate) -> dict[str, float]:
-    """How near an artefact's numbers must be, by the name of what is found: all in the mean, those
-    of floats at their furthest as well."""
-    # In the mean, too: where numbers are small, nought is near them.
-    near = {"relative_error": _RELATIVE}
-    if precision in ("fp32", "fp16"):
-        near["max_error"] = gate.float_error if precision == "fp32" else gate.half_error
-    return near
 
 
 def spread_of(values: NDArray[Any]) -> float:

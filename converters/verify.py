@@ -23,7 +23,7 @@ from edgenets.tasks import sequence_task
 from edgenets.tasks.task import Samples
 from edgenets.tasks.text.batches import by_length
 
-from .closeness import closeness, conditions, verdict
+from .closeness import closeness, verdict
 from .formats import Written
 from .verdicts import Report, Verdict, broken, verdicts_of
 
@@ -78,7 +78,7 @@ class Judge:
                 f"there is nothing to verify on: {len(samples.targets)} {samples.kind} of "
                 f"{shortest} frames and more; a step takes {frames}"
             )
-        self.count = min(gate.clips, len(samples.targets))
+        self.count = min(gate.samples, len(samples.targets))
         whole = [item[: len(item) - len(item) % frames] for item in samples.features]
         self._items = whole[: self.count]
         self._targets = samples.targets[: self.count]
@@ -107,16 +107,17 @@ class Judge:
                     f"{wanted.shape}",
                 )  # fmt: skip
         *answers, stream = kept
-        close = closeness(answers, self._answers, stream, self._whole)
+        close = closeness(
+            [(np.concatenate(answers), np.concatenate(self._answers))], (stream, self._whole)
+        )
         decided = self._decisions.decide(answers)
         figure = self._decisions.score(decided, self._targets)
         if not np.isfinite(figure):
             return broken(item, "its answers are no numbers, or so large that they make no figure")
         agreement = self._decisions.agreement(decided, self._decided)
-        loss = self.metric.loss(self.reference, figure)
         return verdict(
-            item, session.runs_on, figure, agreement, close,
-            conditions(artefact, close, agreement, loss, self.metric, self._gate),
+            item, session.runs_on, figure, self.reference, agreement, close, self.metric,
+            self._gate,
         )  # fmt: skip
 
 

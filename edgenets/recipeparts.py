@@ -7,6 +7,7 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, ClassVar, Literal, Self
 
 from edgenets import tasks
+from edgenets.metrics import Metric
 
 Architecture = Literal["kws-gru", "kws-dscnn", "asr-gru"]
 Cell = Literal["gru", "lstm", "rnn"]
@@ -173,24 +174,57 @@ class QuantizeRecipe:
         check_range(self, 50, 100, "percentile")
 
 
+# Limits of `metric_drop` where a recipe says none: of a share, and of any other metric.
+_POINTS, _PART = 0.005, 0.02
+
+
 @dataclass(frozen=True)
 class GateRecipe:
-    """What an artefact must hold to enter a bundle."""
+    """What an artifact must hold to enter a bundle, whatever its task."""
 
-    # Clips that are compared: the validation split, and views of it moved in time and in noise
-    # until there are so many. With few, one flipped decision would be half a point.
-    clips: int = 1200
-    stream_steps: int = 10_000  # length of the drift stream
-    float_error: float = 1e-4  # |logit difference| of fp32, clips and stream
-    half_error: float = 0.05  # |logit difference| of fp16
-    agreement: float = 0.95  # fraction of decisions that equal the model's, integer precisions
-    accuracy_drop: float = 0.005  # of a metric that is a share, against the float model
-    relative_loss: float = 0.02  # of any other metric: this part of the float model's
+    # Samples that are compared: the validation split, and augmented ones until there are so many,
+    # where the task can make them. With few, one flipped decision would be half a point.
+    samples: int = 1200
+    stream_steps: int = 10_000  # length of the drift stream, of streaming models
+    float_error: float = 1e-4  # |output difference| of fp32, over its spread where that is above 1
+    half_error: float = 0.05  # the same of fp16
+    agreement: float = 0.95  # fraction of decisions that equal the model's
+    # Of the task's metric, against the float model: points of a share, a part of any other.
+    # None: 0.005 of a share, 0.02 of any other.
+    metric_drop: float | None = None
     drift_growth: float = 2.0  # error late in the stream over error early in it
 
     def __post_init__(self) -> None:
-        check_range(self, 1, 10_000_000, "clips", "stream_steps")
-        check_range(self, 0, 1, "agreement", "accuracy_drop", "relative_loss")
+        check_range(self, 1, 10_000_000, "samples", "stream_steps")
+        check_range(self, 0, 1, "agreement")
+        check_range(self, 0, 1_000, "float_error", "half_error", "drift_growth")
+        if self.metric_drop is not None:
+            check_range(self, 0, 1, "metric_drop")
+
+    def limit(self, metric: Metric) -> float:
+        """How much of a metric may be lost."""
+        if self.metric_drop is not None:
+            return self.metric_drop
+        return _POINTS if metric.share else _PART
+
+    @staticmethod
+    def renamed(data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Recipes of before have other names; for `records.parse`.
+
+        A run folder holds both names of `metric_drop`, of which one is left at its default.
+
+        Raises:
+            ValueError: both were set, and only one can be meant.
+        """
+        old = {"clips": "samples", "pictures": "samples"}
+        found = {old.get(key, key): value for key, value in data.items()}
+        drops = [
+            value for name, default in (("accuracy_drop", _POINTS), ("relative_loss", _PART))
+            if (value := found.pop(name, default)) != default
+        ]  # fmt: skip
+        if len(drops) > 1 or (drops and "metric_drop" in found):
+            raise ValueError("say metric_drop once, not accuracy_drop or relative_loss beside it")
+        return found | ({"metric_drop": drops[0]} if drops else {})
 
 
 @dataclass(frozen=True)

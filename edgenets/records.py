@@ -42,7 +42,8 @@ def parse(cls: type[T], data: object, where: str = "") -> T:
         cls: a dataclass whose fields are str, int, float, bool, `Literal`,
             optional, `tuple[X, ...]`, `tuple[X, Y]`, `dict[str, X]` or dataclasses; or
             a union of dataclasses, which their field `kind` or `task` tells apart; or a base of
-            dataclasses whose `record_type(data, where)` says which of them it is.
+            dataclasses whose `record_type(data, where)` says which of them it is. A dataclass
+            whose fields were called otherwise before has `renamed(data)`.
         data: what a TOML or JSON reader gave.
         where: the path to `data` inside its file, for messages.
 
@@ -55,8 +56,9 @@ def parse(cls: type[T], data: object, where: str = "") -> T:
         raise RecordError(f"{where or 'the document'}: a table is needed, found {describe(data)}")
     if _is_base(cls):
         cls = cls.record_type(data, where)  # type: ignore[attr-defined]
+    given = _renamed(cls, data, where)
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    for key in data:
+    for key in given:
         if key not in fields:
             near = difflib.get_close_matches(str(key), fields, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(fields)}"
@@ -64,8 +66,8 @@ def parse(cls: type[T], data: object, where: str = "") -> T:
     hints = typing.get_type_hints(cls)
     values: dict[str, Any] = {}
     for name, field in fields.items():
-        if name in data:
-            values[name] = _convert(hints[name], data[name], _join(where, name))
+        if name in given:
+            values[name] = _convert(hints[name], given[name], _join(where, name))
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise RecordError(f"{_join(where, name)}: missing")
     try:
@@ -111,6 +113,17 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(kind) or _is_base(kind):
         return parse(typing.cast(type, kind), value, where)
     return _convert_scalar(kind, value, where)
+
+
+def _renamed(cls: Any, data: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """The data with today's names of a dataclass's fields, where some were called otherwise."""
+    if not hasattr(cls, "renamed"):
+        return data
+    try:
+        found: Mapping[str, Any] = cls.renamed(data)
+    except ValueError as exc:
+        raise RecordError(f"{where or cls.__name__}: {exc}") from exc
+    return found
 
 
 def _is_base(kind: Any) -> bool:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from edgenets import recipe
 from edgenets.errors import EdgenetsError, RecipeError, RecordError
+from edgenets.metrics import metric_of
 from edgenets.recipe import load_recipe
-from edgenets.recipeparts import AugmentRecipe, ModelRecipe
+from edgenets.recipeparts import AugmentRecipe, GateRecipe, ModelRecipe
 from edgenets.records import parse, to_plain
 from edgenets.sound.input import AudioInput
 from edgenets.tasks.keywords.recipe import DataRecipe, KeywordRecipe, ScheduleRecipe
@@ -173,3 +174,44 @@ def test_neither_a_file_nor_a_name(source: str) -> None:
 def test_records_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         load_recipe("kws-gru").seed = 2  # type: ignore[misc]
+
+
+class TestGate:
+    """One record for all tasks; names of before are read."""
+
+    @pytest.mark.parametrize("name", recipe.shipped())
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [("agreement", -5), ("metric_drop", 99), ("float_error", -1), ("samples", 0)],
+    )
+    def test_what_no_gate_can_be(self, name: str, key: str, value: float) -> None:
+        plain = to_plain(load_recipe(name))
+        plain["gate"][key] = value
+        with pytest.raises(RecordError, match=f"^gate: {key} must be"):
+            recipe.parse(plain)
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ({"clips": 7}, {"samples": 7}), ({"pictures": 7}, {"samples": 7}),
+            ({"accuracy_drop": 0.02}, {"metric_drop": 0.02}),
+            ({"relative_loss": 0.1, "clips": 9}, {"metric_drop": 0.1, "samples": 9}),
+            # As run folders of before hold it: both names, at least one at its default.
+            ({"accuracy_drop": 0.005, "relative_loss": 0.02}, {}),
+            ({"accuracy_drop": 0.02, "relative_loss": 0.02}, {"metric_drop": 0.02}),
+        ],
+    )  # fmt: skip
+    def test_names_of_before(self, old: dict[str, float], new: dict[str, float]) -> None:
+        assert parse(GateRecipe, old) == GateRecipe(**new)  # type: ignore[arg-type]
+
+    def test_two_limits_of_one_thing(self) -> None:
+        for extra in ({"relative_loss": 0.1}, {"metric_drop": 0.1}):
+            with pytest.raises(RecordError, match="gate: say metric_drop once"):
+                parse(GateRecipe, {"accuracy_drop": 0.1, **extra}, "gate")
+
+    def test_the_limit_is_the_metrics(self) -> None:
+        assert GateRecipe().limit(metric_of("accuracy")) == 0.005
+        assert GateRecipe().limit(metric_of("MSE")) == 0.02
+        assert GateRecipe(metric_drop=0.1).limit(metric_of("MSE")) == 0.1
+        image = load_recipe("object-detect").gate
+        assert isinstance(image, GateRecipe) and image.limit(metric_of("mAP50")) > 0

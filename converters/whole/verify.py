@@ -17,22 +17,14 @@ from numpy.typing import NDArray
 from edgenets import backend
 from edgenets.data.items import Items
 from edgenets.errors import DataError, EdgenetsError, first_line
+from edgenets.metrics import metric_of
 from edgenets.progress import Progress
 from edgenets.recipeparts import GateRecipe
 
+from ..closeness import closeness, verdict
 from ..formats import Written
 from ..sources.source import Answers, Source
-from ..verdicts import (
-    Compiled,
-    Report,
-    Verdict,
-    broken,
-    checks,
-    nearness,
-    number,
-    spread_of,
-    verdicts_of,
-)  # fmt: skip
+from ..verdicts import Compiled, Report, Verdict, broken, verdicts_of
 from .samples import Samples, one_by_one, rows_of
 
 # Of what is the same everywhere.
@@ -58,7 +50,7 @@ def verify_source(
 
     Args:
         items: at best ones that the model was not trained on, with what is right.
-        gate: what an artefact must hold; `accuracy_drop` in points of what is decided.
+        gate: what an artefact must hold; `metric_drop` in points of what is decided.
 
     Returns:
         a report; an artefact that cannot be run has a verdict that says why.
@@ -115,33 +107,11 @@ class Judge:
             return broken(
                 item, f"gives {shapes}; its model {[list(v.shape[1:]) for v in wanted.values()]}"
             )
-        errors = [np.abs(a.astype(np.float64) - b) for a, b in pairs]
-        spreads = [spread_of(b) for _, b in pairs]
-        finite = all(np.isfinite(a).all() for a, _ in pairs)
+        close = closeness(pairs)
         decided = np.nan_to_num(given[0])
-        figure = self._scale.score(decided)
-        agreement = self._scale.agreement(decided, self._first)
-        found = {
-            "finite": float(finite),
-            # Of outputs beyond the size of logits, as a part of their spread.
-            "max_error": max(
-                float(e.max()) / max(1, s) for e, s in zip(errors, spreads, strict=True)
-            ),
-            "relative_error": max(
-                float(e.mean()) / s for e, s in zip(errors, spreads, strict=True)
-            ),
-            "agreement": agreement,
-            "accuracy_drop": self.reference - figure,
-        }
-        largest = max(float(e.max()) for e in errors)
-        mean = float(np.mean([e.mean() for e in errors]))
-        return Verdict(
-            artefact.id, artefact.format, artefact.precision, item.size, session.runs_on, figure,
-            agreement, number(largest), number(mean),
-            checks(
-                found, {"accuracy_drop": gate.accuracy_drop} | nearness(artefact.precision, gate),
-                {"finite": 1.0, "agreement": gate.agreement},
-            ), note=artefact.note,
+        return verdict(
+            item, session.runs_on, self._scale.score(decided), self.reference,
+            self._scale.agreement(decided, self._first), close, metric_of(self.metric), gate,
         )  # fmt: skip
 
 

@@ -156,7 +156,7 @@ def ours(source: Source, outcome: Outcome) -> None:
         return
     outcome.ours_s = time.perf_counter() - begun
     verdict = verify_source(source, [written], Items(sized(source, HELD_OUT, 1))).verdicts[0]
-    by_chance = ("agreement", "accuracy_drop")  # nothing was learned
+    by_chance = ("agreement", "metric_drop")  # nothing was learned
     failed = [c.name for c in verdict.checks if not c.passed and c.name not in by_chance]
     outcome.ours = verdict.error or (f"not equal: {', '.join(failed)}" if failed else "equal")
 

@@ -209,7 +209,7 @@ def test_nncf_and_a_gru(trained: Trained, tmp_path: Path) -> None:
 def test_a_run_folder_is_mended(tones: Path, tmp_path: Path, call: Call) -> None:
     """A trained net that eight bits do not hold: the gate fails, and what spoils it is found."""
     folder = tmp_path / "run"
-    gate = GateRecipe(clips=24, stream_steps=500)
+    gate = GateRecipe(samples=24, stream_steps=500)
     run = train(replace(RECIPE, quantize=QuantizeRecipe(method="minmax"), gate=gate), tones, folder)
     wild(run.model()).save(folder / runs.MODEL)
     words = ("--to", "tflite,onnx", "--precision", "fp32,int8")

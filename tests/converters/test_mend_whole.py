@@ -13,7 +13,7 @@ from onnx.numpy_helper import to_array
 
 from edgenets import backend
 from edgenets.artefact import FORMATS, Format
-from edgenets.converters import road, store, verdicts
+from edgenets.converters import closeness, road, store
 from edgenets.converters.formats import Written
 from edgenets.converters.mendrun import mend_run
 from edgenets.converters.repair import MENDED, Repair
@@ -173,7 +173,7 @@ def test_a_run_of_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         c.value for v in road.verify_run(run, data).verdicts for c in v.checks
         if c.name == "relative_error" and v.precision == "int8"
     ]  # fmt: skip
-    monkeypatch.setattr(verdicts, "_RELATIVE", 0.6 * min(x for x in limits if x is not None))
+    monkeypatch.setattr(closeness, "_RELATIVE", 0.6 * min(x for x in limits if x is not None))
     assert not road.verify_run(run, data).passed
     repairs, report = mend_run(run, data)
     assert report.passed, report
@@ -256,7 +256,7 @@ def most_scales(written: Written) -> int:
 def test_one_that_cannot_be_mended_does_not_stop_the_others(broken: Broken, tmp_path: Path) -> None:
     job = job_of(broken.folder / "stripes.keras", broken.folder / "calibration.npy")
     convert_file(job, tmp_path, to=("tflite",), precisions=("int8", "int16x8"))
-    gate = GateRecipe(accuracy_drop=0.05, agreement=1.0)  # which no rounding keeps altogether
+    gate = GateRecipe(metric_drop=0.05, agreement=1.0)  # which no rounding keeps altogether
     written, _ = store.load(tmp_path)
     verify_folder(tmp_path, broken.test, gate)
     from edgenets.converters.repair import repaired

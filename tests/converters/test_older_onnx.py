@@ -20,7 +20,7 @@ from edgenets.data.items import Items
 from edgenets.errors import ModelError
 
 # Nets that learned nothing decide by hairs.
-_BY_CHANCE = ("agreement", "accuracy_drop")
+_BY_CHANCE = ("agreement", "metric_drop")
 
 FLOAT = onnx.TensorProto.FLOAT
 

@@ -67,7 +67,7 @@ def test_all_formats_and_precisions_pass(report: Report) -> None:
 
 
 def test_what_is_checked_is_the_precision_s(report: Report) -> None:
-    every = {"finite", "agreement", "accuracy_drop"}
+    every = {"finite", "agreement", "metric_drop"}
     close = {"max_error", "stream_error", "relative_error"}
     by_precision = {"fp32": close, "fp16": close} | {
         p: {"drift", "relative_error"} for p in PRECISIONS[2:]
@@ -109,7 +109,7 @@ def test_weights_a_little_off(trained: Trained) -> None:
 @pytest.mark.parametrize("id", ["onnx-int8", "onnx-int16x8"])
 def test_weights_far_off(trained: Trained, id: str) -> None:
     off = broken.weights(trained.get(id), lambda w: -w)
-    assert {"agreement", "accuracy_drop"} <= failed(judge(trained, off))
+    assert {"agreement", "metric_drop"} <= failed(judge(trained, off))
 
 
 @pytest.mark.parametrize("id", ["tflite-fp32", "onnx-fp32", "openvino-fp32", "tflite-fp16"])
@@ -122,7 +122,7 @@ def test_a_float_state_that_is_not_carried(trained: Trained, id: str) -> None:
 @pytest.mark.parametrize("id", ["tflite-int8", "onnx-int8", "openvino-int8", "tflite-int16x8"])
 def test_an_integer_state_that_is_not_carried(trained: Trained, id: str) -> None:
     found = failed(judge(trained, broken.never_carried(trained.get(id))))
-    assert {"agreement", "accuracy_drop"} <= found
+    assert {"agreement", "metric_drop"} <= found
 
 
 @pytest.mark.parametrize("id", ["tflite-fp32", "onnx-fp32", "openvino-fp32"])
@@ -154,14 +154,14 @@ def test_a_state_whose_scale_changes_at_the_border(trained: Trained) -> None:
 @pytest.mark.parametrize("id", ["onnx-fp32", "onnx-int8"])
 def test_scores_in_another_order(trained: Trained, id: str) -> None:
     verdict = judge(trained, broken.reordered(trained.get(id), [1, 2, 0]))
-    assert {"agreement", "accuracy_drop"} <= failed(verdict)
+    assert {"agreement", "metric_drop"} <= failed(verdict)
     assert verdict.metric < 0.1
 
 
 @pytest.mark.parametrize("id", ["onnx-fp32", "onnx-fp16", "onnx-dynamic", "onnx-int8"])
 def test_weights_that_are_zero(trained: Trained, id: str) -> None:
     empty = broken.weights(trained.get(id), lambda w: 0 * w)
-    assert {"agreement", "accuracy_drop"} <= failed(judge(trained, empty))
+    assert {"agreement", "metric_drop"} <= failed(judge(trained, empty))
 
 
 @pytest.fixture

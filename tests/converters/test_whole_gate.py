@@ -149,8 +149,9 @@ def test_zeros_of_a_net_that_was_trained_with_its_own() -> None:
 def test_figures_that_are_none() -> None:
     """What makes no figure is said to be broken: JSON has no word for it."""
     wide = np.full((3, 2), np.inf, np.float32)
-    close = closeness.closeness([wide], [np.ones((3, 2), np.float32)], wide, np.ones((3, 2), "f"))
-    assert not close.finite
+    ones = np.ones((3, 2), np.float32)
+    for outputs, stream in (((wide, ones), (ones, ones)), ((ones, ones), (wide, ones))):
+        assert not closeness.closeness([outputs], stream).finite
 
 
 def test_every_converter_says_why_it_is_closed() -> None:

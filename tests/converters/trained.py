@@ -22,7 +22,7 @@ BANDS, FRAMES = 16, 40
 LABELS = ("up", "down", "rest")
 
 # A gate like a recipe's, over what takes a test's time.
-GATE = GateRecipe(clips=90, stream_steps=3000, accuracy_drop=0.02)
+GATE = GateRecipe(samples=90, stream_steps=3000, metric_drop=0.02)
 
 
 @dataclass(frozen=True)

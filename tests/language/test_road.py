@@ -173,8 +173,8 @@ class TestLanguage:
         [(["--prompt", "Ω"], "none of the"), (["-", "--prompt", "a"], "not both"),
          (["--suggestions", "2"], "for the lines of a source"), (["--scene", __file__], "--scene"),
          (["--temperature", "-1"], "temperature must be"), (["--top-p", "0"], "top_p must"),
-         (["--seconds", "3"], "--seconds is for models of sound and of pictures"),
-         (["a", "b"], "one source of text"), (["--threshold", "0.5"], "no threshold")],
+         (["--seconds", "3"], "--seconds is for keywords and speech and classify and detect"),
+         (["a", "b"], "one source of lines"), (["--threshold", "0.5"], "no threshold")],
     )  # fmt: skip
     def test_what_makes_no_sense_is_refused(
         self, stories: Bundle, call: Call, arguments: list[str], message: str

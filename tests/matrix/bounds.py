@@ -22,7 +22,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from tests.matrix.__main__ import EXTRAS
 from tests.matrix.environment import Environment, environment, make_wheel, pythons
@@ -181,7 +181,7 @@ class Search:
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         listed = done.stdout.partition("Available versions: ")[2].splitlines()[0]
-        return sorted(listed.split(", "), key=Version)
+        return sorted(filter(_is_version, listed.split(", ")), key=Version)
 
     def _why(self, name: str, version: str) -> str:
         if version not in self._tried:
@@ -207,6 +207,14 @@ class Search:
 
     def _install(self, *wanted: object) -> None:
         self._made.install("--only-binary", ":all:", *map(str, wanted))
+
+
+def _is_version(text: str) -> bool:
+    """Whether pip's own rules take it; some early uploads are called otherwise."""
+    try:
+        return not Version(text).is_prerelease
+    except InvalidVersion:
+        return False
 
 
 def _first_error(output: str) -> str:

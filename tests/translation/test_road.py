@@ -167,7 +167,7 @@ def test_by_the_command_line(bundle: Bundle, data: Path, call: Call, tmp_path: P
     assert all(row["p50_us"] > 0 for row in rows)
     assert "sentences in en, to de, as 38 sub-words" in call("inspect", bundle.path).out
     refused = call("run", bundle.path, "--prompt", "a")
-    assert refused.code == 2 and "--prompt is for models of language" in refused.err
+    assert refused.code == 2 and "--prompt is for language;" in refused.err
 
 
 def test_by_the_python_face(bundle: Bundle, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def calibration(run: Run, data: Path, progress: Progress) -> NDArray[np.float32]
 def verification(run: Run, data: Path, progress: Progress) -> Samples:
     """See `SequenceTask.samples`."""
     gate = run.recipe_as(KeywordRecipe).gate
-    return Samples(*clips_of(run, data, "validation", progress, gate.clips))
+    return Samples(*clips_of(run, data, "validation", progress, gate.samples))
 
 
 def card(run: Run, items: int) -> list[str]:

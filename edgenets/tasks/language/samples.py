@@ -31,7 +31,7 @@ def verification(run: Run, data: Path, progress: Progress) -> Samples:
     """See `SequenceTask.samples`."""
     recipe = run.recipe_as(LanguageRecipe)
     came, following = sequences(_part(run, data, "validation"), recipe.data.length)
-    chosen = np.linspace(0, len(came) - 1, min(len(came), recipe.gate.clips)).astype(int)
+    chosen = np.linspace(0, len(came) - 1, min(len(came), recipe.gate.samples)).astype(int)
     return Samples(came[chosen][..., None], list(following[chosen]), "pieces")
 
 

@@ -29,7 +29,7 @@ def calibration(run: Run, data: Path, progress: Progress) -> NDArray[np.float32]
 def verification(run: Run, data: Path, progress: Progress) -> Samples:
     """See `SequenceTask.samples`."""
     gate, spec = run.recipe_as(ForecastRecipe).gate, run.spec_as(ForecastSpec)
-    windows = _windows(run, data, "validation").spread(gate.clips)
+    windows = _windows(run, data, "validation").spread(gate.samples)
     came = segments(windows.came, spec.input.segment)
     return Samples(came, list(windows.following - windows.last), "windows")
 
