@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
@@ -23,7 +24,7 @@ from .delivery import Delivery
 from .sources import Block, Boundary, Notice, open_source
 from .vitals import Vitals
 
-# Ages kept for the percentiles of the summary; a day of talk has fewer.
+# Latencies kept for the percentiles of the summary, the last ones; a day of talk has fewer.
 _MOST_AGES = 100_000
 
 # A longer gap is not made silence but begins a new stream: by its end all that was heard before
@@ -69,7 +70,7 @@ class Run(Delivery["Result | Transcript | Remark", Summary]):
         self._samples = 0  # of this recording, lost ones included
         self._all_samples = 0  # of all recordings
         self._offset = 0  # samples of this recording before the listener was last reset
-        self._ages: list[float] = []
+        self._ages: deque[float] = deque(maxlen=_MOST_AGES)
         self.vitals = Vitals()
         self.summary = Summary(str(bundle.path), session.artefact.id, session.runs_on)
 
@@ -145,8 +146,7 @@ class Run(Delivery["Result | Transcript | Remark", Summary]):
         # The block's last sample was captured at `captured`; the decision's may have been earlier.
         behind = self._samples / self._rate - decided
         age = time.monotonic() - captured + max(0.0, behind)
-        if len(self._ages) < _MOST_AGES:
-            self._ages.append(age)
+        self._ages.append(age)
         if isinstance(decision, Line):
             self.summary.utterances += decision.final
             return Transcript(self._name, decision.text, decision.final, before + decision.start,

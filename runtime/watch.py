@@ -56,6 +56,7 @@ class _Stream:
         self.followed: set[int] = set()
         self.stale = False
         self.time = 0.0  # s of the last picture
+        self.recorded = False  # whether it has a time of its own: a video file
 
 
 class Watch:
@@ -70,7 +71,8 @@ class Watch:
         Args:
             spec: the bundle's spec with other thresholds; None takes the bundle's own.
             scene: what to tell of; None tells of everything.
-            seconds: end after this long; None goes on to the end of all sources.
+            seconds: end after this long, of a recording in its own time; None goes on to the end
+                of all sources.
 
         Raises:
             SourceError: one cannot be opened.
@@ -146,7 +148,9 @@ class Watch:
                 if ready is not None:
                     yield from self._take(self._streams[ready])
                 yield from self._stale()
-                if self._seconds is not None and time.monotonic() - started >= self._seconds:
+                over = self._seconds is not None and time.monotonic() - started >= self._seconds
+                # A recording goes on to its own time, however fast or slow it is read.
+                if over and not any(s.recorded and not f.ended for f, s in self._streams.items()):
                     break
         finally:
             self.stop()
@@ -182,7 +186,11 @@ class Watch:
         item = stream.feed.take()
         if isinstance(item, Frame):
             stream.stale = False
-            yield self._look(stream, item)
+            stream.recorded = not stream.feed.camera.live and item.path is None
+            if stream.recorded and self._seconds is not None and item.time >= self._seconds:
+                stream.feed.close()
+            else:
+                yield self._look(stream, item)
         elif isinstance(item, Notice):
             yield self._remark(stream, item.kind, item.text, item.count)
         elif isinstance(item, Ended) and item.error is not None:

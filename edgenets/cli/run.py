@@ -42,57 +42,81 @@ Examples:
   edgenets run forecast readings.csv
   edgenets run forecast mqtt://broker/meter --sink mqtt://broker/foreseen
 
-Sources of sound: mic:default, mic:NAME, a file, a folder of them, - (raw PCM on stdin),
-null:SECONDS. Sources of pictures: camera:0, csi:0, rtsp://…, http://… (MJPEG), a video, a picture,
-a folder or glob, null:?seconds=10; several may be given. Sources of text: a file, or - (stdin), a
-text a line. Sources of readings: a table of CSV or JSON lines, -, mqtt://HOST/TOPIC. Sinks:
-console:, jsonl:PATH, jsonl:-, mqtt://HOST/TOPIC, http://…, and for pictures video:PATH, frames:DIR,
-web:PORT. Ctrl-C ends a run with its summary."""
+Sound: mic:default, mic:NAME, a file, a folder of files, - (raw PCM on stdin), null:SECONDS.
+Images: camera:0, csi:0, rtsp://…, http://… (MJPEG), a video, an image, a folder or glob,
+null:?seconds=10; several may be given. Text: a file, or - (stdin), one text per line. Readings: a
+table of CSV or JSON lines, -, mqtt://HOST/TOPIC. Sinks: console:, jsonl:PATH, jsonl:-,
+mqtt://HOST/TOPIC, http://…, and for images video:PATH, frames:DIR, web:PORT. Ctrl-C ends a run and
+prints its summary."""
 )
 @click.argument("bundle", type=BundleName())
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
-@click.option("--sink", "sinks", multiple=True, metavar="URI", help="May be given several times.")
-@click.option("--backend", type=click.Choice(BACKENDS), help="Take no other backend.")
-@click.option("--precision", type=click.Choice(PRECISIONS), help="Take no other precision.")
 @click.option(
-    "--threads", type=click.IntRange(1, 256), help="[default: as `edgenets choose` found, or 1]"
-)
-@click.option("--threshold", "thresholds", multiple=True, metavar="[WORD=]X", help="0…1.")
-@click.option("--seconds", type=Seconds(0, min_open=True), help="End after this long.")
-@click.option(
-    "--scene", type=_File,
-    help="TOML of zones, lines and labels to tell of; pictures alone.",
+    "--sink", "sinks", multiple=True, metavar="URI",
+    help="Where results go; may be given several times.  [default: console:]",
 )  # fmt: skip
-@click.option("--words", type=_File, help="Nothing else is said: a word a line; speech alone.")
+@click.option("--backend", type=click.Choice(BACKENDS), help="Use only this backend.")
+@click.option("--precision", type=click.Choice(PRECISIONS), help="Use only this precision.")
 @click.option(
-    "--text", type=_File, help="What is likely to be said: an n-gram of it; speech alone."
-)
-@click.option("--prompt", help="What to go on from; language alone, as all that follow.")
-@click.option("--tokens", type=click.IntRange(1), help="To write.  [default: 500]")
-@click.option("--temperature", type=float, help="0: always the likeliest token.")
-@click.option("--top-k", type=click.IntRange(0), help="Of so many of the likeliest.")
-@click.option("--top-p", type=float, help="Of the fewest that come to this probability.")
-@click.option("--seed", type=click.IntRange(0), help="The same seed writes the same text.")
+    "--threads", type=click.IntRange(1, 256),
+    help="Number of CPU threads.  [default: as `edgenets choose` recorded, or 1]",
+)  # fmt: skip
 @click.option(
-    "--suggestions", type=click.IntRange(1, 100), help="Words after each line.  [default: 3]"
+    "--threshold", "thresholds", multiple=True, metavar="[LABEL=]X",
+    help="Score from which a label is reported, 0 to 1; of one label, or of all.",
+)  # fmt: skip
+@click.option(
+    "--seconds", type=Seconds(0, min_open=True),
+    help="Stop after this much sound or video, of a live source after this time.",
+)  # fmt: skip
+@click.option(
+    "--scene", type=_File, help="TOML file of zones, lines and labels to report (images)."
 )
+@click.option(
+    "--words", type=_File, help="Restrict recognition to this word list, a word per line (speech)."
+)
+@click.option(
+    "--text", type=_File, help="Text corpus for the n-gram language model that guides it (speech)."
+)
+@click.option("--prompt", help="Text to continue (language models).")
+@click.option(
+    "--tokens", type=click.IntRange(1),
+    help="Number of tokens to generate (language models).  [default: 500]",
+)  # fmt: skip
+@click.option(
+    "--temperature", type=float, help="Sampling temperature; 0: always the most likely token."
+)
+@click.option(
+    "--top-k", type=click.IntRange(0), help="Sample from the K most likely tokens; 0: from all."
+)
+@click.option(
+    "--top-p", type=float,
+    help="Nucleus sampling: the smallest token set with cumulative probability of at least P.",
+)  # fmt: skip
+@click.option(
+    "--seed", type=click.IntRange(0), help="Random seed; the same seed generates the same text."
+)
+@click.option(
+    "--suggestions", type=click.IntRange(1, 100),
+    help="Words to suggest after each line (language models).  [default: 3]",
+)  # fmt: skip
 @click.option(
     "--every", type=click.IntRange(1),
-    help="Tell of every so many readings.  [default: 1; of a file, of the last alone]",
+    help="Report every Nth reading (time series).  [default: 1; of a file, the last one only]",
 )  # fmt: skip
 @click.option(
     "--beam", type=click.IntRange(1, 1000),
-    help="Translations to keep in mind; 1 is the fastest.  [default: the model's]",
+    help="Beam width; 1: greedy, the fastest (translation).  [default: the model's]",
 )  # fmt: skip
 @json_option
 def command(
     bundle: str, sources: tuple[str, ...], sinks: tuple[str, ...], backend: str | None,
     precision: Any, threads: int | None, thresholds: tuple[str, ...], as_json: bool, **wishes: Any,
 ) -> None:  # fmt: skip
-    """Run a bundle on microphones, cameras, texts, files or streams.
+    """Run a bundle on microphones, cameras, files, text or streams of readings.
 
-    BUNDLE is an .edge file or the name of a shipped one; SOURCE is where sound, pictures or lines
-    come from: mic:default, camera:0 or standard input, if none is given.
+    BUNDLE is an .edge file or the name of a shipped one. SOURCE is where its input comes from; by
+    default mic:default, camera:0 or standard input, depending on the model.
     """
     from edgenets import zoo
     from edgenets.cli.running import Wishes, made

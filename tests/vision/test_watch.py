@@ -169,6 +169,16 @@ def test_one_source_given_twice_has_two_names(detect: Bundle) -> None:
     assert {e.source for e in watch} == {"null:64x64", "null:64x64 (2)"}
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_seconds_of_a_recording_are_its_own(detect: Bundle, tmp_path: Path, count: int) -> None:
+    """However fast it is read: as `run --seconds` means them of sound."""
+    videos = [str(moving(tmp_path / f"{n}.avi", 40)) for n in range(count)]
+    events = list(run(detect, *videos, seconds=1.0))
+    for video in videos:
+        times = [e.time for e in events if isinstance(e, Seen) and e.source == video]
+        assert times and max(times) < 1.0 <= max(times) + 0.2 and len(times) < 40
+
+
 class Hanging(Camera):
     """A camera whose driver never returns."""
 
