@@ -29,7 +29,10 @@ COMMANDS = {
     "build": ("edgenets.cli.build", "Train, convert, verify and bundle in one go."),
     "import": ("edgenets.cli.import_", "Make a bundle of a model that others trained."),
     "words": ("edgenets.cli.words", "Synthesise recordings of words of your choice."),
-    "run": ("edgenets.cli.run", "Run a bundle on microphones, cameras, texts, files or streams."),
+    "run": (
+        "edgenets.cli.run",
+        "Run a bundle on microphones, cameras, files, text or streams of readings.",
+    ),
     "eval": ("edgenets.cli.eval", "Measure a bundle on labelled recordings, pictures or texts."),
     "bench": ("edgenets.cli.bench", "Measure what a bundle costs on this machine."),
     "choose": ("edgenets.cli.choose", "Take the artefact that is best here, within limits."),
