@@ -26,7 +26,7 @@ from packaging.version import InvalidVersion, Version
 
 from tests.matrix.__main__ import EXTRAS
 from tests.matrix.environment import Environment, environment, make_wheel, pythons
-from tests.matrix.resolve import PROJECT, ROOT, Pin, Unresolvable, resolve
+from tests.matrix.resolve import PROJECT, ROOT, Pin, Unresolvable, constraints, resolve
 
 RECORD = ROOT / "constraints" / "bounds.toml"
 
@@ -126,6 +126,7 @@ def main() -> None:
         wheel = make_wheel(Path(folder) / "wheel")
         with environment(Path(folder) / "venv", pythons()[PYTHON], pins, wheel) as made:
             made.install(*map(str, pins), "scipy", "selenium")
+            made.install("--no-deps", "-c", constraints(PYTHON), "pymicro-wakeword")
             search = Search(made, pins)
             for name in wanted:
                 record[name] = search.lowest(name)
