@@ -86,6 +86,10 @@ PROBES: dict[str, tuple[str, ...]] = {
     "ansible-core": (_SMOKE, "-k", "fleet"),
 }  # fmt: skip
 
+# What a board installs without the laptop's extras, which demand newer releases of these: they are
+# tried without regard to that.
+ALONE = ("ai-edge-litert", "click")
+
 # A lower release would work and is not wanted.
 KEPT = {
     "cryptography": "releases before it have published vulnerabilities",
@@ -194,7 +198,10 @@ class Search:
         direct = set(bounds()) - {name}
         others = [pin for other, pin in self._pins.items() if other in direct]
         try:
-            self._install(f"{name}=={version}", *others)
+            if name in ALONE:
+                self._install("--no-deps", f"{name}=={version}")
+            else:
+                self._install(f"{name}=={version}", *others)
         except Unresolvable as exc:
             return " ".join(str(exc).split())[:300]
         for probe in (("-m", "tests.library_names", name), (*_PYTEST, *PROBES[name])):
