@@ -51,7 +51,7 @@ def command(
     bundle: str, backend: Any, precision: Any, threads: str | None, every: bool, seconds: float,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Measure what a bundle costs on this machine."""
+    """Measure latency, CPU and memory of a bundle on this machine."""
     from edgenets import records, zoo
     from edgenets.selection import select
 

@@ -47,7 +47,7 @@ def command(
     precision: tuple[Any, ...] | None, calibration: Path | None, shape: tuple[Any, ...],
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Ask what a board would make of a model.
+    """Check whether a model fits a board: operators, memory, versions.
 
     MODEL is a bundle, a folder with converted artefacts, or a model of your own as `edgenets
     convert` takes it.

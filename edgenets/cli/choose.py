@@ -76,7 +76,7 @@ def command(
     max_size: float | None, backend: Any, precision: Any, threads: str | None, seconds: float,
     out: Path | None, report: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Take the artefact that is best here, within limits."""
+    """Choose the best artifact for this machine, within limits."""
     from edgenets import bundle as bundles
     from edgenets import choice, extras, records, zoo
     from edgenets.converters.choicepage import write

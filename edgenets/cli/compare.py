@@ -37,7 +37,7 @@ def command(
     task: str, data: Path, families: str, out: Path, parameters: int | None, epochs: int | None,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Compare CNN and RNN: nets of one size on one task.
+    """Compare CNN and RNN models of one size on one task.
 
     Measured are accuracy, training time, gradients back through time, other lengths, memory, int8
     and the cost of a stream; it prints what textbooks say, beside what was measured.

@@ -28,7 +28,7 @@ Nothing is downloaded: the words are synthesised by espeak-ng."""
 def command(
     ctx: click.Context, words: tuple[str, ...], out: Path, seed: int, as_json: bool
 ) -> None:
-    """The whole road in a few minutes, with words of your choice.
+    """Train, convert, verify and run keywords of your choice, in minutes.
 
     Synthesises WORDS, trains a net on them, quantizes and converts it to three formats, proves
     each artefact, packs a bundle, and spots the words in a stream.

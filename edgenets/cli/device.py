@@ -23,7 +23,7 @@ Examples:
   edgenets device rollback pi@kitchen.local""",
 )
 def command() -> None:
-    """Know boards, and what is deployed to them."""
+    """List, show and probe boards, and what is deployed to them."""
 
 
 @command.command(name="list")

@@ -33,7 +33,7 @@ Without --split all of the data counts, that which the model was trained on too.
 def command(
     bundle: str, data: Path, backend: str | None, precision: Any, split: Split | None, as_json: bool
 ) -> None:
-    """Measure a bundle on labelled recordings, pictures or texts.
+    """Measure a bundle's accuracy on labeled data.
 
     They go through the very pipeline that a device runs.
     """

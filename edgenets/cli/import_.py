@@ -58,7 +58,7 @@ def command(
     model: Path, task: Any, labels: Path | None, colour: str | None, resize: str | None,
     mean: Any, std: Any, out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Make a bundle of a model that others trained.
+    """Make a bundle of a third-party model.
 
     MODEL is a .tflite or .onnx model of pictures, or the .json of a microWakeWord model with its
     .tflite beside it. How pictures go in is guessed from the file, shown, and overridden by

@@ -21,38 +21,47 @@ from edgenets import __version__
 
 # Command → its module, and the line that `--help` shows, so that help loads no module.
 COMMANDS = {
-    "train": ("edgenets.cli.train", "Train a recipe on recordings, pictures or texts."),
+    "train": (
+        "edgenets.cli.train",
+        "Train a recipe's model on recordings, images, text or tables.",
+    ),
     "convert": ("edgenets.cli.convert", "Convert a model to TFLite, ONNX and OpenVINO."),
     "batch": ("edgenets.cli.batch", "Convert many models side by side, and verify them."),
-    "verify": ("edgenets.cli.verify", "Prove that artefacts equal their model; a gate."),
+    "verify": ("edgenets.cli.verify", "Verify that artifacts equal their model: the gate."),
     "bundle": ("edgenets.cli.bundle", "Pack what passed the gate into one .edge file."),
     "build": ("edgenets.cli.build", "Train, convert, verify and bundle in one go."),
-    "import": ("edgenets.cli.import_", "Make a bundle of a model that others trained."),
-    "words": ("edgenets.cli.words", "Synthesise recordings of words of your choice."),
+    "import": ("edgenets.cli.import_", "Make a bundle of a third-party model."),
+    "words": ("edgenets.cli.words", "Synthesize recordings of words of your choice."),
     "run": (
         "edgenets.cli.run",
         "Run a bundle on microphones, cameras, files, text or streams of readings.",
     ),
-    "eval": ("edgenets.cli.eval", "Measure a bundle on labelled recordings, pictures or texts."),
-    "bench": ("edgenets.cli.bench", "Measure what a bundle costs on this machine."),
-    "choose": ("edgenets.cli.choose", "Take the artefact that is best here, within limits."),
-    "compare": ("edgenets.cli.compare", "Compare CNN and RNN: nets of one size on one task."),
+    "eval": ("edgenets.cli.eval", "Measure a bundle's accuracy on labeled data."),
+    "bench": ("edgenets.cli.bench", "Measure latency, CPU and memory of a bundle on this machine."),
+    "choose": ("edgenets.cli.choose", "Choose the best artifact for this machine, within limits."),
+    "compare": ("edgenets.cli.compare", "Compare CNN and RNN models of one size on one task."),
     "attach": ("edgenets.cli.attach", "Put what an accelerator's compiler made into a bundle."),
     "inspect": ("edgenets.cli.inspect", "Show what is in a bundle."),
-    "selftest": ("edgenets.cli.selftest", "Replay a bundle's golden data on this machine."),
-    "device": ("edgenets.cli.device", "Know boards, and what is deployed to them."),
-    "check": ("edgenets.cli.check", "Ask what a board would make of a model."),
+    "selftest": ("edgenets.cli.selftest", "Replay a bundle's golden inputs on this machine."),
+    "device": ("edgenets.cli.device", "List, show and probe boards, and what is deployed to them."),
+    "check": (
+        "edgenets.cli.check",
+        "Check whether a model fits a board: operators, memory, versions.",
+    ),
     "preflight": (
         "edgenets.cli.preflight",
-        "Ask whether a bundle will run on a board.",
+        "Check whether a bundle will run on a board.",
     ),
     "flash": ("edgenets.cli.flash", "Write an image to a card, and read every byte back."),
     "deploy": ("edgenets.cli.deploy", "Deploy a bundle to boards over SSH, and see it work there."),
     "fleet": ("edgenets.cli.fleet", "Deploy to many boards, canaries first, by Ansible."),
     "release": ("edgenets.cli.release", "Publish signed releases that boards fetch by themselves."),
-    "twin": ("edgenets.cli.twin", "Boards that stand in for boards."),
+    "twin": ("edgenets.cli.twin", "Emulated boards (device twins)."),
     "zoo": ("edgenets.cli.zoo", "List the recipes and bundles that come with edgenets."),
-    "demo": ("edgenets.cli.demo", "The whole road in a few minutes, with words of your choice."),
+    "demo": (
+        "edgenets.cli.demo",
+        "Train, convert, verify and run keywords of your choice, in minutes.",
+    ),
     "completion": ("edgenets.cli.completion", "Print the completion script of your shell."),
 }
 
@@ -102,7 +111,7 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="edgenets")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def cli(debug: bool) -> None:
-    """Train, quantize, convert, prove and run compact nets on edge devices."""
+    """Train, quantize, convert, verify and run compact models on edge devices."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

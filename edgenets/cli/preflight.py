@@ -52,7 +52,7 @@ def command(
     python: Path | None, key: Path | None, known_hosts: Path | None, accept_new: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Ask whether a bundle will run on a board."""
+    """Check whether a bundle will run on a board."""
     from edgenets import records, zoo
     from edgenets.devices.address import parse_address
     from edgenets.devices.board import load

@@ -19,7 +19,7 @@ Exit code 1 when an artefact that can be run here answers its golden sound diffe
 @json_option
 @click.pass_context
 def command(ctx: click.Context, bundle: str, as_json: bool) -> None:
-    """Replay a bundle's golden data on this machine."""
+    """Replay a bundle's golden inputs on this machine."""
     from edgenets import records, zoo
     from edgenets.runtime.selftest import selftest
 

@@ -29,7 +29,7 @@ training goes on where it stopped when the same command is given again."""
 def command(
     recipe: str, data: Path, out: Path | None, seed: int | None, epochs: int | None, as_json: bool
 ) -> None:
-    """Train a recipe on recordings, pictures or texts.
+    """Train a recipe's model on recordings, images, text or tables.
 
     RECIPE is a TOML file, or the name of a shipped recipe (`edgenets zoo`).
     """

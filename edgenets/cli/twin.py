@@ -28,7 +28,7 @@ Examples:
 A twin stands in for a board on a machine that has none. Its speed is nobody's.""",
 )
 def command() -> None:
-    """Boards that stand in for boards."""
+    """Emulated boards (device twins)."""
 
 
 @command.command(name="build")

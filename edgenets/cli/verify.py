@@ -53,7 +53,7 @@ def command(
     ctx: click.Context, run: Path, data: Path, mend: bool, layers: bool, targets: tuple[str, ...],
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Prove that artefacts equal their model; a gate.
+    """Verify that artifacts equal their model: the gate.
 
     RUN is a run folder that was converted, or the folder that a model of your own was converted
     into: its artefacts are held against the model in its own library.

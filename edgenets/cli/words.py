@@ -24,7 +24,7 @@ a better model; put theirs into the same folders."""
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
 @json_option
 def command(words: tuple[str, ...], out: Path, clips: int, seed: int, as_json: bool) -> None:
-    """Synthesise recordings of words of your choice.
+    """Synthesize recordings of words of your choice.
 
     Beside them come recordings of other words, and of silence.
     """
