@@ -25,7 +25,7 @@ class Wanted:
     """What a user wants in a report beside the gate."""
 
     targets: tuple[Target, ...] = ()  # boards
-    layers: bool = False  # of every integer artefact, not of those alone that fail
+    layers: bool = False  # of every integer artifact, not of those alone that fail
     repairs: tuple[Repair, ...] = ()  # what was done before
     only_verdict: bool = False  # nothing beside it, for those in a hurry
 
@@ -35,7 +35,7 @@ class Appendix:
     """All of it."""
 
     machine: str  # on which times were taken
-    # Median of a step, or of a call of a whole form, on one thread, by the artefact's id.
+    # Median of a step, or of a call of a whole form, on one thread, by the artifact's id.
     step_us: dict[str, float] = field(default_factory=dict)
     # How far each layer is from the model's, likewise; of what fails, or all that is rounded.
     layers: dict[str, tuple[LayerError, ...]] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Appendix:
     boards: dict[str, tuple[Checked, ...]] = field(default_factory=dict)  # predicted, by its name
 
     def front(self, report: Report) -> set[str]:
-        """Artefacts than which no other is better in time, size and the task's metric alike."""
+        """Artifacts than which no other is better in time, size and the task's metric alike."""
         less_is_better = metric_of(report.metric).lower
         figures = {
             v.id: (self.step_us[v.id], v.size, v.metric if less_is_better else -v.metric)
@@ -60,7 +60,7 @@ def appendix_of(
     """Measure and look.
 
     Args:
-        subjects: gives what tells of an artefact's layers; it is asked where they are wanted.
+        subjects: gives what tells of an artifact's layers; it is asked where they are wanted.
     """
     if wanted.only_verdict:
         return Appendix(this_machine())
@@ -92,7 +92,7 @@ def _layers(
     if not chosen:
         return found
     progress.say("looking at layers")
-    with suppress(EdgenetsError):  # of two nets, or of a file without names
+    with suppress(EdgenetsError):  # of two networks, or of a file without names
         subject_of = subjects()
         for item in chosen:
             with suppress(EdgenetsError):

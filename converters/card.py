@@ -22,9 +22,9 @@ def write(run: Run, report: Report) -> str:
         f"- **Seed** {recipe.seed}, {recipe.schedule.epochs} epochs, "
         f"{run.metrics['seconds']:,.0f} s of training.",
         "",
-        "## Artefacts",
+        "## Artifacts",
         "",
-        f"| artefact | bytes | {report.metric} | decisions as the model's | largest error | gate |",
+        f"| artifact | bytes | {report.metric} | decisions as the model's | largest error | gate |",
         "|---|--:|--:|--:|--:|---|",
     ]
     for v in report.verdicts:

@@ -28,14 +28,14 @@ class Family(Protocol):
         self, run: Run, data: Path | None, to: Sequence[Format], precisions: Sequence[Precision],
         progress: Progress,
     ) -> Converted:  # fmt: skip
-        """The artefacts of a run, calibrated on its training split, and what is missing."""
+        """The artifacts of a run, calibrated on its training split, and what is missing."""
         ...
 
     def verify(
         self, run: Run, written: Sequence[Written], missing: Sequence[str], data: Path,
         progress: Progress,
     ) -> Report:  # fmt: skip
-        """Artefacts held against their model on the validation split."""
+        """Artifacts held against their model on the validation split."""
         ...
 
 

@@ -1,7 +1,7 @@
-"""Models of pictures that others trained, as files: what they take and give, and a bundle of them.
+"""Models of images that others trained, as files: what they take and give, and a bundle of them.
 
 Nothing here is proven, for there is no model to hold the file against; the bundle
-says so. What the file does not say (the colours' order, the normalisation) is
+says so. What the file does not say (the colors' order, the normalisation) is
 guessed, and every guess is told with its reason, so that it can be put right.
 """
 
@@ -104,11 +104,11 @@ def _artefact(path: Path, model: bytes) -> Artefact:
     else:
         raise ModelError(f"{path}: a .tflite or .onnx file is needed")
     if len(inputs) != 1:
-        raise ModelError(f"{path}: takes {len(inputs)} inputs; a model of pictures takes one")
+        raise ModelError(f"{path}: takes {len(inputs)} inputs; a model of images takes one")
     precision: Precision = "fp32" if inputs[0].dtype == "float32" else "int8"
     return Artefact(
         format, precision, (member_name(path.name),), inputs, outputs,
-        note="foreign: not proven against a model",
+        note="third-party: not proven against a model",
     )  # fmt: skip
 
 
@@ -129,7 +129,7 @@ def _onnx_tensors(
         if not all(isinstance(d, int) for d in tensor.shape):
             raise ModelError(
                 f"{path}: '{tensor.name}' has no fixed shape ({tensor.shape}); export it for one "
-                f"picture of a fixed size"
+                f"image of a fixed size"
             )
         kind: Any = kinds.get(tensor.type)
         if kind is None:
@@ -140,7 +140,7 @@ def _onnx_tensors(
 
 
 def _input(artefact: Artefact, wishes: Wishes, guesses: list[str]) -> ImageInput:
-    """How the model takes pictures; what is guessed is written down."""
+    """How the model takes images; what is guessed is written down."""
     (info,) = artefact.inputs
     layout = _layout(artefact.files[0], info)
     _, *rest = info.shape
@@ -152,7 +152,7 @@ def _input(artefact: Artefact, wishes: Wishes, guesses: list[str]) -> ImageInput
         guesses.append(f"normalisation (pixel − {mean[0]:g}) / {std[0]:g}: {why}")
     colour: Any = wishes.colour or ("grey" if channels == 1 else "rgb")
     if wishes.colour is None:
-        guesses.append(f"colour {colour}: what nearly all models take")
+        guesses.append(f"color {colour}: what nearly all models take")
     resize: Any = wishes.resize or "stretch"
     if wishes.resize is None:
         guesses.append("resize stretch: both sides to the model's size")
@@ -172,7 +172,7 @@ def _layout(file: str, info: TensorInfo) -> str:
         if info.shape[1] in (1, 3):
             return "nchw"
     raise ModelError(
-        f"{file}: takes '{info.name}' {list(info.shape)}; one picture of 1 or 3 channels is needed"
+        f"{file}: takes '{info.name}' {list(info.shape)}; one image of 1 or 3 channels is needed"
     )
 
 

@@ -29,10 +29,10 @@ from .step.openvino import to_ir
 from .step.plan import ActivationType, Plan
 from .step.tflite import TFLiteWriter
 
-# What the input of a step artefact is called, by its type.
+# What the input of a step artifact is called, by its type.
 INPUTS = {"float32": "features", "int32": "tokens"}
 
-# (format, precision) → why there is no such artefact
+# (format, precision) → why there is no such artifact
 MISSING: dict[tuple[Format, Precision], str] = {
     ("openvino", "int16x8"): (
         "OpenVINO has no 16-bit integer activations; int8, or fp16, is its nearest"
@@ -43,7 +43,7 @@ MISSING: dict[tuple[Format, Precision], str] = {
 
 WEIGHTS_ALONE = "weights are stored in 8 bits; activations stay float"
 
-# What a person should know about an artefact that its name does not say.
+# What a person should know about an artifact that its name does not say.
 NOTES: dict[tuple[Format, Precision], str] = {
     ("onnx", "fp16"): "weights are stored in 16 bits; ONNX Runtime computes in float32 on a CPU",
     (
@@ -66,7 +66,7 @@ _ENDINGS: dict[Format, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Written:
-    """An artefact and the bytes of its files."""
+    """An artifact and the bytes of its files."""
 
     artefact: Artefact
     files: dict[str, bytes]
@@ -101,7 +101,7 @@ def each(
 
     Args:
         write: makes one artefact.
-        excused: what it may raise where an artefact cannot be; it is said in `missing`.
+        excused: what it may raise where an artifact cannot be; it is said in `missing`.
     """
     written, missing = [], []
     wanted = [(f, p) for f in to for p in _sensible(f, precisions)]
@@ -127,7 +127,7 @@ def whole(
     format: Format, precision: Precision, contents: Sequence[bytes], inputs: Sequence[TensorInfo],
     outputs: Sequence[TensorInfo], note: str | None = None,
 ) -> Written:  # fmt: skip
-    """An artefact without a state, of what its files hold.
+    """An artifact without a state, of what its files hold.
 
     Args:
         note: None: what is known of its format and precision.
@@ -152,10 +152,10 @@ def write(
 
     Requires: `passes.simplify` ran; a plan of the right integers, and
         `passes.isolate_fixed`, for int8 and int16x8.
-    Ensures: the artefact's states keep one quantization from step to step.
+    Ensures: the artifact's states keep one quantization from step to step.
 
     Args:
-        part: which of the nets of a model this is, where it is made of several.
+        part: which of the networks of a model this is, where it is made of several.
 
     Raises:
         UnsupportedPrecision: the format has no such precision.
@@ -203,7 +203,7 @@ def describe(
     files: tuple[str, ...],
     part: Part = "",
 ) -> Artefact:
-    """The artefact's tensors, as `write` makes them."""
+    """The artifact's tensors, as `write` makes them."""
     results = {tensor for _, tensor in graph.outputs}
 
     def info(name: str, public: str, state: str | None = None) -> TensorInfo:

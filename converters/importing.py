@@ -24,7 +24,7 @@ def import_apart(path: Path, out: Path, wishes: Wishes | None) -> Imported:
     """Make a bundle of a model's file.
 
     Args:
-        path: a `.tflite` or `.onnx` file of a model of pictures; a microWakeWord model's `.json`
+        path: a `.tflite` or `.onnx` file of a model of images; a microWakeWord model's `.json`
             where there are no wishes.
         out: the `.edge` file.
         wishes: what its file does not say of a model of pictures.

@@ -1,7 +1,7 @@
-"""Where an artefact leaves its model, and the fewest layers that have to stay float.
+"""Where an artifact leaves its model, and the fewest layers that have to stay float.
 
 Which converter made it does not matter: a subject says what its layers are, makes
-the artefact with some of them in float, and judges it.
+the artifact with some of them in float, and judges it.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from edgenets.progress import Progress
 from .formats import Written
 from .verdicts import Verdict
 
-# RMS of a difference over that of the tensor, beyond which an artefact has left its model. Layers
-# that are only rounded stay below it, the ends of deep nets included.
+# RMS of a difference over that of the tensor, beyond which an artifact has left its model. Layers
+# that are only rounded stay below it, the ends of deep networks included.
 LIMITS: dict[Precision, float] = {
     "fp32": 1e-3, "fp16": 0.02, "dynamic": 0.1, "int8": 0.25, "int16x8": 0.05,
 }  # fmt: skip
 
 
-# Layers that are tried at most before one is kept; nets of pictures have a hundred. And those that
+# Layers that are tried at most before one is kept; models of images have a hundred. And those that
 # are tried with the one before.
 _TRIED, _PAIRS = 12, 4
 
@@ -58,15 +58,15 @@ class LayerError:
 
 @dataclass(frozen=True)
 class Subject:
-    """An artefact that can be made anew with layers in float."""
+    """An artifact that can be made anew with layers in float."""
 
     precision: Precision
-    layers: tuple[str, ...]  # that may stay float, in the order of the net
+    layers: tuple[str, ...]  # that may stay float, in the order of the network
     make: Callable[[frozenset[str]], Written]  # with these in float
-    # Of an artefact, how far its output is from the model's; quick, for many tries.
+    # Of an artifact, how far its output is from the model's; quick, for many tries.
     distance: Callable[[Written], float]
     judge: Callable[[Written], Verdict]  # the gate
-    # How far each layer is, in the order of the net; of `make(frozenset())`.
+    # How far each layer is, in the order of the network; of `make(frozenset())`.
     errors: Callable[[], tuple[LayerError, ...]] | None = None
 
 
@@ -74,7 +74,7 @@ class Subject:
 class Try:
     """One set of layers in float."""
 
-    kept: tuple[str, ...]  # in the order of the net
+    kept: tuple[str, ...]  # in the order of the network
     verdict: Verdict
     written: Written
 
@@ -97,7 +97,7 @@ class Mended:
 
 
 def mend(subject: Subject, most: int | None = None, progress: Progress | None = None) -> Mended:
-    """Find the fewest layers that have to stay float for an artefact to pass.
+    """Find the fewest layers that have to stay float for an artifact to pass.
 
     That layer is kept which brings the output nearest, then that which does so besides it, until
     the gate is passed; each that turns out not to be needed is let go again. Where errors grow
@@ -111,11 +111,11 @@ def mend(subject: Subject, most: int | None = None, progress: Progress | None = 
         every try, and the best of them.
 
     Raises:
-        ConversionError: the artefact cannot be made at all.
+        ConversionError: the artifact cannot be made at all.
     """
     most = len(subject.layers) - 1 if most is None else most
     errors: tuple[LayerError, ...] = ()
-    with suppress(BackendError):  # an artefact that cannot be loaded shows no layer; the gate says
+    with suppress(BackendError):  # an artifact that cannot be loaded shows no layer; the gate says
         errors = subject.errors() if subject.errors else ()
     first = left_at(errors, subject.precision)
 

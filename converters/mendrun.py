@@ -1,4 +1,4 @@
-"""A run folder whose artefacts did not all pass: each is mended, and all are verified again."""
+"""A run folder whose artifacts did not all pass: each is mended, and all are verified again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def mend_run(
         wanted: the same.
 
     Returns:
-        a repair of each integer artefact that had not passed, and the new report.
+        a repair of each integer artifact that had not passed, and the new report.
 
     Raises:
         ModelError: it was not verified.

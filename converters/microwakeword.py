@@ -1,6 +1,6 @@
 """microWakeWord's models as bundles: a `.tflite` that keeps its state inside, and its JSON.
 
-There is no Keras model to hold such an artefact against, so nothing is proven
+There is no Keras model to hold such an artifact against, so nothing is proven
 of it: its report says `foreign`. What can be checked is: that it loads, that its
 tensors are what the frontend gives, that it answers numbers.
 """
@@ -133,7 +133,7 @@ def _artefact(path: Path, model: bytes) -> Artefact:
         )
     return Artefact(
         "tflite", "int8", (path.name,), (infos[0],), (infos[1],), internal_state=True,
-        note="foreign: not proven against a model",
+        note="third-party: not proven against a model",
     )  # fmt: skip
 
 

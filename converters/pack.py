@@ -22,14 +22,14 @@ def pack(
     path: Path, spec: ModelSpec, written: Sequence[Written], report: Report, card: str,
     licence: str, only: Collection[str] | None = None, assets: Mapping[str, bytes] | None = None,
 ) -> Bundle:  # fmt: skip
-    """Write a bundle of the artefacts that passed, and open it.
+    """Write a bundle of the artifacts that passed, and open it.
 
     Args:
         path: the `.edge` file.
         report: the verification of just these artefacts.
         card: the model card, Markdown.
         licence: of the model.
-        only: ids of the artefacts to take, or forms of a model of several nets, such as
+        only: ids of the artifacts to take, or forms of a model of several networks, such as
             `tflite-int8`; None takes all that passed.
         assets: files that the model needs beside, by name.
 
@@ -39,20 +39,20 @@ def pack(
     """
     passed = {v.id for v in report.verdicts if v.passed}
     known = {w.artefact.id: w for w in written}
-    # A net without its other half is no model.
+    # A network without its other half is no model.
     halves = {w.artefact.form for id, w in known.items() if w.artefact.part and id not in passed}
     passed -= {id for id, w in known.items() if w.artefact.form in halves}
     if only is not None:
         wanted = {id for id, w in known.items() if {id, w.artefact.form} & set(only)}
         if absent := sorted(set(only) - known.keys() - {w.artefact.form for w in written}):
             raise ModelError(
-                f"no such artefacts: {', '.join(absent)}; there are {', '.join(known)}"
+                f"no such artifacts: {', '.join(absent)}; there are {', '.join(known)}"
             )
         if failed := sorted(wanted - passed):
             raise GateFailed(f"{', '.join(failed)} did not pass the gate and cannot enter a bundle")
     chosen = [w for id, w in known.items() if id in passed and (only is None or id in wanted)]
     if not chosen:
-        raise GateFailed("no artefact passed the gate: there is nothing to put into a bundle")
+        raise GateFailed("no artifact passed the gate: there is nothing to put into a bundle")
     task = task_of(spec.task)
     others = {
         REPORT: json.dumps(records.to_plain(report), indent=1, allow_nan=False).encode(),

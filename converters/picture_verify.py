@@ -1,4 +1,4 @@
-"""Verification of nets of pictures: tensors, decisions, and the task's own metric."""
+"""Verification of networks of images: tensors, decisions, and the task's own metric."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from .formats import Written
 from .verdicts import Report, Verdict, broken, verdicts_of
 from .whole.samples import Samples, one_by_one
 
-Outputs = Mapping[str, NDArray[np.float32]]  # (pictures, …) by name
+Outputs = Mapping[str, NDArray[np.float32]]  # (images, …) by name
 
 
 def verify_pictures(
     model: Any, spec: ImageSpec, written: Sequence[Written], part: Shown, gate: ImageGateRecipe,
     missing: Sequence[str] = (), progress: Progress | None = None,
 ) -> Report:  # fmt: skip
-    """Hold artefacts against the Keras model that they were made of.
+    """Hold artifacts against the Keras model that they were made of.
 
     Args:
-        part: pictures that the model was not trained on.
-        gate: what an artefact must hold.
+        part: images that the model was not trained on.
+        gate: what an artifact must hold.
 
     Returns:
-        a report; an artefact that cannot be run has a verdict that says why.
+        a report; an artifact that cannot be run has a verdict that says why.
     """
     judge = PictureJudge(model, spec, part, gate)
     return Report(
@@ -46,7 +46,7 @@ def verify_pictures(
 
 
 class PictureJudge:
-    """A model's answers to pictures, against which artefacts are held; arguments as above."""
+    """A model's answers to images, against which artifacts are held; arguments as above."""
 
     def __init__(self, model: Any, spec: ImageSpec, part: Shown, gate: ImageGateRecipe) -> None:
         self._spec, self._part, self._gate = spec, part, gate

@@ -1,4 +1,4 @@
-"""Models of pictures, along the road."""
+"""Models of images, along the road."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Pictures:
         return Job(source, calibration, "whole", quantize=kept, progress=progress)
 
     def judge(self, run: Run, data: Path, progress: Progress) -> PictureJudge:
-        """What artefacts are held against, on the validation split."""
+        """What artifacts are held against, on the validation split."""
         gate = run.recipe_as(ImageRecipe).gate
         part = samples.shown(run, data, "validation", gate.samples, progress)
         return PictureJudge(run.model(), run.spec_as(ImageSpec), part, gate)

@@ -1,4 +1,4 @@
-"""Artefacts that did not pass, each mended, and what was tried for each."""
+"""Artifacts that did not pass, each mended, and what was tried for each."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def repaired(
         subject_of: what `mend` is told of one.
 
     Returns:
-        a repair of each that had failed, and all artefacts, the mended ones in their places.
+        a repair of each that had failed, and all artifacts, the mended ones in their places.
     """
     repairs, mended = [], []
     for item in written:
@@ -92,7 +92,7 @@ def is_rounded(precision: str) -> bool:
 
 
 def _noted(best: Try, before: Written) -> Written:
-    """An artefact that says which of its layers are in float."""
+    """An artifact that says which of its layers are in float."""
     if not best.kept and not best.verdict.passed:
         return before
     artefact = best.written.artefact

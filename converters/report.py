@@ -35,7 +35,7 @@ _HEIGHTS = {"tflite": 8, "onnx": -14, "openvino": 20, "edgetpu": 32}  # points
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page that another stage adds: a picture and a table."""
+    """A part of the page that another stage adds: an image and a table."""
 
     title: str
     text: str
@@ -44,7 +44,7 @@ class Section:
     rows: tuple[tuple[str, ...], ...] = ()
     summary: str = "word by word"  # of the table, where it is folded
     last: bool = False  # whether it comes at the end
-    folded: bool = False  # whether the table is, where there is no picture
+    folded: bool = False  # whether the table is, where there is no image
 
 
 def page(report: Report, run: Run, extra: Sequence[Section] = ()) -> str:
@@ -80,13 +80,13 @@ def page_of_file(
 
 
 def roads(written: Sequence[Written]) -> Section:
-    """Which converters each artefact came along."""
+    """Which converters each artifact came along."""
     rows = tuple(
         (w.artefact.id, " → ".join(w.road) or "as it came", w.artefact.note) for w in written
     )
-    text = "Which converters each artefact came along."
+    text = "Which converters each artifact came along."
     columns = ("artefact", "road", "")
-    return Section("Roads", text, "", columns, rows, "artefact by artefact", True, folded=True)
+    return Section("Roads", text, "", columns, rows, "artifact by artifact", True, folded=True)
 
 
 def _compiled(report: Report) -> list[Section]:
@@ -145,7 +145,7 @@ def write(path: Path, report: Report, run: Run, extra: Sequence[Section] = ()) -
 
 
 def _failed(verdict: Verdict) -> str:
-    """Why an artefact did not pass, in words."""
+    """Why an artifact did not pass, in words."""
     if verdict.error:
         return verdict.error
     parts = [
@@ -178,7 +178,7 @@ def _sizes(report: Report) -> Figure:
     axes = figure.subplots()
     share = metric_of(report.metric).share
     scale = 100 if share else 1
-    forms: dict[tuple[str, str], list[Verdict]] = {}  # of a model of several nets one of each
+    forms: dict[tuple[str, str], list[Verdict]] = {}  # of a model of several networks one of each
     for v in report.verdicts:
         if not v.error:
             forms.setdefault((v.format, v.precision), []).append(v)

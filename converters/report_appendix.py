@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 _MARKS: dict[Level, str] = {"well": "✓", "note": "·", "stop": "✗"}
 
-# Lines in one picture that can still be told apart.
+# Lines in one image that can still be told apart.
 _MOST_LINES = 6
 
 
 @dataclass(frozen=True)
 class Point:
-    """An artefact in a picture of the metric over time."""
+    """An artifact in an image of the metric over time."""
 
-    format: str  # its colour
+    format: str  # its color
     label: str  # beside it
     us: float
     metric: float
@@ -82,7 +82,7 @@ def _sections(report: Report, beside: Appendix) -> Iterator[Section]:
         well = ", ".join(one.id for one in checked if one.well) or "nothing"
         text = f"Read from the files, and so a prediction. Nothing would stop: {well}."
         columns = ("artefact", "", "about", "what is expected")
-        yield Section(board, text, "", columns, rows, "artefact by artefact", True, folded=True)
+        yield Section(board, text, "", columns, rows, "artifact by artifact", True, folded=True)
 
 
 def _times(report: Report, beside: Appendix) -> Section:
@@ -102,7 +102,7 @@ def _times(report: Report, beside: Appendix) -> Section:
     )
     columns = ("artefact", "a call", "bytes", report.metric, "front")
     svg = to_svg(_pareto(report, beside, front))
-    return Section("Time", text, svg, columns, rows, "artefact by artefact", True)
+    return Section("Time", text, svg, columns, rows, "artifact by artifact", True)
 
 
 def _pareto(report: Report, beside: Appendix, front: set[str]) -> Figure:
@@ -159,7 +159,7 @@ def _lines(beside: Appendix) -> Figure:
 
 
 def _repaired(repair: Repair, report: Report) -> Section:
-    """What was tried for one artefact, and what came of it."""
+    """What was tried for one artifact, and what came of it."""
     where = f"It left its model at {repair.first}" if repair.first else "It left it at no one layer"
     shown = metric_of(report.metric).shown
     if repair.why:

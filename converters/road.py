@@ -1,4 +1,4 @@
-"""The road from a run folder to a bundle, stage by stage, on disk.
+"""The conversion path from a run folder to a bundle, stage by stage, on disk.
 
 RUN/model.keras, spec.json …      what training left
 RUN/artefacts/                    `convert_run`
@@ -82,7 +82,7 @@ def verify_run(
 def save_report(
     folder: Path, found: Report, written: Sequence[Written], page: str, beside: Appendix
 ) -> None:
-    """Write `report.json`, tied to the artefacts that it is about, and `report.html`."""
+    """Write `report.json`, tied to the artifacts that it is about, and `report.html`."""
     save_verdict(folder, found, written, beside)
     with replacing(folder / REPORT_PAGE) as file:
         file.write_text(page, encoding="utf-8")
@@ -95,13 +95,13 @@ def save_verdict(folder: Path, found: Report, written: Sequence[Written], beside
 
 
 def pack_run(run: runs.Run, path: Path, only: Collection[str] | None = None) -> Bundle:
-    """Bundle the artefacts that passed.
+    """Bundle the artifacts that passed.
 
     Args:
         only: ids to take; None takes those of the recipe's `[bundle]`.
 
     Raises:
-        ModelError: the artefacts were not verified, or not these.
+        ModelError: the artifacts were not verified, or not these.
         GateFailed: none passed, or one that is to be taken did not.
     """
     written, _ = store.load(run.folder)
@@ -117,7 +117,7 @@ def load_report(folder: Path, written: Sequence[Written]) -> Report:
     """The report of just these artefacts.
 
     Raises:
-        ModelError: there is none, or the artefacts changed since.
+        ModelError: there is none, or the artifacts changed since.
     """
     path = folder / REPORT
     if not path.is_file():
@@ -125,7 +125,7 @@ def load_report(folder: Path, written: Sequence[Written]) -> Report:
     data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     data.pop(APPENDIX, None)
     if data.pop("artefacts", None) != fingerprint(written):
-        raise ModelError(f"{path}: is of other artefacts; run `edgenets verify {folder}` again")
+        raise ModelError(f"{path}: is of other artifacts; run `edgenets verify {folder}` again")
     return records.parse(Report, data, str(path))
 
 

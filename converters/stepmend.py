@@ -28,7 +28,7 @@ def subject_of(
     steps: Steps, format: Format, precision: Precision, features: NDArray[Any],
     judge: Callable[[Written], Verdict],
 ) -> Subject:  # fmt: skip
-    """One artefact of a step model.
+    """One artifact of a step model.
 
     Args:
         steps: with recordings to calibrate on.
@@ -59,9 +59,9 @@ def layers_of(graph: StepGraph) -> tuple[str, ...]:
 def errors_of(
     steps: Steps, format: Format, precision: Precision, features: NDArray[Any]
 ) -> tuple[LayerError, ...]:
-    """How far each layer of an artefact is from the float net, as a stream goes through both.
+    """How far each layer of an artifact is from the float network, as a stream goes through both.
 
-    The artefact is written once more with every layer's end among its outputs; its scales are
+    The artifact is written once more with every layer's end among its outputs; its scales are
     those that it has without.
     """
     ends = _ends(steps.graph)
@@ -73,7 +73,7 @@ def errors_of(
 
 
 def _ends(graph: StepGraph) -> dict[str, str]:
-    """The last tensor of each layer, in the order of the net; what is open has no place here."""
+    """The last tensor of each layer, in the order of the model; what is open has no place here."""
     known = {tensor for _, tensor in graph.outputs}
     last = {op.layer: op.output for op in graph.ops if OPEN not in graph.shapes[op.output]}
     return {layer: tensor for layer, tensor in last.items() if tensor not in known}

@@ -1,4 +1,4 @@
-"""What a step of an artefact, or a call of a whole form, takes on this machine."""
+"""What a step of an artifact, or a call of a whole form, takes on this machine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def step_us(item: Written) -> float:
     """Microseconds of a step, the median.
 
     Raises:
-        BackendError: the artefact cannot be run.
+        BackendError: the artifact cannot be run.
     """
     artefact = item.artefact
     session = backend.load(backend.backend_of(artefact), artefact, item.files)

@@ -1,4 +1,4 @@
-"""Artefacts on disk, between conversion and bundle.
+"""Artifacts on disk, between conversion and bundle.
 
 artefacts/tflite-int8.tflite …   the files
 artefacts/artefacts.json         what they are, their SHA-256, and what is missing and why
@@ -27,7 +27,7 @@ INDEX = "artefacts.json"
 
 @dataclass(frozen=True)
 class Origin:
-    """The file that artefacts came from."""
+    """The file that artifacts came from."""
 
     path: str
     sha256: str
@@ -44,7 +44,7 @@ class _Index:
     sha256: dict[str, str]  # of every file, by name
     missing: tuple[str, ...] = ()
     origin: Origin | None = None  # None: a run folder's own model
-    roads: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by the artefact's id
+    roads: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by the artifact's id
     said: dict[str, Said] = field(default_factory=dict)  # by compilers, likewise
 
 
@@ -52,7 +52,7 @@ def save(
     folder: Path, written: Sequence[Written], missing: Sequence[str] = (),
     origin: Origin | None = None,
 ) -> Path:  # fmt: skip
-    """Write artefacts to `folder/artefacts`; give that folder.
+    """Write artifacts to `folder/artefacts`; give that folder.
 
     Ones of before are removed: what lies there is of one model and one calibration.
     """
@@ -87,7 +87,7 @@ def _files_of(target: Path) -> list[str]:
 
 
 def load(folder: Path) -> tuple[list[Written], tuple[str, ...]]:
-    """Read the artefacts of `folder/artefacts`, and what is missing and why.
+    """Read the artifacts of `folder/artefacts`, and what is missing and why.
 
     Raises:
         ModelError: nothing was converted there, or a file changed since.
@@ -109,14 +109,14 @@ def load(folder: Path) -> tuple[list[Written], tuple[str, ...]]:
 
 
 def origin(folder: Path) -> Origin | None:
-    """The file that the artefacts of a folder came from; None: its own model. Errors as `load`."""
+    """The file that the artifacts of a folder came from; None: its own model. Errors as `load`."""
     return _index(folder).origin
 
 
 def _index(folder: Path) -> _Index:
     path = folder / FOLDER / INDEX
     if not path.is_file():
-        raise ModelError(f"{folder}: no artefacts in it; run `edgenets convert {folder}` first")
+        raise ModelError(f"{folder}: no artifacts in it; run `edgenets convert {folder}` first")
     try:
         return records.parse(_Index, json.loads(path.read_text(encoding="utf-8")))
     except (RecordError, ValueError) as exc:  # ValueError: no JSON, or no UTF-8

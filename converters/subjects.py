@@ -1,4 +1,4 @@
-"""What `mend` is told of a run's artefacts, whatever its task."""
+"""What `mend` is told of a run's artifacts, whatever its task."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .verify import Judge
 
 
 def subjects_of(run: runs.Run, data: Path, progress: Progress) -> Callable[[Artefact], Subject]:
-    """What tells of one artefact of a run.
+    """What tells of one artifact of a run.
 
     Args:
         data: as for `verify_run`.
@@ -37,7 +37,7 @@ def subjects_of(run: runs.Run, data: Path, progress: Progress) -> Callable[[Arte
         return Subjects(job, judge.items, judge.wanted, judge.verdict).of
     if not isinstance(family, StepFamily):
         raise ConversionError(
-            f"{run.folder}: a model of two nets has no layers that are kept float one by one; "
+            f"{run.folder}: a model of two networks has no layers that are kept float one by one; "
             f"leave out what fails, or train it with qat = true"
         )
     return _of_steps(family, run, data, progress)

@@ -1,4 +1,4 @@
-"""Models that translate, along the road: two nets, an encoder and a decoder."""
+"""Models that translate, along the conversion path: two networks, an encoder and a decoder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .step.convert import convert
 from .translation_verify import verify_translation
 from .verdicts import Report
 
-# Sentences of one length each that are rolled through the nets together.
+# Sentences of one length each that are rolled through the networks together.
 _ROLL = 16
 
 
@@ -50,7 +50,7 @@ class Translation:
             convert(net, clips, to, precisions, recipe.quantize, progress, part)
             for net, clips, part in nets
         ]
-        # Form by form, the two nets of each after one another.
+        # Form by form, the two networks of each after one another.
         written = [item for both in zip(*(p.written for p in parts), strict=True) for item in both]
         return Converted(tuple(written), parts[0].missing)
 

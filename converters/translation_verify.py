@@ -1,8 +1,8 @@
-"""Verification of models that translate: both nets by themselves, and what they do together.
+"""Verification of models that translate: both networks by themselves, and what they do together.
 
 The encoder is held against the Keras model's memory, the decoder against its scores for given
 translations, from the Keras model's memory; a form's metric is that of the translations which its
-two artefacts find together, greedily, as are those of the Keras model.
+two artifacts find together, greedily, as are those of the Keras model.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Given = dict[str, NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class _Judged:
-    """What a form's two artefacts do together."""
+    """What a form's two artifacts do together."""
 
     bleu: float
     agreement: float  # of the likeliest next pieces, in given translations
@@ -51,7 +51,7 @@ def verify_translation(
     texts: Sequence[str], pieces: Pieces, gate: GateRecipe, missing: tuple[str, ...],
     progress: Progress,
 ) -> Report:  # fmt: skip
-    """Hold the artefacts of both nets against the Keras model that they were made of.
+    """Hold the artifacts of both networks against the Keras model that they were made of.
 
     Args:
         model: as `edgenets.tasks.translation.model.build` makes it.
@@ -110,7 +110,7 @@ class _Judge:
         self.reference = self._bleu(found)
 
     def verdicts(self, items: Sequence[Written]) -> list[Verdict]:
-        """Run the two artefacts of a form, and judge them."""
+        """Run the two artifacts of a form, and judge them."""
         parts = {item.artefact.part: item for item in items}
         if absent := {"encoder", "decoder"} - parts.keys():
             why = f"the form has no {' and no '.join(sorted(absent))} beside it"

@@ -1,4 +1,4 @@
-"""What verification finds: one verdict an artefact, one report a model."""
+"""What verification finds: one verdict an artifact, one report a model."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Compiled:
-    """An artefact that a compiler made, and that no accelerator here can run."""
+    """An artifact that a compiler made, and that no accelerator here can run."""
 
     id: str
     said: str  # by its compiler, in short
@@ -75,19 +75,19 @@ class Report:
     metric: str  # what the task is measured by
     reference: float  # the Keras model's, of the same items
     items: int
-    kind: str  # of the items: clips, pictures
+    kind: str  # of the items: clips, images
     verdicts: tuple[Verdict, ...]
     missing: tuple[str, ...] = ()  # precisions that a format lacks, and why
-    compiled: tuple[Compiled, ...] = ()  # what was compiled from artefacts, and not run
+    compiled: tuple[Compiled, ...] = ()  # what was compiled from artifacts, and not run
 
     @property
     def passed(self) -> bool:
-        """Whether every artefact passed, and there was one."""
+        """Whether every artifact passed, and there was one."""
         return bool(self.verdicts) and all(v.passed for v in self.verdicts)
 
 
 def broken(item: Written, why: str) -> Verdict:
-    """The verdict of an artefact that cannot be run."""
+    """The verdict of an artifact that cannot be run."""
     artefact = item.artefact
     return Verdict(
         artefact.id, artefact.format, artefact.precision, item.size, "", 0.0, 0.0, None, None, (),
@@ -98,7 +98,7 @@ def broken(item: Written, why: str) -> Verdict:
 def verdicts_of(
     written: Sequence[Written], judge: Callable[[Written], Verdict], progress: Progress | None
 ) -> tuple[Verdict, ...]:
-    """Every artefact judged, one after another."""
+    """Every artifact judged, one after another."""
     found = []
     with (progress or Progress()).task("verifying") as task:
         for done, item in enumerate(written, 1):

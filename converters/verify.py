@@ -1,6 +1,6 @@
-"""Verification: is an artefact the model? A gate that no broken one passes.
+"""Verification: is an artifact the model? A gate that no broken one passes.
 
-Each artefact is run, step by step, on the backend that a device would use, and
+Each artifact is run, step by step, on the backend that a device would use, and
 held against the Keras model on whole sequences of real data: tensors,
 decisions, the task's own metric, and a stream long enough for drift to show.
 """
@@ -43,16 +43,16 @@ def verify(
     missing: tuple[str, ...] = (),
     progress: Progress | None = None,
 ) -> Report:
-    """Hold artefacts against the Keras model that they were made of.
+    """Hold artifacts against the Keras model that they were made of.
 
     Args:
         model: from (items, frames, numbers) to (items, steps, scores) or (items, scores); of
             tokens, from (items, frames).
         samples: sequences that the model was not trained on.
-        gate: what an artefact must hold.
+        gate: what an artifact must hold.
 
     Returns:
-        a report; an artefact that cannot be run has a verdict that says why.
+        a report; an artifact that cannot be run has a verdict that says why.
 
     Raises:
         DataError: there are no sequences, or one is shorter than a step.
@@ -89,7 +89,7 @@ class Judge:
         self.reference = self._decisions.score(self._decided, self._targets)
 
     def verdict(self, item: Written) -> Verdict:
-        """Run an artefact and judge it."""
+        """Run an artifact and judge it."""
         artefact = item.artefact
         try:
             session = backend.load(backend.backend_of(artefact), artefact, item.files)

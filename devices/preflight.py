@@ -22,13 +22,13 @@ from .deploy.ownpython import OwnPython
 from .deploy.platform import LEAST_FREE_MB, OLDEST_PYTHON, obstacles
 from .requirements import packages_of
 
-# Peak memory of a service by backend, with kws-gru, and what pictures add (object-detect), measured
+# Peak memory of a service by backend, with kws-gru, and what images add (object-detect), measured
 # on x86-64; docs/measurements.md. Arm's differ little: most of it is NumPy and the interpreter.
 # An accelerator's own library adds to its interpreter's; how much was not measured.
 _SERVICE_MB = {"tflite": 60, "onnx": 75, "openvino": 115, "edgetpu": 60}
 _PICTURES_MB = 50
 
-# Of an accelerator: artefacts that it takes, what has it run them, and how to come to one.
+# Of an accelerator: artifacts that it takes, what has it run them, and how to come to one.
 _RUNNERS = {
     "Coral": (
         ("edgetpu-int8",), "--backend edgetpu has the accelerator do it",
@@ -190,5 +190,5 @@ def _accelerators(bundle: Bundle, place: Place, backend: str) -> Iterator[Findin
         elif any(a.form in taken for a in bundle.artefacts):
             yield Finding("note", name, f"its processor does the work, by {backend}; {run}")
         else:
-            yield Finding("note", name, f"{bundle.path.name} has no artefact for it; its processor "
+            yield Finding("note", name, f"{bundle.path.name} has no artifact for it; its processor "
                           f"does the work. {make}")  # fmt: skip

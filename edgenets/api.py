@@ -62,7 +62,7 @@ def load(name: str | Path) -> Bundle:
 def train(
     recipe_name: str | Path, data: str | Path, out: str | Path, progress: Progress | None = None
 ) -> runs.Run:
-    """Train a recipe on labelled recordings or pictures; see `edgenets.training.train.train`."""
+    """Train a recipe on labeled recordings or images; see `edgenets.training.train.train`."""
     from edgenets.training.train import train as train_model
 
     found: runs.Run = train_model(recipe.load_recipe(recipe_name), Path(data), Path(out), progress)
@@ -70,7 +70,7 @@ def train(
 
 
 def aware(model: keras.Model) -> keras.Model:
-    """A net that is rounded as it trains, of the same layers; see `edgenets.training.aware.aware`.
+    """A model that is rounded as it trains, of the same layers; see `edgenets.training.aware`.
 
     Train what is returned, convert it, or `model`: their weights are the same.
     """
@@ -116,7 +116,7 @@ def run(
 
     Args:
         sources: for a model of sound one, `mic:default` if none is given: `mic:NAME`, a sound
-            file, a folder of them, or `-`. For a model of pictures any number, `camera:0` if none
+            file, a folder of them, or `-`. For a model of images any number, `camera:0` if none
             is given: `camera:N`, `csi:N`, `rtsp://…`, `http://…`, a video, pictures. For a model
             of text one: a file of a text a line, or `-`, which is taken if none is given. For a
             model of series one: a table, `-`, or `mqtt://HOST/TOPIC`.
@@ -125,7 +125,7 @@ def run(
 
     Returns:
         a `Result` for every word, a `Transcript` for every utterance, a `Seen` for every
-        picture, a `Classified`, `Suggested` or `Translation` for every text, a `Forecast` for
+        image, a `Classified`, `Suggested` or `Translation` for every text, a `Forecast` for
         every reading that comes live, or after the last one of a file, a `Surprising` for every
         reading that is unusual.
 

@@ -27,7 +27,7 @@ from edgenets.files import replacing
 # Where a member's data may begin: what vector instructions and FlatBuffers want.
 ALIGNMENT = 64
 
-# Members that are deflated, and what one may unfold to: a net's IR is a megabyte at most.
+# Members that are deflated, and what one may unfold to: a network's IR is a megabyte at most.
 _DEFLATED = ".xml"
 _LARGEST_UNFOLDED = 16 << 20
 

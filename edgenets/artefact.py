@@ -1,4 +1,4 @@
-"""Artefacts: one model in one format and precision, and the types of its tensors."""
+"""Artifacts: one model in one format and precision, and the types of its tensors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 _DTYPES: tuple[str, ...] = get_args(DType)
 
-# No tensor of a compact net comes near this; a file that says so is broken or hostile.
+# No tensor of a compact network comes near this; a file that says so is broken or hostile.
 LARGEST_TENSOR = 1 << 26  # elements
 
 # An axis as long as what is given.
@@ -99,17 +99,17 @@ class Artefact:
     inputs: tuple[TensorInfo, ...]  # without the states
     outputs: tuple[TensorInfo, ...]  # without the states
     states: tuple[StateLink, ...] = ()
-    internal_state: bool = False  # a foreign model that keeps state inside itself
+    internal_state: bool = False  # a third-party model that keeps state inside itself
     note: str = ""  # what a person should know about it
     # What is given once a sequence and stays through its steps; an axis may be OPEN.
     held: tuple[TensorInfo, ...] = ()
-    part: Part = ""  # which net of its model it is, where that is made of several
-    # SHA-256 of the artefact's file that a compiler made this one of; nothing: it was none.
+    part: Part = ""  # which network of its model it is, where that is made of several
+    # SHA-256 of the artifact's file that a compiler made this one of; nothing: it was none.
     compiled_from: str = ""
 
     def __post_init__(self) -> None:
         if not self.files or not self.inputs or not self.outputs:
-            raise ValueError("an artefact has files, inputs and outputs")
+            raise ValueError("an artifact has files, inputs and outputs")
         if (self.format in FORMATS) == bool(self.compiled_from):
             raise ValueError(f"{self.id}: is compiled from something, or written by a converter")
         every = [*self.inputs, *self.outputs, *(link.input for link in self.states)]
@@ -125,7 +125,7 @@ class Artefact:
 
     @property
     def form(self) -> str:
-        """The name that the nets of one model have in common, such as `tflite-int8`."""
+        """The name that the networks of one model have in common, such as `tflite-int8`."""
         return id_of(self.format, self.precision)
 
 

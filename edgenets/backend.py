@@ -1,4 +1,4 @@
-"""Backends: what runs an artefact, behind one face.
+"""Backends: what runs an artifact, behind one face.
 
 `BACKENDS` names the module of each; it is imported when it is used. A backend
 module has `FORMAT`, `version()` and `load(artefact, files, options)`, and may have `PRECISIONS`.
@@ -39,9 +39,9 @@ Given = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Options:
-    """How an artefact is run."""
+    """How an artifact is run."""
 
-    threads: int = 1  # a step of a compact net is too short to share
+    threads: int = 1  # a step of a compact network is too short to share
     interpreter: Interpreter = "auto"  # tflite: which package
     providers: tuple[str, ...] = ()  # onnx: in order of preference; none: its fastest here
     # openvino: its CPU plugin computes fp32 models in bf16 where the chip can, unless told.
@@ -56,7 +56,7 @@ class Options:
 class State:
     """Where a stream stands, between two steps."""
 
-    values: tuple[NDArray[Any], ...]  # of the artefact's states, in their own types
+    values: tuple[NDArray[Any], ...]  # of the artifact's states, in their own types
     step: int  # since the last reset, as far as that matters
 
 
@@ -71,7 +71,7 @@ class Session(Protocol):
         """One inference; the state goes on from the one before.
 
         Args:
-            inputs: every input of the artefact but the states, by name. Where it
+            inputs: every input of the artifact but the states, by name. Where it
                 is quantized, real values in float32.
 
         Returns:
@@ -87,7 +87,7 @@ class Session(Protocol):
         """Put the state back to its initial value.
 
         Args:
-            given: what the artefact is given once a sequence: (rows, channels) float32 of
+            given: what the artifact is given once a sequence: (rows, channels) float32 of
                 everything that is held, and (1, units) of the states that are given, by name.
                 None leaves what is held as it was, zeros at first, and begins at zeros.
 
@@ -107,11 +107,11 @@ class Session(Protocol):
         ...
 
     def restore(self, state: State) -> None:
-        """Go on from where a stream of this artefact stood; the state stays the caller's."""
+        """Go on from where a stream of this artifact stood; the state stays the caller's."""
         ...
 
     def places(self) -> Mapping[str, NDArray[Any]]:
-        """The inputs' own memory, in the artefact's own types, to be written before `infer`.
+        """The inputs' own memory, in the artifact's own types, to be written before `infer`.
 
         It is for models without a state, whose inputs are large: nothing is copied.
         """
@@ -121,7 +121,7 @@ class Session(Protocol):
         """One inference on what was written to `places`.
 
         Args:
-            raw: outputs that are wanted in the artefact's own integers, where they have any.
+            raw: outputs that are wanted in the artifact's own integers, where they have any.
 
         Returns:
             every output by name, as `run` gives them, but perhaps in the session's own memory:
@@ -146,7 +146,7 @@ class Coupled:
 def load(
     backend: str, artefact: Artefact, files: Mapping[str, bytes], options: Options | None = None
 ) -> Session:
-    """Load an artefact on a backend.
+    """Load an artifact on a backend.
 
     Raises:
         BackendError: there is no such backend, or it refuses the artefact.
@@ -156,14 +156,14 @@ def load(
     if not runs(backend, artefact):
         kinds = " or ".join(getattr(module, "PRECISIONS", ())) or "all precisions"
         raise BackendError(
-            f"{backend} runs {module.FORMAT} artefacts in {kinds}, not {artefact.id}"
+            f"{backend} runs {module.FORMAT} artifacts in {kinds}, not {artefact.id}"
         )
     session: Session = module.load(artefact, files, options or Options())
     return session
 
 
 def prepare(backend: str, artefact: Artefact, files: Mapping[str, bytes]) -> None:
-    """Do what a backend does but once for an artefact on this machine, and may take long; errors as
+    """Do what a backend does but once for an artifact on this machine, and may take long; errors as
     `load`."""
     made = getattr(_module(backend), "prepare", None)
     if made is not None:
@@ -171,12 +171,12 @@ def prepare(backend: str, artefact: Artefact, files: Mapping[str, bytes]) -> Non
 
 
 def backend_of(artefact: Artefact) -> str:
-    """The backend that runs an artefact's format, where no other is asked for."""
+    """The backend that runs an artifact's format, where no other is asked for."""
     return artefact.format
 
 
 def runs(backend: str, artefact: Artefact) -> bool:
-    """Whether an artefact is of a kind that a backend runs.
+    """Whether an artifact is of a kind that a backend runs.
 
     Raises:
         BackendError: there is no such backend.
@@ -243,7 +243,7 @@ def answers(
 
 
 def check_inputs(artefact: Artefact, inputs: Mapping[str, NDArray[Any]]) -> None:
-    """Refuse inputs that an artefact does not take, with a message that names them.
+    """Refuse inputs that an artifact does not take, with a message that names them.
 
     Raises:
         BackendError: an input is missing, unknown or of another shape.
@@ -259,7 +259,7 @@ def check_inputs(artefact: Artefact, inputs: Mapping[str, NDArray[Any]]) -> None
 
 
 def initial_state(artefact: Artefact, given: Given | None = None) -> dict[str, NDArray[Any]]:
-    """The states of an artefact after a reset, in its own integers, by input name."""
+    """The states of an artifact after a reset, in its own integers, by input name."""
     states = {}
     for link in artefact.states:
         info = link.input
@@ -272,7 +272,7 @@ def initial_state(artefact: Artefact, given: Given | None = None) -> dict[str, N
 
 
 def held(artefact: Artefact, given: Given | None = None) -> dict[str, NDArray[Any]]:
-    """What an artefact is given once a sequence, in its own integers; None: a row of zeros."""
+    """What an artifact is given once a sequence, in its own integers; None: a row of zeros."""
     values = {}
     for info in artefact.held:
         shape = tuple(1 if d == OPEN else d for d in info.shape)
@@ -285,7 +285,7 @@ def held(artefact: Artefact, given: Given | None = None) -> dict[str, NDArray[An
 
 
 def check_given(artefact: Artefact, given: Given) -> None:
-    """Refuse what an artefact is not given, with a message that names it.
+    """Refuse what an artifact is not given, with a message that names it.
 
     Raises:
         BackendError: something is missing, unknown, of another type or shape.

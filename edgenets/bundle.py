@@ -3,11 +3,11 @@
     manifest.json       what is in it (this module's `Manifest`), SHA-256 of every other member
     artefacts/…         the model, in the formats and precisions that passed the gate
     golden/sound.pcm    16-bit mono sound to try it with, at the model's sample rate, or
-    golden/picture.png  a picture in the model's size, or
+    golden/picture.png  an image in the model's size, or
     golden/tokens.i32   numbers of tokens, or
     golden/frames.f32   numbers as the model takes them
     golden/given-NAME.f32  what a decoder is given once a sentence
-    golden/ID.f32       what each artefact answers to it: float32, step after step
+    golden/ID.f32       what each artifact answers to it: float32, step after step
     pieces.model        of a model that translates: what divides text (sentencepiece)
     report.json         the verification report
     card.md             the model card: data, figures, limits, licences
@@ -42,7 +42,7 @@ GOLDEN_SOUND, GOLDEN_PICTURE = "golden/sound.pcm", "golden/picture.png"
 GOLDEN_TOKENS, GOLDEN_FRAMES = "golden/tokens.i32", "golden/frames.f32"
 
 
-# A manifest of a thousand artefacts is shorter.
+# A manifest of a thousand artifacts is shorter.
 _LONGEST_MANIFEST = 4 << 20
 
 
@@ -68,7 +68,7 @@ class Manifest:
     def __post_init__(self) -> None:
         ids = [a.id for a in self.artefacts]
         if not ids or len(set(ids)) != len(ids):
-            raise ValueError("a bundle has artefacts, each of another format and precision")
+            raise ValueError("a bundle has artifacts, each of another format and precision")
         for artefact in self.artefacts:
             missing = {f"artefacts/{f}" for f in artefact.files} - self.members.keys()
             if missing:
@@ -88,7 +88,7 @@ class Manifest:
         proven = {self.members[f"artefacts/{a.files[0]}"].sha256
                   for a in self.artefacts if not a.compiled_from}  # fmt: skip
         if artefact.compiled_from not in proven:
-            raise ValueError(f"{artefact.id}: was compiled from an artefact that is not there")
+            raise ValueError(f"{artefact.id}: was compiled from an artifact that is not there")
 
 
 class Bundle:
@@ -118,7 +118,7 @@ class Bundle:
         return self.manifest.artefacts
 
     def artefact(self, id: str) -> Artefact:
-        """One artefact by its id, such as `tflite-int8`.
+        """One artifact by its id, such as `tflite-int8`.
 
         Raises:
             BundleError: there is none.
@@ -127,10 +127,10 @@ class Bundle:
             if artefact.id == id:
                 return artefact
         have = ", ".join(a.id for a in self.artefacts)
-        raise BundleError(f"{self.path}: has no artefact '{id}'; it has {have}")
+        raise BundleError(f"{self.path}: has no artifact '{id}'; it has {have}")
 
     def other_half(self, artefact: Artefact, part: Part) -> Artefact:
-        """The artefact of another net of the model, in the same form."""
+        """The artifact of another network of the model, in the same form."""
         return self.artefact(f"{artefact.form}-{part}")
 
     def read(self, name: str) -> memoryview:
@@ -148,11 +148,11 @@ class Bundle:
         return data
 
     def files(self, artefact: Artefact) -> dict[str, bytes]:
-        """The files of an artefact, by name; errors as `read`."""
+        """The files of an artifact, by name; errors as `read`."""
         return {name: bytes(self.read(f"artefacts/{name}")) for name in artefact.files}
 
     def contents(self) -> tuple[dict[Artefact, dict[str, bytes]], dict[str, bytes]]:
-        """The files of every artefact, and every other member by name, as `write` takes them.
+        """The files of every artifact, and every other member by name, as `write` takes them.
 
         Raises:
             BundleError: a member is damaged.
@@ -163,7 +163,7 @@ class Bundle:
         return artefacts, others
 
     def size(self, artefact: Artefact) -> int:
-        """Bytes of an artefact's files."""
+        """Bytes of an artifact's files."""
         return sum(self.manifest.members[f"artefacts/{name}"].size for name in artefact.files)
 
     def golden_sound(self) -> NDArray[np.int16]:
@@ -195,7 +195,7 @@ class Bundle:
         return self._numbers(GOLDEN_FRAMES, np.dtype("<f4"), width).reshape(-1, width)
 
     def golden_output(self, artefact: Artefact) -> NDArray[np.float32]:
-        """What an artefact answers to the golden data; errors as `read`.
+        """What an artifact answers to the golden data; errors as `read`.
 
         Returns:
             (steps, scores) float32 of a model that is run step by step, (n,) of others.
@@ -211,7 +211,7 @@ class Bundle:
         return _json(bytes(self.read(REPORT)), f"{self.path}: {REPORT}")
 
     def verified(self) -> dict[str, float]:
-        """The task's metric of each artefact by its id, as far as the report has it."""
+        """The task's metric of each artifact by its id, as far as the report has it."""
         verdicts = self.report().get("verdicts")
         rows = [v for v in verdicts if isinstance(v, dict)] if isinstance(verdicts, list) else []
         # Reports of the first version called every metric accuracy.
@@ -225,13 +225,13 @@ class Bundle:
         return metric_of(name if isinstance(name, str) else "accuracy")
 
     def reference(self) -> float | None:
-        """The same figure of the float model that the artefacts came from, if the report has it."""
+        """The same figure of the float model that the artifacts came from, if the report has it."""
         report = self.report()
         found = report.get("reference", report.get("reference_accuracy"))
         return found if isinstance(found, float) else None
 
     def best(self) -> float | None:
-        """The best figure that one of its artefacts was verified with."""
+        """The best figure that one of its artifacts was verified with."""
         figures = self.verified().values()
         return (min if self.metric.lower else max)(figures, default=None)
 
@@ -310,7 +310,7 @@ def check_place(path: Path) -> None:
 
 
 def golden_name(artefact: Artefact) -> str:
-    """The member that holds an artefact's golden output."""
+    """The member that holds an artifact's golden output."""
     return f"golden/{artefact.id}.f32"
 
 

@@ -1,4 +1,4 @@
-"""Which of its artefacts a bundle's user chose by measurement, and why."""
+"""Which of its artifacts a bundle's user chose by measurement, and why."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def size(count: int) -> str:
 
 @dataclass(frozen=True)
 class Limits:
-    """What an artefact must keep; None: anything."""
+    """What an artifact must keep; None: anything."""
 
-    p95_us: float | None = None  # of a step, or of a picture
+    p95_us: float | None = None  # of a step, or of an image
     drop: float | None = None  # of the task's metric, from the float model; see `Metric.loss`
     bytes: int | None = None  # of its files
 
@@ -47,7 +47,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Chosen:
-    """An artefact, how it is to be run, and what spoke for it."""
+    """An artifact, how it is to be run, and what spoke for it."""
 
     id: str
     threads: int
@@ -56,7 +56,7 @@ class Chosen:
     metric: float | None  # of the task, as it was verified
     machine: str  # on which it was measured
     limits: Limits
-    others: dict[str, str] = field(default_factory=dict)  # why not, by artefact and threads
+    others: dict[str, str] = field(default_factory=dict)  # why not, by artifact and threads
     backend: str = ""  # that runs it, where that is not its format's own
 
     def __post_init__(self) -> None:
@@ -90,7 +90,7 @@ def choice_of(bundle: Bundle) -> Chosen | None:
     """What was chosen, if anything was.
 
     Raises:
-        BundleError: what is written there is none, or of an artefact that is not there.
+        BundleError: what is written there is none, or of an artifact that is not there.
     """
     if CHOICE not in bundle.manifest.members:
         return None

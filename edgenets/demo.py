@@ -1,8 +1,8 @@
-"""`demo`: the whole road in a few minutes, with words of the user's choice, and no download.
+"""`demo`: the whole path in a few minutes, with words of the user's choice, and no download.
 
-1  a shipped bundle hears its words in a synthesised stream
-2  recordings of the user's words are synthesised, many voices each
-3  a net is trained, converted, verified and bundled
+1  a shipped bundle hears its words in a synthesized stream
+2  recordings of the user's words are synthesized, many voices each
+3  a network is trained, converted, verified and bundled
 4  the new bundle hears its words, by voices that it never heard, at known times
 5  a shipped detector watches a drawn blood smear that comes over the network as MJPEG
 """
@@ -93,10 +93,10 @@ def demo(words: Sequence[str], out: Path, seed: int = 1, progress: Progress | No
     started = time.monotonic()
     shipped = None
     if SHIPPED in zoo.shipped():
-        progress.say(f"\n1 · the shipped bundle '{SHIPPED}' listens to a synthesised stream")
+        progress.say(f"\n1 · the shipped bundle '{SHIPPED}' listens to a synthesized stream")
         stream = make_stream(SHIPPED_WORDS, seed=seed, count=SAID * len(SHIPPED_WORDS))
         shipped = listen(zoo.load(SHIPPED), stream, out / "shipped.wav")
-    progress.say(f"\n2 · synthesising recordings of: {', '.join(words)}")
+    progress.say(f"\n2 · synthesizing recordings of: {', '.join(words)}")
     data = out / "recordings"
     with progress.task("speaking") as task:
         make_dataset(words, data, clips_per_word=CLIPS_PER_WORD, seed=seed, progress=task.update)

@@ -23,7 +23,7 @@ from edgenets.tasks.vision.smear import Smear
 
 SHIPPED = "object-detect"
 
-RATE = 25.0  # pictures a second
+RATE = 25.0  # images a second
 
 _BOUNDARY = "frame"
 

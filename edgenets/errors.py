@@ -8,7 +8,7 @@
     ├── ConversionError           a model that cannot be converted
     │   └── UnsupportedPrecision  a precision that a format does not have
     ├── BundleError               an `.edge` file that is damaged, hostile or too new
-    ├── BackendError              an artefact that a backend will not load or run
+    ├── BackendError              an artifact that a backend will not load or run
     ├── SourceError               a source that cannot be opened
     ├── SinkError                 a sink that cannot be written
     ├── MissingExtra              an optional dependency that is not installed
@@ -17,7 +17,7 @@
     │   ├── DeployFailed          exit code 1: the board serves what it served before
     │   ├── UpdateError           a published release that is not to be taken
     │   └── TwinError             a device twin that cannot be made or does not come up
-    └── GateFailed                exit code 1: an artefact is not equal to its model
+    └── GateFailed                exit code 1: an artifact is not equal to its model
 
     FeatureWarning                a nicety that this release of a library does not offer
 
@@ -69,7 +69,7 @@ class BundleError(EdgenetsError):
 
 
 class BackendError(EdgenetsError):
-    """A backend refuses an artefact, or fails while it runs one."""
+    """A backend refuses an artifact, or fails while it runs one."""
 
 
 class SourceError(EdgenetsError):
@@ -109,7 +109,7 @@ class TwinError(DeviceError):
 
 
 class GateFailed(EdgenetsError):
-    """At least one artefact failed verification."""
+    """At least one artifact failed verification."""
 
     exit_code = 1
 

@@ -129,19 +129,19 @@ class Surprising:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was found in one picture, as sinks get it."""
+    """What was found in one image, as sinks get it."""
 
     source: str  # the camera, stream or file
-    frame: int  # number of the picture in its source, from 0
+    frame: int  # number of the image in its source, from 0
     time: float  # s: in a recording, its own time; live, since the source was opened
-    age: float  # s from the capture of the picture to this result
+    age: float  # s from the capture of the image to this result
     found: tuple[Found, ...]
     zones: tuple[tuple[str, ...], ...] = ()  # the zones that each of `found` is in
     crossings: tuple[Crossing, ...] = ()
-    # For sinks that show pictures; never written as data.
+    # For sinks that show images; never written as data.
     picture: Picture | None = None
-    mask: NDArray[np.uint8] | None = None  # segment: label number a pixel, over the picture
-    path: Path | None = None  # of a picture on disk
+    mask: NDArray[np.uint8] | None = None  # segment: label number a pixel, over the image
+    path: Path | None = None  # of an image on disk
     labels: tuple[str, ...] = ()  # of the model
     background: tuple[str, ...] = ()  # those of them that are no finding
 
@@ -202,15 +202,15 @@ class Summary:
 
 @dataclass
 class WatchSummary:
-    """What a run over pictures came to; it grows while the run goes on."""
+    """What a run over images came to; it grows while the run goes on."""
 
     bundle: str
     artefact: str
     runs_on: str
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
-    frames: dict[str, int] = field(default_factory=dict)  # pictures looked at, per source
-    dropped: dict[str, int] = field(default_factory=dict)  # pictures nobody looked at, per cause
+    frames: dict[str, int] = field(default_factory=dict)  # images looked at, per source
+    dropped: dict[str, int] = field(default_factory=dict)  # images nobody looked at, per cause
     objects: dict[str, int] = field(default_factory=dict)  # followed objects or findings, a label
     crossings: dict[str, int] = field(default_factory=dict)  # per line and direction
     remarks: dict[str, int] = field(default_factory=dict)  # per kind
@@ -220,7 +220,7 @@ class WatchSummary:
 
     @property
     def rate(self) -> float | None:
-        """Pictures a second, of all sources together."""
+        """Images a second, of all sources together."""
         return sum(self.frames.values()) / self.wall_seconds if self.wall_seconds else None
 
     def plain(self) -> Mapping[str, Any]:

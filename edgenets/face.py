@@ -1,4 +1,4 @@
-"""Is an artefact's face that of its model: the inputs and outputs that the runtime will use?"""
+"""Is an artifact's face that of its model: the inputs and outputs that the runtime will use?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgenets.tasks.vision.spec import BoxDecoding, ClassDecoding, ImageSpec, Po
 
 
 def check_face(spec: ModelSpec, artefact: Artefact) -> None:
-    """Hold an artefact's inputs and outputs against what the runtime gives it and takes from it.
+    """Hold an artifact's inputs and outputs against what the runtime gives it and takes from it.
 
     Raises:
         ValueError: they are not those of this model.
@@ -46,7 +46,7 @@ def _check_stream(spec: StreamSpec, artefact: Artefact) -> None:
     features = (1, spec.step.frames, spec.input.width)
     if source.shape != features:
         raise ValueError(f"{artefact.id}: '{source.name}' is not of shape {list(features)}")
-    # Foreign models give (1, labels) where ours give (1, scores a step, labels).
+    # Third-party models give (1, labels) where ours give (1, scores a step, labels).
     one, *scores, labels = (0, *result.shape) if len(result.shape) < 2 else result.shape
     few = not scores or (len(scores) == 1 and 1 <= scores[0] <= spec.step.frames)
     if one != 1 or not few or labels != spec.scores:
@@ -74,7 +74,7 @@ def _check_translation(spec: TranslationSpec, artefact: Artefact) -> None:
 
 def _check_image(spec: ImageSpec, artefact: Artefact) -> None:
     if len(artefact.inputs) != 1 or artefact.states:
-        raise ValueError(f"{artefact.id}: one input and no state are needed for pictures")
+        raise ValueError(f"{artefact.id}: one input and no state are needed for images")
     (source,) = artefact.inputs
     if source.name != spec.input.name or source.shape != spec.input.shape:
         raise ValueError(

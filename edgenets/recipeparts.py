@@ -107,7 +107,7 @@ class BundleRecipe:
 
 @dataclass(frozen=True)
 class ModelRecipe:
-    """A net that is run step by step, and its sizes."""
+    """A network that is run step by step, and its sizes."""
 
     architecture: Architecture
     frames_per_step: int = 2  # stride of the first convolution, in frames

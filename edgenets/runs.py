@@ -5,7 +5,7 @@ spec.json        its ModelSpec
 recipe.json      the recipe it was made by
 metrics.json     its figures, confusion matrix included
 pieces.model     of models that translate: what divides text; see `StreamSpec.assets`
-curves.png …    pictures of the training
+curves.png …    images of the training
 """
 
 from __future__ import annotations

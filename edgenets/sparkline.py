@@ -1,4 +1,4 @@
-"""A row of numbers as a picture of one line."""
+"""A row of numbers as an image of one line."""
 
 from __future__ import annotations
 

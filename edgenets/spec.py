@@ -38,7 +38,7 @@ class ModelSpec:
     # Files that a model of this kind needs beside its weights, by name; a bundle carries them.
     assets: ClassVar[tuple[str, ...]] = ()
 
-    # The nets that a model of this kind is made of, each with artefacts of its own; (): of one.
+    # The networks that a model of this kind is made of, each with artifacts of its own; (): of one.
     parts: ClassVar[tuple[str, ...]] = ()
 
     # What a label is called when it is told that there is none.

@@ -1,4 +1,4 @@
-"""`bench`: what an artefact costs on this machine, each in a process of its own.
+"""`bench`: what an artifact costs on this machine, each in a process of its own.
 
 A process of its own makes the first call a first call, and the peak memory that
 of one backend. It is `python -m edgenets.runtime.bench`, which prints JSON.
@@ -43,7 +43,7 @@ TIMEOUT = 300.0  # s
 
 @dataclass(frozen=True)
 class Row:
-    """Figures of one artefact with one number of threads."""
+    """Figures of one artifact with one number of threads."""
 
     backend: str
     precision: str
@@ -52,28 +52,28 @@ class Row:
     p50_us: float  # of one inference, its state included, without features or preprocessing
     p90_us: float
     p99_us: float
-    # CPU time, from sound to decision a second of sound; of one picture; of a thousand tokens.
+    # CPU time, from sound to decision a second of sound; of one image; of a thousand tokens.
     cpu_ms: float
     peak_rss_mb: float  # of a process that does this alone
-    bytes: int  # of the artefact's files
+    bytes: int  # of the artifact's files
     load_ms: float  # from import of the backend to a session that is ready
     runs_on: str
-    part: str = ""  # which net of its model, where that is made of several
+    part: str = ""  # which network of its model, where that is made of several
     p95_us: float = 0.0
     # Between which the median lies with 95 % confidence, if each step is apart from the others.
     low_us: float = 0.0
     high_us: float = 0.0
     disturbed: str = ""  # what spoiled the measurement; see `pollution`
-    format: str = ""  # of the artefact, where its backend is called otherwise
+    format: str = ""  # of the artifact, where its backend is called otherwise
 
     @property
     def id(self) -> str:
-        """The artefact's."""
+        """The artifact's."""
         return id_of(self.format or self.backend, self.precision, self.part)
 
     @property
     def name(self) -> str:
-        """The artefact's, and what runs it where that is not its format's own."""
+        """The artifact's, and what runs it where that is not its format's own."""
         return f"{self.id} by {self.backend}" if self.format else self.id
 
 
@@ -81,15 +81,15 @@ def bench(
     bundle: Bundle, id: str, threads: int = 1, seconds: float = 20.0,
     backend_name: str | None = None,
 ) -> Row:  # fmt: skip
-    """Measure one artefact in a process of its own.
+    """Measure one artifact in a process of its own.
 
     Args:
-        id: of the artefact, such as `tflite-int8`.
-        seconds: of sound that is streamed, or ten times what pictures are shown for.
+        id: of the artifact, such as `tflite-int8`.
+        seconds: of sound that is streamed, or ten times what images are shown for.
         backend_name: what runs it; None: its format's own backend.
 
     Raises:
-        BackendError: the artefact cannot be loaded, or its process ends badly.
+        BackendError: the artifact cannot be loaded, or its process ends badly.
     """
     if backend_name is not None:  # the process below is not waited for as long as that takes
         artefact = bundle.artefact(id)
@@ -102,7 +102,7 @@ def bench(
 def measure(
     bundle: Bundle, id: str, threads: int, seconds: float, backend_name: str | None = None
 ) -> Row:
-    """Measure one artefact in this process."""
+    """Measure one artifact in this process."""
     artefact = bundle.artefact(id)
     name = backend_name or backend.backend_of(artefact)
     files = bundle.files(artefact)
@@ -141,7 +141,7 @@ def _median_within(times: list[float]) -> tuple[float, float]:
 
 
 def _cpu_ms(spec: ModelSpec, session: backend.Session, seconds: float) -> float:
-    """CPU ms for a second of sound, for a picture, or for a thousand tokens."""
+    """CPU ms for a second of sound, for an image, or for a thousand tokens."""
     if isinstance(spec, SoundSpec):
         return _hear(spec, session, seconds)
     if isinstance(spec, ImageSpec):
@@ -193,7 +193,7 @@ def _hear(spec: SoundSpec, session: backend.Session, seconds: float) -> float:
 
 
 def _see(spec: ImageSpec, session: backend.Session, seconds: float) -> float:
-    """CPU ms for a picture of 640 × 480."""
+    """CPU ms for an image of 640 × 480."""
     from edgenets.tasks.vision.pipeline import Watcher
 
     watcher = Watcher(spec, session)

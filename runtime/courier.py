@@ -10,7 +10,7 @@ from edgenets.events import Remark, Seen
 
 from .sinks import Sinks
 
-# Events that wait to be delivered, at most: pictures are large.
+# Events that wait to be delivered, at most: images are large.
 _WAITING = 8
 
 # A sink that hangs is not waited for longer at the end.
@@ -30,14 +30,14 @@ class Courier:
         """Start the thread.
 
         Args:
-            drops: leave out the oldest picture where sinks are too slow, as live sources need
+            drops: leave out the oldest image where sinks are too slow, as live sources need
                 it; else wait for them.
             stopped: whether the run is to end, sinks or no sinks.
             complain: told where a sink hangs at the end.
         """
         self._sinks, self._drops = sinks, drops
         self._stopped, self._complain = stopped, complain
-        self.dropped = 0  # pictures that no sink got
+        self.dropped = 0  # images that no sink got
         self._waiting: deque[Seen | Remark] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -70,7 +70,7 @@ class Courier:
         return len(self._waiting) < _WAITING
 
     def _make_room(self) -> None:
-        """Leave out the oldest picture; what a person should know always goes through."""
+        """Leave out the oldest image; what a person should know always goes through."""
         if len(self._waiting) < _WAITING:
             return
         for at, event in enumerate(self._waiting):

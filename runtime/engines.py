@@ -37,7 +37,7 @@ MODULES = ("tensorrt", "tensorrt_rtx")
 # Of TensorRT 10, 11 and, on JetPack 5, 8.
 _LIBRARIES = ("libnvinfer.so.10", "libnvinfer.so.11", "libnvinfer.so.8")
 
-# Nets that this project is for are built in less; big ones take minutes on a Jetson.
+# Networks that this project is for are built in less; big ones take minutes on a Jetson.
 _PATIENCE = 1800.0  # s
 
 # Bytes that building may use for trying kernels.

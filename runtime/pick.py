@@ -1,4 +1,4 @@
-"""From measurements to the one artefact to run, and why none of the others."""
+"""From measurements to the one artifact to run, and why none of the others."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Candidate:
-    """An artefact with a number of threads, measured."""
+    """An artifact with a number of threads, measured."""
 
     id: str
     threads: int
     p95_us: float
-    bytes: int  # of all nets of its model
+    bytes: int  # of all networks of its model
     metric: float | None  # as it was verified
     loss: float | None  # from the float model, the same
     front: bool = False  # whether no other is better in time, size and loss alike
@@ -68,7 +68,7 @@ def candidates(bundle: Bundle, rows: Sequence[Row]) -> tuple[Candidate, ...]:
 
 
 def _proven(bundle: Bundle, artefact: Artefact) -> str:
-    """Id of the artefact whose figures are a compiled one's: what it was compiled from."""
+    """Id of the artifact whose figures are a compiled one's: what it was compiled from."""
     for other in bundle.artefacts if artefact.compiled_from else ():
         member = bundle.manifest.members[f"artefacts/{other.files[0]}"]
         if member.sha256 == artefact.compiled_from:

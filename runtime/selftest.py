@@ -14,7 +14,7 @@ from edgenets.tasks import task_of
 from edgenets.tasks.task import Replay
 
 # Largest |logit difference| from one machine to another. Float kernels differ in the order of
-# their sums; integer ones may round a tie the other way, which a recurrent net carries on.
+# their sums; integer ones may round a tie the other way, which a recurrent network carries on.
 TOLERANCE = {"fp32": 1e-3, "fp16": 2e-2, "dynamic": 0.5, "int8": 1.0, "int16x8": 0.5}
 
 

@@ -26,7 +26,7 @@ _RECENT = 100
 INTERVAL = 1.0  # s
 
 # A run whose loop has not gone round for this long hangs, unless it waits for its source: a
-# picture takes seconds at most on the slowest board, and a queue is looked into every 5 s.
+# image takes seconds at most on the slowest board, and a queue is looked into every 5 s.
 HANGS_AFTER = 30.0  # s
 
 

@@ -1,9 +1,9 @@
-"""`Watch`: sources of pictures through one model to sinks, until they or the user end it.
+"""`Watch`: sources of images through one model to sinks, until they or the user end it.
 
 Each source is read and decoded by a thread of its own; this thread looks at their
-pictures, one of each in turn; another one delivers. Between them stand short
+images, one of each in turn; another one delivers. Between them stand short
 queues, so a slow sink holds up neither, and a slow model only means that live
-pictures are passed over.
+images are passed over.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from .vitals import Vitals
 # A live source that gives nothing for longer is marked stale: what a page shows of it is old.
 STALE_AFTER = 3.0  # s
 
-# How long a source that hangs in foreign code is waited for at the end.
+# How long a source that hangs in third-party code is waited for at the end.
 _LAST_WAIT = 1.0  # s
 
-# Ages kept for the percentiles of the summary: the last hour of 30 pictures a second.
+# Ages kept for the percentiles of the summary: the last hour of 30 images a second.
 _MOST_AGES = 100_000
 
 
-# Causes of pictures' being passed over.
+# Causes of images' being passed over.
 NEWER, SLOW_SINKS = "a newer one came", "sinks too slow"
 
 
 class _Stream:
-    """One source, and what is remembered of it from picture to picture."""
+    """One source, and what is remembered of it from image to picture."""
 
     def __init__(self, feed: Feed, name: str, scene: Scene) -> None:
         self.feed, self.name = feed, name
@@ -55,7 +55,7 @@ class _Stream:
         self.lines = LineCounter(scene.lines)
         self.followed: set[int] = set()
         self.stale = False
-        self.time = 0.0  # s of the last picture
+        self.time = 0.0  # s of the last image
         self.recorded = False  # whether it has a time of its own: a video file
 
 
@@ -125,7 +125,7 @@ class Watch:
 
     @property
     def dropped(self) -> dict[str, int]:
-        """Pictures that nobody looked at so far, by cause."""
+        """Images that nobody looked at so far, by cause."""
         passed = sum(feed.dropped for feed in self._streams)
         return {**self.summary.dropped, **({NEWER: passed} if passed else {})}
 
@@ -202,7 +202,7 @@ class Watch:
         findings = self.watcher.look(frame.picture)
         stream.time = frame.time
         height, width = frame.picture.shape[:2]
-        still = frame.path is not None  # single pictures have nothing to do with each other
+        still = frame.path is not None  # single images have nothing to do with each other
         found = self._chosen(stream, findings, None if still else frame.time)
         zones: tuple[tuple[str, ...], ...] = ()
         if self.scene.zones:
@@ -264,7 +264,7 @@ class Watch:
                 continue
             if now - feed.seen_at > STALE_AFTER:
                 stream.stale = True
-                text = f"{stream.name}: no picture for {now - feed.seen_at:.0f} s"
+                text = f"{stream.name}: no image for {now - feed.seen_at:.0f} s"
                 yield self._remark(stream, "stale", text)
 
     def _remark(self, stream: _Stream, kind: str, text: str, count: int = 1) -> Remark:

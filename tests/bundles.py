@@ -1,4 +1,4 @@
-"""Bundles for tests: made by hand where nothing is computed, of a small untrained net elsewhere."""
+"""Bundles for tests: made by hand where nothing is computed, of a small untrained one elsewhere."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Change = Callable[[dict[str, Any]], None]
 def artefact(
     format: Format = "tflite", name: str = "model.bin", spec: KeywordSpec = SPEC
 ) -> Artefact:
-    """An artefact without state that fits a spec."""
+    """An artifact without state that fits a spec."""
     features = TensorInfo(spec.step.input, (1, spec.step.frames, spec.input.bands), "float32")
     logits = TensorInfo(spec.step.output, (1, 1, len(spec.labels)), "float32")
     return Artefact(format, "fp32", (name,), (features,), (logits,))
@@ -105,7 +105,7 @@ def rewrite(source: Path, path: Path, change: Change) -> Path:
 
 @functools.cache
 def conversion() -> Any:
-    """A small recurrent net, untrained, as artefacts of all formats in fp32 and int8."""
+    """A small recurrent network, untrained, as artifacts of all formats in fp32 and int8."""
     from edgenets import models
     from edgenets.converters.step.convert import convert
     from edgenets.extras import require

@@ -2,8 +2,8 @@
 
     python -m tests.soak [SECONDS]        # 600 by default; `make soak`
 
-30 pictures a second come as MJPEG over loopback; the shipped detector is held up so that a
-picture takes it 50 ms, which is slower than they come. The live page is up and somebody looks.
+30 images a second come as MJPEG over loopback; the shipped detector is held up so that a
+image takes it 50 ms, which is slower than they come. The live page is up and somebody looks.
 Prints one JSON object, and ends with 1 where a limit is not kept.
 """
 
@@ -30,7 +30,7 @@ from edgenets.tasks.vision.smear import Smear
 
 FRAME, MODEL = 1 / 30, 0.050  # s
 
-# Age from a picture's capture to its result, at the 95th percentile.
+# Age from an image's capture to its result, at the 95th percentile.
 OLDEST = 2 * (FRAME + MODEL)  # s
 
 # What the process may grow by once everything has been used once.
@@ -82,7 +82,7 @@ def soak(seconds: float) -> dict[str, Any]:
 
 
 def _look(address: str, ended: threading.Event) -> None:
-    """A viewer, who takes every picture that he is given."""
+    """A viewer, who takes every image that he is given."""
     with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/stream/0.mjpg") as page:
         while not ended.is_set():
             page.read(65536)

@@ -78,7 +78,7 @@ def test_training_the_one_trains_the_other(build: Any, tmp_path: Path) -> None:
     again = aware.plain_of(learner)
     assert again.name == plain.name
     assert np.array_equal(again.predict(x, verbose=0), plain.predict(x, verbose=0))
-    # What it gives is near to the plain net's, and not the same.
+    # What it gives is near to the plain network's, and not the same.
     off = np.abs(learner.predict(x, verbose=0) - plain.predict(x, verbose=0)).max()
     assert 1e-5 < off < 0.3
     # A checkpoint of it can be gone on from.
@@ -184,7 +184,7 @@ def test_tflite_makes_true_integers_of_it() -> None:
 
 
 def stripes(count: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Pictures of stripes in four directions, in noise."""
+    """Images of stripes in four directions, in noise."""
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:12, :12]
     y = rng.integers(0, 4, count)
@@ -198,7 +198,7 @@ def stripes(count: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int6
 
 
 def broken_net(x: NDArray[np.float32], y: NDArray[Any]) -> keras.Model:
-    """A net that float cannot tell from a good one, and eight bits can.
+    """A network that float cannot tell from a good one, and eight bits can.
 
     Channels of a depthwise convolution are made up to ten thousand times as large as others, and
     the next layer's weights as much smaller: with ReLU between them nothing changes, but that one
@@ -232,7 +232,7 @@ def test_it_mends_a_net_that_breaks_in_eight_bits() -> None:
     learner = aware.aware(model)
     taught(learner, x, y, 12)
     learned = accuracy(answers(int8(learner, None), test))
-    after = accuracy(answers(int8(model, x[:100]), test))  # the plain net, calibrated as ever
+    after = accuracy(answers(int8(model, x[:100]), test))  # the plain network, calibrated as ever
     told = f"float {whole:.3f}, int8 {rounded:.3f}; taught rounded: {learned:.3f}, {after:.3f}"
     assert whole - rounded > 0.1, told
     assert learned - rounded > (whole - rounded) / 2, told

@@ -1,4 +1,4 @@
-"""`edgenets choose`: the best artefact within limits, why not the others, and that it is run."""
+"""`edgenets choose`: the best artifact within limits, why not the others, and that it is run."""
 
 from __future__ import annotations
 

@@ -191,12 +191,12 @@ MANIFESTS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "endless warm-up": (with_manifest("spec", "step", "warmup", value=1 << 62), "warmup"),
     "bad split": (with_manifest("spec", "split", "test", value=-1.0), "fractions"),
     "another input tensor": (with_manifest("spec", "step", "input", value="x"), "spec has 'x'"),
-    "no artefacts": (with_manifest("artefacts", value=[]), "a bundle has artefacts"),
-    "artefacts twice": (
+    "no artifacts": (with_manifest("artefacts", value=[]), "a bundle has artifacts"),
+    "artifacts twice": (
         lambda p: make_with(p, lambda m: m["artefacts"].append(m["artefacts"][0])), "another"),
-    "artefact without a file": (
+    "artifact without a file": (
         with_manifest("artefacts", 0, "files", value=["gone.bin"]), "gone.bin is no member"),
-    "artefact outside": (
+    "artifact outside": (
         with_manifest("artefacts", 0, "files", value=["../../etc/passwd"]), "is no member"),
     "no files": (with_manifest("artefacts", 0, "files", value=[]), "has files"),
     "no inputs": (with_manifest("artefacts", 0, "inputs", value=[]), "has files, inputs"),

@@ -56,7 +56,7 @@ def heard(scores: NDArray[np.float32], decoding: KeywordDecoding) -> list[Heard]
 
 
 def streams(seed: int, length: int) -> NDArray[np.float32]:
-    """Scores as nets give them: runs of one label, and noise."""
+    """Scores as networks give them: runs of one label, and noise."""
     rng = np.random.default_rng(seed)
     spoken = np.repeat(rng.integers(0, 4, length), rng.integers(1, 25, length))[:length]
     scores = rng.normal(0, 1, (length, 4))

@@ -1,7 +1,7 @@
 """`edgenets run` on a real microphone: PulseAudio without hardware, words played into it.
 
 What is heard live is held against what is heard in the same sound as a file, so that the test
-judges the road of the sound and not the model.
+judges the conversion path of the sound and not the model.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ RECIPE = KeywordRecipe(
 
 @pytest.fixture(scope="module")
 def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three labels that any net tells apart, by twelve speakers each."""
+    """Three labels that any network tells apart, by twelve speakers each."""
     root = tmp_path_factory.mktemp("tones")
     rng = np.random.default_rng(0)
     for label, pitch in zip(LABELS, (0.0, 2400.0, 300.0), strict=True):

@@ -1,1 +1,1 @@
-"""Artefacts for accelerators, which their makers' own compilers make of ours."""
+"""Artifacts for accelerators, which their makers' own compilers make of ours."""

@@ -1,4 +1,4 @@
-"""Putting what a compiler made into the bundle whose artefact it was made of."""
+"""Putting what a compiler made into the bundle whose artifact it was made of."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from .said import Said
 
 @dataclass(frozen=True)
 class Attached:
-    """An artefact that was put in, and what is known of it."""
+    """An artifact that was put in, and what is known of it."""
 
     id: str
-    compiled_from: str  # id of an artefact
+    compiled_from: str  # id of an artifact
     bytes: int
     said: Said
     before: int  # bytes of what it was compiled from
 
 
 def attach(bundle: Bundle, files: Sequence[Path], out: Path) -> tuple[Attached, ...]:
-    """Write a bundle anew with artefacts for the Edge TPU in it; whole or not at all. What was
+    """Write a bundle anew with artifacts for the Edge TPU in it; whole or not at all. What was
     chosen by measurement before is no choice any more.
 
     Args:
-        files: `*_edgetpu.tflite`, one for every net of the model; a `.log` of the same name beside
+        files: `*_edgetpu.tflite`, one per network of the model; a `.log` of the same name beside
             one is read. None: the compiler on the PATH makes them.
         out: the bundle to write; may be the same.
 
@@ -96,7 +96,7 @@ def extract(bundle: Bundle, folder: Path) -> list[Path]:
 
 
 def sources_of(bundle: Bundle) -> list[Written]:
-    """The artefacts of a bundle that an Edge TPU could run.
+    """The artifacts of a bundle that an Edge TPU could run.
 
     Raises:
         ModelError: there is none.
@@ -109,7 +109,7 @@ def sources_of(bundle: Bundle) -> list[Written]:
     if not found:
         have = ", ".join(a.id for a in bundle.artefacts)
         raise ModelError(
-            f"{bundle.path}: has no tflite-int8, of which an Edge TPU's artefact is made; it has "
+            f"{bundle.path}: has no tflite-int8, of which an Edge TPU's artifact is made; it has "
             f"{have}"
         )
     return found
@@ -130,7 +130,7 @@ def _of(path: Path, sources: Sequence[Written]) -> tuple[Written, Written]:
     if len(sources) == 1:
         raise ModelError(f"{path}: {next(iter(why.values()))}")
     raise ModelError(
-        f"{path}: was compiled from none of the bundle's artefacts"
+        f"{path}: was compiled from none of the bundle's artifacts"
         + "".join(f"\n  {a.id}: {text}" for a, text in why.items())
     )
 

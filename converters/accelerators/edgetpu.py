@@ -1,4 +1,4 @@
-"""Artefacts for Coral's Edge TPU, made of TFLite ones of eight-bit integers."""
+"""Artifacts for Coral's Edge TPU, made of TFLite ones of eight-bit integers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def compiled(given: Written) -> Written:
 
     Raises:
         MissingExtra: the compiler is not on the PATH.
-        ConversionError: it refuses the artefact, or maps nothing of it.
+        ConversionError: it refuses the artifact, or maps nothing of it.
     """
     (content,) = given.files.values()
     made, said = edgetpu_compiler.compile(content, given.artefact.id)

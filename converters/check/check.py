@@ -1,4 +1,4 @@
-"""What a board will make of artefacts: operators, sizes, memory, accelerators.
+"""What a board will make of artifacts: operators, sizes, memory, accelerators.
 
 All of it is read from the files, so that all of it is a prediction; what an interpreter or a
 compiler says of them on the board is more.
@@ -22,7 +22,7 @@ from .operators import Graph, read
 # What an OS, Python and the interpreter need beside a model.
 _SYSTEM_MB = 220
 
-# Reasons that are told of one artefact; of the others it is said how many there are.
+# Reasons that are told of one artifact; of the others it is said how many there are.
 _SHOWN = 6
 
 
@@ -33,7 +33,7 @@ _CUSTOM = {"AudioSpectrogram", "Mfcc", "NumericVerify", "TFLite_Detection_PostPr
 
 @dataclass(frozen=True)
 class Target:
-    """A board, as far as artefacts are concerned."""
+    """A board, as far as artifacts are concerned."""
 
     name: str
     backends: tuple[str, ...]
@@ -46,7 +46,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Checked:
-    """One artefact, and what was found of it."""
+    """One artifact, and what was found of it."""
 
     id: str
     bytes: int
@@ -59,7 +59,7 @@ class Checked:
 
 
 def check(written: Sequence[Written], target: Target) -> tuple[Checked, ...]:
-    """Look at artefacts with a board in mind."""
+    """Look at artifacts with a board in mind."""
     return tuple(
         Checked(item.artefact.id, item.size, tuple(_findings(item, target))) for item in written
     )
@@ -138,7 +138,7 @@ def _onnx(found: OnnxFacts, item: Written, target: Target) -> Iterator[Finding]:
 
 
 def _nvidia(item: Written) -> Finding:
-    """What the GPU would do of an ONNX artefact; seen with its parser, not on a Jetson."""
+    """What the GPU would do of an ONNX artifact; seen with its parser, not on a Jetson."""
     if item.artefact.precision in ("int8", "int16x8"):
         text = (
             "TensorRT refuses integers whose zero is not 0; it takes fp16, and int8 that was "

@@ -110,7 +110,7 @@ def _concatenation(operator: Operator) -> str:
     if constant and len(operator.inputs) > 2:
         return "joins a constant with more than one tensor"
     if not all(t.is_zero for t in constant):
-        return "joins a constant that is not nought"
+        return "joins a constant that is not zero"
     return _without_activation(operator)
 
 

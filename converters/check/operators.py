@@ -44,7 +44,7 @@ class Tensor:
 class Operator:
     """One step of a file."""
 
-    place: int  # from nought
+    place: int  # from zero
     name: str  # as the schema calls it: CONV_2D; of a custom one, its own
     version: int
     is_custom: bool
@@ -128,7 +128,7 @@ def _tensor(number: int, tensor: Any, buffers: Any) -> Tensor:
 
 
 def _is_zero(data: Any, dtype: str, quantization: Any) -> bool:
-    """Whether a constant is nought, as its type and its zero point have it."""
+    """Whether a constant is zero, as its type and its zero point have it."""
     zeros = quantization.zeroPoint if quantization is not None else None
     zero = 0
     if dtype in ("INT8", "UINT8") and zeros is not None and len(zeros):

@@ -1,4 +1,4 @@
-"""`compare`: nets of one size and of several families, on one task, net by net."""
+"""`compare`: networks of one size and of several families, on one task, network by net."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ DISTANCE = 500
 # Sequences that a gradient is averaged over.
 _FELT = 8
 
-# Untrained nets that a gradient is the geometric mean of: one is as chance made it.
+# Untrained networks that a gradient is the geometric mean of: one is as chance made it.
 _BUILDS = 5
 
 # The file of a run folder that holds what was measured.
@@ -126,20 +126,20 @@ def compare(
     task: str, names: Sequence[str], data: Path, out: Path, parameters: int | None = None,
     epochs: int | None = None, progress: Progress | None = None,
 ) -> Comparison:  # fmt: skip
-    """Train a net of each family, all of about one size, and measure them.
+    """Train a network of each family, all of about one size, and measure them.
 
-    A net that is there already, of the same recipe, is not trained again.
+    A network that is there already, of the same recipe, is not trained again.
 
     Args:
         task: one of `families.TASKS`.
         names: families, of `families.FAMILIES`.
         out: folder that gets a run folder of each.
-        parameters: of a net; None: as many as the one that is shipped for the task.
+        parameters: of a network; None: as many as the one that is shipped for the task.
         epochs: None: few, as a comparison needs them.
 
     Raises:
         DataError: the data cannot be used.
-        RecipeError: a family has no net of that size, or `out` holds other runs.
+        RecipeError: a family has no network of that size, or `out` holds other runs.
     """
     progress = progress or Progress()
     begun = time.monotonic()
@@ -161,7 +161,7 @@ def compare(
 
 
 def _taught(run: Run) -> str:
-    """What the nets have in common besides their size."""
+    """What the networks have in common besides their size."""
     schedule: Any = run.recipe.schedule
     return (
         f"{schedule.epochs} epochs, batches of {schedule.batch}, learning rate "
@@ -170,7 +170,7 @@ def _taught(run: Run) -> str:
 
 
 def _measured(family: str, run: Run, data: Path, progress: Progress) -> Measured:
-    """What was measured of this net before, by this version, or what is measured now."""
+    """What was measured of this network before, by this version, or what is measured now."""
     path = run.folder / _MEASURED
     mark = hashlib.sha256((run.folder / runs.MODEL).read_bytes()).hexdigest()
     try:
@@ -224,17 +224,17 @@ def _shifts(run: Run, model: Any, task: tasks.Task) -> dict[str, float]:
 
 
 def _unpooled(run: Run, data: Path, progress: Progress) -> dict[str, float]:
-    """The same of the net that has no pooling over time, trained alike; nothing of other nets."""
+    """The same of the model that has no pooling over time, trained alike; nothing of other nets."""
     recipe = families.without_pooling(run.recipe)
     if recipe is None:
         return {}
-    progress.say("the same net without pooling: training")
+    progress.say("the same network without pooling: training")
     bare = train(recipe, data, run.folder / "unpooled", progress)
     return _shifts(bare, bare.model(), tasks.task_of(bare, data, progress))
 
 
 def _untrained(run: Run, model: Any) -> list[Any]:
-    """Nets as one was before its training; products that began at zero let nothing be felt."""
+    """Networks as one was before its training; products that began at zero let nothing be felt."""
     keras, made = require("keras"), []
     for seed in range(_BUILDS):
         keras.utils.set_random_seed(seed)
@@ -252,7 +252,7 @@ def _untrained(run: Run, model: Any) -> list[Any]:
 
 
 def _felt(family: str, nets: Sequence[Any], came: NDArray[Any], frames: int) -> Felt:
-    """The gradient over long test sequences; of several nets the geometric mean."""
+    """The gradient over long test sequences; of several networks the geometric mean."""
     each = []
     for net in nets:
         found = gradients.norms(net, came.reshape(*came.shape[:2], *net.input_shape[2:]))
@@ -263,13 +263,13 @@ def _felt(family: str, nets: Sequence[Any], came: NDArray[Any], frames: int) -> 
     steps /= max(float(steps.max()), 1e-300)
     return Felt(
         tuple(float(f"{x:.4g}") for x in steps), gradients.reach(steps),
-        # A recurrent net has none; where its gradient is nought, float32 has ended.
+        # A recurrent network has none; where its gradient is zero, float32 has ended.
         gradients.receptive_field(steps) if family == "cnn" else None,
     )  # fmt: skip
 
 
 def _forms(written: Sequence[Written], report: Report, task: tasks.Task) -> tuple[Form, ...]:
-    """What every artefact costs; one that cannot be run costs nothing, and says why."""
+    """What every artifact costs; one that cannot be run costs nothing, and says why."""
     verdicts = {verdict.id: verdict for verdict in report.verdicts}
     forms = []
     for item in written:

@@ -1,4 +1,4 @@
-"""Which nets are compared, and how they are brought to one size."""
+"""Which networks are compared, and how they are brought to one size."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from edgenets.recipeparts import Recipe
 
 FAMILIES = ("cnn", "gru", "lstm", "rnn")
 
-# The narrowest and the widest net that is looked for.
+# The narrowest and the widest network that is looked for.
 _WIDTHS = (4, 1024)
 
 
 @dataclass(frozen=True)
 class _Base:
-    """A task's shipped recipes, and what makes their nets wide."""
+    """A task's shipped recipes, and what makes their networks wide."""
 
     recurrent: str
     convolutional: str
@@ -55,10 +55,10 @@ TASKS = tuple(_BASES)
 
 
 def recipe_of(task: str, family: str, parameters: int | None, epochs: int | None) -> Recipe:
-    """A family's recipe for a task: its net has about so many parameters.
+    """A family's recipe for a task: its network has about so many parameters.
 
     Args:
-        parameters: None: as many as the recurrent net has that is shipped for the task.
+        parameters: None: as many as the recurrent network has that is shipped for the task.
         epochs: None: few, as a comparison needs them.
 
     Raises:
@@ -67,7 +67,7 @@ def recipe_of(task: str, family: str, parameters: int | None, epochs: int | None
     base = _BASES[task]
     recipe: Any = load_recipe(base.recurrent)
     target = parameters or count(recipe)
-    if family == "cnn":  # another net, and all else as the recurrent ones have it
+    if family == "cnn":  # another network, and all else as the recurrent ones have it
         model: Any = load_recipe(base.convolutional).model
         recipe = replace(recipe, model=replace(model, dropout=recipe.model.dropout))
 
@@ -88,17 +88,17 @@ def recipe_of(task: str, family: str, parameters: int | None, epochs: int | None
     best = min(sizes, key=lambda width: abs(sizes[width] - target))
     if abs(sizes[best] - target) > 0.25 * target:
         raise RecipeError(
-            f"a net of the family {family} for {task} has {sizes[best]:,} parameters at least or "
+            f"a model of the family {family} for {task} has {sizes[best]:,} parameters at least or "
             f"at most; {target:,} are out of its reach"
         )
     made = replace(of_width(best), name=f"{task}-{family}")
-    if task == "keywords":  # synthesised words take minutes to make, and are no part of this
+    if task == "keywords":  # synthesized words take minutes to make, and are no part of this
         made = replace(made, data=replace(made.data, synthetic=0))
     return made.with_epochs(epochs or base.epochs)  # type: ignore[no-any-return]
 
 
 def without_pooling(recipe: Any) -> Recipe | None:
-    """A convolutional net's recipe with no pooling over time; None where it cannot be left out."""
+    """A convolutional model's recipe with no pooling over time; None where it cannot be."""
     if recipe.task != "keywords" or recipe.model.architecture != "kws-dscnn":
         return None
     made: Recipe = replace(
@@ -119,17 +119,17 @@ def fitted(recipe: Any, data: Path) -> Recipe:
     return made
 
 
-# Labels and words of the data that the nets are shipped for: sizes are compared with them.
+# Labels and words of the data that the networks are shipped for: sizes are compared with them.
 _LABELS, _WORDS = 12, 9000
 
 
 def count(recipe: Any) -> int:
-    """Parameters of a recipe's net, of the size of vocabulary and output that it has here."""
+    """Parameters of a recipe's network, of the size of vocabulary and output that it has here."""
     return int(build(recipe).count_params())
 
 
 def build(recipe: Any, labels: int = _LABELS, tokens: int = _WORDS) -> Any:
-    """An untrained net of a recipe.
+    """An untrained network of a recipe.
 
     Args:
         labels: of a model that has some.

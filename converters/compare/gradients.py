@@ -1,7 +1,7 @@
-"""How far back a net's answer feels its inputs: the gradient, back through time.
+"""How far back a network's answer feels its inputs: the gradient, back through time.
 
-Pascanu et al. 2013 (arXiv:1211.5063) say why it vanishes in plain recurrent nets; here it is
-measured, by TensorFlow, of a net as it stands.
+Pascanu et al. 2013 (arXiv:1211.5063) say why it vanishes in plain recurrent networks; here it is
+measured, by TensorFlow, of a network as it stands.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ GONE = 0.01
 
 
 def norms(model: Any, items: NDArray[Any], seed: int = 0) -> NDArray[np.float64]:
-    """The norm of the gradient of a net's last answer with respect to each input before it.
+    """The norm of the gradient of a network's last answer with respect to each input before it.
 
     Args:
         model: a Keras model from sequences; one that reads tokens is felt behind its embedding.
@@ -61,7 +61,7 @@ def _last(felt: NDArray[np.bool_]) -> int | None:
 
 
 def _felt(model: Any, items: NDArray[Any]) -> tuple[Any, NDArray[np.float32]]:
-    """The part of a net behind the numbers of tokens, and what it takes."""
+    """The part of a network behind the numbers of tokens, and what it takes."""
     keras = require("keras")
     if items.dtype != np.int32:
         return model, items.astype(np.float32)

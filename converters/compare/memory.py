@@ -1,4 +1,4 @@
-"""What a step of a net holds while it runs: weights, states, and tensors that are alive at once."""
+"""What a step holds while it runs: weights, states, and tensors that are alive at once."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def _gradients(found: Comparison) -> Figure:
     sides = figure.subplots(1, 2, sharey=True)
     for axes, name in zip(sides, ("untrained", "trained"), strict=True):
         for net in found.nets:
-            # What is nought has no place on this axis: the line ends there.
+            # What is zero has no place on this axis: the line ends there.
             norms = [x if x > _FLOOR else math.nan for x in getattr(net, name).norms]
             axes.plot(range(len(norms)), norms, color=_COLOURS[net.family], lw=1.4,
                       label=net.family)  # fmt: skip

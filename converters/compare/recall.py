@@ -1,8 +1,8 @@
-"""How long a net can be taught to remember: one symbol, then noise, then it must say it.
+"""How long a network can be taught to remember: one symbol, then noise, then it must say it.
 
 The test that long short-term memory was made for (Hochreiter and Schmidhuber 1997,
 doi:10.1162/neco.1997.9.8.1735), in a few seconds. The convolutions see further back than the
-longest lag, and the nets are of one size, so that what differs is what they learn.
+longest lag, and the networks are of one size, so that what differs is what they learn.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _WIDTHS = {"cnn": 14, "gru": 33, "lstm": 28, "rnn": 60}
 def recall(
     family: str, lags: Sequence[int] | None = None, steps: int | None = None
 ) -> dict[int, float]:
-    """The part of new sequences whose symbol a net of the family names, by the lag.
+    """The part of new sequences whose symbol a network of the family names, by the lag.
 
     Args:
         lags: None: `LAGS`.
@@ -40,7 +40,7 @@ def recall(
 
 
 def net_of(family: str) -> Any:
-    """An untrained net, from (batch, steps, symbols) to (batch, symbols)."""
+    """An untrained network, from (batch, steps, symbols) to (batch, symbols)."""
     keras = require("keras")
     layers, width = keras.layers, _WIDTHS[family]
     entry = layers.Input((None, _SYMBOLS))

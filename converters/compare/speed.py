@@ -24,7 +24,7 @@ from edgenets.errors import ModelError
 from edgenets.extras import require
 from edgenets.runs import load_keras
 
-LENGTHS = (64, 256, 512)  # steps of the net
+LENGTHS = (64, 256, 512)  # steps of the network
 BATCH, LARGE_BATCH = 16, 64
 _PATIENCE = 600.0  # s
 
@@ -37,18 +37,20 @@ _TINY = ((2, 3), (3, 5))  # sequences, steps
 
 @dataclass(frozen=True)
 class Timing:
-    """One net, on so many cores."""
+    """One network, on so many cores."""
 
     cores: int
     training_ms: dict[str, float]  # of a step on a batch of BATCH sequences, by their length
     inference_ms: dict[str, float]  # the same, of inference
     large_training_ms: float  # of LARGE_BATCH sequences of the middle length
     large_inference_ms: float  # the same, of inference
-    training_mb: float  # memory of a training step on LARGE_BATCH of the longest, beside the net's
+    training_mb: (
+        float  # memory of a training step on LARGE_BATCH of the longest, beside the network's
+    )
 
 
 def timing(model: Path, frames: int, cores: int) -> Timing:
-    """Measure a net's training steps.
+    """Measure a network's training steps.
 
     Args:
         model: a `.keras` file.
@@ -107,7 +109,7 @@ def _times(model: Any, count: int, time: int) -> tuple[float, float]:
 
 
 def _batch(model: Any, count: int, time: int) -> tuple[Any, Any]:
-    """Numbers of no meaning, of the shapes that the net takes and gives."""
+    """Numbers of no meaning, of the shapes that the network takes and gives."""
     rng = np.random.default_rng(0)
     shape = (count, time, *model.input_shape[2:])
     if model.inputs[0].dtype == "int32":

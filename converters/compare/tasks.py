@@ -1,4 +1,4 @@
-"""What nets are compared on: a task's test sequences, as they are, shorter, longer and moved."""
+"""What models are compared on: a task's test sequences, as they are, shorter, longer and moved."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from edgenets.tasks.text.samples import texts_of
 
 from ..verify import answers_of
 
-# Lengths that nets are tested at, as parts of the length that they were taught at.
+# Lengths that networks are tested at, as parts of the length that they were taught at.
 FACTORS = (0.5, 1.0, 2.0, 10.0)
 
 # Frames that a word is moved by, either way.
@@ -48,7 +48,7 @@ class Task(Protocol):
 
     unit: str  # what the cost of a stream is told for
     steps_per_unit: float
-    step: str  # what a step of the net takes
+    step: str  # what a step of the network takes
 
     def samples(self, factor: float) -> Samples | None:
         """The test sequences, at about a length; None where there are none so long."""
@@ -208,5 +208,5 @@ def _joined(items: Sequence[NDArray[Any]] | NDArray[Any], frames: int, count: in
     return np.stack(rows)
 
 
-# Task of a spec → what its nets are compared on.
+# Task of a spec → what its networks are compared on.
 KINDS: dict[str, Any] = {"keywords": Keywords, "text": Texts, "forecast": Series}

@@ -1,7 +1,7 @@
 """What books say of the two families, beside what was measured.
 
 The claims are those of any introduction (as Goodfellow, Bengio and Courville 2016, chapters 9 and
-10). A claim has parts, of the CNN and of the recurrent nets; each part is held against figures, and
+10). A claim has parts, of the CNN and the recurrent models; each is held against figures, and
 where they disagree, it says so. A difference of less than two standard errors is none.
 """
 
@@ -77,7 +77,7 @@ def _data(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
     best = (min if found.measure.lower else max)(recurrent, key=lambda net: net.validation)
     lead = found.measure.loss(cnn.test, best.test)
     sure = _sure(found, best.test, cnn.test)
-    ahead = 0 if abs(lead) <= sure else 1 if lead < 0 else -1  # 1: the recurrent net is
+    ahead = 0 if abs(lead) <= sure else 1 if lead < 0 else -1  # 1: the recurrent network is
     words = {1: f"the recurrent {best.family} is ahead", 0: f"the cnn is as good as the "
              f"{best.family}, as far as the test can tell", -1: "the cnn is ahead"}  # fmt: skip
     if found.task == "keywords":  # a spectrogram is a grid, and speech a sequence
@@ -87,7 +87,7 @@ def _data(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
         parts = [_Part(ahead > 0, f"of a sequence: {words[ahead]}")]
     figures = ", ".join(f"{net.family} {found.measure.shown(net.test)}" for net in found.nets)
     return _claim(
-        "data", "for what lies on a grid: pictures, spectrograms", "for sequences: text, speech",
+        "data", "for what lies on a grid: images, spectrograms", "for sequences: text, speech",
         f"test {found.metric} at equal size: {figures}", parts,
     )  # fmt: skip
 
@@ -142,7 +142,7 @@ def _memory_of_past(found: Comparison, cnn: Measured, recurrent: list[Measured])
     parts.append(
         _Part(False, f"a hidden state forgets as well: after its training the "
               f"{ends[0].family} feels {ends[0].trained.reach} steps") if ends
-        else _Part(True, "the recurrent nets feel as far back as was measured")
+        else _Part(True, "the recurrent networks feel as far back as was measured")
     )  # fmt: skip
     return _claim(
         "memory of the past", "none but its receptive field", "a hidden state, without end",
@@ -170,7 +170,7 @@ def _processing(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> 
         f"times the batch, half as long: {larger}",
         [_Part(quicker > _QUICKER, f"the cnn is ×{quicker:.1f} as quick as the median recurrent "
                f"net"),
-         _Part(grown > times / 2, f"of ×{times:.0f} the steps recurrent nets take ×{grown:.1f} the "
+         _Part(grown > times / 2, f"of ×{times:.0f} the steps RNNs take ×{grown:.1f} the "
                f"time; as a stream comes, both wait for the next input")],
     )  # fmt: skip
 
@@ -212,11 +212,11 @@ def _training(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Cl
     median = statistics.median(net.timings[-1].training_ms[last] for net in recurrent)
     quicker = median / cnn.timings[-1].training_ms[last]
     parts = [_Part(quicker > _QUICKER, f"a step of the cnn is ×{quicker:.1f} as quick as the "
-                   f"median recurrent net's")]  # fmt: skip
+                   f"median recurrent network's")]  # fmt: skip
     if many:
         others = max(map(gain, recurrent))
         holds = gain(cnn) > _GAIN and gain(cnn) > _GAIN * others
-        parts.append(_Part(holds, f"cores help the cnn ×{gain(cnn):.2f}, recurrent nets up to "
+        parts.append(_Part(holds, f"cores help the cnn ×{gain(cnn):.2f}, recurrent networks up to "
                            f"×{others:.2f}"))  # fmt: skip
     else:
         parts.append(_Part(None, "this machine has one core to train on"))
@@ -271,7 +271,7 @@ def _inputs(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Clai
     )
 
     def lost(net: Measured) -> str:
-        """The lengths at which a net is worse than at its own."""
+        """The lengths at which a network is worse than at its own."""
         own = net.at_length["1"]
         return " and ".join(
             f"×{x}" for x, value in net.at_length.items()
@@ -285,7 +285,7 @@ def _inputs(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Clai
         [_Part(bool(lost(cnn)), f"the cnn loses at {lost(cnn)}" if lost(cnn)
                else "a causal cnn takes any length as well"),
          _Part(not losing, f"{', '.join(losing)} lose, too" if losing
-               else "recurrent nets lose at none")],
+               else "recurrent networks lose at none")],
     )  # fmt: skip
 
 
@@ -305,7 +305,7 @@ def _memory(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Clai
         median = statistics.median(map(of, recurrent))
         parts.append(
             _Part(of(cnn) < median, f"{what} of the cnn takes "
-                  f"{of(cnn) / max(median, 1e-9):.0%} of the median recurrent net's")
+                  f"{of(cnn) / max(median, 1e-9):.0%} of the median recurrent network's")
         )  # fmt: skip
     return _claim("use of memory", "lower", "higher", text, parts)
 

@@ -173,7 +173,7 @@ def leaky(node: Node) -> Value:
 
 @operator("PRelu")
 def slopes(node: Node) -> Value:
-    """x, and α · x below nought, α of each channel its own."""
+    """x, and α · x below zero, α of each channel its own."""
     (x, alpha), order = together(node.values())
     tf = node.tf
     return Value(tf.nn.relu(x) - alpha * tf.nn.relu(-x), order)

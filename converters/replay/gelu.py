@@ -18,7 +18,7 @@ _CLOSE = 1e-5
 
 @dataclass(frozen=True)
 class _Term:
-    """A tensor as scale · xᵖ · (offset + share · erf(inner · x)), p nought or one."""
+    """A tensor as scale · xᵖ · (offset + share · erf(inner · x)), p zero or one."""
 
     x: str
     scale: float = 1.0

@@ -78,7 +78,7 @@ def length(node: Node) -> Value:
         total = tf.reduce_sum(tf.abs(x.tensor), place, keepdims=True)
     else:
         total = tf.sqrt(tf.reduce_sum(x.tensor * x.tensor, place, keepdims=True))
-    return Value(x.tensor / tf.maximum(total, _TINY), x.order)  # what is nought stays so
+    return Value(x.tensor / tf.maximum(total, _TINY), x.order)  # what is zero stays so
 
 
 @operator("LRN")

@@ -1,4 +1,4 @@
-"""Pictures made larger or smaller.
+"""Images made larger or smaller.
 
 ONNX names six ways to lay one grid of pixels over another, and five to round;
 TFLite has three. What a node means is computed as a matrix along each axis, and
@@ -64,7 +64,7 @@ def _wanted(node: Node, x: Value) -> tuple[list[int], list[float]]:
     sizes, scales = list(x.shape), [1.0] * x.rank
     if node.has(3):
         if node.get("keep_aspect_ratio_policy", "stretch") != "stretch":
-            raise node.refusal("keeps the shape of a picture; give the size that it comes to")
+            raise node.refusal("keeps the shape of an image; give the size that it comes to")
         for axis, size in zip(axes, node.constant(3), strict=True):
             sizes[axis] = int(size)
             scales[axis] = int(size) / x.shape[axis]

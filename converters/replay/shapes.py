@@ -22,7 +22,7 @@ def transpose(node: Node) -> Value:
 
 @operator("Reshape")
 def reshape(node: Node) -> Value:
-    """Another shape; nought is as it was, −1 what remains."""
+    """Another shape; zero is as it was, −1 what remains."""
     x = node.value()
     sizes = node.numbers("shape", 1) or []
     if not node.get("allowzero", 0):

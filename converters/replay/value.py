@@ -1,7 +1,7 @@
 """A tensor of an ONNX graph, and in which order its axes lie in TensorFlow.
 
 ONNX has channels second, TFLite last. A transposition before and behind every
-convolution would cost more than the convolutions of a small net, so that a
+convolution would cost more than the convolutions of a small network, so that a
 tensor stays as the last operator left it and says how it lies; it is moved
 where an operator needs it otherwise, and not before.
 """

@@ -49,7 +49,7 @@ def explain(
     calibration: Path | None, wish: Wish, shapes: Mapping[str, Sequence[int]],
     quantize: QuantizeRecipe | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """`folder.explain` in plain values: the roads to every artefact."""
+    """`folder.explain` in plain values: the conversion paths to every artefact."""
     wishes = _wishes(to, precisions, calibration, wish, shapes, quantize)
     found: dict[str, Any] = _ask(path, do="explain", **wishes)
     return found

@@ -47,7 +47,7 @@ class Wishes:
 
 @dataclass(frozen=True)
 class Judged:
-    """One artefact, as verification found it."""
+    """One artifact, as verification found it."""
 
     id: str
     passed: bool

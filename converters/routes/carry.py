@@ -1,4 +1,4 @@
-"""A model carried to artefacts: along the first road that is open, and if need be the next."""
+"""A model carried to artifacts: along the first path that is open, and if need be the next."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ..whole.onnxshape import fix_shapes
 from .edge import Elsewhere, Job
 from .find import Leg, Road, roads, start_of, why_none
 
-# What ends a road, and leaves others open: a converter that refuses, a package that is not there,
+# What ends a path, and leaves others open: a converter that refuses, a package that is not there,
 # an interpreter that does not take what was written.
 _REFUSALS = (ConversionError, MissingExtra, ModelError, BackendError)
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A road, before it is gone."""
+    """A conversion path, before it is gone."""
 
     road: Road
     closed: str  # where and why it is; nothing where that is only seen by going
@@ -32,7 +32,7 @@ class Seen:
 
 
 class Carrier:
-    """Carries one model; what several artefacts have in common of their roads is done once."""
+    """Carries one model; what several artifacts have in common of their paths is done once."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -41,7 +41,7 @@ class Carrier:
         self._closed: dict[Leg, str] = {}
 
     def roads(self, format: Format, precision: Precision) -> tuple[Seen, ...]:
-        """The roads to an artefact, in the order in which they are tried."""
+        """The conversion paths to an artifact, in the order in which they are tried."""
         found: list[Seen] = []
         for road in roads(start_of(self._job), format, precision):
             closed = next(filter(None, map(self._why_closed, road.legs)), "")
@@ -53,7 +53,7 @@ class Carrier:
         """One artefact.
 
         Raises:
-            ConversionError: no road leads there; it says of every one why.
+            ConversionError: no conversion path leads there; it says of every one why.
         """
         reasons: list[str] = []
         for seen in self.roads(format, precision):
@@ -73,7 +73,7 @@ class Carrier:
         raise ConversionError(f"{format} in {precision}: {why}")
 
     def before(self, format: Format, precision: Precision) -> Any:
-        """What the last converter is given on the road to an artefact.
+        """What the last converter is given on the conversion path to an artefact.
 
         Raises:
             ConversionError: as `carry`; or it is the file that came.
@@ -98,7 +98,7 @@ class Carrier:
         value: Any = self._given if came_as_artefact else self._job.source.model
         for number, leg in enumerate(road.legs, 1):
             behind = road.legs[:number]
-            if behind in self._failed:  # a road that begins alike ended here
+            if behind in self._failed:  # a conversion path that begins alike ended here
                 raise ConversionError(self._failed[behind])
             if behind not in self._made:
                 try:
@@ -112,7 +112,7 @@ class Carrier:
 
     @cached_property
     def _given(self) -> Written:
-        """A file that is an artefact already."""
+        """A file that is an artifact already."""
         source, note = self._job.source, "as it came"
         if source.kind == "tflite":
             contents = (source.model,)

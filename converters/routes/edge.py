@@ -50,7 +50,7 @@ class Job:
 
 
 class Elsewhere(str):
-    """Why a road is closed that nobody meant: a reason for `--explain` alone, where others have
+    """Why a path is closed that nobody meant: a reason for `--explain` alone, where others have
     another."""
 
 
@@ -70,7 +70,7 @@ class Edge:
     carry: Callable[[Job, Any, Precision], Any] = field(repr=False)
     # Why it cannot take a job's model to a precision; nothing where that is only seen by doing.
     closed: Callable[[Job, Precision], str] = field(default=lambda job, precision: "", repr=False)
-    cost: float = 1.0  # of two roads the one that costs less is taken
+    cost: float = 1.0  # of two conversion paths the one that costs less is taken
 
     def __str__(self) -> str:
         return f"{self.name} ({self.tool})"

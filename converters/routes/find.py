@@ -10,13 +10,13 @@ from edgenets.artefact import Format, Precision
 from .edge import Edge, Job, Place
 from .table import EDGES
 
-# No useful road is longer.
+# No useful conversion path is longer.
 _LONGEST = 5
 
 
 @dataclass(frozen=True)
 class Leg:
-    """A converter on a road, and where it leads."""
+    """A converter on a conversion path, and where it leads."""
 
     edge: Edge
     to: Place
@@ -44,9 +44,9 @@ def start_of(job: Job) -> Place:
 
 
 def roads(start: Place, format: Format, precision: Precision) -> list[Road]:
-    """Every way from a place to an artefact that goes through no place twice.
+    """Every way from a place to an artifact that goes through no place twice.
 
-    A model that is there already has a road of no legs.
+    A model that is there already has a conversion path of no legs.
     """
     target = Place(format, precision)
     found = [Road(start, legs) for legs in _onward(start, target, (start,))]
@@ -59,7 +59,7 @@ def roads(start: Place, format: Format, precision: Precision) -> list[Road]:
 
 
 def why_none(start: Place, format: Format, precision: Precision) -> str:
-    """Why no road leads to an artefact at all."""
+    """Why no conversion path leads to an artifact at all."""
     if start.precision != "fp32" and precision != start.precision:
         return (
             f"the model was rounded to {start.precision} already, and what was lost does not come "
@@ -73,7 +73,7 @@ def _onward(at: Place, target: Place, been: tuple[Place, ...]) -> Iterator[tuple
         yield ()
         return
     if len(been) > _LONGEST or (len(been) > 1 and been[-2].form == "step"):
-        return  # what has a state is an artefact, and no converter of whole models takes it further
+        return  # what has a state is an artifact, and no converter of whole models takes it further
     for edge in EDGES:
         if edge.source != at.form:
             continue

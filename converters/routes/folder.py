@@ -1,6 +1,6 @@
-"""From a file to a folder of artefacts, and from there to a report.
+"""From a file to a folder of artifacts, and from there to a report.
 
-FOLDER/artefacts/     the artefacts, and where they came from
+FOLDER/artefacts/     the artifacts, and where they came from
 FOLDER/report.json, report.html    what verification found
 """
 
@@ -67,7 +67,7 @@ def job_of(
 def explain(
     job: Job, to: Sequence[Format], precisions: Sequence[Precision] | None
 ) -> dict[str, tuple[Seen, ...]]:
-    """The roads to every artefact; see `Carrier.roads`. Nothing is converted."""
+    """The conversion paths to every artifact; see `Carrier.roads`. Nothing is converted."""
     carrier = Carrier(job)
     wanted = [(f, p) for f in to for p in precisions or precisions_of(job.source)]
     return {id_of(f, p): carrier.roads(f, p) for f, p in wanted}
@@ -84,12 +84,12 @@ def convert_file(
 
     Raises:
         ConversionError: nothing could be converted; it says of everything why.
-        ModelError: artefacts of another model are there.
+        ModelError: artifacts of another model are there.
     """
     path = job.source.path.resolve()
     _check_ours(out, path)
     found = convert_source(job, to, precisions or precisions_of(job.source))
-    # They are about artefacts of before.
+    # They are about artifacts of before.
     for stale in (REPORT, REPORT_PAGE, MENDED):
         (out / stale).unlink(missing_ok=True)
     shapes = {k: tuple(v) for k, v in job.shapes.items()}
@@ -109,7 +109,7 @@ def _check_ours(folder: Path, path: Path) -> None:
     if before is None or before.path != str(path):
         whose = "a run of `edgenets train`" if before is None else Path(before.path).name
         raise ModelError(
-            f"{folder}: has artefacts of {whose} in it; say another --out, or remove "
+            f"{folder}: has artifacts of {whose} in it; say another --out, or remove "
             f"{folder / store.FOLDER}"
         )
 
@@ -118,7 +118,7 @@ def verify_folder(
     folder: Path, data: Path, gate: GateRecipe | None = None, progress: Progress | None = None,
     wanted: Wanted | None = None,
 ) -> Report:  # fmt: skip
-    """Hold the artefacts of a folder against the file that they came from.
+    """Hold the artifacts of a folder against the file that they came from.
 
     Args:
         wanted: in the report, beside the gate.
@@ -152,7 +152,7 @@ def mend_folder(
     folder: Path, data: Path, gate: GateRecipe | None = None, progress: Progress | None = None,
     wanted: Wanted | None = None,
 ) -> tuple[tuple[Repair, ...], Report]:  # fmt: skip
-    """Mend the artefacts in int8 that did not pass, and verify all of them again.
+    """Mend the artifacts in int8 that did not pass, and verify all of them again.
 
     Returns:
         a repair of each, and the new report.
@@ -180,7 +180,7 @@ def mend_folder(
 
 
 def _recompiled(written: Sequence[Written]) -> tuple[list[Written], list[str]]:
-    """Artefacts of a compiler made anew of what they were made of, where that is another by now.
+    """Artifacts of a compiler made anew of what they were made of, where that is another by now.
 
     Returns:
         all of them, and why one could not be.
@@ -204,7 +204,7 @@ def _recompiled(written: Sequence[Written]) -> tuple[list[Written], list[str]]:
 
 
 def _again(folder: Path, origin: store.Origin, progress: Progress) -> Job:
-    """The job that a folder's artefacts came of."""
+    """The job that a folder's artifacts came of."""
     wish: Any = origin.wish
     items = Path(origin.calibration)
     there = origin.calibration and items.is_file()
@@ -218,14 +218,14 @@ def _again(folder: Path, origin: store.Origin, progress: Progress) -> Job:
 
 
 def origin_of(folder: Path) -> store.Origin:
-    """Where the artefacts of a folder came from.
+    """Where the artifacts of a folder came from.
 
     Raises:
         ModelError: that is not known, or is gone or changed.
     """
     origin = store.origin(folder)
     if origin is None:
-        raise ModelError(f"{folder}: its artefacts came from no file; convert one into it")
+        raise ModelError(f"{folder}: its artifacts came from no file; convert one into it")
     path = Path(origin.path)
     if not path.exists() or digest(path) != origin.sha256:
         raise ModelError(f"{path}: is gone, or changed since it was converted; convert it again")
@@ -235,7 +235,7 @@ def origin_of(folder: Path) -> store.Origin:
 def check_file(
     job: Job, target: Target, to: Sequence[Format], precisions: Sequence[Precision] | None
 ) -> tuple[Checked, ...]:
-    """What a board would make of a model: of a file that is an artefact, as it is; of any other,
+    """What a board would make of a model: of a file that is an artifact, as it is; of any other,
     of what it would be converted to. Nothing is written; errors as `convert_file`. What could not
     be converted stands there, too, and what stops it.
 

@@ -1,4 +1,4 @@
-"""Artefacts of a model of one's own to be mended, whatever road they came along."""
+"""Artifacts of a model of one's own to be mended, whatever conversion path they came along."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Every converter. To add one: a function that carries, and an entry here.
 
-Of roads that are as short as each other, the one whose converters stand first is taken.
+Of conversion paths that are as short as each other, the one whose converters stand first is taken.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _chooses_all(job: Job, precision: Precision) -> str:
 def _has_ranges(job: Job, precision: Precision) -> str:
     wish = job.quantize
     if precision == "int8" and (wish.keep_float or wish.symmetric or not wish.per_channel):
-        return "what a net was trained with is not changed: ranges and scales"
+        return "what a network was trained with is not changed: ranges and scales"
     return ""
 
 
@@ -232,8 +232,8 @@ def _no_compiler(job: Job, precision: Precision) -> str:
 EDGES: tuple[Edge, ...] = (
     Edge(
         "walk", "edgenets", "keras", "step", _PLAIN,
-        "a causal or recurrent net of Keras's own layers, its time alone left open",
-        "step after step it gives what the net gives", _walk, _no_step,
+        "a causal or recurrent network of Keras's own layers, its time alone left open",
+        "step after step it gives what the network gives", _walk, _no_step,
     ),
     *(
         Edge(

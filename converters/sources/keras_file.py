@@ -69,7 +69,7 @@ def read(path: Path) -> Source:
 def source_of(model: Any, path: Path, names: Sequence[str] = ()) -> Source:
     """A Keras model that is in memory already.
 
-    One that was trained with rounding answers as the plain net does that was trained so.
+    One that was trained with rounding answers as the plain network does that was trained so.
 
     Args:
         path: where it came from.
@@ -83,7 +83,7 @@ def source_of(model: Any, path: Path, names: Sequence[str] = ()) -> Source:
     plain = aware.plain_of(model)
     try:
         inputs, outputs = inputs_of(plain), outputs_of(plain)
-    except ConversionError as exc:  # of a type that no artefact has
+    except ConversionError as exc:  # of a type that no artifact has
         raise ModelError(f"{path}: {exc}") from exc
     if names:
         outputs = tuple(replace(o, name=n) for o, n in zip(outputs, names, strict=True))

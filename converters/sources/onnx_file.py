@@ -23,7 +23,7 @@ _LARGEST = 1 << 30  # bytes
 # The first version of files whose constants are no inputs.
 _CONSTANTS_APART = 4
 
-# The oldest opset whose operators mean what they do now, for what compact nets hold.
+# The oldest opset whose operators mean what they do now, for what compact networks hold.
 _OLDEST_OPSET = 7
 
 

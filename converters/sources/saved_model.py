@@ -33,7 +33,7 @@ _TAG = "serve"
 # What a step of the model is reached by, in this order of preference.
 _SERVING = ("serving_default", "serve")
 
-# No SavedModel of a compact net comes near this.
+# No SavedModel of a compact network comes near this.
 _LARGEST = 1 << 30  # bytes
 
 
@@ -119,7 +119,7 @@ def _check(path: Path) -> None:
         for operator, node in outside(meta, outputs):
             raise ModelError(
                 f"{path}: its graph runs the operator {operator} ('{node}'), which reaches beyond "
-                f"the model; edgenets runs no such code. Export the net without it"
+                f"the model; edgenets runs no such code. Export the network without it"
             )
 
 

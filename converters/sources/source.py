@@ -41,7 +41,7 @@ class Source:
     # What it answers in its own library, for inputs of (items, …) by name.
     answer: Callable[[Mapping[str, NDArray[Any]]], Answers] = field(repr=False)
     precision: Precision = "fp32"  # what it was rounded to before it came
-    # Of a file that is an artefact already: inputs and outputs in its own types.
+    # Of a file that is an artifact already: inputs and outputs in its own types.
     own: tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]] | None = None
 
     @property

@@ -59,7 +59,7 @@ def convert(
         to: formats to write.
         precisions: precisions to write; one that a format lacks is reported in `missing`.
         quantize: how ranges are found, and which layers stay float.
-        part: which net of its model this is, where that is made of several.
+        part: which network of its model this is, where that is made of several.
 
     Raises:
         ConversionError: the model has no step form, calibration clips are missing or not the
@@ -78,12 +78,12 @@ def convert(
 
 
 def seen(tensor: str) -> str:
-    """What an inner tensor is called that an artefact gives besides its outputs."""
+    """What an inner tensor is called that an artifact gives besides its outputs."""
     return f"{tensor}/seen"
 
 
 class Steps:
-    """A model as a step graph; what several artefacts begin with is made once."""
+    """A model as a step graph; what several artifacts begin with is made once."""
 
     def __init__(
         self, model: keras.Model, clips: Clips | None = None,

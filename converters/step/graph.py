@@ -1,6 +1,6 @@
-"""The step graph: what one step of a recurrent or causal net computes.
+"""The step graph: what one step of a recurrent or causal network computes.
 
-Every tensor is (frames, channels) for one stream. Where a net convolves over bands
+Every tensor is (frames, channels) for one stream. Where a network convolves over bands
 as well as time, a frame's channels are those of its bands, one band after another.
 A step takes the newest frames and the state, and gives scores and the next state.
 The graph is small on purpose: what Keras calls two hundred layers are these twelve

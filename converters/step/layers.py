@@ -104,7 +104,7 @@ def _batch_norm(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Sign
     axis = layer.axis if isinstance(layer.axis, int) else layer.axis[0]
     if not _over_channels(axis, x):
         raise ConversionError(
-            f"layer '{name}' normalises axis {axis}; only channels have a step form"
+            f"layer '{name}' normalizes axis {axis}; only channels have a step form"
         )
     mean, variance = array(layer.moving_mean), array(layer.moving_variance)
     factor = 1.0 / np.sqrt(variance.astype(np.float64) + layer.epsilon)

@@ -2,7 +2,7 @@
 
 OpenVINO reads the quantized ONNX file and keeps its scales, so there is no
 second quantization to go wrong: NNCF's default post-training quantization of a
-GRU net answered 43 % where this road answers as the float net does.
+GRU network answered 43 % where this conversion path answers as the float network does.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def to_ir(onnx_model: bytes, half: bool) -> tuple[bytes, bytes]:
         # It folds what is constant but leaves weights in the integers that they came in.
         simplify = optional(
             "openvino._offline_transformations", ("apply_moc_transformations",),
-            without="OpenVINO artefacts are written as they were read, a little larger",
+            without="OpenVINO artifacts are written as they were read, a little larger",
         )  # fmt: skip
         if simplify is not None:
             simplify[0](model, cf=False)

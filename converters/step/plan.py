@@ -1,6 +1,6 @@
 """Which operations compute in integers, and how every integer tensor stands for real values.
 
-The plan is made once and written out by every format, so that the same net has
+The plan is made once and written out by every format, so that the same network has
 the same scales everywhere. Tensors that only move (slices, concatenations,
 ring buffers, a state and its next value) share one scale: between steps nothing
 is requantized.

@@ -1,4 +1,4 @@
-"""Nets as a whole: one call takes all of an item, fixed in size, and gives the answer.
+"""Networks as a whole: one call takes all of an item, fixed in size, and gives the answer.
 
 function.py   a model as a TensorFlow function without variables
 tflite.py     … as a TFLite file, by TensorFlow's converter
@@ -6,5 +6,5 @@ onnx.py       … as an ONNX file, by tf2onnx; onnxnames.py: its layers by the n
 onnxround.py  … in every precision, by ONNX Runtime's tools
 integers.py   … in int8 with layers in float, made many times from one calibration; mend.py: which
 litert.py     a float TFLite file rounded, by LiteRT's quantizer
-verify.py     artefacts held against the model that they came from
+verify.py     artifacts held against the model that they came from
 """

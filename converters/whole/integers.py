@@ -28,10 +28,10 @@ def seen(layer: str) -> str:
 class Integers(Protocol):
     """A model, calibrated."""
 
-    layers: tuple[str, ...]  # that may stay float, in the order of the net
+    layers: tuple[str, ...]  # that may stay float, in the order of the network
 
     def write(self, keep: Collection[str] = ()) -> Written:
-        """The artefact with layers in float.
+        """The artifact with layers in float.
 
         Raises:
             ConversionError: the converter refuses that.
@@ -79,7 +79,7 @@ class OnnxIntegers:
         self, given: Written, samples: Samples, openvino: bool = False, per_channel: bool = True,
         symmetric: bool = False, always: Collection[str] = (),
     ) -> None:  # fmt: skip
-        """Take a float ONNX artefact whose nodes say what layers they come from; those of `always`
+        """Take a float ONNX artifact whose nodes say what layers they come from; those of `always`
         stay float whatever else does."""
         self._always = frozenset(always)
         self._wishes: dict[str, Any] = {"per_channel": per_channel, "symmetric": symmetric}

@@ -25,7 +25,7 @@ def rounded(given: Written, precision: Precision, samples: Samples | None) -> Wr
     """A float file in another precision.
 
     Args:
-        given: a TFLite artefact in fp32.
+        given: a TFLite artifact in fp32.
         samples: (items, …) of every input to calibrate on; needed for int8 and int16x8.
 
     Raises:

@@ -24,7 +24,7 @@ Values = Mapping[str, NDArray[Any]]
 def subject_of(
     integers: Integers, items: Samples, wanted: Values, judge: Callable[[Written], Verdict]
 ) -> Subject:
-    """One artefact in int8.
+    """One artifact in int8.
 
     Args:
         items: to compare on, as the model takes them.
@@ -44,7 +44,7 @@ def subject_of(
 
 
 def errors_of(integers: Integers, items: Samples) -> tuple[LayerError, ...]:
-    """How far each layer of an artefact is from the float form's, for the same items."""
+    """How far each layer of an artifact is from the float form's, for the same items."""
     plain, rounded = integers.probed()
     wanted, found = _answers(plain, items), _answers(rounded, items)
     return tuple(

@@ -74,7 +74,7 @@ def _converted(graph_def: Any, **options: Any) -> Any:
     """What tf2onnx makes of a graph.
 
     It copies the whole graph before each of its passes, to go back to where one fails; of an
-    unrolled net that is a third of its time. A pass that fails without a copy ends the conversion:
+    unrolled one that is a third of its time. A pass that fails without a copy ends the conversion:
     it is done again with them.
     """
     convert = require("tf2onnx").convert._convert_common

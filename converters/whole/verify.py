@@ -1,4 +1,4 @@
-"""Is an artefact the model that it came from? Where nothing but the model and items are there.
+"""Is an artifact the model that it came from? Where nothing but the model and items are there.
 
 The reference is the source in its own library: Keras, TensorFlow, ONNX Runtime, TFLite. What is
 decided is the place of the largest number of the first output; where there is but one, values are
@@ -38,7 +38,7 @@ class _Scale:
     metric: str
     # of one model's answers
     score: Callable[[NDArray[Any]], float]
-    # of an artefact's and the model's
+    # of an artifact's and the model's
     agreement: Callable[[NDArray[Any], NDArray[Any]], float]
 
 
@@ -46,14 +46,14 @@ def verify_source(
     source: Source, written: Sequence[Written], items: Items, gate: GateRecipe | None = None,
     missing: Sequence[str] = (), progress: Progress | None = None,
 ) -> Report:  # fmt: skip
-    """Hold artefacts against the model that they came from.
+    """Hold artifacts against the model that they came from.
 
     Args:
         items: at best ones that the model was not trained on, with what is right.
-        gate: what an artefact must hold; `metric_drop` in points of what is decided.
+        gate: what an artifact must hold; `metric_drop` in points of what is decided.
 
     Returns:
-        a report; an artefact that cannot be run has a verdict that says why.
+        a report; an artifact that cannot be run has a verdict that says why.
 
     Raises:
         DataError: the model gives no numbers for these items.
@@ -69,7 +69,7 @@ def verify_source(
 
 
 class Judge:
-    """A model's answers to items, against which artefacts are held; arguments as above."""
+    """A model's answers to items, against which artifacts are held; arguments as above."""
 
     def __init__(self, source: Source, items: Items, gate: GateRecipe | None = None) -> None:
         self._items, self._gate = items, gate or GateRecipe()
@@ -137,14 +137,14 @@ def _compiled(item: Written, why: str) -> Compiled:
 
 
 def _called(session: backend.Session, items: Items) -> list[NDArray[Any]]:
-    """The outputs of a whole form, (items, …) each, in the artefact's order."""
+    """The outputs of a whole form, (items, …) each, in the artifact's order."""
     names = [info.name for info in session.artefact.inputs]
     found = one_by_one(session.run, dict(zip(names, items.samples.values(), strict=True)))
     return [found[info.name] for info in session.artefact.outputs]
 
 
 def is_step(item: Written) -> bool:
-    """Whether an artefact takes a sequence step by step; one without a state may, too."""
+    """Whether an artifact takes a sequence step by step; one without a state may, too."""
     return bool(item.artefact.states) or any(tool.startswith("walk ") for tool in item.road)
 
 
@@ -174,7 +174,7 @@ def _as_model(found: NDArray[Any], wanted: NDArray[Any]) -> NDArray[Any]:
 
 
 def _marks(targets: NDArray[Any]) -> bool:
-    """Whether each row is nought but for a 1."""
+    """Whether each row is zero but for a 1."""
     return bool(np.isin(targets, (0, 1)).all() and (targets.sum(axis=-1) == 1).all())
 
 

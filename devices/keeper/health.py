@@ -28,10 +28,10 @@ def golden(home: Home, release: Release) -> str:
     """Have the release's bundle answer its golden inputs, in its own environment, as the service.
 
     Returns:
-        the artefacts that did.
+        the artifacts that did.
 
     Raises:
-        Unhealthy: an artefact answers differently, or nothing of it runs on this board.
+        Unhealthy: an artifact answers differently, or nothing of it runs on this board.
     """
     bundle = home.release(release.id) / BUNDLE
     command = [
@@ -65,7 +65,7 @@ def golden(home: Home, release: Release) -> str:
     ran = [trial["id"] for trial in trials if trial["passed"]]
     if not ran:
         reasons = "; ".join(sorted({t["reason"] for t in trials}))
-        raise Unhealthy(f"golden outputs: no artefact runs here: {reasons}")
+        raise Unhealthy(f"golden outputs: no artifact runs here: {reasons}")
     return ", ".join(ran)
 
 

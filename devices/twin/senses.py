@@ -44,7 +44,7 @@ class Camera:
         self._ssh = ssh
 
     def inject(self, pictures: Sequence[NDArray[np.uint8]]) -> None:
-        """Have it see pictures, over and over, one every frame.
+        """Have it see images, over and over, one every frame.
 
         Args:
             pictures: (height, width, 3) uint8 BGR; they are resized to 640 × 480.
@@ -81,7 +81,7 @@ class Microphone:
 
 
 def _yuyv(picture: NDArray[np.uint8]) -> bytes:
-    """A picture as cameras give it: (height, width, 2), luma and every other chroma in turn."""
+    """An image as cameras give it: (height, width, 2), luma and every other chroma in turn."""
     cv2 = require("cv2")
     sized = cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     yuv = cv2.cvtColor(sized, cv2.COLOR_BGR2YUV)

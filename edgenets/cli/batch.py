@@ -30,7 +30,7 @@ Examples:
 
 A batch that was stopped goes on where it was: what went well is not converted again. Items may be
 one file for all models, or a folder of files that are called as the models are (net.keras has
-net.npz). Exit code 1 when a model could not be converted, or an artefact did not pass."""
+net.npz). Exit code 1 when a model could not be converted, or an artifact did not pass."""
 )
 @click.argument("models", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--out", required=True, type=AnyPath, help="Folder that gets one of each model.")

@@ -37,7 +37,7 @@ Examples:
   edgenets bench object-detect --all
 
 Every row is measured in a process of its own. `step` is one inference with its state, features or
-preprocessing apart; `CPU` is everything from sound to decision, a second of sound, from a picture
+preprocessing apart; `CPU` is everything from sound to decision, a second of sound, from an image
 of 640 × 480 to what is found on it, or a thousand tokens."""
 )
 @click.argument("bundle", type=BundleName())

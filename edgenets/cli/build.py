@@ -26,17 +26,17 @@ Examples:
   edgenets build kws-gru --data speech_commands --out kws.edge
   edgenets build my-recipe.toml --data recordings --precision fp32,int8 --out mine.edge
 
-Exit code 1 when an artefact fails the gate; what passed is bundled all the same."""
+Exit code 1 when an artifact fails the gate; what passed is bundled all the same."""
 )
 @click.argument("recipe")
-@click.option("--data", required=True, type=AnyData, help="Recordings, pictures or texts.")
+@click.option("--data", required=True, type=AnyData, help="Recordings, images or texts.")
 @click.option("--out", type=AnyPath, help="The .edge file.  [default: NAME.edge]")
 @click.option("--run", "run_folder", type=AnyPath, help="Run folder.  [default: runs/NAME]")
 @click.option("--to", type=Several(FORMATS), default=",".join(FORMATS), show_default=True)
 @click.option(
     "--precision", type=Several(PRECISIONS), default=",".join(PRECISIONS), show_default=True
 )
-@click.option("--only", help="Ids of the artefacts to bundle, comma-separated.")
+@click.option("--only", help="Ids of the artifacts to bundle, comma-separated.")
 @json_option
 @click.pass_context
 def command(

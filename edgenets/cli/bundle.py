@@ -15,11 +15,11 @@ Examples:
   edgenets bundle runs/kws-gru
   edgenets bundle runs/kws-gru --out kws.edge --only tflite-int8,onnx-int8,openvino-int8
 
-Only artefacts that passed `edgenets verify` enter a bundle."""
+Only artifacts that passed `edgenets verify` enter a bundle."""
 )
 @click.argument("run", type=Folder)
 @click.option("--out", type=AnyPath, help="The .edge file.  [default: RUN/NAME.edge]")
-@click.option("--only", help="Ids of the artefacts to take, comma-separated.")
+@click.option("--only", help="Ids of the artifacts to take, comma-separated.")
 @json_option
 def command(run: Path, out: Path | None, only: str | None, as_json: bool) -> None:
     """Pack what passed the gate into one .edge file.

@@ -29,11 +29,11 @@ Examples:
 
 Operators and their versions, open sizes, memory, what the Edge TPU would map: all of it read from
 the files, and so a prediction. `edgenets preflight` asks the same of a bundle's packages, cameras
-and service. Exit code 1 when no artefact could run."""
+and service. Exit code 1 when no artifact could run."""
 )
 @click.argument("model")
 @click.option("--target", required=True, type=BoardName(), help="A board; see `device list`.")
-@click.option("--to", type=Several(FORMATS), help="Of a model that is no artefact yet.")
+@click.option("--to", type=Several(FORMATS), help="Of a model that is no artifact yet.")
 @click.option("--precision", type=Several(PRECISIONS), help="The same.")
 @click.option(
     "--calibration", type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -49,7 +49,7 @@ def command(
 ) -> None:  # fmt: skip
     """Check whether a model fits a board: operators, memory, versions.
 
-    MODEL is a bundle, a folder with converted artefacts, or a model of your own as `edgenets
+    MODEL is a bundle, a folder with converted artifacts, or a model of your own as `edgenets
     convert` takes it.
     """
     from edgenets.converters.check.check import check
@@ -87,7 +87,7 @@ def command(
 
 
 def target_of(name: str) -> Any:
-    """A board, as far as artefacts are concerned."""
+    """A board, as far as artifacts are concerned."""
     from edgenets.converters.check.check import Target
     from edgenets.devices.board import load as load_board
 

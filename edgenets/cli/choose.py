@@ -53,16 +53,16 @@ Examples:
   edgenets choose kws.edge --max-drop 1 --threads 1,2 --out kws-here.edge --report choice.html
 
 Run it on the board that is meant: what is measured holds for this machine. The bundle that is
-written says which artefact `edgenets run` takes from now on, and why the others lost. Exit code 1
+written says which artifact `edgenets run` takes from now on, and why the others lost. Exit code 1
 when nothing keeps the limits."""
 )
 @click.argument("bundle", type=BundleName())
-@click.option("--max-p95", type=_TIME, help="Of a step or a picture: 95 of a hundred are faster.")
+@click.option("--max-p95", type=_TIME, help="Of a step or an image: 95 of a hundred are faster.")
 @click.option(
     "--max-drop", type=click.FloatRange(0, 100),
     help="Points that may be lost from the float model; of what is no share, parts in a hundred.",
 )  # fmt: skip
-@click.option("--max-size", type=_SIZE, help="Of the artefact's files.")
+@click.option("--max-size", type=_SIZE, help="Of the artifact's files.")
 @click.option("--backend", type=Several(BACKENDS[:-1]), help="Take no others.")
 @click.option("--precision", type=Several(PRECISIONS), help="Take no others.")
 @click.option("--threads", help="One number or several, by comma.  [default: all that make sense]")

@@ -21,10 +21,10 @@ Examples:
   edgenets compare series --data ett --parameters 50000 --out runs/series --json
 
 Families: cnn, gru, lstm, rnn (a plain recurrent cell). The report is OUT/compare.html, its figures
-OUT/compare.json. A net that OUT holds already is measured again, not trained again."""
+OUT/compare.json. A network that OUT holds already is measured again, not trained again."""
 )
 @click.argument("task", type=click.Choice(_TASKS))
-@click.option("--data", required=True, type=AnyData, help="What the nets are trained on.")
+@click.option("--data", required=True, type=AnyData, help="What the networks are trained on.")
 @click.option(
     "--families", default=",".join(_FAMILIES), show_default=True, help="With commas between."
 )
@@ -66,7 +66,7 @@ def command(
 
 
 def _show(found: Any, claims: Any) -> None:
-    """Two tables: the nets, and what books say of them."""
+    """Two tables: the networks, and what books say of them."""
     shown = found.measure.shown
     table(
         f"{found.task}: test {found.metric} on {found.items:,} {found.kind}",

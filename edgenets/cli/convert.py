@@ -33,7 +33,7 @@ Examples:
   edgenets convert net.onnx --explain
   edgenets convert net.keras --calibration pictures.npy --to tflite,edgetpu --precision int8
 
-Recurrent and causal nets of Keras become step models: one call takes the newest frames and the
+Recurrent and causal networks of Keras become step models: one call takes the newest frames and the
 state, and gives scores and the next state. Every other model is converted as a whole, for items of
 one size. A precision that cannot be had is said so, with the reason. edgetpu needs Coral's
 edgetpu_compiler on the PATH, and is for models of your own; of a bundle: `edgenets attach`."""
@@ -65,7 +65,9 @@ edgetpu_compiler on the PATH, and is for models of your own; of a bundle: `edgen
     is_flag=True,
     help="Integers whose zero is 0, as TensorRT wants them; a model of your own, whole, in ONNX.",
 )
-@click.option("--explain", is_flag=True, help="Show the roads, and why some are closed; no more.")
+@click.option(
+    "--explain", is_flag=True, help="Show the conversion paths, and why some are closed; no more."
+)
 @click.option("--out", type=AnyPath, help="Folder for artefacts/.  [default: beside MODEL]")
 @json_option
 def command(
@@ -141,7 +143,7 @@ def _show(folder: Path, told: dict[str, Any], as_json: bool) -> None:
 
 
 def _explain(roads: dict[str, Any], as_json: bool) -> None:
-    """Every road to every artefact: taken, closed and why, or longer than another."""
+    """Every conversion path to every artifact: taken, closed and why, or longer than another."""
     if as_json:
         emit(roads)
         return

@@ -18,7 +18,7 @@ Examples:
   edgenets demo lights music stop
   edgenets demo "open door" "close door" --out doors
 
-Nothing is downloaded: the words are synthesised by espeak-ng."""
+Nothing is downloaded: the words are synthesized by espeak-ng."""
 )
 @click.argument("words", nargs=-1)
 @click.option("--out", type=AnyPath, default="demo-out", show_default=True)
@@ -30,8 +30,8 @@ def command(
 ) -> None:
     """Train, convert, verify and run keywords of your choice, in minutes.
 
-    Synthesises WORDS, trains a net on them, quantizes and converts it to three formats, proves
-    each artefact, packs a bundle, and spots the words in a stream.
+    Synthesizes WORDS, trains a network on them, quantizes and converts it to three formats, proves
+    each artifact, packs a bundle, and spots the words in a stream.
     """
     from edgenets import progress
     from edgenets.demo import demo

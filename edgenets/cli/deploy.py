@@ -47,7 +47,7 @@ what it served before, by itself. Exit code 1 when a board does not serve the re
               help="Default: console:, which is the journal.")  # fmt: skip
 @click.option("--backend", type=click.Choice(BACKENDS[:-1]), help="Take no other backend.")
 @click.option("--threshold", "thresholds", multiple=True, metavar="[WORD=]X", help="0…1.")
-@click.option("--scene", type=KeyFile, help="TOML of zones, lines and labels; pictures alone.")
+@click.option("--scene", type=KeyFile, help="TOML of zones, lines and labels; images alone.")
 @health_options
 @click.option("--memory", type=click.IntRange(32), help="The service's limit, MB.")
 @click.option("--extra", "extras", multiple=True, help="More extras of edgenets on the board.")

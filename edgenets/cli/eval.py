@@ -23,7 +23,7 @@ Examples:
 Without --split all of the data counts, that which the model was trained on too."""
 )
 @click.argument("bundle", type=BundleName())
-@click.option("--data", required=True, type=AnyData, help="Recordings, pictures or texts.")
+@click.option("--data", required=True, type=AnyData, help="Recordings, images or texts.")
 @click.option("--backend", type=click.Choice(BACKENDS), help="Take no other backend.")
 @click.option("--precision", type=click.Choice(PRECISIONS), help="Take no other precision.")
 @click.option(

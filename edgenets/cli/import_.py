@@ -37,7 +37,7 @@ Examples:
   edgenets import deeplab.tflite --task segment --labels voc.txt --mean 127.5 --std 127.5
   edgenets import okay_nabu.json && edgenets run okay_nabu.edge mic:default
 
-There is no model to hold a foreign artefact against, so nothing is proven of it; its bundle says
+There is no model to hold a third-party artifact against, so nothing is proven; its bundle says
 so. A microWakeWord model needs: pip install 'edgenets[microwakeword]'""",
 )
 @click.argument("model", type=_File)
@@ -48,7 +48,7 @@ so. A microWakeWord model needs: pip install 'edgenets[microwakeword]'""",
 @click.option("--colour", type=click.Choice(("rgb", "bgr", "grey")), help="Order of the channels.")
 @click.option(
     "--resize", type=click.Choice(("stretch", "letterbox", "crop")),
-    help="How a picture of another shape goes in.",
+    help="How an image of another shape goes in.",
 )  # fmt: skip
 @click.option("--mean", type=Numbers(), help="Taken from pixels of 0 … 255; one, or one a channel.")
 @click.option("--std", type=Numbers(), help="What they are divided by then; likewise.")
@@ -60,8 +60,8 @@ def command(
 ) -> None:  # fmt: skip
     """Make a bundle of a third-party model.
 
-    MODEL is a .tflite or .onnx model of pictures, or the .json of a microWakeWord model with its
-    .tflite beside it. How pictures go in is guessed from the file, shown, and overridden by
+    MODEL is a .tflite or .onnx model of images, or the .json of a microWakeWord model with its
+    .tflite beside it. How images go in is guessed from the file, shown, and overridden by
     options.
     """
     from edgenets.bundle import check_place
@@ -77,7 +77,7 @@ def command(
             beside = model.with_suffix(".json")
             hint = f"; of microWakeWord give {beside}" if beside.is_file() else ""
             raise click.UsageError(
-                f"--task says what a model of pictures is for: classify, detect or segment{hint}"
+                f"--task says what a model of images is for: classify, detect or segment{hint}"
             )
         wishes = Wishes(task=task, labels=labels, colour=colour, resize=resize, mean=mean, std=std)
     found = import_apart(model, path, wishes)

@@ -1,4 +1,4 @@
-"""What `bench` and `choose` have in common: every artefact that can be run here, measured."""
+"""What `bench` and `choose` have in common: every artifact that can be run here, measured."""
 
 from __future__ import annotations
 

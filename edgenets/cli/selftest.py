@@ -13,7 +13,7 @@ Examples:
   edgenets selftest kws-gru
   edgenets selftest mine.edge --json
 
-Exit code 1 when an artefact that can be run here answers its golden sound differently."""
+Exit code 1 when an artifact that can be run here answers its golden sound differently."""
 )
 @click.argument("bundle", type=BundleName())
 @json_option

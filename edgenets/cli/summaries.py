@@ -17,7 +17,7 @@ def sentence(summary: AnySummary) -> str:
 def _(summary: WatchSummary) -> str:
     things = ", ".join(f"{x} ×{n}" for x, n in sorted(summary.objects.items())) or "nothing"
     count = sum(summary.frames.values())
-    parts = [f"saw {things} in {count:,} pictures"]
+    parts = [f"saw {things} in {count:,} images"]
     if summary.rate is not None and count:
         parts.append(f"{summary.rate:.1f} a second")
         parts.append(f"{1e3 * summary.cpu_seconds / count:.1f} ms CPU each")

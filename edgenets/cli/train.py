@@ -21,7 +21,7 @@ that say what is said. Language: a text file. Texts: LABEL.txt, a text a line. A
 training goes on where it stopped when the same command is given again."""
 )
 @click.argument("recipe")
-@click.option("--data", required=True, type=AnyData, help="Recordings, pictures or texts.")
+@click.option("--data", required=True, type=AnyData, help="Recordings, images or texts.")
 @click.option("--out", type=AnyPath, help="Run folder.  [default: runs/RECIPE]")
 @click.option("--seed", type=click.IntRange(0), help="Another seed than the recipe's.")
 @click.option("--epochs", type=click.IntRange(1), help="Another length than the recipe's.")

@@ -149,7 +149,7 @@ def put(name: str, source: Path, target: str) -> None:
 @click.argument("name")
 @click.argument("pictures", nargs=-1, required=True, type=ExistingFile)
 def see(name: str, pictures: tuple[Path, ...]) -> None:
-    """Have a twin's camera see pictures, one every frame, over and over."""
+    """Have a twin's camera see images, one every frame, over and over."""
     from edgenets.tasks.vision.picture import read
 
     _find(name).camera.inject([read(path) for path in pictures])

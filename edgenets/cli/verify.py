@@ -22,7 +22,7 @@ Examples:
   edgenets verify runs/kws-gru --data speech_commands --layers --target rpi4 --target coral-usb
   edgenets verify vww --data pictures.npz
 
-Exit code 0: every artefact equals the model, within the limits of the recipe's [gate].
+Exit code 0: every artifact equals the model, within the limits of the recipe's [gate].
 Exit code 1: at least one does not. The report is written to RUN/report.html and report.json."""
 )
 @click.argument("run", type=Folder)
@@ -30,21 +30,21 @@ Exit code 1: at least one does not. The report is written to RUN/report.html and
     "--data",
     required=True,
     type=AnyData,
-    help="Recordings, pictures or texts, of which the validation split is used; for a model of "
+    help="Recordings, images or texts, of which the validation split is used; for a model of "
     "your own .npy, or .npz with an array an input and perhaps 'y', which is right.",
 )
 @click.option(
     "--mend", is_flag=True,
-    help="Of integer artefacts that fail, find the layers that spoil them, keep the fewest in "
+    help="Of integer artifacts that fail, find the layers that spoil them, keep the fewest in "
     "float, and verify again; a model of your own is calibrated as it was converted.",
 )  # fmt: skip
 @click.option(
     "--layers", is_flag=True,
-    help="Put the layers of every integer artefact into the report, not of those alone that fail.",
+    help="Put the layers of every integer artifact into the report, not of those alone that fail.",
 )  # fmt: skip
 @click.option(
     "--target", "targets", type=BoardName(), multiple=True,
-    help="A board, of which the report says what it would make of the artefacts; several may be "
+    help="A board, of which the report says what it would make of the artifacts; several may be "
     "given.",
 )  # fmt: skip
 @json_option
@@ -56,7 +56,7 @@ def command(
     """Verify that artifacts equal their model: the gate.
 
     RUN is a run folder that was converted, or the folder that a model of your own was converted
-    into: its artefacts are held against the model in its own library.
+    into: its artifacts are held against the model in its own library.
     """
     from edgenets import progress, records, runs
     from edgenets.converters.appendix import Wanted
@@ -122,7 +122,7 @@ def show(report: Any) -> None:
 
 
 def _show_repair(repair: Any, report: Any) -> None:
-    """What was tried for one artefact, and what came of it."""
+    """What was tried for one artifact, and what came of it."""
     from edgenets.metrics import metric_of
 
     if repair.why:

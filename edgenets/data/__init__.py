@@ -1,1 +1,1 @@
-"""Data: folders of recordings, their split by speaker, augmentation, and synthesised words."""
+"""Data: folders of recordings, their split by speaker, augmentation, and synthesized words."""

@@ -28,7 +28,7 @@ class SplitShares:
 
 
 def split_of(group: str, validation: float, test: float) -> Split:
-    """The split of a group of recordings or pictures, by a hash of the group's name.
+    """The split of a group of recordings or images, by a hash of the group's name.
 
     The answer depends on nothing but the name and the fractions, so a group stays in
     its split when others are added (the idea of Warden 2018, arXiv:1804.03209).

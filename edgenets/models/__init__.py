@@ -1,4 +1,4 @@
-"""The nets that edgenets brings: one file an architecture, with a `build`."""
+"""The networks that edgenets brings: one file an architecture, with a `build`."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def build_image(recipe: ImageRecipe, labels: int) -> keras.Model:
     """The untrained Keras model of a recipe.
 
     Returns:
-        a model from pictures (batch, height, width, channels) float32 to what its
+        a model from images (batch, height, width, channels) float32 to what its
         architecture's module says.
     """
     module = importlib.import_module(ARCHITECTURES[recipe.model.architecture])

@@ -1,4 +1,4 @@
-"""What both keyword nets begin with: convolutions over time and bands, then one over time.
+"""What both keyword networks begin with: convolutions over time and bands, then one over time.
 
 A vowel that another voice speaks lies some bands higher. A convolution over bands
 knows it there again, where one over time alone has to learn every voice; with few

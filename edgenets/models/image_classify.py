@@ -1,4 +1,4 @@
-"""What a picture shows: inverted residuals, average and maximum over the picture, a dense head."""
+"""What an image shows: inverted residuals, average and maximum over the image, a dense head."""
 
 from __future__ import annotations
 

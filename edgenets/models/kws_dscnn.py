@@ -1,6 +1,6 @@
 """Keyword spotting by a causal depthwise-separable CNN.
 
-The net of "Hello Edge" (Zhang et al. 2017, arXiv:1711.07128) turned causal: after a
+The network of "Hello Edge" (Zhang et al. 2017, arXiv:1711.07128) turned causal: after a
 front over time and bands (`front.py`), convolutions run over time alone, residual
 where the width allows, and the head averages over the last steps.
 """

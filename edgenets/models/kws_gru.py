@@ -1,4 +1,4 @@
-"""Keyword spotting by a recurrent net: a causal convolution, then GRU, LSTM or SimpleRNN layers."""
+"""Recurrent keyword spotting: a causal convolution, then GRU, LSTM or SimpleRNN layers."""
 
 from __future__ import annotations
 

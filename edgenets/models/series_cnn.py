@@ -1,6 +1,6 @@
 """How series go on, by causal convolutions over stretches of readings, each block residual.
 
-A temporal convolutional net (Bai et al. 2018, arXiv:1803.01271) over stretches.
+A temporal convolutional network (Bai et al. 2018, arXiv:1803.01271) over stretches.
 """
 
 from __future__ import annotations

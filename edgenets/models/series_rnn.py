@@ -1,4 +1,4 @@
-"""How series go on, by a recurrent net over stretches of readings.
+"""How series go on, by a recurrent network over stretches of readings.
 
 The encoder of SegRNN (Lin et al. 2023, arXiv:2308.11200); all of the horizon is foreseen at once,
 at every stretch.

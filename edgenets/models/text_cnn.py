@@ -1,6 +1,6 @@
-"""What a text is, by a convolutional net: peaks and means of its short phrases.
+"""What a text is, by a convolutional network: peaks and means of its short phrases.
 
-The net of Kim 2014 (arXiv:1408.5882), with causal convolutions, so that it reads as words come.
+The network of Kim 2014 (arXiv:1408.5882), with causal convolutions, so that it reads as words come.
 """
 
 from __future__ import annotations

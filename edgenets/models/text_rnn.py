@@ -1,4 +1,4 @@
-"""What a text is, by a recurrent net: the state that it ends in."""
+"""What a text is, by a recurrent network: the state that it ends in."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ class LogMel:
         return frames - frames % self._group
 
     def _transform(self, n: int, out: NDArray[np.float32]) -> None:
-        """The first n frames that wait, to (n, bands) normalised log power."""
+        """The first n frames that wait, to (n, bands) normalized log power."""
         rows, padded, squares, product, factors, sums, mel, floor, scale = self._views[self._odd][n]
         hann, multiply = self._hann, np.multiply
         for frame, windowed in rows:

@@ -78,7 +78,7 @@ class Stepper(ABC, Generic[Decision]):
 
     def _step(self, frames: NDArray[np.float32]) -> Decision | None:
         scores = self.session.run({self._input: frames[None]})[self._output]
-        if scores.ndim == 3:  # (1, scores a step, labels); foreign models give (1, labels)
+        if scores.ndim == 3:  # (1, scores a step, labels); third-party models give (1, labels)
             scores = scores[0]
         self.steps += 1
         if self.steps <= self._warmup:

@@ -1,8 +1,8 @@
-"""Quantization-aware training: a net that is rounded in training as its int8 forms will be.
+"""Quantization-aware training: a network that is rounded in training as its int8 forms will be.
 
 Weights are rounded channel by channel, and what passes between layers to one
 range a tensor; gradients go through as if nothing was rounded (Jacob et al. 2018,
-arXiv:1712.05877). The layers are those of the plain net, and so are their
+arXiv:1712.05877). The layers are those of the plain network, and so are their
 weights: whoever has trained the one has trained the other.
 """
 
@@ -32,7 +32,7 @@ _MOVING = (
 # Of what a batch shows, once the first ones are averaged.
 _NEWEST = 0.01
 
-# What a net is called then.
+# What a network is called then.
 _SUFFIX = "_aware"
 
 # States of tanh never leave it.
@@ -40,13 +40,13 @@ _STATE = (-1.0, 1.0)
 
 
 def aware(model: Any) -> Any:
-    """The net with fake quantization, of the same layers and weights.
+    """The network with fake quantization, of the same layers and weights.
 
     Args:
         model: a Keras model, Sequential or functional, built. Training what is returned trains it.
 
     Returns:
-        a Keras model of the same inputs and outputs. Of convolutional nets TFLiteConverter makes
+        a Keras model of the same inputs and outputs. Of convolutional models TFLiteConverter makes
         an int8 file from it without anything to calibrate on.
 
     Raises:
@@ -54,7 +54,7 @@ def aware(model: Any) -> Any:
     """
     keras = require("keras")
     if not any(map(_kernels_of, model.layers)):
-        raise RecipeError("qat: the net has no layer with weights that could be rounded")
+        raise RecipeError("qat: the network has no layer with weights that could be rounded")
     layers = _layers()
     # Of a tensor's id, the tensor and what is taken for it: rounded, or itself where its range is
     # known. Ids are of tensors that live.
@@ -103,7 +103,7 @@ def aware(model: Any) -> Any:
 
 
 def plain_of(model: Any) -> Any:
-    """The net inside one that `aware` made, of the same layers and weights; else itself."""
+    """The network inside one that `aware` made, of the same layers and weights; else itself."""
     if not is_aware(model):
         return model
     keras, layers = require("keras"), _layers()
@@ -124,13 +124,13 @@ def is_aware(model: Any) -> bool:
 
 
 def objects() -> dict[str, Any]:
-    """Keras's custom objects of nets that `aware` made, by the names in their files."""
+    """Keras's custom objects of networks that `aware` made, by the names in their files."""
     return {f"edgenets>{name}": layer for name, layer in _layers().items()}
 
 
 def _kernels_of(layer: Any) -> list[Any]:
     """Its variables that are rounded."""
-    if hasattr(layer, "layers"):  # a net within the net stays float
+    if hasattr(layer, "layers"):  # a network within the network stays float
         return []
     # Those of a layer that is not trained are rounded all the same; an operation has none.
     every = getattr(layer, "weights", ())
@@ -153,7 +153,7 @@ def _has_fixed_range(layer: Any) -> bool:
 def _rounded(kernel: Any, channels: tuple[int, ...] = (-1,)) -> Any:
     """A kernel as it is in eight bits, a scale a channel of what comes out.
 
-    Of a frozen net it is a constant, of which any converter makes the same integers.
+    Of a frozen network it is a constant, of which any converter makes the same integers.
 
     Args:
         channels: its axes of what comes out.

@@ -1,4 +1,4 @@
-"""Pictures of a training: curves and the confusion matrix."""
+"""Images of a training: curves and the confusion matrix."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def curves(
 
 
 def confusion(matrix: NDArray[np.int64], labels: Sequence[str], path: Path) -> None:
-    """The confusion matrix, rows normalised, counts written in."""
+    """The confusion matrix, rows normalized, counts written in."""
     figure = new_figure(0.55 * len(labels) + 2, 0.5 * len(labels) + 1.6)
     axes = figure.subplots()
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 from edgenets.extras import require
 
-# What a net may think of its own errors: beyond it one reading would outweigh all others.
+# What a network may think of its own errors: beyond it one reading would outweigh all others.
 _SUREST, _LEAST_SURE = -5.0, 3.0
 
 

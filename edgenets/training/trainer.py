@@ -35,7 +35,7 @@ _DATA = "data"
 # Marks of the same data differ by less, where another machine rounds its features otherwise.
 _SAME = 1e-3
 
-# Gradients of recurrent nets explode now and then (Pascanu et al. 2013, arXiv:1211.5063).
+# Gradients of recurrent networks explode now and then (Pascanu et al. 2013, arXiv:1211.5063).
 CLIP_NORM = 1.0
 
 

@@ -1,4 +1,4 @@
-"""What every backend asks of its files and inputs before foreign code sees them."""
+"""What every backend asks of its files and inputs before third-party code sees them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgenets.errors import BackendError
 
 
 def file_of(artefact: Artefact, files: Mapping[str, bytes], number: int = 0) -> bytes:
-    """The bytes of an artefact's file.
+    """The bytes of an artifact's file.
 
     Raises:
         BackendError: the file was not given.
@@ -31,7 +31,7 @@ def taken_dtype(info: TensorInfo) -> np.dtype[Any]:
 
 
 def check_inputs(artefact: Artefact, inputs: Mapping[str, NDArray[Any]]) -> None:
-    """Refuse inputs that an artefact does not take, with a message that names them.
+    """Refuse inputs that an artifact does not take, with a message that names them.
 
     Raises:
         BackendError: an input is missing, unknown, or of another shape or type.
@@ -47,18 +47,18 @@ def check_inputs(artefact: Artefact, inputs: Mapping[str, NDArray[Any]]) -> None
 
 
 def check_nothing_left_out(artefact: Artefact, found: Iterable[str]) -> None:
-    """Refuse a file with inputs that its artefact leaves out: they would never be written.
+    """Refuse a file with inputs that its artifact leaves out: they would never be written.
 
     Args:
         found: names of all inputs that the file has.
 
     Raises:
-        BackendError: it has more than the artefact announces.
+        BackendError: it has more than the artifact announces.
     """
     announced = {i.name for i in (*artefact.inputs, *artefact.held)}
     announced |= {link.input.name for link in artefact.states}
     left_out = sorted(set(found) - announced)
     if left_out:
         raise BackendError(
-            f"{artefact.files[0]}: takes {', '.join(left_out)}, which its artefact leaves out"
+            f"{artefact.files[0]}: takes {', '.join(left_out)}, which its artifact leaves out"
         )

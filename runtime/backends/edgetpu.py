@@ -29,14 +29,14 @@ class _Device(ctypes.Structure):
 
 
 def version() -> str:
-    """What would run an artefact; MissingExtra where the library or the accelerator is not there.
+    """What would run an artifact; MissingExtra where the library or the accelerator is not there.
 
     An accelerator that was unplugged comes back: it is asked for anew each time.
     """
     found = devices()
     if not found:
         raise MissingExtra(
-            f"an Edge TPU is needed to run edgetpu artefacts; {LIBRARY} sees none. Plug it in; on "
+            f"an Edge TPU is needed to run edgetpu artifacts; {LIBRARY} sees none. Plug it in; on "
             f"USB its user must be in the group plugdev"
         )
     return f"{LIBRARY}, {', '.join(found)}; {tflite.version()}"
@@ -89,7 +89,7 @@ def _library() -> Any:
         library = ctypes.CDLL(LIBRARY)
     except OSError as exc:
         raise MissingExtra(
-            f"{LIBRARY} is needed to run edgetpu artefacts and does not load ({exc}). On Debian, "
+            f"{LIBRARY} is needed to run edgetpu artifacts and does not load ({exc}). On Debian, "
             f"from Coral's packages: apt-get install libedgetpu1-std"
         ) from exc
     library.edgetpu_list_devices.restype = ctypes.POINTER(_Device)

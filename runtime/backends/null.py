@@ -16,7 +16,7 @@ from edgenets.backend import Given, Options, State, check_given
 
 from .checks import check_inputs, taken_dtype
 
-FORMAT = None  # it takes artefacts of any format
+FORMAT = None  # it takes artifacts of any format
 
 
 def version() -> str:

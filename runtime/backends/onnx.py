@@ -34,7 +34,7 @@ _TYPES = {
 
 
 def version() -> str:
-    """The package that would run an artefact; MissingExtra where there is none."""
+    """The package that would run an artifact; MissingExtra where there is none."""
     return f"onnxruntime {require('onnxruntime').__version__}"
 
 

@@ -21,7 +21,7 @@ FORMAT = "openvino"
 
 
 def version() -> str:
-    """The package that would run an artefact; MissingExtra where there is none."""
+    """The package that would run an artifact; MissingExtra where there is none."""
     return f"openvino {_number()}"
 
 
@@ -44,7 +44,7 @@ def _compiled(
     Without the plugin's passes for low precision a model of integers is computed in float, between
     the same roundings. Seen in OpenVINO 2026.4:
 
-    - a step of a small net is quicker so: 91 against 112 µs for kws-gru (x86);
+    - a step of a small network is quicker so: 91 against 112 µs for kws-gru (x86);
     - on one thread, products of integers one after another are made one kernel ("snippet"), which
       answers whatever lay in memory (x86 with AVX-512); on two threads, or as kernels of their
       own, they are right;

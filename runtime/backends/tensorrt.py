@@ -1,4 +1,4 @@
-"""TensorRT, by engines that are built of ONNX artefacts on the board itself.
+"""TensorRT, by engines that are built of ONNX artifacts on the board itself.
 
 A stream's state never leaves the GPU: of every state there are two places, of which a step reads
 the one and writes the other.
@@ -26,7 +26,7 @@ PRECISIONS = engines.PRECISIONS
 
 
 def version() -> str:
-    """What would run an artefact; MissingExtra where the package or the GPU is not there."""
+    """What would run an artifact; MissingExtra where the package or the GPU is not there."""
     return f"{engines.version()}, {name_of_gpu()}"
 
 

@@ -33,7 +33,7 @@ View = Callable[[], NDArray[Any]]
 
 
 def version(interpreter: str = "auto") -> str:
-    """The package that would run an artefact; MissingExtra where there is none."""
+    """The package that would run an artifact; MissingExtra where there is none."""
     return _told(*_package(interpreter))
 
 
@@ -47,7 +47,7 @@ class TFLiteSession:
 
     The interpreter lays its tensors out once, in `allocate_tensors`, and a step moves none of
     them; so their places are looked up once as well. Asking anew in every step, as the
-    interpreter's Python interface wants it, would take longer than a small net computes.
+    interpreter's Python interface wants it, would take longer than a small network computes.
     """
 
     def __init__(self, artefact: Artefact, model: bytes, options: Options) -> None:
@@ -108,7 +108,7 @@ class TFLiteSession:
         return None
 
     def _open(self) -> None:
-        """Make an interpreter, and find the artefact's tensors in it."""
+        """Make an interpreter, and find the artifact's tensors in it."""
         artefact, delegates = self.artefact, self._delegates()
         try:
             with captured_stderr():  # it announces its delegates there
@@ -311,7 +311,7 @@ def _package(interpreter: str) -> tuple[str, Any]:
         except ImportError:
             continue
     raise MissingExtra(
-        f"{' or '.join(wanted)} is needed to run TFLite artefacts and is not installed. "
+        f"{' or '.join(wanted)} is needed to run TFLite artifacts and is not installed. "
         f"Install it: pip install 'edgenets[tflite]'"
     )
 

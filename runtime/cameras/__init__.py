@@ -1,9 +1,9 @@
-"""Where pictures come from: a URI names a camera, a stream, a video or pictures on disk.
+"""Where images come from: a URI names a camera, a stream, a video or images on disk.
 
 `CAMERAS` names the module of each; it is imported when it is used. A module has
 `open_camera(rest)`, where `rest` is the URI after its scheme. What it gives is
-read by a thread of its own (`feed.py`), which passes on the newest picture of a
-live source and every picture of the others.
+read by a thread of its own (`feed.py`), which passes on the newest image of a
+live source and every image of the others.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ CAMERAS = {
 _WHOLE = frozenset({"rtsp", "rtsps", "http", "https"})
 
 HOW = (
-    "there are camera:0, csi:0, rtsp://…, http://… (MJPEG), a video file, a picture, a folder or "
-    "glob of pictures, null: (a test pattern), demo:smear (a drawing that moves)"
+    "there are camera:0, csi:0, rtsp://…, http://… (MJPEG), a video file, an image, a folder or "
+    "glob of images, null: (a test pattern), demo:smear (a drawing that moves)"
 )
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture of a source."""
+    """One image of a source."""
 
     picture: Picture
-    number: int  # of the source's pictures from 0, lost ones included
+    number: int  # of the source's images from 0, lost ones included
     time: float  # s: in a recording, its own time; live, since the source was opened
     captured: float  # s of time.monotonic() when it was captured, or read from disk
-    path: Path | None = None  # of a picture on disk
+    path: Path | None = None  # of an image on disk
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ Item = Frame | Notice
 class Camera(ABC):
     """A source of pictures. Its items are taken by one thread, which may wait in them."""
 
-    live = False  # whether pictures come in real time, and only the newest matters
+    live = False  # whether images come in real time, and only the newest matters
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -77,7 +77,7 @@ class Camera(ABC):
     def items(self) -> Iterator[Item]:
         """Frames and notices until the source ends, or `close` is called.
 
-        No picture is ever made up: where none comes, there is none.
+        No image is ever made up: where none comes, there is none.
 
         Raises:
             SourceError: nothing can be read, and there is nothing to wait for.
@@ -114,5 +114,5 @@ def _split(uri: str) -> tuple[str, str]:
     if path.exists():
         return "video", str(path)
     if colon and scheme.isalnum() and len(scheme) > 1:
-        raise SourceError(f"no source of pictures is called '{scheme}:'; {HOW}")
+        raise SourceError(f"no source of images is called '{scheme}:'; {HOW}")
     return ("pictures" if any(mark in uri for mark in "*?[") else "video"), str(path)

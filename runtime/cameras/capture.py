@@ -28,7 +28,7 @@ _NAP = 0.1  # s
 # A server that takes longer to answer, or a stream that is silent for longer, is gone.
 ANSWER_PATIENCE = 5.0  # s
 
-# What OpenCV's FFmpeg is told where the user has not: UDP loses packets, and pictures then smear.
+# What OpenCV's FFmpeg is told where the user has not: UDP loses packets, and images then smear.
 _FFMPEG = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 _FFMPEG_DEFAULT = "rtsp_transport;tcp|fflags;nobuffer"
 
@@ -75,7 +75,7 @@ class LiveCamera(Camera):
                 elif not self._closed:
                     self._capture.release()
                     self._capture = None
-                    yield Notice("lost", f"{self.name}: no more pictures come; trying again")
+                    yield Notice("lost", f"{self.name}: no more images come; trying again")
         finally:
             if self._capture is not None:
                 self._capture.release()
@@ -105,7 +105,7 @@ class LiveCamera(Camera):
 
 
 def as_bgr(picture: Any) -> Picture:
-    """A picture of any depth and number of channels as blue, green, red in 8 bits."""
+    """An image of any depth and number of channels as blue, green, red in 8 bits."""
     cv2 = require("cv2")
     if picture is None or not picture.size:
         return np.empty((0, 0, 3), np.uint8)

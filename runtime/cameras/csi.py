@@ -90,7 +90,7 @@ class JetsonCamera(LiveCamera):
 
     @property
     def pipeline(self) -> str:
-        """What GStreamer is given; the last queue keeps the newest picture alone."""
+        """What GStreamer is given; the last queue keeps the newest image alone."""
         width, height = self._size
         return (
             f"nvarguscamerasrc sensor-id={self._number} ! "

@@ -1,9 +1,9 @@
 """A camera and the thread that reads it.
 
-A live camera's newest picture waits for the reader; one that comes before the
+A live camera's newest image waits for the reader; one that comes before the
 last was taken takes its place, and the loss is counted. Of the others, a few
-pictures are read ahead, and none is lost. A recording that is the only source and
-quick to decode is read without a thread: a picture that another core has decoded
+images are read ahead, and none is lost. A recording that is the only source and
+quick to decode is read without a thread: an image that another core has decoded
 takes longer to fetch from there than one of 640 × 480 takes to decode.
 """
 
@@ -20,12 +20,12 @@ from edgenets.errors import EdgenetsError, SourceError
 
 from . import Camera, Frame, Item
 
-# Pictures of a recording that are read ahead: decoding goes on while a model computes.
+# Images of a recording that are read ahead: decoding goes on while a model computes.
 READ_AHEAD = 3
 
-# After so many pictures of a recording it is decided whether reading it is worth a thread, which
+# After so many images of a recording it is decided whether reading it is worth a thread, which
 # costs about 0.3 ms a picture.
-_TRIED, _WORTH_A_THREAD = 16, 1e-3  # pictures, s each
+_TRIED, _WORTH_A_THREAD = 16, 1e-3  # images, s each
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ class Feed:
         self._source: Iterator[Item] | None = None  # while it is read without a thread
         self._rest: Iterator[Item] | None = None  # what a thread goes on with
         self._alone = alone and not camera.live
-        self._tried, self._spent = 0, 0.0  # pictures, s
-        self.dropped = 0  # pictures of a live camera that nobody took in time
-        self.seen_at = time.monotonic()  # when the last picture came
+        self._tried, self._spent = 0, 0.0  # images, s
+        self.dropped = 0  # images of a live camera that nobody took in time
+        self.seen_at = time.monotonic()  # when the last image came
         self.ended = False
         self._items: deque[Item | Ended] = deque()
         self._lock = threading.Lock()
-        # Tokens for pictures that may be read ahead; a queue of C, where a semaphore is Python.
+        # Tokens for images that may be read ahead; a queue of C, where a semaphore is Python.
         self._room: SimpleQueue[None] = SimpleQueue()
         for _ in range(READ_AHEAD):
             self._room.put(None)
@@ -131,7 +131,7 @@ class Feed:
         self._ready.put(self)
 
     def _failed(self, exc: Exception) -> Ended:
-        """Why a source ends; foreign code may raise anything."""
+        """Why a source ends; third-party code may raise anything."""
         if isinstance(exc, EdgenetsError):
             return Ended(exc)
         reason = f"{type(exc).__name__}: {exc}"
@@ -151,7 +151,7 @@ class Feed:
         self._ready.put(self)
 
     def _replaced(self, frame: Frame) -> bool:
-        """Put a newer picture where one still waits."""
+        """Put a newer image where one still waits."""
         with self._lock:
             for at, waiting in enumerate(self._items):
                 if isinstance(waiting, Frame):

@@ -1,6 +1,6 @@
 """A test pattern that needs no camera: `null:640x480?rate=30&seconds=10`.
 
-Without a rate, pictures come as fast as they are taken and none is lost; with
+Without a rate, images come as fast as they are taken and none is lost; with
 one they come in real time, as a camera's do.
 """
 
@@ -37,7 +37,7 @@ def open_camera(rest: str) -> Camera:
 
 
 class Drawing(Camera):
-    """Pictures that a function draws: in real time, or as fast as they are taken."""
+    """Images that a function draws: in real time, or as fast as they are taken."""
 
     def __init__(
         self, name: str, draw: Callable[[float], Picture], rate: float, seconds: float | None,
@@ -46,8 +46,8 @@ class Drawing(Camera):
         """Make it.
 
         Args:
-            draw: the picture at a time in s.
-            rate: pictures a second.
+            draw: the image at a time in s.
+            rate: images a second.
             seconds: until the end; None: there is none.
             live: whether they come in real time.
         """
@@ -68,13 +68,13 @@ class Drawing(Camera):
 
 
 class _Pattern:
-    """Bars of colours, a gradient, and a disc that goes round."""
+    """Bars of colors, a gradient, and a disc that goes round."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         self._size, self._ground = size, _ground(*size)
 
     def at(self, at: float) -> Picture:
-        """The picture at a time in s."""
+        """The image at a time in s."""
         width, height = self._size
         picture = self._ground.copy()
         radius = max(2, min(width, height) // 12)

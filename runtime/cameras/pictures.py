@@ -1,4 +1,4 @@
-"""Pictures on disk: one, a folder of them, or a glob, in sorted order."""
+"""Images on disk: one, a folder of them, or a glob, in sorted order."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from . import Camera, Frame, Item, Notice
 
 
 def open_camera(rest: str) -> Camera:
-    """The picture, folder or glob `rest`; errors as `edgenets.runtime.cameras.open_camera`."""
+    """The image, folder or glob `rest`; errors as `edgenets.runtime.cameras.open_camera`."""
     return Pictures(rest)
 
 
 class Pictures(Camera):
-    """Pictures one after another. A broken one is skipped with a notice."""
+    """Images one after another. A broken one is skipped with a notice."""
 
     def __init__(self, pattern: str) -> None:
         super().__init__(pattern)
@@ -34,12 +34,12 @@ class Pictures(Camera):
             try:
                 pixels = picture.read(path)
             except DataError as exc:
-                yield Notice("skipped", f"skipped a picture: {exc}")
+                yield Notice("skipped", f"skipped an image: {exc}")
                 continue
             readable = True
             yield Frame(pixels, number, float(number), time.monotonic(), path)
         if not readable:
-            raise SourceError(f"{self.name}: not one of {len(self._paths)} pictures can be read")
+            raise SourceError(f"{self.name}: not one of {len(self._paths)} images can be read")
 
 
 def _found(pattern: str) -> list[Path]:
@@ -56,5 +56,5 @@ def _found(pattern: str) -> list[Path]:
         raise SourceError(f"{pattern}: there is no such file or folder")
     if not found:
         kinds = ", ".join(sorted(picture.SUFFIXES))
-        raise SourceError(f"{pattern}: no pictures ({kinds}) here")
+        raise SourceError(f"{pattern}: no images ({kinds}) here")
     return found

@@ -44,7 +44,7 @@ class Webcam(LiveCamera):
         capture = opened(lambda: cv2.VideoCapture(target, cv2.CAP_V4L2))
         if capture is None:
             raise SourceError(
-                f"{self.name}: {path} gives no pictures; it may be another program's, or no "
+                f"{self.name}: {path} gives no images; it may be another program's, or no "
                 f"camera (`v4l2-ctl --list-devices` shows which are)"
             )
         self._configure(capture)
@@ -60,7 +60,7 @@ class Webcam(LiveCamera):
             capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self._size[1])
         if self._rate is not None:
             capture.set(cv2.CAP_PROP_FPS, self._rate)
-        # A queue of old pictures is what nobody wants to look at.
+        # A queue of old images is what nobody wants to look at.
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         properties = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
         found = tuple(int(capture.get(p)) for p in properties)

@@ -1,4 +1,4 @@
-"""A video file: every picture of it, in order."""
+"""A video file: every image of it, in order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edgenets.native import captured_stderr
 from . import HOW, Camera, Frame, Item, Notice
 from .capture import as_bgr, ffmpeg_options, opened
 
-# A container may count a few pictures more than there are; a cut-off file lacks many.
+# A container may count a few images more than there are; a cut-off file lacks many.
 _MISCOUNTED = 3
 
 
@@ -54,9 +54,9 @@ class Video(Camera):
         if self._closed:
             return
         if not number:
-            raise SourceError(f"{self.name}: holds no picture that can be decoded")
+            raise SourceError(f"{self.name}: holds no image that can be decoded")
         if number < self._count - _MISCOUNTED:
             yield Notice(
-                "skipped", f"{self.name}: ends after {number} of {self._count} pictures; it is cut "
+                "skipped", f"{self.name}: ends after {number} of {self._count} images; it is cut "
                 f"off or damaged", self._count - number,
             )  # fmt: skip

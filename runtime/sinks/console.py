@@ -40,7 +40,7 @@ def open_sink(rest: str) -> ConsoleSink:
 
 
 class ConsoleSink:
-    """Time, word, score and age; coloured on a terminal."""
+    """Time, word, score and age; colored on a terminal."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -128,10 +128,10 @@ class ConsoleSink:
 
     @_text.register
     def _(self, event: Seen) -> str:
-        """What a picture shows, if it is a picture on disk or something has changed."""
+        """What an image shows, if it is an image on disk or something has changed."""
         counts = Counter(found.label for found in event.found)
         labels = sorted(counts)
-        if event.path is not None:  # of live pictures an order that changes would be news
+        if event.path is not None:  # of live images an order that changes would be news
             scores = {x: max(f.score for f in event.found if f.label == x) for x in labels}
             labels.sort(key=lambda label: -scores[label])
         text = " · ".join(f"{counts[x]} × {x}" if counts[x] > 1 else x for x in labels) or "–"

@@ -1,4 +1,4 @@
-"""`frames:DIR?raw=1&every=1&most=500`: pictures on which something was found, as JPEG.
+"""`frames:DIR?raw=1&every=1&most=500`: images on which something was found, as JPEG.
 
 `raw=1` keeps them as they came, without what was found drawn in; `every` is the
 least time between two of a source in seconds; `most` is what the folder may take
@@ -48,7 +48,7 @@ class FramesSink:
         self._bytes = sum(size for _, size in self._written)
 
     def write(self, event: Event) -> None:
-        """Keep a picture, if something is on it."""
+        """Keep an image, if something is on it."""
         if not isinstance(event, Seen) or event.picture is None or not event.found:
             return
         now = time.monotonic()
@@ -58,7 +58,7 @@ class FramesSink:
         picture = event.picture if self._raw else draw(event)
         done, data = require("cv2").imencode(".jpg", picture)
         if not done:
-            raise SinkError(f"{self._folder}: OpenCV cannot encode a picture {picture.shape}")
+            raise SinkError(f"{self._folder}: OpenCV cannot encode an image {picture.shape}")
         self._make_room(len(data))
         labels = "-".join(sorted({f.label for f in event.found}))
         plain = "".join(c if c.isalnum() or c in "-_" else "_" for c in labels)[:60]
@@ -69,7 +69,7 @@ class FramesSink:
         self._bytes += len(data)
 
     def close(self) -> None:
-        """Every picture is on disk already."""
+        """Every image is on disk already."""
 
     def _make_room(self, size: int) -> None:
         while self._written and self._bytes + size > self._most:

@@ -49,7 +49,7 @@ class RemoteSink(ABC):
         """Deliver one event; False, or an OSError: not now."""
 
     def write(self, event: Event) -> None:
-        """Take an event. Pictures with nothing on them are told of once, until something is.
+        """Take an event. Images with nothing on them are told of once, until something is.
 
         Where the backlog is full, its oldest event is lost, and counted.
         """

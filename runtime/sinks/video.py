@@ -12,7 +12,7 @@ from edgenets.extras import require
 from edgenets.tasks.vision.drawing import draw
 from edgenets.tasks.vision.picture import Picture
 
-# A video's rate is that of its first two pictures, within what players play.
+# A video's rate is that of its first two images, within what players play.
 _SLOWEST, _FASTEST = 1.0, 120.0
 
 

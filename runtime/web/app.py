@@ -18,7 +18,7 @@ from .state import State
 # Figures go to viewers so often.
 _TICK = 0.25  # s
 
-# A viewer is asked no more often whether there is a new picture; about 30 a second.
+# A viewer is asked no more often whether there is a new image; about 30 a second.
 _LOOK = 0.03  # s
 
 _ASSETS = {
@@ -139,11 +139,11 @@ class Page:
     async def _picture(self, request: Any) -> Any:
         found = await asyncio.to_thread(self._state.jpeg, self._name(request))
         if found is None:
-            return self._answers.PlainTextResponse("no picture yet\n", 404)
+            return self._answers.PlainTextResponse("no image yet\n", 404)
         return self._answers.Response(found[1], 200, None, "image/jpeg")
 
     async def _stream(self, request: Any) -> Any:
-        """MJPEG. Every viewer gets the newest picture when he has taken the last one."""
+        """MJPEG. Every viewer gets the newest image when he has taken the last one."""
         name = self._name(request)
 
         async def parts() -> AsyncIterator[bytes]:

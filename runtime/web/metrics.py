@@ -28,8 +28,8 @@ class _Collector:
         core: Any = require("prometheus_client.core")
         found = self._state.snapshot()
         counter, gauge = core.CounterMetricFamily, core.GaugeMetricFamily
-        yield counter("edgenets_results", "Pictures looked at.", value=found["results"])
-        dropped = counter("edgenets_dropped", "Pictures passed over.", labels=["cause"])
+        yield counter("edgenets_results", "Images looked at.", value=found["results"])
+        dropped = counter("edgenets_dropped", "Images passed over.", labels=["cause"])
         for cause, count in found["dropped"].items():
             dropped.add_metric([cause], count)
         yield dropped
@@ -41,7 +41,7 @@ class _Collector:
         for label, count in found.get("counts", {}).items():
             objects.add_metric([label], count)
         yield objects
-        rate = gauge("edgenets_rate", "Pictures a second, of late.", labels=["source"])
+        rate = gauge("edgenets_rate", "Images a second, of late.", labels=["source"])
         age = gauge(
             "edgenets_age_seconds", "From capture to result, of late.",
             labels=["source", "quantile"],

@@ -1,4 +1,4 @@
-"""What the page shows of sound: the newest features as a picture of bands and time, and scores."""
+"""What the page shows of sound: the newest features as an image of bands and time, and scores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgenets.tasks.keywords.spec import KeywordSpec
 # So much is kept for a viewer who comes now.
 _SECONDS = 8.0
 
-# Normalised features lie around 0; what is below or above these is black or white.
+# Normalized features lie around 0; what is below or above these is black or white.
 _DARKEST, _BRIGHTEST = -1.0, 3.5
 
 
@@ -30,7 +30,7 @@ class Spectrogram:
         self._posterior = np.zeros(len(spec.labels), np.float32)
         self._lock = threading.Lock()
         self._column_seconds = spec.input.frame_seconds
-        # Foreign features are no normalised logarithms; theirs go from 0 to about 26.
+        # Third-party features are no normalized logarithms; theirs go from 0 to about 26.
         normal = spec.input.kind == "audio"
         self._low = _DARKEST if normal else 0.0
         self._scale = 255 / ((_BRIGHTEST - _DARKEST) if normal else 26.0)

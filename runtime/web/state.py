@@ -1,4 +1,4 @@
-"""What the page shows of a run: the newest picture of each source, figures, and what happened.
+"""What the page shows of a run: the newest image of each source, figures, and what happened.
 
 The run writes here and never waits; viewers read when they can.
 """
@@ -45,12 +45,12 @@ class Source:
     seen: Seen
     came: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))  # monotonic s
     ages: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))  # s
-    trouble: str = ""  # "stale" or "lost", until pictures come again
-    version: int = 0  # of the newest picture
+    trouble: str = ""  # "stale" or "lost", until images come again
+    version: int = 0  # of the newest image
 
     @property
     def rate(self) -> float:
-        """Pictures a second, of late."""
+        """Images a second, of late."""
         if len(self.came) < 2:
             return 0.0
         return (len(self.came) - 1) / max(1e-6, self.came[-1] - self.came[0])
@@ -93,12 +93,12 @@ class State:
                 self._tell(event.source, event.kind, event.text)
 
     def version(self, source: str) -> int:
-        """A number that changes with each picture of a source; 0: there is none yet."""
+        """A number that changes with each image of a source; 0: there is none yet."""
         found = self._sources.get(source)
         return found.version if found else 0
 
     def jpeg(self, source: str) -> tuple[int, bytes] | None:
-        """The newest picture with what was found, encoded once for all viewers."""
+        """The newest image with what was found, encoded once for all viewers."""
         with self._encoding:
             found = self._sources.get(source)
             if found is None:
@@ -166,7 +166,7 @@ class State:
         self._tell_changes(seen)
 
     def _tell_changes(self, seen: Seen) -> None:
-        """An event for every object, or label of a whole picture, that was not there before."""
+        """An event for every object, or label of a whole image, that was not there before."""
         before = self._told.get(seen.source, set())
         # Objects that have no number yet are not sure enough to tell of.
         news = {f.track or f.label: f for f in seen.found if f.box is None or f.track is not None}

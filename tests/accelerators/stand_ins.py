@@ -57,13 +57,13 @@ def plugged(name: str) -> Iterator[ctypes.CDLL]:
 
 
 def int8_of(bundle: Bundle) -> Written:
-    """The artefact of a bundle that is compiled."""
+    """The artifact of a bundle that is compiled."""
     artefact = bundle.artefact("tflite-int8")
     return Written(artefact, bundle.files(artefact))
 
 
 def as_if_compiled(written: Written) -> Written:
-    """An artefact as one for the Edge TPU; the stand-in's delegate leaves all of it to the CPU."""
+    """An artifact as one for the Edge TPU; the stand-in's delegate leaves all of it to the CPU."""
     (content,) = written.files.values()
     artefact = replace(
         written.artefact, format="edgetpu", compiled_from=hashlib.sha256(content).hexdigest()

@@ -1,4 +1,4 @@
-"""Artefacts for the Edge TPU: what its compiler says, `attach`, and that it is used where it is.
+"""Artifacts for the Edge TPU: what its compiler says, `attach`, and that it is used where it is.
 
 Its compiler and its library are not for everybody; stand-ins speak in their place, and the one pair
 of a source and what was really compiled of it is Coral's own.
@@ -273,7 +273,7 @@ class TestGate:
         artefacts, others = bundle.contents()
         alone = {a: f for a, f in artefacts.items() if a.id != "tflite-int8"}
         others[golden_name(made.artefact)] = others["golden/tflite-int8.f32"]
-        with pytest.raises(ValueError, match="edgetpu-int8: was compiled from an artefact that is"):
+        with pytest.raises(ValueError, match="edgetpu-int8: was compiled from an artifact that is"):
             bundles.write(
                 tmp_path / "x.edge", bundle.spec, {**alone, made.artefact: made.files}, others,
                 "none", "edgenets",

@@ -1,4 +1,4 @@
-"""Artefacts for the Edge TPU where bundles run: with one plugged in, and without."""
+"""Artifacts for the Edge TPU where bundles run: with one plugged in, and without."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.accelerators import stand_ins
 class TestBoard:
     @pytest.fixture
     def stuck(self, bundle: Bundle) -> Bundle:
-        """A bundle whose artefact for the Edge TPU the stand-in's CPU computes."""
+        """A bundle whose artifact for the Edge TPU the stand-in's CPU computes."""
         made = stand_ins.as_if_compiled(stand_ins.int8_of(bundle))
         artefacts, others = bundle.contents()
         artefact = replace(made.artefact, files=("tpu.tflite",))
@@ -113,7 +113,7 @@ class TestBoard:
         assert coral.well
 
     def test_a_hand_made_manifest_is_refused(self, stuck: Bundle, tmp_path: Path) -> None:
-        """Of which the artefact that was compiled names no source, or a wrong one."""
+        """Of which the artifact that was compiled names no source, or a wrong one."""
         artefact = stuck.artefact("edgetpu-int8")
         with pytest.raises(ValueError, match="is compiled from something"):
             replace(artefact, compiled_from="")
@@ -122,10 +122,10 @@ class TestBoard:
         artefacts, others = stuck.contents()
         lie = replace(artefact, compiled_from=hashlib.sha256(b"").hexdigest())
         changed = {lie if a.id == artefact.id else a: f for a, f in artefacts.items()}
-        with pytest.raises(ValueError, match="was compiled from an artefact that is not there"):
+        with pytest.raises(ValueError, match="was compiled from an artifact that is not there"):
             bundles.write(tmp_path / "x.edge", stuck.spec, changed, others, "none", "edgenets")
 
 
 def test_backends_name_what_they_take(bundle: Bundle) -> None:
-    with pytest.raises(BackendError, match="edgetpu runs edgetpu artefacts in int8, not tflite-in"):
+    with pytest.raises(BackendError, match="edgetpu runs edgetpu artifacts in int8, not tflite-in"):
         backend.load("edgetpu", stand_ins.int8_of(bundle).artefact, stand_ins.int8_of(bundle).files)

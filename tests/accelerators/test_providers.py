@@ -1,4 +1,4 @@
-"""Which providers ONNX Runtime is asked for where none is wished: a GPU for nets with no state."""
+"""Which providers ONNX Runtime is asked for where none is requested: a GPU if there is no state."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def bundle() -> Bundle:
 
 @pytest.fixture
 def artefact(bundle: Bundle) -> Artefact:
-    return replace(bundle.artefact("onnx-fp16"), states=())  # of a net that takes all of an item
+    return replace(
+        bundle.artefact("onnx-fp16"), states=()
+    )  # of a network that takes all of an item
 
 
 def test_streams_stay_on_the_cpu(bundle: Bundle, gpu: Any, monkeypatch: Any) -> None:

@@ -27,7 +27,7 @@ from edgenets.converters.routes.edge import Job
 from edgenets.converters.sources.keras_file import source_of
 from edgenets.converters.whole.samples import one_by_one
 from edgenets.devices.board import load as board
-from edgenets.devices.deploy.needs import Wishes, extras_of
+from edgenets.devices.deploy.needs import Wishes, selection_of
 from edgenets.devices.preflight import of_board, preflight
 from edgenets.errors import BackendError, ConversionError, DeviceError, MissingExtra
 from edgenets.extras import require
@@ -65,7 +65,7 @@ def opened(bundle: Bundle, artefact: Artefact) -> backend.Session:
 
 
 def symmetric() -> tuple[Any, Any, Any]:
-    """A net of pictures in integers whose zero is 0, items, and the model's answers."""
+    """A network of images in integers whose zero is 0, items, and the model's answers."""
     source = source_of(wholes.built("pictures"), Path("net.keras"))
     items = wholes.items(source, 16)
     job = Job(source, items, quantize=QuantizeRecipe(symmetric=True))
@@ -125,7 +125,7 @@ class TestSession:
         with pytest.raises(BackendError, match=r"Non-zero zero point.*--symmetric, or take fp16"):
             opened(bundle, bundle.artefact("onnx-int8"))
         other = bundle.artefact("tflite-int8")
-        with pytest.raises(BackendError, match="tensorrt runs onnx artefacts in fp32 or fp16 or"):
+        with pytest.raises(BackendError, match="tensorrt runs onnx artifacts in fp32 or fp16 or"):
             opened(bundle, other)
 
     @pytest.mark.usefixtures("gpu")
@@ -152,7 +152,7 @@ class TestSession:
         stand_ins.library("libcuda.so.1")
         cuda.name_of_gpu.cache_clear()
         assert "an NVIDIA GPU is needed" in str(backend.why_not("tensorrt"))
-        with pytest.raises(BackendError, match=r"none of onnx-fp16, onnx-int8 can be run here"):
+        with pytest.raises(BackendError, match="none of onnx-fp16, onnx-int8 can run"):
             select(bundle, Request("tensorrt"))
 
 
@@ -277,7 +277,7 @@ class TestChoice:
         choice = select(bundle, Request("tensorrt"))
         assert (choice.artifact.id, choice.backend) == ("onnx-fp16", "tensorrt")
         assert "tensorrt" in load(bundle, choice).runs_on
-        assert select(bundle).backend == "tflite"  # a step of a small net is faster there
+        assert select(bundle).backend == "tflite"  # a step of a small network is faster there
 
     @pytest.mark.usefixtures("gpu")
     def test_it_is_measured_beside_the_others(self, bundle: Bundle) -> None:
@@ -302,13 +302,13 @@ class TestChoice:
 
     def test_it_is_no_release_s(self, bundle: Bundle) -> None:
         """Whose environment has none of JetPack's packages."""
-        with pytest.raises(DeviceError, match="on the board itself `edgenets run"):
-            extras_of(bundle, Wishes(backend="tensorrt"))
         place = of_board(board("jetson-orin-nano"))
+        with pytest.raises(DeviceError, match="on the board itself `edgenets run"):
+            selection_of(bundle, Wishes(backend="tensorrt"), place.why_not)
         found = {f.about: f for f in preflight(bundle, place)}["NVIDIA Jetson GPU"]
         assert found.level == "note" and "--backend tensorrt" in found.text
         found = {f.about: f for f in preflight(zoo.load("char-lm"), place)}["NVIDIA Jetson GPU"]
-        assert "has no artefact for it" in found.text  # integers alone
+        assert "has no artifact for it" in found.text  # integers alone
 
 
 class TestRealBuilds:

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.flips FILE [PLACES] [import]
 
 FILE is a .tflite, .onnx, .keras or .h5 file; every variant is converted by the command line, or
-imported as a model of pictures, in a process of its own. What may come: artefacts, or one line that
+imported as a model of images, in a process of its own. What may come: artifacts, or one line that
 says what is wrong. What may not: a traceback, a crash of the command, silence.
 """
 

@@ -1,9 +1,9 @@
-"""ONNX artefacts on an NVIDIA GPU: ONNX Runtime on the CPU and by CUDA, and TensorRT's engines.
+"""ONNX artifacts on an NVIDIA GPU: ONNX Runtime on the CPU and by CUDA, and TensorRT's engines.
 
     python -m tests.benchmarks.gpu [BUNDLE]...
 
 Needs a GPU, `onnxruntime-gpu` and, for the last, `tensorrt` or `tensorrt-rtx`; what is not there is
-said and left out. Every artefact is held against its golden output; times are of one inference with
+said and left out. Every artifact is held against its golden output; times are of one inference with
 its copies to the GPU and back, the median of 500 after 50.
 """
 
@@ -43,7 +43,7 @@ def row(bundle: Bundle, artefact: Artefact, runner: str) -> str:
     """Equality and time, or why there is neither."""
     name, options = _RUNNERS[runner]
     if not backend.runs(name, artefact):
-        return "–  takes no such artefact"
+        return "–  takes no such artifact"
     if (why := backend.why_not(name)) is not None:
         return f"–  {why}"
     try:

@@ -1,4 +1,4 @@
-"""MLPerf Tiny's keyword model by our roads, beside the files that its makers published.
+"""MLPerf Tiny's keyword model by our conversion paths, beside the files that its makers published.
 
     python -m tests.benchmarks.mlperf_tiny MODELS CLIPS
 
@@ -59,7 +59,7 @@ def read(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 
 def accuracy(item: Written, came: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """Of an artefact, item by item, on the backend that a device would use."""
+    """Of an artifact, item by item, on the backend that a device would use."""
     artefact = item.artefact
     session = backend.load(backend.backend_of(artefact), artefact, item.files)
     (source,), (result,) = artefact.inputs, artefact.outputs

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.pipeline [BUNDLE] [--seconds 20] [--rounds 9]
 
-Ours: PCM in → log-mel → step artefact → decision every step (40 ms for the shipped bundles).
+Ours: PCM in → log-mel → step artifact → decision every step (40 ms for the shipped bundles).
 Theirs: PCM in → micro frontend → okay_nabu.tflite → mean of five probabilities, every 30 ms.
 Both get the same 16-bit sound in blocks of 40 ms. CPU time of the process is taken, in turns,
 so that a machine whose speed drifts treats both alike; the ratio is of the medians.

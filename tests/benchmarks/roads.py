@@ -1,10 +1,10 @@
-"""Any net by our roads, beside the stock converters: outcome and time, format by format.
+"""Any model by our paths, beside the stock converters: outcome and time, format by format.
 
     python -m tests.benchmarks.roads [SHARED_MODELS] [--json FILE]
 
 Stock is what each format's makers say: TFLiteConverter.from_keras_model, tf2onnx.convert.from_keras
 and ONNX Runtime's quantize_static, Model.export to OpenVINO and NNCF's quantize. What comes out is
-run on the same items and held to the same limits as ours. Nets have random weights, so that what is
+run on the same items and held to the same limits as ours. Networks have random weights, so what is
 compared is their numbers; times are of the conversion alone, after one to warm up.
 """
 
@@ -55,7 +55,7 @@ class Outcome:
 
 
 def shipped() -> Iterator[tuple[str, Callable[[], Any]]]:
-    """The nets of our recipes, untrained."""
+    """The networks of our recipes, untrained."""
     for name in ("kws-gru", "kws-dscnn", "image-classify", "segment"):
         found: Any = recipe.load_recipe(name)
         if found.task == "keywords":
@@ -82,7 +82,7 @@ def applications() -> Iterator[tuple[str, Callable[[], Any]]]:
 
 
 def settled(model: Any) -> Any:
-    """An untrained net whose normalisations know their inputs, so that its outputs differ."""
+    """An untrained network whose normalisations know their inputs, so that its outputs differ."""
     from keras import layers
 
     for layer in model.layers:
@@ -94,7 +94,7 @@ def settled(model: Any) -> Any:
 
 
 def recurrent() -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Every kind of recurrent net, and what the tests have besides."""
+    """Every kind of recurrent network, and what the tests have besides."""
     from keras import layers
 
     for name in wholes.NETS:
@@ -144,7 +144,7 @@ def ours(source: Source, outcome: Outcome) -> None:
     begun = time.perf_counter()
     try:
         with quiet_logging(), captured_stderr():
-            try:  # step by step, where a net can be; else all of an item at once
+            try:  # step by step, where a network can be; else all of an item at once
                 written = Carrier(job).carry(outcome.format, outcome.precision)  # type: ignore[arg-type]
             except ConversionError:
                 if not shapes:
@@ -362,7 +362,7 @@ def keep(path: Path | None, found: list[Outcome]) -> None:
 
 def summary(found: list[Outcome]) -> None:
     nets = {one.net for one in found}
-    print(f"\n{len(nets)} nets, {len(found)} artefacts wanted")
+    print(f"\n{len(nets)} networks, {len(found)} artifacts wanted")
     for who in ("ours", "stock"):
         told = [getattr(one, who) for one in found if getattr(one, who) != "–"]
         equal = sum(t == "equal" for t in told)

@@ -36,9 +36,9 @@ def main(name: str = "segment") -> None:
             bare.append(_bare(bundle, video))
             piped.append(_piped(bundle, video, Path(folder) / "out.jsonl"))
     ratios = sorted(p / b for p, b in zip(piped, bare, strict=True))
-    print(f"{name}, {select(bundle).artifact.id}; {PICTURES} pictures of 640 × 480 from an .mp4")
-    print(f"decode, resize, invoke   {np.median(bare):7.1f} pictures a second")
-    print(f"edgenets run             {np.median(piped):7.1f} pictures a second")
+    print(f"{name}, {select(bundle).artifact.id}; {PICTURES} images of 640 × 480 from an .mp4")
+    print(f"decode, resize, invoke   {np.median(bare):7.1f} images a second")
+    print(f"edgenets run             {np.median(piped):7.1f} images a second")
     print(
         f"ratio of medians {np.median(piped) / np.median(bare):.3f} "
         f"(pair by pair {ratios[0]:.3f} … {ratios[-1]:.3f}); the goal is at least 0.95"
@@ -54,7 +54,7 @@ def _draw(path: Path) -> None:
 
 
 def _bare(bundle: zoo.Bundle, video: Path) -> float:
-    """Pictures a second of the loop that people write by hand."""
+    """Images a second of the loop that people write by hand."""
     session = load(bundle, select(bundle))
     (into,) = session.places().values()
     frame = bundle.spec.input
@@ -73,7 +73,7 @@ def _bare(bundle: zoo.Bundle, video: Path) -> float:
 
 
 def _piped(bundle: zoo.Bundle, video: Path, out: Path) -> float:
-    """Pictures a second of a run with a sink."""
+    """Images a second of a run with a sink."""
     watch = Watch(bundle, load(bundle, select(bundle)), [str(video)])
     begun = time.perf_counter()
     watch.deliver([f"jsonl:{out}"], print)

@@ -1,9 +1,9 @@
-"""What the pipeline costs around the model: from a picture to what is found, but `invoke`.
+"""What the pipeline costs around the model: from an image to what is found, but `invoke`.
 
     python -m tests.benchmarks.vision [BUNDLE] [PICTURE]
 
 The bare interpreter and the pipeline take turns in one process, on one core, with the
-same artefact; the difference of their medians is what the pipeline adds. Tracking is
+same artifact; the difference of their medians is what the pipeline adds. Tracking is
 measured apart.
 """
 
@@ -63,7 +63,7 @@ def main(bundle: str = "object-detect", path: str | None = None) -> None:
         print(f"{name:12}  p50 {1e3 * p50:.3f} ms  p90 {1e3 * p90:.3f} ms")
     medians = {name: float(np.median(values[20:])) for name, values in times.items()}
     around = medians["pipeline"] - medians["bare invoke"]
-    print(f"around the model: {1e3 * around:.3f} ms a picture")
+    print(f"around the model: {1e3 * around:.3f} ms an image")
 
 
 def _noise() -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Artefacts with something wrong in them that still load and run."""
+"""Artifacts with something wrong in them that still load and run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of the converters share: converted keyword nets, and a small trained one."""
+"""What the tests of the converters share: converted keyword networks, and a small trained one."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.converters.trained import Trained
 
 @pytest.fixture(scope="session")
 def converted() -> Callable[[str], Converted]:
-    """A keyword net by its name, in every format and precision."""
+    """A keyword network by its name, in every format and precision."""
     return functools.cache(Converted.of)
 
 
 @pytest.fixture(scope="session")
 def trained() -> Trained:
-    """A small net that learned something, for seconds."""
+    """A small network that learned something, for seconds."""
     return Trained.make()

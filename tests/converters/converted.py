@@ -1,4 +1,4 @@
-"""A keyword net with random weights, converted, and what Keras and its artefacts say."""
+"""A keyword network with random weights, converted, and what Keras and its artifacts say."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEPS = 300
 
 @dataclass(frozen=True)
 class Converted:
-    """One net in all formats and precisions."""
+    """One network in all formats and precisions."""
 
     model: keras.Model
     clips: NDArray[np.float32]  # that it was calibrated on
@@ -41,7 +41,7 @@ class Converted:
 
 
 def answers(written: Written, features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(steps, labels), of an artefact on its backend."""
+    """(steps, labels), of an artifact on its backend."""
     session = backend.load(written.artefact.format, written.artefact, written.files, Options())
     out = backend.run_sequence(session, features)
     return out.reshape(-1, out.shape[-1])

@@ -1,4 +1,4 @@
-"""Loads and runs damaged artefacts, each in a child of its own, and counts what became of them.
+"""Loads and runs damaged artifacts, each in a child of its own, and counts what became of them.
 
 python -m tests.converters.damage RUN ID COUNT SEED
 

@@ -1,8 +1,8 @@
-"""Runs TFLite artefacts in a process without TensorFlow, as a device would.
+"""Runs TFLite artifacts in a process without TensorFlow, as a device would.
 
 python -m tests.converters.device RUN FEATURES.npy OUT.npz INTERPRETER
 
-RUN is a folder of `converters.store`. OUT gets (steps, labels) by artefact id; stdout, what ran.
+RUN is a folder of `converters.store`. OUT gets (steps, labels) by artifact id; stdout, what ran.
 """
 
 from __future__ import annotations

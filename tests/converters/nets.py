@@ -1,4 +1,4 @@
-"""Keras nets to convert: drawn at random, and small ones with a name."""
+"""Keras networks to convert: drawn at random, and small ones with a name."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from edgenets.models import build
 from edgenets.recipeparts import ModelRecipe
 
-CHANNELS = 3  # of the input of drawn nets
+CHANNELS = 3  # of the input of drawn networks
 
-# Frames a step that a drawn net may take at most.
+# Frames a step that a drawn network may take at most.
 LONGEST_STEP = 6
 
-# Keyword nets of 50 to 80 thousand parameters.
+# Keyword networks of 50 to 80 thousand parameters.
 KEYWORD_NETS = {
     "gru": ModelRecipe("kws-gru"),
     "lstm": ModelRecipe("kws-gru", cell="lstm", units=(64, 56)),
@@ -28,7 +28,7 @@ KEYWORD_NETS = {
     "dscnn": ModelRecipe("kws-dscnn", channels=(96,) * 5, dilations=(1, 1, 2, 2, 4)),
     "front": ModelRecipe("kws-gru", front=(16, 24, 32), stem_kernel=3),
 }
-BANDS, LABELS = 40, 12  # of the keyword nets
+BANDS, LABELS = 40, 12  # of the keyword networks
 
 ACTIVATIONS = ["linear", "relu", "relu6", "sigmoid", "tanh", "softmax", "elu", "silu", "leaky_relu"]
 ACTIVATIONS += ["hard_sigmoid", "hard_silu"]
@@ -36,7 +36,7 @@ ACTIVATIONS += ["hard_sigmoid", "hard_silu"]
 
 @dataclass
 class Drawing:
-    """A net under construction."""
+    """A network under construction."""
 
     draw: Callable[..., Any]
     x: Any  # keras tensor
@@ -269,7 +269,7 @@ def end(d: Drawing) -> None:
 
 
 def drawn(draw: Callable[..., Any], blocks: int = 4) -> keras.Model:
-    """A net of up to `blocks` blocks, with random weights and statistics."""
+    """A network of up to `blocks` blocks, with random weights and statistics."""
     entry = layers.Input((None, CHANNELS))
     d = Drawing(draw, entry)
     for _ in range(draw(st.integers(1, blocks))):
@@ -284,7 +284,7 @@ def keyword_net(name: str) -> keras.Model:
 
 
 def chain(*parts: Any, channels: int = CHANNELS, seed: int = 5) -> keras.Model:
-    """A functional net of layers one after another, with random weights."""
+    """A functional network of layers one after another, with random weights."""
     entry = x = layers.Input((None, channels))
     for layer in parts:
         x = layer(x)

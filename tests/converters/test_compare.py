@@ -1,4 +1,4 @@
-"""CNN and RNN compared: what is measured, held against nets whose answers are known."""
+"""CNN and RNN compared: what is measured, held against networks whose answers are known."""
 
 from __future__ import annotations
 

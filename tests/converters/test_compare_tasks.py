@@ -1,4 +1,4 @@
-"""What nets of several families are compared on."""
+"""What networks of several families are compared on."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_texts_at_other_lengths(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("task", families.TASKS)
 def test_families_are_taught_alike(task: str) -> None:
-    """Nothing but the net itself differs."""
+    """Nothing but the network itself differs."""
     cnn, gru = (families.recipe_of(task, family, None, None) for family in ("cnn", "gru"))
     for name in ("data", "schedule", "quantize", "gate", "seed"):
         assert getattr(cnn, name) == getattr(gru, name), name

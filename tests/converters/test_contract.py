@@ -56,7 +56,7 @@ def case(
     request: pytest.FixtureRequest, conversion: Conversion, engines: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[tuple[str, Written]]:  # fmt: skip
-    """A backend, and an artefact that it runs."""
+    """A backend, and an artifact that it runs."""
     name, precision = request.param
     format = backend._module(name).FORMAT or "tflite"
     wanted = f"{'tflite' if format == 'edgetpu' else format}-{precision}"
@@ -268,7 +268,7 @@ def test_an_unknown_backend_is_named(case: tuple[str, Written]) -> None:
 
 def test_another_format_is_refused(case: tuple[str, Written]) -> None:
     other = next(b for b in REAL if b != case[1].artefact.format)
-    with pytest.raises(BackendError, match=f"{other} runs {other} artefacts"):
+    with pytest.raises(BackendError, match=f"{other} runs {other} artifacts"):
         load((other, case[1]))
 
 

@@ -1,4 +1,4 @@
-"""Nets of Keras that nobody wrote, converted as a whole: each equals its model in every format.
+"""Networks of Keras that nobody wrote, converted as a whole: each equals its model in every format.
 
 What looks ahead in time, joins two ends, or knows no time at all has no step form; all else has
 one, whose answers are the whole form's.
@@ -35,7 +35,7 @@ STEPS = 7
 # More are drawn by `DRAWN=100 pytest tests/converters/test_drawn.py`.
 COUNT = int(os.environ.get("DRAWN", "3"))
 
-# What integers may be off in nets of random weights is no fault of a converter; floats may not.
+# What integers may be off in networks of random weights is no fault of a converter; floats may not.
 _FLOATS = ("fp32",)
 
 drawing = settings(
@@ -108,7 +108,7 @@ BLOCKS = [both_ways, both_ways, backwards, looking_ahead, handed_on, time_distri
 
 
 def over_time(draw: Callable[..., Any]) -> keras.Model:
-    """A net over time, some of whose layers see what is to come."""
+    """A network over time, some of whose layers see what is to come."""
     entry = keras.Input((STEPS, nets.CHANNELS), name="features")
     d = Drawing(draw, entry)
     d.frames = nets.LONGEST_STEP  # nothing is made shorter: what is left of it could be too short
@@ -133,7 +133,7 @@ def over_time(draw: Callable[..., Any]) -> keras.Model:
 
 
 def of_pictures(draw: Callable[..., Any]) -> keras.Model:
-    """A net of small pictures with branches."""
+    """A network of small images with branches."""
     entry = keras.Input((draw(st.sampled_from([8, 11])), 12, 3), name="picture")
     d = Drawing(draw, entry)
     for _ in range(draw(st.integers(1, 4))):
@@ -192,7 +192,7 @@ def larger(d: Drawing) -> None:
 
 
 def built(kind: Callable[..., keras.Model], data: st.DataObject) -> Source:
-    """A drawn net; those that Keras itself refuses, by a mask or too few frames, are none."""
+    """A drawn network; those that Keras itself refuses, by a mask or too few frames, are none."""
     try:
         model = kind(data.draw)
         model(np.zeros((1, *model.input_shape[1:]), np.float32))
@@ -200,7 +200,7 @@ def built(kind: Callable[..., keras.Model], data: st.DataObject) -> Source:
         reject()
     # Of one channel, TFLiteConverter 2.21 refuses a sum with its own depthwise convolution ("op x
     # should be of the same rank with y"), and tf2onnx 1.17 writes one that cannot be run: the first
-    # is said, the second does not pass the gate. Such nets are not what this is about.
+    # is said, the second does not pass the gate. Such networks are not what this is about.
     if any(1 in layer.output.shape[-1:] for layer in model.layers if _is_plain(layer)):
         reject()
     return source_of(model, Path("net.keras"))
@@ -216,7 +216,7 @@ def equal(source: Source, count: int = 6) -> None:
     report = verify_source(source, found.written, Items(items))
     for verdict in report.verdicts:
         assert not verdict.error, (verdict.id, verdict.error)
-        # Decisions of nets that learned nothing hang by hairs.
+        # Decisions of networks that learned nothing hang by hairs.
         failed = [c for c in verdict.checks if not c.passed and c.name in ("finite", "max_error")]
         assert not failed, (verdict.id, failed)
 
@@ -265,7 +265,7 @@ def test_gates_of_one_unit() -> None:
 @drawing
 @given(data=st.data())
 def test_step_after_step_it_is_the_whole(data: st.DataObject) -> None:
-    """The step form's last answer is the whole form's, of a net that has both."""
+    """The step form's last answer is the whole form's, of a network that has both."""
     model = nets.drawn(data.draw, 2)
     source = source_of(model, Path("net.keras"))
     frames = 24

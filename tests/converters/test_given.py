@@ -1,4 +1,4 @@
-"""Nets that are given something once a sequence: rows to attend to, states to begin with."""
+"""Networks that are given something once a sequence: rows to attend to, states to begin with."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_one_artefact_serves_any_number_of_rows(
 def opened(
     conversion: tuple[keras.Model, Conversion], format: str, precision: str
 ) -> tuple[backend.Session, Any, Any]:
-    """An artefact, and what it is given: tokens, and seven rows with a state to begin with."""
+    """An artifact, and what it is given: tokens, and seven rows with a state to begin with."""
     model, found = conversion
     written = next(w for w in found.written if w.artefact.form == f"{format}-{precision}")
     session = backend.load(format, written.artefact, written.files)

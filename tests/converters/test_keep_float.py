@@ -43,7 +43,7 @@ class TestKeepFloat:
 
     @pytest.mark.parametrize("format", FORMATS)
     def test_it_is_heard_when_an_artefact_is_made_anew(self, format: Format) -> None:
-        """What mending makes with nothing else in float is the artefact that there was."""
+        """What mending makes with nothing else in float is the artifact that there was."""
         one = source()
         layer = next(x.name for x in one.model.layers if "depthwise" in x.name)
         items = wholes.items(one, 16)

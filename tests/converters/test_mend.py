@@ -1,4 +1,4 @@
-"""Where an artefact leaves its model, and the fewest layers that have to stay float."""
+"""Where an artifact leaves its model, and the fewest layers that have to stay float."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_a_net_that_breaks_in_eight_bits(trained: Trained, format: Format) -> No
 
 
 def test_nncf_and_a_gru(trained: Trained, tmp_path: Path) -> None:
-    """Another's quantizer, which takes this net to chance: kept float where it has to be."""
+    """Another's quantizer, which takes this network to chance: kept float where it has to be."""
     nncf, openvino = pytest.importorskip("nncf"), pytest.importorskip("openvino")
     source, frames = trained.get("onnx-fp32"), trained.spec.step.frames
     artefact = trained.get("openvino-fp32").artefact
@@ -201,13 +201,13 @@ def test_nncf_and_a_gru(trained: Trained, tmp_path: Path) -> None:
     told = [(t.kept, round(t.verdict.metric, 3), t.verdict.passed) for t in found.tries]
     print(told)
     if first.passed:
-        pytest.skip("this NNCF quantizes the net as it should be")
+        pytest.skip("this NNCF quantizes the network as it should be")
     assert first.metric < judge.reference - 0.2, told
     assert best.verdict.passed and best.verdict.metric >= judge.reference - 0.005, told
 
 
 def test_a_run_folder_is_mended(tones: Path, tmp_path: Path, call: Call) -> None:
-    """A trained net that eight bits do not hold: the gate fails, and what spoils it is found."""
+    """A trained model that eight bits do not hold: the gate fails, and what spoils it is found."""
     folder = tmp_path / "run"
     gate = GateRecipe(samples=24, stream_steps=500)
     run = train(replace(RECIPE, quantize=QuantizeRecipe(method="minmax"), gate=gate), tones, folder)

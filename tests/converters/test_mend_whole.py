@@ -61,7 +61,7 @@ def integers(format: Format, one: Source | None = None) -> Integers:
 class TestLayers:
     @pytest.mark.parametrize("format", FORMATS)
     def test_they_are_the_model_s(self, format: Format) -> None:
-        # Keras numbers names on from net to net.
+        # Keras numbers names on from network to net.
         kinds = [name.rstrip("_0123456789") for name in integers(format).layers]
         known = {x.name.rstrip("_0123456789") for x in wholes.built("pictures").layers}
         assert set(kinds) <= known and kinds.count("conv2d") == 2
@@ -103,7 +103,7 @@ class TestLayers:
 
 @dataclass(frozen=True)
 class Broken:
-    """A net that eight bits do not hold, as a user brings it."""
+    """A network that eight bits do not hold, as a user brings it."""
 
     folder: Path
 
@@ -220,7 +220,7 @@ def test_one_scale_a_layer(format: Format) -> None:
 
 
 def test_what_was_wished_is_kept_to(broken: Broken, tmp_path: Path) -> None:
-    """One scale a layer is no reason for another artefact than the one that failed."""
+    """One scale a layer is no reason for another artifact than the one that failed."""
     calibration, recipe = broken.folder / "calibration.npy", QuantizeRecipe(per_channel=False)
     job = job_of(broken.folder / "stripes.keras", calibration, quantize=recipe)
     convert_file(job, tmp_path, to=("tflite", "onnx"), precisions=("int8",))
@@ -241,7 +241,7 @@ def test_what_was_wished_is_kept_to(broken: Broken, tmp_path: Path) -> None:
 
 
 def most_scales(written: Written) -> int:
-    """Of the tensors of an artefact in integers, the most that one has."""
+    """Of the tensors of an artifact in integers, the most that one has."""
     (content,) = written.files.values()
     if written.artefact.format == "tflite":
         tensors = tflite_file.tree_of(Path("a"), content).subgraphs[0].tensors
@@ -289,13 +289,13 @@ def test_the_report_shows_times_layers_repairs_and_boards(broken: Broken, call: 
     assert "6 of 6 operators would be mapped" in str(checked)
     page = (out / "report.html").read_text()
     for text in ("tflite-int8 leaves its model at tamed", "Raspberry Pi 4 with a Coral USB",
-                 "Median of a call", "not every artefact"):  # fmt: skip
+                 "Median of a call", "not every artifact"):  # fmt: skip
         assert text in page, text
     after = call("verify", out, "--data", broken.test, "--mend", "--layers", "--json").json()
     assert len(after["beside"]["repairs"]) == 2
     page = (out / "report.html").read_text()
     assert "tflite-int8, mended" in page and "before it was mended" in page
-    assert "every artefact equals the model" in page
+    assert "every artifact equals the model" in page
 
 
 def test_symmetric_integers() -> None:

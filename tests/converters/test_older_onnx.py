@@ -19,7 +19,7 @@ from edgenets.converters.whole.verify import verify_source
 from edgenets.data.items import Items
 from edgenets.errors import ModelError
 
-# Nets that learned nothing decide by hairs.
+# Networks that learned nothing decide by hairs.
 _BY_CHANCE = ("agreement", "metric_drop")
 
 FLOAT = onnx.TensorProto.FLOAT
@@ -43,7 +43,7 @@ def random(*shape: int) -> NDArray[np.float32]:
 
 
 def carried(path: Path, shape: tuple[int, ...] = (12,)) -> set[str]:
-    """The artefacts in ONNX and OpenVINO, all of which pass."""
+    """The artifacts in ONNX and OpenVINO, all of which pass."""
     source = open_source(path)
     items = {"x": random(24, *shape)}
     found = convert_source(

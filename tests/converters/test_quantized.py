@@ -30,7 +30,7 @@ from tests.converters import nets
 from tests.converters.converted import Converted, answers
 
 # Largest error at any of 300 steps, over the largest |logit| of the float model. What 8-bit
-# weights cost a net of random weights sets the last three; a trained net is held by its gate.
+# weights cost a model of random weights sets the last three; a trained network is held by its gate.
 LARGEST_ERROR = {"fp32": 1e-4, "fp16": 2e-3, "dynamic": 0.06, "int8": 0.08, "int16x8": 0.05}
 
 INTEGER = [

@@ -262,7 +262,7 @@ REFUSED: dict[str, tuple[Callable[[], keras.Model], str, str]] = {
     "ReLU with threshold": (after(layers.ReLU(threshold=1.0, name="clip")), "clip", "threshold"),
     "groups": (after(layers.Conv1D(4, 3, groups=2, padding="causal", name="g")), "g", "only 1"),
     "softmax over time": (after(layers.Softmax(axis=1, name="soft")), "soft", "over the channels"),
-    "normalised time": (
+    "normalized time": (
         lambda: keras.Model(x := entry(frames=8), layers.BatchNormalization(axis=1, name="n")(x)),
         "n", "only channels",
     ),

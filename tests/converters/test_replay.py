@@ -27,7 +27,7 @@ TYPES = {"float32", "int32", "int64", "bool", "uint8", "int8"}
 def cases() -> list[Any]:
     """Examples of single operators, of those that are known and in types that a board has."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # some divide by nought on purpose
+        warnings.simplefilter("ignore")  # some divide by zero on purpose
         every = load_model_tests(kind="node")
     return [case for case in every if _is_ours(case)]
 
@@ -45,7 +45,7 @@ def _is_ours(case: Any) -> bool:
 
 
 def in_numbers(case: Any, given: Any, expected: Any) -> tuple[Any, list[Any], list[Any]]:
-    """The example with whole numbers outside in place of truth values, which no artefact has."""
+    """The example with whole numbers outside in place of truth values, which no artifact has."""
     model = onnx.ModelProto()
     model.CopyFrom(case.model)
     graph, types = model.graph, onnx.TensorProto
@@ -203,7 +203,7 @@ def squeeze_and_excite(net: Net) -> None:
 
 
 def there_and_back(net: Net) -> None:
-    """As nets are that were born with channels last."""
+    """As networks are that were born with channels last."""
     net.add("Transpose", net.now, perm=[0, 2, 3, 1])
     net.add("Add", net.now, net.weights(net.shape[1]))
     net.add("Softmax", net.now, axis=-1)

@@ -1,4 +1,4 @@
-"""Any model along any road: parity of what comes out, and reasons where nothing does."""
+"""Any model along any conversion path: parity of what comes out, and reasons where nothing does."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _rest(source: Source, name: str) -> tuple[int, ...]:
 
 
 def check(source: Source, found: Converted) -> None:
-    """Every artefact passes the gate on items that it was not calibrated on."""
+    """Every artifact passes the gate on items that it was not calibrated on."""
     report = verify_source(source, found.written, Items(wholes.items(source, 20, 1)))
     assert len(report.verdicts) == len(found.written)
     for verdict in report.verdicts:
@@ -48,7 +48,7 @@ def check(source: Source, found: Converted) -> None:
         assert not failed, (verdict.id, failed)
 
 
-# Nets that learned nothing decide by hairs: what counts here are their numbers.
+# Networks that learned nothing decide by hairs: what counts here are their numbers.
 _BY_CHANCE = ("agreement", "metric_drop")
 
 
@@ -139,7 +139,7 @@ def test_recurrent_operators_of_onnx(op: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 class TestFiles:
-    """The same net as every kind of file that a user may bring."""
+    """The same network as every kind of file that a user may bring."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -230,7 +230,7 @@ class TestFiles:
         assert call("convert", folder / "net.keras", *wish).code == 0
         assert not (tmp_path / "report.json").exists()
         done = call("convert", folder / "net.onnx", *wish)
-        assert done.code == 2 and "has artefacts of net.keras in it; say another --out" in done.err
+        assert done.code == 2 and "has artifacts of net.keras in it; say another --out" in done.err
 
     def test_a_reason_is_the_user_s_own(self, folder: Path, tmp_path: Path, call: Call) -> None:
         """Roads that nobody meant are for --explain."""

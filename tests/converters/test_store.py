@@ -1,4 +1,4 @@
-"""Artefacts on disk: found again as they were, and nothing else touched."""
+"""Artifacts on disk: found again as they were, and nothing else touched."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def timed(one: float, every: float | None = None, cores: int = 2) -> tuple[Timin
 
 
 def net(family: str, **changes: Any) -> Measured:
-    """A net of no distinction."""
+    """A network of no distinction."""
     made = Measured(
         family, family, 1000, {"Dense": 1000}, 0.9, 0.9, 1.0, "1 word",
         {"0.5": 0.9, "1": 0.9, "10": 0.9}, {}, {}, falling(1.0), falling(0.9),

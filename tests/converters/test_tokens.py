@@ -1,4 +1,4 @@
-"""Nets over tokens: the artefact looks up an embedding, in every format and precision."""
+"""Networks over tokens: the artifact looks up an embedding, in every format and precision."""
 
 from __future__ import annotations
 

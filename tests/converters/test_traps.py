@@ -82,7 +82,7 @@ def test_bf16_does_not_pass(bf16: None, trained: Trained, monkeypatch: pytest.Mo
 def test_nncf_default_quantization_of_a_gru_step(trained: Trained, tmp_path: Path) -> None:
     """Calibrated as its documents say, on inputs, with the state that they come with: zero.
 
-    NNCF 3.4 takes this net from 100 % to chance. Should a later one not, the gate decides by
+    NNCF 3.4 takes this network from 100 % to chance. Should a later one not, the gate decides by
     what it measures: what it lets through agrees with the float net.
     """
     nncf, openvino = pytest.importorskip("nncf"), pytest.importorskip("openvino")
@@ -148,7 +148,7 @@ def test_flex_operators(capfd: pytest.CaptureFixture[str]) -> None:
 
 # -- tflite-runtime beside TensorFlow -----------------------------------------------------------
 
-# TensorFlow is loaded, then a TFLite artefact on tflite-runtime. Exit code 7: our own error.
+# TensorFlow is loaded, then a TFLite artifact on tflite-runtime. Exit code 7: our own error.
 BESIDE = """
 import sys
 from pathlib import Path
@@ -173,7 +173,7 @@ needs_tflite_runtime = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def folder(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The TFLite artefacts, on disk."""
+    """The TFLite artifacts, on disk."""
     path = tmp_path_factory.mktemp("run")
     found = [w for w in trained.conversion.written if w.artefact.format == "tflite"]
     store.save(path, found)

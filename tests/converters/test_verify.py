@@ -214,7 +214,7 @@ def test_what_cannot_be_run_says_why_and_stops_no_other(trained: Trained) -> Non
 
 
 def test_a_model_that_takes_bands(trained: Trained) -> None:
-    """(batch, time, bands, 1) is what most published keyword nets take."""
+    """(batch, time, bands, 1) is what most published keyword networks take."""
     entry = layers.Input((None, BANDS, 1))
     x = layers.ZeroPadding2D(((2, 0), (1, 1)))(entry)
     x = layers.Conv2D(4, 3, strides=(1, 2), activation="relu")(x)

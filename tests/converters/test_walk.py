@@ -22,7 +22,7 @@ from edgenets.converters.step.walk import walk
 from edgenets.errors import ConversionError
 from tests.converters import nets
 
-# What a convolution without padding drops must come to whole steps before a state; a drawn net
+# What a convolution without padding drops must come to whole steps before a state; a drawn network
 # may break that, and is then refused.
 UNEVEN = "no whole number of steps"
 
@@ -139,7 +139,7 @@ def test_states_wait_for_the_first_frame(case: str) -> None:
 
 BANDS = [layers.Dense(12), layers.Reshape((-1, 6, 2))]
 
-# Nets at whose end there is no time left, or one frame that Keras still counts.
+# Networks at whose end there is no time left, or one frame that Keras still counts.
 TIMELESS = {
     "mean, then peak": [
         layers.GlobalAveragePooling1D(keepdims=True), layers.GlobalMaxPooling1D(), layers.Dense(2),

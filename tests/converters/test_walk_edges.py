@@ -1,4 +1,4 @@
-"""Nets that are written in a way of their own: names, dictionaries, functions of the author's."""
+"""Models that are written in a way of their own: names, dictionaries, functions of the author's."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def heads() -> Source:
 
 
 def with_nought(item: Written) -> Written:
-    """The artefact with nothing in place of its second output."""
+    """The artifact with nothing in place of its second output."""
     ((name, content),) = item.files.items()
     model = load_model_from_string(content)
     output = model.graph.output[1]

@@ -1,4 +1,4 @@
-"""A small net that learned to tell a rising from a falling glide: its state matters."""
+"""A small network that learned to tell a rising from a falling glide: its state matters."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GATE = GateRecipe(samples=90, stream_steps=3000, metric_drop=0.02)
 
 @dataclass(frozen=True)
 class Trained:
-    """The net, what it is, and recordings for its gate."""
+    """The network, what it is, and recordings for its gate."""
 
     model: keras.Model
     spec: KeywordSpec

@@ -1,4 +1,4 @@
-"""Small nets of every kind that is converted as a whole, and models of them as files."""
+"""Small networks of every kind that is converted as a whole, and models of them as files."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def products() -> keras.Model:
 
 
 def pictures() -> keras.Model:
-    """A residual net with padding on both sides, as no stream could have it."""
+    """A residual network with padding on both sides, as no stream could have it."""
     entry = keras.Input((16, 16, 3), name="picture")
     x = layers.Conv2D(8, 3, 2, padding="same", use_bias=False)(entry)
     x = layers.ReLU(6.0)(layers.BatchNormalization()(x))
@@ -82,7 +82,7 @@ NETS: dict[str, Callable[[], keras.Model]] = {
 
 
 def built(name: str, seed: int = 0) -> keras.Model:
-    """A net with weights of a seed; no bias is nought."""
+    """A network with weights of a seed; no bias is nought."""
     keras.utils.set_random_seed(seed)
     model = NETS[name]()
     rng = np.random.default_rng(seed)

@@ -24,7 +24,7 @@ pytest.importorskip("ansible")
 
 pytestmark = [pytest.mark.slow, pytest.mark.twin_full]
 
-# A picture now and then: eight emulated boards share two processors.
+# An image now and then: eight emulated boards share two processors.
 SOURCE = "null:96x96?rate=2"
 HEALTH = Health(inferences=3, latency_ms=20_000.0, patience=180.0)
 COUNT = 8

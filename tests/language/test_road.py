@@ -1,4 +1,4 @@
-"""The whole road for text: small grammars, nets that learn them, artefacts, gate, bundle, runs."""
+"""Text end to end: small grammars, models that learn them, artifacts, gate, bundle, runs."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ class TestLanguage:
 
 
 class TestAnyLength:
-    """One step artefact serves any length: one token, and a hundred thousand."""
+    """One step artifact serves any length: one token, and a hundred thousand."""
 
     STEPS = 100_000
 

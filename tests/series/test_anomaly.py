@@ -1,4 +1,4 @@
-"""What is unusual: habits, surprises, the whole road, live runs."""
+"""What is unusual: habits, surprises, the whole conversion path, live runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole road for forecasts: waves, nets that learn them, artefacts, gate, bundle, live runs."""
+"""Forecasts end to end: waves, models that learn them, artifacts, gate, bundle, live runs."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class TestRoad:
     def test_the_net_beats_what_costs_nothing(self, made: tuple[runs.Run, Bundle]) -> None:
         run, bundle = made
         test = run.metrics["test"]
-        # Of waves on a walk nothing is better than linear; the net must find most of it.
+        # Of waves on a walk nothing is better than linear; the network must find most of it.
         assert test["MSE"] < 0.1 * test["baselines"]["last value"]["MSE"]
         assert test["baselines"]["linear"]["MSE"] < test["baselines"]["last value"]["MSE"]
         assert 0.5 < test["coverage"] < 0.97

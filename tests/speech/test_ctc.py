@@ -68,7 +68,7 @@ def test_steps_are_where_symbols_begin(logits: NDArray[np.float32], width: int) 
 
 
 def spell(*labels: int, count: int = 4, sure: float = 8.0) -> NDArray[np.float32]:
-    """Scores of a net that is sure of a label at each step."""
+    """Scores of a network that is sure of a label at each step."""
     out = np.zeros((len(labels), count), np.float32)
     out[np.arange(len(labels)), labels] = sure
     return out

@@ -1,4 +1,4 @@
-"""The whole road for translation: a small language, two nets, artefacts, gate, bundle, runs."""
+"""The whole path for translation: a small language, two models, artifacts, gate, bundle, runs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Bundles for tests that need a model of pictures and not its training.
+"""Bundles for tests that need a model of images and not its training.
 
-Each is a few operators of ONNX, made by hand: it answers by the colours of the
-picture, so what it must find can be said.
+Each is a few operators of ONNX, made by hand: it answers by the colors of the
+image, so what it must find can be said.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def _model(
 
 def _written(spec: ImageSpec) -> tuple[bytes, dict[str, list[int]]]:
     """The model of a spec, and its outputs."""
-    if spec.task == "classify":  # the mean of each colour, against the others
+    if spec.task == "classify":  # the mean of each color, against the others
         outputs = {"logits": [1, 3]}
         nodes = [
             helper.make_node("ReduceMean", ["image"], ["mean"], axes=[1, 2], keepdims=0),

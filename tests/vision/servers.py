@@ -210,7 +210,7 @@ def mjpeg(count: int | None = None, rate: float = 20.0) -> Iterator[str]:
 
 
 def write_video(path: Path, count: int = 40, width: int = 160, height: int = 120) -> Path:
-    """Pictures whose mean brightness is their number."""
+    """Images whose mean brightness is their number."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 20.0, (width, height))
     assert writer.isOpened()
     for number in range(count):

@@ -1,4 +1,4 @@
-"""Small labelled sets that a net learns in seconds: discs and squares on a noisy ground."""
+"""Small labeled sets that a network learns in seconds: discs and squares on a noisy ground."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLOURS = {"disc": (40, 60, 220), "square": (210, 120, 30)}  # blue, green, red
 
 @dataclass(frozen=True)
 class Drawn:
-    """A picture, and what is on it."""
+    """An image, and what is on it."""
 
     picture: NDArray[np.uint8]
     boxes: tuple[tuple[str, int, int, int, int], ...]  # label, left, top, right, bottom
@@ -62,7 +62,7 @@ def write_folders(root: Path, count: int = 24) -> Path:
     for number, drawn in enumerate(many(count * 2, 1, most=1)):
         folder = root / drawn.boxes[0][0]
         folder.mkdir(parents=True, exist_ok=True)
-        # Every tenth number begins another block: each picture may go where it likes.
+        # Every tenth number begins another block: each image may go where it likes.
         cv2.imwrite(str(folder / f"s{number * 10:04d}.png"), drawn.picture)
     return root
 

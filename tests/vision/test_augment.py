@@ -1,4 +1,4 @@
-"""Augmentation: boxes and masks move with the picture, to the pixel."""
+"""Augmentation: boxes and masks move with the image, to the pixel."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ augments = st.builds(
 def test_boxes_lie_around_what_was_moved(
     recipe: ImageAugmentRecipe, seed: int, resize: str
 ) -> None:
-    """Every box that is left has just its object's colour's pixels' extent, where none is cut."""
+    """Every box that is left has just its object's color's pixels' extent, where none is cut."""
     drawn = sets.draw(np.random.default_rng(seed), most=1)
     _, left, top, right, bottom = drawn.boxes[0]
     box = [left, top, right, bottom]

@@ -1,4 +1,4 @@
-"""Sources of pictures: the contract of all, and each one's faults."""
+"""Sources of images: the contract of all, and each one's faults."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_pictures_of_a_folder_in_order(tmp_path: Path) -> None:
     for number in (2, 0, 1):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((5, 5, 3), number, np.uint8))
     (tmp_path / "._0.png").write_bytes(b"what a Mac leaves")
-    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "notes.txt").write_text("no image")
     (tmp_path / "3.jpg").write_bytes(b"\xff\xd8\xff broken")
     frames, notices = drain(str(tmp_path))
     assert [f.picture[0, 0, 0] for f in frames] == [0, 1, 2]
@@ -69,7 +69,7 @@ def test_pictures_of_a_folder_in_order(tmp_path: Path) -> None:
 
 def test_a_folder_of_nothing_but_broken_pictures(tmp_path: Path) -> None:
     (tmp_path / "0.png").write_bytes(b"")
-    with pytest.raises(SourceError, match="not one of 1 pictures"):
+    with pytest.raises(SourceError, match="not one of 1 images"):
         drain(str(tmp_path))
 
 
@@ -108,8 +108,8 @@ def test_what_is_no_video(data: bytes, tmp_path: Path, capfd: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("uri", "says"),
     [
-        ("", "no source is given"), ("mic:default", "no source of pictures is called 'mic:'"),
-        ("gone.mp4", "no such file"), ("gone/*.png", "no pictures"),
+        ("", "no source is given"), ("mic:default", "no source of images is called 'mic:'"),
+        ("gone.mp4", "no such file"), ("gone/*.png", "no images"),
         ("camera:0?size=big", "width and height in pixels"), ("camera:0?rate=0", "rate=0: must be"),
         ("camera:0?zoom=2", "options are size, rate, format"),
         ("camera:0?format=H2645", "four letters"),

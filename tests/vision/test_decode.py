@@ -1,4 +1,4 @@
-"""Decoding: boxes, suppression, classes and masks, from our heads and foreign ones."""
+"""Decoding: boxes, suppression, classes and masks, from our heads and third-party ones."""
 
 from __future__ import annotations
 

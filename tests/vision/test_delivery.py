@@ -1,4 +1,4 @@
-"""Sinks of pictures and networks: what they write, and what becomes of it when something fails."""
+"""Sinks of images and networks: what they write, and what becomes of it when something fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models of pictures that others trained: imported as a user would, and run."""
+"""Models of images that others trained: imported as a user would, and run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readers of labelled pictures: what they find, and what they say of what cannot be right."""
+"""Readers of labeled images: what they find, and what they say of what cannot be right."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class TestContract:
 
 @pytest.mark.parametrize("name", DETECT)
 def test_boxes_are_where_they_were_drawn(name: str, tmp_path: Path) -> None:
-    """The colour inside a box is its label's, whichever way the layout writes boxes."""
+    """The color inside a box is its label's, whichever way the layout writes boxes."""
     root = sets.WRITERS[name](tmp_path / "set")
     found = layouts.read(root, "detect")
     examples = load(found.pictures, found.labels)
@@ -101,7 +101,7 @@ def test_voc_lists_are_its_splits(tmp_path: Path) -> None:
     [
         ((10, 10, 10, 30), "no area", None),
         ((30, 10, 10, 30), "no area", None),
-        ((200, 10, 220, 30), "outside the picture", None),
+        ((200, 10, 220, 30), "outside the image", None),
         ((float("nan"), 1, 2, 3), "no box", None),
         ((1e30, 1, 2, 3), "no box", None),
         ((-5, 10, 20, 30), "reaches out", (0, 10, 20, 30)),
@@ -156,7 +156,7 @@ def test_a_missing_picture_is_told_of(tmp_path: Path) -> None:
         root = sets.WRITERS[name](tmp_path / name, 4)
         sorted((root / ("JPEGImages" if name == "voc" else "images")).rglob("*.png"))[0].unlink()
         found = layouts.read(root, "detect")
-        if name != "yolo":  # its text files say nothing of the picture they belong to
+        if name != "yolo":  # its text files say nothing of the image they belong to
             assert len(found.faults) == 1 and "missing" in str(found.faults[0])
 
 

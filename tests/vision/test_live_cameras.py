@@ -80,7 +80,7 @@ class TestWebcam:
             lost = reader.wait_for(Notice)
             assert lost.kind == "lost" and first.released
             assert reader.wait_for(Notice).kind == "back"
-            # No picture was made up in between: the next is the camera's own.
+            # No image was made up in between: the next is the camera's own.
             assert (reader.wait_for(Frame).picture == PICTURE + 1).all()
         finally:
             reader.close()

@@ -52,10 +52,10 @@ def test_boxes_go_there_and_back(spec: ImageInput, width: int, height: int) -> N
     back = where.to_picture(where.to_frame(box.astype(np.float32)))
     assert np.allclose(back, box, atol=0.02)
     outer = where.to_frame(box[:1].astype(np.float32))[0]
-    if spec.resize == "letterbox":  # all of the picture is in the frame
+    if spec.resize == "letterbox":  # all of the image is in the frame
         assert (outer >= -0.01).all() and outer[2] <= spec.width + 0.01
         assert outer[3] <= spec.height + 0.01
-    if spec.resize == "crop":  # all of the frame is picture
+    if spec.resize == "crop":  # all of the frame is image
         assert outer[0] <= 0.01 and outer[1] <= 0.01
         assert outer[2] >= spec.width - 0.01 and outer[3] >= spec.height - 0.01
 
@@ -123,5 +123,5 @@ def test_what_is_no_picture(picture: object) -> None:
 
 
 def test_an_input_that_takes_no_picture() -> None:
-    with pytest.raises(DataError, match="an input of int64 takes no picture"):
+    with pytest.raises(DataError, match="an input of int64 takes no image"):
         table(ImageInput(), np.int64)

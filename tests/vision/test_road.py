@@ -1,4 +1,4 @@
-"""The whole road for pictures: a set of shapes, a net that learns it, artefacts, gate, bundle."""
+"""The whole path for images: a set of shapes, a model that learns it, artifacts, gate, bundle."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 
-# What a net of this size reaches in seconds on these sets; chance is far below.
+# What a network of this size reaches in seconds on these sets; chance is far below.
 LEAST = {"classify": 0.9, "detect": 0.5, "segment": 0.8}
 
 
@@ -137,7 +137,7 @@ class TestRoad:
         assert done.code == 0, done.err
         found = done.json()
         verdict = next(v for v in made.report.verdicts if v.id == f"{backend}-int8")
-        # The same pictures, through the runtime's own preprocessing.
+        # The same images, through the runtime's own preprocessing.
         assert found["value"] == pytest.approx(verdict.metric, abs=0.03)
         assert found["n"] == made.report.items
 
@@ -177,7 +177,7 @@ def test_a_set_of_another_task_is_refused(task: str, tmp_path: Path) -> None:
 
 def test_a_set_too_small_to_divide(tmp_path: Path) -> None:
     data = sets.write_masks(tmp_path / "data", 1)
-    with pytest.raises(DataError, match=r"the \w+ split is empty; more pictures"):
+    with pytest.raises(DataError, match=r"the \w+ split is empty; more images"):
         train(recipe_of("segment"), data, tmp_path / "run")
 
 
@@ -223,7 +223,7 @@ class TestGate:
 
 
 def carried(model: Any, pictures: Any, format: Any, precision: Any) -> Written:
-    """A model as an artefact, calibrated on pictures."""
+    """A model as an artifact, calibrated on pictures."""
     source = source_of(model, Path("net.keras"), training.output_names(model))
     samples = None if pictures is None else {source.inputs[0].name: pictures}
     return Carrier(Job(source, samples, "whole")).carry(format, precision)

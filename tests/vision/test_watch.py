@@ -1,4 +1,4 @@
-"""Runs over pictures: from sources through a model to sinks, and what goes wrong on the way."""
+"""Runs over images: from sources through a model to sinks, and what goes wrong on the way."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def test_one_of_four_sources_hangs(detect: Bundle, monkeypatch: pytest.MonkeyPat
     hanging.release.set()
     stale = [e for e in events if isinstance(e, Remark)]
     assert [(e.kind, e.source) for e in stale] == [("stale", "hanging")]  # said once
-    assert watch.summary.frames["hanging"] == 1  # no result was made of no picture
+    assert watch.summary.frames["hanging"] == 1  # no result was made of no image
     assert all(watch.summary.frames[f"null:64x{64 + n}"] > 40 for n in range(3))
     assert watch.summary.wall_seconds < 4
 
@@ -222,7 +222,7 @@ def test_one_source_fails_and_the_others_go_on(detect: Bundle, tmp_path: Path) -
 
 def test_the_only_source_fails(detect: Bundle, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"broken")
-    with pytest.raises(SourceError, match="not one of 1 pictures"):
+    with pytest.raises(SourceError, match="not one of 1 images"):
         list(run(detect, str(tmp_path)))
 
 
@@ -247,7 +247,7 @@ def test_the_golden_picture_is_answered(classify: Bundle, detect: Bundle, segmen
 
 
 def test_old_pictures_are_never_looked_at(detect: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model slower than its camera: results are of pictures that have just come."""
+    """A model slower than its camera: results are of images that have just come."""
     watch = run(detect, "null:64x64?rate=100", seconds=2.0)
     look = watch.watcher.look
 
@@ -258,7 +258,7 @@ def test_old_pictures_are_never_looked_at(detect: Bundle, monkeypatch: pytest.Mo
     monkeypatch.setattr(watch.watcher, "look", slow)
     ages = [e.age for e in watch if isinstance(e, Seen)]
     assert len(ages) > 10 and watch.summary.dropped[module.NEWER] > 50
-    # At most a picture's time waiting, and the model's own; twice that is the promise.
+    # At most an image's time waiting, and the model's own; twice that is the promise.
     assert np.percentile(ages, 95) < 2 * (0.01 + 0.05) + 0.05
 
 
@@ -280,7 +280,7 @@ class TestCommand:
         self, call: Call, detect: Bundle, tmp_path: Path
     ) -> None:
         done = call("run", detect.path, moving(tmp_path / "a.avi", 20))
-        assert done.code == 0 and "saw red ×1 in 20 pictures" in done.err
+        assert done.code == 0 and "saw red ×1 in 20 images" in done.err
         assert 1 <= len(done.out.splitlines()) <= 6 and "red" in done.out
 
     def test_a_scene(self, call: Call, detect: Bundle, tmp_path: Path) -> None:
@@ -295,7 +295,7 @@ class TestCommand:
     def test_thresholds(self, call: Call, detect: Bundle, tmp_path: Path) -> None:
         video = moving(tmp_path / "a.avi", 5)
         done = call("run", detect.path, video, "--threshold", "red=1.0")
-        assert "saw nothing in 5 pictures" in done.err
+        assert "saw nothing in 5 images" in done.err
         done = call("run", detect.path, video, "--threshold", "green=0.5")
         assert done.code == 2 and "green" in done.err
 
@@ -333,7 +333,7 @@ class TestCommand:
         self, call: Call, detect: Bundle, tmp_path: Path
     ) -> None:
         done = call("run", detect.path, "mic:default")
-        assert done.code == 2 and "no source of pictures is called 'mic:'" in done.err
+        assert done.code == 2 and "no source of images is called 'mic:'" in done.err
         done = call("run", "kws-gru", "null:1", "null:2")
         assert done.code == 2 and "one source of sound" in done.err
 
@@ -353,7 +353,7 @@ def test_a_scene_that_cannot_be_right(tmp_path: Path) -> None:
         ("track = false\n[[lines]]\nname='a'\npoints=[[0,0],[1,1]]", "not followed"),
         ("[[zones]]\nname='a'\npoints=[[0,0],[1,1]]", "three points"),
         ("[[zones]]\nname='a'\npoints=[[0,0],[1,1],[2,0]]", r"in \[0, 1\]"),
-        ("zones = 3", "a list is needed"), ("colour = 'red'", "unknown key"),
+        ("zones = 3", "a list is needed"), ("color = 'red'", "unknown key"),
     ):  # fmt: skip
         path = tmp_path / "scene.toml"
         path.write_text(text)

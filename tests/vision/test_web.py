@@ -280,7 +280,7 @@ def text(browser: Any, css: str) -> str:
 @needs_browser
 class TestBrowser:
     def pixels(self, browser: Any) -> list[int]:
-        """A part of what the picture shows just now."""
+        """A part of what the image shows just now."""
         return browser.execute_script(  # type: ignore[no-any-return]
             "const i = document.querySelector('figure img');"
             "const c = document.createElement('canvas'); c.width = 64; c.height = 48;"
@@ -299,7 +299,7 @@ class TestBrowser:
         wait(lambda: self.pixels(browser) != first)  # it moves
         assert text(browser, "#model") == "reds"
         wait(lambda: "red" in text(browser, ".found"))
-        # Its own labels' colour is drawn around what was found, and goes with the slider.
+        # Its own labels' color is drawn around what was found, and goes with the slider.
         slider = "input[data-label=\\'{}\\']"
         for label in ("red", "blue"):
             browser.execute_script(
@@ -312,7 +312,7 @@ class TestBrowser:
         assert not [e for e in browser.get_log("browser") if e["level"] == "SEVERE"]
 
     def boxes(self, browser: Any) -> int:
-        """Pixels in the colour of the label red's boxes, #0072b2, which the pattern has not."""
+        """Pixels in the color of the label red's boxes, #0072b2, which the pattern has not."""
         data = np.array(self.pixels(browser)).reshape(-1, 4)[:, :3]
         return int((np.abs(data - (0, 114, 178)).max(axis=1) < 25).sum())
 

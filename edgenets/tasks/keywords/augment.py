@@ -103,7 +103,7 @@ def mask(
         start = int(rng.integers(0, frames.shape[axis] - width + 1))
         stretch = [slice(None)] * frames.ndim
         stretch[axis] = slice(start, start + width)
-        frames[tuple(stretch)] = 0.0  # the mean, as features are normalised
+        frames[tuple(stretch)] = 0.0  # the mean, as features are normalized
 
 
 def _rms(sound: Sound) -> float:

@@ -1,4 +1,4 @@
-"""Folders of labelled recordings: `LABEL/*.wav|flac|mp3`, as Speech Commands has them."""
+"""Folders of labeled recordings: `LABEL/*.wav|flac|mp3`, as Speech Commands has them."""
 
 from __future__ import annotations
 

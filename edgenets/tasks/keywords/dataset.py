@@ -42,7 +42,7 @@ def load(recipe: KeywordRecipe, data: Path, progress: Progress, synthetic: Path)
     """Read all splits.
 
     Args:
-        synthetic: folder for the words that the recipe has synthesised, if it has any.
+        synthetic: folder for the words that the recipe has synthesized, if it has any.
 
     Raises:
         DataError: no data, or a split is left without a label.

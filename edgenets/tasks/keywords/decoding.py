@@ -1,9 +1,9 @@
-"""Keyword decoding: from a net's scores to words that were heard.
+"""Keyword decoding: from a network's scores to words that were heard.
 
 The posterior of every label is averaged over the last few steps. A word is
 heard when its average is the highest of all labels and at least its threshold,
 and no word was heard within the refractory time (Chen, Parada, Heigold 2014).
-It is heard again only after its average fell below its threshold: a net that
+It is heard again only after its average fell below its threshold: a network that
 dwells on a word says it once.
 """
 
@@ -69,7 +69,7 @@ class KeywordDecoder:
         self._scratch = np.empty(len(labels), np.float32)
         # A label that is not first in a step has a posterior of at most one half there. So where
         # all thresholds are above that, a word's mean can only reach one if the word was first in
-        # so many of the last steps. A foreign model's scores need not be posteriors.
+        # so many of the last steps. A third-party model's scores need not be posteriors.
         lowest = min(self._thresholds)
         self._skips = self._are_logits and lowest > 0.5
         self._least_firsts = max(1, math.ceil(decoding.smoothing * (2 * lowest - 1) - 1e-6))
@@ -130,7 +130,7 @@ class KeywordDecoder:
     def _worth_a_look(self, logits: NDArray[np.float32], slot: int) -> bool:
         """Whether the means of all labels can lead to anything.
 
-        Most of a day is silence, or noise that a net takes for this word and that:
+        Most of a day is silence, or noise that a network takes for this word and that:
         counting who came first is enough for the one, a sum of a few numbers for the other.
         """
         firsts, counts = self._firsts, self._firsts_of

@@ -1,7 +1,7 @@
 """espeak-ng by ctypes: text to sound, and text to phonemes.
 
 espeak-ng keeps everything in global variables: it is not thread-safe, and what
-it said before (the phase of its flutter, its random numbers) colours what it
+it said before (the phase of its flutter, its random numbers) colors what it
 says next. So every call here loads the library, uses it and unloads it, one
 call at a time: the same text by the same voice is the same samples, in any
 process and after any other text. That costs about a millisecond.

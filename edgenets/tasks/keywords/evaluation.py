@@ -39,7 +39,7 @@ def evaluate(
     """Stream every clip from a reset state and take the decision at its end.
 
     Args:
-        clips: labelled by labels of the model.
+        clips: labeled by labels of the model.
         clip_seconds: cut or pad clips to this length, as training did.
 
     Raises:

@@ -25,7 +25,7 @@ class DataRecipe:
     clip_seconds: float = 1.0  # recordings are cut or padded to this
     validation: float = 0.1  # fraction of the speakers
     test: float = 0.15  # fraction of the speakers
-    synthetic: int = 0  # synthesised clips a word that are added to training, and to it alone
+    synthetic: int = 0  # synthesized clips a word that are added to training, and to it alone
 
     def __post_init__(self) -> None:
         check_range(self, 0.1, 60, "clip_seconds")

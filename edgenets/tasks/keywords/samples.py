@@ -46,7 +46,7 @@ def card(run: Run, items: int) -> list[str]:
         f"- **Figures**: float Keras model: {test['accuracy']:.2%} on {test['clips']} test "
         f"clips of speakers that training never heard, "
         f"{metrics['validation']['accuracy']:.2%} on {metrics['validation']['clips']} "
-        f"validation clips. Artefacts below: streaming, on the validation clips.",
+        f"validation clips. Artifacts below: streaming, on the validation clips.",
         "- **Limits**: words in other languages and accents, far-field sound and music were "
         "not measured. The thresholds are a starting point: set them on recordings of the "
         "place of use.",

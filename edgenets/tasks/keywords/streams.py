@@ -1,6 +1,6 @@
 """Training streams: several recordings one after another, as a microphone would hear them.
 
-A device listens without end and never resets its net between words. So the net
+A device listens without end and never resets its network between words. So the network
 is trained on streams of several clips, and asked for the word of each clip over
 the last steps of it; what comes before is context that it must learn to leave.
 """

@@ -111,7 +111,7 @@ def make_dataset(
     clip_seconds: float = 1.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Synthesise a folder of recordings of words; the same arguments give the same files.
+    """Synthesize a folder of recordings of words; the same arguments give the same files.
 
     A folder that the same arguments made before is left as it is.
 

@@ -1,4 +1,4 @@
-"""Training of nets that spot keywords in a stream of sound."""
+"""Training of networks that spot keywords in a stream of sound."""
 
 from __future__ import annotations
 

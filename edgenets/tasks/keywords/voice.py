@@ -1,7 +1,7 @@
 """Synthetic speakers: many ways to say a word, and the word said.
 
 A voice is a throat (a variant of espeak-ng: its formants), an accent, a pitch
-and a pace. The throat is what a net could learn by heart, so it is the throat
+and a pace. The throat is what a network could learn by heart, so it is the throat
 that counts as the speaker when recordings are split: no throat of the test
 split was heard in training, in whatever accent.
 """
@@ -31,7 +31,7 @@ ACCENTS = {
     "en-us-nyc": 1,
 }
 
-# Variants of which a net trained on people alone (MLPerf Tiny's, on Speech Commands) understood
+# Variants of which a network trained on people alone (MLPerf Tiny's, on Speech Commands) understood
 # at least 26 of 40 words at common paces; the best reach 37. That left out whispers and most
 # robots; of variants that sound alike, one was kept. The order spreads the splits that
 # `clips.split_of` makes: any 20 voices in turn have speakers of all three.
@@ -47,7 +47,7 @@ WOMEN = tuple(_WOMEN.split())
 # Every so-many-th voice is a woman's: espeak-ng has three times as many men's.
 WOMAN_EVERY = 3
 
-# Where a net trained on people still understands most of the variants.
+# Where a network trained on people still understands most of the variants.
 PITCHES = (15, 85)  # of espeak-ng's 0…99: men at 70–160 Hz, women at 125–340 Hz
 PACES = (120, 210)  # words a minute
 PITCH_RANGES = (20, 80)  # of espeak-ng's 0…99

@@ -2,6 +2,6 @@
 
 spec         what models of text are
 tokens       text as the numbers of tokens
-sampling     the next token, drawn from a net's scores
+sampling     the next token, drawn from a network's scores
 recipe       what `edgenets train` needs to know
 """

@@ -1,4 +1,4 @@
-"""How well a net foresaw a text: nats a token, and bits a character."""
+"""How well a network foresaw a text: nats a token, and bits a character."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _BEAM = 24
 # No word is longer.
 _LONGEST_WORD = 24  # characters
 
-# A context that is longer is cut: what stood before this is forgotten by a compact net anyway.
+# A context that is longer is cut: what stood before this is forgotten by a compact network anyway.
 LONGEST_CONTEXT = 10_000  # tokens
 
 

@@ -16,7 +16,7 @@ from edgenets.tasks.language.spec import LanguageDecoding, TextDecoding, Units
 
 @dataclass(frozen=True)
 class TokenModelRecipe:
-    """A net that reads tokens, and its sizes."""
+    """A network that reads tokens, and its sizes."""
 
     architecture: Literal["language-rnn", "text-rnn", "text-cnn"]
     embedding: int = 64  # numbers that stand for a token

@@ -50,7 +50,7 @@ def card(run: Run, items: int) -> list[str]:
         f"- **Figures**: float Keras model: {test[NATS.name]:.4f} nats "
         f"({bits(test[NATS.name]):.4f} bits) a {per} on the last {test['tokens']:,}, as one "
         f"stream; {validation[NATS.name]:.4f} on the {validation['tokens']:,} before them. "
-        f"Artefacts below: on {items} pieces of {recipe.data.length} {per}s of the "
+        f"Artifacts below: on {items} pieces of {recipe.data.length} {per}s of the "
         f"latter, each from an empty state.",
         "- **Limits**: it writes as its training text does, invents names and facts, and "
         "knows nothing else. What it writes is nobody's statement.",

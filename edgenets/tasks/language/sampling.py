@@ -1,4 +1,4 @@
-"""The next token, drawn from a net's scores.
+"""The next token, drawn from a network's scores.
 
 Temperature, top-k and top-p (nucleus sampling; Holtzman et al. 2020, arXiv:1904.09751) leave fewer
 and fewer tokens to draw from, in this order; the same seed draws the same text.

@@ -21,7 +21,7 @@ LISTED = "texts.tsv"
 
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
-# A file that is longer is no text that a compact net is trained on.
+# A file that is longer is no text that a compact network is trained on.
 _LARGEST = 1 << 30  # bytes
 
 

@@ -1,4 +1,4 @@
-"""Training of nets that say what comes next in a text."""
+"""Training of networks that say what comes next in a text."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def stream_nats(model: Any, tokens: Tokens) -> float:
 
 
 def _stateful(model: Any) -> Any:
-    """The same net with recurrent layers that remember from call to call."""
+    """The same network with recurrent layers that remember from call to call."""
     keras = require("keras")
 
     def changed(layer: Any) -> Any:

@@ -50,7 +50,7 @@ def evaluate_anomaly(
     """Stream every file of the benchmark, a reading at a time, from nothing known.
 
     The threshold of the standard profile is the best over the corpus, as the benchmark has it; the
-    spec's own is reported as well. "without the net" is the same record of errors with the usual
+    spec's own is reported as well. "without the model" is the same record of errors with the usual
     value at a time of day as the forecast.
     """
     scores: dict[str, NDArray[np.float64]] = {}
@@ -71,7 +71,7 @@ def evaluate_anomaly(
     rows = [
         _points("this model, best threshold", scores, corpus, profiles, None),
         _points(f"this model, at {fixed:g}", scores, corpus, profiles, fixed),
-        _points("without the net, best", usual, corpus, profiles, None),
+        _points("without the network, best", usual, corpus, profiles, None),
         _points("windowedGaussian, best", gaussian, corpus, profiles, None),
     ]
     count = sum(len(series.values) for series in corpus)

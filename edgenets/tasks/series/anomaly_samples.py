@@ -49,10 +49,10 @@ def card(run: Run, items: int) -> list[str]:
         f"{recipe.bundle.data_licence}",
         f"- **Figures**: float Keras model: mean absolute error {test[MAE.name]:.4f} on the "
         f"{test['readings']:,} readings that follow, in the series' own mean deviations, large "
-        f"ones pressed. Artefacts below: on the same. `edgenets eval` scores it by the Numenta "
+        f"ones pressed. Artifacts below: on the same. `edgenets eval` scores it by the Numenta "
         f"Anomaly Benchmark.",
         f"- **Limits**: most of what it finds is found by the record of errors and the daily "
-        f"habits; the net adds little (docs/measurements.md). The first {decoding.settle} "
+        f"habits; the network adds little (docs/measurements.md). The first {decoding.settle} "
         f"readings of a series are silent. A series without a day, or whose level jumps for "
         f"good, alarms once and is then usual.",
     ]

@@ -1,4 +1,4 @@
-"""Training of nets that foresee a reading from a series' habits, so that others surprise."""
+"""Training of networks that foresee a reading from a series' habits, so that others surprise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The beginnings of series, as a net that learns habits takes them."""
+"""The beginnings of series, as a network that learns habits takes them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What a net of series takes in: stretches of readings that do not know their own level.
+"""What a network of series takes in: stretches of readings that do not know their own level.
 
 A series may stand anywhere, and where it stands changes over the years. So every stretch is told
 by its differences from its own last reading, with the step from the last reading of the stretch
-before; what a net foresees is told as the difference from the last reading, too (as in NLinear,
+before; what a network foresees is told as the difference from the last reading, too (as in NLinear,
 Zeng et al. 2023, arXiv:2205.13504, but one stretch after another, so that it can stream).
 """
 
@@ -18,7 +18,7 @@ AnyReal = NDArray[np.floating[Any]]
 
 
 def segments(values: AnyReal, segment: int) -> Real:
-    """Series in stretches, as a net takes them.
+    """Series in stretches, as a network takes them.
 
     Args:
         values: (…, readings), scaled; a whole number of stretches.
@@ -37,7 +37,7 @@ def segments(values: AnyReal, segment: int) -> Real:
 
 
 def segment_after(stretch: AnyReal, before: float | None) -> Real:
-    """One stretch, (segment,), as a net takes it; `before` is the last reading ahead of it."""
+    """One stretch, (segment,), as a network takes it; `before` is the last reading ahead of it."""
     found: Real = (stretch - stretch[-1]).astype(np.float32)
     found[-1] = 0.0 if before is None else stretch[-1] - before
     return found

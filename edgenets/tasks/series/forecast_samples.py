@@ -56,7 +56,7 @@ def card(run: Run, items: int) -> list[str]:
         f"- **Figures**, from windows of {spec.window} readings on all {test['windows']:,} "
         f"test windows, in standard deviations of the columns: "
         + "; ".join(f"{name} MSE {v[MSE.name]:.4f}, MAE {v['MAE']:.4f}" for name, v in figures)
-        + f".{covered} Artefacts below: on {items:,} windows of the validation part.",
+        + f".{covered} Artifacts below: on {items:,} windows of the validation part.",
         "- **Limits**: it knows this kind of series, at this interval. What never happened in "
         "the training part it does not foresee.",
     ]  # fmt: skip

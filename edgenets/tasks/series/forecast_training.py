@@ -1,4 +1,4 @@
-"""Training of nets that say how series go on."""
+"""Training of networks that say how series go on."""
 
 from __future__ import annotations
 

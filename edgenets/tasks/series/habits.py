@@ -1,7 +1,7 @@
 """What a series usually does, learned as it goes: its level, its spread, its day.
 
-It is what a net is told before a reading comes. Nothing in it has seen the last readings but slow
-means: a net that is told them swallows an anomaly with the next reading, and foresees the rest.
+It is what a model is told before a reading comes. Nothing in it has seen the last readings but slow
+means: a network that is told them swallows an anomaly with the next reading, and foresees the rest.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _DAY = 86_400.0  # s
 # Beyond this a scaled value says no more than that it is far away.
 _FARTHEST = 12.0
 
-# Numbers that a net is told: slow mean, usual value at this time of day, whether there is one,
+# Numbers that a network is told: slow mean, usual value at this time of day, whether there is one,
 # and the time of day as a place on a circle.
 NUMBERS = 5
 
@@ -75,11 +75,11 @@ class Habits:
         ]  # fmt: skip
 
     def scaled(self, value: float) -> float:
-        """A value as the net knows it: in mean deviations from the level, large ones pressed."""
+        """A value as the model knows it: in mean deviations from the level, large ones pressed."""
         return math.asinh((value - self._mean) / self._scale)
 
     def unscaled(self, scaled: float) -> float:
-        """The value of what the net says."""
+        """The value of what the network says."""
         return self._mean + self._scale * math.sinh(min(max(scaled, -_FARTHEST), _FARTHEST))
 
     def after(self, value: float) -> None:

@@ -34,7 +34,7 @@ _DELIMITERS = ",;\t"
 # Times as numbers that are larger are of milliseconds: seconds come there in the year 5138.
 _MILLISECONDS = 1e11
 
-# A record of more columns is no table that a compact net reads.
+# A record of more columns is no table that a compact network reads.
 MOST_COLUMNS = 10_000
 
 

@@ -18,7 +18,7 @@ from edgenets.tasks.series.surprise import SurpriseDecoding
 
 @dataclass(frozen=True)
 class SeriesModelRecipe:
-    """A net over stretches of readings, and its sizes."""
+    """A network over stretches of readings, and its sizes."""
 
     architecture: Literal["series-rnn", "series-cnn"]
     segment: int = 24  # readings that a step takes
@@ -63,7 +63,7 @@ class SeriesData:
 
 @dataclass(frozen=True)
 class HabitModelRecipe:
-    """A net that foresees one reading from a series' habits, and its size."""
+    """A network that foresees one reading from a series' habits, and its size."""
 
     architecture: Literal["habits-rnn"]
     cell: Cell = "gru"
@@ -104,7 +104,7 @@ class AnomalyRecipe(StepRecipe):
 class ForecastRecipe(StepRecipe):
     """All that `edgenets train` needs besides data, for a model that says how series go on."""
 
-    # The horizon and the quantiles are the net's outputs.
+    # The horizon and the quantiles are the network's outputs.
     after_training: ClassVar[tuple[str, ...]] = ("quantize", "gate", "bundle", "description")
 
     task: Literal["forecast"]

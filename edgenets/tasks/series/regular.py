@@ -1,4 +1,4 @@
-"""Readings at equal intervals: nets know no other time.
+"""Readings at equal intervals: networks know no other time.
 
 Small gaps are bridged by a straight line, long ones begin anew; what comes twice, too early or out
 of order is passed over. Whatever is done is said.
@@ -20,7 +20,7 @@ _TOLERANCE = 0.5
 
 @dataclass(frozen=True)
 class Step:
-    """A reading that a net takes."""
+    """A reading that a network takes."""
 
     values: NDArray[np.float64]  # (columns,), finite
     time: float | None  # s since 1970; None where nothing says

@@ -18,9 +18,9 @@ MOST_HORIZON = 10_000
 
 @dataclass(frozen=True)
 class SeriesInput:
-    """How readings become a net's input; see `edgenets.tasks.series.features`.
+    """How readings become a network's input; see `edgenets.tasks.series.features`.
 
-    Every column is a series of its own to the net: it has its own state, and the same weights.
+    Every column is a series of its own to the network: it has its own state, and the same weights.
     """
 
     dtype: ClassVar[DType] = "float32"

@@ -40,7 +40,7 @@ class Windows:
 
 
 def scaled(values: NDArray[np.float64], input: SeriesInput) -> Real:
-    """(readings, columns) as the net knows them: (columns, readings)."""
+    """(readings, columns) as the network knows them: (columns, readings)."""
     found: Real = ((values - np.array(input.mean)) / np.array(input.std)).T.astype(np.float32)
     return found
 
@@ -89,7 +89,7 @@ class Ahead:
 
     @classmethod
     def of(cls, answers: Real, windows: Windows, horizon: int) -> Ahead:
-        """From a net's (windows, scores), which are told from the last reading."""
+        """From a network's (windows, scores), which are told from the last reading."""
         parts = answers.reshape(len(windows), -1, horizon) + windows.last[:, None]
         low, high = (parts[:, 1], parts[:, 2]) if parts.shape[1] == 3 else (None, None)
         return cls(parts[:, 0], low, high)

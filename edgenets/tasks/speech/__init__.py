@@ -1,4 +1,4 @@
-"""Speech recognition: from a net's scores to text, and what recipes say of it.
+"""Speech recognition: from a network's scores to text, and what recipes say of it.
 
 ctc          what was said, from scores, step by step
 grammar      what may be said, and how likely it is

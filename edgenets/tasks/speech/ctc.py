@@ -1,6 +1,6 @@
-"""Connectionist temporal classification: from a net's scores, step after step, to symbols.
+"""Connectionist temporal classification: from a network's scores, step after step, to symbols.
 
-A net that was trained by CTC (Graves et al. 2006, doi:10.1145/1143844.1143891) says at each step
+A model that was trained by CTC (Graves et al. 2006, doi:10.1145/1143844.1143891) says at each step
 one of its symbols, or the blank, label 0. What was said is what is left when repetitions are taken
 together and blanks are taken out. `Greedy` follows the best label of each step; `Beam` adds up all
 the ways to say the same (Hannun et al. 2014, arXiv:1408.2873), and may be led by a grammar. Both
@@ -104,7 +104,7 @@ class _Path:
 
     @property
     def total(self) -> float:
-        """ln p by the net alone."""
+        """ln p by the network alone."""
         return _add(self.blank, self.symbol)
 
 

@@ -1,7 +1,7 @@
 """How far strings of symbols are from what was said (Levenshtein 1966).
 
 Reports of a finished model are made with jiwer; training and the gate judge every epoch and every
-artefact, with NumPy alone.
+artifact, with NumPy alone.
 """
 
 from __future__ import annotations

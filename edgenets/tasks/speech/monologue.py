@@ -88,7 +88,7 @@ def make_stream(
 
 
 def unheard_voices(count: int, seed: int) -> list[Voice]:
-    """Voices that a net trained by a recipe's usual fractions has not heard: its test split's.
+    """Voices that a network trained by a recipe's usual fractions has not heard: its test split's.
 
     Raises as `voice.voices`.
     """

@@ -20,7 +20,7 @@ from edgenets.tasks.speech.spec import CtcDecoding
 class SpeechData:
     """Which recordings, what may be said in them, and how they are strung together."""
 
-    symbols: tuple[str, ...]  # what the net tells apart: letters, digits, or whole words
+    symbols: tuple[str, ...]  # what the network tells apart: letters, digits, or whole words
     units: Literal["characters", "words"] = "characters"  # how a transcript is divided into them
     # What must not be divided between the splits. Few speakers leave no other choice than
     # recordings; figures then say nothing of speakers who were never heard.

@@ -52,7 +52,7 @@ def card(run: Run, items: int) -> list[str]:
         f"- **Figures**: float Keras model: {test[distance.METRIC]:.2%} of {test['symbols']:,} "
         f"symbols right and {test['exact']:.2%} of {test['strings']} strings exact, {apart}; "
         f"{validation[distance.METRIC]:.2%} and {validation['exact']:.2%} on the validation "
-        f"strings. Artefacts below: streaming, on the validation strings.",
+        f"strings. Artifacts below: streaming, on the validation strings.",
         "- **Limits**: far-field sound, music and other voices, accents and languages were not "
         "measured.",
     ]

@@ -1,6 +1,6 @@
 """Strings of utterances: recordings one after another, with silence between them.
 
-Recordings of single words teach a net no sequence. Strung together, at another speed, in a room and
+Recordings of single words teach a model no sequence. Strung together, at another speed, in a room
 in noise, they are what a person says who reads out a number.
 """
 
@@ -58,7 +58,7 @@ class StringMaker:
         rng = np.random.default_rng((seed, 0))
         noise = int(NOISE_SECONDS * self._rate) + self._length
         self._noises = [augment.coloured_noise(rng, noise) for _ in range(NOISE_COUNT)]
-        # A net says at most one symbol a step, and a blank between two that are alike.
+        # A network says at most one symbol a step, and a blank between two that are alike.
         self._most = self.steps // 2
 
     def batch(self, size: int, epoch: int, number: int) -> Batch:

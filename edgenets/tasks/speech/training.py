@@ -1,4 +1,4 @@
-"""Training of nets that write down what is said, by connectionist temporal classification."""
+"""Training of networks that write down what is said, by connectionist temporal classification."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ STATISTICS = 500
 
 @dataclass(frozen=True)
 class Measured:
-    """Strings to measure by, as a net takes them."""
+    """Strings to measure by, as a network takes them."""
 
     features: NDArray[np.float32]  # (strings, frames, bands)
     symbols: tuple[tuple[int, ...], ...]

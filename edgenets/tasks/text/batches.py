@@ -18,7 +18,7 @@ _ROUND = 4  # tokens
 
 @dataclass(frozen=True)
 class Texts:
-    """Texts of one split, as a net takes them."""
+    """Texts of one split, as a network takes them."""
 
     tokens: tuple[Tokens, ...]  # (tokens,) each
     targets: NDArray[np.int64]  # (texts,) numbers of labels

@@ -46,7 +46,7 @@ def card(run: Run, items: int) -> list[str]:
         f"{recipe.bundle.data_licence}",
         f"- **Figures**: float Keras model: {test['accuracy']:.2%} of {test['texts']:,} texts "
         f"that training never saw, {validation['accuracy']:.2%} of {validation['texts']:,} "
-        f"that it was chosen by. Artefacts below: word by word, on the latter.",
+        f"that it was chosen by. Artifacts below: word by word, on the latter.",
         "- **Limits**: it knows the language of its training texts. Other domains, irony and "
         "texts of several opinions were not measured.",
     ]

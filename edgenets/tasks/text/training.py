@@ -1,4 +1,4 @@
-"""Training of nets that sort texts."""
+"""Training of networks that sort texts."""
 
 from __future__ import annotations
 

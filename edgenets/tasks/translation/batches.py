@@ -67,7 +67,7 @@ class SentenceBatches(ByLength):
 
 
 def padded(sentences: Sentences, chosen: Sequence[int], length: int) -> Batch:
-    """Pairs as a net is taught with them, each side filled up to a length."""
+    """Pairs as a network is taught with them, each side filled up to a length."""
     source, came, following = (np.full((len(chosen), length), PADDING, np.int32) for _ in range(3))
     for row, index in enumerate(chosen):
         read, written = sentences.sources[index], sentences.targets[index]

@@ -1,4 +1,4 @@
-"""`evaluate_translation`: how near translations come to those of people, through the artefacts
+"""`evaluate_translation`: how near translations come to those of people, through the artifacts
 that a device runs."""
 
 from __future__ import annotations

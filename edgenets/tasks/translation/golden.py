@@ -1,4 +1,4 @@
-"""What the nets of a model that translates are tried with, and what they answer."""
+"""What the networks of a model that translates are tried with, and what they answer."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Layers:
-    """The layers of a translation net, by what they are for."""
+    """The layers of a translation network, by what they are for."""
 
     table: Any
     scaled: Any
@@ -44,7 +44,7 @@ class _Layers:
 
 
 def build(recipe: TranslationModelRecipe, pieces: int) -> keras.Model:
-    """The untrained net, as it is taught: sentence and translation in, scores out.
+    """The untrained network, as it is taught: sentence and translation in, scores out.
 
     Returns:
         a model from [source (batch, pieces), target (batch, pieces)] int32 to logits
@@ -64,7 +64,7 @@ def build(recipe: TranslationModelRecipe, pieces: int) -> keras.Model:
 
 
 def encoder(model: keras.Model) -> keras.Model:
-    """The part of a net that reads, as it is run: pieces (batch, pieces) to, after each, a row of
+    """The part of a model that reads, as it is run: pieces (batch, pieces) to, after each, a row of
     memory and the state that a translation would begin with."""
     keras = require("keras")
     parts = _of(model)
@@ -74,7 +74,7 @@ def encoder(model: keras.Model) -> keras.Model:
 
 
 def decoder(model: keras.Model) -> keras.Model:
-    """The part of a net that writes, as it is run.
+    """The part of a network that writes, as it is run.
 
     Returns:
         a model from tokens (batch, pieces), memory (batch, rows, numbers) and start
@@ -142,7 +142,7 @@ def _new(recipe: TranslationModelRecipe, pieces: int) -> _Layers:
 
 
 def _of(model: keras.Model) -> _Layers:
-    """The layers of a net that was built here, trained or not."""
+    """The layers of a network that was built here, trained or not."""
     return _Layers(**{name: model.get_layer(name) for name in _Layers.__dataclass_fields__})
 
 

@@ -92,7 +92,9 @@ def _divided(path: Path, number: int, line: str) -> Pair:
     source, tab, rest = line.partition("\t")
     if line.strip() and not tab:
         raise DataError(f"{path}, line {number}: a sentence, a tab and its translation are needed")
-    return Pair(source.strip(), rest.split("\t")[0].strip())  # lists on the net name authors behind
+    return Pair(
+        source.strip(), rest.split("\t")[0].strip()
+    )  # lists on the network name authors behind
 
 
 def _lines(path: Path) -> list[str]:

@@ -43,7 +43,7 @@ def card(run: Run, items: int) -> list[str]:
         f"- **Figures**: float Keras model, greedy: BLEU {test[BLEU.name]:.2f}, chrF "
         f"{test['chrF']:.2f} on {test['sentences']:,} sentences that training never saw, BLEU "
         f"{validation[BLEU.name]:.2f} on the {validation['sentences']:,} that it was chosen "
-        f"by. Artefacts below: greedy, on {items} of the latter.",
+        f"by. Artifacts below: greedy, on {items} of the latter.",
         "- **Limits**: it knows the language of its training sentences. What it cannot "
         "translate it makes up, fluently, with no sign of it.",
     ]

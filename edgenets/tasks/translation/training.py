@@ -1,4 +1,4 @@
-"""Training of nets that translate."""
+"""Training of networks that translate."""
 
 from __future__ import annotations
 

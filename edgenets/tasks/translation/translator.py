@@ -1,4 +1,4 @@
-"""A sentence in, its translation out, through the artefacts of an encoder and a decoder."""
+"""A sentence in, its translation out, through the artifacts of an encoder and a decoder."""
 
 from __future__ import annotations
 

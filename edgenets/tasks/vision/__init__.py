@@ -1,1 +1,1 @@
-"""What vision needs on the laptop and on the device: pictures in, boxes, masks and labels out."""
+"""What vision needs on the laptop and on the device: images in, boxes, masks and labels out."""

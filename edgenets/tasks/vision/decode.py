@@ -1,4 +1,4 @@
-"""A model's outputs become findings: one decoder a task, for our nets and for foreign heads."""
+"""A model's outputs become findings: one decoder a task, ours and third-party heads."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class BoxDecoder:
     def boxes(
         self, outputs: Outputs, placement: Placement
     ) -> tuple[Boxes, NDArray[np.float32], NDArray[np.int64]]:
-        """Boxes in pixels of the picture, their scores and label numbers; the best first."""
+        """Boxes in pixels of the image, their scores and label numbers; the best first."""
         boxes, scores, labels = self._candidates(outputs, self.limits)
         if len(scores) > _CANDIDATES:
             best = np.argsort(-scores, kind="stable")[:_CANDIDATES]
@@ -276,7 +276,7 @@ class MaskDecoder:
         return np.asarray(scores.argmax(axis=-1), np.uint8)
 
     def mask_in_picture(self, outputs: Outputs, placement: Placement) -> NDArray[np.uint8]:
-        """The label number of each pixel of the picture, (height, width) uint8.
+        """The label number of each pixel of the image, (height, width) uint8.
 
         Scores are interpolated before they are compared, which follows an edge
         more closely than comparing first.
@@ -326,7 +326,7 @@ class MaskDecoder:
         ]  # fmt: skip
 
     def _seen(self, shape: tuple[int, ...], p: Placement) -> tuple[int, int, int, int]:
-        """Top, bottom, left and right of the picture in an output of a shape."""
+        """Top, bottom, left and right of the image in an output of a shape."""
         rows, columns = shape[:2]
         y, x = rows / self._frame.height, columns / self._frame.width
         left, top = max(0, round(p.offset_x * x)), max(0, round(p.offset_y * y))

@@ -11,28 +11,28 @@ from edgenets.events import Seen
 from edgenets.extras import require
 from edgenets.tasks.vision.picture import Picture
 
-# Blue, green, red: told apart on light and dark pictures, and by most colour-blind people
+# Blue, green, red: told apart on light and dark images, and by most colour-blind people
 # (after Okabe and Ito 2008).
 PALETTE = (
     (178, 114, 0), (0, 159, 230), (115, 158, 0), (167, 121, 204), (0, 94, 213), (233, 180, 86),
     (66, 228, 240), (120, 120, 120),
 )  # fmt: skip
 
-# How much of a mask's colour lies over the picture.
+# How much of a mask's color lies over the picture.
 _VEIL = 0.45
 
-# What is drawn is as large as on a picture of this height.
+# What is drawn is as large as on an image of this height.
 _USUAL_HEIGHT = 480
 
 
 def colour_of(label: str, labels: Sequence[str]) -> tuple[int, int, int]:
-    """The colour of a label, the same in every picture."""
+    """The color of a label, the same in every picture."""
     return PALETTE[labels.index(label) % len(PALETTE) if label in labels else -1]
 
 
 def draw(seen: Seen) -> Picture:
-    """A copy of the picture with masks, boxes and labels in it."""
-    assert seen.picture is not None, "a result of a run has its picture"
+    """A copy of the image with masks, boxes and labels in it."""
+    assert seen.picture is not None, "a result of a run has its image"
     out = seen.picture.copy()
     if seen.mask is not None:
         _draw_mask(out, seen)
@@ -63,7 +63,7 @@ def _draw_box(
 def _write(
     out: Picture, text: str, left: int, top: int, colour: tuple[int, int, int], scale: float
 ) -> None:
-    """Text on a plate of its colour, inside the picture."""
+    """Text on a plate of its color, inside the picture."""
     cv2: Any = require("cv2")
     # OpenCV's letters are those of ASCII.
     shown = text.encode("ascii", "replace").decode()

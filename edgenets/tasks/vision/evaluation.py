@@ -22,11 +22,11 @@ from edgenets.tasks.vision.spec import ImageSpec
 
 @dataclass(frozen=True)
 class PictureEvaluation:
-    """The figures of a model over labelled pictures."""
+    """The figures of a model over labeled pictures."""
 
     metric: str
     value: float  # 0…1
-    n: int  # pictures
+    n: int  # images
     figures: dict[str, float]  # all, the main one among them
     faults: tuple[Fault, ...]  # what of the set was left out
 
@@ -35,12 +35,12 @@ def evaluate_pictures(
     spec: ImageSpec, session: Session, data: Path, split: Split | None = None,
     progress: Progress | None = None,
 ) -> PictureEvaluation:  # fmt: skip
-    """Show every picture to the model and judge its findings.
+    """Show every image to the model and judge its findings.
 
     Args:
         data: a set in one of the layouts of `edgenets.tasks.vision.data.layouts`, with labels of
             the model.
-        split: take the pictures of one split of the training alone.
+        split: take the images of one split of the training alone.
 
     Raises:
         DataError: the set cannot be used, or the split is empty.
@@ -76,7 +76,7 @@ def measure(
     found = evaluate_pictures(spec_as(bundle.spec, ImageSpec), session, data, split, progress)
     return Evaluation(
         found.metric, found.value, found.n,
-        f"{found.metric} {found.value:.2%} of {found.n} pictures", found.figures,
+        f"{found.metric} {found.value:.2%} of {found.n} images", found.figures,
         ("figure", "value"), tuple((n, f"{v:.2%}") for n, v in found.figures.items()),
         tuple(f"left out: {fault}" for fault in found.faults[:5]),
     )  # fmt: skip

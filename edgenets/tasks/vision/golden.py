@@ -1,7 +1,7 @@
 """The golden image that a bundle is tried with, and what is kept of the answer.
 
 The image is made, not taken: discs, bars and a gradient of all colors, so that a bundle carries
-nobody's picture and every channel is exercised.
+nobody's image and every channel is exercised.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def golden_png(frame: ImageInput) -> bytes:
 
 
 def output_of(spec: ImageSpec, session: Session, picture: Picture) -> NDArray[np.float32]:
-    """What a session answers to a picture, (n,) float32: its outputs one after another, thinned."""
+    """What a session answers to an image, (n,) float32: its outputs one after another, thinned."""
     (source,) = session.artefact.inputs
     given = np.empty(source.shape, np.float32)
     Preprocessor(spec.input).into(picture, given)

@@ -36,7 +36,7 @@ _SMALLEST_INSTANCE = 10
 
 
 class Metric(ABC):
-    """Collects the outputs of a model for labelled pictures."""
+    """Collects the outputs of a model for labeled pictures."""
 
     name: str  # of the main figure
 
@@ -55,7 +55,7 @@ class Metric(ABC):
 
     @abstractmethod
     def agreement(self, other: Self) -> float:
-        """How far two models decide alike on the same pictures, 0…1."""
+        """How far two models decide alike on the same images, 0…1."""
 
 
 def metric(spec: ImageSpec, scale: float | None = None) -> Metric:
@@ -72,7 +72,7 @@ def metric(spec: ImageSpec, scale: float | None = None) -> Metric:
 
 
 class ClassMetric(Metric):
-    """Part of the pictures whose best label, or one of the best five, is theirs."""
+    """Part of the images whose best label, or one of the best five, is theirs."""
 
     name = "top1"
 
@@ -97,7 +97,7 @@ class ClassMetric(Metric):
         return {"top1": float(np.mean(ranks < 1)), "top5": float(np.mean(ranks < 5))}
 
     def agreement(self, other: Self) -> float:
-        """Part of the pictures that both give the same label."""
+        """Part of the images that both give the same label."""
         return float(np.mean(self.decisions() == other.decisions()))
 
     def decisions(self) -> NDArray[np.int64]:
@@ -117,7 +117,7 @@ class BoxMetric(Metric):
         self._coco = _Coco("bbox", [i for i, x in enumerate(spec.labels) if x not in
                                     decoding.background])  # fmt: skip
         self._limits = limits_of(spec.labels, decoding)
-        self._told: list[tuple[Boxes, NDArray[np.int64]]] = []  # picture by picture
+        self._told: list[tuple[Boxes, NDArray[np.int64]]] = []  # image by image
 
     def add(self, example: Example, outputs: Outputs, placement: Placement) -> None:
         """See `Metric.add`."""
@@ -233,7 +233,7 @@ def _instance_precision(
 
 
 class _Coco:
-    """One evaluation by pycocotools, told picture by picture."""
+    """One evaluation by pycocotools, told image by picture."""
 
     def __init__(self, kind: str, labels: list[int]) -> None:
         self._kind, self._labels = kind, labels

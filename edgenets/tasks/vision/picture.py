@@ -1,6 +1,6 @@
-"""Pictures: arrays of (height, width, 3) uint8 in OpenCV's order, blue, green, red.
+"""Images: arrays of (height, width, 3) uint8 in OpenCV's order, blue, green, red.
 
-OpenCV decodes and resizes in training as on the device, so that a net meets the
+OpenCV decodes and resizes in training as on the device, so that a network meets the
 very pixels that it learned from.
 """
 
@@ -23,12 +23,12 @@ _JPEG, _JPEG_END, _JPEG_SCAN = b"\xff\xd8\xff", b"\xff\xd9", 0xDA
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file is a picture by its name; what macOS leaves beside copies is none."""
+    """Whether a file is an image by its name; what macOS leaves beside copies is none."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
 def read(path: Path) -> Picture:
-    """Read a picture, turned as its EXIF data say.
+    """Read an image, turned as its EXIF data say.
 
     Raises:
         DataError: it is missing, damaged, cut off, or no picture.
@@ -46,14 +46,14 @@ def read_mask(path: Path) -> NDArray[np.int32]:
     A PNG with a palette gives the palette's numbers, as Pascal VOC means them.
 
     Raises:
-        DataError: it is missing, damaged, or a picture of colours.
+        DataError: it is missing, damaged, or an image of colours.
     """
     image = require("PIL.Image")
     try:
         with image.open(path) as opened:
             if opened.mode not in ("L", "P", "I", "I;16", "I;16B", "1"):
                 raise DataError(
-                    f"{path}: a picture in mode {opened.mode}; a mask has one number a pixel "
+                    f"{path}: an image in mode {opened.mode}; a mask has one number a pixel "
                     f"(8 or 16 bits, or a palette)"
                 )
             return np.array(opened).astype(np.int32)
@@ -82,7 +82,7 @@ def decode(data: bytes, where: str) -> Picture:
     except cv2.error as exc:
         raise DataError(f"{where}: cannot be decoded: {exc.err}") from exc
     if picture is None:
-        raise DataError(f"{where}: is no picture, or a damaged one")
+        raise DataError(f"{where}: is no image, or a damaged one")
     return picture
 
 

@@ -1,6 +1,6 @@
-"""A picture in, findings out: preprocessing → session → decoding.
+"""An image in, findings out: preprocessing → session → decoding.
 
-This is the hot loop of vision. The picture is written straight into the model's
+This is the hot loop of vision. The image is written straight into the model's
 input, and what the model answers is read where it stands.
 """
 
@@ -19,7 +19,7 @@ from edgenets.tasks.vision.spec import ImageSpec, MaskDecoding
 
 
 class Watcher:
-    """One model. It keeps nothing from picture to picture, so sources may share it."""
+    """One model. It keeps nothing from image to image, so sources may share it."""
 
     def __init__(self, spec: ImageSpec, session: Session) -> None:
         self.session = session
@@ -33,7 +33,7 @@ class Watcher:
         self._preprocessor = Preprocessor(spec.input, info.dtype, info.quantization)
 
     def use(self, spec: ImageSpec) -> None:
-        """Decode by other thresholds from the next picture on; safe from another thread."""
+        """Decode by other thresholds from the next image on; safe from another thread."""
         self.spec, self.decoder = spec, decoder(spec, self.scale)
 
     def look(self, picture: Picture) -> Findings:
@@ -46,13 +46,13 @@ class Watcher:
         return self.decoder.decode(outputs, placement)
 
     def answer(self, picture: Picture) -> tuple[Outputs, Placement]:
-        """The model's outputs, which hold until the next picture; arguments as for `look`."""
+        """The model's outputs, which hold until the next image; arguments as for `look`."""
         placement = self._preprocessor.into(picture, self._place)
         return self.session.infer(self._raw), placement
 
 
 class Smoother:
-    """The labels of whole pictures, averaged over a time: one odd picture changes nothing."""
+    """The labels of whole images, averaged over a time: one odd image changes nothing."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -62,7 +62,7 @@ class Smoother:
         """The label of the last seconds, and its mean score over all their pictures.
 
         Args:
-            label: of the picture; None where no label reached its threshold.
+            label: of the image; None where no label reached its threshold.
             time: s of it.
         """
         self._past.append((time, label or "", score))

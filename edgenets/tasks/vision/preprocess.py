@@ -1,4 +1,4 @@
-"""A picture becomes a model's input: resized, its colours in order, normalised, quantized.
+"""An image becomes a model's input: resized, its colors in order, normalized, quantized.
 
 Resizing is one pass over the source; the rest is a look-up table of 256 entries
 a channel that turns a pixel into the very number that the input tensor holds,
@@ -19,26 +19,26 @@ from edgenets.quantization import Quantization, quantize
 from edgenets.tasks.vision.picture import Picture
 from edgenets.tasks.vision.spec import ImageInput
 
-# What lies around a picture that does not fill the frame.
+# What lies around an image that does not fill the frame.
 GREY = 114
 
-# 16 bits are no 8-bit picture's depth: OpenCV has tables of these types alone.
+# 16 bits are no 8-bit image's depth: OpenCV has tables of these types alone.
 _TABLE_TYPES = ("uint8", "int8", "int16", "int32", "float32")
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a picture lies in the model's frame: frame = picture × scale + offset, in pixels."""
+    """Where an image lies in the model's frame: frame = image × scale + offset, in pixels."""
 
     scale_x: float
     scale_y: float
     offset_x: float
     offset_y: float
-    width: int  # of the picture
+    width: int  # of the image
     height: int
 
     def to_picture(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Boxes of the frame as boxes of the picture, cut off at its edges.
+        """Boxes of the frame as boxes of the image, cut off at its edges.
 
         Args:
             boxes: (n, 4) left, top, right, bottom.
@@ -58,11 +58,11 @@ class Placement:
 
 
 def place(spec: ImageInput, width: int, height: int) -> Placement:
-    """Where a picture of a size goes, by the model's rule."""
+    """Where an image of a size goes, by the model's rule."""
     x, y = spec.width / width, spec.height / height
     if spec.resize == "stretch":
         return Placement(x, y, 0.0, 0.0, width, height)
-    if spec.resize == "crop":  # a whole number of the picture's pixels, so that boxes are exact
+    if spec.resize == "crop":  # a whole number of the image's pixels, so that boxes are exact
         wide = max(1, min(width, round(spec.width / max(x, y))))
         high = max(1, min(height, round(spec.height / max(x, y))))
         left, top = (width - wide) // 2, (height - high) // 2
@@ -75,7 +75,7 @@ def place(spec: ImageInput, width: int, height: int) -> Placement:
 
 
 class Preprocessor:
-    """Turns pictures of any size into one model's input. Not for several threads at once."""
+    """Turns images of any size into one model's input. Not for several threads at once."""
 
     def __init__(
         self,
@@ -103,14 +103,14 @@ class Preprocessor:
         self._placements: dict[tuple[int, int], Placement] = {}
 
     def into(self, picture: Picture, out: NDArray[Any]) -> Placement:
-        """Write a picture to the model's input.
+        """Write an image to the model's input.
 
         Args:
             picture: (height, width, 3) uint8, blue, green, red.
             out: of the input's shape and type, contiguous; the input's own memory, best.
 
         Returns:
-            where the picture lies in the frame.
+            where the image lies in the frame.
 
         Raises:
             DataError: it is no such picture.
@@ -149,12 +149,12 @@ class Preprocessor:
         ok = isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3
         if not ok or picture.shape[2] != 3 or not picture.size:
             found = getattr(picture, "shape", type(picture).__name__)
-            raise DataError(f"a picture is (height, width, 3) uint8; found {found}")
+            raise DataError(f"an image is (height, width, 3) uint8; found {found}")
 
     def _placement(self, width: int, height: int) -> Placement:
         size = (width, height)
         if size not in self._placements:
-            # Another size: what the last one left of itself around the picture goes.
+            # Another size: what the last one left of itself around the image goes.
             self._placements = {size: place(self.spec, width, height)}
             self._frame[...] = GREY
         return self._placements[size]
@@ -195,10 +195,10 @@ def table(
         (1, 256) where all channels are treated alike, else (1, 256, channels), of `dtype`.
 
     Raises:
-        DataError: the tensor has a type that no picture can be written to.
+        DataError: the tensor has a type that no image can be written to.
     """
     if np.dtype(dtype).name not in _TABLE_TYPES:
-        raise DataError(f"an input of {np.dtype(dtype).name} takes no picture")
+        raise DataError(f"an input of {np.dtype(dtype).name} takes no image")
     pixels = np.arange(256, dtype=np.float64)[:, None]
     real = (pixels - np.array(spec.mean)) / np.array(spec.std)
     if quantization is not None:

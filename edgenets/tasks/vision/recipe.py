@@ -1,4 +1,4 @@
-"""Recipes of models of pictures; see `edgenets.recipe` for how one is read."""
+"""Recipes of models of images; see `edgenets.recipe` for how one is read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Architecture = Literal["image-classify", "object-detect", "segment"]
 
 @dataclass(frozen=True)
 class PicturesRecipe:
-    """Which pictures, and how they are divided."""
+    """Which images, and how they are divided."""
 
     labels: tuple[str, ...] | None = None  # None: all that the set has
     validation: float = 0.1  # fraction of the groups, where the set leaves it open
@@ -30,15 +30,15 @@ class PicturesRecipe:
 
     def __post_init__(self) -> None:
         check_range(self, 0, 1, "validation", "test")
-        check_shares(self, "no picture")
+        check_shares(self, "no image")
 
 
 @dataclass(frozen=True)
 class ImageModelRecipe:
-    """The net and its sizes."""
+    """The network and its sizes."""
 
     architecture: Architecture
-    stem: int = 16  # channels of the first convolution, which halves the picture
+    stem: int = 16  # channels of the first convolution, which halves the image
     # One stage a number, each of which halves it again: channels, and blocks of that width.
     channels: tuple[int, ...] = (24, 32, 64, 96)
     blocks: tuple[int, ...] = (2, 2, 2, 2)
@@ -56,23 +56,23 @@ class ImageModelRecipe:
 
 @dataclass(frozen=True)
 class ImageAugmentRecipe:
-    """What a training picture goes through, and its boxes and mask with it."""
+    """What a training image goes through, and its boxes and mask with it."""
 
     flip: bool = True  # left and right
     flip_vertical: bool = False  # top and bottom
     turns: bool = False  # by quarters of a circle
     rotate: float = 10.0  # degrees either way, at most
-    scale: tuple[float, float] = (0.8, 1.25)  # of the picture inside the frame
+    scale: tuple[float, float] = (0.8, 1.25)  # of the image inside the frame
     stretch: float = 0.1  # of one side against the other, at most
     shift: float = 0.1  # of the frame either way, at most
     brightness: float = 0.2  # of the whole range either way, at most
     contrast: float = 0.3  # factor between 1 − contrast and 1 + contrast
     saturation: float = 0.3  # likewise
-    hue: float = 0.02  # of the circle of colours either way, at most
+    hue: float = 0.02  # of the circle of colors either way, at most
     noise: float = 0.0  # standard deviation of the strongest, of the whole range
     blur: float = 0.0  # probability of a slight blur
     erase: float = 0.0  # probability of a grey rectangle over a part
-    mosaic: float = 0.0  # detect: probability of four pictures in one frame
+    mosaic: float = 0.0  # detect: probability of four images in one frame
     mixup: float = 0.0  # classify: parameter of the Beta distribution; 0: none
 
     def __post_init__(self) -> None:
@@ -91,7 +91,7 @@ class ImageScheduleRecipe(Schedule):
     epochs: int = 100
     batch: int = 32
     average: float = 0.995
-    repeat: int = 1  # how often an epoch sees each picture, each time augmented anew
+    repeat: int = 1  # how often an epoch sees each image, each time augmented anew
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -102,7 +102,7 @@ class ImageScheduleRecipe(Schedule):
 class ImageQuantizeRecipe:
     """How ranges are found for integer precisions."""
 
-    pictures: int = 200  # training pictures that calibration shows to the model
+    pictures: int = 200  # training images that calibration shows to the model
     keep_float: tuple[str, ...] = ()  # layers that stay float in integer precisions
     per_channel: bool = True  # integer weights have a scale a channel, not one a layer
     symmetric: bool = False  # the zero of integers is 0, as TensorRT wants it; whole forms in ONNX

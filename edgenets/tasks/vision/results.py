@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Found:
-    """An object, a region, or what the whole picture is."""
+    """An object, a region, or what the whole image is."""
 
     label: str
     score: float  # 0…1
-    # left, top, right, bottom in pixels of the picture; None: the whole of it
+    # left, top, right, bottom in pixels of the image; None: the whole of it
     box: tuple[float, float, float, float] | None = None
-    area: float | None = None  # segment: part of the picture, 0…1
+    area: float | None = None  # segment: part of the image, 0…1
     track: int | None = None  # number of the object while it is followed
 
 
@@ -25,5 +25,5 @@ class Findings:
     """All that a model found in one picture."""
 
     found: tuple[Found, ...]
-    # segment: label numbers over the picture, at the model's resolution; else None
+    # segment: label numbers over the image, at the model's resolution; else None
     mask: NDArray[np.uint8] | None = None

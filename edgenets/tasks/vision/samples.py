@@ -22,7 +22,7 @@ _TASKS = {
 
 
 def shown(run: Run, data: Path, split: Split, most: int, progress: Progress) -> training.Shown:
-    """At most so many pictures of a split, spread evenly over it."""
+    """At most so many images of a split, spread evenly over it."""
     recipe = run.recipe_as(ImageRecipe)
     catalogue = training.read_catalogue(recipe, data, Progress())
     recipe = replace(recipe, data=replace(recipe.data, labels=run.spec.labels))
@@ -40,14 +40,14 @@ def card(run: Run, items: int) -> list[str]:
     return [
         f"- **Task**: {_TASKS[spec.task]}, {len(spec.labels)} labels: {', '.join(spec.labels)}.",
         f"- **Model**: `{recipe.model.architecture}`, {metrics['parameters']:,} parameters.",
-        f"- **Input**: pictures of {frame.width} × {frame.height} pixels, {frame.colour}; "
+        f"- **Input**: images of {frame.width} × {frame.height} pixels, {frame.colour}; "
         f"others are brought to that by '{frame.resize}'.",
         f"- **Data**: {metrics['train']['pictures']:,} training pictures. "
         f"{recipe.bundle.data_licence}",
-        f"- **Figures**: float Keras model on {test['pictures']} test pictures: "
+        f"- **Figures**: float Keras model on {test['pictures']} test images: "
         f"{', '.join(f'{k} {v:.2%}' for k, v in every.items())}; {run.metric} "
         f"{metrics['validation'][run.metric]:.2%} on {metrics['validation']['pictures']} "
-        f"validation pictures, which the artefacts below were held against.",
-        "- **Limits**: it knows what its training pictures show, in their light and from their "
+        f"validation images, which the artifacts below were held against.",
+        "- **Limits**: it knows what its training images show, in their light and from their "
         "distance; anything else was not measured. The thresholds are a starting point.",
     ]

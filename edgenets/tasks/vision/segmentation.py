@@ -1,4 +1,4 @@
-"""The loss of a segmentation net: cross-entropy of pixels, and Dice of labels."""
+"""The loss of a segmentation network: cross-entropy of pixels, and Dice of labels."""
 
 from __future__ import annotations
 

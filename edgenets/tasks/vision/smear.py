@@ -1,6 +1,6 @@
 """A drawn blood smear that moves under a drawn microscope: what a camera can show without one.
 
-Nothing of it was photographed. Cells are ellipses with the colours and sizes that a
+Nothing of it was photographed. Cells are ellipses with the colors and sizes that a
 smear in Giemsa's stain has, so that the shipped detector finds most of them.
 """
 
@@ -49,7 +49,7 @@ class Smear:
         self._slide: Picture = slide.clip(0, 255).astype(np.uint8)
 
     def view(self, time: float) -> Picture:
-        """The picture at a time in seconds, (480, 640, 3) uint8."""
+        """The image at a time in seconds, (480, 640, 3) uint8."""
         (width, height), (wide, high) = _SLIDE, _VIEW
         turn = 2 * np.pi * time / 40.0  # once round in forty seconds
         x = int((0.5 + 0.48 * np.cos(turn)) * (width - wide))

@@ -1,4 +1,4 @@
-"""What a model of pictures is: its input with the preprocessing, its outputs with the decoding."""
+"""What a model of images is: its input with the preprocessing, its outputs with the decoding."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_DETECTIONS = 10_000
 
 @dataclass(frozen=True)
 class ImageInput:
-    """How a picture becomes the model's input: value = (pixel − mean) / std, pixel 0…255."""
+    """How an image becomes the model's input: value = (pixel − mean) / std, pixel 0…255."""
 
     kind: Literal["image"] = "image"
     name: str = "image"  # of the tensor: (1, height, width, channels), or (1, channels, …)
@@ -31,7 +31,7 @@ class ImageInput:
     width: int = 96  # pixels
     colour: Colour = "rgb"
     # stretch: both sides to the model's; letterbox: as large as fits, grey around; crop: the
-    # middle of the picture in the model's shape.
+    # middle of the image in the model's shape.
     resize: Resize = "stretch"
     mean: tuple[float, ...] = (0.0,)  # one for all channels, or one each, in the order of `colour`
     std: tuple[float, ...] = (255.0,)
@@ -39,7 +39,7 @@ class ImageInput:
 
     def __post_init__(self) -> None:
         if not (1 <= self.height <= LARGEST_SIDE and 1 <= self.width <= LARGEST_SIDE):
-            raise ValueError(f"a picture of {self.width} × {self.height} cannot be right")
+            raise ValueError(f"an image of {self.width} × {self.height} cannot be right")
         for name, values in (("mean", self.mean), ("std", self.std)):
             if len(values) not in (1, self.channels):
                 raise ValueError(f"{name} has 1 or {self.channels} values, one a channel")
@@ -128,7 +128,7 @@ class BoxDecoding:
     threshold: float = 0.4  # score from which an object is told of
     thresholds: dict[str, float] = field(default_factory=dict)  # per label, over `threshold`
     iou: float = 0.5  # overlap beyond which the lesser of two boxes of a label goes
-    most: int = 100  # objects a picture
+    most: int = 100  # objects an image
     background: tuple[str, ...] = ()  # labels that are no object
 
     def __post_init__(self) -> None:
@@ -147,13 +147,13 @@ class MaskDecoding:
     output: str = "logits"  # (1, rows, columns, labels), at the input's size or a part of it
     background: tuple[str, ...] = ("background",)  # labels that are no finding
     instances: bool = False  # tell of every connected region, not of the label's whole area
-    smallest: float = 0.0  # part of the picture below which a region is not told of
+    smallest: float = 0.0  # part of the image below which a region is not told of
     threshold: float = 0.5  # for two labels: posterior of the second from which it holds
 
     def __post_init__(self) -> None:
         _check_thresholds(self.threshold, {})
         if not 0 <= self.smallest < 1:
-            raise ValueError("smallest is a part of the picture, in [0, 1)")
+            raise ValueError("smallest is a part of the image, in [0, 1)")
 
 
 ImageDecoding = ClassDecoding | BoxDecoding | MaskDecoding
@@ -165,7 +165,7 @@ _DECODINGS: dict[ImageTask, type] = {
 
 @dataclass(frozen=True)
 class ImageSpec(ModelSpec):
-    """Everything about a model of pictures but its weights."""
+    """Everything about a model of images but its weights."""
 
     name: str
     task: ImageTask

@@ -1,4 +1,4 @@
-"""Following objects from picture to picture.
+"""Following objects from image to picture.
 
 After ByteTrack (Zhang et al. 2022, arXiv:2110.06864): objects of high score are
 matched first, those of low score only continue tracks. Boxes are predicted by a
@@ -26,14 +26,14 @@ class TrackRules:
 
     high: float = 0.5  # score from which an object may begin a track
     overlap: float = 0.25  # IoU with the predicted box that a match needs
-    confirm: int = 2  # pictures in a row from which an object is told of by a number
+    confirm: int = 2  # images in a row from which an object is told of by a number
     patience: float = 1.0  # s that a track outlives its object's being seen
 
     def __post_init__(self) -> None:
         if not (0 <= self.high <= 1 and 0 < self.overlap <= 1):
             raise ValueError("high and overlap lie in [0, 1]")
         if not (1 <= self.confirm <= 1000 and 0 <= self.patience <= 3600):
-            raise ValueError("confirm is 1 to 1000 pictures, patience 0 to 3600 s")
+            raise ValueError("confirm is 1 to 1000 images, patience 0 to 3600 s")
 
 
 @dataclass
@@ -45,7 +45,7 @@ class _Track:
     # Variance of a value, covariance with its speed, variance of its speed: of all four alike,
     # relative to the object's size. Three numbers: matrices this small are slow in NumPy.
     spread: tuple[float, float, float]
-    seen: int  # pictures in a row
+    seen: int  # images in a row
     last: float  # s, when it was seen
 
 
@@ -68,7 +68,7 @@ class Tracker:
 
         Args:
             found: objects with boxes; others are passed through.
-            time: s of the picture, later than that of the last.
+            time: s of the image, later than that of the last.
         """
         gap = max(time - self._time, 1e-3)
         self._time = time

@@ -1,4 +1,4 @@
-"""Training of nets that classify pictures, detect objects on them, or segment them."""
+"""Training of networks that classify images, detect objects on them, or segment them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from edgenets.tasks.vision.spec import ImageSpec
 from edgenets.training import figures
 from edgenets.training.trainer import Job, Trainer
 
-# Pictures that a model is shown at once when it is judged.
+# Images that a model is shown at once when it is judged.
 EVALUATION_BATCH = 64
 
 # Faults of a set that are said one by one; the rest is counted.
@@ -41,7 +41,7 @@ class Shown:
     """Examples as a model takes them."""
 
     examples: Examples
-    inputs: NDArray[np.float32]  # (pictures, height, width, channels)
+    inputs: NDArray[np.float32]  # (images, height, width, channels)
     placements: tuple[Placement, ...]
 
 
@@ -114,7 +114,7 @@ def labels_of(recipe: ImageRecipe, catalogue: Catalogue) -> tuple[str, ...]:
     if not labels:
         raise DataError(
             "nothing names the labels: give [data] labels in the recipe, or a classes.txt beside "
-            "the pictures"
+            "the images"
         )
     return labels
 
@@ -126,12 +126,12 @@ def load_split(
     """Read one split.
 
     Raises:
-        DataError: there is nothing in it, or a picture cannot be read.
+        DataError: there is nothing in it, or an image cannot be read.
     """
     chosen = catalogue.split(split, recipe.data.validation, recipe.data.test)
     if not chosen:
         raise DataError(
-            f"{data}: the {split} split is empty; more pictures, or a larger fraction in the "
+            f"{data}: the {split} split is empty; more images, or a larger fraction in the "
             f"recipe's [data], are needed"
         )
     size = recipe.input if shrink else None
@@ -151,7 +151,7 @@ def shown(recipe: ImageRecipe, examples: Examples) -> Shown:
 
 
 def answers(model: Any, inputs: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-    """A Keras model's outputs by name, (pictures, …)."""
+    """A Keras model's outputs by name, (images, …)."""
     given = model.predict(inputs, batch_size=EVALUATION_BATCH, verbose=0)
     values = given if isinstance(given, (list, tuple)) else [given]
     return dict(zip(output_names(model), values, strict=True))
@@ -169,7 +169,7 @@ def judged(model: Any, spec: ImageSpec, part: Shown) -> Metric:
 
 
 def judge(outputs: Mapping[str, NDArray[Any]], spec: ImageSpec, part: Shown) -> Metric:
-    """The task's metric of outputs, (pictures, …) by name."""
+    """The task's metric of outputs, (images, …) by name."""
     found = metric(spec)
     for i, (item, placement) in enumerate(zip(part.examples.items, part.placements, strict=True)):
         found.add(item, {name: value[i : i + 1] for name, value in outputs.items()}, placement)

@@ -1,6 +1,6 @@
-"""Zones and lines: where in the picture something is, and what crosses from one side to the other.
+"""Zones and lines: where in the image something is, and what crosses from one side to the other.
 
-Points are fractions of the picture, so that one file serves any camera: (0, 0) is
+Points are fractions of the image, so that one file serves any camera: (0, 0) is
 its upper left corner, (1, 1) its lower right one.
 """
 
@@ -63,13 +63,13 @@ class Crossing:
 
 @dataclass(frozen=True)
 class Scene:
-    """What a user wants to know of a camera's picture; `--scene FILE.toml`."""
+    """What a user wants to know of a camera's image; `--scene FILE.toml`."""
 
     labels: tuple[str, ...] = ()  # tell of these alone; empty: all
     thresholds: dict[str, float] = field(default_factory=dict)  # per label
     track: bool = True  # follow objects; lines need it
     rules: TrackRules = field(default_factory=TrackRules)
-    smoothing: float = 0.0  # s that the label of a whole picture is averaged over
+    smoothing: float = 0.0  # s that the label of a whole image is averaged over
     zones: tuple[Zone, ...] = ()
     lines: tuple[Line, ...] = ()
 

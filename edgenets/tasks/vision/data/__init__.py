@@ -1,1 +1,1 @@
-"""Pictures that people have labelled, in the layouts that they have them in."""
+"""Images that people have labeled, in the layouts that they have them in."""

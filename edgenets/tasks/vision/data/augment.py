@@ -1,4 +1,4 @@
-"""Augmentation: one change of place for a picture, its boxes and its mask; and other colours.
+"""Augmentation: one change of place for an image, its boxes and its mask; and other colours.
 
 Every random choice comes from the generator that is passed in.
 """
@@ -16,7 +16,7 @@ from edgenets.tasks.vision.picture import Picture
 from edgenets.tasks.vision.preprocess import GREY, Placement
 from edgenets.tasks.vision.recipe import ImageAugmentRecipe
 
-Matrix = NDArray[np.float64]  # (3, 3): from pixels of the picture to pixels of the frame
+Matrix = NDArray[np.float64]  # (3, 3): from pixels of the image to pixels of the frame
 
 # Of a box that the frame cuts off this part must be left, or it says nothing of its object.
 _LEAST_LEFT = 0.3
@@ -33,7 +33,7 @@ def movement(
     """A random change of place around the one that the device makes.
 
     Args:
-        placement: how the device would put the picture into the frame.
+        placement: how the device would put the image into the frame.
         width: of the frame, pixels.
         height: likewise.
     """
@@ -61,7 +61,7 @@ def movement(
 
 
 def moved_picture(picture: Picture, matrix: Matrix, width: int, height: int) -> Picture:
-    """The picture in its frame; grey where it does not reach."""
+    """The image in its frame; grey where it does not reach."""
     cv2: Any = require("cv2")
     # warpAffine puts pixels on corners, where a placement has them in the middle of cells.
     out: Picture = cv2.warpAffine(

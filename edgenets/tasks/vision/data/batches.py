@@ -1,4 +1,4 @@
-"""Training batches of pictures, each augmented anew; one class a task, one frame for all."""
+"""Training batches of images, each augmented anew; one class a task, one frame for all."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from edgenets.tasks.vision.preprocess import GREY, place
 from edgenets.tasks.vision.recipe import ImageRecipe
 from edgenets.tasks.vision.spec import ImageTask
 
-# Objects of a picture that training looks at, at most.
+# Objects of an image that training looks at, at most.
 MOST_THINGS = 100
 
-# A mosaic's four pictures meet in this part of the frame.
+# A mosaic's four images meet in this part of the frame.
 _MIDDLE = (0.35, 0.65)
 
 
@@ -48,7 +48,7 @@ class PictureBatches(ABC):
 
     @abstractmethod
     def _one(self, rng: np.random.Generator, number: int) -> tuple[Picture, NDArray[np.float32]]:
-        """An augmented picture in its frame, and its target."""
+        """An augmented image in its frame, and its target."""
 
     def _mixed(self, rng: np.random.Generator, batch: Batch) -> Batch:
         return batch
@@ -64,7 +64,7 @@ class PictureBatches(ABC):
         return augment.moved_picture(example.picture, matrix, frame.width, frame.height)
 
     def _input(self, rng: np.random.Generator, picture: Picture) -> NDArray[np.float32]:
-        """Other colours, and the numbers that the model takes."""
+        """Other colors, and the numbers that the model takes."""
         frame = self._frame
         x = augment.coloured(rng, self._augment, picture)
         if frame.colour == "rgb":
@@ -86,7 +86,7 @@ class ClassBatches(PictureBatches):
         return self._moved(example, self._movement(rng, example)), target
 
     def _mixed(self, rng: np.random.Generator, batch: Batch) -> Batch:
-        """Every picture mixed with another (Zhang et al. 2018, arXiv:1710.09412)."""
+        """Every image mixed with another (Zhang et al. 2018, arXiv:1710.09412)."""
         if not self._augment.mixup:
             return batch
         count = len(batch.inputs)
@@ -129,7 +129,7 @@ class BoxBatches(PictureBatches):
     def _mosaic(
         self, rng: np.random.Generator, numbers: list[int]
     ) -> tuple[Picture, NDArray[np.float32], NDArray[np.int64]]:
-        """Four pictures that meet in one frame (Bochkovskiy et al. 2020, arXiv:2004.10934)."""
+        """Four images that meet in one frame (Bochkovskiy et al. 2020, arXiv:2004.10934)."""
         width, height = self._frame.width, self._frame.height
         x, y = int(width * rng.uniform(*_MIDDLE)), int(height * rng.uniform(*_MIDDLE))
         whole = np.full((height, width, 3), GREY, np.uint8)

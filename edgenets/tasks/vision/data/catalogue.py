@@ -1,4 +1,4 @@
-"""What a labelled set of pictures says: the pictures, what is on them, and what is wrong with it.
+"""What a labeled set of images says: the images, what is on them, and what is wrong with it.
 
 A reader of a layout makes a `Catalogue`. Annotations that cannot be right are
 never trained on: they are clipped or left out, and each such fault is kept with
@@ -16,7 +16,7 @@ from pathlib import Path
 from edgenets.data.split import Split, split_of
 from edgenets.errors import DataError
 
-# What of a box may lie outside the picture, as a rounding error, and goes unsaid.
+# What of a box may lie outside the image, as a rounding error, and goes unsaid.
 _ROUNDING = 1.0  # pixels
 
 # A box that is thinner than this shows nothing.
@@ -25,7 +25,7 @@ _THINNEST = 1.0  # pixels
 # The last number of a file's name, which cameras count.
 _NUMBER = re.compile(r"(\d{1,9})\D*$")
 
-# Pictures whose numbers fall into one block of so many were taken one after another, often of one
+# Images whose numbers fall into one block of so many were taken one after another, often of one
 # thing: divided, they would make a test split of what was trained on.
 _BLOCK = 10
 
@@ -35,7 +35,7 @@ class Thing:
     """An object that somebody drew a box around."""
 
     label: str
-    left: float  # pixels of the picture, from its left edge
+    left: float  # pixels of the image, from its left edge
     top: float
     right: float
     bottom: float
@@ -43,13 +43,13 @@ class Thing:
 
 @dataclass(frozen=True)
 class Labelled:
-    """A picture, and what its task wants to know of it."""
+    """An image, and what its task wants to know of it."""
 
     path: Path
     split: Split | None = None  # as the set itself says; None: by `group`
-    label: str = ""  # of the whole picture
+    label: str = ""  # of the whole image
     things: tuple[Thing, ...] = ()
-    mask: Path | None = None  # a picture of one number a pixel
+    mask: Path | None = None  # an image of one number a pixel
 
     @property
     def group(self) -> str:
@@ -73,7 +73,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """A set of labelled pictures."""
+    """A set of labeled pictures."""
 
     pictures: tuple[Labelled, ...]
     labels: tuple[str, ...]
@@ -97,7 +97,7 @@ class Catalogue:
         return replace(self, pictures=tuple(kept), labels=tuple(labels))
 
     def split(self, wanted: Split, validation: float, test: float) -> tuple[Labelled, ...]:
-        """The pictures of one split.
+        """The images of one split.
 
         What the set says of its splits holds. Where it has no test split, its
         validation split is that, and `validation` is taken out of what is left to
@@ -131,10 +131,10 @@ class Catalogue:
 def checked_box(
     thing: Thing, width: int, height: int, file: Path
 ) -> tuple[Thing | None, Fault | None]:
-    """A box that lies in its picture, or None, and what was wrong with it.
+    """A box that lies in its image, or None, and what was wrong with it.
 
     Args:
-        width: of the picture, pixels.
+        width: of the image, pixels.
         height: likewise.
         file: the annotation's, for the fault.
     """
@@ -147,16 +147,16 @@ def checked_box(
     left, top = max(thing.left, 0.0), max(thing.top, 0.0)
     right, bottom = min(thing.right, float(width)), min(thing.bottom, float(height))
     if right - left < _THINNEST or bottom - top < _THINNEST:
-        return None, Fault(file, f"{box} lies outside the picture of {width} × {height}; left out")
+        return None, Fault(file, f"{box} lies outside the image of {width} × {height}; left out")
     inside = Thing(thing.label, left, top, right, bottom)
     moved = max(left - thing.left, top - thing.top, thing.right - right, thing.bottom - bottom)
     if moved <= _ROUNDING:
         return inside, None
-    return inside, Fault(file, f"{box} reaches out of the picture of {width} × {height}; clipped")
+    return inside, Fault(file, f"{box} reaches out of the image of {width} × {height}; clipped")
 
 
 def pictures_by_stem(folder: Path) -> dict[str, Path]:
-    """The pictures of a folder by their name without its suffix."""
+    """The images of a folder by their name without its suffix."""
     from edgenets.tasks.vision.picture import is_picture
 
     return {p.stem: p for p in sorted(folder.iterdir()) if p.is_file() and is_picture(p)}

@@ -1,4 +1,4 @@
-"""COCO: `annotations/instances_*.json` or one `.json`, with pictures beside.
+"""COCO: `annotations/instances_*.json` or one `.json`, with images beside.
 
 Boxes are what is taken: `[left, top, width, height]` in pixels.
 """
@@ -14,7 +14,7 @@ from edgenets.errors import DataError
 from edgenets.tasks.vision.data.catalogue import Catalogue, Fault, Labelled, Thing, checked_box
 from edgenets.tasks.vision.data.folders import SPLIT_NAMES
 
-# Where pictures lie, relative to the set's folder and to the annotation's own.
+# Where images lie, relative to the set's folder and to the annotation's own.
 _PLACES = ("images", "images/{split}", "{split}", "{split}/images", "JPEGImages", ".")
 
 
@@ -82,7 +82,7 @@ def _load(file: Path) -> dict[str, Any]:
 def _pictures(
     root: Path, file: Path, data: dict[str, Any], categories: dict[int, str], faults: list[Fault]
 ) -> list[Labelled]:
-    """The pictures of one file; faults are added to those given."""
+    """The images of one file; faults are added to those given."""
     things: dict[Any, list[Thing]] = {}
     sizes = {}
     for picture in data["images"]:
@@ -113,7 +113,7 @@ def _pictures(
     for id, (name, _, _) in sizes.items():
         path = _find(root, file, name)
         if path is None:
-            faults.append(Fault(file, f"its picture {name} is missing; left out"))
+            faults.append(Fault(file, f"its image {name} is missing; left out"))
         else:
             found.append(Labelled(path, split, things=tuple(things.get(id, ()))))
     return found

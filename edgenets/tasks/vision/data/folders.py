@@ -36,7 +36,7 @@ def read(root: Path) -> Catalogue:
     names = {folder.name for _, folder in _label_folders(root)}
     empty = names - {p.label for p in found}
     if empty:
-        raise DataError(f"{root}: no pictures in {', '.join(sorted(empty))}")
+        raise DataError(f"{root}: no images in {', '.join(sorted(empty))}")
     return Catalogue(tuple(found), tuple(sorted(names)))
 
 

@@ -1,4 +1,4 @@
-"""The layouts that sets of pictures come in. To add one: a file, and a line in this table."""
+"""The layouts that sets of images come in. To add one: a file, and a line in this table."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ LAYOUTS: dict[str, tuple[ImageTask, str, str]] = {
 
 
 def read(root: Path, task: ImageTask) -> Catalogue:
-    """Read a set of pictures, whichever of its task's layouts it has.
+    """Read a set of images, whichever of its task's layouts it has.
 
     Raises:
-        DataError: it has none of them, or no picture that can be used.
+        DataError: it has none of them, or no image that can be used.
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder")
@@ -43,7 +43,7 @@ def read(root: Path, task: ImageTask) -> Catalogue:
             catalogue: Catalogue = layout.read(root)
             if not catalogue.pictures:
                 why = f"; the first fault: {catalogue.faults[0]}" if catalogue.faults else ""
-                raise DataError(f"{root}: no picture with an annotation that can be used{why}")
+                raise DataError(f"{root}: no image with an annotation that can be used{why}")
             return catalogue
     looks = "; ".join(f"{name}: {look}" for name, _, look in fitting)
     raise DataError(f"{root}: is in no layout known for '{task}'. Known: {looks}")

@@ -1,4 +1,4 @@
-"""Pictures and masks in two folders: `images/NAME.*` and `masks/NAME.png`, one number a pixel.
+"""Images and masks in two folders: `images/NAME.*` and `masks/NAME.png`, one number a pixel.
 
 A mask numbers classes (0 background, 255 to be left out of account), or, as
 nuclei have it, single instances (0 background). Names of classes stand in
@@ -19,7 +19,7 @@ NAMES = "classes.txt"
 
 
 def looks_like(root: Path) -> bool:
-    """Whether a folder of pictures has one of masks beside it."""
+    """Whether a folder of images has one of masks beside it."""
     return bool(_pairs(root))
 
 
@@ -33,7 +33,7 @@ def read(root: Path) -> Catalogue:
                 found.append(Labelled(path, split, mask=drawn.pop(stem)))
             else:
                 faults.append(Fault(path, f"its mask {masks.name}/{stem}.png is missing; left out"))
-        faults += [Fault(p, "its picture is missing; left out") for p in drawn.values()]
+        faults += [Fault(p, "its image is missing; left out") for p in drawn.values()]
     names: tuple[str, ...] = ()
     if (root / NAMES).is_file():
         lines = (root / NAMES).read_text(encoding="utf-8", errors="replace").splitlines()
@@ -42,7 +42,7 @@ def read(root: Path) -> Catalogue:
 
 
 def _pairs(root: Path) -> list[tuple[Split | None, Path, Path]]:
-    """(split, folder of pictures, folder of masks)."""
+    """(split, folder of images, folder of masks)."""
     places: list[tuple[Split | None, Path]] = [(None, root)]
     for inner in sorted(p for p in root.iterdir() if p.is_dir()):
         if inner.name.lower() in SPLIT_NAMES:

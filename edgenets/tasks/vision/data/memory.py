@@ -1,4 +1,4 @@
-"""Labelled pictures in memory, no larger than training needs them."""
+"""Labeled images in memory, no larger than training needs them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from edgenets.tasks.vision.data.catalogue import Labelled
 from edgenets.tasks.vision.picture import Picture
 from edgenets.tasks.vision.spec import ImageInput
 
-# Pictures are kept at this times the model's size, at most: an enlarged part stays sharp.
+# Images are kept at this times the model's size, at most: an enlarged part stays sharp.
 _MARGIN = 2.0
 
 
 @dataclass(frozen=True)
 class Example:
-    """One picture with what its task wants to know."""
+    """One image with what its task wants to know."""
 
     path: Path
     picture: Picture
@@ -55,11 +55,11 @@ def load(
     Args:
         labels: of the model, in its order.
         foreground: masks number instances, or all their classes are one.
-        shrink_to: make pictures smaller that are much larger than this; None keeps all as they are.
+        shrink_to: make images smaller that are much larger than this; None keeps all as they are.
         progress: called with (done, all).
 
     Raises:
-        DataError: a picture or mask cannot be read, or they do not fit.
+        DataError: an image or mask cannot be read, or they do not fit.
     """
     index = {label: i for i, label in enumerate(labels)}
     items = []
@@ -85,7 +85,7 @@ def _example(
     if item.mask is not None:
         drawn = picture.read_mask(item.mask)
         if drawn.shape != whole.shape[:2]:
-            raise DataError(f"{item.mask}: is {drawn.shape}, its picture {whole.shape[:2]}")
+            raise DataError(f"{item.mask}: is {drawn.shape}, its image {whole.shape[:2]}")
         mask = _labels_of(drawn, len(index), foreground, item.mask)
         instances = drawn if foreground else None
         if factor != 1.0:

@@ -37,7 +37,7 @@ def read(root: Path) -> Catalogue:
     for file in sorted((root / ANNOTATIONS).glob("*.xml")):
         path = pictures.get(file.stem)
         if path is None:
-            faults.append(Fault(file, f"its picture {PICTURES}/{file.stem}.* is missing; left out"))
+            faults.append(Fault(file, f"its image {PICTURES}/{file.stem}.* is missing; left out"))
             continue
         try:
             things, wrong = _things(file)
@@ -49,14 +49,14 @@ def read(root: Path) -> Catalogue:
         found.append(Labelled(path, splits.get(file.stem), things=things))
     listed = splits.keys() - {p.path.stem for p in found}
     faults += [
-        Fault(root / LISTS, f"lists {name}, which has no picture with annotations; left out")
+        Fault(root / LISTS, f"lists {name}, which has no image with annotations; left out")
         for name in sorted(listed - {f.file.stem for f in faults})
     ]
     return Catalogue(tuple(found), tuple(sorted(labels)), tuple(faults))
 
 
 def _splits(root: Path) -> dict[str, Split]:
-    """The split that a list puts a picture into."""
+    """The split that a list puts an image into."""
     splits: dict[str, Split] = {}
     for name, split in _LISTED.items():
         path = root / LISTS / f"{name}.txt"
@@ -76,7 +76,7 @@ def _things(file: Path) -> tuple[tuple[Thing, ...], list[Fault]]:
     tree = ElementTree.fromstring(text)
     width, height = (_number(tree, f"size/{name}") for name in ("width", "height"))
     if not (width >= 1 and height >= 1):
-        raise DataError("does not say how large its picture is")
+        raise DataError("does not say how large its image is")
     things, faults = [], []
     for node in tree.iter("object"):
         label = (node.findtext("name") or "").strip()

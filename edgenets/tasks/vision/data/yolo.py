@@ -21,7 +21,7 @@ _YAMLS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
 
 
 def looks_like(root: Path) -> bool:
-    """Whether pictures and `.txt` files lie in folders side by side."""
+    """Whether images and `.txt` files lie in folders side by side."""
     return bool(_pairs(root))
 
 
@@ -52,7 +52,7 @@ def read(root: Path) -> Catalogue:
 
 
 def _pairs(root: Path) -> list[tuple[Split | None, Path, Path]]:
-    """(split, folder of pictures, folder of labels)."""
+    """(split, folder of images, folder of labels)."""
     pairs: list[tuple[Split | None, Path, Path]] = [(None, root / "images", root / "labels")]
     for inner in sorted(p for p in root.iterdir() if p.is_dir()):
         split = SPLIT_NAMES.get(inner.name.lower())
@@ -74,7 +74,7 @@ def _names(root: Path) -> list[str]:
             raise DataError(f"{root / name}: has no list `names:` of classes")
     raise DataError(
         f"{root}: nothing names the classes; one of {', '.join((*_YAMLS[:1], *_NAME_LISTS[:2]))} "
-        f"is needed beside the pictures"
+        f"is needed beside the images"
     )
 
 
@@ -95,7 +95,7 @@ def _things(
 ) -> tuple[tuple[Thing, ...] | None, list[Fault]]:
     size = _size(picture)
     if size is None:
-        return None, [Fault(picture, "is no picture that can be read; left out")]
+        return None, [Fault(picture, "is no image that can be read; left out")]
     width, height = size
     things, faults = [], []
     lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -124,7 +124,7 @@ def _things(
 
 
 def _size(picture: Path) -> tuple[int, int] | None:
-    """Width and height of a picture, from its head; turned as its EXIF data say."""
+    """Width and height of an image, from its head; turned as its EXIF data say."""
     image = require("PIL.Image")
     try:
         with image.open(picture) as opened:
