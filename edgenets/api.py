@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from edgenets import recipe, runs, zoo
 from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision
 from edgenets.bundle import Bundle
-from edgenets.errors import ModelError
 from edgenets.events import (
     Classified,
     Event,
@@ -165,8 +164,6 @@ def write(
     from edgenets.runtime.textrun import Writing
 
     opened = bundle if isinstance(bundle, Bundle) else load(bundle)
-    if opened.spec.task != "language":
-        raise ModelError(f"{opened.path}: is a model for {opened.spec.task}; it writes no text")
     session = load_session(opened, select(opened))
     made = Writing(opened, session, prompt, tokens, sampling, seed)
     return (event.text for event in made)

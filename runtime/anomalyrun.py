@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.events import Remark, Surprising
+from edgenets.spec import spec_as
 from edgenets.tasks.series.anomaly_pipeline import Detector
 from edgenets.tasks.series.readings import Reading, stamp_of
 from edgenets.tasks.series.spec import AnomalySpec
@@ -34,8 +35,7 @@ class AnomalyRun(ReadingRun[Surprising]):
             SourceError: it cannot be opened.
         """
         super().__init__(bundle, session, source_uri, None)
-        found = spec or bundle.spec
-        assert isinstance(found, AnomalySpec), "the command line gives others elsewhere"
+        found = spec_as(spec or bundle.spec, AnomalySpec)
         self._spec, self._session, self._every = found, session, every
         self._detectors: list[Detector] = []
         self._time: float | None = None

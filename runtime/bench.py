@@ -21,18 +21,10 @@ from edgenets import backend, child, records
 from edgenets.artefact import id_of
 from edgenets.bundle import Bundle
 from edgenets.errors import BackendError
-from edgenets.spec import ModelSpec
-from edgenets.stepspec import StreamSpec
-from edgenets.tasks.language.spec import TextInput
-from edgenets.tasks.sound import SoundSpec
-from edgenets.tasks.translation.golden import given_of
-from edgenets.tasks.translation.spec import PiecesInput, TranslationSpec
-from edgenets.tasks.vision.spec import ImageSpec
+from edgenets.tasks import task_of
+from edgenets.tasks.cost import WARM_UP_STEPS
 
 from .pollution import Pollution
-
-# Steps before counting begins: caches fill, kernels are chosen, the clock settles.
-WARM_UP_STEPS = 50
 
 # Fewer say nothing about a 99th percentile.
 LEAST_STEPS = 200
@@ -110,8 +102,9 @@ def measure(
     session = backend.load(name, artefact, files, backend.Options(threads=threads))
     loaded = time.perf_counter()
     (source,) = artefact.inputs
-    frames = _noise(bundle.spec, 64 * math.prod(source.shape)).reshape(64, *source.shape)
-    session.reset(_given(bundle.spec, session))
+    task = task_of(bundle.spec.task)
+    frames = task.random(bundle.spec, 64 * math.prod(source.shape)).reshape(64, *source.shape)
+    session.reset(task.given(bundle.spec) if artefact.held else None)
     first = _time_step(session, source.name, frames[0])
     for i in range(WARM_UP_STEPS):
         _time_step(session, source.name, frames[i % 64])
@@ -120,7 +113,7 @@ def measure(
     with Pollution() as pollution:
         while len(times) < LEAST_STEPS or time.perf_counter() - begun_steps < seconds / 10:
             times.append(_time_step(session, source.name, frames[len(times) % 64]))
-    cpu = _cpu_ms(bundle.spec, session, seconds)
+    cpu = task.cpu_ms(bundle.spec, session, seconds)
     p50, p90, p95, p99 = np.percentile(times, (50, 90, 95, 99))
     low, high = _median_within(times)
     return Row(
@@ -138,72 +131,6 @@ def _median_within(times: list[float]) -> tuple[float, float]:
     ordered, n = sorted(times), len(times)
     away = 1.96 * math.sqrt(n) / 2
     return ordered[max(int(n / 2 - away), 0)], ordered[min(int(n / 2 + away), n - 1)]
-
-
-def _cpu_ms(spec: ModelSpec, session: backend.Session, seconds: float) -> float:
-    """CPU ms for a second of sound, for an image, or for a thousand tokens."""
-    if isinstance(spec, SoundSpec):
-        return _hear(spec, session, seconds)
-    if isinstance(spec, ImageSpec):
-        return _see(spec, session, seconds)
-    assert isinstance(spec, StreamSpec), "there are no other models"
-    return _read(spec, session, seconds)
-
-
-def _given(spec: ModelSpec | StreamSpec, session: backend.Session) -> backend.Given | None:
-    """What a decoder is given once a sentence."""
-    if isinstance(spec, TranslationSpec) and session.artefact.held:
-        return given_of(spec)
-    return None
-
-
-def _read(spec: StreamSpec, session: backend.Session, seconds: float) -> float:
-    """CPU ms for a thousand steps."""
-    frames = _noise(spec, 1000 * spec.input.width).reshape(1000, -1)
-    given = _given(spec, session)
-    backend.run_sequence(session, frames[:WARM_UP_STEPS], given)
-    cpu, rounds, begun = time.process_time(), 0, time.perf_counter()
-    while not rounds or time.perf_counter() - begun < seconds / 10:
-        backend.run_sequence(session, frames, given)
-        rounds += 1
-    return 1e3 * (time.process_time() - cpu) / rounds
-
-
-def _noise(spec: ModelSpec | StreamSpec, count: int) -> NDArray[Any]:
-    """Numbers of no meaning, (count,), of the type and the range that a model takes."""
-    rng = np.random.default_rng(0)
-    if isinstance(spec.input, (TextInput, PiecesInput)):
-        return rng.integers(0, spec.input.count, count).astype(np.int32)
-    return rng.standard_normal(count).astype(np.float32)
-
-
-def _hear(spec: SoundSpec, session: backend.Session, seconds: float) -> float:
-    """CPU ms for a second of sound."""
-    from .stream import stepper_of
-
-    rate, block = spec.input.sample_rate, spec.step.frames * spec.input.hop
-    rng = np.random.default_rng(1)
-    sound = (0.05 * rng.standard_normal(int(seconds * rate))).astype(np.float32)
-    listener = stepper_of(spec, session)
-    listener.push(sound[: 20 * block])
-    cpu = time.process_time()
-    for start in range(0, len(sound), block):
-        listener.push(sound[start : start + block])
-    return 1e3 * (time.process_time() - cpu) / seconds
-
-
-def _see(spec: ImageSpec, session: backend.Session, seconds: float) -> float:
-    """CPU ms for an image of 640 × 480."""
-    from edgenets.tasks.vision.pipeline import Watcher
-
-    watcher = Watcher(spec, session)
-    picture = np.random.default_rng(1).integers(0, 256, (480, 640, 3), dtype=np.uint8)
-    watcher.look(picture)
-    cpu, count, begun = time.process_time(), 0, time.perf_counter()
-    while count < 10 or time.perf_counter() - begun < seconds / 10:
-        watcher.look(picture)
-        count += 1
-    return 1e3 * (time.process_time() - cpu) / count
 
 
 def _time_step(session: backend.Session, name: str, frames: NDArray[Any]) -> float:

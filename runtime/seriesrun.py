@@ -9,6 +9,7 @@ from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.errors import SourceError
 from edgenets.events import Forecast, Remark
+from edgenets.spec import spec_as
 from edgenets.tasks.series.forecast_pipeline import Forecaster, Foreseen
 from edgenets.tasks.series.readings import Reading
 from edgenets.tasks.series.regular import Gap, Oddity, Regular
@@ -33,8 +34,7 @@ class SeriesRun(ReadingRun[Forecast]):
         Raises:
             SourceError: it cannot be opened.
         """
-        spec = bundle.spec
-        assert isinstance(spec, ForecastSpec), "the command line gives others elsewhere"
+        spec = spec_as(bundle.spec, ForecastSpec)
         super().__init__(bundle, session, source_uri, spec.input.columns)
         self._spec = spec
         columns, interval = len(spec.input.columns), spec.input.interval

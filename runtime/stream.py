@@ -12,13 +12,13 @@ from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.events import Remark, Result, Summary, Transcript
 from edgenets.sound.audio import Sound
-from edgenets.tasks.keywords.pipeline import Detection, Listener
-from edgenets.tasks.keywords.spec import KeywordSpec
+from edgenets.spec import spec_as
+from edgenets.tasks import sound_task
+from edgenets.tasks.keywords.pipeline import Detection
 from edgenets.tasks.sound import SoundSpec
 from edgenets.tasks.sound_pipeline import Observer
 from edgenets.tasks.speech.ctc import Grammar
-from edgenets.tasks.speech.pipeline import Line, Scribe
-from edgenets.tasks.speech.spec import SpeechSpec
+from edgenets.tasks.speech.pipeline import Line
 
 from .delivery import Delivery
 from .sources import Block, Boundary, Notice, open_source
@@ -30,16 +30,6 @@ _MOST_AGES = 100_000
 # A longer gap is not made silence but begins a new stream: by its end all that was heard before
 # would be forgotten anyway, and a night without a microphone is hours of silence to compute.
 _LONGEST_GAP = 60  # s
-
-
-def stepper_of(
-    spec: SoundSpec, session: Session, grammar: Grammar | None = None
-) -> Listener | Scribe:  # fmt: skip
-    """What a model's task makes of sound."""
-    if isinstance(spec, SpeechSpec):
-        return Scribe(spec, session, grammar)
-    assert isinstance(spec, KeywordSpec)
-    return Listener(spec, session)
 
 
 class Run(Delivery["Result | Transcript | Remark", Summary]):
@@ -59,10 +49,8 @@ class Run(Delivery["Result | Transcript | Remark", Summary]):
         Raises:
             SourceError: it cannot be opened.
         """
-        found = spec or bundle.spec
-        assert isinstance(found, SoundSpec), "the command line gives other models to `Watch`"
-        spec = found
-        self._listener = stepper_of(spec, session, grammar)
+        spec = spec_as(spec or bundle.spec, SoundSpec)
+        self._listener = sound_task(spec.task).stepper(spec, session, grammar)
         self._rate = spec.input.sample_rate
         self._seconds = seconds
         self._source = open_source(source_uri, self._rate)
@@ -85,8 +73,6 @@ class Run(Delivery["Result | Transcript | Remark", Summary]):
         Raises:
             ValueError: it is no word of the model, or the value is not in (0, 1].
         """
-        if not isinstance(self._listener, Listener):
-            raise ValueError("a model of speech has no thresholds")
         self._listener.use(self._listener.spec.with_threshold(label, value))
 
     def observe(self, observer: Observer) -> None:

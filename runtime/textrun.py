@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.events import Classified, Suggested, TextSummary, Written
+from edgenets.spec import spec_as
 from edgenets.tasks.language.pipeline import Writer
 from edgenets.tasks.language.sampling import Sampling
 from edgenets.tasks.language.spec import LanguageSpec, TextSpec
@@ -37,7 +38,6 @@ class TextRun(AnswerRun["Classified | Suggested"]):
             SourceError: it cannot be opened.
         """
         spec = bundle.spec
-        assert isinstance(spec, (TextSpec, LanguageSpec)), "the command line gives others elsewhere"
         summary = TextSummary(str(bundle.path), session.artefact.id, session.runs_on)
         super().__init__(source_uri, summary)
         self._labels = spec.labels
@@ -91,8 +91,7 @@ class Writing(Delivery[Written, TextSummary]):
         Raises:
             DataError: the model has no token for something in the prompt.
         """
-        spec = bundle.spec
-        assert isinstance(spec, LanguageSpec), "the command line gives no other"
+        spec = spec_as(bundle.spec, LanguageSpec)
         self._writer = Writer(spec, session, sampling, seed)
         self._tokens, self._stopped = tokens, False
         self.source_name = f"{prompt[:40]!r}" if prompt else "its own beginning"

@@ -10,6 +10,7 @@ from edgenets.backend import Coupled, Session
 from edgenets.bundle import Bundle
 from edgenets.errors import DataError
 from edgenets.events import TextSummary, Translation
+from edgenets.spec import spec_as
 from edgenets.tasks.translation.pieces import pieces_of
 from edgenets.tasks.translation.spec import UNKNOWN, TranslationSpec
 from edgenets.tasks.translation.translator import Translator
@@ -34,8 +35,8 @@ class TranslationRun(AnswerRun[Translation]):
             SourceError: it cannot be opened.
             DataError: what divides text is damaged.
         """
-        spec = bundle.spec
-        assert isinstance(spec, TranslationSpec) and isinstance(session, Coupled)
+        spec = spec_as(bundle.spec, TranslationSpec)
+        assert isinstance(session, Coupled), "as it is loaded"
         self._input = spec.input
         self._pieces = pieces_of(bundle)
         decoding = spec.decoding if beam is None else replace(spec.decoding, beam=beam)

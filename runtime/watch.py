@@ -19,6 +19,7 @@ from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.errors import RecipeError, SinkError
 from edgenets.events import Remark, Seen, WatchSummary
+from edgenets.spec import spec_as
 from edgenets.tasks.vision.pipeline import Smoother, Watcher
 from edgenets.tasks.vision.results import Findings, Found
 from edgenets.tasks.vision.spec import ImageSpec
@@ -77,10 +78,8 @@ class Watch:
         Raises:
             SourceError: one cannot be opened.
         """
-        found = spec or bundle.spec
-        assert isinstance(found, ImageSpec), "the command line gives other models to `Run`"
         self.scene = scene or Scene()
-        self.spec = _asked(found, self.scene)
+        self.spec = _asked(spec_as(spec or bundle.spec, ImageSpec), self.scene)
         found = self.spec
         self.watcher = Watcher(found, session)
         self._seconds = seconds

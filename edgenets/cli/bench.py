@@ -19,15 +19,6 @@ from edgenets.cli.options import (
     table,
 )  # fmt: skip
 
-# What the CPU time of the table is of, by the kind of the model's input; else a second of sound.
-_COSTS = {
-    "image": "CPU ms/picture",
-    "text": "CPU ms/1000 tokens",
-    "pieces": "CPU ms/1000 pieces",
-    "series": "CPU ms/1000 steps",
-    "habits": "CPU ms/1000 steps",
-}
-
 
 @click.command(
     epilog="""\b
@@ -54,6 +45,7 @@ def command(
     """Measure latency, CPU and memory of a bundle on this machine."""
     from edgenets import records, zoo
     from edgenets.selection import select
+    from edgenets.tasks import task_of
 
     if every and threads is not None:
         raise click.UsageError("--all takes every number of threads; no --threads beside it")
@@ -65,7 +57,7 @@ def command(
         return
     columns = (
         "artefact", "threads", "load ms", "first µs", "step p50 µs", "95 % of it", "p90", "p99",
-        _COSTS.get(opened.spec.input.kind, "CPU ms/s"),
+        task_of(opened.spec.task).cost_unit,
         "peak MB", "size",
     )  # fmt: skip
     table(

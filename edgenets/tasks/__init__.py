@@ -14,7 +14,7 @@ from edgenets.errors import ModelError, RecordError
 
 if TYPE_CHECKING:
     from edgenets.spec import ModelSpec
-    from edgenets.tasks.task import SequenceTask, Task
+    from edgenets.tasks.task import SequenceTask, SoundTask, Task
 
 # Task → what it is; imported when it is used.
 TASKS = {
@@ -60,6 +60,18 @@ def sequence_task(name: str) -> SequenceTask:
     if not hasattr(found, "decisions"):
         raise ModelError(f"{name}: is no task of models that are run step by step")
     return cast("SequenceTask", found)
+
+
+def sound_task(name: str) -> SoundTask:
+    """A task of models that listen.
+
+    Raises:
+        ModelError: it is another's.
+    """
+    found = task_of(name)
+    if not hasattr(found, "stepper"):
+        raise ModelError(f"{name}: is no task of models that listen")
+    return cast("SoundTask", found)
 
 
 def named(data: Mapping[str, Any], where: str, default: str | None = None) -> Task:

@@ -28,7 +28,7 @@ class Stepper(ABC, Generic[Decision]):
     """One stream through one session."""
 
     def __init__(self, spec: SoundSpec, session: Session) -> None:
-        self.session = session
+        self.spec, self.session = spec, session
         # Told of every step's frames and posterior, where somebody looks.
         self.observer: Observer | None = None
         self._features = features.extractor(spec.input, spec.step.frames)
@@ -50,6 +50,14 @@ class Stepper(ABC, Generic[Decision]):
     @abstractmethod
     def _forget(self) -> None:
         """Begin a new stream: the decoder's part."""
+
+    def use(self, spec: SoundSpec) -> None:
+        """Decide by other thresholds from the next step on.
+
+        Raises:
+            ValueError: the model has none.
+        """
+        raise ValueError(f"a model for {spec.task} has no thresholds")
 
     def finish(self) -> list[Decision]:
         """What is still to be said, as the stream ends."""

@@ -19,7 +19,7 @@ from edgenets.progress import Progress
 if TYPE_CHECKING:
     import keras
 
-    from edgenets.backend import Session
+    from edgenets.backend import Given, Session
     from edgenets.bundle import Bundle
     from edgenets.data.split import Split
     from edgenets.recipeparts import Recipe
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from edgenets.spec import ModelSpec
     from edgenets.tasks.evaluation import Evaluation
     from edgenets.tasks.metrics import Decisions
+    from edgenets.tasks.sound_pipeline import Stepper
+    from edgenets.tasks.speech.ctc import Grammar
 
 # How a model is converted and run: as one step of a stream, as a whole, or as an encoder and a
 # decoder, each of which is a step.
@@ -76,6 +78,7 @@ class Task(Protocol):
     extras: ClassVar[tuple[str, ...]]  # that its pipeline needs on a device
     run_options: ClassVar[tuple[str, ...]]  # of `edgenets run`, that it has a use for
     doing: ClassVar[str]  # what a run does with its source, in words
+    cost_unit: ClassVar[str]  # of `cpu_ms`, as a table heads it
 
     def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
         """Train a recipe's model; see `edgenets.training.train`."""
@@ -101,6 +104,22 @@ class Task(Protocol):
 
         Args:
             items: that artifacts were verified on.
+        """
+        ...
+
+    def random(self, spec: Any, count: int) -> NDArray[Any]:
+        """Random inputs of a model, (count,), of the type and the range that it takes."""
+        ...
+
+    def given(self, spec: Any) -> Given | None:
+        """What a model is given once a sequence, at random; None: nothing."""
+        ...
+
+    def cpu_ms(self, spec: Any, session: Session, seconds: float) -> float:
+        """CPU time of the whole pipeline, in `cost_unit`.
+
+        Args:
+            seconds: of sound that is streamed, or ten times what other inputs are run for.
         """
         ...
 
@@ -142,4 +161,16 @@ class SequenceTask(Task, Protocol):
 
     def decisions(self, spec: Any) -> Decisions:
         """How scores become decisions, and decisions a figure."""
+        ...
+
+
+class SoundTask(SequenceTask, Protocol):
+    """A job of models that listen."""
+
+    def stepper(self, spec: Any, session: Session, grammar: Grammar | None = None) -> Stepper[Any]:
+        """The pipeline from sound to decisions.
+
+        Args:
+            grammar: what may be said, to models of speech.
+        """
         ...

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from edgenets.backend import Session
 from edgenets.tasks.keywords.decoding import KeywordDecoder
 from edgenets.tasks.keywords.spec import KeywordSpec
+from edgenets.tasks.sound import SoundSpec
 from edgenets.tasks.sound_pipeline import Stepper
 
 
@@ -29,7 +30,7 @@ class Listener(Stepper[Detection]):
         super().__init__(spec, session)
         self.use(spec)
 
-    def use(self, spec: KeywordSpec) -> None:
+    def use(self, spec: SoundSpec) -> None:
         """Decide by other thresholds from the next step on; what was heard so far is forgotten."""
         self.spec = spec
         self.decoder = KeywordDecoder(spec.labels, spec.decoding, spec.step_seconds)

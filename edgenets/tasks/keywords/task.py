@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from numpy.typing import NDArray
 
 from edgenets.progress import Progress
+from edgenets.tasks.cost import Cost, cpu_of_sound
 from edgenets.tasks.golden import GoldenSound
 from edgenets.tasks.keywords.recipe import KeywordRecipe
 from edgenets.tasks.keywords.spec import KeywordSpec
@@ -20,15 +21,18 @@ if TYPE_CHECKING:
     from edgenets.data.split import Split
     from edgenets.runs import Run
     from edgenets.tasks.evaluation import Evaluation
+    from edgenets.tasks.keywords.pipeline import Listener
     from edgenets.tasks.metrics import Decisions
+    from edgenets.tasks.speech.ctc import Grammar
 
 
-class Keywords(GoldenSound):
+class Keywords(GoldenSound, Cost):
     """See `SequenceTask`."""
 
     spec: ClassVar = KeywordSpec
     recipe: ClassVar = KeywordRecipe
     variant: ClassVar[Variant] = "step"
+    cost_unit: ClassVar[str] = "CPU ms/s"
     medium: ClassVar[Medium] = "sound"
     extras: ClassVar[tuple[str, ...]] = ("mic",)
     run_options: ClassVar[tuple[str, ...]] = ("seconds",)
@@ -82,3 +86,13 @@ class Keywords(GoldenSound):
         return [
             (f"{1e3 * run.spec_as(KeywordSpec).step_seconds:.0f} ms", "from decision to decision")
         ]
+
+    def stepper(self, spec: Any, session: Session, grammar: Grammar | None = None) -> Listener:
+        """See `SoundTask.stepper`."""
+        from edgenets.tasks.keywords.pipeline import Listener
+
+        return Listener(spec, session)
+
+    def cpu_ms(self, spec: Any, session: Session, seconds: float) -> float:
+        """See `Task.cpu_ms`."""
+        return cpu_of_sound(spec, self.stepper(spec, session), seconds)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from numpy.typing import NDArray
 
 from edgenets.progress import Progress
+from edgenets.tasks.cost import Cost
 from edgenets.tasks.golden import GoldenFrames
 from edgenets.tasks.series.recipe import AnomalyRecipe
 from edgenets.tasks.series.spec import AnomalySpec
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from edgenets.tasks.metrics import Decisions
 
 
-class Anomaly(GoldenFrames):
+class Anomaly(GoldenFrames, Cost):
     """See `SequenceTask`."""
 
     spec: ClassVar = AnomalySpec

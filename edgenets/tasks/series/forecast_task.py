@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from edgenets.metrics import metric_of
 from edgenets.progress import Progress
+from edgenets.tasks.cost import Cost
 from edgenets.tasks.golden import GoldenFrames
 from edgenets.tasks.series.recipe import ForecastRecipe
 from edgenets.tasks.series.spec import ForecastSpec
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from edgenets.tasks.metrics import Decisions
 
 
-class Forecast(GoldenFrames):
+class Forecast(GoldenFrames, Cost):
     """See `SequenceTask`."""
 
     spec: ClassVar = ForecastSpec

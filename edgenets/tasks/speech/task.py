@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from numpy.typing import NDArray
 
 from edgenets.progress import Progress
+from edgenets.tasks.cost import Cost, cpu_of_sound
 from edgenets.tasks.golden import GoldenSound
 from edgenets.tasks.sound import sound_of
 from edgenets.tasks.speech.recipe import SpeechRecipe
@@ -21,14 +22,17 @@ if TYPE_CHECKING:
     from edgenets.runs import Run
     from edgenets.tasks.evaluation import Evaluation
     from edgenets.tasks.metrics import Decisions
+    from edgenets.tasks.speech.ctc import Grammar
+    from edgenets.tasks.speech.pipeline import Scribe
 
 
-class Speech(GoldenSound):
+class Speech(GoldenSound, Cost):
     """See `SequenceTask`."""
 
     spec: ClassVar = SpeechSpec
     recipe: ClassVar = SpeechRecipe
     variant: ClassVar[Variant] = "step"
+    cost_unit: ClassVar[str] = "CPU ms/s"
     medium: ClassVar[Medium] = "sound"
     extras: ClassVar[tuple[str, ...]] = ("mic",)
     run_options: ClassVar[tuple[str, ...]] = ("seconds", "words", "text")
@@ -82,3 +86,13 @@ class Speech(GoldenSound):
         return [
             (f"{1e3 * run.spec_as(SpeechSpec).step_seconds:.0f} ms", "from decision to decision")
         ]
+
+    def stepper(self, spec: Any, session: Session, grammar: Grammar | None = None) -> Scribe:
+        """See `SoundTask.stepper`."""
+        from edgenets.tasks.speech.pipeline import Scribe
+
+        return Scribe(spec, session, grammar)
+
+    def cpu_ms(self, spec: Any, session: Session, seconds: float) -> float:
+        """See `Task.cpu_ms`."""
+        return cpu_of_sound(spec, self.stepper(spec, session), seconds)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from numpy.typing import NDArray
 
 from edgenets.progress import Progress
+from edgenets.tasks.cost import TokenCost
 from edgenets.tasks.golden import GoldenTokens
 from edgenets.tasks.language.recipe import TextRecipe
 from edgenets.tasks.language.spec import TextSpec
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from edgenets.tasks.metrics import Decisions
 
 
-class Text(GoldenTokens):
+class Text(GoldenTokens, TokenCost):
     """See `SequenceTask`."""
 
     spec: ClassVar = TextSpec

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.backend import Session
+from edgenets.backend import Given, Session
 from edgenets.bundle import GOLDEN_TOKENS, given_name
 from edgenets.progress import Progress
 from edgenets.spec import spec_as
+from edgenets.tasks.cost import TokenCost
 from edgenets.tasks.task import Medium, Replay, Trained, Variant
 from edgenets.tasks.translation.golden import answers, given_of, golden_tokens
 from edgenets.tasks.translation.recipe import TranslationRecipe
@@ -24,12 +25,13 @@ if TYPE_CHECKING:
     from edgenets.tasks.evaluation import Evaluation
 
 
-class Translation:
+class Translation(TokenCost):
     """See `Task`."""
 
     spec: ClassVar = TranslationSpec
     recipe: ClassVar = TranslationRecipe
     variant: ClassVar[Variant] = "encoder-decoder"
+    cost_unit: ClassVar[str] = "CPU ms/1000 tokens"
     medium: ClassVar[Medium] = "lines"
     extras: ClassVar[tuple[str, ...]] = ("text",)
     run_options: ClassVar[tuple[str, ...]] = ("beam",)
@@ -91,3 +93,7 @@ class Translation:
         taken = run.spec.input
         return [(f"{taken.source} → {taken.target}", "languages"),
                 (f"{taken.count:,}", "sub-words of both")]  # fmt: skip
+
+    def given(self, spec: Any) -> Given | None:
+        """See `Task.given`: of a sentence, to the decoder."""
+        return given_of(spec)

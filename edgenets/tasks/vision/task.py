@@ -12,6 +12,7 @@ from edgenets.backend import Session
 from edgenets.bundle import GOLDEN_PICTURE
 from edgenets.progress import Progress
 from edgenets.spec import spec_as
+from edgenets.tasks.cost import Cost
 from edgenets.tasks.task import Medium, Replay, Trained, Variant
 from edgenets.tasks.vision.recipe import ImageRecipe
 from edgenets.tasks.vision.spec import ImageSpec
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
     from edgenets.tasks.evaluation import Evaluation
 
 
-class _Images:
+class _Images(Cost):
     """What the three have in common; see `Task`."""
 
     spec: ClassVar = ImageSpec
     recipe: ClassVar = ImageRecipe
     variant: ClassVar[Variant] = "whole"
+    cost_unit: ClassVar[str] = "CPU ms/image"
     medium: ClassVar[Medium] = "images"
     extras: ClassVar[tuple[str, ...]] = ("camera",)
     run_options: ClassVar[tuple[str, ...]] = ("seconds", "scene")
@@ -85,6 +87,12 @@ class _Images:
         """See `Task.facts`."""
         frame = run.spec.input
         return [(f"{frame.width} × {frame.height}", "pixels")]
+
+    def cpu_ms(self, spec: Any, session: Session, seconds: float) -> float:
+        """See `Task.cpu_ms`: of an image of 640 × 480, from pixels to findings."""
+        from edgenets.tasks.vision.pipeline import cpu_of_image
+
+        return cpu_of_image(spec, session, seconds)
 
 
 class Classify(_Images):
