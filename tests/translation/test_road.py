@@ -152,7 +152,7 @@ def test_by_the_command_line(bundle: Bundle, data: Path, call: Call, tmp_path: P
     (tmp_path / "lines").write_text("green three\n")
     told = call("run", bundle.path, tmp_path / "lines")
     assert told.code == 0 and told.out == "drei grün\n", told
-    assert "translating from en to de" in told.err and "read 1 text" in told.err
+    assert "translating the lines of" in told.err and "read 1 text" in told.err
     sink = tmp_path / "out.jsonl"
     call("run", bundle.path, tmp_path / "lines", "--beam", 1, "--sink", f"jsonl:{sink}")
     (line,) = map(json.loads, sink.read_text().splitlines())
