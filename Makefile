@@ -21,7 +21,7 @@ SUITE ?= trixie
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test matrix newest pins debian lint bench zoo profiles soak twin-full clean
+.PHONY: help setup demo test matrix newest bounds pins debian lint bench zoo profiles soak twin-full clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 12
@@ -66,6 +66,10 @@ matrix: $(VENV)/.tested ## Every Python here × pinned, newest and lowest versio
 newest: $(VENV)/.tested ## The whole suite with the newest of everything, and a table of what broke.
 	@sh tests/packages.sh
 	$(BIN)/python -m tests.matrix.newest
+
+bounds: $(VENV)/.tested ## Measure the lowest release of each dependency that works; hours.
+	@sh tests/packages.sh
+	$(BIN)/python -m tests.matrix.bounds
 
 pins: $(VENV)/.tested ## Write the constraints anew; make pins UPGRADE=--upgrade takes the newest versions.
 	$(BIN)/python -m tests.matrix.pins $(UPGRADE)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from edgenets import recipe, runs, zoo
 from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision
 from edgenets.bundle import Bundle
+from edgenets.errors import ModelError
 from edgenets.events import (
     Classified,
     Event,
@@ -25,6 +26,7 @@ from edgenets.events import (
 )
 from edgenets.progress import Progress
 from edgenets.selection import Request, select
+from edgenets.tasks import task_of
 from edgenets.tasks.language.sampling import Sampling
 
 if TYPE_CHECKING:
@@ -164,6 +166,8 @@ def write(
     from edgenets.runtime.textrun import Writing
 
     opened = bundle if isinstance(bundle, Bundle) else load(bundle)
+    if "prompt" not in task_of(opened.spec.task).run_options:
+        raise ModelError(f"{opened.path}: is a model for {opened.spec.task}; it writes no text")
     session = load_session(opened, select(opened))
     made = Writing(opened, session, prompt, tokens, sampling, seed)
     return (event.text for event in made)

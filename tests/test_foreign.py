@@ -89,7 +89,7 @@ def test_its_state_is_reset_with_the_stream(nabu: Bundle, speech: np.ndarray) ->
 
 def test_its_bundle_says_that_nothing_is_proven(nabu: Bundle) -> None:
     assert nabu.report()["foreign"] is True
-    assert "foreign" in nabu.artefacts[0].note
+    assert "third-party" in nabu.artefacts[0].note
     assert all(trial.passed for trial in selftest(nabu))
 
 
