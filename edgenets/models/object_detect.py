@@ -3,7 +3,7 @@
 Each cell of a level tells the distances from its middle to the four sides of an
 object, and a score a label (Tian et al. 2019, arXiv:1904.01355). Two more
 branches than YOLO's or FCOS's there are not: a score is trained to be the
-overlap of its box as well (see `edgenets.training.assignment`).
+overlap of its box as well (see `edgenets.tasks.vision.detection`).
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ BLANK_LABEL = "_blank_"
 
 @dataclass(frozen=True)
 class CtcDecoding:
-    """How scores become text; see `edgenets.transcriber`."""
+    """How scores become text; see `edgenets.tasks.speech.transcriber`."""
 
     method: Literal["greedy", "beam"] = "greedy"
     width: int = 8  # beam: what is kept in mind
