@@ -17,6 +17,11 @@ _TENSORRT = (
 )
 
 
+def of_profile(board: Board) -> Availability:
+    """What a release on a board that is only named can run on."""
+    return available_on(board, [accelerator.name for accelerator in board.accelerators], board.name)
+
+
 def available_on(board: Board | None, accelerators: Collection[str], where: str) -> Availability:
     """What a release on a board can run on.
 

@@ -14,7 +14,7 @@ from edgenets.findings import Finding
 from edgenets.selection import Availability, Selection
 from edgenets.tasks import task_of
 
-from .availability import available_on
+from .availability import available_on, of_profile
 from .board import Board, dotted
 from .deploy import needs
 from .deploy.machine import Machine
@@ -72,11 +72,10 @@ def of_board(board: Board, own: OwnPython | None = None) -> Place:
         own: a Python that is brought where the system's is too old.
     """
     python = _python(board.python, own)
-    accelerators = tuple(a.name for a in board.accelerators)
     return Place(
         board.name, board.processor.architecture, python, board.libc,
         min(board.processor.memory_mb), None, True, None, None,
-        accelerators, available_on(board, accelerators, board.name), _wheels_of(board, python),
+        tuple(a.name for a in board.accelerators), of_profile(board), _wheels_of(board, python),
         board.hints, python != board.python,
     )  # fmt: skip
 

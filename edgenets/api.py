@@ -137,7 +137,7 @@ def run(
     from edgenets.runtime.load import load as load_session
     from edgenets.runtime.open import open_run
 
-    opened = bundle if isinstance(bundle, Bundle) else load(bundle)
+    opened = _opened(bundle)
     selected = select(opened, Request(backend, precision))
     session = load_session(opened, selected)
     made = open_run(opened, session, tuple(map(str, sources)))
@@ -165,7 +165,7 @@ def write(
     from edgenets.runtime.load import load as load_session
     from edgenets.runtime.textrun import Writing
 
-    opened = bundle if isinstance(bundle, Bundle) else load(bundle)
+    opened = _opened(bundle)
     if "prompt" not in task_of(opened.spec.task).run_options:
         raise ModelError(f"{opened.path}: is a model for {opened.spec.task}; it writes no text")
     session = load_session(opened, select(opened))
@@ -261,7 +261,7 @@ def evaluate(
     """
     from edgenets.runtime.evaluate import evaluate
 
-    opened = bundle if isinstance(bundle, Bundle) else load(bundle)
+    opened = _opened(bundle)
     return evaluate(opened, Path(data), Request(backend, precision), split, progress)
 
 
@@ -273,7 +273,7 @@ def selftest(bundle: Bundle | str | Path) -> list[Trial]:
     """
     from edgenets.runtime.selftest import selftest
 
-    return selftest(bundle if isinstance(bundle, Bundle) else load(bundle))
+    return selftest(_opened(bundle))
 
 
 def bench(
@@ -292,7 +292,7 @@ def bench(
     """
     from edgenets.runtime.measuring import measured
 
-    opened = bundle if isinstance(bundle, Bundle) else load(bundle)
+    opened = _opened(bundle)
     return measured(opened, backends, precisions, threads, seconds)
 
 
@@ -312,7 +312,7 @@ def choose(
     from edgenets.runtime.measuring import every_count, measured
     from edgenets.runtime.pick import candidates, pick
 
-    opened = bundle if isinstance(bundle, Bundle) else load(bundle)
+    opened = _opened(bundle)
     rows = measured(opened, None, None, every_count(), seconds)
     best = pick(candidates(opened, rows), limits or Limits())
     if best is not None:
@@ -332,7 +332,7 @@ def preflight(bundle: Bundle | str | Path, board: str) -> list[Finding]:
     from edgenets.devices import board as boards
     from edgenets.devices.preflight import of_board, preflight
 
-    opened = bundle if isinstance(bundle, Bundle) else load(bundle)
+    opened = _opened(bundle)
     return preflight(opened, of_board(boards.load(board)))
 
 
@@ -359,7 +359,7 @@ def deploy(
     from edgenets.devices.deploy.deploy import deploy
     from edgenets.devices.deploy.needs import Wishes
 
-    opened = bundle if isinstance(bundle, Bundle) else load(bundle)
+    opened = _opened(bundle)
     found = parse_address(address, None if key is None else Path(key), None)
     return deploy(opened, found, Wishes(tuple(sources), tuple(sinks)), accept_new=accept_new)
 
@@ -385,3 +385,7 @@ def flash(
 
     wanted = confirmed(confirm)
     return flash(str(image), Path(target), wanted, first_boot=first_boot, progress=progress)
+
+
+def _opened(bundle: Bundle | str | Path) -> Bundle:
+    return bundle if isinstance(bundle, Bundle) else load(bundle)

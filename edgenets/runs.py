@@ -22,7 +22,7 @@ from edgenets.extras import require
 from edgenets.files import replacing, write_json
 from edgenets.metrics import metric_of
 from edgenets.recipeparts import Recipe
-from edgenets.spec import ModelSpec
+from edgenets.spec import ModelSpec, spec_as
 
 if TYPE_CHECKING:
     import keras
@@ -33,6 +33,7 @@ RECIPE = "recipe.json"
 METRICS = "metrics.json"
 
 R = TypeVar("R")
+S = TypeVar("S", bound=ModelSpec)
 
 # What a test split is counted in.
 _KINDS = (
@@ -78,15 +79,9 @@ class Run:
             raise ModelError(f"{self.folder}: its recipe is not for {self.spec.task}, its spec is")
         return self.recipe
 
-    def spec_as(self, kind: type[R]) -> R:
-        """The spec, which is of the kind that its task has.
-
-        Raises:
-            ModelError: it is another's.
-        """
-        if not isinstance(self.spec, kind):
-            raise ModelError(f"{self.folder}: its spec is for {self.spec.task}, not for this")
-        return self.spec
+    def spec_as(self, kind: type[S]) -> S:
+        """The spec, which is of the kind that its task has; errors as `edgenets.spec.spec_as`."""
+        return spec_as(self.spec, kind)
 
     def assets(self) -> dict[str, bytes]:
         """The files that the model needs beside itself, by name; a bundle carries them.

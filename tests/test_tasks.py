@@ -9,7 +9,7 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from edgenets import recipe, tasks, zoo
+from edgenets import recipe, zoo
 from edgenets.converters.family import FAMILIES, family_of
 from edgenets.errors import ModelError, RecordError
 from edgenets.recipeparts import Recipe
@@ -123,4 +123,3 @@ def places() -> list[str]:
 def test_stages_choose_by_no_task() -> None:
     found = places()
     assert len(found) <= MOST_CHOICES, "\n".join(found)
-    assert tasks.TASKS  # the one table

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edgenets.errors import DeviceError
 from edgenets.selection import Availability
 
-from ..availability import available_on
+from ..availability import available_on, of_profile
 from ..board import Board, dotted, load, of_model
 from .machine import Machine
 from .ownpython import OwnPython
@@ -44,11 +44,10 @@ def of_board(board: Board, own: OwnPython | None = None) -> Platform:
         DeviceError: it is, and there is none, or it is for another architecture.
     """
     path = f"/usr/bin/python{board.system.python}"
-    accelerators = [accelerator.name for accelerator in board.accelerators]
-    why_not = available_on(board, accelerators, board.name)
     return _platform(
-        board.name, board.processor.architecture, board.libc, board.python, path, why_not, own
-    )
+        board.name, board.processor.architecture, board.libc, board.python, path,
+        of_profile(board), own,
+    )  # fmt: skip
 
 
 def of_machine(machine: Machine, own: OwnPython | None = None) -> Platform:

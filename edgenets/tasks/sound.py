@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from edgenets.errors import ModelError
 from edgenets.sound.input import AudioInput, MicroFrontendInput
 from edgenets.stepspec import StreamSpec
 
@@ -31,3 +32,14 @@ def sound_of(spec: SoundSpec) -> str:
         f"sound at {spec.input.sample_rate:,} Hz, {spec.input.bands} mel bands; a step every "
         f"{1e3 * spec.step_seconds:.0f} ms"
     )
+
+
+def log_mel_of(spec: SoundSpec) -> AudioInput:
+    """The features of a model that was trained here.
+
+    Raises:
+        ModelError: it takes others.
+    """
+    if not isinstance(spec.input, AudioInput):
+        raise ModelError(f"{spec.name}: takes {spec.input.kind} features, which no training makes")
+    return spec.input

@@ -11,7 +11,7 @@ from edgenets import backend, zoo
 from edgenets.bundle import Bundle
 from edgenets.choice import Chosen, Limits, record
 from edgenets.devices import board as boards
-from edgenets.devices.availability import available_on
+from edgenets.devices.availability import of_profile
 from edgenets.devices.deploy import needs
 from edgenets.devices.preflight import of_board, preflight
 from edgenets.errors import DeviceError
@@ -88,8 +88,7 @@ def test_what_was_recorded_is_served_with_its_threads(bundles: list[Bundle]) -> 
 
 def test_what_was_recorded_where_its_backend_is_missing(bundles: list[Bundle]) -> None:
     (bundle,) = (b for b in bundles if re.fullmatch(r"kws-gru-openvino-.*\.edge", b.path.name))
-    profile = boards.load("jetson-nano")
-    why_not = available_on(profile, [a.name for a in profile.accelerators], profile.name)
+    why_not = of_profile(boards.load("jetson-nano"))
     selected = needs.selection_of(bundle, needs.Wishes(), why_not)
     assert selected.backend == "tflite" and "(not available: openvino-" in selected.reason
     assert selected.threads == 1  # those were measured with the other one

@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.data.split import Split
-from edgenets.errors import ModelError
 from edgenets.progress import Progress
 from edgenets.runs import Run
-from edgenets.sound.input import AudioInput
 from edgenets.tasks.keywords import dataset
 from edgenets.tasks.keywords.recipe import KeywordRecipe
 from edgenets.tasks.keywords.spec import KeywordSpec
+from edgenets.tasks.sound import log_mel_of
 from edgenets.tasks.task import Samples
 
 
@@ -61,12 +60,6 @@ def clips_of(
     clips = dataset.load_split(recipe, data, split, progress)
     clips = dataset.views(clips, -(-at_least // len(clips)), recipe.seed)
     features = dataset.features_of(
-        clips, _audio(run.spec_as(KeywordSpec)), recipe.data.clip_seconds
+        clips, log_mel_of(run.spec_as(KeywordSpec)), recipe.data.clip_seconds
     )
     return features, clips.targets.tolist()
-
-
-def _audio(spec: KeywordSpec) -> AudioInput:
-    if not isinstance(spec.input, AudioInput):
-        raise ModelError(f"{spec.name}: takes {spec.input.kind} features, which no training makes")
-    return spec.input

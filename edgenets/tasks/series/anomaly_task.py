@@ -5,30 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from numpy.typing import NDArray
-
 from edgenets.progress import Progress
 from edgenets.tasks.cost import Cost
 from edgenets.tasks.golden import GoldenFrames
+from edgenets.tasks.room import EvaluationModule, SamplesModule, SequenceRoom
 from edgenets.tasks.series.recipe import AnomalyRecipe
 from edgenets.tasks.series.spec import AnomalySpec
-from edgenets.tasks.task import Medium, Samples, Trained, Variant
+from edgenets.tasks.task import Medium, Trained
 
 if TYPE_CHECKING:
-    from edgenets.backend import Session
-    from edgenets.bundle import Bundle
-    from edgenets.data.split import Split
     from edgenets.runs import Run
-    from edgenets.tasks.evaluation import Evaluation
     from edgenets.tasks.metrics import Decisions
 
 
-class Anomaly(GoldenFrames, Cost):
+class Anomaly(SequenceRoom, GoldenFrames, Cost):
     """See `SequenceTask`."""
 
     spec: ClassVar = AnomalySpec
     recipe: ClassVar = AnomalyRecipe
-    variant: ClassVar[Variant] = "step"
     medium: ClassVar[Medium] = "lines"
     extras: ClassVar[tuple[str, ...]] = ()
     run_options: ClassVar[tuple[str, ...]] = ("every",)
@@ -40,38 +34,21 @@ class Anomaly(GoldenFrames, Cost):
 
         return train_anomaly(recipe, data, out, progress)
 
-    def calibration(self, run: Run, data: Path, progress: Progress) -> NDArray[Any]:
-        """See `SequenceTask.calibration`."""
-        from edgenets.tasks.series.anomaly_samples import calibration
+    def _samples(self) -> SamplesModule:
+        from edgenets.tasks.series import anomaly_samples
 
-        return calibration(run, data, progress)
+        return anomaly_samples
 
-    def samples(self, run: Run, data: Path, progress: Progress) -> Samples:
-        """See `SequenceTask.samples`."""
-        from edgenets.tasks.series.anomaly_samples import verification
+    def _evaluation(self) -> EvaluationModule:
+        from edgenets.tasks.series import anomaly_evaluation
 
-        return verification(run, data, progress)
+        return anomaly_evaluation
 
     def decisions(self, spec: Any) -> Decisions:
         """See `SequenceTask.decisions`."""
         from edgenets.tasks.series.metric import NextReadings
 
         return NextReadings()
-
-    def evaluate(
-        self, bundle: Bundle, session: Session, data: Path, split: Split | None,
-        progress: Progress,
-    ) -> Evaluation:  # fmt: skip
-        """See `Task.evaluate`."""
-        from edgenets.tasks.series.anomaly_evaluation import measure
-
-        return measure(bundle, session, data, split, progress)
-
-    def card(self, run: Run, items: int) -> list[str]:
-        """See `Task.card`."""
-        from edgenets.tasks.series.anomaly_samples import card
-
-        return card(run, items)
 
     def input_of(self, spec: Any) -> str:
         """See `Task.input_of`."""

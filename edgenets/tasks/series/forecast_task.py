@@ -5,31 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from numpy.typing import NDArray
-
 from edgenets.metrics import metric_of
 from edgenets.progress import Progress
 from edgenets.tasks.cost import Cost
 from edgenets.tasks.golden import GoldenFrames
+from edgenets.tasks.room import EvaluationModule, SamplesModule, SequenceRoom
 from edgenets.tasks.series.recipe import ForecastRecipe
 from edgenets.tasks.series.spec import ForecastSpec
-from edgenets.tasks.task import Medium, Samples, Trained, Variant
+from edgenets.tasks.task import Medium, Trained
 
 if TYPE_CHECKING:
-    from edgenets.backend import Session
-    from edgenets.bundle import Bundle
-    from edgenets.data.split import Split
     from edgenets.runs import Run
-    from edgenets.tasks.evaluation import Evaluation
     from edgenets.tasks.metrics import Decisions
 
 
-class Forecast(GoldenFrames, Cost):
+class Forecast(SequenceRoom, GoldenFrames, Cost):
     """See `SequenceTask`."""
 
     spec: ClassVar = ForecastSpec
     recipe: ClassVar = ForecastRecipe
-    variant: ClassVar[Variant] = "step"
     medium: ClassVar[Medium] = "lines"
     extras: ClassVar[tuple[str, ...]] = ()
     run_options: ClassVar[tuple[str, ...]] = ("every",)
@@ -41,38 +35,21 @@ class Forecast(GoldenFrames, Cost):
 
         return train_forecast(recipe, data, out, progress)
 
-    def calibration(self, run: Run, data: Path, progress: Progress) -> NDArray[Any]:
-        """See `SequenceTask.calibration`."""
-        from edgenets.tasks.series.forecast_samples import calibration
+    def _samples(self) -> SamplesModule:
+        from edgenets.tasks.series import forecast_samples
 
-        return calibration(run, data, progress)
+        return forecast_samples
 
-    def samples(self, run: Run, data: Path, progress: Progress) -> Samples:
-        """See `SequenceTask.samples`."""
-        from edgenets.tasks.series.forecast_samples import verification
+    def _evaluation(self) -> EvaluationModule:
+        from edgenets.tasks.series import forecast_evaluation
 
-        return verification(run, data, progress)
+        return forecast_evaluation
 
     def decisions(self, spec: Any) -> Decisions:
         """See `SequenceTask.decisions`."""
         from edgenets.tasks.series.metric import Forecasts
 
         return Forecasts(spec.decoding.horizon)
-
-    def evaluate(
-        self, bundle: Bundle, session: Session, data: Path, split: Split | None,
-        progress: Progress,
-    ) -> Evaluation:  # fmt: skip
-        """See `Task.evaluate`."""
-        from edgenets.tasks.series.forecast_evaluation import measure
-
-        return measure(bundle, session, data, split, progress)
-
-    def card(self, run: Run, items: int) -> list[str]:
-        """See `Task.card`."""
-        from edgenets.tasks.series.forecast_samples import card
-
-        return card(run, items)
 
     def input_of(self, spec: Any) -> str:
         """See `Task.input_of`."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edgenets.progress import Progress
 from edgenets.runs import Run
-from edgenets.sound.input import AudioInput
+from edgenets.tasks.sound import log_mel_of
 from edgenets.tasks.speech import distance
 from edgenets.tasks.speech import training as speech
 from edgenets.tasks.speech.recipe import SpeechRecipe
@@ -23,13 +23,15 @@ def calibration(run: Run, data: Path, progress: Progress) -> NDArray[np.float32]
     recipe = run.recipe_as(SpeechRecipe)
     spoken = speech.load_split(recipe, data, "train", progress)
     made = strings_to_measure(spoken, recipe.quantize.clips, recipe.data.test_words, recipe.seed)
-    return features_of(made, _audio(run), recipe.model.frames_per_step)
+    return features_of(made, log_mel_of(run.spec_as(SpeechSpec)), recipe.model.frames_per_step)
 
 
 def verification(run: Run, data: Path, progress: Progress) -> Samples:
     """See `SequenceTask.samples`."""
     recipe = run.recipe_as(SpeechRecipe)
-    found = speech.measured(recipe, _audio(run), data, "validation", progress)
+    found = speech.measured(
+        recipe, log_mel_of(run.spec_as(SpeechSpec)), data, "validation", progress
+    )
     return Samples(found.features, found.symbols)
 
 
@@ -56,9 +58,3 @@ def card(run: Run, items: int) -> list[str]:
         "- **Limits**: far-field sound, music and other voices, accents and languages were not "
         "measured.",
     ]
-
-
-def _audio(run: Run) -> AudioInput:
-    taken = run.spec_as(SpeechSpec).input
-    assert isinstance(taken, AudioInput), "as trained"
-    return taken

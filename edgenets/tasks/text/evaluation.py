@@ -7,16 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edgenets import records
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.data.split import Split
 from edgenets.progress import Progress
 from edgenets.spec import spec_as
-from edgenets.tasks.evaluation import Evaluation, rows_by_label, some
+from edgenets.tasks.evaluation import Evaluation, confusion_of, rows_by_label, some
 from edgenets.tasks.language.spec import TextSpec
 from edgenets.tasks.language.texts import LabelledText, find_texts
 from edgenets.tasks.text.pipeline import Reader
@@ -48,21 +45,22 @@ def evaluate_texts(
         DataError: a text has nothing in it that the model could read.
     """
     reader = Reader(spec, session)
-    matrix: NDArray[np.int64] = np.zeros((len(spec.labels), len(spec.labels)), np.int64)
+    targets = [spec.labels.index(text.label) for text in texts]
+    decided: list[int] = []
     begun, tokens, unknown = time.process_time(), 0, 0
     with (progress or Progress()).task("reading") as task:
         for done, text in enumerate(texts, 1):
             read = reader.read(text.text)
-            matrix[spec.labels.index(text.label), read.label] += 1
+            decided.append(read.label)
             tokens += read.tokens
             unknown += read.unknown
             task.update(done, len(texts))
     cpu = max(time.process_time() - begun, 1e-9)
+    confusion = confusion_of(targets, decided, len(spec.labels))
+    right = sum(row[i] for i, row in enumerate(confusion))
     return TextEvaluation(
-        len(texts), float(np.trace(matrix) / max(1, matrix.sum())),
-        tuple(tuple(int(n) for n in row) for row in matrix), tokens / cpu,
-        unknown / max(1, tokens),
-    )  # fmt: skip
+        len(texts), right / max(1, len(texts)), confusion, tokens / cpu, unknown / max(1, tokens)
+    )
 
 
 def measure(

@@ -13,6 +13,7 @@ from edgenets.bundle import GOLDEN_TOKENS, given_name
 from edgenets.progress import Progress
 from edgenets.spec import spec_as
 from edgenets.tasks.cost import TokenCost
+from edgenets.tasks.room import CardModule, EvaluationModule, Room
 from edgenets.tasks.task import Medium, Replay, Trained, Variant
 from edgenets.tasks.translation.golden import answers, given_of, golden_tokens
 from edgenets.tasks.translation.recipe import TranslationRecipe
@@ -20,18 +21,15 @@ from edgenets.tasks.translation.spec import MEMORY, START, TranslationSpec
 
 if TYPE_CHECKING:
     from edgenets.bundle import Bundle
-    from edgenets.data.split import Split
     from edgenets.runs import Run
-    from edgenets.tasks.evaluation import Evaluation
 
 
-class Translation(TokenCost):
+class Translation(Room, TokenCost):
     """See `Task`."""
 
     spec: ClassVar = TranslationSpec
     recipe: ClassVar = TranslationRecipe
     variant: ClassVar[Variant] = "encoder-decoder"
-    cost_unit: ClassVar[str] = "CPU ms/1000 tokens"
     medium: ClassVar[Medium] = "lines"
     extras: ClassVar[tuple[str, ...]] = ("text",)
     run_options: ClassVar[tuple[str, ...]] = ("beam",)
@@ -43,20 +41,15 @@ class Translation(TokenCost):
 
         return train_translation(recipe, data, out, progress)
 
-    def evaluate(
-        self, bundle: Bundle, session: Session, data: Path, split: Split | None,
-        progress: Progress,
-    ) -> Evaluation:  # fmt: skip
-        """See `Task.evaluate`."""
-        from edgenets.tasks.translation.evaluation import measure
+    def _samples(self) -> CardModule:
+        from edgenets.tasks.translation import samples
 
-        return measure(bundle, session, data, split, progress)
+        return samples
 
-    def card(self, run: Run, items: int) -> list[str]:
-        """See `Task.card`."""
-        from edgenets.tasks.translation.samples import card
+    def _evaluation(self) -> EvaluationModule:
+        from edgenets.tasks.translation import evaluation
 
-        return card(run, items)
+        return evaluation
 
     def golden(self, spec: Any) -> dict[str, bytes]:
         """See `Task.golden`."""

@@ -13,18 +13,17 @@ from edgenets.bundle import GOLDEN_PICTURE
 from edgenets.progress import Progress
 from edgenets.spec import spec_as
 from edgenets.tasks.cost import Cost
+from edgenets.tasks.room import CardModule, EvaluationModule, Room
 from edgenets.tasks.task import Medium, Replay, Trained, Variant
 from edgenets.tasks.vision.recipe import ImageRecipe
 from edgenets.tasks.vision.spec import ImageSpec
 
 if TYPE_CHECKING:
     from edgenets.bundle import Bundle
-    from edgenets.data.split import Split
     from edgenets.runs import Run
-    from edgenets.tasks.evaluation import Evaluation
 
 
-class _Images(Cost):
+class _Images(Room, Cost):
     """What the three have in common; see `Task`."""
 
     spec: ClassVar = ImageSpec
@@ -42,20 +41,15 @@ class _Images(Cost):
 
         return train_pictures(recipe, data, out, progress)
 
-    def evaluate(
-        self, bundle: Bundle, session: Session, data: Path, split: Split | None,
-        progress: Progress,
-    ) -> Evaluation:  # fmt: skip
-        """See `Task.evaluate`."""
-        from edgenets.tasks.vision.evaluation import measure
+    def _samples(self) -> CardModule:
+        from edgenets.tasks.vision import samples
 
-        return measure(bundle, session, data, split, progress)
+        return samples
 
-    def card(self, run: Run, items: int) -> list[str]:
-        """See `Task.card`."""
-        from edgenets.tasks.vision.samples import card
+    def _evaluation(self) -> EvaluationModule:
+        from edgenets.tasks.vision import evaluation
 
-        return card(run, items)
+        return evaluation
 
     def golden(self, spec: Any) -> dict[str, bytes]:
         """See `Task.golden`."""

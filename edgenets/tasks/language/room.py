@@ -1,0 +1,29 @@
+"""What the tasks of models that read text token by token have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from edgenets.tasks.cost import TokenCost
+from edgenets.tasks.golden import GoldenTokens
+from edgenets.tasks.room import SequenceRoom
+from edgenets.tasks.task import Medium
+
+if TYPE_CHECKING:
+    from edgenets.runs import Run
+
+
+class TextRoom(SequenceRoom, GoldenTokens, TokenCost):
+    """What models that read text token by token have in common."""
+
+    medium: ClassVar[Medium] = "lines"
+    extras: ClassVar[tuple[str, ...]] = ()
+
+    def input_of(self, spec: Any) -> str:
+        """See `Task.input_of`."""
+        return f"text, as {len(spec.input.vocabulary):,} {spec.input.units}; a step each"
+
+    def facts(self, run: Run) -> list[tuple[str, str]]:
+        """See `Task.facts`."""
+        taken = run.spec.input
+        return [(f"{len(taken.vocabulary):,}", f"{taken.units} that it knows")]

@@ -1,0 +1,95 @@
+"""What the tasks have in common: their laptop-only functions are in modules of their folders.
+
+A task names those modules by functions that import them, so that a board never does; mypy holds
+each module against its protocol here.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from numpy.typing import NDArray
+
+from edgenets.backend import Session
+from edgenets.progress import Progress
+from edgenets.tasks.task import Samples, Variant
+
+if TYPE_CHECKING:
+    from edgenets.bundle import Bundle
+    from edgenets.data.split import Split
+    from edgenets.runs import Run
+    from edgenets.tasks.evaluation import Evaluation
+
+
+class CardModule(Protocol):
+    """A module that writes model cards."""
+
+    def card(self, run: Run, items: int) -> list[str]:
+        """See `Task.card`."""
+        ...
+
+
+class SamplesModule(CardModule, Protocol):
+    """A module that loads the sequences of a run."""
+
+    def calibration(self, run: Run, data: Path, progress: Progress) -> NDArray[Any]:
+        """See `SequenceTask.calibration`."""
+        ...
+
+    def verification(self, run: Run, data: Path, progress: Progress) -> Samples:
+        """See `SequenceTask.samples`."""
+        ...
+
+
+class EvaluationModule(Protocol):
+    """A module that measures a bundle."""
+
+    def measure(
+        self, bundle: Bundle, session: Session, data: Path, split: Split | None,
+        progress: Progress,
+    ) -> Evaluation:  # fmt: skip
+        """See `Task.evaluate`."""
+        ...
+
+
+class Room(ABC):
+    """The part of a `Task` that its modules do."""
+
+    @abstractmethod
+    def _evaluation(self) -> EvaluationModule:
+        """The module, imported now."""
+
+    @abstractmethod
+    def _samples(self) -> CardModule:
+        """The module, imported now."""
+
+    def evaluate(
+        self, bundle: Bundle, session: Session, data: Path, split: Split | None,
+        progress: Progress,
+    ) -> Evaluation:  # fmt: skip
+        """See `Task.evaluate`."""
+        return self._evaluation().measure(bundle, session, data, split, progress)
+
+    def card(self, run: Run, items: int) -> list[str]:
+        """See `Task.card`."""
+        return self._samples().card(run, items)
+
+
+class SequenceRoom(Room):
+    """The same of a `SequenceTask`."""
+
+    variant: ClassVar[Variant] = "step"
+
+    @abstractmethod
+    def _samples(self) -> SamplesModule:
+        """The module, imported now."""
+
+    def calibration(self, run: Run, data: Path, progress: Progress) -> NDArray[Any]:
+        """See `SequenceTask.calibration`."""
+        return self._samples().calibration(run, data, progress)
+
+    def samples(self, run: Run, data: Path, progress: Progress) -> Samples:
+        """See `SequenceTask.samples`."""
+        return self._samples().verification(run, data, progress)
