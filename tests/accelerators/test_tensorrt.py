@@ -32,7 +32,7 @@ from edgenets.devices.preflight import of_board, preflight
 from edgenets.errors import BackendError, ConversionError, DeviceError, MissingExtra
 from edgenets.extras import require
 from edgenets.recipeparts import QuantizeRecipe
-from edgenets.runtime import bench, cuda, engines
+from edgenets.runtime import cuda, engines, measuring
 from edgenets.runtime.bench import measure
 from edgenets.runtime.load import load
 from edgenets.runtime.pick import candidates, pick
@@ -292,7 +292,7 @@ class TestChoice:
         self, bundle: Bundle, capsys: Any, monkeypatch: Any
     ) -> None:
         """The shipped int8 has zeros of its own."""
-        monkeypatch.setattr(bench, "bench", lambda b, id, t, s, n: measure(b, id, t, 1.0, n))
+        monkeypatch.setattr(measuring, "bench", lambda b, id, t, s, n: measure(b, id, t, 1.0, n))
         rows = measured(bundle, ("onnx", "tensorrt"), ("fp16", "int8"), [1], 1.0)
         assert [r.name for r in rows] == ["onnx-fp16", "onnx-fp16 by tensorrt", "onnx-int8"]
         told = " ".join(capsys.readouterr().err.split())
