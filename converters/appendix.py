@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from edgenets.artefact import Artefact
+from edgenets.artifact import Artifact
 from edgenets.choice import is_front, this_machine
 from edgenets.errors import EdgenetsError
 from edgenets.metrics import metric_of
@@ -55,7 +55,7 @@ class Appendix:
 
 def appendix_of(
     written: Sequence[Written], report: Report, wanted: Wanted,
-    subjects: Callable[[], Callable[[Artefact], Subject]], progress: Progress,
+    subjects: Callable[[], Callable[[Artifact], Subject]], progress: Progress,
 ) -> Appendix:  # fmt: skip
     """Measure and look.
 
@@ -64,14 +64,14 @@ def appendix_of(
     """
     if wanted.only_verdict:
         return Appendix(this_machine())
-    here = [w for w in written if any(v.id == w.artefact.id and not v.error
+    here = [w for w in written if any(v.id == w.artifact.id and not v.error
                                       for v in report.verdicts)]  # fmt: skip
     times = {}
     with progress.task("timing") as task:
         for done, item in enumerate(here, 1):
             with suppress(EdgenetsError):  # the gate has said what is wrong with it
-                times[item.artefact.id] = round(step_us(item), 2)
-            task.update(done, len(here), item.artefact.id)
+                times[item.artifact.id] = round(step_us(item), 2)
+            task.update(done, len(here), item.artifact.id)
     rounded = {
         v.id for v in report.verdicts
         if is_rounded(v.precision) and not v.error and (wanted.layers or not v.passed)
@@ -85,10 +85,10 @@ def appendix_of(
 
 def _layers(
     written: Sequence[Written], ids: Collection[str],
-    subjects: Callable[[], Callable[[Artefact], Subject]], progress: Progress,
+    subjects: Callable[[], Callable[[Artifact], Subject]], progress: Progress,
 ) -> dict[str, tuple[LayerError, ...]]:  # fmt: skip
     found: dict[str, tuple[LayerError, ...]] = {}
-    chosen = [w for w in written if w.artefact.id in ids]
+    chosen = [w for w in written if w.artifact.id in ids]
     if not chosen:
         return found
     progress.say("looking at layers")
@@ -96,6 +96,6 @@ def _layers(
         subject_of = subjects()
         for item in chosen:
             with suppress(EdgenetsError):
-                subject = subject_of(item.artefact)
-                found[item.artefact.id] = subject.errors() if subject.errors else ()
+                subject = subject_of(item.artifact)
+                found[item.artifact.id] = subject.errors() if subject.errors else ()
     return found

@@ -36,7 +36,7 @@ def write(
     ]  # fmt: skip
     text = template("choice.html").render(
         name=name, metric=metric, rows=rows, chosen=chosen, limits=limits, version=__version__,
-        machine=this_machine(), picture=to_svg(pareto(points, metric, "p95, µs")) if points else "",
+        machine=this_machine(), image=to_svg(pareto(points, metric, "p95, µs")) if points else "",
     )  # fmt: skip
     with replacing(path) as beside:
         beside.write_text(text, encoding="utf-8")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import Precision
+from edgenets.artifact import Precision
 from edgenets.metrics import Metric
 from edgenets.recipeparts import GateRecipe
 
@@ -119,13 +119,13 @@ def verdict(
         figure: of the task's metric.
         reference: the same of the model.
     """
-    artefact, drift = item.artefact, close.drift
+    artifact, drift = item.artifact, close.drift
     held = conditions(
-        artefact.precision, close, agreement, metric.loss(reference, figure), metric, gate
+        artifact.precision, close, agreement, metric.loss(reference, figure), metric, gate
     )
     return Verdict(
-        artefact.id, artefact.format, artefact.precision, item.size, runs_on, figure, agreement,
-        number(close.max_error), number(close.mean_error), held, note=artefact.note,
+        artifact.id, artifact.format, artifact.precision, item.size, runs_on, figure, agreement,
+        number(close.max_error), number(close.mean_error), held, note=artifact.note,
         stream_steps=drift.steps if drift else 0,
         stream_error=number(drift.error) if drift else None,
         drift=number(drift.growth) if drift else None,

@@ -1,6 +1,6 @@
 """What conversion, verification and packing do differently for each variant of model.
 
-The project (`road.py`) is one; each family says how its models are converted and judged, and asks
+The project (`route.py`) is one; each family says how its models are converted and judged, and asks
 the model's task (`edgenets.tasks`) for all that is the task's own.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from edgenets.artefact import Format, Precision
+from edgenets.artifact import Format, Precision
 from edgenets.progress import Progress
 from edgenets.runs import Run
 from edgenets.spec import ModelSpec
@@ -42,7 +42,7 @@ class Family(Protocol):
 # Variant → its family. To add one: a class, and a line here.
 FAMILIES = {
     "step": "edgenets.converters.stepfamily:StepFamily",
-    "whole": "edgenets.converters.pictures:Pictures",
+    "whole": "edgenets.converters.images:Images",
     "encoder-decoder": "edgenets.converters.translation:Translation",
 }
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from edgenets.artefact import (
+from edgenets.artifact import (
     PRECISIONS,
-    Artefact,
+    Artifact,
     Format,
     Part,
     Precision,
@@ -68,9 +68,9 @@ _ENDINGS: dict[Format, tuple[str, ...]] = {
 class Written:
     """An artifact and the bytes of its files."""
 
-    artefact: Artefact
+    artifact: Artifact
     files: dict[str, bytes]
-    road: tuple[str, ...] = ()  # the converters that it came along
+    route: tuple[str, ...] = ()  # the converters that it came along
     said: Said | None = None  # what the compiler said that made it, if one did
 
     @property
@@ -100,7 +100,7 @@ def each(
     """Every format in every precision.
 
     Args:
-        write: makes one artefact.
+        write: makes one artifact.
         excused: what it may raise where an artifact cannot be; it is said in `missing`.
     """
     written, missing = [], []
@@ -133,11 +133,11 @@ def whole(
         note: None: what is known of its format and precision.
     """
     files = _files(format, id_of(format, precision), contents)
-    artefact = Artefact(
+    artifact = Artifact(
         format, precision, tuple(files), tuple(inputs), tuple(outputs),
         note=NOTES.get((format, precision), "") if note is None else note,
     )  # fmt: skip
-    return Written(artefact, files)
+    return Written(artifact, files)
 
 
 def _files(format: Format, stem: str, contents: Sequence[bytes]) -> dict[str, bytes]:
@@ -202,7 +202,7 @@ def describe(
     plan: Plan | None,
     files: tuple[str, ...],
     part: Part = "",
-) -> Artefact:
+) -> Artifact:
     """The artifact's tensors, as `write` makes them."""
     results = {tensor for _, tensor in graph.outputs}
 
@@ -223,7 +223,7 @@ def describe(
             info(state.output, f"{state.input}/next", state.input),
             state.initial,
             state.hold,
-            state.given,
+            state.initial_input,
         )
 
     def held(name: str) -> TensorInfo:
@@ -232,9 +232,9 @@ def describe(
             return TensorInfo(name, (rows, channels), "float32")
         return replace(info(name, name), shape=(1, rows, channels))
 
-    return Artefact(
+    return Artifact(
         format, precision, files, (info(graph.input, INPUTS[graph.input_type]),),
         tuple(info(tensor, public) for public, tensor in graph.outputs),
         tuple(link(s) for s in graph.states), note=NOTES.get((format, precision), ""),
-        held=tuple(map(held, graph.held)), part=part,
+        sequence_inputs=tuple(map(held, graph.sequence_inputs)), part=part,
     )  # fmt: skip

@@ -16,41 +16,41 @@ from edgenets import child, records
 from edgenets.bundle import Bundle
 from edgenets.errors import ModelError
 
-from .foreign import Imported, Wishes, import_picture_model
+from .image_import import Imported, ImportOptions, import_image_model
 from .microwakeword import bundle_of
 
 
-def import_apart(path: Path, out: Path, wishes: Wishes | None) -> Imported:
+def import_apart(path: Path, out: Path, options: ImportOptions | None) -> Imported:
     """Make a bundle of a model's file.
 
     Args:
         path: a `.tflite` or `.onnx` file of a model of images; a microWakeWord model's `.json`
-            where there are no wishes.
+            where there are no options.
         out: the `.edge` file.
-        wishes: what its file does not say of a model of pictures.
+        options: what its file does not say of a model of images.
 
     Raises:
         ModelError: the file is no such model, or it crashes its interpreter; or as
-            `import_picture_model` and `bundle_of`.
+            `import_image_model` and `bundle_of`.
     """
-    plain = None if wishes is None else asdict(wishes)
-    question = json.dumps({"path": path, "out": out, "wishes": plain}, default=str)
+    plain = None if options is None else asdict(options)
+    question = json.dumps({"path": path, "out": out, "options": plain}, default=str)
     guesses = child.ask(__name__, (question,), None, str(path), ModelError)
     return Imported(Bundle(out), tuple(guesses))
 
 
 def _asked() -> list[str]:
     question = json.loads(sys.argv[1])
-    path, out, plain = Path(question["path"]), Path(question["out"]), question["wishes"]
+    path, out, plain = Path(question["path"]), Path(question["out"]), question["options"]
     if plain is None:
         bundle_of(path, out)
         return []
-    return list(import_picture_model(path, out, _wishes(plain)).guesses)
+    return list(import_image_model(path, out, _options(plain)).guesses)
 
 
-def _wishes(plain: dict[str, Any]) -> Wishes:
+def _options(plain: dict[str, Any]) -> ImportOptions:
     labels = plain.pop("labels")
-    return replace(records.parse(Wishes, plain), labels=labels and Path(labels))
+    return replace(records.parse(ImportOptions, plain), labels=labels and Path(labels))
 
 
 if __name__ == "__main__":

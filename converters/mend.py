@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import Precision
+from edgenets.artifact import Precision
 from edgenets.errors import BackendError, ConversionError
 from edgenets.progress import Progress
 

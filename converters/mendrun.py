@@ -10,8 +10,8 @@ from edgenets.progress import Progress
 
 from . import store
 from .appendix import Wanted
+from .project import load_report, verify_run
 from .repair import Repair, is_rounded, repaired, write_repairs
-from .road import load_report, verify_run
 from .subjects import subjects_of
 from .verdicts import Report
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from edgenets import __version__, backend, records
-from edgenets.artefact import Artefact, TensorInfo
+from edgenets.artifact import Artifact, TensorInfo
 from edgenets.bundle import CARD, GOLDEN_SOUND, REPORT, Bundle, golden_name, write
 from edgenets.errors import ModelError, RecordError
 from edgenets.extras import require
@@ -57,7 +57,7 @@ def bundle_of(path: Path, out: Path) -> Bundle:
     if not model_path.is_file():
         raise ModelError(f"{path}: its model {model_path.name} is not beside it")
     model = model_path.read_bytes()
-    artefact = _artefact(model_path, model)
+    artifact = _artifact(model_path, model)
     word = str(description.get("wake_word") or path.stem).strip().lower().replace(" ", "_")
     spec = KeywordSpec(
         name=path.stem,
@@ -69,21 +69,21 @@ def bundle_of(path: Path, out: Path) -> Bundle:
             "probabilities",
         ),
         step=StepSpec(
-            artefact.inputs[0].name, artefact.outputs[0].name, artefact.inputs[0].shape[1]
+            artifact.inputs[0].name, artifact.outputs[0].name, artifact.inputs[0].shape[1]
         ),
     )  # fmt: skip
-    files = {artefact.files[0]: model}
-    session = backend.load("tflite", artefact, files)
+    files = {artifact.files[0]: model}
+    session = backend.load("tflite", artifact, files)
     sound = golden_sound(spec)
     answer = backend.run_sequence(session, frames_of(sound, spec.input))
     others = {
         REPORT: json.dumps({"foreign": True, "model": spec.name, "verdicts": []}).encode(),
         CARD: _card(description, spec).encode(),
         GOLDEN_SOUND: sound.astype("<i2").tobytes(),
-        golden_name(artefact): answer.astype("<f4").tobytes(),
+        golden_name(artifact): answer.astype("<f4").tobytes(),
     }
     licence = "as its author states"
-    write(out, spec, {artefact: files}, others, licence, f"edgenets {__version__}")
+    write(out, spec, {artifact: files}, others, licence, f"edgenets {__version__}")
     return Bundle(out)
 
 
@@ -115,7 +115,7 @@ def _settings(path: Path, description: dict[str, Any]) -> _Settings:
     return settings
 
 
-def _artefact(path: Path, model: bytes) -> Artefact:
+def _artifact(path: Path, model: bytes) -> Artifact:
     """What the file itself says of its tensors."""
     interpreter = require("ai_edge_litert.interpreter")
     try:
@@ -131,7 +131,7 @@ def _artefact(path: Path, model: bytes) -> Artefact:
             f"{path}: takes {list(infos[0].shape)} and gives {list(infos[1].shape)}; a streaming "
             f"wake word model takes [1, frames, 40] and gives [1, 1]"
         )
-    return Artefact(
+    return Artifact(
         "tflite", "int8", (path.name,), (infos[0],), (infos[1],), internal_state=True,
         note="third-party: not proven against a model",
     )  # fmt: skip

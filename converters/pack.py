@@ -26,7 +26,7 @@ def pack(
 
     Args:
         path: the `.edge` file.
-        report: the verification of just these artefacts.
+        report: the verification of just these artifacts.
         card: the model card, Markdown.
         licence: of the model.
         only: ids of the artifacts to take, or forms of a model of several networks, such as
@@ -38,13 +38,13 @@ def pack(
         ModelError: one that was asked for does not exist.
     """
     passed = {v.id for v in report.verdicts if v.passed}
-    known = {w.artefact.id: w for w in written}
+    known = {w.artifact.id: w for w in written}
     # A network without its other half is no model.
-    halves = {w.artefact.form for id, w in known.items() if w.artefact.part and id not in passed}
-    passed -= {id for id, w in known.items() if w.artefact.form in halves}
+    halves = {w.artifact.form for id, w in known.items() if w.artifact.part and id not in passed}
+    passed -= {id for id, w in known.items() if w.artifact.form in halves}
     if only is not None:
-        wanted = {id for id, w in known.items() if {id, w.artefact.form} & set(only)}
-        if absent := sorted(set(only) - known.keys() - {w.artefact.form for w in written}):
+        wanted = {id for id, w in known.items() if {id, w.artifact.form} & set(only)}
+        if absent := sorted(set(only) - known.keys() - {w.artifact.form for w in written}):
             raise ModelError(
                 f"no such artifacts: {', '.join(absent)}; there are {', '.join(known)}"
             )
@@ -61,14 +61,14 @@ def pack(
         **(assets or {}),
     }
     for item in chosen:
-        name = backend.backend_of(item.artefact)
-        session = backend.load(name, item.artefact, item.files)
+        name = backend.backend_of(item.artifact)
+        session = backend.load(name, item.artifact, item.files)
         output = task.golden_output(spec, session)
         if not np.isfinite(output).all():
-            raise GateFailed(f"{item.artefact.id} answers the golden data with no numbers")
-        others[golden_name(item.artefact)] = output.astype("<f4").tobytes()
+            raise GateFailed(f"{item.artifact.id} answers the golden data with no numbers")
+        others[golden_name(item.artifact)] = output.astype("<f4").tobytes()
     write(
-        path, spec, {w.artefact: w.files for w in chosen}, others, licence,
+        path, spec, {w.artifact: w.files for w in chosen}, others, licence,
         f"edgenets {__version__}",
     )  # fmt: skip
     bundle = Bundle(path)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgenets import records
-from edgenets.artefact import Artefact
+from edgenets.artifact import Artifact
 from edgenets.errors import ConversionError
 from edgenets.files import write_json
 from edgenets.progress import Progress
@@ -34,7 +34,7 @@ class Tried:
 
 @dataclass(frozen=True)
 class Repair:
-    """What was done about one artefact."""
+    """What was done about one artifact."""
 
     id: str
     first: str  # layer at which it left its model; nothing where none stands out
@@ -51,10 +51,10 @@ class _File:
 
 
 def repaired(
-    written: Sequence[Written], failed: Collection[str], subject_of: Callable[[Artefact], Subject],
+    written: Sequence[Written], failed: Collection[str], subject_of: Callable[[Artifact], Subject],
     progress: Progress,
 ) -> tuple[tuple[Repair, ...], list[Written]]:  # fmt: skip
-    """Mend artefacts.
+    """Mend artifacts.
 
     Args:
         written: all of a model.
@@ -66,14 +66,14 @@ def repaired(
     """
     repairs, mended = [], []
     for item in written:
-        if item.artefact.id not in failed:
+        if item.artifact.id not in failed:
             mended.append(item)
             continue
-        progress.say(f"{item.artefact.id}: looking for the layers that spoil it")
+        progress.say(f"{item.artifact.id}: looking for the layers that spoil it")
         try:
-            found = mend(subject_of(item.artefact), progress=progress)
+            found = mend(subject_of(item.artifact), progress=progress)
         except ConversionError as exc:  # of this one alone
-            repairs.append(Repair(item.artefact.id, "", (), (), (), False, str(exc)))
+            repairs.append(Repair(item.artifact.id, "", (), (), (), False, str(exc)))
             mended.append(item)
             continue
         repairs.append(_repair(item, found))
@@ -95,10 +95,10 @@ def _noted(best: Try, before: Written) -> Written:
     """An artifact that says which of its layers are in float."""
     if not best.kept and not best.verdict.passed:
         return before
-    artefact = best.written.artefact
+    artifact = best.written.artifact
     kept = f"{', '.join(best.kept)} kept float" if best.kept else ""
-    note = "; ".join(filter(None, (artefact.note, kept)))
-    return replace(best.written, artefact=replace(artefact, note=note), road=before.road)
+    note = "; ".join(filter(None, (artifact.note, kept)))
+    return replace(best.written, artifact=replace(artifact, note=note), route=before.route)
 
 
 def _repair(item: Written, found: Mended) -> Repair:
@@ -111,5 +111,5 @@ def _repair(item: Written, found: Mended) -> Repair:
     )  # fmt: skip
     best = found.best
     return Repair(
-        item.artefact.id, found.first, found.errors, tries, best.kept, best.verdict.passed
+        item.artifact.id, found.first, found.errors, tries, best.kept, best.verdict.passed
     )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 
-COLOURS = {"tflite": ORANGE, "onnx": BLUE, "openvino": "#7c3aed", "edgetpu": "#0f7b3f"}
+COLORS = {"tflite": ORANGE, "onnx": BLUE, "openvino": "#7c3aed", "edgetpu": "#0f7b3f"}
 _HEIGHTS = {"tflite": 8, "onnx": -14, "openvino": 20, "edgetpu": 32}  # points
 
 
@@ -72,21 +72,21 @@ def page_of_file(
     facts = [] if report.metric == "agreement" else [(shown(report.reference), report.metric)]
     facts.append((f"{report.items:,}", report.kind))
     return _rendered(
-        report, [roads(written), *_compiled(report), *extra], facts=facts,
+        report, [routes(written), *_compiled(report), *extra], facts=facts,
         about=f"{source.name}, as it was brought", made_of=source.name,
         kind="model in its own library", confusion="", trained=False,
         streams=any(v.stream_steps for v in report.verdicts),
     )  # fmt: skip
 
 
-def roads(written: Sequence[Written]) -> Section:
+def routes(written: Sequence[Written]) -> Section:
     """Which converters each artifact came along."""
     rows = tuple(
-        (w.artefact.id, " → ".join(w.road) or "as it came", w.artefact.note) for w in written
+        (w.artifact.id, " → ".join(w.route) or "as it came", w.artifact.note) for w in written
     )
     text = "Which converters each artifact came along."
-    columns = ("artefact", "road", "")
-    return Section("Roads", text, "", columns, rows, "artifact by artifact", True, folded=True)
+    columns = ("artifact", "route", "")
+    return Section("Routes", text, "", columns, rows, "artifact by artifact", True, folded=True)
 
 
 def _compiled(report: Report) -> list[Section]:
@@ -184,15 +184,15 @@ def _sizes(report: Report) -> Figure:
             forms.setdefault((v.format, v.precision), []).append(v)
     for (format, precision), nets in forms.items():
         place = sum(v.size for v in nets) / 1024, scale * nets[0].metric
-        axes.scatter(*place, color=COLOURS[format], s=42, zorder=3)
+        axes.scatter(*place, color=COLORS[format], s=42, zorder=3)
         # Formats of one size lie close to each other: each has its own height for its names.
         axes.annotate(
             precision, place, xytext=(0, _HEIGHTS[format]), textcoords="offset points", fontsize=7,
-            color=COLOURS[format], ha="center",
+            color=COLORS[format], ha="center",
         )  # fmt: skip
     axes.axhline(scale * report.reference, color=INK, lw=1, ls=":", label="float model")
     for name in dict.fromkeys(v.format for v in report.verdicts):
-        axes.scatter([], [], color=COLOURS[name], label=name)
+        axes.scatter([], [], color=COLORS[name], label=name)
     axes.margins(x=0.15, y=0.3)
     within_all(axes, share)
     finish(axes, "size, kB", f"{report.metric}, %" if share else report.metric)
@@ -215,8 +215,8 @@ def _errors(report: Report) -> Figure:
     bars = ((-0.2, "max_error", 1.0), (0.2, "stream_error", 0.45))
     for offset, name, alpha in bars if streams else bars[:1]:
         values = [max(getattr(v, name) or 0.0, 1e-9) for v in good]
-        colours = [COLOURS[v.format] for v in good]
-        axes.barh(places + offset, values, 0.38, color=colours, alpha=alpha)
+        colors = [COLORS[v.format] for v in good]
+        axes.barh(places + offset, values, 0.38, color=colors, alpha=alpha)
     axes.set_xscale("log")
     axes.set_yticks(places, [v.id for v in good], fontsize=8)
     axes.invert_yaxis()
@@ -236,8 +236,8 @@ def _confusion(run: Run) -> Figure:
     axes.set_yticks(range(len(labels)), labels, fontsize=8)
     for (row, column), count in np.ndenumerate(matrix):
         if count:
-            colour = "white" if share[row, column] > 0.5 else INK
-            axes.text(column, row, str(count), ha="center", va="center", fontsize=6, color=colour)
+            color = "white" if share[row, column] > 0.5 else INK
+            axes.text(column, row, str(count), ha="center", va="center", fontsize=6, color=color)
     axes.set_xlabel("decided")
     axes.set_ylabel("the truth")
     return figure

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgenets.artefact import PRECISIONS, Precision
+from edgenets.artifact import PRECISIONS, Precision
 from edgenets.findings import Level
 from edgenets.metrics import Metric, metric_of
 from edgenets.training.figures import INK, finish, new_figure
@@ -14,7 +14,7 @@ from edgenets.training.figures import INK, finish, new_figure
 from .appendix import Appendix
 from .mend import LIMITS, LayerError, left_at
 from .repair import Repair
-from .report import COLOURS, Section, to_svg, within_all
+from .report import COLORS, Section, to_svg, within_all
 from .verdicts import Report
 
 if TYPE_CHECKING:
@@ -45,15 +45,15 @@ def pareto(points: Sequence[Point], metric: Metric, time: str) -> Figure:
     line = sorted((p.us, scale * p.metric) for p in points if p.front)
     axes.plot([x for x, _ in line], [y for _, y in line], color=INK, lw=0.8, ls="--", zorder=1)
     for number, p in enumerate(points):
-        place, colour = (p.us, scale * p.metric), COLOURS.get(p.format, INK)
-        face = colour if p.front else "white"
-        axes.scatter(*place, s=44, zorder=3, edgecolor=colour, facecolor=face)
+        place, color = (p.us, scale * p.metric), COLORS.get(p.format, INK)
+        face = color if p.front else "white"
+        axes.scatter(*place, s=44, zorder=3, edgecolor=color, facecolor=face)
         axes.annotate(
-            p.label, place, xytext=(0, 8 if number % 2 else -14), fontsize=7, color=colour,
+            p.label, place, xytext=(0, 8 if number % 2 else -14), fontsize=7, color=color,
             textcoords="offset points", ha="center",
         )  # fmt: skip
     for name in dict.fromkeys(p.format for p in points):
-        axes.scatter([], [], color=COLOURS.get(name, INK), label=name)
+        axes.scatter([], [], color=COLORS.get(name, INK), label=name)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
     axes.xaxis.set_minor_formatter(lambda x, _: f"{x:g}")
@@ -81,7 +81,7 @@ def _sections(report: Report, beside: Appendix) -> Iterator[Section]:
         )  # fmt: skip
         well = ", ".join(one.id for one in checked if one.well) or "nothing"
         text = f"Read from the files, and so a prediction. Nothing would stop: {well}."
-        columns = ("artefact", "", "about", "what is expected")
+        columns = ("artifact", "", "about", "what is expected")
         yield Section(board, text, "", columns, rows, "artifact by artifact", True, folded=True)
 
 
@@ -100,7 +100,7 @@ def _times(report: Report, beside: Appendix) -> Section:
         f"matters. ● and the line: no other that passed is better in time, size and "
         f"{report.metric} alike."
     )
-    columns = ("artefact", "a call", "bytes", report.metric, "front")
+    columns = ("artifact", "a call", "bytes", report.metric, "front")
     svg = to_svg(_pareto(report, beside, front))
     return Section("Time", text, svg, columns, rows, "artifact by artifact", True)
 
@@ -133,7 +133,7 @@ def _layers(beside: Appendix) -> Section:
         "Root mean square of the difference over that of the model's own, layer after layer, for "
         f"the same items. {'; '.join(left) or 'None is beyond what rounding alone does'}."
     )
-    columns = ("artefact", "layer", "away")
+    columns = ("artifact", "layer", "away")
     svg = to_svg(_lines(beside))
     return Section("Layer by layer", text, svg, columns, rows, "every layer", True)
 
@@ -149,7 +149,7 @@ def _lines(beside: Appendix) -> Figure:
         values = [max(100 * e.error, 1e-4) for e in errors]
         style = "-" if "int8" in id else ":"
         axes.plot(places, values, style, marker="o", ms=3, label=id,
-                  color=COLOURS[id.partition("-")[0]], lw=1.2)  # fmt: skip
+                  color=COLORS[id.partition("-")[0]], lw=1.2)  # fmt: skip
     axes.axhline(100 * LIMITS["int8"], color=INK, lw=0.8, ls="--")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from edgenets.artefact import Format, Precision
+from edgenets.artifact import Format, Precision
 from edgenets.progress import Progress
 from edgenets.runs import Run
 from edgenets.stepspec import StreamSpec

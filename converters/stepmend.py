@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import backend
-from edgenets.artefact import OPEN, Format, Precision
+from edgenets.artifact import OPEN, Format, Precision
 
 from .formats import Written
 from .mend import LayerError, Subject, away
@@ -38,7 +38,7 @@ def subject_of(
     reference = Reference(steps.graph).sequence(features[None])[0]
 
     def distance(written: Written) -> float:
-        session = backend.load(format, written.artefact, written.files)
+        session = backend.load(format, written.artifact, written.files)
         found = backend.answers(session, features)[:, : reference.shape[-1]]
         return away(found, reference)
 
@@ -67,7 +67,7 @@ def errors_of(
     ends = _ends(steps.graph)
     written = steps.write(format, precision, probes=tuple(ends.values()))
     wanted = _watched(Reference(steps.graph), features, list(ends.values()))
-    session = backend.load(format, written.artefact, written.files)
+    session = backend.load(format, written.artifact, written.files)
     found = _asked(session, features, list(ends.values()))
     return tuple(LayerError(layer, away(found[end], wanted[end])) for layer, end in ends.items())
 
@@ -95,7 +95,7 @@ def _watched(
 def _asked(
     session: backend.Session, features: NDArray[Any], names: Sequence[str]
 ) -> Mapping[str, Values]:
-    (source,) = session.artefact.inputs
+    (source,) = session.artifact.inputs
     frames = source.shape[1]
     found: dict[str, list[Values]] = {name: [] for name in names}
     session.reset()

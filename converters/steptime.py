@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import backend
-from edgenets.artefact import TensorInfo
+from edgenets.artifact import TensorInfo
 
 from .formats import Written
 
@@ -28,8 +28,8 @@ def step_us(item: Written) -> float:
     Raises:
         BackendError: the artifact cannot be run.
     """
-    artefact = item.artefact
-    session = backend.load(backend.backend_of(artefact), artefact, item.files)
+    artifact = item.artifact
+    session = backend.load(backend.backend_of(artifact), artifact, item.files)
     rng = np.random.default_rng(0)
 
     def noise(info: TensorInfo) -> NDArray[Any]:
@@ -37,7 +37,7 @@ def step_us(item: Written) -> float:
             return rng.integers(0, _FEWEST, info.shape).astype(info.dtype)
         return rng.standard_normal(info.shape).astype(np.float32)
 
-    inputs = {info.name: noise(info) for info in artefact.inputs}
+    inputs = {info.name: noise(info) for info in artifact.inputs}
     times: list[int] = []
     begun = time.perf_counter()
     while len(times) < _STEPS:

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from edgenets.artefact import Format, Part, Precision
+from edgenets.artifact import Format, Part, Precision
 from edgenets.progress import Progress
 from edgenets.runs import Run
 from edgenets.tasks.translation import model as translation_rnn
 from edgenets.tasks.translation.batches import Sentences
 from edgenets.tasks.translation.recipe import TranslationRecipe
-from edgenets.tasks.translation.samples import pairs_of, pieces_of
+from edgenets.tasks.translation.samples import pairs_of, subwords_of
 from edgenets.tasks.translation.spec import BEGIN, END, MEMORY, START, TranslationSpec
 from edgenets.tasks.translation.training import divided
 
@@ -41,8 +41,8 @@ class Translation:
         reader, writer = translation_rnn.encoder(model), translation_rnn.decoder(model)
         rolls: tuple[list[Rolls] | None, list[Rolls] | None] = (None, None)
         if data is not None and any(activation_type(p) for p in precisions):
-            sentences = divided(pairs_of(run, data, "train"), pieces_of(run))
-            rolls = _rolls(reader, sentences, recipe.quantize.clips)
+            sentences = divided(pairs_of(run, data, "train"), subwords_of(run))
+            rolls = _rolls(reader, sentences, recipe.quantize.samples)
         nets: tuple[tuple[Any, list[Rolls] | None, Part], ...] = (
             (reader, rolls[0], "encoder"), (writer, rolls[1], "decoder"),
         )  # fmt: skip
@@ -59,7 +59,7 @@ class Translation:
         progress: Progress,
     ) -> Report:  # fmt: skip
         """See `Family.verify`."""
-        pairs, pieces = pairs_of(run, data, "validation"), pieces_of(run)
+        pairs, pieces = pairs_of(run, data, "validation"), subwords_of(run)
         gate = run.recipe_as(TranslationRecipe).gate
         return verify_translation(
             run.model(), run.spec_as(TranslationSpec), written, divided(pairs, pieces),

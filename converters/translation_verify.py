@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import backend
-from edgenets.artefact import Part
+from edgenets.artifact import Part
 from edgenets.errors import DataError, EdgenetsError
 from edgenets.metrics import BLEU
 from edgenets.progress import Progress
@@ -23,9 +23,9 @@ from edgenets.recipeparts import GateRecipe
 from edgenets.tasks.text.batches import by_length
 from edgenets.tasks.translation import model as translation_rnn
 from edgenets.tasks.translation.batches import Sentences, Tokens
-from edgenets.tasks.translation.bleu import nearness
-from edgenets.tasks.translation.pieces import Pieces
+from edgenets.tasks.translation.bleu import similarity
 from edgenets.tasks.translation.spec import BEGIN, END, MEMORY, START, TranslationSpec
+from edgenets.tasks.translation.subwords import Subwords
 from edgenets.tasks.translation.training import translated
 from edgenets.tasks.translation.translator import Translator
 
@@ -48,7 +48,7 @@ class _Judged:
 
 def verify_translation(
     model: Any, spec: TranslationSpec, written: Sequence[Written], sentences: Sentences,
-    texts: Sequence[str], pieces: Pieces, gate: GateRecipe, missing: tuple[str, ...],
+    texts: Sequence[str], pieces: Subwords, gate: GateRecipe, missing: tuple[str, ...],
     progress: Progress,
 ) -> Report:  # fmt: skip
     """Hold the artifacts of both networks against the Keras model that they were made of.
@@ -66,7 +66,7 @@ def verify_translation(
     judge = _Judge(model, spec, sentences, texts, pieces, gate)
     forms: dict[str, list[Written]] = {}
     for item in written:
-        forms.setdefault(item.artefact.form, []).append(item)
+        forms.setdefault(item.artifact.form, []).append(item)
     verdicts: list[Verdict] = []
     with progress.task("verifying") as task:
         for done, (form, items) in enumerate(forms.items(), 1):
@@ -79,11 +79,11 @@ def verify_translation(
 
 
 class _Judge:
-    """The Keras model's answers, computed once for all artefacts."""
+    """The Keras model's answers, computed once for all artifacts."""
 
     def __init__(
         self, model: Any, spec: TranslationSpec, sentences: Sentences, texts: Sequence[str],
-        pieces: Pieces, gate: GateRecipe,
+        pieces: Subwords, gate: GateRecipe,
     ) -> None:  # fmt: skip
         self._spec = replace(spec, decoding=replace(spec.decoding, beam=1))
         self._pieces, self._gate = pieces, gate
@@ -111,7 +111,7 @@ class _Judge:
 
     def verdicts(self, items: Sequence[Written]) -> list[Verdict]:
         """Run the two artifacts of a form, and judge them."""
-        parts = {item.artefact.part: item for item in items}
+        parts = {item.artifact.part: item for item in items}
         if absent := {"encoder", "decoder"} - parts.keys():
             why = f"the form has no {' and no '.join(sorted(absent))} beside it"
             return [broken(item, why) for item in items]
@@ -124,8 +124,8 @@ class _Judge:
         for part, measure in measured:
             item = parts[part]
             try:
-                name = backend.backend_of(item.artefact)
-                sessions[part] = backend.load(name, item.artefact, item.files)
+                name = backend.backend_of(item.artifact)
+                sessions[part] = backend.load(name, item.artifact, item.files)
                 measures[part] = measure(sessions[part])
             except EdgenetsError as exc:
                 errors[part] = str(exc)
@@ -174,11 +174,11 @@ class _Judge:
         self, session: backend.Session, given: Mapping[str, NDArray[np.float32]], came: Tokens
     ) -> Numbers:
         """A decoder's scores for a given translation, (steps, scores)."""
-        told = {name: given[name] for name in (MEMORY, START)}
-        return backend.answers(session, came[:, None], told)
+        decoder_inputs = {name: given[name] for name in (MEMORY, START)}
+        return backend.answers(session, came[:, None], decoder_inputs)
 
     def _bleu(self, found: Sequence[Sequence[int]]) -> float:
-        return nearness([self._pieces.decode(p) for p in found], self._texts).bleu
+        return similarity([self._pieces.decode(p) for p in found], self._texts).bleu
 
     def _memories(self) -> list[Given]:
         """What the Keras model knows after each sentence; `starts` is that after each piece."""

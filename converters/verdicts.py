@@ -30,7 +30,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What verification found of one artefact."""
+    """What verification found of one artifact."""
 
     id: str
     format: str
@@ -88,10 +88,10 @@ class Report:
 
 def broken(item: Written, why: str) -> Verdict:
     """The verdict of an artifact that cannot be run."""
-    artefact = item.artefact
+    artifact = item.artifact
     return Verdict(
-        artefact.id, artefact.format, artefact.precision, item.size, "", 0.0, 0.0, None, None, (),
-        why, artefact.note,
+        artifact.id, artifact.format, artifact.precision, item.size, "", 0.0, 0.0, None, None, (),
+        why, artifact.note,
     )  # fmt: skip
 
 

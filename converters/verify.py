@@ -66,7 +66,7 @@ def verify(
 
 
 class Judge:
-    """The Keras model's answers, computed once for all artefacts."""
+    """The Keras model's answers, computed once for all artifacts."""
 
     def __init__(self, model: Any, spec: StreamSpec, samples: Samples, gate: GateRecipe) -> None:
         self._decisions, self._gate = sequence_task(spec.task).decisions(spec), gate
@@ -90,9 +90,9 @@ class Judge:
 
     def verdict(self, item: Written) -> Verdict:
         """Run an artifact and judge it."""
-        artefact = item.artefact
+        artifact = item.artifact
         try:
-            session = backend.load(backend.backend_of(artefact), artefact, item.files)
+            session = backend.load(backend.backend_of(artifact), artifact, item.files)
             answers = [backend.answers(session, x) for x in self._items]
             stream = backend.answers(session, self.stream)
         except EdgenetsError as exc:

@@ -26,7 +26,7 @@ from .requirements import packages_of
 # on x86-64; docs/measurements.md. Arm's differ little: most of it is NumPy and the interpreter.
 # An accelerator's own library adds to its interpreter's; how much was not measured.
 _SERVICE_MB = {"tflite": 60, "onnx": 75, "openvino": 115, "edgetpu": 60}
-_PICTURES_MB = 50
+_IMAGES_MB = 50
 
 # Of an accelerator: artifacts that it takes, what has it run them, and how to come to one.
 _RUNNERS = {
@@ -103,21 +103,23 @@ def _wheels_of(board: Board | None, python: tuple[int, int] | None) -> dict[str,
     return board.wheels if board and python in (known, board.python) else None
 
 
-def preflight(bundle: Bundle, place: Place, wishes: needs.Wishes | None = None) -> list[Finding]:
+def preflight(
+    bundle: Bundle, place: Place, serve: needs.ServeOptions | None = None
+) -> list[Finding]:
     """Look at everything that is known to stop a bundle on a board.
 
     Raises:
         DeviceError: nothing of what is requested is in the bundle, or is available there.
     """
-    return list(_findings(bundle, place, wishes or needs.Wishes()))
+    return list(_findings(bundle, place, serve or needs.ServeOptions()))
 
 
-def _findings(bundle: Bundle, place: Place, wishes: needs.Wishes) -> Iterator[Finding]:
-    selected = needs.selection_of(bundle, wishes, place.why_not)
+def _findings(bundle: Bundle, place: Place, serve: needs.ServeOptions) -> Iterator[Finding]:
+    selected = needs.selection_of(bundle, serve, place.why_not)
     yield from _system(place)
     text = f"{selected.artifact.form} on {selected.backend}: {selected.reason}"
     yield Finding("well", "artifact", text)
-    yield from _wheels(bundle, place, wishes, selected.backend)
+    yield from _wheels(bundle, place, serve, selected.backend)
     yield _memory(bundle, place, selected)
     yield from _senses(bundle, place)
     yield from _accelerators(bundle, place, selected.backend)
@@ -141,8 +143,10 @@ def _system(place: Place) -> Iterator[Finding]:
             yield Finding("well", about, text)
 
 
-def _wheels(bundle: Bundle, place: Place, wishes: needs.Wishes, backend: str) -> Iterator[Finding]:
-    wanted = packages_of(needs.extras_of(bundle, wishes, backend), place.python or OLDEST_PYTHON)
+def _wheels(
+    bundle: Bundle, place: Place, serve: needs.ServeOptions, backend: str
+) -> Iterator[Finding]:
+    wanted = packages_of(needs.extras_of(bundle, serve, backend), place.python or OLDEST_PYTHON)
     if place.wheels is None:
         yield Finding("note", "wheels", f"not known beforehand: {', '.join(wanted)}; `edgenets "
                       f"deploy` asks the index before it changes anything")  # fmt: skip
@@ -155,24 +159,24 @@ def _wheels(bundle: Bundle, place: Place, wishes: needs.Wishes, backend: str) ->
 
 
 def _memory(bundle: Bundle, place: Place, selected: Selection) -> Finding:
-    nets = [a for a in bundle.artefacts if a.form == selected.artifact.form]
+    nets = [a for a in bundle.artifacts if a.form == selected.artifact.form]
     weights = sum(map(bundle.size, nets)) >> 20
-    pictures = _PICTURES_MB if task_of(bundle.spec.task).medium == "images" else 0
-    need = _SERVICE_MB[selected.backend] + pictures + 3 * weights
+    images = _IMAGES_MB if task_of(bundle.spec.task).medium == "images" else 0
+    need = _SERVICE_MB[selected.backend] + images + 3 * weights
     text = f"{place.memory_mb:,} MB; about {need} MB for the service by {selected.backend}"
     return Finding("well" if need + _SYSTEM_MB <= place.memory_mb else "stop", "memory", text)
 
 
 def _senses(bundle: Bundle, place: Place) -> Iterator[Finding]:
     medium = task_of(bundle.spec.task).medium
-    picture = medium == "images"
+    image = medium == "images"
     if medium == "lines":
         yield Finding("note", "source", "this model reads lines: `--source mqtt://broker/topic`")
         return
-    count = place.cameras if picture else place.microphones
-    sense = "camera" if picture else "microphone"
+    count = place.cameras if image else place.microphones
+    sense = "camera" if image else "microphone"
     if count is None:
-        sound = "" if picture else ", and PortAudio: libportaudio2"
+        sound = "" if image else ", and PortAudio: libportaudio2"
         text = f"this model needs one; `edgenets device probe` tells whether there is one{sound}"
         yield Finding("note", sense, text)
     elif count:
@@ -186,7 +190,7 @@ def _accelerators(bundle: Bundle, place: Place, backend: str) -> Iterator[Findin
         taken, run, make = _RUNNERS["NVIDIA" if "NVIDIA" in name else "Coral"]
         if backend == "edgetpu" and "NVIDIA" not in name:
             yield Finding("well", name, f"does the work, by {backend}")
-        elif any(a.form in taken for a in bundle.artefacts):
+        elif any(a.form in taken for a in bundle.artifacts):
             yield Finding("note", name, f"its processor does the work, by {backend}; {run}")
         else:
             yield Finding("note", name, f"{bundle.path.name} has no artifact for it; its processor "

@@ -87,11 +87,11 @@ class Remote:
     async def as_root(self, command: str) -> str:
         """The line that runs a command as root; errors as `root`."""
         if self._sudo is None:
-            told = await self.run("id -u; sudo -n true 2>&1", check=False)
-            user, _, refusal = told.out.partition("\n")
+            found = await self.run("id -u; sudo -n true 2>&1", check=False)
+            user, _, refusal = found.out.partition("\n")
             if user.strip() == "0":
                 self._sudo = ()
-            elif not told.code:
+            elif not found.code:
                 self._sudo = ("sudo", "-n", "--")
             else:
                 raise DeviceError(

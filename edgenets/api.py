@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgenets import recipe, runs, zoo
-from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision
+from edgenets.artifact import FORMATS, PRECISIONS, Format, Precision
 from edgenets.bundle import Bundle
 from edgenets.errors import ModelError
 from edgenets.events import (
+    Anomaly,
     Classified,
     Event,
     Forecast,
-    Remark,
+    Notice,
     Result,
     Seen,
     Suggested,
-    Surprising,
     Transcript,
     Translation,
     Written,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import keras
 
     from edgenets.choice import Chosen, Limits
-    from edgenets.converters.foreign import Imported
+    from edgenets.converters.image_import import Imported
     from edgenets.converters.step.convert import Conversion
     from edgenets.converters.verdicts import Report
     from edgenets.data.split import Split
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from edgenets.tasks.vision.spec import ImageTask
 
 Found = (
-    Result | Transcript | Seen | Classified | Suggested | Translation | Forecast | Surprising
+    Result | Transcript | Seen | Classified | Suggested | Translation | Forecast | Anomaly
 )  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def convert(
     to: Sequence[Format] = FORMATS,
     precisions: Sequence[Precision] = PRECISIONS,
 ) -> Conversion:
-    """Convert a recurrent or causal Keras model to step artefacts.
+    """Convert a recurrent or causal Keras model to step artifacts.
 
     Args:
         model: a Keras model, or the path of a `.keras` file.
@@ -111,23 +111,25 @@ def run(
     *sources: str | Path,
     backend: str | None = None,
     precision: Precision | None = None,
-    remark: Callable[[Remark], None] | None = None,
+    notice: Callable[[Notice], None] | None = None,
+    remark: Callable[[Notice], None] | None = None,
 ) -> Iterator[Found]:
     """Run a bundle on sources; iterate over what it hears or sees.
 
     Args:
         sources: for a model of sound one, `mic:default` if none is given: `mic:NAME`, a sound
             file, a folder of them, or `-`. For a model of images any number, `camera:0` if none
-            is given: `camera:N`, `csi:N`, `rtsp://…`, `http://…`, a video, pictures. For a model
+            is given: `camera:N`, `csi:N`, `rtsp://…`, `http://…`, a video, images. For a model
             of text one: a file of a text a line, or `-`, which is taken if none is given. For a
             model of series one: a table, `-`, or `mqtt://HOST/TOPIC`.
-        remark: called with what a person should know beside: an overrun, a source lost or back,
+        notice: called with what a person should know beside: an overrun, a source lost or back,
             a file skipped. None logs it as a warning.
+        remark: the same, under the name that it had before.
 
     Returns:
         a `Result` for every word, a `Transcript` for every utterance, a `Seen` for every
         image, a `Classified`, `Suggested` or `Translation` for every text, a `Forecast` for
-        every reading that comes live, or after the last one of a file, a `Surprising` for every
+        every reading that comes live, or after the last one of a file, a `Anomaly` for every
         reading that is unusual.
 
     Raises:
@@ -141,7 +143,7 @@ def run(
     selected = select(opened, Request(backend, precision))
     session = load_session(opened, selected)
     made = open_run(opened, session, tuple(map(str, sources)))
-    return _results(made, remark or _log)
+    return _results(made, notice or remark or _log)
 
 
 def write(
@@ -173,16 +175,16 @@ def write(
     return (event.text for event in made)
 
 
-def _results(events: Iterable[Event], remark: Callable[[Remark], None]) -> Iterator[Found]:
+def _results(events: Iterable[Event], notice: Callable[[Notice], None]) -> Iterator[Found]:
     for event in events:
-        if isinstance(event, Remark):
-            remark(event)
+        if isinstance(event, Notice):
+            notice(event)
         elif not isinstance(event, Written):  # those are `write`'s
             yield event
 
 
-def _log(remark: Remark) -> None:
-    logging.getLogger("edgenets").warning("%s", remark.text)
+def _log(notice: Notice) -> None:
+    logging.getLogger("edgenets").warning("%s", notice.text)
 
 
 def verify(run: str | Path, data: str | Path, progress: Progress | None = None) -> Report:
@@ -198,7 +200,7 @@ def verify(run: str | Path, data: str | Path, progress: Progress | None = None) 
         ModelError: nothing was converted.
         DataError: the data cannot be used.
     """
-    from edgenets.converters.road import verify_run
+    from edgenets.converters.project import verify_run
 
     return verify_run(runs.load(Path(run)), Path(data), progress)
 
@@ -213,7 +215,7 @@ def pack(run: str | Path, out: str | Path, only: Sequence[str] | None = None) ->
         ModelError: they were not verified.
         GateFailed: none passed, or one that is to be taken did not.
     """
-    from edgenets.converters.road import pack_run
+    from edgenets.converters.project import pack_run
 
     return pack_run(runs.load(Path(run)), Path(out), only)
 
@@ -235,13 +237,13 @@ def import_model(
     Raises:
         ModelError: it is no such model.
     """
-    from edgenets.converters.foreign import Wishes
+    from edgenets.converters.image_import import ImportOptions
     from edgenets.converters.importing import import_apart
 
     if task is None:
         return import_apart(Path(model), Path(out), None)
     named = None if labels is None else Path(labels)
-    return import_apart(Path(model), Path(out), Wishes(task=task, labels=named))
+    return import_apart(Path(model), Path(out), ImportOptions(task=task, labels=named))
 
 
 def evaluate(
@@ -357,11 +359,11 @@ def deploy(
     """
     from edgenets.devices.address import parse_address
     from edgenets.devices.deploy.deploy import deploy
-    from edgenets.devices.deploy.needs import Wishes
+    from edgenets.devices.deploy.needs import ServeOptions
 
     opened = _opened(bundle)
     found = parse_address(address, None if key is None else Path(key), None)
-    return deploy(opened, found, Wishes(tuple(sources), tuple(sinks)), accept_new=accept_new)
+    return deploy(opened, found, ServeOptions(tuple(sources), tuple(sinks)), accept_new=accept_new)
 
 
 def flash(

@@ -1,7 +1,7 @@
 """Backends: what runs an artifact, behind one face.
 
 `BACKENDS` names the module of each; it is imported when it is used. A backend
-module has `FORMAT`, `version()` and `load(artefact, files, options)`, and may have `PRECISIONS`.
+module has `FORMAT`, `version()` and `load(artifact, files, options)`, and may have `PRECISIONS`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import OPEN, Artefact, TensorInfo
+from edgenets.artifact import OPEN, Artifact, TensorInfo
 from edgenets.errors import BackendError, MissingExtra
 from edgenets.quantization import quantize
 
@@ -62,9 +62,9 @@ class State:
 
 @runtime_checkable
 class Session(Protocol):
-    """A loaded artefact. It speaks real values; integers stay inside."""
+    """A loaded artifact. It speaks real values; integers stay inside."""
 
-    artefact: Artefact
+    artifact: Artifact
     runs_on: str  # package, version and device that really compute
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -138,44 +138,44 @@ class Coupled:
 
     def __init__(self, encoder: Session, decoder: Session) -> None:
         self.encoder, self.decoder = encoder, decoder
-        self.artefact, self.runs_on = decoder.artefact, decoder.runs_on
+        self.artifact, self.runs_on = decoder.artifact, decoder.runs_on
         self.run, self.reset, self.state = decoder.run, decoder.reset, decoder.state
         self.restore, self.places, self.infer = decoder.restore, decoder.places, decoder.infer
 
 
 def load(
-    backend: str, artefact: Artefact, files: Mapping[str, bytes], options: Options | None = None
+    backend: str, artifact: Artifact, files: Mapping[str, bytes], options: Options | None = None
 ) -> Session:
     """Load an artifact on a backend.
 
     Raises:
-        BackendError: there is no such backend, or it refuses the artefact.
+        BackendError: there is no such backend, or it refuses the artifact.
         MissingExtra: its package is not installed.
     """
     module = _module(backend)
-    if not runs(backend, artefact):
+    if not runs(backend, artifact):
         kinds = " or ".join(getattr(module, "PRECISIONS", ())) or "all precisions"
         raise BackendError(
-            f"{backend} runs {module.FORMAT} artifacts in {kinds}, not {artefact.id}"
+            f"{backend} runs {module.FORMAT} artifacts in {kinds}, not {artifact.id}"
         )
-    session: Session = module.load(artefact, files, options or Options())
+    session: Session = module.load(artifact, files, options or Options())
     return session
 
 
-def prepare(backend: str, artefact: Artefact, files: Mapping[str, bytes]) -> None:
+def prepare(backend: str, artifact: Artifact, files: Mapping[str, bytes]) -> None:
     """Do what a backend does but once for an artifact on this machine, and may take long; errors as
     `load`."""
     made = getattr(_module(backend), "prepare", None)
     if made is not None:
-        made(artefact, files)
+        made(artifact, files)
 
 
-def backend_of(artefact: Artefact) -> str:
+def backend_of(artifact: Artifact) -> str:
     """The backend that runs an artifact's format, where no other is asked for."""
-    return artefact.format
+    return artifact.format
 
 
-def runs(backend: str, artefact: Artefact) -> bool:
+def runs(backend: str, artifact: Artifact) -> bool:
     """Whether an artifact is of a kind that a backend runs.
 
     Raises:
@@ -183,8 +183,8 @@ def runs(backend: str, artefact: Artefact) -> bool:
     """
     module = _module(backend)
     precisions = getattr(module, "PRECISIONS", None)
-    return module.FORMAT in (None, artefact.format) and (
-        precisions is None or artefact.precision in precisions
+    return module.FORMAT in (None, artifact.format) and (
+        precisions is None or artifact.precision in precisions
     )
 
 
@@ -217,7 +217,7 @@ def run_sequence(
         (steps, frames out, channels out); several outputs stand side by side in their channels.
     """
     session.reset(given)
-    (source,), results = session.artefact.inputs, session.artefact.outputs
+    (source,), results = session.artifact.inputs, session.artifact.outputs
     frames = source.shape[1]
     steps = len(features) // frames
     channels = [result.shape[-1] for result in results]
@@ -242,13 +242,13 @@ def answers(
     return out.reshape(-1, out.shape[-1])
 
 
-def check_inputs(artefact: Artefact, inputs: Mapping[str, NDArray[Any]]) -> None:
+def check_inputs(artifact: Artifact, inputs: Mapping[str, NDArray[Any]]) -> None:
     """Refuse inputs that an artifact does not take, with a message that names them.
 
     Raises:
         BackendError: an input is missing, unknown or of another shape.
     """
-    wanted = {info.name: info for info in artefact.inputs}
+    wanted = {info.name: info for info in artifact.inputs}
     if inputs.keys() != wanted.keys():
         raise BackendError(f"inputs {sorted(inputs)} were given; {sorted(wanted)} are needed")
     for name, info in wanted.items():
@@ -258,12 +258,12 @@ def check_inputs(artefact: Artefact, inputs: Mapping[str, NDArray[Any]]) -> None
             )
 
 
-def initial_state(artefact: Artefact, given: Given | None = None) -> dict[str, NDArray[Any]]:
+def initial_state(artifact: Artifact, given: Given | None = None) -> dict[str, NDArray[Any]]:
     """The states of an artifact after a reset, in its own integers, by input name."""
     states = {}
-    for link in artefact.states:
+    for link in artifact.states:
         info = link.input
-        if link.given and given is not None:
+        if link.initial_input and given is not None:
             real = given[info.name].reshape(info.shape)
         else:
             real = np.full(info.shape, link.initial, np.float32)
@@ -271,10 +271,10 @@ def initial_state(artefact: Artefact, given: Given | None = None) -> dict[str, N
     return states
 
 
-def held(artefact: Artefact, given: Given | None = None) -> dict[str, NDArray[Any]]:
+def held(artifact: Artifact, given: Given | None = None) -> dict[str, NDArray[Any]]:
     """What an artifact is given once a sequence, in its own integers; None: a row of zeros."""
     values = {}
-    for info in artefact.held:
+    for info in artifact.sequence_inputs:
         shape = tuple(1 if d == OPEN else d for d in info.shape)
         real = np.zeros(shape, np.float32)
         if given is not None:
@@ -284,14 +284,14 @@ def held(artefact: Artefact, given: Given | None = None) -> dict[str, NDArray[An
     return values
 
 
-def check_given(artefact: Artefact, given: Given) -> None:
+def check_given(artifact: Artifact, given: Given) -> None:
     """Refuse what an artifact is not given, with a message that names it.
 
     Raises:
         BackendError: something is missing, unknown, of another type or shape.
     """
-    states = {link.input.name: link.input for link in artefact.states if link.given}
-    wanted = states.keys() | {info.name for info in artefact.held}
+    states = {link.input.name: link.input for link in artifact.states if link.initial_input}
+    wanted = states.keys() | {info.name for info in artifact.sequence_inputs}
     if given.keys() != wanted:
         raise BackendError(f"{sorted(given)} are given once a sequence; {sorted(wanted)} is needed")
     for name, value in given.items():
@@ -302,7 +302,7 @@ def check_given(artefact: Artefact, given: Given) -> None:
                 f"the state '{name}' has shape {list(value.shape)}; "
                 f"{states[name].elements} numbers are needed"
             )
-    for info in artefact.held:
+    for info in artifact.sequence_inputs:
         value = given[info.name]
         if value.ndim != 2 or not info.fits((1,) * (len(info.shape) - 2) + value.shape):
             raise BackendError(

@@ -1,9 +1,9 @@
 """Bundles: one `.edge` file that runs on any board.
 
     manifest.json       what is in it (this module's `Manifest`), SHA-256 of every other member
-    artefacts/…         the model, in the formats and precisions that passed the gate
+    artifacts/…         the model, in the formats and precisions that passed the gate
     golden/sound.pcm    16-bit mono sound to try it with, at the model's sample rate, or
-    golden/picture.png  an image in the model's size, or
+    golden/image.png    an image in the model's size, or
     golden/tokens.i32   numbers of tokens, or
     golden/frames.f32   numbers as the model takes them
     golden/given-NAME.f32  what a decoder is given once a sentence
@@ -12,7 +12,8 @@
     report.json         the verification report
     card.md             the model card: data, figures, limits, licences
 
-A bundle is read from the file as it is; nothing is unpacked.
+A bundle is read from the file as it is; nothing is unpacked. Bundles of format 1 have `artefacts/`
+and `golden/picture.png`; they are read as if they had today's names.
 """
 
 from __future__ import annotations
@@ -28,17 +29,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import archive, records
-from edgenets.artefact import Artefact, Part
+from edgenets.artifact import Artifact, Part
 from edgenets.errors import BundleError, RecordError
-from edgenets.face import check_face
 from edgenets.metrics import Metric, metric_of
+from edgenets.signature import check_face
 from edgenets.spec import ModelSpec
 from edgenets.stepspec import StreamSpec
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 SUFFIX = ".edge"
 MANIFEST, REPORT, CARD = "manifest.json", "report.json", "card.md"
-GOLDEN_SOUND, GOLDEN_PICTURE = "golden/sound.pcm", "golden/picture.png"
+GOLDEN_SOUND, GOLDEN_IMAGE = "golden/sound.pcm", "golden/image.png"
 GOLDEN_TOKENS, GOLDEN_FRAMES = "golden/tokens.i32", "golden/frames.f32"
 
 
@@ -60,35 +61,35 @@ class Manifest:
 
     format_version: int
     spec: ModelSpec
-    artefacts: tuple[Artefact, ...]
+    artifacts: tuple[Artifact, ...]
     members: dict[str, Member]
     licence: str  # of the model, as an SPDX expression or a sentence
     made_by: str  # package and version
 
     def __post_init__(self) -> None:
-        ids = [a.id for a in self.artefacts]
+        ids = [a.id for a in self.artifacts]
         if not ids or len(set(ids)) != len(ids):
             raise ValueError("a bundle has artifacts, each of another format and precision")
-        for artefact in self.artefacts:
-            missing = {f"artefacts/{f}" for f in artefact.files} - self.members.keys()
+        for artifact in self.artifacts:
+            missing = {f"artifacts/{f}" for f in artifact.files} - self.members.keys()
             if missing:
-                raise ValueError(f"{artefact.id}: {', '.join(sorted(missing))} is no member")
-            check_face(self.spec, artefact)
-            self._check_compiled(artefact)
-        for form in {a.form for a in self.artefacts} if self.spec.parts else ():
+                raise ValueError(f"{artifact.id}: {', '.join(sorted(missing))} is no member")
+            check_face(self.spec, artifact)
+            self._check_compiled(artifact)
+        for form in {a.form for a in self.artifacts} if self.spec.parts else ():
             if absent := {f"{form}-{part}" for part in self.spec.parts} - set(ids):
                 raise ValueError(f"{form}: {min(absent)} is missing beside its other half")
         if absent := set(self.spec.assets) - self.members.keys():
             raise ValueError(f"{min(absent)}, which the model needs, is no member")
 
-    def _check_compiled(self, artefact: Artefact) -> None:
+    def _check_compiled(self, artifact: Artifact) -> None:
         """What a compiler made is there beside what passed the gate, of which it made it."""
-        if not artefact.compiled_from:
+        if not artifact.compiled_from:
             return
-        proven = {self.members[f"artefacts/{a.files[0]}"].sha256
-                  for a in self.artefacts if not a.compiled_from}  # fmt: skip
-        if artefact.compiled_from not in proven:
-            raise ValueError(f"{artefact.id}: was compiled from an artifact that is not there")
+        proven = {self.members[f"artifacts/{a.files[0]}"].sha256
+                  for a in self.artifacts if not a.compiled_from}  # fmt: skip
+        if artifact.compiled_from not in proven:
+            raise ValueError(f"{artifact.id}: was compiled from an artifact that is not there")
 
 
 class Bundle:
@@ -103,7 +104,10 @@ class Bundle:
         self.path = Path(path)
         self._archive = archive.Archive(self.path)
         self.manifest = self._manifest()
-        stray = set(self._archive.names) - self.manifest.members.keys() - {MANIFEST}
+        # Names of today → those in the file.
+        self._stored = {_of_today(name): name for name in self._archive.names}
+        stray = self._stored.keys() - self.manifest.members.keys() - {MANIFEST}
+        stray |= set(self._archive.names) - set(self._stored.values())
         if stray:
             raise BundleError(f"{self.path}: tampered with: '{min(stray)}' is not in its manifest")
 
@@ -113,25 +117,28 @@ class Bundle:
         return self.manifest.spec
 
     @property
-    def artefacts(self) -> tuple[Artefact, ...]:
+    def artifacts(self) -> tuple[Artifact, ...]:
         """The model's forms."""
-        return self.manifest.artefacts
+        return self.manifest.artifacts
 
-    def artefact(self, id: str) -> Artefact:
+    def artifact(self, id: str) -> Artifact:
         """One artifact by its id, such as `tflite-int8`.
 
         Raises:
             BundleError: there is none.
         """
-        for artefact in self.artefacts:
-            if artefact.id == id:
-                return artefact
-        have = ", ".join(a.id for a in self.artefacts)
+        for artifact in self.artifacts:
+            if artifact.id == id:
+                return artifact
+        have = ", ".join(a.id for a in self.artifacts)
         raise BundleError(f"{self.path}: has no artifact '{id}'; it has {have}")
 
-    def other_half(self, artefact: Artefact, part: Part) -> Artefact:
+    # As scripts of before call them.
+    artefacts, artefact = artifacts, artifact
+
+    def other_half(self, artifact: Artifact, part: Part) -> Artifact:
         """The artifact of another network of the model, in the same form."""
-        return self.artefact(f"{artefact.form}-{part}")
+        return self.artifact(f"{artifact.form}-{part}")
 
     def read(self, name: str) -> memoryview:
         """The bytes of a member, held against its SHA-256.
@@ -139,7 +146,7 @@ class Bundle:
         Raises:
             BundleError: it is missing, damaged or tampered with.
         """
-        data = self._archive.read(name)
+        data = self._archive.read(self._stored.get(name, name))
         member = self.manifest.members.get(name)
         if member is None:
             raise BundleError(f"{self.path}: '{name}' is not in the manifest")
@@ -147,32 +154,32 @@ class Bundle:
             raise BundleError(f"{self.path}: damaged or tampered with: '{name}' fails its SHA-256")
         return data
 
-    def files(self, artefact: Artefact) -> dict[str, bytes]:
+    def files(self, artifact: Artifact) -> dict[str, bytes]:
         """The files of an artifact, by name; errors as `read`."""
-        return {name: bytes(self.read(f"artefacts/{name}")) for name in artefact.files}
+        return {name: bytes(self.read(f"artifacts/{name}")) for name in artifact.files}
 
-    def contents(self) -> tuple[dict[Artefact, dict[str, bytes]], dict[str, bytes]]:
+    def contents(self) -> tuple[dict[Artifact, dict[str, bytes]], dict[str, bytes]]:
         """The files of every artifact, and every other member by name, as `write` takes them.
 
         Raises:
             BundleError: a member is damaged.
         """
-        artefacts = {a: self.files(a) for a in self.artefacts}
-        own = {f"artefacts/{name}" for files in artefacts.values() for name in files}
+        artifacts = {a: self.files(a) for a in self.artifacts}
+        own = {f"artifacts/{name}" for files in artifacts.values() for name in files}
         others = {n: bytes(self.read(n)) for n in self.manifest.members if n not in own}
-        return artefacts, others
+        return artifacts, others
 
-    def size(self, artefact: Artefact) -> int:
+    def size(self, artifact: Artifact) -> int:
         """Bytes of an artifact's files."""
-        return sum(self.manifest.members[f"artefacts/{name}"].size for name in artefact.files)
+        return sum(self.manifest.members[f"artifacts/{name}"].size for name in artifact.files)
 
     def golden_sound(self) -> NDArray[np.int16]:
         """The sound to try the model with, (samples,) int16; errors as `read`."""
         return self._numbers(GOLDEN_SOUND, np.dtype("<i2"), 1)
 
-    def golden_picture(self) -> bytes:
+    def golden_image(self) -> bytes:
         """The PNG to try the model with; errors as `read`."""
-        return bytes(self.read(GOLDEN_PICTURE))
+        return bytes(self.read(GOLDEN_IMAGE))
 
     def golden_tokens(self, count: int) -> NDArray[np.int32]:
         """The tokens to try the model with, (tokens,) int32; errors as `read`.
@@ -194,15 +201,15 @@ class Bundle:
         width: int = self.spec.input.width
         return self._numbers(GOLDEN_FRAMES, np.dtype("<f4"), width).reshape(-1, width)
 
-    def golden_output(self, artefact: Artefact) -> NDArray[np.float32]:
+    def golden_output(self, artifact: Artifact) -> NDArray[np.float32]:
         """What an artifact answers to the golden data; errors as `read`.
 
         Returns:
             (steps, scores) float32 of a model that is run step by step, (n,) of others.
         """
-        name = golden_name(artefact)
+        name = golden_name(artifact)
         if isinstance(self.spec, StreamSpec):
-            scores = sum(info.shape[-1] for info in artefact.outputs)
+            scores = sum(info.shape[-1] for info in artifact.outputs)
             return self._numbers(name, np.dtype("<f4"), scores).reshape(-1, scores)
         return self._numbers(name, np.dtype("<f4"), 1)
 
@@ -267,28 +274,37 @@ class Bundle:
                 f"{self.path}: made by a newer edgenets (bundle format {number}; this one reads "
                 f"up to {FORMAT_VERSION}). Upgrade: pip install -U edgenets"
             )
+        if version == 1 and isinstance(members := data.get("members"), dict):
+            data["members"] = {_of_today(name): member for name, member in members.items()}
         try:
             return records.parse(Manifest, data)
         except RecordError as exc:
             raise BundleError(f"{where}: {exc}") from exc
 
 
+def _of_today(name: str) -> str:
+    """A member's name, where format 1 had another."""
+    if name.startswith("artefacts/"):
+        return f"artifacts/{name.removeprefix('artefacts/')}"
+    return GOLDEN_IMAGE if name == "golden/picture.png" else name
+
+
 def write(
-    path: Path, spec: ModelSpec, artefacts: Mapping[Artefact, Mapping[str, bytes]],
+    path: Path, spec: ModelSpec, artifacts: Mapping[Artifact, Mapping[str, bytes]],
     others: Mapping[str, bytes], licence: str, made_by: str,
 ) -> None:  # fmt: skip
     """Write a bundle, whole or not at all.
 
     Args:
-        artefacts: the files of each artefact.
+        artifacts: the files of each artifact.
         others: golden data, report and card, by member name.
         licence: of the model.
         made_by: package and version.
     """
-    members = {f"artefacts/{n}": d for files in artefacts.values() for n, d in files.items()}
+    members = {f"artifacts/{n}": d for files in artifacts.values() for n, d in files.items()}
     members |= others
     manifest = Manifest(
-        FORMAT_VERSION, spec, tuple(artefacts),
+        FORMAT_VERSION, spec, tuple(artifacts),
         {n: Member(hashlib.sha256(d).hexdigest(), len(d)) for n, d in members.items()},
         licence, made_by,
     )  # fmt: skip
@@ -309,9 +325,9 @@ def check_place(path: Path) -> None:
         raise BundleError(f"{path}: is there, and is no bundle; nothing is written over it")
 
 
-def golden_name(artefact: Artefact) -> str:
+def golden_name(artifact: Artifact) -> str:
     """The member that holds an artifact's golden output."""
-    return f"golden/{artefact.id}.f32"
+    return f"golden/{artifact.id}.f32"
 
 
 def given_name(name: str) -> str:

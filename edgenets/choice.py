@@ -99,17 +99,17 @@ def choice_of(bundle: Bundle) -> Chosen | None:
         found = records.parse(Chosen, json.loads(bytes(bundle.read(CHOICE))))
     except (RecordError, ValueError) as exc:
         raise BundleError(f"{where}: {exc}") from exc
-    if found.id not in {a.id for a in bundle.artefacts}:
+    if found.id not in {a.id for a in bundle.artifacts}:
         raise BundleError(f"{where}: chooses {found.id}, which is not there")
     return found
 
 
 def record(bundle: Bundle, chosen: Chosen, out: Path) -> None:
     """Write the bundle anew, with a choice in it; whole or not at all."""
-    artefacts, others = bundle.contents()
+    artifacts, others = bundle.contents()
     text = json.dumps(records.to_plain(chosen), indent=1, ensure_ascii=False, allow_nan=False)
     manifest = bundle.manifest
     bundles.write(
-        out, manifest.spec, artefacts, {**others, CHOICE: text.encode()}, manifest.licence,
+        out, manifest.spec, artifacts, {**others, CHOICE: text.encode()}, manifest.licence,
         manifest.made_by,
     )  # fmt: skip

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgenets import demo_camera, zoo
-from edgenets.artefact import Precision
+from edgenets.artifact import Precision
 from edgenets.bundle import Bundle
 from edgenets.demo_camera import Watched
 from edgenets.events import Result
@@ -55,7 +55,7 @@ class Hearing:
     """How a bundle heard a stream."""
 
     bundle: str
-    artefact: str
+    artifact: str
     score: Score
     cpu_ms_per_audio_s: float | None
     sound: Path  # the stream, as WAV
@@ -86,8 +86,8 @@ def demo(words: Sequence[str], out: Path, seed: int = 1, progress: Progress | No
         DataError: a word cannot be said, or is there twice.
         MissingExtra: a package of the `convert` extra is not installed.
     """
+    from edgenets.converters.project import sections_of
     from edgenets.converters.report import write
-    from edgenets.converters.road import sections_of
 
     progress = progress or Progress()
     started = time.monotonic()
@@ -145,7 +145,7 @@ def listen(bundle: Bundle, stream: Stream, path: Path) -> Hearing:
 
 
 def _build(data: Path, out: Path, seed: int, progress: Progress) -> tuple[Run, Any, Bundle]:
-    from edgenets.converters.road import convert_run, pack_run, verify_run
+    from edgenets.converters.project import convert_run, pack_run, verify_run
     from edgenets.training.train import train
 
     recipe = load_recipe(RECIPE).with_seed(seed)
@@ -173,7 +173,7 @@ def _section(title: str, hearing: Hearing) -> Any:
     )
     alarms = len(found.false_alarms)
     text = (
-        f"{hearing.artefact}: {found.hits} of {len(found.matches)} words heard, "
+        f"{hearing.artifact}: {found.hits} of {len(found.matches)} words heard, "
         f"{alarms} false alarm{'s' if alarms != 1 else ''} in {found.seconds:.0f} s; "
         f"{hearing.cpu_ms_per_audio_s:.2f} ms CPU a second of sound, on the machine that made this."
     )

@@ -33,7 +33,7 @@ class Watched:
     """What came of it."""
 
     bundle: str
-    artefact: str
+    artifact: str
     summary: WatchSummary
 
 

@@ -5,18 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.tasks.vision.picture import Picture
+from edgenets.tasks.vision.image import Image
 from edgenets.tasks.vision.results import Found
 from edgenets.tasks.vision.zones import Crossing
 
+# Attributes that scripts of before call otherwise, and what they are called now.
+_OLD_NAMES = {
+    "artefact": "artifact", "remarks": "notices", "told": "reported", "foreseen": "forecasts",
+    "picture": "image", "surprise": "anomaly_score", "pieces": "tokens",
+}  # fmt: skip
+
+
+class Record:
+    """What events and summaries have in common."""
+
+    if not TYPE_CHECKING:  # a misspelt name stays a type error
+
+        def __getattr__(self, name: str) -> Any:
+            """An attribute by its old name."""
+            if (new := _OLD_NAMES.get(name)) in getattr(type(self), "__dataclass_fields__", ()):
+                return getattr(self, new)
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
 
 @dataclass(frozen=True)
-class Result:
+class Result(Record):
     """A word that was heard, as sinks get it."""
 
     source: str  # where the sound came from: a device, a file
@@ -27,7 +45,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Transcript:
+class Transcript(Record):
     """What was said, or, until it is final, what that seems to be; as sinks get it."""
 
     source: str
@@ -40,7 +58,7 @@ class Transcript:
 
 
 @dataclass(frozen=True)
-class Classified:
+class Classified(Record):
     """What a text is, as sinks get it."""
 
     source: str
@@ -56,7 +74,7 @@ class Classified:
 
 
 @dataclass(frozen=True)
-class Written:
+class Written(Record):
     """A token that a model of language wrote, as sinks get it."""
 
     source: str
@@ -67,7 +85,7 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Suggested:
+class Suggested(Record):
     """Words that may come next after a text, as sinks get it."""
 
     source: str
@@ -79,7 +97,7 @@ class Suggested:
 
 
 @dataclass(frozen=True)
-class Translation:
+class Translation(Record):
     """A sentence in another language, as sinks get it."""
 
     source: str
@@ -87,7 +105,7 @@ class Translation:
     translation: str
     probability: float  # of a piece, the geometric mean
     whole: bool  # False: it was broken off where it became too long
-    pieces: int  # that were read
+    tokens: int  # that were read
     unknown: int  # pieces that the model does not know
     line: int  # in its source, from 1
     time: float  # s since the run began
@@ -103,7 +121,7 @@ class Forecast:
     median: NDArray[np.float64]  # (horizon, columns)
     low: NDArray[np.float64] | None  # (horizon, columns) of the lower quantile
     high: NDArray[np.float64] | None  # the same of the higher
-    readings: int  # that it was foreseen from
+    readings: int  # that it was forecast from
     line: int  # of the last of them in its source, from 1
     stamp: float | None  # s since 1970 of the last of them
     interval: float | None  # s from one reading to the next
@@ -112,14 +130,14 @@ class Forecast:
 
 
 @dataclass(frozen=True)
-class Surprising:
+class Anomaly(Record):
     """What is thought of a reading, as sinks get it."""
 
     source: str
     column: str
     value: float
     expected: float  # in the same units
-    surprise: float  # error as a part of its record; 0: nothing to speak of
+    anomaly_score: float  # error as a part of its record; 0: nothing to speak of
     alarm: bool
     line: int  # in its source, from 1
     stamp: float | None  # s since 1970
@@ -128,7 +146,7 @@ class Surprising:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Seen(Record):
     """What was found in one image, as sinks get it."""
 
     source: str  # the camera, stream or file
@@ -139,7 +157,7 @@ class Seen:
     zones: tuple[tuple[str, ...], ...] = ()  # the zones that each of `found` is in
     crossings: tuple[Crossing, ...] = ()
     # For sinks that show images; never written as data.
-    picture: Picture | None = None
+    image: Image | None = None
     mask: NDArray[np.uint8] | None = None  # segment: label number a pixel, over the image
     path: Path | None = None  # of an image on disk
     labels: tuple[str, ...] = ()  # of the model
@@ -147,7 +165,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Remark:
+class Notice(Record):
     """Something that a person should know: an overrun, a microphone lost, a file skipped."""
 
     source: str
@@ -165,18 +183,18 @@ Event = (
     | Suggested
     | Translation
     | Forecast
-    | Surprising
+    | Anomaly
     | Seen
-    | Remark
+    | Notice
 )
 
 
 @dataclass
-class Summary:
+class Summary(Record):
     """What a run came to; it grows while the run goes on."""
 
     bundle: str
-    artefact: str
+    artifact: str
     runs_on: str
     audio_seconds: float = 0.0
     wall_seconds: float = 0.0
@@ -184,7 +202,7 @@ class Summary:
     steps: int = 0
     detections: dict[str, int] = field(default_factory=dict)  # per word
     utterances: int = 0  # that ended
-    remarks: dict[str, int] = field(default_factory=dict)  # per kind
+    notices: dict[str, int] = field(default_factory=dict)  # per kind
     samples_lost: int = 0
     sink_failures: int = 0
     age_ms_p50: float | None = None
@@ -201,11 +219,11 @@ class Summary:
 
 
 @dataclass
-class WatchSummary:
+class WatchSummary(Record):
     """What a run over images came to; it grows while the run goes on."""
 
     bundle: str
-    artefact: str
+    artifact: str
     runs_on: str
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
@@ -213,7 +231,7 @@ class WatchSummary:
     dropped: dict[str, int] = field(default_factory=dict)  # images nobody looked at, per cause
     objects: dict[str, int] = field(default_factory=dict)  # followed objects or findings, a label
     crossings: dict[str, int] = field(default_factory=dict)  # per line and direction
-    remarks: dict[str, int] = field(default_factory=dict)  # per kind
+    notices: dict[str, int] = field(default_factory=dict)  # per kind
     sink_failures: int = 0
     age_ms_p50: float | None = None
     age_ms_p95: float | None = None
@@ -229,11 +247,11 @@ class WatchSummary:
 
 
 @dataclass
-class TextSummary:
+class TextSummary(Record):
     """What a run over texts came to; it grows while the run goes on."""
 
     bundle: str
-    artefact: str
+    artifact: str
     runs_on: str
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
@@ -241,7 +259,7 @@ class TextSummary:
     tokens: int = 0
     unknown: int = 0  # tokens that the model does not know
     labels: dict[str, int] = field(default_factory=dict)  # texts of each
-    remarks: dict[str, int] = field(default_factory=dict)  # per kind
+    notices: dict[str, int] = field(default_factory=dict)  # per kind
     sink_failures: int = 0
     text: str = ""  # what was written
 
@@ -256,19 +274,19 @@ class TextSummary:
 
 
 @dataclass
-class SeriesSummary:
+class SeriesSummary(Record):
     """What a run over readings came to; it grows while the run goes on."""
 
     bundle: str
-    artefact: str
+    artifact: str
     runs_on: str
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
     readings: int = 0  # that were measured and taken
-    foreseen: int = 0  # readings at which it was foreseen how they go on
-    told: int = 0  # results that were told
+    forecasts: int = 0  # readings after which a forecast was made
+    reported: int = 0  # results that were reported
     alarms: dict[str, int] = field(default_factory=dict)  # per column
-    remarks: dict[str, int] = field(default_factory=dict)  # per kind
+    notices: dict[str, int] = field(default_factory=dict)  # per kind
     sink_failures: int = 0
 
     @property
@@ -282,3 +300,6 @@ class SeriesSummary:
 
 
 AnySummary = Summary | WatchSummary | TextSummary | SeriesSummary
+
+# As scripts of before call them.
+Remark, Surprising = Notice, Anomaly

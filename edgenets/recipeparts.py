@@ -100,7 +100,7 @@ class Recipe:
 class BundleRecipe:
     """What a bundle carries."""
 
-    artefacts: tuple[str, ...] | None = None  # ids, such as tflite-int8; None: all that passed
+    artifacts: tuple[str, ...] | None = None  # ids, such as tflite-int8; None: all that passed
     licence: str = "unstated"  # of the model
     data_licence: str = "Licence of the data: unstated."  # a sentence for the card
 
@@ -162,7 +162,7 @@ class AugmentRecipe:
 class QuantizeRecipe:
     """How ranges are found for integer precisions."""
 
-    clips: int = 300  # training clips that calibration rolls through the model
+    samples: int = 300  # of the training split, that calibration rolls through the model
     method: Literal["minmax", "percentile", "mse"] = "mse"
     percentile: float = 99.99  # of |x| a tensor, where method is percentile
     keep_float: tuple[str, ...] = ()  # layers that stay float in integer precisions
@@ -170,7 +170,7 @@ class QuantizeRecipe:
     symmetric: bool = False  # the zero of integers is 0, as TensorRT wants it; whole forms in ONNX
 
     def __post_init__(self) -> None:
-        check_range(self, 1, 1_000_000, "clips")
+        check_range(self, 1, 1_000_000, "samples")
         check_range(self, 50, 100, "percentile")
 
 
@@ -216,7 +216,7 @@ class GateRecipe:
         Raises:
             ValueError: both were set, and only one can be meant.
         """
-        old = {"clips": "samples", "pictures": "samples"}
+        old = {"clips": "samples", "pictures": "samples", "images": "samples"}
         found = {old.get(key, key): value for key, value in data.items()}
         drops = [
             value for name, default in (("accuracy_drop", _POINTS), ("relative_loss", _PART))

@@ -14,7 +14,7 @@ import re
 import reprlib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 from edgenets.errors import RecordError
@@ -29,6 +29,15 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 # Fields that tell the dataclasses of a union apart.
 _TAGS = ("kind", "task")
+
+# Keys and choices that files had under other names before, and the names that they have now.
+# Files of before are read; what is written has today's names.
+OLD_NAMES = {
+    "artefact": "artifact", "artefacts": "artifacts", "colour": "color",
+    "pictures": "images", "images": "samples", "clips": "samples",
+    "held": "sequence_inputs", "given": "initial_input", "road": "route", "roads": "routes",
+    "wish": "variant", "wishes": "options", "habits": "seasonal", "habits-rnn": "seasonal-rnn",
+}  # fmt: skip
 
 # How values appear in messages: on one line, whatever a file holds.
 _SHORT = reprlib.Repr()
@@ -56,8 +65,8 @@ def parse(cls: type[T], data: object, where: str = "") -> T:
         raise RecordError(f"{where or 'the document'}: a table is needed, found {describe(data)}")
     if _is_base(cls):
         cls = cls.record_type(data, where)  # type: ignore[attr-defined]
-    given = _renamed(cls, data, where)
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    given = _renamed(cls, data, fields, where)
     for key in given:
         if key not in fields:
             near = difflib.get_close_matches(str(key), fields, n=1)
@@ -97,6 +106,8 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     if origin in (typing.Union, types.UnionType):
         return _convert_union(args, value, where)
     if origin is typing.Literal:
+        if value not in args and isinstance(value, str) and OLD_NAMES.get(value) in args:
+            return OLD_NAMES[value]
         if value not in args:
             known = ", ".join(map(str, args))
             raise RecordError(f"{where}: {describe(value)} is not one of {known}")
@@ -115,15 +126,24 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     return _convert_scalar(kind, value, where)
 
 
-def _renamed(cls: Any, data: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+def _renamed(
+    cls: Any, data: Mapping[str, Any], fields: Collection[str], where: str
+) -> Mapping[str, Any]:
     """The data with today's names of a dataclass's fields, where some were called otherwise."""
-    if not hasattr(cls, "renamed"):
-        return data
     try:
-        found: Mapping[str, Any] = cls.renamed(data)
+        found = cls.renamed(data) if hasattr(cls, "renamed") else data
     except ValueError as exc:
         raise RecordError(f"{where or cls.__name__}: {exc}") from exc
-    return found
+    given: dict[str, Any] = {}
+    for key, value in found.items():
+        new = key
+        while new not in fields and new in OLD_NAMES:
+            new = OLD_NAMES[new]
+        name = new if new in fields else key
+        if name in given or (name != key and name in found):
+            raise RecordError(f"{_join(where, _shown(key))}: is the old name of '{name}'; say one")
+        given[name] = value
+    return given
 
 
 def _is_base(kind: Any) -> bool:

@@ -37,7 +37,7 @@ S = TypeVar("S", bound=ModelSpec)
 
 # What a test split is counted in.
 _KINDS = (
-    "clips", "pictures", "strings", "tokens", "texts", "sentences", "windows", "readings",
+    "clips", "images", "strings", "tokens", "texts", "sentences", "windows", "readings",
 )  # fmt: skip
 
 
@@ -155,6 +155,9 @@ def _metrics(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: {exc}") from exc
     if not isinstance(metrics, dict):
         raise ModelError(f"{path}: no JSON object")
+    for part in metrics.values():  # versions before counted images under another name
+        if isinstance(part, dict) and "pictures" in part:
+            part["images"] = part.pop("pictures")
     return metrics
 
 

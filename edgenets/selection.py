@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgenets import backend as backends
-from edgenets.artefact import Artefact, Precision
+from edgenets.artifact import Artifact, Precision
 from edgenets.bundle import Bundle
 from edgenets.choice import Chosen, choice_of
 from edgenets.errors import BackendError
@@ -50,7 +50,7 @@ class Request:
 class Selection:
     """An artifact, how it runs, and why it was taken."""
 
-    artifact: Artefact
+    artifact: Artifact
     backend: str
     reason: str
     threads: int = 1
@@ -79,19 +79,19 @@ def select(
         )
     candidates = _candidates(bundle, request)
     if not candidates:
-        have = ", ".join(a.id for a in bundle.artefacts)
+        have = ", ".join(a.id for a in bundle.artifacts)
         raise BackendError(f"{bundle.path}: nothing for {request}; it has {have}")
     if request.backend == "null":
         reason = "the null backend was requested"
         return Selection(candidates[0], "null", reason, request.threads or 1)
     recorded = None if str(request) else choice_of(bundle)
     if recorded is not None:
-        artifact = bundle.artefact(recorded.id)
+        artifact = bundle.artifact(recorded.id)
         name = recorded.backend or backends.backend_of(artifact)
         if backends.runs(name, artifact) and why_not(name) is None:
             threads = request.threads or recorded.threads
             return Selection(artifact, name, _measured(recorded), threads)
-    unavailable = [] if recorded is None else [bundle.artefact(recorded.id).form]
+    unavailable = [] if recorded is None else [bundle.artifact(recorded.id).form]
     for artifact in candidates:
         name = request.backend or backends.backend_of(artifact)
         if why_not(name) is None:
@@ -102,13 +102,13 @@ def select(
     raise BackendError(f"{bundle.path}: none of {names} can run. {why_not(name)}")
 
 
-def _candidates(bundle: Bundle, request: Request) -> list[Artefact]:
+def _candidates(bundle: Bundle, request: Request) -> list[Artifact]:
     """Artifacts that would do, the fastest first, whether or not their backend is available."""
     # Of a model of several networks the last one answers; the others come with it.
     answers = bundle.spec.parts[-1] if bundle.spec.parts else ""
     return sorted(
         (
-            a for a in bundle.artefacts
+            a for a in bundle.artifacts
             if a.part == answers and request.precision in (None, a.precision)
             and (request.backend in (None, "null") or backends.runs(request.backend, a))
         ),
@@ -116,7 +116,7 @@ def _candidates(bundle: Bundle, request: Request) -> list[Artefact]:
     )  # fmt: skip
 
 
-def _rank(artifact: Artefact) -> int:
+def _rank(artifact: Artifact) -> int:
     key = (artifact.format, artifact.precision)
     return RANKING.index(key) if key in RANKING else len(RANKING)
 

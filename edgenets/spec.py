@@ -41,16 +41,16 @@ class ModelSpec:
     # The networks that a model of this kind is made of, each with artifacts of its own; (): of one.
     parts: ClassVar[tuple[str, ...]] = ()
 
-    # What a label is called when it is told that there is none.
+    # What a label is called when none is found.
     noun: ClassVar[str] = "word"
 
     @property
-    def told(self) -> list[str]:
+    def reported(self) -> list[str]:
         """The labels that the model tells of: all but its background."""
         return [label for label in self.labels if label not in self.decoding.background]
 
     def threshold_of(self, label: str) -> float:
-        """The score from which a label is told of."""
+        """The score from which a label is reported."""
         threshold: float = self.decoding.threshold
         return self._own_thresholds.get(label, threshold)
 
@@ -108,7 +108,7 @@ def spec_as(spec: ModelSpec, kind: type[S]) -> S:
 
 
 def check_labels(labels: Collection[str], named: Iterable[str]) -> None:
-    """Refuse labels that could not be told apart, shown, or made a folder's name.
+    """Refuse labels that could not be reported apart, shown, or made a folder's name.
 
     Args:
         labels: of a model.

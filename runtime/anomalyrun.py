@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
-from edgenets.events import Remark, Surprising
+from edgenets.events import Anomaly, Notice
 from edgenets.spec import spec_as
 from edgenets.tasks.series.anomaly_pipeline import Detector
 from edgenets.tasks.series.readings import Reading, stamp_of
@@ -18,7 +18,7 @@ from .lines import Line
 from .readingrun import ReadingRun
 
 
-class AnomalyRun(ReadingRun[Surprising]):
+class AnomalyRun(ReadingRun[Anomaly]):
     """One run of a bundle that finds what is unusual, in every column of any table."""
 
     def __init__(
@@ -40,9 +40,9 @@ class AnomalyRun(ReadingRun[Surprising]):
         self._detectors: list[Detector] = []
         self._time: float | None = None
 
-    def _take(self, reading: Reading, line: Line) -> Iterator[Surprising | Remark]:
+    def _take(self, reading: Reading, line: Line) -> Iterator[Anomaly | Notice]:
         if reading.time is not None and self._time is not None and reading.time <= self._time:
-            yield self._remark("order", f"line {line.number}: {stamp_of(reading.time)} does not "
+            yield self._notice("order", f"line {line.number}: {stamp_of(reading.time)} does not "
                                f"come after {stamp_of(self._time)}; passed over")  # fmt: skip
             return
         self._time = reading.time if reading.time is not None else self._time
@@ -53,7 +53,7 @@ class AnomalyRun(ReadingRun[Surprising]):
         regular = self._every is not None and self.summary.readings % self._every == 0
         values = reading.values.tolist()
         if reading.missing:
-            yield self._remark("missing", f"line {line.number}: {reading.missing} of "
+            yield self._notice("missing", f"line {line.number}: {reading.missing} of "
                                f"{len(columns)} values are missing; nothing is thought of "
                                f"them")  # fmt: skip
         for column, value, detector in zip(columns, values, self._detectors, strict=True):
@@ -64,18 +64,26 @@ class AnomalyRun(ReadingRun[Surprising]):
                 continue
             if judged.alarm:
                 self.summary.alarms[column] = self.summary.alarms.get(column, 0) + 1
-            self.summary.told += 1
+            self.summary.reported += 1
             now = time.monotonic()
-            yield Surprising(
-                self.source_name, column, value, judged.expected, judged.surprise, judged.alarm,
-                line.number, reading.time, now - self._started, now - line.captured,
-            )  # fmt: skip
+            yield Anomaly(
+                self.source_name,
+                column,
+                value,
+                judged.expected,
+                judged.anomaly_score,
+                judged.alarm,
+                line.number,
+                reading.time,
+                now - self._started,
+                now - line.captured,
+            )
 
-    def _end(self) -> Iterator[Surprising | Remark]:
+    def _end(self) -> Iterator[Anomaly | Notice]:
         yield from super()._end()
         settle = self._spec.decoding.settle
         if self.summary.readings <= settle:
-            yield self._remark(
+            yield self._notice(
                 "short", f"{self.summary.readings} readings; the first {settle} of a series are "
                 f"silent, since all is new there",
             )  # fmt: skip

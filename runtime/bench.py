@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import backend, child, records
-from edgenets.artefact import id_of
+from edgenets.artifact import id_of
 from edgenets.bundle import Bundle
 from edgenets.errors import BackendError
 from edgenets.tasks import task_of
@@ -84,8 +84,8 @@ def bench(
         BackendError: the artifact cannot be loaded, or its process ends badly.
     """
     if backend_name is not None:  # the process below is not waited for as long as that takes
-        artefact = bundle.artefact(id)
-        backend.prepare(backend_name, artefact, bundle.files(artefact))
+        artifact = bundle.artifact(id)
+        backend.prepare(backend_name, artifact, bundle.files(artifact))
     arguments = (bundle.path, id, threads, seconds, backend_name or "")
     found = child.ask(__name__, arguments, TIMEOUT + seconds, id, BackendError)
     return records.parse(Row, found)
@@ -95,16 +95,16 @@ def measure(
     bundle: Bundle, id: str, threads: int, seconds: float, backend_name: str | None = None
 ) -> Row:
     """Measure one artifact in this process."""
-    artefact = bundle.artefact(id)
-    name = backend_name or backend.backend_of(artefact)
-    files = bundle.files(artefact)
+    artifact = bundle.artifact(id)
+    name = backend_name or backend.backend_of(artifact)
+    files = bundle.files(artifact)
     begun = time.perf_counter()
-    session = backend.load(name, artefact, files, backend.Options(threads=threads))
+    session = backend.load(name, artifact, files, backend.Options(threads=threads))
     loaded = time.perf_counter()
-    (source,) = artefact.inputs
+    (source,) = artifact.inputs
     task = task_of(bundle.spec.task)
     frames = task.random(bundle.spec, 64 * math.prod(source.shape)).reshape(64, *source.shape)
-    session.reset(task.given(bundle.spec) if artefact.held else None)
+    session.reset(task.given(bundle.spec) if artifact.sequence_inputs else None)
     first = _time_step(session, source.name, frames[0])
     for i in range(WARM_UP_STEPS):
         _time_step(session, source.name, frames[i % 64])
@@ -117,12 +117,12 @@ def measure(
     p50, p90, p95, p99 = np.percentile(times, (50, 90, 95, 99))
     low, high = _median_within(times)
     return Row(
-        name, artefact.precision, threads, round(first, 1), round(float(p50), 2),
+        name, artifact.precision, threads, round(first, 1), round(float(p50), 2),
         round(float(p90), 2), round(float(p99), 2), round(cpu, 4),
         round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
-        bundle.size(artefact), round(1e3 * (loaded - begun), 1), session.runs_on, artefact.part,
+        bundle.size(artifact), round(1e3 * (loaded - begun), 1), session.runs_on, artifact.part,
         round(float(p95), 2), round(low, 2), round(high, 2), pollution.found,
-        artefact.format if artefact.format != name else "",
+        artifact.format if artifact.format != name else "",
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from edgenets.events import Remark, Seen
+from edgenets.events import Notice, Seen
 
 from .sinks import Sinks
 
@@ -38,13 +38,13 @@ class Courier:
         self._sinks, self._drops = sinks, drops
         self._stopped, self._complain = stopped, complain
         self.dropped = 0  # images that no sink got
-        self._waiting: deque[Seen | Remark] = deque()
+        self._waiting: deque[Seen | Notice] = deque()
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._deliver, name="sinks", daemon=True)
         self._thread.start()
 
-    def give(self, event: Seen | Remark) -> None:
+    def give(self, event: Seen | Notice) -> None:
         """Take an event to be delivered."""
         with self._changed:
             if self._drops:

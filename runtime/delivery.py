@@ -25,7 +25,7 @@ class Delivery(ABC, Generic[AnyEvent, Sum]):
 
     @abstractmethod
     def __iter__(self) -> Iterator[AnyEvent]:
-        """Results and remarks, as they come."""
+        """Results and notices, as they come."""
 
     @abstractmethod
     def stop(self) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from edgenets import child, records
-from edgenets.artefact import Precision
+from edgenets.artifact import Precision
 from edgenets.errors import BackendError
 from edgenets.extras import require_any
 from edgenets.files import replacing
@@ -154,7 +154,7 @@ def build(model: bytes, precision: Precision) -> bytes:
         BackendError: TensorRT refuses the file; its reason.
     """
     trt = tensorrt()
-    said = listener(trt)
+    said = logger(trt)
     builder = trt.Builder(said)
     # Before version 10 a network had to be told that its batch is an axis; since, all have it.
     batch = getattr(trt.NetworkDefinitionCreationFlag, "EXPLICIT_BATCH", None)
@@ -180,10 +180,10 @@ def build(model: bytes, precision: Precision) -> bytes:
     return bytes(plan)
 
 
-def listener(trt: Any) -> Any:
+def logger(trt: Any) -> Any:
     """A logger that keeps the last error for our message in `last`, and tells nobody else."""
 
-    class Listener(trt.ILogger):  # type: ignore[misc]
+    class Logger(trt.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
             self.last = ""
@@ -192,7 +192,7 @@ def listener(trt: Any) -> Any:
             if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
                 self.last = text
 
-    return Listener()
+    return Logger()
 
 
 def _kept(path: Path, key: Key) -> Engine | None:

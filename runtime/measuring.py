@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from edgenets import backend as backends
-from edgenets.artefact import FORMATS, Precision
+from edgenets.artifact import FORMATS, Precision
 from edgenets.bundle import Bundle
 from edgenets.errors import BackendError
 from edgenets.progress import Progress
@@ -43,7 +43,7 @@ def measured(
     computing = [name for name in backends.BACKENDS if name != "null"]
     wanted = [
         (a, name)
-        for a in bundle.artefacts
+        for a in bundle.artifacts
         for name in names or computing
         if backends.runs(name, a) and (precisions is None or a.precision in precisions)
     ]
@@ -64,14 +64,14 @@ def measured(
     rows: list[Row] = []
     refused, left = None, []
     with (progress or Progress()).task("measuring") as task:
-        for done, (artefact, name, count) in enumerate(jobs, 1):
+        for done, (artifact, name, count) in enumerate(jobs, 1):
             try:
-                rows.append(bench(bundle, artefact.id, count, seconds, name))
+                rows.append(bench(bundle, artifact.id, count, seconds, name))
             except BackendError as exc:  # of one; the others are measured all the same
                 refused = exc
-                left.append(f"left out: {artefact.id} by {name} × {count}: {exc}")
+                left.append(f"left out: {artifact.id} by {name} × {count}: {exc}")
             else:
-                task.update(done, len(jobs), artefact.id)
+                task.update(done, len(jobs), artifact.id)
     if not rows and refused is not None:
         raise refused
     for line in left:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from edgenets.artefact import Artefact
+from edgenets.artifact import Artifact
 from edgenets.bundle import Bundle
 from edgenets.choice import Chosen, Limits, is_front, size, this_machine
 
@@ -46,20 +46,20 @@ def candidates(bundle: Bundle, rows: Sequence[Row]) -> tuple[Candidate, ...]:
     verified, reference = bundle.verified(), bundle.reference()
     answers = bundle.spec.parts[-1] if bundle.spec.parts else ""
     sizes: dict[str, int] = {}
-    for artefact in bundle.artefacts:
-        sizes[artefact.form] = sizes.get(artefact.form, 0) + bundle.size(artefact)
+    for artifact in bundle.artifacts:
+        sizes[artifact.form] = sizes.get(artifact.form, 0) + bundle.size(artifact)
     found = []
     for row in rows:
         if row.part != answers:
             continue
-        artefact = bundle.artefact(row.id)
-        metric = verified.get(_proven(bundle, artefact))
+        artifact = bundle.artifact(row.id)
+        metric = verified.get(_proven(bundle, artifact))
         loss = None
         if metric is not None and reference is not None:
             loss = bundle.metric.loss(reference, metric)
         found.append(
             Candidate(
-                artefact.id, row.threads, row.p95_us, sizes[artefact.form], metric, loss,
+                artifact.id, row.threads, row.p95_us, sizes[artifact.form], metric, loss,
                 backend=row.backend if row.format else "",
             )
         )  # fmt: skip
@@ -67,13 +67,13 @@ def candidates(bundle: Bundle, rows: Sequence[Row]) -> tuple[Candidate, ...]:
     return tuple(replace(c, front=_is_front(c, ordered)) for c in ordered)
 
 
-def _proven(bundle: Bundle, artefact: Artefact) -> str:
+def _proven(bundle: Bundle, artifact: Artifact) -> str:
     """Id of the artifact whose figures are a compiled one's: what it was compiled from."""
-    for other in bundle.artefacts if artefact.compiled_from else ():
-        member = bundle.manifest.members[f"artefacts/{other.files[0]}"]
-        if member.sha256 == artefact.compiled_from:
+    for other in bundle.artifacts if artifact.compiled_from else ():
+        member = bundle.manifest.members[f"artifacts/{other.files[0]}"]
+        if member.sha256 == artifact.compiled_from:
             return other.id
-    return artefact.id
+    return artifact.id
 
 
 def _is_front(one: Candidate, every: Sequence[Candidate]) -> bool:

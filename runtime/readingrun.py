@@ -10,7 +10,7 @@ from typing import Generic
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.errors import DataError, SourceError
-from edgenets.events import Remark, SeriesSummary
+from edgenets.events import Notice, SeriesSummary
 from edgenets.tasks.series.readings import Reading, ReadingParser
 
 from .delivery import AnyEvent
@@ -32,28 +32,28 @@ class ReadingRun(LineRun[AnyEvent, SeriesSummary], Generic[AnyEvent]):
         Raises:
             SourceError: it cannot be opened.
         """
-        summary = SeriesSummary(str(bundle.path), session.artefact.id, session.runs_on)
+        summary = SeriesSummary(str(bundle.path), session.artifact.id, session.runs_on)
         super().__init__(source_uri, summary)
         self._parser = ReadingParser(columns)
 
     @abstractmethod
-    def _take(self, reading: Reading, line: Line) -> Iterator[AnyEvent | Remark]:
+    def _take(self, reading: Reading, line: Line) -> Iterator[AnyEvent | Notice]:
         """What a reading leads to."""
 
-    def _end(self) -> Iterator[AnyEvent | Remark]:
+    def _end(self) -> Iterator[AnyEvent | Notice]:
         """See `LineRun._end`."""
         if not self.summary.readings:
             raise SourceError(f"{self.source_name}: no reading in it could be taken")
         yield from ()
 
-    def _read(self, line: Line) -> Iterator[AnyEvent | Remark]:
+    def _read(self, line: Line) -> Iterator[AnyEvent | Notice]:
         try:
             reading = self._parser.parse(line.text)
         except DataError as exc:
             text = f"{self.source_name}, line {line.number}: {exc}"
             if not self.summary.readings and line.number == 1:
                 raise SourceError(text) from exc
-            yield self._remark("skipped", f"{text}; passed over")
+            yield self._notice("skipped", f"{text}; passed over")
             return
         if reading is not None:
             yield from self._take(reading, line)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgenets import backend
-from edgenets.artefact import Artefact
+from edgenets.artifact import Artifact
 from edgenets.bundle import Bundle
 from edgenets.errors import EdgenetsError
 from edgenets.tasks import task_of
@@ -20,7 +20,7 @@ TOLERANCE = {"fp32": 1e-3, "fp16": 2e-2, "dynamic": 0.5, "int8": 1.0, "int16x8":
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of one artefact."""
+    """What came of one artifact."""
 
     id: str
     passed: bool | None  # None: no backend for it on this machine
@@ -40,24 +40,24 @@ def selftest(bundle: Bundle) -> list[Trial]:
     """
     bundle.check()
     answer = task_of(bundle.spec.task).replay(bundle)
-    return [_try(bundle, artefact, answer) for artefact in bundle.artefacts]
+    return [_try(bundle, artifact, answer) for artifact in bundle.artifacts]
 
 
-def _try(bundle: Bundle, artefact: Artefact, answer: Replay) -> Trial:
-    tolerance = TOLERANCE[artefact.precision]
-    name = backend.backend_of(artefact)
+def _try(bundle: Bundle, artifact: Artifact, answer: Replay) -> Trial:
+    tolerance = TOLERANCE[artifact.precision]
+    name = backend.backend_of(artifact)
     obstacle = backend.why_not(name)
     if obstacle is not None:
-        return Trial(artefact.id, None, None, tolerance, "", obstacle)
-    golden = bundle.golden_output(artefact)
+        return Trial(artifact.id, None, None, tolerance, "", obstacle)
+    golden = bundle.golden_output(artifact)
     try:
-        session = backend.load(name, artefact, bundle.files(artefact))
+        session = backend.load(name, artifact, bundle.files(artifact))
         found = answer(session)
     except EdgenetsError as exc:
-        return Trial(artefact.id, False, None, tolerance, "", str(exc))
+        return Trial(artifact.id, False, None, tolerance, "", str(exc))
     if found.shape != golden.shape:
         reason = f"gives {list(found.shape)} values where {list(golden.shape)} are golden"
-        return Trial(artefact.id, False, None, tolerance, session.runs_on, reason)
+        return Trial(artifact.id, False, None, tolerance, session.runs_on, reason)
     difference = float(np.abs(found - golden).max())  # neither is empty: `found` is like golden
     passed = bool(difference <= tolerance)  # a NaN is not
-    return Trial(artefact.id, passed, difference, tolerance, session.runs_on)
+    return Trial(artifact.id, passed, difference, tolerance, session.runs_on)

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.errors import SourceError
-from edgenets.events import Forecast, Remark
+from edgenets.events import Forecast, Notice
 from edgenets.spec import spec_as
-from edgenets.tasks.series.forecast_pipeline import Forecaster, Foreseen
+from edgenets.tasks.series.forecast_pipeline import Forecaster, ForecastWindows
 from edgenets.tasks.series.readings import Reading
 from edgenets.tasks.series.regular import Gap, Oddity, Regular
 from edgenets.tasks.series.spec import ForecastSpec
@@ -43,32 +43,32 @@ class SeriesRun(ReadingRun[Forecast]):
         self._every = every or (1 if self._source.live else None)
         self._last: Forecast | None = None  # that was not told
 
-    def _take(self, reading: Reading, line: Line) -> Iterator[Forecast | Remark]:
+    def _take(self, reading: Reading, line: Line) -> Iterator[Forecast | Notice]:
         for item in self._regular.push(reading):
             if isinstance(item, Oddity):
-                yield self._remark(item.kind, f"line {line.number}: {item.text}", item.count)
+                yield self._notice(item.kind, f"line {line.number}: {item.text}", item.count)
             elif isinstance(item, Gap):
                 self._forecaster.reset()
-                yield self._remark("gap", f"line {line.number}: {item.text}")
+                yield self._notice("gap", f"line {line.number}: {item.text}")
             else:
                 self.summary.readings += item.measured
                 found = self._forecaster.push(item.values)
                 if found is not None:
-                    self.summary.foreseen += 1
+                    self.summary.forecasts += 1
                     yield from self._event(found, item.time, line)
 
-    def _end(self) -> Iterator[Forecast | Remark]:
+    def _end(self) -> Iterator[Forecast | Notice]:
         if self._last is not None:
-            yield self._told(self._last)
+            yield self._counted(self._last)
         yield from super()._end()
-        if not self.summary.foreseen:
+        if not self.summary.forecasts:
             raise SourceError(
                 f"{self.source_name}: {self._forecaster.readings} readings; "
                 f"{self._spec.input.segment} at least, one after another, are needed to foresee "
                 f"anything"
             )
 
-    def _event(self, found: Foreseen, stamp: float | None, line: Line) -> Iterator[Forecast]:
+    def _event(self, found: ForecastWindows, stamp: float | None, line: Line) -> Iterator[Forecast]:
         now = time.monotonic()
         event = Forecast(
             self.source_name, self._spec.input.columns, found.median, found.low, found.high,
@@ -77,10 +77,10 @@ class SeriesRun(ReadingRun[Forecast]):
         )  # fmt: skip
         if self._every is not None and self.summary.readings % self._every == 0:
             self._last = None
-            yield self._told(event)
+            yield self._counted(event)
         else:
             self._last = event
 
-    def _told(self, event: Forecast) -> Forecast:
-        self.summary.told += 1
+    def _counted(self, event: Forecast) -> Forecast:
+        self.summary.reported += 1
         return event

@@ -1,4 +1,4 @@
-"""`Run`: a source through a listener to sinks, until the source or the user ends it."""
+"""`Run`: a source through a keyword detector to sinks, until the source or the user ends it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
-from edgenets.events import Remark, Result, Summary, Transcript
+from edgenets.events import Notice, Result, Summary, Transcript
 from edgenets.sound.audio import Sound
 from edgenets.spec import spec_as
 from edgenets.tasks import sound_task
@@ -21,7 +21,7 @@ from edgenets.tasks.speech.ctc import Grammar
 from edgenets.tasks.speech.pipeline import Line
 
 from .delivery import Delivery
-from .sources import Block, Boundary, Notice, open_source
+from .sources import Block, Boundary, SourceNotice, open_source
 from .vitals import Vitals
 
 # Latencies kept for the percentiles of the summary, the last ones; a day of talk has fewer.
@@ -32,7 +32,7 @@ _MOST_AGES = 100_000
 _LONGEST_GAP = 60  # s
 
 
-class Run(Delivery["Result | Transcript | Remark", Summary]):
+class Run(Delivery["Result | Transcript | Notice", Summary]):
     """One run of a bundle on a source. Iterate over it for the results."""
 
     def __init__(
@@ -50,22 +50,22 @@ class Run(Delivery["Result | Transcript | Remark", Summary]):
             SourceError: it cannot be opened.
         """
         spec = spec_as(spec or bundle.spec, SoundSpec)
-        self._listener = sound_task(spec.task).stepper(spec, session, grammar)
+        self._detector = sound_task(spec.task).stepper(spec, session, grammar)
         self._rate = spec.input.sample_rate
         self._seconds = seconds
         self._source = open_source(source_uri, self._rate)
         self._name = self.source_name = self._source.name
         self._samples = 0  # of this recording, lost ones included
         self._all_samples = 0  # of all recordings
-        self._offset = 0  # samples of this recording before the listener was last reset
+        self._offset = 0  # samples of this recording before the keyword detector was last reset
         self._ages: deque[float] = deque(maxlen=_MOST_AGES)
         self.vitals = Vitals()
-        self.summary = Summary(str(bundle.path), session.artefact.id, session.runs_on)
+        self.summary = Summary(str(bundle.path), session.artifact.id, session.runs_on)
 
     @property
     def spec(self) -> SoundSpec:
         """What the run decides by just now."""
-        return self._listener.spec
+        return self._detector.spec
 
     def set_threshold(self, label: str, value: float) -> None:
         """Change a word's threshold while the run goes on; safe from another thread.
@@ -73,18 +73,18 @@ class Run(Delivery["Result | Transcript | Remark", Summary]):
         Raises:
             ValueError: it is no word of the model, or the value is not in (0, 1].
         """
-        self._listener.use(self._listener.spec.with_threshold(label, value))
+        self._detector.use(self._detector.spec.with_threshold(label, value))
 
     def observe(self, observer: Observer) -> None:
         """Have every step's frames and posterior told to a function, which must be quick."""
-        self._listener.observer = observer
+        self._detector.observer = observer
 
     def stop(self) -> None:
         """End the run soon; safe from a signal handler or another thread."""
         self._source.close()
 
-    def __iter__(self) -> Iterator[Result | Transcript | Remark]:
-        """Results and remarks, as they come."""
+    def __iter__(self) -> Iterator[Result | Transcript | Notice]:
+        """Results and notices, as they come."""
         started, cpu = time.monotonic(), time.process_time()
         try:
             for item in self._source:
@@ -96,7 +96,7 @@ class Run(Delivery["Result | Transcript | Remark", Summary]):
                     yield from self._end()
                     self._begin(str(item.path))
                 else:
-                    yield self._remark(item)
+                    yield self._notice(item)
             yield from self._end()
         finally:
             self._source.close()
@@ -114,20 +114,20 @@ class Run(Delivery["Result | Transcript | Remark", Summary]):
             yield from self._push(np.zeros(block.lost, np.float32), block)
         else:
             yield from self._end()
-            self.summary.steps += self._listener.steps
-            self._listener.reset()
+            self.summary.steps += self._detector.steps
+            self._detector.reset()
             self._count(block.lost)
             self._offset = self._samples
 
     def _push(self, samples: Sound, block: Block) -> Iterator[Result | Transcript]:
-        before = self._listener.steps
-        found = self._listener.push(samples)
-        self.vitals.infer(time.monotonic() - block.captured, self._listener.steps - before)
+        before = self._detector.steps
+        found = self._detector.push(samples)
+        self.vitals.infer(time.monotonic() - block.captured, self._detector.steps - before)
         self._count(len(samples))
         yield from (self._event(decision, block.captured) for decision in found)
 
     def _event(self, decision: Detection | Line, captured: float) -> Result | Transcript:
-        before = self._offset / self._rate  # s of stream before the listener was last reset
+        before = self._offset / self._rate  # s of stream before the keyword detector was last reset
         decided = before + decision.time
         # The block's last sample was captured at `captured`; the decision's may have been earlier.
         behind = self._samples / self._rate - decided
@@ -143,7 +143,7 @@ class Run(Delivery["Result | Transcript | Remark", Summary]):
 
     def _end(self) -> Iterator[Result | Transcript]:
         """What the end of a recording leaves to be said."""
-        yield from (self._event(d, time.monotonic()) for d in self._listener.finish())
+        yield from (self._event(d, time.monotonic()) for d in self._detector.finish())
 
     def _count(self, samples: int) -> None:
         self._samples += samples
@@ -152,19 +152,19 @@ class Run(Delivery["Result | Transcript | Remark", Summary]):
 
     def _begin(self, name: str) -> None:
         """A new recording: nothing goes over from the one before."""
-        self.summary.steps += self._listener.steps
-        self._listener.reset()
+        self.summary.steps += self._detector.steps
+        self._detector.reset()
         self._samples = self._offset = 0
         self._name = name
 
-    def _remark(self, notice: Notice) -> Remark:
-        counts = self.summary.remarks
+    def _notice(self, notice: SourceNotice) -> Notice:
+        counts = self.summary.notices
         counts[notice.kind] = counts.get(notice.kind, 0) + notice.count
-        self.vitals.remark(notice.kind, notice.text)
-        return Remark(self._name, notice.kind, notice.text, self._samples / self._rate)
+        self.vitals.notice(notice.kind, notice.text)
+        return Notice(self._name, notice.kind, notice.text, self._samples / self._rate)
 
     def _finish(self, wall: float, cpu: float) -> None:
-        self.summary.steps += self._listener.steps
+        self.summary.steps += self._detector.steps
         self.summary.wall_seconds, self.summary.cpu_seconds = wall, cpu
         if self._ages:
             p50, p95 = np.percentile(self._ages, (50, 95))

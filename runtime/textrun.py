@@ -38,7 +38,7 @@ class TextRun(AnswerRun["Classified | Suggested"]):
             SourceError: it cannot be opened.
         """
         spec = bundle.spec
-        summary = TextSummary(str(bundle.path), session.artefact.id, session.runs_on)
+        summary = TextSummary(str(bundle.path), session.artifact.id, session.runs_on)
         super().__init__(source_uri, summary)
         self._labels = spec.labels
         self._reader = Reader(spec, session) if isinstance(spec, TextSpec) else None
@@ -96,7 +96,7 @@ class Writing(Delivery[Written, TextSummary]):
         self._tokens, self._stopped = tokens, False
         self.source_name = f"{prompt[:40]!r}" if prompt else "its own beginning"
         self.vitals = Vitals()
-        self.summary = TextSummary(str(bundle.path), session.artefact.id, session.runs_on)
+        self.summary = TextSummary(str(bundle.path), session.artifact.id, session.runs_on)
         self._begun = time.process_time()
         self.summary.tokens = self._writer.read(prompt)
 

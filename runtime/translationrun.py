@@ -11,8 +11,8 @@ from edgenets.bundle import Bundle
 from edgenets.errors import DataError
 from edgenets.events import TextSummary, Translation
 from edgenets.spec import spec_as
-from edgenets.tasks.translation.pieces import pieces_of
 from edgenets.tasks.translation.spec import UNKNOWN, TranslationSpec
+from edgenets.tasks.translation.subwords import subwords_of
 from edgenets.tasks.translation.translator import Translator
 
 from .linerun import AnswerRun
@@ -38,10 +38,10 @@ class TranslationRun(AnswerRun[Translation]):
         spec = spec_as(bundle.spec, TranslationSpec)
         assert isinstance(session, Coupled), "as it is loaded"
         self._input = spec.input
-        self._pieces = pieces_of(bundle)
+        self._pieces = subwords_of(bundle)
         decoding = spec.decoding if beam is None else replace(spec.decoding, beam=beam)
         self._translator = Translator(spec, session.encoder, session.decoder, decoding)
-        summary = TextSummary(str(bundle.path), session.artefact.form, session.runs_on)
+        summary = TextSummary(str(bundle.path), session.artifact.form, session.runs_on)
         super().__init__(source_uri, summary)
 
     def _answer(self, line: Line) -> Translation:

@@ -1,7 +1,7 @@
 """How a run does, told to who looks after it: systemd's watchdog, and a status file.
 
 Both are asked for by the environment, as a service has it: `NOTIFY_SOCKET` (systemd's sd_notify
-protocol) and `EDGENETS_STATUS`, a path. Elsewhere nothing is told and no thread is started.
+protocol) and `EDGENETS_STATUS`, a path. NotApplicable nothing is told and no thread is started.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Vitals:
 
     def __init__(self) -> None:
         self.inferences = 0
-        self.problem: str | None = None  # the last remark
+        self.problem: str | None = None  # the last notice
         self.waiting = False  # for a source that went away
         self._ages: deque[float] = deque(maxlen=_RECENT)
         self._turned = time.monotonic()
@@ -51,7 +51,7 @@ class Vitals:
         self._turned = time.monotonic()
         self.waiting = False
 
-    def remark(self, kind: str, text: str) -> None:
+    def notice(self, kind: str, text: str) -> None:
         """Something a person should know has happened."""
         self.problem = text
         self.waiting = kind in ("lost", "stale")
@@ -116,9 +116,9 @@ def _tell(run: Living, path: Path | None, ended: threading.Event) -> None:
         vitals, summary = run.vitals, run.summary
         status = {
             "pid": os.getpid(), "release": release, "time": round(time.time(), 3),
-            "artefact": summary.artefact, "runs_on": summary.runs_on, "source": run.source_name,
+            "artifact": summary.artifact, "runs_on": summary.runs_on, "source": run.source_name,
             "inferences": vitals.inferences, "latency_ms": vitals.latency_ms(),
-            "remarks": dict(summary.remarks), "problem": vitals.problem,
+            "notices": dict(summary.notices), "problem": vitals.problem,
         }  # fmt: skip
         if path is not None:
             with suppress(OSError):  # a full or missing /run ends no service

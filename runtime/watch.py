@@ -18,15 +18,15 @@ import numpy as np
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.errors import RecipeError, SinkError
-from edgenets.events import Remark, Seen, WatchSummary
+from edgenets.events import Notice, Seen, WatchSummary
 from edgenets.spec import spec_as
-from edgenets.tasks.vision.pipeline import Smoother, Watcher
+from edgenets.tasks.vision.pipeline import ImagePipeline, Smoother
 from edgenets.tasks.vision.results import Findings, Found
 from edgenets.tasks.vision.spec import ImageSpec
 from edgenets.tasks.vision.tracking import Tracker
 from edgenets.tasks.vision.zones import LineCounter, Scene, foot
 
-from .cameras import Frame, Notice, open_camera
+from .cameras import Frame, SourceNotice, open_camera
 from .cameras.feed import Ended, Feed
 from .courier import Courier
 from .sinks import Sinks
@@ -47,7 +47,7 @@ NEWER, SLOW_SINKS = "a newer one came", "sinks too slow"
 
 
 class _Stream:
-    """One source, and what is remembered of it from image to picture."""
+    """One source, and what is remembered of it from image to image."""
 
     def __init__(self, feed: Feed, name: str, scene: Scene) -> None:
         self.feed, self.name = feed, name
@@ -61,7 +61,7 @@ class _Stream:
 
 
 class Watch:
-    """One run of a bundle on sources of pictures. Iterate over it for the results."""
+    """One run of a bundle on sources of images. Iterate over it for the results."""
 
     def __init__(
         self, bundle: Bundle, session: Session, source_uris: Sequence[str], *,
@@ -81,7 +81,7 @@ class Watch:
         self.scene = scene or Scene()
         self.spec = _asked(spec_as(spec or bundle.spec, ImageSpec), self.scene)
         found = self.spec
-        self.watcher = Watcher(found, session)
+        self.watcher = ImagePipeline(found, session)
         self._seconds = seconds
         self._ready: SimpleQueue[Feed | None] = SimpleQueue()
         self._streams: dict[Feed, _Stream] = {}
@@ -96,7 +96,7 @@ class Watch:
         self.source_name = ", ".join(s.name for s in self._streams.values())
         self._ages: deque[float] = deque(maxlen=_MOST_AGES)
         self.vitals = Vitals()
-        self.summary = WatchSummary(str(bundle.path), session.artefact.id, session.runs_on)
+        self.summary = WatchSummary(str(bundle.path), session.artifact.id, session.runs_on)
 
     def _unused(self, name: str) -> str:
         """A name for a source that no other has: one may be given twice."""
@@ -128,8 +128,8 @@ class Watch:
         passed = sum(feed.dropped for feed in self._streams)
         return {**self.summary.dropped, **({NEWER: passed} if passed else {})}
 
-    def __iter__(self) -> Iterator[Seen | Remark]:
-        """Results and remarks, as they come.
+    def __iter__(self) -> Iterator[Seen | Notice]:
+        """Results and notices, as they come.
 
         Raises:
             SourceError: the last source that was left failed.
@@ -181,7 +181,7 @@ class Watch:
                 self.summary.dropped[SLOW_SINKS] = courier.dropped
         return self.summary
 
-    def _take(self, stream: _Stream) -> Iterator[Seen | Remark]:
+    def _take(self, stream: _Stream) -> Iterator[Seen | Notice]:
         item = stream.feed.take()
         if isinstance(item, Frame):
             stream.stale = False
@@ -190,17 +190,17 @@ class Watch:
                 stream.feed.close()
             else:
                 yield self._look(stream, item)
-        elif isinstance(item, Notice):
-            yield self._remark(stream, item.kind, item.text, item.count)
+        elif isinstance(item, SourceNotice):
+            yield self._notice(stream, item.kind, item.text, item.count)
         elif isinstance(item, Ended) and item.error is not None:
             if all(f.ended for f in self._streams) and not self._closed:
                 raise item.error
-            yield self._remark(stream, "failed", str(item.error))
+            yield self._notice(stream, "failed", str(item.error))
 
     def _look(self, stream: _Stream, frame: Frame) -> Seen:
-        findings = self.watcher.look(frame.picture)
+        findings = self.watcher.look(frame.image)
         stream.time = frame.time
-        height, width = frame.picture.shape[:2]
+        height, width = frame.image.shape[:2]
         still = frame.path is not None  # single images have nothing to do with each other
         found = self._chosen(stream, findings, None if still else frame.time)
         zones: tuple[tuple[str, ...], ...] = ()
@@ -216,7 +216,7 @@ class Watch:
         self.vitals.infer(age)
         return Seen(
             stream.name, frame.number, frame.time, age, found, zones, crossings,
-            frame.picture, findings.mask, frame.path, self.spec.labels,
+            frame.image, findings.mask, frame.path, self.spec.labels,
             self.spec.decoding.background,
         )  # fmt: skip
 
@@ -255,7 +255,7 @@ class Watch:
                 stream.followed.add(thing.track)
             objects[thing.label] = objects.get(thing.label, 0) + 1
 
-    def _stale(self) -> Iterator[Remark]:
+    def _stale(self) -> Iterator[Notice]:
         now = time.monotonic()
         for stream in self._streams.values():
             feed = stream.feed
@@ -264,12 +264,12 @@ class Watch:
             if now - feed.seen_at > STALE_AFTER:
                 stream.stale = True
                 text = f"{stream.name}: no image for {now - feed.seen_at:.0f} s"
-                yield self._remark(stream, "stale", text)
+                yield self._notice(stream, "stale", text)
 
-    def _remark(self, stream: _Stream, kind: str, text: str, count: int = 1) -> Remark:
-        self.summary.remarks[kind] = self.summary.remarks.get(kind, 0) + count
-        self.vitals.remark(kind, text)
-        return Remark(stream.name, kind, text, stream.time)
+    def _notice(self, stream: _Stream, kind: str, text: str, count: int = 1) -> Notice:
+        self.summary.notices[kind] = self.summary.notices.get(kind, 0) + count
+        self.vitals.notice(kind, text)
+        return Notice(stream.name, kind, text, stream.time)
 
     def _finish(self, wall: float, cpu: float) -> None:
         self.summary.wall_seconds, self.summary.cpu_seconds = wall, cpu
@@ -285,10 +285,10 @@ def _asked(spec: ImageSpec, scene: Scene) -> ImageSpec:
     Raises:
         RecipeError: it names labels that the model has not, or asks what the task cannot tell.
     """
-    if unknown := sorted({*scene.labels, *scene.thresholds} - set(spec.told)):
+    if unknown := sorted({*scene.labels, *scene.thresholds} - set(spec.reported)):
         raise RecipeError(
             f"the scene names {', '.join(unknown)}; "
-            f"{spec.name} tells of {', '.join(spec.told[:20])}"
+            f"{spec.name} tells of {', '.join(spec.reported[:20])}"
         )
     if scene.lines and spec.task != "detect":
         raise RecipeError(f"the scene has lines; a model that is to {spec.task} follows nothing")

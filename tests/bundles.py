@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from edgenets import archive, records
-from edgenets.artefact import Artefact, Format, TensorInfo
+from edgenets.artifact import Artifact, Format, TensorInfo
 from edgenets.bundle import (
     CARD,
     GOLDEN_SOUND,
@@ -46,20 +46,20 @@ HEARD_AT = (9 * 320 + 480) / 16_000  # s, the end of the last frame of the fifth
 Change = Callable[[dict[str, Any]], None]
 
 
-def artefact(
+def artifact(
     format: Format = "tflite", name: str = "model.bin", spec: KeywordSpec = SPEC
-) -> Artefact:
+) -> Artifact:
     """An artifact without state that fits a spec."""
     features = TensorInfo(spec.step.input, (1, spec.step.frames, spec.input.bands), "float32")
     logits = TensorInfo(spec.step.output, (1, 1, len(spec.labels)), "float32")
-    return Artefact(format, "fp32", (name,), (features,), (logits,))
+    return Artifact(format, "fp32", (name,), (features,), (logits,))
 
 
 def members(spec: KeywordSpec = SPEC) -> dict[str, bytes]:
     """What a small bundle holds beside its manifest; its model is none."""
-    one = artefact(spec=spec)
+    one = artifact(spec=spec)
     return {
-        "artefacts/model.bin": bytes(range(256)) * 3,
+        "artifacts/model.bin": bytes(range(256)) * 3,
         REPORT: json.dumps({"verdicts": [{"id": one.id, "accuracy": 0.5}]}).encode(),
         CARD: b"# A model\n",
         GOLDEN_SOUND: np.zeros(1600, "<i2").tobytes(),
@@ -70,8 +70,8 @@ def members(spec: KeywordSpec = SPEC) -> dict[str, bytes]:
 def make_fake(path: Path, spec: KeywordSpec = SPEC) -> Path:
     """A bundle that only the null backend can run."""
     held = members(spec)
-    files = {"model.bin": held.pop("artefacts/model.bin")}
-    write(path, spec, {artefact(spec=spec): files}, held, "CC0-1.0", "tests")
+    files = {"model.bin": held.pop("artifacts/model.bin")}
+    write(path, spec, {artifact(spec=spec): files}, held, "CC0-1.0", "tests")
     return path
 
 
@@ -79,7 +79,7 @@ def manifest(held: Mapping[str, bytes]) -> dict[str, Any]:
     """The plain manifest of some members."""
     listed = {n: Member(hashlib.sha256(d).hexdigest(), len(d)) for n, d in held.items()}
     made: dict[str, Any] = records.to_plain(
-        Manifest(1, SPEC, (artefact(),), listed, "CC0-1.0", "tests")
+        Manifest(1, SPEC, (artifact(),), listed, "CC0-1.0", "tests")
     )
     return made
 
@@ -131,10 +131,10 @@ def make_real(path: Path, spec: KeywordSpec = SPEC) -> Path:
         **Keywords().golden(spec),
     }
     for item in written:
-        session = load(item.artefact.format, item.artefact, item.files)
+        session = load(item.artifact.format, item.artifact, item.files)
         output = Keywords().golden_output(spec, session)
-        others[golden_name(item.artefact)] = output.astype("<f4").tobytes()
-    write(path, spec, {w.artefact: w.files for w in written}, others, "CC0-1.0", "tests")
+        others[golden_name(item.artifact)] = output.astype("<f4").tobytes()
+    write(path, spec, {w.artifact: w.files for w in written}, others, "CC0-1.0", "tests")
     return path
 
 

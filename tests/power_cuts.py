@@ -29,8 +29,8 @@ from edgenets import zoo
 from edgenets.devices import board as boards
 from edgenets.devices.deploy import manage
 from edgenets.devices.deploy.compose import Supply
-from edgenets.devices.deploy.deploy import Listener, deploy
-from edgenets.devices.deploy.needs import Wishes
+from edgenets.devices.deploy.deploy import KeywordDetector, deploy
+from edgenets.devices.deploy.needs import ServeOptions
 from edgenets.devices.keeper.release import Health
 from edgenets.devices.twin import twin
 from edgenets.devices.twin.system import SERVER, System
@@ -71,10 +71,10 @@ class Way(Protocol):
         """Have the board serve another release; returns when its trial has begun or ended."""
 
 
-def wishes(version: int) -> Wishes:
+def serve(version: int) -> ServeOptions:
     """Two releases differ by a threshold alone."""
     threshold = ("--threshold", f"0.{5 + version % 2}")
-    return Wishes((SOURCE,), arguments=threshold, extras=("update",), health=HEALTH)
+    return ServeOptions((SOURCE,), arguments=threshold, extras=("update",), health=HEALTH)
 
 
 class Deployments:
@@ -88,10 +88,10 @@ class Deployments:
 
     def take(self, told: list[str]) -> None:
         self._version += 1
-        listener = Listener(say=told.append, progress=lambda *_: told.append("sending"))
+        detector = KeywordDetector(say=told.append, progress=lambda *_: told.append("sending"))
         outcome = deploy(
-            zoo.load(BUNDLE), self._board.address(), wishes(self._version),
-            supply=Supply(CONSTRAINTS), accept_new=True, listener=listener,
+            zoo.load(BUNDLE), self._board.address(), serve(self._version),
+            supply=Supply(CONSTRAINTS), accept_new=True, detector=detector,
         )  # fmt: skip
         assert outcome.well, outcome
 
@@ -138,7 +138,7 @@ class Updates:
         self._version += 1
         told.append("publishing")
         Shelf(self._shelf, self._keys).publish(
-            zoo.load(BUNDLE), {CHANNEL: boards.load(CHANNEL)}, wishes(self._version),
+            zoo.load(BUNDLE), {CHANNEL: boards.load(CHANNEL)}, serve(self._version),
             Supply(CONSTRAINTS), self._scratch,
         )  # fmt: skip
         told.append("looking")

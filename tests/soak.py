@@ -46,9 +46,9 @@ def soak(seconds: float) -> dict[str, Any]:
         watch = Watch(bundle, load(bundle, select(bundle)), [url], seconds=seconds)
         look = watch.watcher.look
 
-        def slow(picture: Any) -> Any:
+        def slow(image: Any) -> Any:
             begun = time.perf_counter()
-            found = look(picture)
+            found = look(image)
             time.sleep(max(0.0, MODEL - (time.perf_counter() - begun)))
             return found
 

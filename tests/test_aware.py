@@ -13,10 +13,10 @@ import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
-from edgenets.artefact import FORMATS
-from edgenets.converters.road import convert_run
-from edgenets.converters.routes.carry import Carrier, convert_source
-from edgenets.converters.routes.edge import Job
+from edgenets.artifact import FORMATS
+from edgenets.converters.project import convert_run
+from edgenets.converters.routes.conversion import Conversion, convert_source
+from edgenets.converters.routes.converter import Job
 from edgenets.converters.sources.keras_file import source_of
 from edgenets.converters.sources.source import open_source
 from edgenets.converters.whole.verify import verify_source
@@ -36,10 +36,10 @@ def net(*inside: Any, shape: tuple[int, ...] = (8, 8, 3)) -> keras.Model:
     return keras.Sequential([layers.Input(shape), *inside])
 
 
-def pictures() -> keras.Model:
+def images() -> keras.Model:
     """Every kind of layer that is rounded, and what is one with it."""
     keras.utils.set_random_seed(0)
-    entry = keras.Input((8, 8, 3), name="picture")
+    entry = keras.Input((8, 8, 3), name="image")
     x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(8, 3, padding="same")(entry)))
     y = layers.DepthwiseConv2D(3, padding="same", activation="relu")(x)
     y = layers.SeparableConv2D(8, 3, padding="same")(y)
@@ -62,7 +62,7 @@ def taught(model: keras.Model, x: NDArray[np.float32], y: NDArray[Any], epochs: 
     model.fit(x, y, 32, epochs, verbose=0)
 
 
-@pytest.mark.parametrize("build", [pictures, gru])
+@pytest.mark.parametrize("build", [images, gru])
 def test_training_the_one_trains_the_other(build: Any, tmp_path: Path) -> None:
     plain = build()
     learner = aware.aware(plain)
@@ -171,7 +171,7 @@ def answers(interpreter: Any, x: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def test_tflite_makes_true_integers_of_it() -> None:
-    plain = pictures()
+    plain = images()
     learner, x = aware.aware(plain), items(plain)
     learner.compile("adam", "mse")
     for _ in range(30):
@@ -243,7 +243,7 @@ def test_it_mends_a_net_that_breaks_in_eight_bits() -> None:
 @pytest.mark.parametrize("ending", ["memory", "keras"])
 def test_its_ranges_go_into_every_format(ending: str, tmp_path: Path) -> None:
     """Without anything to calibrate on; a checkpoint of the learner is such a file."""
-    plain = pictures()
+    plain = images()
     learner, x = aware.aware(plain), items(plain)
     learner.compile("adam", "mse")
     for _ in range(30):
@@ -253,13 +253,13 @@ def test_its_ranges_go_into_every_format(ending: str, tmp_path: Path) -> None:
         source = open_source(tmp_path / "net.keras")
     else:
         source = source_of(learner, tmp_path / "net.keras")
-    (given,) = source.answer({"picture": x}).values()
+    (given,) = source.answer({"image": x}).values()
     assert np.allclose(given, plain.predict(x, verbose=0))
     found = convert_source(Job(source), FORMATS, ("fp32", "int8"))
-    assert {w.artefact.id for w in found.written} == {
+    assert {w.artifact.id for w in found.written} == {
         f"{format}-{precision}" for format in FORMATS for precision in ("fp32", "int8")
     }  # fmt: skip
-    report = verify_source(source, found.written, Items({"picture": x}))
+    report = verify_source(source, found.written, Items({"image": x}))
     by_chance = ("agreement", "metric_drop")  # it learned nothing
     for verdict in report.verdicts:
         failed = [c for c in verdict.checks if not c.passed and c.name not in by_chance]
@@ -267,10 +267,10 @@ def test_its_ranges_go_into_every_format(ending: str, tmp_path: Path) -> None:
 
 
 def test_a_net_that_was_not_taught_so_has_none() -> None:
-    source = source_of(pictures(), Path("net.keras"))
-    roads = Carrier(Job(source)).roads("tflite", "int8")
-    assert all(seen.closed for seen in roads)
-    assert any("was not trained with rounding" in seen.closed for seen in roads)
+    source = source_of(images(), Path("net.keras"))
+    routes = Conversion(Job(source)).routes("tflite", "int8")
+    assert all(seen.closed for seen in routes)
+    assert any("was not trained with rounding" in seen.closed for seen in routes)
 
 
 def test_as_a_recipe_says(tones: Path, tmp_path: Path) -> None:

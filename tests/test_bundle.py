@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from edgenets import archive, zoo
 from edgenets.bundle import MANIFEST, Bundle
 from edgenets.errors import BundleError
-from tests.bundles import SPEC, artefact, fake_bundle, make_fake, make_with, manifest, members
+from tests.bundles import SPEC, artifact, fake_bundle, make_fake, make_with, manifest, members
 
 __all__ = ["fake_bundle"]  # a fixture
 
@@ -43,13 +43,13 @@ def contents(path: Path) -> dict[str, bytes]:
 def test_what_is_written_is_read(fake_bundle: Path) -> None:
     bundle = Bundle(fake_bundle)
     assert bundle.spec == SPEC
-    assert bundle.artefacts == (artefact(),)
-    assert bundle.artefact("tflite-fp32") == artefact()
+    assert bundle.artifacts == (artifact(),)
+    assert bundle.artifact("tflite-fp32") == artifact()
     assert contents(fake_bundle) == members()
-    assert bundle.files(artefact()) == {"model.bin": members()["artefacts/model.bin"]}
-    assert bundle.size(artefact()) == 768
+    assert bundle.files(artifact()) == {"model.bin": members()["artifacts/model.bin"]}
+    assert bundle.size(artifact()) == 768
     assert bundle.golden_sound().dtype == np.int16
-    assert bundle.golden_output(artefact()).shape == (1, 4)
+    assert bundle.golden_output(artifact()).shape == (1, 4)
     assert bundle.card() == "# A model\n"
     assert bundle.report()["verdicts"][0]["accuracy"] == 0.5
 
@@ -57,7 +57,7 @@ def test_what_is_written_is_read(fake_bundle: Path) -> None:
 def test_what_is_not_there_is_said(fake_bundle: Path) -> None:
     bundle = Bundle(fake_bundle)
     with pytest.raises(BundleError, match="it has tflite-fp32"):
-        bundle.artefact("onnx-int8")
+        bundle.artifact("onnx-int8")
     with pytest.raises(BundleError, match="'nothing' is missing"):
         bundle.read("nothing")
     with pytest.raises(BundleError, match="not in the manifest"):
@@ -91,7 +91,7 @@ def test_a_member_is_a_view_and_nothing_is_unpacked(
     monkeypatch.chdir(tmp_path)
     before = sorted(p.name for p in fake_bundle.parent.iterdir())
     bundle = Bundle(fake_bundle)
-    view = bundle.read("artefacts/model.bin")
+    view = bundle.read("artifacts/model.bin")
     assert isinstance(view, memoryview) and view.readonly
     assert contents(fake_bundle)
     assert sorted(p.name for p in fake_bundle.parent.iterdir()) == before
@@ -192,7 +192,7 @@ def test_any_value_in_a_manifest_is_taken_or_refused(tmp_path: Path, data: st.Da
     try:
         bundle = Bundle(path)
         bundle.check()
-        bundle.golden_output(bundle.artefacts[0])
+        bundle.golden_output(bundle.artifacts[0])
     except BundleError as exc:
         assert "\n" not in str(exc) and len(str(exc)) < 600
 

@@ -50,8 +50,8 @@ class TestPick:
         assert best.metric == bundle.verified()["tflite-int8"] and "cores" in best.machine
 
     def test_each_limit_is_said(self, bundle: Bundle) -> None:
-        size = bundle.size(bundle.artefact("onnx-int8"))
-        tflite = bundle.size(bundle.artefact("tflite-int8"))
+        size = bundle.size(bundle.artifact("onnx-int8"))
+        tflite = bundle.size(bundle.artifact("tflite-int8"))
         rows = [row("tflite-int8", p95=9e3), row("onnx-int8", p95=30e3)]
         found = [replace(c, loss=0.02 * i) for i, c in enumerate(candidates(bundle, rows))]
         limits = Limits(p95_us=20e3, drop=0.005, bytes=min(size, tflite) - 1)
@@ -94,7 +94,7 @@ class TestRecord:
         assert "measurement on a board, 4 cores" in taken.reason and "size ≤ 10 kB" in taken.reason
         assert select(again, Request("tflite")).artifact.format == "tflite"  # who asks, gets
         # All else is as it was, and a second choice takes the place of the first.
-        assert again.artefacts == bundle.artefacts and again.card() == bundle.card()
+        assert again.artifacts == bundle.artifacts and again.card() == bundle.card()
         record(again, self.chosen("tflite-int8"), bundle.path)
         assert select(Bundle(bundle.path)).artifact.id == "tflite-int8"
 
@@ -114,9 +114,9 @@ class TestRecord:
         from edgenets import bundle as bundles
 
         manifest = bundle.manifest
-        others = {n: bytes(bundle.read(n)) for n in manifest.members if "artefacts/" not in n}
+        others = {n: bytes(bundle.read(n)) for n in manifest.members if "artifacts/" not in n}
         bundles.write(
-            bundle.path, manifest.spec, {a: bundle.files(a) for a in bundle.artefacts},
+            bundle.path, manifest.spec, {a: bundle.files(a) for a in bundle.artifacts},
             {**others, CHOICE: text}, manifest.licence, manifest.made_by,
         )  # fmt: skip
         with pytest.raises(BundleError, match=f"choice.json: .*{message}"):

@@ -16,7 +16,7 @@ import pytest
 from packaging.version import Version
 
 from edgenets import backend, models, tasks, zoo
-from edgenets.artefact import FORMATS, PRECISIONS
+from edgenets.artifact import FORMATS, PRECISIONS
 from edgenets.cli import options
 from edgenets.cli.main import COMMANDS, cli, main
 from edgenets.runtime.sinks import SINKS

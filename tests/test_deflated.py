@@ -16,24 +16,24 @@ from edgenets.archive import Archive
 from edgenets.errors import BundleError
 
 TEXT = b"<layer id='1'/>" * 2000
-NAME = "artefacts/model.xml"
+NAME = "artifacts/model.xml"
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "a.edge"
-    archive.write(path, {"manifest.json": b"{}" * 500, NAME: TEXT, "artefacts/model.bin": TEXT})
+    archive.write(path, {"manifest.json": b"{}" * 500, NAME: TEXT, "artifacts/model.bin": TEXT})
     return path
 
 
 def test_xml_shrinks_and_comes_back_whole(path: Path) -> None:
     found = Archive(path)
-    assert bytes(found.read(NAME)) == TEXT == bytes(found.read("artefacts/model.bin"))
+    assert bytes(found.read(NAME)) == TEXT == bytes(found.read("artifacts/model.bin"))
     with zipfile.ZipFile(path) as opened:  # any tool reads it
         sizes = {i.filename: (i.compress_size, i.compress_type) for i in opened.infolist()}
         assert opened.read(NAME) == TEXT
     assert sizes[NAME][0] < len(TEXT) / 20 and sizes[NAME][1] == zipfile.ZIP_DEFLATED
-    assert sizes["artefacts/model.bin"] == (len(TEXT), zipfile.ZIP_STORED)
+    assert sizes["artifacts/model.bin"] == (len(TEXT), zipfile.ZIP_STORED)
     assert sizes["manifest.json"] == (1000, zipfile.ZIP_STORED)
 
 
@@ -65,7 +65,7 @@ def test_a_size_that_it_has_not(path: Path, size: int) -> None:
 
 def test_a_bomb_is_refused_before_it_is_unfolded(path: Path) -> None:
     with pytest.raises(
-        BundleError, match=r"hostile: 'artefacts/model.xml' unfolds to 1,073,741,824"
+        BundleError, match=r"hostile: 'artifacts/model.xml' unfolds to 1,073,741,824"
     ):
         Archive(patched(path, 1 << 30))
 

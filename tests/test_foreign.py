@@ -15,7 +15,7 @@ from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
 from edgenets.selection import select
 from edgenets.sound import audio
-from edgenets.tasks.keywords.pipeline import Listener
+from edgenets.tasks.keywords.pipeline import KeywordDetector
 
 pymicro_wakeword = pytest.importorskip("pymicro_wakeword")
 
@@ -43,14 +43,14 @@ def speech() -> np.ndarray:
 
 def probabilities(bundle: Bundle, pcm: np.ndarray, block: int) -> list[float]:
     """The smoothed probability after every step."""
-    listener = Listener(bundle.spec, load(bundle, select(bundle)))
+    detector = KeywordDetector(bundle.spec, load(bundle, select(bundle)))
     found, steps = [], 0
     for at in range(0, len(pcm), block):
-        listener.push(audio.pcm16_to_float(pcm[at : at + block]))
-        assert listener.steps - steps <= 1 or block > 480, "a block of 30 ms is one step at most"
-        if listener.steps > steps:
-            found.append(float(listener.posterior[0]))
-        steps = listener.steps
+        detector.push(audio.pcm16_to_float(pcm[at : at + block]))
+        assert detector.steps - steps <= 1 or block > 480, "a block of 30 ms is one step at most"
+        if detector.steps > steps:
+            found.append(float(detector.posterior[0]))
+        steps = detector.steps
     return found
 
 
@@ -78,18 +78,18 @@ def test_every_probability_is_that_of_its_own_package(nabu: Bundle, speech: np.n
 
 
 def test_its_state_is_reset_with_the_stream(nabu: Bundle, speech: np.ndarray) -> None:
-    listener = Listener(nabu.spec, load(nabu, select(nabu)))
+    detector = KeywordDetector(nabu.spec, load(nabu, select(nabu)))
     answers = []
     for _ in range(2):
-        listener.reset()
-        listener.push(audio.pcm16_to_float(speech[:40_000]))
-        answers.append(float(listener.posterior[0]))
+        detector.reset()
+        detector.push(audio.pcm16_to_float(speech[:40_000]))
+        answers.append(float(detector.posterior[0]))
     assert answers[0] == answers[1]
 
 
 def test_its_bundle_says_that_nothing_is_proven(nabu: Bundle) -> None:
     assert nabu.report()["foreign"] is True
-    assert "third-party" in nabu.artefacts[0].note
+    assert "third-party" in nabu.artifacts[0].note
     assert all(trial.passed for trial in selftest(nabu))
 
 

@@ -15,7 +15,7 @@ from edgenets import backend
 from edgenets.archive import MOST_MEMBERS
 from edgenets.bundle import CARD, GOLDEN_SOUND, MANIFEST, Bundle
 from edgenets.errors import BackendError, BundleError
-from tests.bundles import SPEC, artefact, make_fake, make_with, manifest, members
+from tests.bundles import SPEC, artifact, make_fake, make_with, manifest, members
 from tests.commands import Call, call
 from tests.zips import Entry, build
 
@@ -131,7 +131,7 @@ ARCHIVES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "long path": (lambda p: p.with_name("x" * 300), "cannot be read"),
 }  # fmt: skip
 
-TENSOR = ("artefacts", 0, "inputs", 0)
+TENSOR = ("artifacts", 0, "inputs", 0)
 DEEP = b'{"format_version": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 NESTED = [b'{"format_version": 1, "spec": ' + b"[" * n + b"]" * n + b"}" for n in (880, 940, 990)]
 HUGE = 10**4000
@@ -158,7 +158,7 @@ MANIFESTS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "version 1.0": (with_manifest("format_version", value=1.0), "format_version is float 1.0"),
     "version list": (
         with_manifest("format_version", value=[1] * 9999), "format_version is a list of 9999"),
-    "newer": (with_manifest("format_version", value=2), "newer edgenets .*pip install -U edgenet"),
+    "newer": (with_manifest("format_version", value=3), "newer edgenets .*pip install -U edgenet"),
     "newest": (with_manifest("format_version", value=HUGE), "newer edgenets"),
     "unknown key": (with_manifest("spec", "label", value=[]), "did you mean 'labels'"),
     "hostile key": (with_manifest("spec", "\n\x1b[2J" * 99, value=[]), "unknown key"),
@@ -191,19 +191,19 @@ MANIFESTS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "endless warm-up": (with_manifest("spec", "step", "warmup", value=1 << 62), "warmup"),
     "bad split": (with_manifest("spec", "split", "test", value=-1.0), "fractions"),
     "another input tensor": (with_manifest("spec", "step", "input", value="x"), "spec has 'x'"),
-    "no artifacts": (with_manifest("artefacts", value=[]), "a bundle has artifacts"),
+    "no artifacts": (with_manifest("artifacts", value=[]), "a bundle has artifacts"),
     "artifacts twice": (
-        lambda p: make_with(p, lambda m: m["artefacts"].append(m["artefacts"][0])), "another"),
+        lambda p: make_with(p, lambda m: m["artifacts"].append(m["artifacts"][0])), "another"),
     "artifact without a file": (
-        with_manifest("artefacts", 0, "files", value=["gone.bin"]), "gone.bin is no member"),
+        with_manifest("artifacts", 0, "files", value=["gone.bin"]), "gone.bin is no member"),
     "artifact outside": (
-        with_manifest("artefacts", 0, "files", value=["../../etc/passwd"]), "is no member"),
-    "no files": (with_manifest("artefacts", 0, "files", value=[]), "has files"),
-    "no inputs": (with_manifest("artefacts", 0, "inputs", value=[]), "has files, inputs"),
+        with_manifest("artifacts", 0, "files", value=["../../etc/passwd"]), "is no member"),
+    "no files": (with_manifest("artifacts", 0, "files", value=[]), "has files"),
+    "no inputs": (with_manifest("artifacts", 0, "inputs", value=[]), "has files, inputs"),
     "two outputs": (
-        lambda p: make_with(p, lambda m: m["artefacts"][0]["outputs"].append(
+        lambda p: make_with(p, lambda m: m["artifacts"][0]["outputs"].append(
             {"name": "more", "shape": [1], "dtype": "float32"})), "one input and one output"),
-    "format": (with_manifest("artefacts", 0, "format", value="exe"), "not one of tflite"),
+    "format": (with_manifest("artifacts", 0, "format", value="exe"), "not one of tflite"),
     "no number": (with_manifest(*TENSOR, "shape", value=[1, "2", 40]), "int is needed"),
     "negative": (with_manifest(*TENSOR, "shape", value=[1, -2, 40]), "not positive"),
     "zero": (with_manifest(*TENSOR, "shape", value=[1, 0, 40]), "not positive"),
@@ -222,11 +222,11 @@ MANIFESTS: dict[str, tuple[Callable[[Path], Path], str]] = {
         with_manifest(*TENSOR, "quantization", value={"scale": 1, "zero_point": 300}),
         "zero_point"),
     "many states": (
-        with_manifest("artefacts", 0, "states", value=[state([1, 1 << 25])] * 9), "absurdly large"),
+        with_manifest("artifacts", 0, "states", value=[state([1, 1 << 25])] * 9), "absurdly large"),
     "long hold": (
-        with_manifest("artefacts", 0, "states", value=[state([1], hold=1 << 60)]), "hold"),
+        with_manifest("artifacts", 0, "states", value=[state([1], hold=1 << 60)]), "hold"),
     "state at infinity": (
-        with_manifest("artefacts", 0, "states", value=[state([1], initial=1e300)]), "begins at"),
+        with_manifest("artifacts", 0, "states", value=[state([1], initial=1e300)]), "begins at"),
     "size -1": (with_manifest("members", CARD, "size", value=-1), "fails its SHA-256"),
     "another SHA-256": (with_manifest("members", CARD, "sha256", value="0" * 64), "SHA-256"),
     "member that is not there": (
@@ -295,7 +295,7 @@ def test_golden_data_of_half_a_number(name: str, data: bytes, tmp_path: Path, ca
     path = tampered(name, data)(tmp_path / "a.edge")
     bundle = Bundle(path)
     with pytest.raises(BundleError, match=f"'{name}' has {len(data)} bytes"):
-        bundle.golden_sound(), bundle.golden_output(bundle.artefacts[0])
+        bundle.golden_sound(), bundle.golden_output(bundle.artifacts[0])
     done = call("selftest", path, "--json")
     assert done.code == 2 and done.json()["kind"] == "BundleError"
 
@@ -322,7 +322,7 @@ def test_a_broken_report_is_a_broken_bundle(report: bytes, tmp_path: Path, call:
 
 @pytest.mark.parametrize("name", ["tflite", "onnx", "openvino"])
 def test_a_model_of_rubbish_is_refused_by_its_backend(name: Any) -> None:
-    one = artefact(name)
+    one = artifact(name)
     files = {"model.bin": bytes(range(256)) * 40}
     with pytest.raises(BackendError):
         backend.load(name, one, files)

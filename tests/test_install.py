@@ -130,7 +130,7 @@ def test_help(device: Device) -> None:
 def test_it_runs_a_bundle(device: Device, bundle: str, sound: Path) -> None:
     found = device.edgenets("run", bundle, sound)
     assert found["audio_seconds"] == 3.0 and found["steps"] > 70
-    assert found["artefact"].startswith("tflite-")
+    assert found["artifact"].startswith("tflite-")
     assert found["runs_on"].startswith("ai-edge-litert")
 
 
@@ -179,7 +179,7 @@ def test_a_camera_and_the_page_need_no_more_than_they_say(device: Device) -> Non
     assert not device.distributions() & {"tensorflow", "keras", "matplotlib", "pillow", "scipy"}
     for bundle in ("image-classify", "object-detect", "segment"):
         found = device.edgenets("run", bundle, "null:640x480?seconds=1", "--sink", "web:0")
-        assert found["frames"] == {"null:640x480": 30} and found["artefact"] == "tflite-int8"
+        assert found["frames"] == {"null:640x480": 30} and found["artifact"] == "tflite-int8"
         trials = device.edgenets("selftest", bundle)["trials"]
         assert [t["passed"] for t in trials if t["passed"] is not None] == [True]
     found = device.edgenets("run", "object-detect", "demo:smear?seconds=2&rate=10")

@@ -58,10 +58,10 @@ LIES: dict[str, Lie] = {
 
 
 def told(real: Path, path: Path, id: str, lie: Lie) -> Path:
-    """The bundle with a lie about one of its artefacts."""
+    """The bundle with a lie about one of its artifacts."""
 
     def change(plain: dict[str, Any]) -> None:
-        (one,) = (a for a in plain["artefacts"] if f"{a['format']}-{a['precision']}" == id)
+        (one,) = (a for a in plain["artifacts"] if f"{a['format']}-{a['precision']}" == id)
         lie(one)
 
     return rewrite(real, path, change)
@@ -69,8 +69,8 @@ def told(real: Path, path: Path, id: str, lie: Lie) -> Path:
 
 def load_and_run(path: Path, id: str) -> None:
     bundle = Bundle(path)
-    artefact = bundle.artefact(id)
-    session = backend.load(artefact.format, artefact, bundle.files(artefact))
+    artifact = bundle.artifact(id)
+    session = backend.load(artifact.format, artifact, bundle.files(artifact))
     rows = np.zeros((20, SPEC.input.bands), np.float32)
     out = backend.run_sequence(session, rows)
     assert out.shape == (10, 1, len(SPEC.labels))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from edgenets.errors import SourceError
 from edgenets.runtime.lines import LINES, Line, LineSource, open_lines
 from edgenets.runtime.lines.splitter import LONGEST, Splitter
-from edgenets.runtime.sources import Notice, descriptor
+from edgenets.runtime.sources import SourceNotice, descriptor
 
 
 def cut(data: bytes, sizes: list[int]) -> Iterator[bytes]:
@@ -25,7 +25,7 @@ def cut(data: bytes, sizes: list[int]) -> Iterator[bytes]:
     yield data[at:]
 
 
-def told(data: bytes, sizes: list[int]) -> list[Line | Notice]:
+def told(data: bytes, sizes: list[int]) -> list[Line | SourceNotice]:
     splitter = Splitter("it")
     found = [item for part in cut(data, sizes) for item in splitter.push(part)]
     return found + list(splitter.finish())
@@ -63,13 +63,13 @@ def test_ends_of_lines_and_the_mark_of_a_file() -> None:
 
 def test_a_line_of_ten_megabytes_is_passed_over_and_the_next_is_read() -> None:
     splitter = Splitter("it")
-    found: list[Line | Notice] = list(splitter.push(b"first\n"))
+    found: list[Line | SourceNotice] = list(splitter.push(b"first\n"))
     for _ in range(160):
         found += splitter.push(b"x" * 65_536)
         assert len(splitter._rest) <= LONGEST  # nothing grows
     found += splitter.push(b"\nlast\n")
     first, notice, last = found
-    assert isinstance(notice, Notice) and "line 2: 10,485,760 bytes long" in notice.text
+    assert isinstance(notice, SourceNotice) and "line 2: 10,485,760 bytes long" in notice.text
     assert (first.text, last.text) == ("first", "last")
 
 
@@ -82,7 +82,7 @@ def test_what_is_no_text_from_the_first_line_on_is_refused(data: bytes) -> None:
 @pytest.mark.parametrize("data", [b"caf\xe9", b"a\0b"])
 def test_a_line_that_is_no_text_is_passed_over(data: bytes) -> None:
     first, notice, last = told(b"one\n" + data + b"\ntwo", [])
-    assert isinstance(notice, Notice) and "line 2" in notice.text
+    assert isinstance(notice, SourceNotice) and "line 2" in notice.text
     assert (first.text, last.text) == ("one", "two")
 
 

@@ -114,6 +114,6 @@ def test_words_are_heard_and_a_lost_microphone_is_taken_up_again(
         finally:
             listening.kill()
     assert sum(summary["detections"].values()) == len(first) + len(second)
-    assert summary["remarks"]["lost"] >= 1
-    assert summary["remarks"]["back"] >= 1
+    assert summary["notices"]["lost"] >= 1
+    assert summary["notices"]["back"] >= 1
     assert all(0 <= e["age_ms"] < 5000 for e in listening.events("detection"))

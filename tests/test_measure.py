@@ -19,7 +19,7 @@ from edgenets.runtime.selftest import selftest
 from edgenets.selection import Request, select
 from edgenets.sound import audio
 from edgenets.tasks.keywords.evaluation import evaluate
-from edgenets.tasks.keywords.pipeline import Listener
+from edgenets.tasks.keywords.pipeline import KeywordDetector
 from tests.bundles import SPEC, fake_bundle, real_bundle, rewrite
 from tests.commands import Call, call
 
@@ -84,18 +84,18 @@ class TestChoose:
 
 @pytest.mark.parametrize("id", IDS)
 def test_the_same_is_heard_however_sound_is_cut(bundle: Bundle, id: str) -> None:
-    """Real sessions behind the listener: blocks of any length, and after a reset the same."""
-    artefact = bundle.artefact(id)
-    session = backend.load(artefact.format, artefact, bundle.files(artefact))
-    listener = Listener(SPEC, session)
+    """Real sessions behind the detector: blocks of any length, and after a reset the same."""
+    artifact = bundle.artifact(id)
+    session = backend.load(artifact.format, artifact, bundle.files(artifact))
+    detector = KeywordDetector(SPEC, session)
     sound = (0.1 * np.random.default_rng(1).standard_normal(RATE)).astype(np.float32)
     posteriors = []
     for size in (len(sound), 640, 333, 4000):
-        listener.reset()
+        detector.reset()
         for start in range(0, len(sound), size):
-            listener.push(sound[start : start + size])
-        assert listener.steps == 24
-        posteriors.append(listener.posterior.tobytes())
+            detector.push(sound[start : start + size])
+        assert detector.steps == 24
+        posteriors.append(detector.posterior.tobytes())
     assert len(set(posteriors)) == 1
 
 
@@ -196,8 +196,8 @@ class TestBench:
             assert row.keys() >= ROW
             assert 0 < row["p50_us"] <= row["p90_us"] <= row["p99_us"] and row["first_us"] > 0
             assert row["peak_rss_mb"] > 10 and row["cpu_ms"] > 0
-            artefact = bundle.artefact(f"{row['backend']}-int8")
-            assert row["bytes"] == bundle.size(artefact)
+            artifact = bundle.artifact(f"{row['backend']}-int8")
+            assert row["bytes"] == bundle.size(artifact)
 
     def test_for_people(self, bundle: Bundle, call: Call) -> None:
         asked = ("--backend", "tflite", "--precision", "int8", "--threads", "1,2", "--seconds", "1")

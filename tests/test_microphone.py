@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from edgenets.errors import SourceError
-from edgenets.runtime.sources import Block, Notice, microphone, open_source, portaudio
+from edgenets.runtime.sources import Block, SourceNotice, microphone, open_source, portaudio
 from edgenets.sound import audio
 from tests import pulse as pulse_server
 
@@ -403,7 +403,11 @@ def test_overruns_are_counted(straw: Straw) -> None:
         stream.send_seconds(0.04)
         stream.send(np.zeros((640, 2), np.int16), overflow=True)
         notice, block = next(items), next(items)
-        assert isinstance(notice, Notice) and notice.kind == "overrun" and "1.00 s" in notice.text
+        assert (
+            isinstance(notice, SourceNotice)
+            and notice.kind == "overrun"
+            and "1.00 s" in notice.text
+        )
         assert notice.samples == RATE and isinstance(block, Block) and block.lost == RATE
         notice, block = next(items), next(items)
         assert notice.kind == "overrun" and notice.samples == 0 and block.lost == 0

@@ -12,7 +12,7 @@ import pytest
 
 from edgenets.errors import SourceError
 from edgenets.runtime.lines import Line, open_lines
-from edgenets.runtime.sources import Notice
+from edgenets.runtime.sources import SourceNotice
 from tests.vision import servers
 
 pytestmark = pytest.mark.skipif(
@@ -39,14 +39,14 @@ def publish(port: int, topic: str, *messages: bytes) -> None:
     client.disconnect()
 
 
-def gather(source: Any) -> tuple[list[Line | Notice], threading.Thread]:
-    found: list[Line | Notice] = []
+def gather(source: Any) -> tuple[list[Line | SourceNotice], threading.Thread]:
+    found: list[Line | SourceNotice] = []
     thread = threading.Thread(target=lambda: found.extend(iter_into(source, found)), daemon=True)
     thread.start()
     return found, thread
 
 
-def iter_into(source: Any, found: list[Line | Notice]) -> list[Line | Notice]:
+def iter_into(source: Any, found: list[Line | SourceNotice]) -> list[Line | SourceNotice]:
     for item in source:
         found.append(item)
     return []
@@ -63,7 +63,7 @@ def test_messages_are_lines_and_a_broken_one_ends_nothing(tmp_path: Path) -> Non
         wait_until(lambda: len(found) == 5)
         texts = [item.text for item in found if isinstance(item, Line)]
         assert texts == ["1,2", "3,4", "5,6", "7,8"]
-        (notice,) = (item for item in found if isinstance(item, Notice))
+        (notice,) = (item for item in found if isinstance(item, SourceNotice))
         assert notice.kind == "skipped" and "byte" in notice.text
         source.close()
         thread.join(10)
@@ -80,10 +80,10 @@ def test_a_broker_that_is_away_is_waited_for(tmp_path: Path) -> None:
         wait_until(source._client.is_connected)
     finally:
         broker.kill()
-    wait_until(lambda: any(isinstance(i, Notice) and i.kind == "lost" for i in found))
+    wait_until(lambda: any(isinstance(i, SourceNotice) and i.kind == "lost" for i in found))
     again = servers.Broker(tmp_path, broker.port)
     try:
-        wait_until(lambda: any(isinstance(i, Notice) and i.kind == "back" for i in found))
+        wait_until(lambda: any(isinstance(i, SourceNotice) and i.kind == "back" for i in found))
         time.sleep(0.3)
         publish(broker.port, "meter", b"9")
         wait_until(lambda: any(isinstance(i, Line) and i.text == "9" for i in found))

@@ -139,7 +139,7 @@ BAD_VALUES: list[tuple[str, str, Any, str]] = [
     ("augment", "band_masks", -1, "band_masks must be"),
     ("schedule", "epochs", 0, "epochs must be"),
     ("schedule", "learning_rate", 0.0, "learning_rate must be"),
-    ("quantize", "clips", 0, "clips must be"),
+    ("quantize", "samples", 0, "samples must be"),
     ("quantize", "percentile", 101.0, "percentile must be"),
     ("gate", "stream_steps", 0, "stream_steps must be"),
     ("features", "bands", 300, "finer than"),
@@ -193,7 +193,7 @@ class TestGate:
     @pytest.mark.parametrize(
         ("old", "new"),
         [
-            ({"clips": 7}, {"samples": 7}), ({"pictures": 7}, {"samples": 7}),
+            ({"clips": 7}, {"samples": 7}), ({"images": 7}, {"samples": 7}),
             ({"accuracy_drop": 0.02}, {"metric_drop": 0.02}),
             ({"relative_loss": 0.1, "clips": 9}, {"metric_drop": 0.1, "samples": 9}),
             # As run folders of before hold it: both names, at least one at its default.

@@ -36,7 +36,7 @@ class Stone:
 class Tree:
     count: int
     flag: bool
-    colour: Literal["red", "green"]
+    color: Literal["red", "green"]
     leaf: Leaf
     pair: tuple[int, float] = (0, 0.0)
     many: tuple[str, ...] = ()
@@ -65,7 +65,7 @@ TREES = st.builds(
     st.none() | LEAVES | STONES,
 )
 
-GOOD: dict[str, Any] = {"count": 1, "flag": True, "colour": "red", "leaf": {"text": "a"}}
+GOOD: dict[str, Any] = {"count": 1, "flag": True, "color": "red", "leaf": {"text": "a"}}
 
 
 @given(TREES)
@@ -101,8 +101,8 @@ WRONG: list[tuple[Any, str]] = [
     ({**GOOD, "count": 10**5000}, "count: an integer of more than 64 bits"),
     ({**GOOD, "flag": 1}, "flag: bool is needed, found int 1"),
     ({**GOOD, "flag": 10**5000}, "flag: an integer of more than 64 bits"),
-    ({**GOOD, "colour": "blue"}, "colour: str 'blue' is not one of red, green"),
-    ({**GOOD, "colour": ["red"]}, "colour: a list of 1 is not one of red, green"),
+    ({**GOOD, "color": "blue"}, "color: str 'blue' is not one of red, green"),
+    ({**GOOD, "color": ["red"]}, "color: a list of 1 is not one of red, green"),
     ({**GOOD, "leaf": "a"}, "leaf: a table is needed, found str 'a'"),
     ({**GOOD, "leaf": {"text": 1}}, "leaf.text: str is needed, found int 1"),
     ({**GOOD, "leaf": {"text": "\x1b[2J"}}, "leaf.text: holds control characters"),

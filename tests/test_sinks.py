@@ -18,13 +18,13 @@ import pytest
 
 from edgenets.errors import SinkError
 from edgenets.events import (
+    Anomaly,
     Classified,
     Forecast,
-    Remark,
+    Notice,
     Result,
     Seen,
     Suggested,
-    Surprising,
     Transcript,
     Written,
 )
@@ -33,13 +33,13 @@ from edgenets.runtime.sinks import SINKS, Sinks, open_sink, remote
 from edgenets.tasks.vision.results import Found
 
 RESULT = Result("mic:default", "yes", 0.87654, 1.23456, 0.0123456)
-REMARK = Remark("mic:default", "overrun", "0.10 s of sound were dropped", 2.5)
-NAMELESS = Remark("a\udcff.wav", "skipped", "a\udcff.wav: ünreadable ✗", 0.0)
+REMARK = Notice("mic:default", "overrun", "0.10 s of sound were dropped", 2.5)
+NAMELESS = Notice("a\udcff.wav", "skipped", "a\udcff.wav: ünreadable ✗", 0.0)
 
 PICTURE = np.full((48, 64, 3), 90, np.uint8)
 SEEN = Seen(
     "camera:0", 7, 0.25, 0.0123, (Found("cat", 0.875, (1.0, 2.0, 30.0, 40.0), track=3),),
-    picture=PICTURE, labels=("cat", "dog"),
+    image=PICTURE, labels=("cat", "dog"),
 )  # fmt: skip
 
 EVENTS = (RESULT, REMARK, NAMELESS, SEEN)
@@ -52,7 +52,7 @@ READ = (
     Suggested("-", "the c", (("cat", 0.7), ("cow", 0.2)), 1, 0.1, 0.001),
     Forecast("t.csv", ("a", "b"), WAVE, WAVE - 1, WAVE + 1, 24, 25, 0.0, 3600.0, 0.1, 0.001),
     Forecast("t.csv", ("a", "b"), WAVE, None, None, 24, 25, None, None, 0.1, 0.001),
-    Surprising("t.csv", "load", 9.0, 3.0, 1.3, True, 7, None, 0.1, 0.001),
+    Anomaly("t.csv", "load", 9.0, 3.0, 1.3, True, 7, None, 0.1, 0.001),
 )  # fmt: skip
 
 # A place that each can write to; a port on which nobody listens is none that it complains of.

@@ -25,8 +25,8 @@ from edgenets.runtime.sources import (
     Boundary,
     Counters,
     Item,
-    Notice,
     Source,
+    SourceNotice,
     open_source,
     standard_input,
 )
@@ -94,7 +94,7 @@ class TestContract:
             assert source.counters == Counters()
             last, count = 0.0, 0
             for item in source:
-                assert isinstance(item, Block | Notice | Boundary)
+                assert isinstance(item, Block | SourceNotice | Boundary)
                 if isinstance(item, Block):
                     assert item.samples.dtype in (np.float32, np.int16) and item.samples.ndim == 1
                     assert 0 < len(item.samples) <= BLOCK
@@ -229,7 +229,7 @@ class TestFolders:
         soundfile.write(tmp_path / "c.wav", [0.1, np.nan], RATE, subtype="FLOAT")
         audio.write_wav(tmp_path / "d.wav", sound(0.1), RATE)
         items = list(open_source(str(tmp_path), RATE))
-        notices = [item for item in items if isinstance(item, Notice)]
+        notices = [item for item in items if isinstance(item, SourceNotice)]
         assert [n.kind for n in notices] == ["skipped"] * 3
         for notice, (name, why) in zip(
             notices, [("a.wav", "no sound"), ("b.flac", ""), ("c.wav", "finite")], strict=True

@@ -34,7 +34,7 @@ from edgenets.tasks.keywords.synthetic import (
 )
 from edgenets.tasks.keywords.voice import MEN, PEAK, WOMEN
 from edgenets.tasks.keywords.words import COMMON, PHRASES, SILENCE, UNKNOWN, label_of, vocabulary
-from edgenets.tasks.speech import monologue
+from edgenets.tasks.speech import continuous as monologue
 
 pytest.importorskip("espeakng_loader", reason="synthetic speech needs espeakng-loader")
 pytest.importorskip("soxr", reason="synthetic speech needs soxr")
@@ -558,15 +558,15 @@ def test_settings_that_make_no_data_set(tmp_path, bad):
 
 
 def test_backgrounds_are_of_many_levels_and_colours():
-    levels, colours = [], []
+    levels, colors = [], []
     for seed in range(80):
         sound = background.background(np.random.default_rng(seed), RATE, RATE)
         assert sound.dtype == np.float32 and len(sound) == RATE and np.abs(sound).max() < 1
         levels.append(20 * np.log10(sound.std()))
         power = np.abs(np.fft.rfft(sound)) ** 2
-        colours.append((power * np.arange(len(power))).sum() / power.sum())
+        colors.append((power * np.arange(len(power))).sum() / power.sum())
     assert min(levels) < -70 and max(levels) > -30
-    assert min(colours) < 200 and max(colours) > 3000  # Hz
+    assert min(colors) < 200 and max(colors) > 3000  # Hz
 
 
 def test_hum_is_of_the_mains():

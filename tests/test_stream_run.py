@@ -22,9 +22,9 @@ from edgenets import zoo
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.errors import BackendError, SinkError, SourceError
-from edgenets.events import Remark, Result
+from edgenets.events import Notice, Result
 from edgenets.runtime.load import load
-from edgenets.runtime.sources import SOURCES, Block, Boundary, Item, Notice, Source
+from edgenets.runtime.sources import SOURCES, Block, Boundary, Item, Source, SourceNotice
 from edgenets.runtime.stream import Run
 from edgenets.selection import Request, select
 from edgenets.sound import audio
@@ -68,10 +68,10 @@ class TestFile:
         assert event.score == pytest.approx(0.25) and event.time == pytest.approx(HEARD_AT)
         assert 0 <= event.age < PATIENCE
         found = run.summary
-        assert found.detections == {"yes": 1} and found.remarks == {}
+        assert found.detections == {"yes": 1} and found.notices == {}
         assert found.audio_seconds == 3.0 and found.steps == steps_in(3.0)
         assert found.samples_lost == found.sink_failures == 0
-        assert found.bundle == str(bundle.path) and found.artefact == "tflite-fp32"
+        assert found.bundle == str(bundle.path) and found.artifact == "tflite-fp32"
         assert found.age_ms_p50 == found.age_ms_p95 == pytest.approx(1e3 * event.age)
         assert found.cpu_seconds > 0 and 0 < found.wall_seconds < PATIENCE
         assert found.cpu_ms_per_audio_s == pytest.approx(1e3 * found.cpu_seconds / 3.0)
@@ -110,9 +110,9 @@ def test_a_folder_is_heard_recording_by_recording(bundle: Bundle, tmp_path: Path
     assert [(Path(e.source).name, e.time) for e in events if isinstance(e, Result)] == [
         (name, pytest.approx(HEARD_AT)) for name in ("a.wav", "b.wav", "c.wav")
     ]
-    (remark,) = (e for e in events if isinstance(e, Remark))
-    assert remark.kind == "skipped" and "bad.wav" in remark.text
-    assert run.summary.remarks == {"skipped": 1}
+    (notice,) = (e for e in events if isinstance(e, Notice))
+    assert notice.kind == "skipped" and "bad.wav" in notice.text
+    assert run.summary.notices == {"skipped": 1}
     assert run.summary.steps == 3 * steps_in(1.0) and run.summary.audio_seconds == 3.0
 
 
@@ -142,27 +142,32 @@ def block(seconds: float, lost: float = 0.0) -> Block:
 def test_what_is_lost_is_counted_and_times_stay_true(bundle: Bundle, script: Script) -> None:
     script.items = (
         block(0.1),
-        Notice("overrun", "0.50 s of sound were dropped", samples=8000),
+        SourceNotice("overrun", "0.50 s of sound were dropped", samples=8000),
         block(0.1, lost=0.5),
-        Notice("overrun", "the sound card overflowed", count=3),
+        SourceNotice("overrun", "the sound card overflowed", count=3),
         block(0.1),
     )
     run = Run(bundle, session(bundle), "script:")
     events = list(run)
     (word,) = (e for e in events if isinstance(e, Result))
     assert word.time == pytest.approx(HEARD_AT)  # in the silence that stands for what was lost
-    assert [e.time for e in events if isinstance(e, Remark)] == pytest.approx([0.1, 0.7])
+    assert [e.time for e in events if isinstance(e, Notice)] == pytest.approx([0.1, 0.7])
     assert run.summary.samples_lost == 8000
-    assert run.summary.remarks == {"overrun": 4}
+    assert run.summary.notices == {"overrun": 4}
     assert run.summary.audio_seconds == pytest.approx(0.8)
     assert run.summary.steps == steps_in(0.8)
 
 
 def test_a_night_without_a_microphone_is_not_computed(bundle: Bundle, script: Script) -> None:
     script.items = (
-        block(1.0), Notice("lost", "gone"), Notice("back", "back"), block(1.0, lost=36_000),
-        block(1.0), Boundary(Path("next.wav")), block(1.0),
-    )  # fmt: skip
+        block(1.0),
+        SourceNotice("lost", "gone"),
+        SourceNotice("back", "back"),
+        block(1.0, lost=36_000),
+        block(1.0),
+        Boundary(Path("next.wav")),
+        block(1.0),
+    )
     run = Run(bundle, session(bundle), "script:")
     words = [e for e in run if isinstance(e, Result)]
     assert [w.time for w in words] == pytest.approx([HEARD_AT, 36_001 + HEARD_AT, HEARD_AT])
@@ -231,13 +236,13 @@ class TestFromPython:
             words = list(edgenets.run(fake_bundle, tmp_path, backend="null"))
         assert [(w.label, round(w.time, 2)) for w in words] == [("yes", 0.21)]
         assert "b.wav" in caplog.text
-        remarks: list[Remark] = []
+        notices: list[Notice] = []
         list(
             edgenets.run(
-                zoo.load(fake_bundle), str(tmp_path), backend="null", remark=remarks.append
+                zoo.load(fake_bundle), str(tmp_path), backend="null", notice=notices.append
             )
         )
-        assert [r.kind for r in remarks] == ["skipped"]
+        assert [r.kind for r in notices] == ["skipped"]
 
     def test_an_iterator_that_is_dropped_lets_go(self, fake_bundle: Path) -> None:
         endless = edgenets.run(fake_bundle, "null:", backend="null")

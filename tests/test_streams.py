@@ -161,7 +161,7 @@ def test_fit_keeps_the_middle(size: int, length: int, offset: int) -> None:
 
 def test_noise_has_the_level_asked_for() -> None:
     rng = np.random.default_rng(0)
-    sound, noise = augment.coloured_noise(rng, 8000), augment.coloured_noise(rng, 8000)
+    sound, noise = augment.colored_noise(rng, 8000), augment.colored_noise(rng, 8000)
     mixed = augment.add_noise(sound, 7 * noise, 20.0)
     assert np.std(mixed - sound) / np.std(sound) == pytest.approx(0.1, rel=0.02)
     silent = np.zeros(8000, np.float32)

@@ -10,7 +10,7 @@ from pathlib import Path
 from edgenets import bundle as bundles
 from edgenets import records
 from edgenets.archive import member_name
-from edgenets.artefact import Artefact, id_of
+from edgenets.artifact import Artifact, id_of
 from edgenets.bundle import REPORT, Bundle, golden_name
 from edgenets.choice import CHOICE
 from edgenets.errors import ModelError
@@ -44,39 +44,39 @@ def attach(bundle: Bundle, files: Sequence[Path], out: Path) -> tuple[Attached, 
     Raises:
         ModelError: the bundle has nothing to compile, or a file was made of something else.
         MissingExtra: the compiler is needed, and is not on the PATH.
-        ConversionError: the compiler refuses an artefact.
+        ConversionError: the compiler refuses an artifact.
     """
     sources = sources_of(bundle)
     made = [_of(path, sources) for path in files] or [
         (given, edgetpu.compiled(given)) for given in sources
     ]
-    if sorted(w.artefact.id for _, w in made) != sorted(_compiled_id(s) for s in sources):
+    if sorted(w.artifact.id for _, w in made) != sorted(_compiled_id(s) for s in sources):
         raise ModelError(
-            f"{bundle.path}: of {', '.join(s.artefact.id for s in sources)} each needs one file"
+            f"{bundle.path}: of {', '.join(s.artifact.id for s in sources)} each needs one file"
         )
-    artefacts, others = bundle.contents()
-    if absent := {golden_name(s.artefact) for s in sources} - others.keys():
+    artifacts, others = bundle.contents()
+    if absent := {golden_name(s.artifact) for s in sources} - others.keys():
         raise ModelError(f"{bundle.path}: has no {min(absent)}, which the board is held against")
-    known = {w.artefact.id for _, w in made}
-    artefacts = {a: f for a, f in artefacts.items() if a.id not in known}
+    known = {w.artifact.id for _, w in made}
+    artifacts = {a: f for a, f in artifacts.items() if a.id not in known}
     found = []
     for given, written in made:
-        artefacts[written.artefact] = written.files
+        artifacts[written.artifact] = written.files
         # No machine here can run it: what its source answers, it must answer on the board.
-        others[golden_name(written.artefact)] = others[golden_name(given.artefact)]
+        others[golden_name(written.artifact)] = others[golden_name(given.artifact)]
         said = written.said or Said()
         found.append(
-            Attached(written.artefact.id, given.artefact.id, written.size, said, given.size)
+            Attached(written.artifact.id, given.artifact.id, written.size, said, given.size)
         )
     others[REPORT] = _reported(bundle, found)
     others.pop(CHOICE, None)  # it was made among the others alone
     manifest = bundle.manifest
-    bundles.write(out, manifest.spec, artefacts, others, manifest.licence, manifest.made_by)
+    bundles.write(out, manifest.spec, artifacts, others, manifest.licence, manifest.made_by)
     return tuple(found)
 
 
 def _compiled_id(source: Written) -> str:
-    return id_of("edgetpu", "int8", source.artefact.part)
+    return id_of("edgetpu", "int8", source.artifact.part)
 
 
 def extract(bundle: Bundle, folder: Path) -> list[Path]:
@@ -84,7 +84,7 @@ def extract(bundle: Bundle, folder: Path) -> list[Path]:
     paths = []
     for given in sources_of(bundle):
         (content,) = given.files.values()
-        part = f"-{given.artefact.part}" if given.artefact.part else ""
+        part = f"-{given.artifact.part}" if given.artifact.part else ""
         # A bundle's name is its maker's; no file is written elsewhere for it.
         path = folder / f"{member_name(bundle.spec.name)}{part}.tflite"
         if path.exists() and path.read_bytes() != content:
@@ -103,11 +103,11 @@ def sources_of(bundle: Bundle) -> list[Written]:
     """
     found = [
         Written(a, bundle.files(a))
-        for a in bundle.artefacts
+        for a in bundle.artifacts
         if a.format == "tflite" and a.precision == "int8"
     ]
     if not found:
-        have = ", ".join(a.id for a in bundle.artefacts)
+        have = ", ".join(a.id for a in bundle.artifacts)
         raise ModelError(
             f"{bundle.path}: has no tflite-int8, of which an Edge TPU's artifact is made; it has "
             f"{have}"
@@ -116,17 +116,17 @@ def sources_of(bundle: Bundle) -> list[Written]:
 
 
 def _of(path: Path, sources: Sequence[Written]) -> tuple[Written, Written]:
-    """What a file was compiled from, and the file as an artefact."""
+    """What a file was compiled from, and the file as an artifact."""
     try:
         model = path.read_bytes()
     except OSError as exc:
         raise ModelError(f"{path}: cannot be read: {exc.strerror}") from exc
-    why: dict[Artefact, str] = {}
+    why: dict[Artifact, str] = {}
     for given in sources:
         reasons = list(edgetpu.obstacles(path, model, given))
         if not reasons:
             return given, edgetpu.of_file(path, model, given, _log_beside(path))
-        why[given.artefact] = "; ".join(reasons)
+        why[given.artifact] = "; ".join(reasons)
     if len(sources) == 1:
         raise ModelError(f"{path}: {next(iter(why.values()))}")
     raise ModelError(
@@ -149,5 +149,5 @@ def _reported(bundle: Bundle, found: Sequence[Attached]) -> bytes:
     before = report.get("compiled")
     kept = [x for x in before if isinstance(x, dict)] if isinstance(before, list) else []
     ids = {one.id for one in found}
-    told = [x for x in kept if x.get("id") not in ids] + [records.to_plain(x) for x in found]
-    return json.dumps({**report, "compiled": told}, indent=1, allow_nan=False).encode()
+    entries = [x for x in kept if x.get("id") not in ids] + [records.to_plain(x) for x in found]
+    return json.dumps({**report, "compiled": entries}, indent=1, allow_nan=False).encode()

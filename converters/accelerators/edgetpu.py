@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from edgenets.artefact import TensorInfo
+from edgenets.artifact import TensorInfo
 from edgenets.errors import ModelError
 
 from ..formats import Written
@@ -30,19 +30,19 @@ _SHOWN = 2
 
 
 def compiled(given: Written) -> Written:
-    """What Coral's compiler makes of an artefact.
+    """What Coral's compiler makes of an artifact.
 
     Raises:
         MissingExtra: the compiler is not on the PATH.
         ConversionError: it refuses the artifact, or maps nothing of it.
     """
     (content,) = given.files.values()
-    made, said = edgetpu_compiler.compile(content, given.artefact.id)
+    made, said = edgetpu_compiler.compile(content, given.artifact.id)
     return of_file(Path(edgetpu_compiler.COMPILER), made, given, said)
 
 
 def of_file(path: Path, model: bytes, given: Written, said: Said | None = None) -> Written:
-    """A file that was compiled, as an artefact.
+    """A file that was compiled, as an artifact.
 
     Args:
         path: of the file, for messages.
@@ -55,18 +55,18 @@ def of_file(path: Path, model: bytes, given: Written, said: Said | None = None) 
     if (why := "; ".join(obstacles(path, model, given))) != "":
         raise ModelError(f"{path}: {why}")
     (content,) = given.files.values()
-    artefact, said = given.artefact, said or Said()
-    name = f"{Path(artefact.files[0]).stem}{edgetpu_compiler.ENDING}"
-    note = "; ".join(filter(None, (artefact.note, f"for the Edge TPU, {said}")))
+    artifact, said = given.artifact, said or Said()
+    name = f"{Path(artifact.files[0]).stem}{edgetpu_compiler.ENDING}"
+    note = "; ".join(filter(None, (artifact.note, f"for the Edge TPU, {said}")))
     made = replace(
-        artefact, format="edgetpu", files=(name,), note=note,
+        artifact, format="edgetpu", files=(name,), note=note,
         compiled_from=hashlib.sha256(content).hexdigest(),
     )  # fmt: skip
     return Written(made, {name: model}, said=said)
 
 
 def obstacles(path: Path, model: bytes, given: Written) -> Iterator[str]:
-    """Why a file cannot have been compiled from an artefact.
+    """Why a file cannot have been compiled from an artifact.
 
     The weights inside are in the Edge TPU's own order. What stays as it was is compared: what goes
     in and comes out with its scales, and the operators that the compiler left to the CPU.
@@ -80,11 +80,13 @@ def obstacles(path: Path, model: bytes, given: Written) -> Iterator[str]:
         return
     if others := found.custom - {OPERATOR}:
         yield f"has {', '.join(sorted(others))}, which no interpreter knows"
-    artefact, links = given.artefact, given.artefact.states
+    artifact, links = given.artifact, given.artifact.states
     yield from _other(
-        "takes", found.inputs, [*artefact.inputs, *artefact.held, *(s.input for s in links)]
+        "takes",
+        found.inputs,
+        [*artifact.inputs, *artifact.sequence_inputs, *(s.input for s in links)],
     )
-    yield from _other("gives", found.outputs, [*artefact.outputs, *(s.output for s in links)])
+    yield from _other("gives", found.outputs, [*artifact.outputs, *(s.output for s in links)])
     (content,) = given.files.values()
     before = _facts(path, content).operators
     for name, count in found.operators.items():
@@ -119,7 +121,7 @@ def _other(verb: str, found: Set[_Face], infos: Sequence[TensorInfo]) -> Iterato
     wanted = {_announced(info) for info in infos}
     if found != wanted:
         own, other = sorted(found - wanted), sorted(wanted - found)
-        yield f"{verb} {_told(own)} where its source {verb} {_told(other)}"
+        yield f"{verb} {_listed(own)} where its source {verb} {_listed(other)}"
 
 
 def _face(tensor: Any) -> _Face:
@@ -137,15 +139,15 @@ def _announced(info: TensorInfo) -> _Face:
     return info.name, info.shape, info.dtype, scale, zero
 
 
-def _told(faces: list[_Face]) -> str:
-    told = [
+def _listed(faces: list[_Face]) -> str:
+    parts = [
         f"'{name}' {list(shape)} {kind}"
         + (f" of scale {scale:g}, zero point {zero}" if scale else "")
         for name, shape, kind, scale, zero in faces[:_SHOWN]
     ]
     if len(faces) > _SHOWN:
-        told.append(f"and {len(faces) - _SHOWN} more")
-    return ", ".join(told) or "nothing else"
+        parts.append(f"and {len(faces) - _SHOWN} more")
+    return ", ".join(parts) or "nothing else"
 
 
 def _counted(tree: Any) -> Counter[str]:

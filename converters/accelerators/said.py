@@ -44,7 +44,7 @@ class Said:
     def __str__(self) -> str:
         if not self.shares:
             return "compiled elsewhere; no log of it was given"
-        told = f"by version {self.version or 'unknown'}: {self.mapped} of {self.every} operators"
+        text = f"by version {self.version or 'unknown'}: {self.mapped} of {self.every} operators"
         if self.off_chip:
-            told += f", {self.off_chip / 1e6:.1f} MB of weights sent at every inference"
-        return told
+            text += f", {self.off_chip / 1e6:.1f} MB of weights sent at every inference"
+        return text

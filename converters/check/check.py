@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgenets.artefact import OPEN
+from edgenets.artifact import OPEN
 from edgenets.errors import ModelError
 from edgenets.findings import Finding, Level, well
 
@@ -22,7 +22,7 @@ from .operators import Graph, read
 # What an OS, Python and the interpreter need beside a model.
 _SYSTEM_MB = 220
 
-# Reasons that are told of one artifact; of the others it is said how many there are.
+# Reasons that are needed of one artifact; of the others it is said how many there are.
 _SHOWN = 6
 
 
@@ -61,26 +61,26 @@ class Checked:
 def check(written: Sequence[Written], target: Target) -> tuple[Checked, ...]:
     """Look at artifacts with a board in mind."""
     return tuple(
-        Checked(item.artefact.id, item.size, tuple(_findings(item, target))) for item in written
+        Checked(item.artifact.id, item.size, tuple(_findings(item, target))) for item in written
     )
 
 
 def _findings(item: Written, target: Target) -> Iterator[Finding]:
-    artefact = item.artefact
-    if artefact.format == "edgetpu":
+    artifact = item.artifact
+    if artifact.format == "edgetpu":
         yield _compiled(item, target)
         return
-    if artefact.format not in target.backends:
-        yield Finding("stop", "backend", f"{target.name} has no backend for {artefact.format}")
+    if artifact.format not in target.backends:
+        yield Finding("stop", "backend", f"{target.name} has no backend for {artifact.format}")
         return
-    yield Finding("well", "backend", f"{artefact.format} runs on {target.name}")
-    if any(OPEN in info.shape[1:] for info in artefact.inputs):
+    yield Finding("well", "backend", f"{artifact.format} runs on {target.name}")
+    if any(OPEN in info.shape[1:] for info in artifact.inputs):
         yield Finding("note", "sizes", "an input is of open size; memory is not known before it is")
-    content = item.files[artefact.files[0]]
+    content = item.files[artifact.files[0]]
     try:
-        if artefact.format == "tflite":
-            yield from _tflite(read(Path(artefact.files[0]), content), item, target)
-        elif artefact.format == "onnx":
+        if artifact.format == "tflite":
+            yield from _tflite(read(Path(artifact.files[0]), content), item, target)
+        elif artifact.format == "onnx":
             yield from _onnx(facts(content), item, target)
     except ModelError as exc:
         yield Finding("stop", "file", str(exc))
@@ -89,7 +89,7 @@ def _findings(item: Written, target: Target) -> Iterator[Finding]:
 def _compiled(item: Written, target: Target) -> Finding:
     if not target.edge_tpu:
         return Finding("stop", "backend", f"{target.name} has no Edge TPU")
-    return Finding("well", "Edge TPU", item.artefact.note)
+    return Finding("well", "Edge TPU", item.artifact.note)
 
 
 def _tflite(graph: Graph, item: Written, target: Target) -> Iterator[Finding]:
@@ -139,12 +139,12 @@ def _onnx(found: OnnxFacts, item: Written, target: Target) -> Iterator[Finding]:
 
 def _nvidia(item: Written) -> Finding:
     """What the GPU would do of an ONNX artifact; seen with its parser, not on a Jetson."""
-    if item.artefact.precision in ("int8", "int16x8"):
+    if item.artifact.precision in ("int8", "int16x8"):
         text = (
             "TensorRT refuses integers whose zero is not 0; it takes fp16, and int8 that was "
             "converted with --symmetric"
         )
-    elif item.artefact.states:
+    elif item.artifact.states:
         text = (
             "a step of a stream runs on the CPU, where it is over before a GPU begins; `edgenets "
             "choose` with --backend tensorrt measures both"
@@ -164,19 +164,19 @@ def _and_more(reasons: Sequence[str]) -> str:
 def _memory(most: int, where: str, item: Written, target: Target) -> Finding:
     need = (most + item.size) / 1e6
     room = target.memory_mb - _SYSTEM_MB
-    told = (
+    needed = (
         f"{most / 1024:.1f} kB of tensors at once, at {where}, and {item.size / 1024:.1f} kB of "
         f"file"
     )
     if need > room:
-        return Finding("stop", "memory", f"{told}; {target.name} has room for about {room} MB")
-    return Finding("well", "memory", told)
+        return Finding("stop", "memory", f"{needed}; {target.name} has room for about {room} MB")
+    return Finding("well", "memory", needed)
 
 
 def _edge_tpu(graph: Graph, item: Written) -> Iterator[Finding]:
-    if item.artefact.precision != "int8":
+    if item.artifact.precision != "int8":
         yield Finding(
-            "note", "Edge TPU", f"takes int8 alone; all of {item.artefact.id} would run on the CPU"
+            "note", "Edge TPU", f"takes int8 alone; all of {item.artifact.id} would run on the CPU"
         )
         return
     found = edgetpu.mapping(graph)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import __version__, records, runs
-from edgenets.artefact import FORMATS
+from edgenets.artifact import FORMATS
 from edgenets.errors import RecordError
 from edgenets.extras import require
 from edgenets.files import write_json
@@ -25,7 +25,7 @@ from edgenets.runs import Run
 from edgenets.stepspec import StreamSpec
 from edgenets.training.train import train
 
-from .. import road, store
+from .. import project, store
 from ..appendix import Wanted
 from ..formats import Written
 from ..step.convert import Conversion
@@ -62,7 +62,7 @@ class Felt:
 
 @dataclass(frozen=True)
 class Form:
-    """One artefact."""
+    """One artifact."""
 
     id: str
     bytes: int
@@ -99,7 +99,7 @@ class Measured:
     forms: tuple[Form, ...]
 
     def form(self, id: str) -> Form:
-        """One artefact."""
+        """One artifact."""
         return next(form for form in self.forms if form.id == id)
 
 
@@ -189,11 +189,11 @@ def _measured(family: str, run: Run, data: Path, progress: Progress) -> Measured
 def _measure(family: str, run: Run, data: Path, progress: Progress) -> Measured:
     task, model, metrics = tasks.task_of(run, data, progress), run.model(), run.metrics
     frames = run.spec_as(StreamSpec).step.frames
-    converted = road.convert_run(run, data, FORMATS, ("fp32", "int8"), progress)
+    converted = project.convert_run(run, data, FORMATS, ("fp32", "int8"), progress)
     assert isinstance(converted, Conversion), "families are of step models"
-    report = road.verify_run(run, data, progress, Wanted(only_verdict=True))
+    report = project.verify_run(run, data, progress, Wanted(only_verdict=True))
     written, _ = store.load(run.folder)
-    int8 = next(item for item in written if item.artefact.id == "tflite-int8")
+    int8 = next(item for item in written if item.artifact.id == "tflite-int8")
     held = memory.step_memory(converted.graph)
     lengths = filter(None, map(task.samples, tasks.FACTORS))
     came = task.stretches((DISTANCE + 1) * frames, _FELT)
@@ -207,7 +207,7 @@ def _measure(family: str, run: Run, data: Path, progress: Progress) -> Measured:
         {str(lag): share for lag, share in recall.recall(family).items()},
         tuple(speed.timing(run.folder / runs.MODEL, frames, n)
               for n in sorted({1, speed.cores()})),
-        held.live, held.states, memory.state_bytes(int8.artefact),
+        held.live, held.states, memory.state_bytes(int8.artifact),
         _forms(written, report, task),
     )  # fmt: skip
 
@@ -273,7 +273,7 @@ def _forms(written: Sequence[Written], report: Report, task: tasks.Task) -> tupl
     verdicts = {verdict.id: verdict for verdict in report.verdicts}
     forms = []
     for item in written:
-        verdict = verdicts[item.artefact.id]
+        verdict = verdicts[item.artifact.id]
         took = 0.0 if verdict.error else step_us(item)
         loss = metric_of(report.metric).loss(report.reference, verdict.metric)
         cost = round(1e-3 * took * task.steps_per_unit, 4)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edgenets.artefact import Artefact
+from edgenets.artifact import Artifact
 
 from ..step.graph import StepGraph
 from ..step.liveness import Turn, peak
@@ -33,9 +33,9 @@ def step_memory(graph: StepGraph) -> StepMemory:
     return StepMemory(most, sum(sizes[state.input] for state in graph.states))
 
 
-def state_bytes(artefact: Artefact) -> int:
+def state_bytes(artifact: Artifact) -> int:
     """Bytes that one stream keeps between two steps."""
-    infos = [link.input for link in artefact.states]
+    infos = [link.input for link in artifact.states]
     return sum(info.elements * np.dtype(info.dtype).itemsize for info in infos)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PAGE, DATA = "compare.html", "compare.json"
 
-_COLOURS = {"cnn": ORANGE, "gru": BLUE, "lstm": "#7c3aed", "rnn": "#0f7b3f"}
+_COLORS = {"cnn": ORANGE, "gru": BLUE, "lstm": "#7c3aed", "rnn": "#0f7b3f"}
 
 # Norms below this part of the peak are not drawn.
 _FLOOR = 1e-12
@@ -51,7 +51,7 @@ def page(found: Comparison) -> str:
         MissingExtra: jinja2 or matplotlib is not installed.
     """
     text: str = template("compare.html", Path(__file__).parent).render(
-        found=found, claims=claims(found), shown=found.measure.shown, colours=_COLOURS,
+        found=found, claims=claims(found), shown=found.measure.shown, colors=_COLORS,
         gradients=to_svg(_gradients(found)), lengths=to_svg(_lengths(found)),
         times=to_svg(_times(found)), lags=to_svg(_lags(found)), back=_BACK,
         norm=_norm, reach=_reach, lost=lambda form: found.measure.change(form.loss),
@@ -76,7 +76,7 @@ def _gradients(found: Comparison) -> Figure:
         for net in found.nets:
             # What is zero has no place on this axis: the line ends there.
             norms = [x if x > _FLOOR else math.nan for x in getattr(net, name).norms]
-            axes.plot(range(len(norms)), norms, color=_COLOURS[net.family], lw=1.4,
+            axes.plot(range(len(norms)), norms, color=_COLORS[net.family], lw=1.4,
                       label=net.family)  # fmt: skip
         axes.axhline(GONE, color=INK, lw=0.8, ls=":")
         axes.set_yscale("log")
@@ -93,7 +93,7 @@ def _lengths(found: Comparison) -> Figure:
     for net in found.nets:
         places = [float(x) for x in net.at_length]
         values = [scale * value for value in net.at_length.values()]
-        axes.plot(places, values, "o-", color=_COLOURS[net.family], lw=1.4, label=net.family)
+        axes.plot(places, values, "o-", color=_COLORS[net.family], lw=1.4, label=net.family)
     axes.set_xscale("log")
     axes.set_xticks([float(x) for x in found.nets[0].at_length],
                     [f"×{x}" for x in found.nets[0].at_length])  # fmt: skip
@@ -112,7 +112,7 @@ def _times(found: Comparison) -> Figure:
             every = timing is net.timings[-1]
             axes.plot(
                 list(map(int, timing.training_ms)), list(timing.training_ms.values()),
-                "o-" if every else "o:", color=_COLOURS[net.family], lw=1.4,
+                "o-" if every else "o:", color=_COLORS[net.family], lw=1.4,
                 label=net.family if every else None, alpha=1 if every else 0.6,
             )  # fmt: skip
 
@@ -132,7 +132,7 @@ def _lags(found: Comparison) -> Figure:
     for net in found.nets:
         lags = [int(lag) for lag in net.recall]
         values = [100 * share for share in net.recall.values()]
-        axes.plot(lags, values, "o-", color=_COLOURS[net.family], lw=1.4, label=net.family)
+        axes.plot(lags, values, "o-", color=_COLORS[net.family], lw=1.4, label=net.family)
     axes.axhline(100 * recall.CHANCE, color=INK, lw=0.8, ls=":")
     axes.set_xscale("log")
     axes.set_xticks([int(x) for x in found.nets[0].recall], list(found.nets[0].recall))

@@ -109,7 +109,7 @@ def _architecture(found: Comparison, cnn: Measured, recurrent: list[Measured]) -
     if cnn.at_shift_unpooled:
         shifted["cnn without pooling"] = cnn.at_shift_unpooled
     lost = {name: at["0"] - at[by] for name, at in shifted.items()}
-    told = ", ".join(f"{name} {100 * loss:.1f}" for name, loss in lost.items())
+    losses = ", ".join(f"{name} {100 * loss:.1f}" for name, loss in lost.items())
     sure = _sure(found, cnn.at_shift["0"], cnn.at_shift[by])
     parts = [_Part(lost["cnn"] <= sure, f"the cnn {'keeps' if lost['cnn'] <= sure else 'loses'} "
                    f"its accuracy under a shift")]  # fmt: skip
@@ -121,7 +121,7 @@ def _architecture(found: Comparison, cnn: Measured, recurrent: list[Measured]) -
         )  # fmt: skip
     return _claim(
         "architecture", *sides,
-        f"{text}; points lost where sound is moved by {by} frames: {told}", parts,
+        f"{text}; points lost where sound is moved by {by} frames: {losses}", parts,
     )  # fmt: skip
 
 
@@ -204,7 +204,7 @@ def _training(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Cl
     def gain(net: Measured) -> float:
         return net.timings[0].training_ms[last] / net.timings[-1].training_ms[last]
 
-    def told(net: Measured) -> str:
+    def losses(net: Measured) -> str:
         every = net.timings[-1]
         text = f"{net.family} {every.training_ms[first]:.0f} → {every.training_ms[last]:.0f} ms"
         return f"{text}, ×{gain(net):.2f} by {every.cores} cores" if many else text
@@ -223,7 +223,7 @@ def _training(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Cl
     return _claim(
         "training", "parallel", "sequential",
         f"a training step from {first} to {last} steps of sequence: "
-        + "; ".join(map(told, found.nets)), parts,
+        + "; ".join(map(losses, found.nets)), parts,
     )  # fmt: skip
 
 

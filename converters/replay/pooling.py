@@ -1,4 +1,4 @@
-"""What is largest, or the mean, in a window or of a whole picture."""
+"""What is largest, or the mean, in a window or of a whole image."""
 
 from __future__ import annotations
 

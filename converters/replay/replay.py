@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edgenets.artefact import TensorInfo
+from edgenets.artifact import TensorInfo
 from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
 from edgenets.native import quiet_logging

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edgenets import child, progress, records
-from edgenets.artefact import Format, Precision
+from edgenets.artifact import Format, Precision
 from edgenets.errors import ModelError
 from edgenets.recipeparts import QuantizeRecipe
 
@@ -24,34 +24,40 @@ from ..formats import Converted
 from ..repair import Repair
 from ..verdicts import Report
 from . import folder
-from .carry import Seen
-from .edge import Wish
+from .conversion import Seen
+from .converter import Variant
 
 
 def convert(
-    path: Path, out: Path, to: Sequence[Format], precisions: Sequence[Precision] | None,
-    calibration: Path | None, wish: Wish, shapes: Mapping[str, Sequence[int]], live: bool = True,
+    path: Path,
+    out: Path,
+    to: Sequence[Format],
+    precisions: Sequence[Precision] | None,
+    calibration: Path | None,
+    variant: Variant,
+    shapes: Mapping[str, Sequence[int]],
+    live: bool = True,
     quantize: QuantizeRecipe | None = None,
-) -> dict[str, Any]:  # fmt: skip
-    """`folder.convert_file`, as `told` tells of it; errors as that.
+) -> dict[str, Any]:
+    """`folder.convert_file`, as `report_of` tells of it; errors as that.
 
     Args:
         live: whether its progress is shown.
         quantize: how integers are made.
     """
-    wishes = _wishes(to, precisions, calibration, wish, shapes, quantize)
-    found: dict[str, Any] = _ask(path, live, do="convert", out=str(out), **wishes)
+    options = _options(to, precisions, calibration, variant, shapes, quantize)
+    found: dict[str, Any] = _ask(path, live, do="convert", out=str(out), **options)
     return found
 
 
 def explain(
     path: Path, to: Sequence[Format], precisions: Sequence[Precision] | None,
-    calibration: Path | None, wish: Wish, shapes: Mapping[str, Sequence[int]],
+    calibration: Path | None, variant: Variant, shapes: Mapping[str, Sequence[int]],
     quantize: QuantizeRecipe | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """`folder.explain` in plain values: the conversion paths to every artefact."""
-    wishes = _wishes(to, precisions, calibration, wish, shapes, quantize)
-    found: dict[str, Any] = _ask(path, do="explain", **wishes)
+    """`folder.explain` in plain values: the conversion paths to every artifact."""
+    options = _options(to, precisions, calibration, variant, shapes, quantize)
+    found: dict[str, Any] = _ask(path, do="explain", **options)
     return found
 
 
@@ -77,18 +83,18 @@ def check(
     calibration: Path | None, shapes: Mapping[str, Sequence[int]],
 ) -> tuple[Checked, ...]:  # fmt: skip
     """`folder.check_file`; errors as that."""
-    wishes = _wishes(to, precisions, calibration, "auto", shapes)
-    found = _ask(path, do="check", target=records.to_plain(target), **wishes)
+    options = _options(to, precisions, calibration, "auto", shapes)
+    found = _ask(path, do="check", target=records.to_plain(target), **options)
     return tuple(records.parse(Checked, one, str(path)) for one in found)
 
 
-def told(found: Converted) -> dict[str, Any]:
+def report_of(found: Converted) -> dict[str, Any]:
     """What came of a conversion, in plain values."""
     return {
-        "artefacts": [
+        "artifacts": [
             {
-                "id": w.artefact.id, "files": list(w.files), "bytes": w.size,
-                "note": w.artefact.note, "road": list(w.road),
+                "id": w.artifact.id, "files": list(w.files), "bytes": w.size,
+                "note": w.artifact.note, "route": list(w.route),
             }
             for w in found.written
         ],
@@ -96,12 +102,12 @@ def told(found: Converted) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _wishes(
+def _options(
     to: Sequence[Format], precisions: Sequence[Precision] | None, calibration: Path | None,
-    wish: Wish, shapes: Mapping[str, Sequence[int]], quantize: QuantizeRecipe | None = None,
+    variant: Variant, shapes: Mapping[str, Sequence[int]], quantize: QuantizeRecipe | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     return {
-        "to": to, "precisions": precisions, "wish": wish, "shapes": dict(shapes),
+        "to": to, "precisions": precisions, "variant": variant, "shapes": dict(shapes),
         "calibration": None if calibration is None else str(calibration),
         "quantize": records.to_plain(quantize or QuantizeRecipe()),
     }  # fmt: skip
@@ -129,7 +135,7 @@ def _asked() -> Any:
         return {"repairs": told_repairs, "report": records.to_plain(report)}
     given = question["calibration"]
     job = folder.job_of(
-        path, Path(given) if given else None, question["wish"],
+        path, Path(given) if given else None, question["variant"],
         {name: tuple(shape) for name, shape in question["shapes"].items()},
         records.parse(QuantizeRecipe, question["quantize"]), reporter,
     )  # fmt: skip
@@ -138,21 +144,27 @@ def _asked() -> Any:
         checked = folder.check_file(job, target, question["to"], question["precisions"])
         return [records.to_plain(one) for one in checked]
     if question["do"] == "explain":
-        roads = folder.explain(job, question["to"], question["precisions"])
-        return {id: [_plain(one) for one in every] for id, every in roads.items()}
+        routes = folder.explain(job, question["to"], question["precisions"])
+        return {id: [_plain(one) for one in every] for id, every in routes.items()}
     found = folder.convert_file(job, Path(question["out"]), question["to"], question["precisions"])
-    return told(found)
+    return report_of(found)
 
 
 def _plain(seen: Seen) -> dict[str, Any]:
     return {
-        "road": list(seen.road.tools), "taken": seen.taken, "closed": seen.closed,
-        "drawn": str(seen.road),
+        "route": list(seen.route.tools),
+        "taken": seen.taken,
+        "closed": seen.closed,
+        "drawn": str(seen.route),
         "legs": [
-            {"name": leg.edge.name, "requires": leg.edge.requires, "ensures": leg.edge.ensures}
-            for leg in seen.road.legs
+            {
+                "name": leg.converter.name,
+                "requires": leg.converter.requires,
+                "ensures": leg.converter.ensures,
+            }
+            for leg in seen.route.legs
         ],
-    }  # fmt: skip
+    }
 
 
 if __name__ == "__main__":

@@ -16,14 +16,14 @@ from threading import Lock
 from typing import Any
 
 from edgenets import records
-from edgenets.artefact import Format, Precision
+from edgenets.artifact import Format, Precision
 from edgenets.errors import DataError, EdgenetsError, ModelError, RecordError
 from edgenets.files import write_json
 from edgenets.progress import Progress
 
 from .. import store
 from . import apart
-from .edge import Wish
+from .converter import Variant
 from .folder import digest
 
 STATE = "batch.json"
@@ -33,12 +33,12 @@ _ITEMS = (".npz", ".npy")
 
 
 @dataclass(frozen=True)
-class Wishes:
+class BatchOptions:
     """What is wanted of every model."""
 
     to: tuple[Format, ...]
     precisions: tuple[Precision, ...] | None = None  # None: every one that a model can have
-    wish: Wish = "auto"
+    variant: Variant = "auto"
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     # A file of items for all models, or a folder of files that are called as the models are.
     calibration: str | None = None
@@ -57,11 +57,11 @@ class Judged:
 
 @dataclass(frozen=True)
 class Made:
-    """One artefact."""
+    """One artifact."""
 
     id: str
     bytes: int
-    road: tuple[str, ...]
+    route: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -70,18 +70,18 @@ class Entry:
 
     model: str  # its path
     sha256: str
-    wishes: Wishes
+    options: BatchOptions
     seconds: float
     # SHA-256 of the items that it was calibrated and verified on; nothing where there are none.
     items: tuple[str, str] = ("", "")
-    artefacts: tuple[Made, ...] = ()
+    artifacts: tuple[Made, ...] = ()
     missing: tuple[str, ...] = ()
     verdicts: tuple[Judged, ...] = ()
     error: str = ""  # why nothing could be converted
 
     def is_of(self, other: Entry) -> bool:
-        """Whether it is of the same model, wishes and items, as they are now."""
-        mine, its = ((e.model, e.sha256, e.wishes, e.items) for e in (self, other))
+        """Whether it is of the same model, options and items, as they are now."""
+        mine, its = ((e.model, e.sha256, e.options, e.items) for e in (self, other))
         return mine == its
 
     @property
@@ -96,12 +96,12 @@ class _State:
 
 
 def batch(
-    models: Sequence[Path], out: Path, wishes: Wishes, jobs: int = 1,
+    models: Sequence[Path], out: Path, options: BatchOptions, jobs: int = 1,
     progress: Progress | None = None,
 ) -> tuple[Entry, ...]:  # fmt: skip
     """Convert models, and verify them where there are items.
 
-    A model that went well before, with the same wishes, is not converted again.
+    A model that went well before, with the same options, is not converted again.
 
     Args:
         out: gets a folder of each.
@@ -130,7 +130,7 @@ def batch(
     with progress.task("converting models") as task, ThreadPoolExecutor(jobs) as pool:
         waiting = {}
         for path in models:
-            before, now = known.get(path.name), _entry(path, wishes)
+            before, now = known.get(path.name), _entry(path, options)
             if before and before.well and before.is_of(now) and _is_there(out / path.name, before):
                 found[path.name] = before
             else:
@@ -156,11 +156,11 @@ def _known(out: Path) -> dict[str, Entry]:
         return {}
 
 
-def _entry(path: Path, wishes: Wishes) -> Entry:
+def _entry(path: Path, options: BatchOptions) -> Entry:
     """A model to be converted, as it and its items are now."""
-    places = [_items(place, path) for place in (wishes.calibration, wishes.data)]
+    places = [_items(place, path) for place in (options.calibration, options.data)]
     calibrated, verified = ("" if p is None else digest(p) for p in places)
-    return Entry(str(path), digest(path), wishes, 0.0, (calibrated, verified))
+    return Entry(str(path), digest(path), options, 0.0, (calibrated, verified))
 
 
 def _is_there(folder: Path, before: Entry) -> bool:
@@ -169,28 +169,34 @@ def _is_there(folder: Path, before: Entry) -> bool:
         written, _ = store.load(folder)
     except EdgenetsError:
         return False
-    return {w.artefact.id for w in written} == {made.id for made in before.artefacts}
+    return {w.artifact.id for w in written} == {made.id for made in before.artifacts}
 
 
 def _one(entry: Entry, folder: Path) -> Entry:
     begun = time.monotonic()
-    path, wishes = Path(entry.model), entry.wishes
+    path, options = Path(entry.model), entry.options
     try:
-        calibration = _items(wishes.calibration, path)
-        if wishes.calibration is not None and calibration is None:
-            raise DataError(f"{wishes.calibration}: has no {path.stem}.npz to calibrate it on")
+        calibration = _items(options.calibration, path)
+        if options.calibration is not None and calibration is None:
+            raise DataError(f"{options.calibration}: has no {path.stem}.npz to calibrate it on")
         folder.mkdir(parents=True, exist_ok=True)
-        told = apart.convert(
-            path, folder, wishes.to, wishes.precisions, calibration, wishes.wish, wishes.shapes,
+        plain = apart.convert(
+            path,
+            folder,
+            options.to,
+            options.precisions,
+            calibration,
+            options.variant,
+            options.shapes,
             live=False,
-        )  # fmt: skip
+        )
         entry = replace(
-            entry, artefacts=tuple(_made(one) for one in told["artefacts"]),
-            missing=tuple(told["missing"]),
+            entry, artifacts=tuple(_made(one) for one in plain["artifacts"]),
+            missing=tuple(plain["missing"]),
         )  # fmt: skip
-        if wishes.data is not None:
-            if (data := _items(wishes.data, path)) is None:
-                raise DataError(f"{wishes.data}: has no {path.stem}.npz to verify it on")
+        if options.data is not None:
+            if (data := _items(options.data, path)) is None:
+                raise DataError(f"{options.data}: has no {path.stem}.npz to verify it on")
             report = apart.verify(folder, data, live=False)
             judged = [Judged(v.id, v.passed, v.metric, v.error) for v in report.verdicts]
             entry = replace(entry, verdicts=tuple(judged))
@@ -199,8 +205,8 @@ def _one(entry: Entry, folder: Path) -> Entry:
     return replace(entry, seconds=round(time.monotonic() - begun, 1))
 
 
-def _made(told: Mapping[str, Any]) -> Made:
-    return Made(told["id"], told["bytes"], tuple(told["road"]))
+def _made(plain: Mapping[str, Any]) -> Made:
+    return Made(plain["id"], plain["bytes"], tuple(plain["route"]))
 
 
 def _items(place: str | None, model: Path) -> Path | None:

@@ -1,14 +1,14 @@
-"""Roads through the graph of converters, the shortest first."""
+"""Conversion paths through the graph of converters, the shortest first."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edgenets.artefact import Format, Precision
+from edgenets.artifact import Format, Precision
 
-from .edge import Edge, Job, Place
-from .table import EDGES
+from .converter import Converter, Job, Place
+from .table import CONVERTERS
 
 # No useful conversion path is longer.
 _LONGEST = 5
@@ -18,24 +18,24 @@ _LONGEST = 5
 class Leg:
     """A converter on a conversion path, and where it leads."""
 
-    edge: Edge
+    converter: Converter
     to: Place
 
 
 @dataclass(frozen=True)
-class Road:
+class Route:
     """Converters one after another."""
 
     start: Place
     legs: tuple[Leg, ...]
 
     def __str__(self) -> str:
-        return str(self.start) + "".join(f" ─{leg.edge}─▶ {leg.to}" for leg in self.legs)
+        return str(self.start) + "".join(f" ─{leg.converter}─▶ {leg.to}" for leg in self.legs)
 
     @property
     def tools(self) -> tuple[str, ...]:
         """Its converters, in words."""
-        return tuple(str(leg.edge) for leg in self.legs)
+        return tuple(str(leg.converter) for leg in self.legs)
 
 
 def start_of(job: Job) -> Place:
@@ -43,19 +43,20 @@ def start_of(job: Job) -> Place:
     return Place(job.source.kind, job.source.precision)
 
 
-def roads(start: Place, format: Format, precision: Precision) -> list[Road]:
+def routes(start: Place, format: Format, precision: Precision) -> list[Route]:
     """Every way from a place to an artifact that goes through no place twice.
 
     A model that is there already has a conversion path of no legs.
     """
     target = Place(format, precision)
-    found = [Road(start, legs) for legs in _onward(start, target, (start,))]
+    found = [Route(start, legs) for legs in _onward(start, target, (start,))]
     return sorted(
         found,
-        key=lambda road: (
-            sum(leg.edge.cost for leg in road.legs), [EDGES.index(leg.edge) for leg in road.legs]
+        key=lambda route: (
+            sum(leg.converter.cost for leg in route.legs),
+            [CONVERTERS.index(leg.converter) for leg in route.legs],
         ),
-    )  # fmt: skip
+    )
 
 
 def why_none(start: Place, format: Format, precision: Precision) -> str:
@@ -74,12 +75,12 @@ def _onward(at: Place, target: Place, been: tuple[Place, ...]) -> Iterator[tuple
         return
     if len(been) > _LONGEST or (len(been) > 1 and been[-2].form == "step"):
         return  # what has a state is an artifact, and no converter of whole models takes it further
-    for edge in EDGES:
-        if edge.source != at.form:
+    for converter in CONVERTERS:
+        if converter.source != at.form:
             continue
-        for precision in edge.precisions.get(at.precision, ()):
-            to = Place(edge.target, precision)
+        for precision in converter.precisions.get(at.precision, ()):
+            to = Place(converter.target, precision)
             if to in been:
                 continue
             for rest in _onward(to, target, (*been, to)):
-                yield (Leg(edge, to), *rest)
+                yield (Leg(converter, to), *rest)

@@ -1,6 +1,6 @@
 """From a file to a folder of artifacts, and from there to a report.
 
-FOLDER/artefacts/     the artifacts, and where they came from
+FOLDER/artifacts/     the artifacts, and where they came from
 FOLDER/report.json, report.html    what verification found
 """
 
@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision, TensorInfo, id_of
+from edgenets.artifact import FORMATS, PRECISIONS, Format, Precision, TensorInfo, id_of
 from edgenets.choice import this_machine
 from edgenets.data.items import read_items
 from edgenets.errors import ConversionError, EdgenetsError, ModelError
@@ -25,21 +25,21 @@ from ..accelerators import edgetpu
 from ..appendix import Appendix, Wanted, appendix_of
 from ..check.check import Checked, Target, check
 from ..formats import Converted, Written
+from ..project import REPORT, REPORT_PAGE, load_report, save_report, save_verdict
 from ..repair import MENDED, Repair, is_rounded, repaired, write_repairs
 from ..report import page_of_file
 from ..report_appendix import sections
-from ..road import REPORT, REPORT_PAGE, load_report, save_report, save_verdict
 from ..sources.source import Source, open_source
 from ..verdicts import Report
 from ..whole.samples import spread
 from ..whole.verify import Judge, verify_source
-from .carry import Carrier, Seen, convert_source
-from .edge import Job, Wish
+from .conversion import Conversion, Seen, convert_source
+from .converter import Job, Variant
 from .mend import Subjects
 
 
 def job_of(
-    path: Path, calibration: Path | None = None, wish: Wish = "auto",
+    path: Path, calibration: Path | None = None, variant: Variant = "auto",
     shapes: Mapping[str, tuple[int, ...]] | None = None, quantize: QuantizeRecipe | None = None,
     progress: Progress | None = None,
 ) -> Job:  # fmt: skip
@@ -55,29 +55,29 @@ def job_of(
         DataError: the items cannot.
     """
     source = open_source(path)
-    wishes = _named(source, shapes or {})
+    options = _named(source, shapes or {})
     quantize = quantize or QuantizeRecipe()
     samples = None
     if calibration is not None:
-        samples = spread(read_items(calibration, _sized(source, wishes)).samples, quantize.clips)
-    told = "" if calibration is None else str(calibration.resolve())
-    return Job(source, samples, wish, wishes, quantize, told, progress or Progress())
+        samples = spread(read_items(calibration, _sized(source, options)).samples, quantize.samples)
+    shown = "" if calibration is None else str(calibration.resolve())
+    return Job(source, samples, variant, options, quantize, shown, progress or Progress())
 
 
 def explain(
     job: Job, to: Sequence[Format], precisions: Sequence[Precision] | None
 ) -> dict[str, tuple[Seen, ...]]:
-    """The conversion paths to every artifact; see `Carrier.roads`. Nothing is converted."""
-    carrier = Carrier(job)
+    """The conversion paths to every artifact; see `Conversion.routes`. Nothing is converted."""
+    carrier = Conversion(job)
     wanted = [(f, p) for f in to for p in precisions or precisions_of(job.source)]
-    return {id_of(f, p): carrier.roads(f, p) for f, p in wanted}
+    return {id_of(f, p): carrier.routes(f, p) for f, p in wanted}
 
 
 def convert_file(
     job: Job, out: Path, to: Sequence[Format] = FORMATS,
     precisions: Sequence[Precision] | None = None,
 ) -> Converted:  # fmt: skip
-    """Convert a model into `out/artefacts`.
+    """Convert a model into `out/artifacts`.
 
     Args:
         precisions: None: every one that the model can still have.
@@ -95,7 +95,7 @@ def convert_file(
     shapes = {k: tuple(v) for k, v in job.shapes.items()}
     items = digest(Path(job.calibration)) if job.calibration else ""
     origin = store.Origin(
-        str(path), digest(path), shapes, job.calibration, items, job.wish, job.quantize
+        str(path), digest(path), shapes, job.calibration, items, job.variant, job.quantize
     )
     store.save(out, found.written, found.missing, origin)
     return found
@@ -186,26 +186,26 @@ def _recompiled(written: Sequence[Written]) -> tuple[list[Written], list[str]]:
         all of them, and why one could not be.
     """
     made, gone = [], []
-    sources = {w.artefact.id: w for w in written}
+    sources = {w.artifact.id: w for w in written}
     for item in written:
-        source = sources.get(id_of("tflite", "int8", item.artefact.part))
-        if not item.artefact.compiled_from or source is None:
+        source = sources.get(id_of("tflite", "int8", item.artifact.part))
+        if not item.artifact.compiled_from or source is None:
             made.append(item)
             continue
         (content,) = source.files.values()
-        if hashlib.sha256(content).hexdigest() == item.artefact.compiled_from:
+        if hashlib.sha256(content).hexdigest() == item.artifact.compiled_from:
             made.append(item)
             continue
         try:
-            made.append(replace(edgetpu.compiled(source), road=item.road))
+            made.append(replace(edgetpu.compiled(source), route=item.route))
         except EdgenetsError as exc:
-            gone.append(f"{item.artefact.id}: what it was compiled from was mended; {exc}")
+            gone.append(f"{item.artifact.id}: what it was compiled from was mended; {exc}")
     return made, gone
 
 
 def _again(folder: Path, origin: store.Origin, progress: Progress) -> Job:
     """The job that a folder's artifacts came of."""
-    wish: Any = origin.wish
+    variant: Any = origin.variant
     items = Path(origin.calibration)
     there = origin.calibration and items.is_file()
     if not there or digest(items) != origin.calibrated_on:
@@ -214,7 +214,7 @@ def _again(folder: Path, origin: store.Origin, progress: Progress) -> Job:
             f"{f' ({origin.calibration})' if origin.calibration else ''}; convert it again with "
             f"--calibration"
         )
-    return job_of(Path(origin.path), items, wish, origin.shapes, origin.quantize, progress)
+    return job_of(Path(origin.path), items, variant, origin.shapes, origin.quantize, progress)
 
 
 def origin_of(folder: Path) -> store.Origin:

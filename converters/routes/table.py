@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from edgenets.artefact import FORMATS, OPEN, PRECISIONS, Precision, TensorInfo
+from edgenets.artifact import FORMATS, OPEN, PRECISIONS, Precision, TensorInfo
 from edgenets.errors import ConversionError
 from edgenets.extras import require
 from edgenets.training import aware
@@ -25,7 +25,7 @@ from ..step.walk import walk
 from ..whole import function, litert, onnx, onnxnames, onnxround, tflite
 from ..whole.function import Function
 from ..whole.samples import rows_of
-from .edge import Edge, Elsewhere, Job
+from .converter import Converter, Job, NotApplicable
 
 Infos = Sequence[TensorInfo]
 
@@ -63,22 +63,24 @@ def _chooses_all(job: Job, precision: Precision) -> str:
 
 
 def _has_ranges(job: Job, precision: Precision) -> str:
-    wish = job.quantize
-    if precision == "int8" and (wish.keep_float or wish.symmetric or not wish.per_channel):
+    quantize = job.quantize
+    if precision == "int8" and (
+        quantize.keep_float or quantize.symmetric or not quantize.per_channel
+    ):
         return "what a network was trained with is not changed: ranges and scales"
     return ""
 
 
 def _no_step(job: Job, precision: Precision) -> str:
-    if job.wish == "whole":
-        return Elsewhere("a whole form was asked for")
-    if job.wish == "auto" and job.shapes:
-        return Elsewhere(
-            "a shape was given, so the whole form is meant; --form step says otherwise"
+    if job.variant == "whole":
+        return NotApplicable("a whole form was asked for")
+    if job.variant == "auto" and job.shapes:
+        return NotApplicable(
+            "a shape was given, so the whole-sequence model is meant; --variant step says otherwise"
         )
-    if job.wish == "auto" and OPEN not in job.source.inputs[0].shape:
-        return Elsewhere(
-            "its size is fixed, so the whole form is meant; --form step says otherwise"
+    if job.variant == "auto" and OPEN not in job.source.inputs[0].shape:
+        return NotApplicable(
+            "its size is fixed, so the whole-sequence model is meant; --variant step says otherwise"
         )
     try:
         walk(aware.plain_of(job.source.model))
@@ -88,8 +90,8 @@ def _no_step(job: Job, precision: Precision) -> str:
 
 
 def _no_whole(job: Job, precision: Precision) -> str:
-    if job.wish == "step":
-        return Elsewhere("a step form was asked for")
+    if job.variant == "step":
+        return NotApplicable("a step form was asked for")
     try:
         for info in job.source.inputs:
             function.fixed(info, job.shapes)
@@ -107,10 +109,10 @@ def _walk(job: Job, model: Any, precision: Precision) -> Steps:
 
 
 def _write(format: Any) -> Any:
-    def carry(job: Job, steps: Steps, precision: Precision) -> Written:
+    def apply(job: Job, steps: Steps, precision: Precision) -> Written:
         return steps.write(format, precision)
 
-    return carry
+    return apply
 
 
 def _lacks(format: Any) -> Any:
@@ -141,7 +143,7 @@ def _check_kept(job: Job, known: Sequence[str]) -> None:
 
 def _no_ranges(job: Job, precision: Precision) -> str:
     if not aware.is_aware(job.source.model):
-        return Elsewhere(
+        return NotApplicable(
             "no ranges in the model: it was not trained with rounding (edgenets.aware)"
         )
     return _no_whole(job, precision)
@@ -157,8 +159,8 @@ def _signature(job: Job, signature: Any, precision: Precision) -> Function:
 def _to_tflite(job: Job, source: Function, precision: Precision) -> Written:
     if formats.activation_type(precision):
         _check_kept(job, source.layers)
-    wish = job.quantize
-    return tflite.write(source, precision, job.samples, wish.keep_float, wish.per_channel)
+    quantize = job.quantize
+    return tflite.write(source, precision, job.samples, quantize.keep_float, quantize.per_channel)
 
 
 def _to_onnx(job: Job, source: Function, precision: Precision) -> Written:
@@ -174,38 +176,40 @@ def _unknown(job: Job, precision: Precision) -> str:
 def _replay(job: Job, given: Written, precision: Precision) -> Function:
     (content,) = given.files.values()
     model = require("onnx").load_model_from_string(content)
-    made = replay(model, given.artefact.inputs, given.artefact.outputs)
+    made = replay(model, given.artifact.inputs, given.artifact.outputs)
     return dataclasses.replace(made, has_ranges=precision == "int8")
 
 
 def _from_tflite(job: Job, given: Written, precision: Precision) -> Written:
     (model,) = given.files.values()
-    made, inputs, outputs = onnx.from_tflite(model, given.artefact)
+    made, inputs, outputs = onnx.from_tflite(model, given.artifact)
     return _as_onnx(made, inputs, outputs, precision)
 
 
 def _round_onnx(job: Job, given: Written, precision: Precision) -> Written:
     (content,) = given.files.values()
-    model, wish = require("onnx").load_model_from_string(content), job.quantize
-    wishes: dict[str, Any] = {
-        "keep": wish.keep_float, "per_channel": wish.per_channel, "symmetric": wish.symmetric,
-    }  # fmt: skip
+    model, quantize = require("onnx").load_model_from_string(content), job.quantize
+    options: dict[str, Any] = {
+        "keep": quantize.keep_float,
+        "per_channel": quantize.per_channel,
+        "symmetric": quantize.symmetric,
+    }
     if job.source.kind != "keras":
         _check_kept(job, list(onnxnames.ends_of(model)))
     made = {
         "fp16": lambda: onnxround.halved(model),
-        "dynamic": lambda: onnxround.weights_in_bytes(model, wish.per_channel),
-        "int8": lambda: onnxround.quantized(model, job.samples or {}, **wishes),
-        "int16x8": lambda: onnxround.quantized(model, job.samples or {}, wide=True, **wishes),
+        "dynamic": lambda: onnxround.weights_in_bytes(model, quantize.per_channel),
+        "int8": lambda: onnxround.quantized(model, job.samples or {}, **options),
+        "int16x8": lambda: onnxround.quantized(model, job.samples or {}, wide=True, **options),
     }[precision]()
-    return _as_onnx(made, given.artefact.inputs, given.artefact.outputs, precision)
+    return _as_onnx(made, given.artifact.inputs, given.artifact.outputs, precision)
 
 
 def _to_openvino(job: Job, given: Written, precision: Precision) -> Written:
     (content,) = given.files.values()
     files = to_ir(content, half=precision == "fp16")
     return formats.whole(
-        "openvino", precision, files, given.artefact.inputs, given.artefact.outputs
+        "openvino", precision, files, given.artifact.inputs, given.artifact.outputs
     )
 
 
@@ -229,70 +233,70 @@ def _no_compiler(job: Job, precision: Precision) -> str:
     return "" if edgetpu_compiler.is_here() else edgetpu_compiler.elsewhere("tflite-int8.tflite")
 
 
-EDGES: tuple[Edge, ...] = (
-    Edge(
+CONVERTERS: tuple[Converter, ...] = (
+    Converter(
         "walk", "edgenets", "keras", "step", _PLAIN,
         "a causal or recurrent network of Keras's own layers, its time alone left open",
         "step after step it gives what the network gives", _walk, _no_step,
     ),
     *(
-        Edge(
+        Converter(
             "write", "edgenets", "step", format, _ALL, "the operations of a step graph",
             "states keep one scale from step to step", _write(format), _lacks(format),
         )
         for format in FORMATS
     ),
-    Edge(
+    Converter(
         "freeze", "tensorflow", "keras", "function", _PLAIN,
         "inputs of a fixed size; recurrent layers are unrolled",
         "weights are constants, and there is no loop", _freeze, _no_whole,
     ),
-    Edge(
+    Converter(
         "freeze", "tensorflow", "keras", "function", {_FLOAT: ("int8",)},
         "inputs of a fixed size, and ranges that training found",
         "weights are constants, and ranges stand where integers shall be", _freeze, _no_ranges,
         cost=0.5,
     ),
-    Edge(
+    Converter(
         "freeze", "tensorflow", "saved_model", "function", _PLAIN,
         "a signature with inputs of a fixed size",
         "weights are constants", _signature, _no_whole,
     ),
-    Edge(
+    Converter(
         "replay", "edgenets", "onnx", "function", _WITH_RANGES,
         "operators that TensorFlow has too, sizes that are fixed",
         "recurrent operators are unrolled; channels are last where convolutions want them",
         _replay, _unknown,
     ),
-    Edge(
+    Converter(
         "TFLiteConverter", "tensorflow", "function", "tflite", _ALL,
         "operators that TFLite has", "built-in operators alone", _to_tflite, _chooses_zeros,
     ),
-    Edge(
+    Converter(
         "TFLiteConverter", "tensorflow", "function", "tflite", {"int8": ("int8",)},
         "ranges of integers in the model", "these ranges", _to_tflite, _chooses_other_zeros,
     ),
-    Edge(
+    Converter(
         "tf2onnx", "tf2onnx", "function", "onnx", _WITH_RANGES, "operators that tf2onnx knows",
         "opset 13, shapes fixed; ranges as the function has them", _to_onnx, _has_ranges,
     ),
-    Edge(
+    Converter(
         "quantize", "onnxruntime", "onnx", "onnx", _ROUNDED, "a float file",
         "Quantize and Dequantize nodes around products", _round_onnx, _needs_samples,
     ),
-    Edge(
+    Converter(
         "read", "openvino", "onnx", "openvino", _IR, "operators that OpenVINO knows",
         "scales as the ONNX form has them", _to_openvino,
     ),
-    Edge(
+    Converter(
         "tf2onnx", "tf2onnx", "tflite", "onnx", _SAME, "operators that tf2onnx knows",
         "scales as the TFLite form has them", _from_tflite, cost=1.5,
     ),
-    Edge(
+    Converter(
         "quantize", "litert-quantizer", "tflite", "tflite", _ROUNDED, "a float file",
         "the operators of the file", _round_tflite, _chooses_all,
     ),
-    Edge(
+    Converter(
         "compile", edgetpu_compiler.COMPILER, "tflite", "edgetpu", {"int8": ("int8",)},
         "Coral's compiler on the PATH", "what can be mapped runs on the Edge TPU", _compile,
         _no_compiler,

@@ -196,5 +196,7 @@ def _tolerant(kind: Any) -> Any:
 def _reason(exc: Exception) -> str:
     """What Keras says, without the config that it repeats."""
     lines = [line.strip() for line in str(exc).splitlines() if line.strip()]
-    told = [x for x in lines if x.startswith("Exception encountered: ")]
-    return (told or lines or [type(exc).__name__])[0].removeprefix("Exception encountered: ")[:300]
+    causes = [x for x in lines if x.startswith("Exception encountered: ")]
+    return (causes or lines or [type(exc).__name__])[0].removeprefix("Exception encountered: ")[
+        :300
+    ]

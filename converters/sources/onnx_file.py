@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import LARGEST_TENSOR, OPEN, Precision, TensorInfo
+from edgenets.artifact import LARGEST_TENSOR, OPEN, Precision, TensorInfo
 from edgenets.errors import ModelError, first_line
 from edgenets.extras import require
 from edgenets.onnxruntime import session_options

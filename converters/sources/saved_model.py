@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import OPEN, TensorInfo
+from edgenets.artifact import OPEN, TensorInfo
 from edgenets.errors import ConversionError, ModelError, first_line
 from edgenets.extras import require
 from edgenets.native import captured_stderr, quiet_logging

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from edgenets.artefact import OPEN, Precision, TensorInfo
+from edgenets.artifact import OPEN, Precision, TensorInfo
 from edgenets.errors import ModelError
 
 Kind = Literal["keras", "saved_model", "onnx", "tflite"]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import backend
-from edgenets.artefact import Artefact, Precision, TensorInfo
+from edgenets.artifact import Artifact, Precision, TensorInfo
 from edgenets.errors import ModelError, first_line
 from edgenets.extras import require
 from edgenets.native import captured_stderr
@@ -35,14 +35,14 @@ def read(path: Path) -> Source:
     inputs, outputs = tensors(path, model)
     precision = precision_of(tree)
     try:
-        artefact = Artefact("tflite", precision, (path.name,), inputs, outputs)
+        artifact = Artifact("tflite", precision, (path.name,), inputs, outputs)
     except ValueError as exc:
         raise ModelError(f"{path}: {exc}") from exc
     held: list[backend.Session] = []
 
     def run(given: Mapping[str, NDArray[Any]]) -> Answers:
         if not held:
-            held.append(backend.load("tflite", artefact, {path.name: model}))
+            held.append(backend.load("tflite", artifact, {path.name: model}))
         return held[0].run(given)
 
     def answer(given: Mapping[str, NDArray[Any]]) -> Answers:

@@ -1,4 +1,4 @@
-"""`convert`: a Keras model and calibration recordings become artefacts."""
+"""`convert`: a Keras model and calibration recordings become artifacts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import FORMATS, PRECISIONS, Format, Part, Precision
+from edgenets.artifact import FORMATS, PRECISIONS, Format, Part, Precision
 from edgenets.errors import ConversionError, UnsupportedPrecision
 from edgenets.progress import Progress
 from edgenets.recipeparts import QuantizeRecipe
@@ -35,7 +35,7 @@ Clips = NDArray[Any] | Sequence[Rolls]
 
 @dataclass(frozen=True)
 class Conversion(formats.Converted):
-    """What came of a conversion to step artefacts."""
+    """What came of a conversion to step artifacts."""
 
     graph: StepGraph
 
@@ -49,7 +49,7 @@ def convert(
     progress: Progress | None = None,
     part: Part = "",
 ) -> Conversion:
-    """Convert a recurrent or causal Keras model to step artefacts.
+    """Convert a recurrent or causal Keras model to step artifacts.
 
     Args:
         model: a model from (batch, time, channels) to (batch, time, …) or (batch, …).
@@ -102,7 +102,7 @@ class Steps:
         self, format: Format, precision: Precision, part: Part = "",
         keep_float: Collection[str] = (), probes: Sequence[str] = (),
     ) -> Written:  # fmt: skip
-        """One artefact.
+        """One artifact.
 
         Args:
             keep_float: layers that stay float, besides those of the recipe.
@@ -140,10 +140,10 @@ def _calibrate(
     if not isinstance(clips, np.ndarray):
         _check_rolls(graph, clips)
         return calibrate(graph, clips, quantize.method, quantize.percentile)
-    if graph.held:
+    if graph.sequence_inputs:
         raise ConversionError(
-            f"what the model is given once a sequence ({graph.held[0]}) has a range, too; "
-            f"calibrate on `Rolls`, which hold it, or leave int8 and int16x8 out"
+            f"the per-sequence input ({graph.sequence_inputs[0]}) has a range, too; calibrate on "
+            f"`Rolls`, which hold it, or leave int8 and int16x8 out"
         )
     frames, channels = graph.shapes[graph.input]
     if clips.ndim != 3 or clips.shape[1] < frames or clips.shape[2] != channels:
@@ -155,13 +155,13 @@ def _calibrate(
         raise ConversionError(
             "the recordings to calibrate on hold NaN or infinite values; leave those clips out"
         )
-    progress.say(f"calibrating on {min(len(clips), quantize.clips)} clips")
-    spread = np.linspace(0, len(clips) - 1, min(len(clips), quantize.clips)).astype(int)
+    progress.say(f"calibrating on {min(len(clips), quantize.samples)} clips")
+    spread = np.linspace(0, len(clips) - 1, min(len(clips), quantize.samples)).astype(int)
     return calibrate(graph, [rolls_of(clips[spread])], quantize.method, quantize.percentile)
 
 
 def _check_rolls(graph: StepGraph, rolls: Sequence[Rolls]) -> None:
-    wanted = set(graph.held) | {s.input for s in graph.states if s.given}
+    wanted = set(graph.sequence_inputs) | {s.input for s in graph.states if s.initial_input}
     for roll in rolls:
         if roll.given.keys() != wanted:
             raise ConversionError(

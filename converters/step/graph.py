@@ -19,7 +19,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Shape = tuple[int, int]  # (frames, channels); one of them may be `artefact.OPEN`
+Shape = tuple[int, int]  # (frames, channels); one of them may be `artifact.OPEN`
 Pair = tuple[int, int]  # over frames, over bands
 Weights = NDArray[np.float32]
 Fused = Literal["none", "relu", "relu6"]
@@ -186,7 +186,7 @@ class State:
     initial: float = 0.0  # every element's value after a reset
     hold: int = 0  # steps after a reset in which it keeps its initial value
     float_only: bool = False  # never quantized: a sum or a count has no bounded range
-    given: bool = False  # its initial value comes from outside, for every sequence another
+    initial_input: bool = False  # its initial value comes from outside, one for each sequence
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ class StepGraph:
     states: tuple[State, ...] = ()
     warmup: int = 0  # steps after a reset whose output means nothing yet
     input_type: InputType = "float32"
-    held: tuple[str, ...] = ()  # tensors that come once a sequence, and stay through its steps
+    sequence_inputs: tuple[str, ...] = ()  # tensors that are given once a sequence
     # Layers that stay float in integer precisions.
     float_layers: frozenset[str] = field(default_factory=frozenset)
     # Whether integer weights have a scale for each output channel, or one for all of them.
@@ -211,7 +211,7 @@ class StepGraph:
     @property
     def sources(self) -> tuple[str, ...]:
         """Tensors that come from outside: the input, then the states, then what is held."""
-        return (self.input, *(s.input for s in self.states), *self.held)
+        return (self.input, *(s.input for s in self.states), *self.sequence_inputs)
 
     @property
     def output(self) -> str:

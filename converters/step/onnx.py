@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import OPEN
+from edgenets.artifact import OPEN
 from edgenets.errors import ConversionError
 from edgenets.quantization import Quantization, quantize_bias, quantize_weights
 
@@ -85,7 +85,7 @@ class OnnxWriter:
             self._state(s.input, public)
             for s, (public, _) in zip(graph.states, states, strict=True)
         ]
-        inputs += [self._held(name) for name in graph.held]
+        inputs += [self._held(name) for name in graph.sequence_inputs]
         for op in graph.ops:
             self._write(op)
         outputs = [self._result(tensor, public) for public, tensor in graph.outputs]

@@ -109,7 +109,7 @@ def make_plan(graph: StepGraph, calibration: Calibration, dtype: ActivationType)
         name: fixed.get(groups.root(name)) or _choose(merged[groups.root(name)], dtype)
         for name in touched
     }
-    held = touched & set(graph.held)
+    held = touched & set(graph.sequence_inputs)
     return Plan(dtype, integer, integer | {s.input for s in states} | held, quantization)
 
 

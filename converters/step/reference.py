@@ -56,7 +56,7 @@ class Reference:
                 that are given.
         """
         self._step, given = 0, given or {}
-        self._held = {name: given[name] for name in self.graph.held if name in given}
+        self._held = {name: given[name] for name in self.graph.sequence_inputs if name in given}
         self.state: dict[str, Array] = {
             s.input: given[s.input]
             if s.input in given

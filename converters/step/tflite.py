@@ -21,7 +21,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import OPEN
+from edgenets.artifact import OPEN
 from edgenets.errors import ConversionError
 from edgenets.quantization import Quantization, quantize, quantize_bias, quantize_weights
 
@@ -92,7 +92,7 @@ class TFLiteWriter:
         tokens = graph.input_type == "int32"
         sources = [self._tokens() if tokens else self._public_source(graph.input)]
         sources += [self._new(s.input, self._is_integer(s.input)) for s in graph.states]
-        sources += [self._new(name, self._is_integer(name)) for name in graph.held]
+        sources += [self._new(name, self._is_integer(name)) for name in graph.sequence_inputs]
         for op in graph.ops:
             self._emit(op)
         results = [self._public_result(self._real_index(tensor)) for _, tensor in graph.outputs]
@@ -104,7 +104,7 @@ class TFLiteWriter:
                 self._reshape(following, copy)
                 following = copy
             results.append(following)
-        public_in = [input_name, *(s[0] for s in states), *graph.held]
+        public_in = [input_name, *(s[0] for s in states), *graph.sequence_inputs]
         public_out = [*(name for name, _ in graph.outputs), *(s[1] for s in states)]
         return self._model.finish(
             list(zip(public_in, sources, strict=True)), list(zip(public_out, results, strict=True))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import OPEN
+from edgenets.artifact import OPEN
 from edgenets.errors import ConversionError
 
 from .builder import Builder, Signal
@@ -87,12 +87,18 @@ def walk(model: keras.Model) -> StepGraph:
         raise ConversionError(f"model '{model.name}' has two outputs of one name; name its layers")
     _check_finite(builder)
     return StepGraph(
-        model.name, source, tuple((name, s.tensor) for name, s in outputs), frames,
-        tuple(builder.ops), dict(builder.shapes), tuple(builder.states),
+        model.name,
+        source,
+        tuple((name, s.tensor) for name, s in outputs),
+        frames,
+        tuple(builder.ops),
+        dict(builder.shapes),
+        tuple(builder.states),
         warmup=max(-(-s.delay // s.frames) for _, s in outputs),
         input_type="int32" if tokens else "float32",
-        held=_held(builder, topology), float_layers=frozenset(float_layers | builder.float_layers),
-    )  # fmt: skip
+        sequence_inputs=_held(builder, topology),
+        float_layers=frozenset(float_layers | builder.float_layers),
+    )
 
 
 def _given(builder: Builder, given: Given) -> Signal:

@@ -13,16 +13,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from edgenets.artefact import OPEN, TensorInfo
+from edgenets.artifact import OPEN, TensorInfo
 from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
 
 # What Keras calls an input that nobody named: by how many tensors there were before.
 _UNNAMED = re.compile(r"keras_tensor(_\d+)?")
 
-_COLOURS = re.compile("\x1b\\[[0-9;]*m")
+_COLORS = re.compile("\x1b\\[[0-9;]*m")
 
-# Shapes that a user wishes for, by the name of an input.
+# Shapes that a user requests, by the name of an input.
 Shapes = Mapping[str, Sequence[int]]
 
 
@@ -157,26 +157,26 @@ def fixed(info: TensorInfo, shapes: Shapes | None) -> TensorInfo:
 
     Args:
         info: as the model has it; `OPEN` where it is.
-        shapes: wishes by name, without the batch.
+        shapes: sizes by name, without the batch.
 
     Raises:
-        ConversionError: it is open and there is no wish, or the wish does not fit.
+        ConversionError: it is open and there is no wanted_shape, or the wanted_shape does not fit.
     """
     name, own = info.name, info.shape
-    wish = (shapes or {}).get(name)
-    told = ",".join("N" if d == OPEN else str(d) for d in own[1:])
-    if wish is None:
+    wanted_shape = (shapes or {}).get(name)
+    shown = ",".join("N" if d == OPEN else str(d) for d in own[1:])
+    if wanted_shape is None:
         if OPEN in own[1:]:
             raise ConversionError(
-                f"input '{name}' has no fixed size ({told}); say which: --shape {name}={told} "
+                f"input '{name}' has no fixed size ({shown}); say which: --shape {name}={shown} "
                 f"with a number for each N"
             )
         return info
-    wanted = (1, *wish)
+    wanted = (1, *wanted_shape)
     if not info.fits(wanted):
         raise ConversionError(
-            f"input '{name}' cannot be {','.join(map(str, wish))}; it is {told}"
-            f"{', where N is any number' if 'N' in told else ''}"
+            f"input '{name}' cannot be {','.join(map(str, wanted_shape))}; it is {shown}"
+            f"{', where N is any number' if 'N' in shown else ''}"
         )
     return replace(info, shape=wanted)
 
@@ -197,7 +197,7 @@ def _unrolled(model: Any) -> Iterator[None]:
 
 def _said(exc: Exception) -> str:
     """The first lines of what Keras says, without what draws on terminals."""
-    lines = [_COLOURS.sub("", line).strip() for line in str(exc).splitlines()]
+    lines = [_COLORS.sub("", line).strip() for line in str(exc).splitlines()]
     return " ".join(list(filter(None, lines))[:2]) or type(exc).__name__
 
 

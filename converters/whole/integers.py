@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from edgenets.artefact import Precision, TensorInfo
+from edgenets.artifact import Precision, TensorInfo
 from edgenets.errors import ConversionError
 from edgenets.extras import require
 
@@ -82,7 +82,7 @@ class OnnxIntegers:
         """Take a float ONNX artifact whose nodes say what layers they come from; those of `always`
         stay float whatever else does."""
         self._always = frozenset(always)
-        self._wishes: dict[str, Any] = {"per_channel": per_channel, "symmetric": symmetric}
+        self._options: dict[str, Any] = {"per_channel": per_channel, "symmetric": symmetric}
         (content,) = given.files.values()
         self._given, self._samples, self._openvino = given, samples, openvino
         self._model = require("onnx").load_model_from_string(content)
@@ -99,25 +99,25 @@ class OnnxIntegers:
             raise ConversionError("with all layers in float nothing is left to round; take fp32")
         model = onnxround.quantized(
             self._model, self._samples, keep=self._always | set(keep), cache=self._cache,
-            **self._wishes,
+            **self._options,
         )  # fmt: skip
-        return self._artefact(model, {}, "int8")
+        return self._artifact(model, {}, "int8")
 
     def probed(self) -> tuple[Written, Written]:
         """See `Integers`."""
         rounded = onnxround.raw_quantized(
-            self._model, self._samples, keep=self._always, cache=self._cache, **self._wishes
+            self._model, self._samples, keep=self._always, cache=self._cache, **self._options
         )
         public = {value.name for value in self._model.graph.output}
         ends = {seen(k): end for k, end in self._ends.items() if end[-1] not in public}
         there = {name: onnxnames.rounded_end(rounded, end) for name, end in ends.items()}
         plain = {name: end[-1] for name, end in ends.items() if there[name]}
         others = {name: tensor for name, tensor in there.items() if tensor}
-        return self._artefact(self._model, plain, "fp32"), self._artefact(rounded, others, "int8")
+        return self._artifact(self._model, plain, "fp32"), self._artifact(rounded, others, "int8")
 
-    def _artefact(self, model: Any, ends: Mapping[str, str], precision: Precision) -> Written:
-        """A model with more outputs as an artefact."""
-        given = self._given.artefact
+    def _artifact(self, model: Any, ends: Mapping[str, str], precision: Precision) -> Written:
+        """A model with more outputs as an artifact."""
+        given = self._given.artifact
         shown, infos = onnxnames.with_outputs(model, ends)
         outputs: Sequence[TensorInfo] = (*given.outputs, *infos)
         content = shown.SerializeToString()

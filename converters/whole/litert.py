@@ -7,7 +7,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from edgenets.artefact import Precision
+from edgenets.artifact import Precision
 from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
 from edgenets.native import captured_stderr, quiet_logging
@@ -55,7 +55,7 @@ def rounded(given: Written, precision: Precision, samples: Samples | None) -> Wr
             data = bytes(quantizer.quantize(ranges).quantized_model)
     except Exception as exc:  # it raises what its steps raise
         raise ConversionError(f"litert-quantizer refuses the model: {first_line(exc)}") from exc
-    taken, got = tflite_file.tensors(Path(given.artefact.files[0]), data)
+    taken, got = tflite_file.tensors(Path(given.artifact.files[0]), data)
     return formats.whole("tflite", precision, (data,), taken, got)
 
 
@@ -77,7 +77,7 @@ def _halve(quantizer: Any) -> None:
 def _signed(model: bytes, given: Written) -> tuple[bytes, dict[str, str]]:
     """The file with a signature, and by which name in it each input goes."""
     schema = require("ai_edge_litert.schema_py_generated")
-    tree = tflite_file.parse(Path(given.artefact.files[0]), model)
+    tree = tflite_file.parse(Path(given.artifact.files[0]), model)
     graph = tree.subgraphs[0]
 
     def entry(place: int, name: str) -> Any:
@@ -85,7 +85,7 @@ def _signed(model: bytes, given: Written) -> tuple[bytes, dict[str, str]]:
         found.name, found.tensorIndex = name.encode(), place
         return found
 
-    taken = {info.name: f"in_{i}" for i, info in enumerate(given.artefact.inputs)}
+    taken = {info.name: f"in_{i}" for i, info in enumerate(given.artifact.inputs)}
     signature = schema.SignatureDefT()
     signature.signatureKey, signature.subgraphIndex = _SIGNATURE.encode(), 0
     signature.inputs = [entry(p, n) for p, n in zip(graph.inputs, taken.values(), strict=True)]

@@ -55,7 +55,7 @@ def errors_of(integers: Integers, items: Samples) -> tuple[LayerError, ...]:
 
 
 def _answers(written: Written, items: Samples) -> Values:
-    artefact = written.artefact
-    session = backend.load(backend.backend_of(artefact), artefact, written.files)
-    names = [info.name for info in artefact.inputs]
+    artifact = written.artifact
+    session = backend.load(backend.backend_of(artifact), artifact, written.files)
+    names = [info.name for info in artifact.inputs]
     return one_by_one(session.run, dict(zip(names, items.values(), strict=True)))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from edgenets.artefact import Artefact, TensorInfo
+from edgenets.artifact import Artifact, TensorInfo
 from edgenets.errors import ConversionError, first_line
 from edgenets.extras import optional, require
 from edgenets.native import captured_stderr, quiet_logging
@@ -120,12 +120,12 @@ def _layers(model: Any, source: Function) -> Callable[[Any], str]:
 
 
 def from_tflite(
-    model: bytes, artefact: Artefact
+    model: bytes, artifact: Artifact
 ) -> tuple[Any, tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
     """A TFLite file as an `onnx.ModelProto`, its scales as they are; with its inputs and outputs.
 
     Args:
-        artefact: what the file takes and gives; what is of integers there is so here.
+        artifact: what the file takes and gives; what is of integers there is so here.
 
     Raises:
         ConversionError: tf2onnx does not know one of its operators.
@@ -139,7 +139,7 @@ def from_tflite(
             made, _ = tf2onnx.convert.from_tflite(str(path), opset=_OPSET)
         except Exception as exc:  # it raises what its passes raise
             raise ConversionError(f"tf2onnx refuses the TFLite file: {first_line(exc)}") from exc
-    inputs, outputs = artefact.inputs, artefact.outputs
+    inputs, outputs = artifact.inputs, artifact.outputs
     named: list[TensorInfo] = []
     values = (*made.graph.input, *made.graph.output)
     for value, info in zip(values, (*inputs, *outputs), strict=True):

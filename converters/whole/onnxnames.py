@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from edgenets.artefact import TensorInfo
+from edgenets.artifact import TensorInfo
 from edgenets.extras import require
 
 # Operators whose weights are matrices.

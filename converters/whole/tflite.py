@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edgenets.artefact import Precision, TensorInfo
+from edgenets.artifact import Precision, TensorInfo
 from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
 from edgenets.native import captured_stderr, quiet_logging
@@ -135,7 +135,7 @@ class Integers:
             raise ConversionError(f"TFLiteConverter refuses the model: {first_line(exc)}") from exc
 
     def write(self, keep: Collection[str] = ()) -> Written:
-        """The same as an artefact."""
+        """The same as an artifact."""
         return named(self.raw(keep), self._source, "int8")
 
 

@@ -59,12 +59,12 @@ def verify_source(
         DataError: the model gives no numbers for these items.
     """
     judge = Judge(source, items, gate)
-    absent = {w.artefact.id: why for w in written if (why := _no_accelerator(w))}
-    here = [w for w in written if w.artefact.id not in absent]
+    absent = {w.artifact.id: why for w in written if (why := _no_accelerator(w))}
+    here = [w for w in written if w.artifact.id not in absent]
     return Report(
         source.name, (), judge.metric, judge.reference, len(items), "items",
         verdicts_of(here, judge.verdict, progress), tuple(missing),
-        tuple(_compiled(w, absent[w.artefact.id]) for w in written if w.artefact.id in absent),
+        tuple(_compiled(w, absent[w.artifact.id]) for w in written if w.artifact.id in absent),
     )  # fmt: skip
 
 
@@ -91,10 +91,10 @@ class Judge:
         self.metric, self.reference = self._scale.metric, self._scale.score(self._first)
 
     def verdict(self, item: Written) -> Verdict:
-        """What the gate says of one artefact."""
-        artefact, wanted, items, gate = item.artefact, self.wanted, self._items, self._gate
+        """What the gate says of one artifact."""
+        artifact, wanted, items, gate = item.artifact, self.wanted, self._items, self._gate
         try:
-            session = backend.load(backend.backend_of(artefact), artefact, item.files)
+            session = backend.load(backend.backend_of(artifact), artifact, item.files)
             if is_step(item):
                 given = _stepped(session, self._by_tensor, wanted)
             else:
@@ -125,27 +125,27 @@ def _reason(exc: Exception) -> str:
 
 def _no_accelerator(item: Written) -> str:
     """Why what was compiled cannot be run here; nothing where it can, or was not compiled."""
-    if not item.artefact.compiled_from:
+    if not item.artifact.compiled_from:
         return ""
-    return backend.why_not(backend.backend_of(item.artefact)) or ""
+    return backend.why_not(backend.backend_of(item.artifact)) or ""
 
 
 def _compiled(item: Written, why: str) -> Compiled:
     shares = item.said.shares if item.said else ()
     rows = tuple((s.operator, str(s.count), s.status) for s in shares)
-    return Compiled(item.artefact.id, str(item.said or ""), why, rows)
+    return Compiled(item.artifact.id, str(item.said or ""), why, rows)
 
 
 def _called(session: backend.Session, items: Items) -> list[NDArray[Any]]:
     """The outputs of a whole form, (items, …) each, in the artifact's order."""
-    names = [info.name for info in session.artefact.inputs]
+    names = [info.name for info in session.artifact.inputs]
     found = one_by_one(session.run, dict(zip(names, items.samples.values(), strict=True)))
-    return [found[info.name] for info in session.artefact.outputs]
+    return [found[info.name] for info in session.artifact.outputs]
 
 
 def is_step(item: Written) -> bool:
     """Whether an artifact takes a sequence step by step; one without a state may, too."""
-    return bool(item.artefact.states) or any(tool.startswith("walk ") for tool in item.road)
+    return bool(item.artifact.states) or any(tool.startswith("walk ") for tool in item.route)
 
 
 def _stepped(session: backend.Session, items: Samples, wanted: Answers) -> list[NDArray[Any]]:
@@ -154,14 +154,17 @@ def _stepped(session: backend.Session, items: Samples, wanted: Answers) -> list[
     Args:
         items: the sequences, and what is given once for each, by the names of Keras's tensors.
     """
-    artefact, (sequences, *_) = session.artefact, items.values()
-    once = [*artefact.held, *(link.input for link in artefact.states if link.given)]
+    artifact, (sequences, *_) = session.artifact, items.values()
+    once = [
+        *artifact.sequence_inputs,
+        *(link.input for link in artifact.states if link.initial_input),
+    ]
     given = {i.name: items[i.name].reshape(len(sequences), -1, i.shape[-1]) for i in once}
     found = np.stack([
         backend.answers(session, rows, {n: v[number] for n, v in given.items()} if given else None)
         for number, rows in enumerate(rows_of(sequences))
     ])  # fmt: skip
-    ends = np.cumsum([info.shape[-1] for info in artefact.outputs])[:-1]
+    ends = np.cumsum([info.shape[-1] for info in artifact.outputs])[:-1]
     apart = np.split(found, ends, axis=-1)
     return [_as_model(a, b) for a, b in zip(apart, wanted.values(), strict=False)]
 

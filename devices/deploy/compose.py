@@ -30,7 +30,7 @@ class Supply:
 
 
 def compose(
-    bundle: Bundle, wishes: needs.Wishes, platform: Platform, supply: Supply, folder: Path,
+    bundle: Bundle, serve: needs.ServeOptions, platform: Platform, supply: Supply, folder: Path,
     say: Callable[[str], None] = lambda _: None, number: int = 0,
 ) -> tuple[Release, dict[str, Path]]:  # fmt: skip
     """Compose a release.
@@ -46,27 +46,27 @@ def compose(
     Raises:
         DeviceError: nothing of the bundle runs there, or there are no wheels for such a board.
     """
-    selected = needs.selection_of(bundle, wishes, platform.why_not)
+    selected = needs.selection_of(bundle, serve, platform.why_not)
     say(f"{selected.artifact.form} on {selected.backend}: {selected.reason}")
     name, data = ownwheel.make()
     own = folder / name
     own.write_bytes(data)
-    extras = needs.extras_of(bundle, wishes, selected.backend)
+    extras = needs.extras_of(bundle, serve, selected.backend)
     wheels = wheelhouse.gather(
         own, extras, platform.kind, constraint=supply.constraint,
         links=supply.links, refresh=supply.refresh, say=say,
     )  # fmt: skip
     brought = () if platform.own is None else (platform.own.archive,)
-    paths = (bundle.path, *wheels.values(), *wishes.files.values(), *brought)
+    paths = (bundle.path, *wheels.values(), *serve.files.values(), *brought)
     digests = {path: digest(path) for path in paths}
-    arguments = needs.arguments_of(bundle, wishes)
+    arguments = needs.arguments_of(bundle, serve)
     release = Release(
         name=bundle.spec.name, version=__version__, bundle=digests[bundle.path],
         edgenets=digests[own],
         wheels={n: digests[p] for n, p in wheels.items() if p != own},
         python=platform.python, interpreter=platform.own.sha256 if platform.own else None,
-        arguments=arguments, health=wishes.health, memory_mb=wishes.memory_mb,
+        arguments=arguments, health=serve.health, memory_mb=serve.memory_mb,
         waits_for=needs.devices_of(arguments),
-        files={n: digests[p] for n, p in wishes.files.items()}, number=number,
+        files={n: digests[p] for n, p in serve.files.items()}, number=number,
     )  # fmt: skip
     return release, {sha256: path for path, sha256 in digests.items()}

@@ -53,7 +53,7 @@ class Outcome:
 
 
 @dataclass
-class Listener:
+class Observer:
     """Who wants to know how it goes."""
 
     say: Callable[[str], None] = lambda _: None
@@ -61,13 +61,13 @@ class Listener:
 
 
 def deploy(
-    bundle: Bundle, address: Address, wishes: needs.Wishes | None = None, *,
-    supply: Supply | None = None, accept_new: bool = False, listener: Listener | None = None,
+    bundle: Bundle, address: Address, serve: needs.ServeOptions | None = None, *,
+    supply: Supply | None = None, accept_new: bool = False, observer: Observer | None = None,
 ) -> Outcome:  # fmt: skip
     """Deploy a bundle to one board.
 
     Args:
-        wishes: how it is to be run there.
+        serve: how it is to be run there.
         supply: where the wheels come from.
         accept_new: trust a board that was never seen.
 
@@ -78,20 +78,20 @@ def deploy(
         DeviceError: the board is not reached, or lacks what is needed. It was not changed.
     """
     bundle.check()
-    work = _deploy(bundle, address, wishes or needs.Wishes(), supply or Supply(), accept_new,
-                   listener or Listener())  # fmt: skip
+    work = _deploy(bundle, address, serve or needs.ServeOptions(), supply or Supply(), accept_new,
+                   observer or Observer())  # fmt: skip
     return asyncio.run(work)
 
 
 def deploy_all(
-    bundle: Bundle, addresses: Sequence[Address], wishes: needs.Wishes | None = None, *,
+    bundle: Bundle, addresses: Sequence[Address], serve: needs.ServeOptions | None = None, *,
     supply: Supply | None = None, accept_new: bool = False,
-    listener: Callable[[Address], Listener] = lambda _: Listener(), at_once: int = 8,
+    observer: Callable[[Address], Observer] = lambda _: Observer(), at_once: int = 8,
 ) -> list[Outcome]:  # fmt: skip
     """Deploy a bundle to several boards, some at once; what fails on one stops no other.
 
     Args:
-        listener: who wants to know how it goes with a board.
+        observer: who wants to know how it goes with a board.
         at_once: boards that are worked at at the same time.
 
     Returns:
@@ -106,9 +106,9 @@ def deploy_all(
     async def one(address: Address, gate: asyncio.Semaphore) -> Outcome:
         async with gate:
             try:
-                return await _deploy(bundle, address, wishes or needs.Wishes(),
+                return await _deploy(bundle, address, serve or needs.ServeOptions(),
                                      supply or Supply(), accept_new,
-                                     listener(address))  # fmt: skip
+                                     observer(address))  # fmt: skip
             except EdgenetsError as exc:
                 reason = str(exc).removeprefix(f"{address}: ")
                 return Outcome(str(address), "failed", None, None, reason)
@@ -121,47 +121,47 @@ def deploy_all(
 
 
 async def _deploy(
-    bundle: Bundle, address: Address, wishes: needs.Wishes, supply: Supply, accept_new: bool,
-    listener: Listener,
+    bundle: Bundle, address: Address, serve: needs.ServeOptions, supply: Supply, accept_new: bool,
+    observer: Observer,
 ) -> Outcome:  # fmt: skip
     started = time.monotonic()
     async with connect(address, accept_new=accept_new) as remote:
         machine = await probe(remote)
         platform = _platform(machine, supply, address)
-        listener.say(
+        observer.say(
             f"{machine.model}, {machine.system}, {machine.cores} cores, "
             f"{machine.memory_mb} MB, {platform.kind}"
         )
-        selected = needs.selection_of(bundle, wishes, platform.why_not)
-        if "mic" in needs.extras_of(bundle, wishes, selected.backend):
-            await _bring_portaudio(remote, machine, listener.say)
+        selected = needs.selection_of(bundle, serve, platform.why_not)
+        if "mic" in needs.extras_of(bundle, serve, selected.backend):
+            await _bring_portaudio(remote, machine, observer.say)
         with tempfile.TemporaryDirectory() as folder:
             release, objects = await asyncio.to_thread(
-                compose, bundle, wishes, platform, supply, Path(folder), listener.say
+                compose, bundle, serve, platform, supply, Path(folder), observer.say
             )
             keeper = Keeper(remote, platform.python)
             if platform.own is not None:
-                await keeper.bring(platform.own, listener.progress)
+                await keeper.bring(platform.own, observer.progress)
             if await keeper.install(machine.keeper):
-                listener.say("the keeper was installed")
+                observer.say("the keeper was installed")
             before = await keeper.ask("status")
             if before["serving"] == release.id and before["trial"] is None and before["whole"]:
                 return Outcome(str(address), "unchanged", release.id, release.id,
                                "this release serves already", 0,
                                time.monotonic() - started)  # fmt: skip
             broken = before["serving"] is not None and not before["whole"]
-            sent = await keeper.send(objects, listener.progress, verify=broken)
-        listener.say(f"sent {sent / 1e6:.1f} MB" if sent else "the board has all it needs already")
+            sent = await keeper.send(objects, observer.progress, verify=broken)
+        observer.say(f"sent {sent / 1e6:.1f} MB" if sent else "the board has all it needs already")
         staged = await keeper.ask("stage", data=release.plain(), timeout=STAGE_TIMEOUT)
         if staged["environment"]:
-            listener.say("its environment was made")
+            observer.say("its environment was made")
         try:
             await keeper.ask("activate", release.id, timeout=STAGE_TIMEOUT)
         except DeployFailed as exc:
             reason = str(exc).removeprefix(f"{address}: ")
             return Outcome(str(address), "refused", release.id, before["serving"], reason, sent,
                            time.monotonic() - started)  # fmt: skip
-    listener.say("on trial: live inferences")
+    observer.say("on trial: live inferences")
     verdict, status = await _await_verdict(address, release, platform.python)
     reason = status["log"][-1]["text"] if status["log"] else ""
     return Outcome(str(address), verdict, release.id, status["serving"], reason, sent,

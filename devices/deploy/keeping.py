@@ -171,7 +171,7 @@ class Keeper:
 
         Args:
             objects: path by SHA-256.
-            report: told of the bytes that were sent, and of all that are to be.
+            report: reply of the bytes that were sent, and of all that are to be.
             verify: have the board read those that it has, and tell which are damaged.
 
         Returns:
@@ -180,9 +180,9 @@ class Keeper:
         Raises:
             DeviceError: they do not get there.
         """
-        told = await self.ask("wanting", *(["verify"] if verify else []), data=list(objects),
+        reply = await self.ask("wanting", *(["verify"] if verify else []), data=list(objects),
                               timeout=STAGE_TIMEOUT)  # fmt: skip
-        wanting: dict[str, int] = told["wanting"]
+        wanting: dict[str, int] = reply["wanting"]
         if not wanting:
             return 0
         sizes = {sha256: objects[sha256].stat().st_size for sha256 in wanting}
@@ -210,12 +210,12 @@ class Keeper:
     def _read(self, answer: Answer) -> Any:
         lines = [line for line in answer.out.splitlines() if line.startswith("{")]
         try:
-            told = json.loads(lines[-1])
+            reply = json.loads(lines[-1])
         except (IndexError, ValueError):
             raise DeviceError(
                 f"{self._remote.address}: the keeper gave no answer: {answer.reason}"
             ) from None
-        if "error" in told:
-            kind = DeployFailed if told.get("kind") == "Unhealthy" else DeviceError
-            raise kind(f"{self._remote.address}: {told['error']}")
-        return told
+        if "error" in reply:
+            kind = DeployFailed if reply.get("kind") == "Unhealthy" else DeviceError
+            raise kind(f"{self._remote.address}: {reply['error']}")
+        return reply

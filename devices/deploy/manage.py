@@ -75,14 +75,14 @@ async def interpreter(remote: Remote) -> str:
     Raises:
         DeviceError: there is no keeper on the board.
     """
-    told = await remote.run(
+    done = await remote.run(
         f"sed -n 's/^ExecStart=\\([^ ]*\\) .*/\\1/p' /etc/systemd/system/{SERVICE}", check=False
     )
-    if told.code or not told.out.strip():
+    if done.code or not done.out.strip():
         raise DeviceError(
             f"{remote.address}: nothing was deployed to it: edgenets deploy BUNDLE {remote.address}"
         )
-    return told.out.strip()
+    return done.out.strip()
 
 
 def _do(

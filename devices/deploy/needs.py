@@ -24,7 +24,7 @@ _SINKS = {"mqtt": "mqtt", "web": "web"}
 
 
 @dataclass(frozen=True)
-class Wishes:
+class ServeOptions:
     """How a bundle is to be run on a board."""
 
     sources: tuple[str, ...] = ()  # none: the first microphone or camera
@@ -39,26 +39,26 @@ class Wishes:
     memory_mb: int | None = None
 
 
-def arguments_of(bundle: Bundle, wishes: Wishes) -> list[str]:
+def arguments_of(bundle: Bundle, serve: ServeOptions) -> list[str]:
     """The arguments of `edgenets run`, after the bundle.
 
     Raises:
         DeviceError: there is no source that a service could read.
     """
     source = usual_source(bundle.spec)
-    if not wishes.sources and source == "-":
+    if not serve.sources and source == "-":
         raise DeviceError(
             f"{bundle.path}: reads lines, and a service has no standard input; say where they come "
             f"from, as in --source mqtt://broker/topic"
         )
-    sources = wishes.sources or (source,)
-    sinks = [word for sink in wishes.sinks or ("console:",) for word in ("--sink", sink)]
+    sources = serve.sources or (source,)
+    sinks = [word for sink in serve.sinks or ("console:",) for word in ("--sink", sink)]
     # Without one the board selects by itself: what was recorded, with its number of threads.
-    backend = ["--backend", wishes.backend] if wishes.backend else []
-    return [*sources, *sinks, *backend, *wishes.arguments]
+    backend = ["--backend", serve.backend] if serve.backend else []
+    return [*sources, *sinks, *backend, *serve.arguments]
 
 
-def selection_of(bundle: Bundle, wishes: Wishes, why_not: Availability) -> Selection:
+def selection_of(bundle: Bundle, serve: ServeOptions, why_not: Availability) -> Selection:
     """What the board will run, of a bundle.
 
     Args:
@@ -68,12 +68,12 @@ def selection_of(bundle: Bundle, wishes: Wishes, why_not: Availability) -> Selec
         DeviceError: nothing of what is requested is in the bundle, or is available there.
     """
     try:
-        return select(bundle, Request(wishes.backend), why_not)
+        return select(bundle, Request(serve.backend), why_not)
     except BackendError as exc:
         raise DeviceError(str(exc)) from exc
 
 
-def extras_of(bundle: Bundle, wishes: Wishes, backend: str) -> list[str]:
+def extras_of(bundle: Bundle, serve: ServeOptions, backend: str) -> list[str]:
     """The extras that this run needs on the board.
 
     Args:
@@ -83,15 +83,15 @@ def extras_of(bundle: Bundle, wishes: Wishes, backend: str) -> list[str]:
         DeviceError: one is wished that edgenets has not.
     """
     known = importlib.metadata.metadata("edgenets").get_all("Provides-Extra") or []
-    if unknown := set(wishes.extras) - set(known):
+    if unknown := set(serve.extras) - set(known):
         raise DeviceError(f"edgenets has no extra {', '.join(sorted(unknown))}; it has "
                           f"{', '.join(sorted(known))}")  # fmt: skip
-    found = {_EXTRAS.get(backend, backend), *wishes.extras}
-    found |= {extra for start, extra in _SINKS.items() if _any(wishes.sinks, start)}
-    if any(source.startswith("mqtt:") for source in wishes.sources):
+    found = {_EXTRAS.get(backend, backend), *serve.extras}
+    found |= {extra for start, extra in _SINKS.items() if _any(serve.sinks, start)}
+    if any(source.startswith("mqtt:") for source in serve.sources):
         found.add("mqtt")
     wanted = set(task_of(bundle.spec.task).extras)
-    if wishes.sources and all(re.match(r"null:|-$", s) for s in wishes.sources):
+    if serve.sources and all(re.match(r"null:|-$", s) for s in serve.sources):
         wanted -= {"mic"}  # no sound card is opened
     return sorted(found | wanted)
 

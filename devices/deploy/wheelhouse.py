@@ -65,9 +65,9 @@ def gather(
     Raises:
         DeviceError: a package has no wheel for such a board, or the index is not reached.
     """
-    told = [str(kind), *sorted(extras), _requirements(own)]
-    told += [constraint.read_text() if constraint else "", str(links or "")]
-    folder = places.cache("wheels") / hashlib.sha256("\n".join(told).encode()).hexdigest()[:12]
+    parts = [str(kind), *sorted(extras), _requirements(own)]
+    parts += [constraint.read_text() if constraint else "", str(links or "")]
+    folder = places.cache("wheels") / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
     if refresh or not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

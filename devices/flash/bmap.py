@@ -90,10 +90,10 @@ def _number(root: ElementTree.Element, name: str) -> int:
 
 def _check_own(path: Path, raw: bytes, root: ElementTree.Element) -> None:
     """Its own checksum is that of the file with zeros in its place."""
-    told = (root.findtext("BmapFileChecksum") or root.findtext("BmapFileSHA1") or "").strip()
-    if not told:
+    digest = (root.findtext("BmapFileChecksum") or root.findtext("BmapFileSHA1") or "").strip()
+    if not digest:
         return
-    blank = raw.replace(told.encode(), b"0" * len(told), 1)
-    found = hashlib.sha256(blank) if len(told) == 64 else hashlib.sha1(blank)
-    if found.hexdigest() != told:
+    blank = raw.replace(digest.encode(), b"0" * len(digest), 1)
+    found = hashlib.sha256(blank) if len(digest) == 64 else hashlib.sha1(blank)
+    if found.hexdigest() != digest:
         raise FlashError(f"{path}: damaged: it fails its own checksum")

@@ -37,7 +37,7 @@ class Disk:
     size: int  # bytes
     model: str
     serial: str  # of a loop device: the file behind it
-    transport: str  # usb, mmc, nvme, …
+    observer: str  # usb, mmc, nvme, …
     removable: bool
     obstacles: tuple[str, ...]  # why it must not be written
 
@@ -78,25 +78,25 @@ def check(path: Path) -> Disk:
 
 def _disk(name: str) -> Disk:
     place = _SYS / "block" / name
-    told = _lsblk(name)
+    info = _lsblk(name)
     backing = _text(place / "loop" / "backing_file")
     return Disk(
         path=Path("/dev") / name,
         size=int(_text(place / "size") or 0) * 512,
-        model=_model(told) or ("loop device" if backing else _text(place / "device" / "name")),
-        serial=str(told.get("serial") or "") or backing or _text(place / "device" / "serial"),
-        transport=str(told.get("tran") or ""),
-        removable=_text(place / "removable") == "1" or told.get("tran") in ("usb", "mmc"),
-        obstacles=tuple(_obstacles(place, told)),
+        model=_model(info) or ("loop device" if backing else _text(place / "device" / "name")),
+        serial=str(info.get("serial") or "") or backing or _text(place / "device" / "serial"),
+        observer=str(info.get("tran") or ""),
+        removable=_text(place / "removable") == "1" or info.get("tran") in ("usb", "mmc"),
+        obstacles=tuple(_obstacles(place, info)),
     )
 
 
-def _model(told: dict[str, Any]) -> str:
-    words = [str(told.get(k) or "").strip() for k in ("vendor", "model")]
+def _model(info: dict[str, Any]) -> str:
+    words = [str(info.get(k) or "").strip() for k in ("vendor", "model")]
     return " ".join(word for word in words if word and not word.startswith("0x"))
 
 
-def _obstacles(place: Path, told: dict[str, Any]) -> list[str]:
+def _obstacles(place: Path, info: dict[str, Any]) -> list[str]:
     """What this system uses of a disk."""
     found = []
     if _text(place / "ro") == "1":
@@ -112,7 +112,7 @@ def _obstacles(place: Path, told: dict[str, Any]) -> list[str]:
             found.append(f"/dev/{name} is a volume ({_text(device / 'dm' / 'name')})")
         if (device / "md").is_dir():
             found.append(f"/dev/{name} is a RAID")
-    for part in (told, *told.get("children", [])):
+    for part in (info, *info.get("children", [])):
         if kind := _SHARED.get(str(part.get("fstype"))):
             found.append(f"{part.get('path')} is {kind}")
     return list(dict.fromkeys(found))

@@ -103,32 +103,32 @@ def _fetch(
     return path
 
 
-def check_sha256(path: Path, told: str) -> None:
+def check_sha256(path: Path, expected: str) -> None:
     """Hold a file against its SHA-256.
 
     Args:
-        told: the digest, or the path of a file that has it, alone or beside the image's name.
+        expected: the digest, or the path of a file that has it, alone or beside the image's name.
 
     Raises:
-        FlashError: it is another, or none is told.
+        FlashError: it is another, or none is expected.
     """
-    text = told
-    if not _SHA256.fullmatch(told.strip()):
+    text = expected
+    if not _SHA256.fullmatch(expected.strip()):
         try:
-            lines = Path(told).read_text("utf-8", "replace").splitlines()
+            lines = Path(expected).read_text("utf-8", "replace").splitlines()
         except OSError as exc:
-            raise FlashError(f"{told}: no SHA-256, and no file that has one") from exc
+            raise FlashError(f"{expected}: no SHA-256, and no file that has one") from exc
         named = [line for line in lines if path.name in line]
         text = "\n".join(named or lines)
     wanted = {digest.lower() for digest in _SHA256.findall(text)}
     if len(wanted) != 1:
-        raise FlashError(f"{told}: has no SHA-256 of {path.name}")
+        raise FlashError(f"{expected}: has no SHA-256 of {path.name}")
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found not in wanted:
         raise FlashError(
             f"{path}: is not the image that was meant: its SHA-256 is {found[:16]}…, and "
-            f"{wanted.pop()[:16]}… was told"
+            f"{wanted.pop()[:16]}… was expected"
         )
 
 

@@ -1,4 +1,4 @@
-"""A board in its bootloader, by the program `fastboot`: what it is told, and what it answers."""
+"""A board in its bootloader, by the program `fastboot`: what it is asked, and what it answers."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Bootloader:
         Raises:
             FlashError: it has none of that name, or does not answer.
         """
-        told = self._call(["getvar", name], timeout)
-        found = re.search(rf"^{re.escape(name)}:[ \t]*(.*)$", told, re.MULTILINE)
+        reply = self._call(["getvar", name], timeout)
+        found = re.search(rf"^{re.escape(name)}:[ \t]*(.*)$", reply, re.MULTILINE)
         if found is None or not found[1].strip():
             raise FlashError(f"{self.serial}: tells no {name}")
         return found[1].strip()
@@ -91,12 +91,12 @@ class Bootloader:
             raise FlashError("boards are flashed by fastboot: apt-get install fastboot") from exc
         except subprocess.TimeoutExpired as exc:
             raise FlashError(f"{self.serial}: no answer to `{what}` after {timeout:.0f} s") from exc
-        told = done.stdout + done.stderr
-        if done.returncode or "FAILED" in told:
-            refused = _REFUSED.search(told)
-            said = told.strip().splitlines() or ["no reason was given"]
+        reply = done.stdout + done.stderr
+        if done.returncode or "FAILED" in reply:
+            refused = _REFUSED.search(reply)
+            said = reply.strip().splitlines() or ["no reason was given"]
             raise FlashError(f"{self.serial}: `{what}`: {refused[1] if refused else said[-1]}")
-        return told
+        return reply
 
 
 def bootloaders() -> list[Bootloader]:
@@ -106,10 +106,10 @@ def bootloaders() -> list[Bootloader]:
         FlashError: there is no fastboot.
     """
     try:
-        told = subprocess.run(
+        reply = subprocess.run(
             ["fastboot", "devices"], capture_output=True, text=True, timeout=_ANSWER
         ).stdout
     except (FileNotFoundError, subprocess.TimeoutExpired) as exc:
         raise FlashError("boards are flashed by fastboot: apt-get install fastboot") from exc
-    lines = [line.split() for line in told.splitlines()]
+    lines = [line.split() for line in reply.splitlines()]
     return [Bootloader(words[0]) for words in lines if len(words) == 2 and words[1] == "fastboot"]

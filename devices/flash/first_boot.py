@@ -5,7 +5,7 @@ Images read one of two things, and which one is seen from what is in their boot 
     cloud-init    `user-data`, `network-config`: Raspberry Pi OS since Debian 13, Ubuntu
     first run     `cmdline.txt` names a script: Raspberry Pi OS of Debian 11 and 12
 
-An image that reads neither would ignore what it was told, and is refused.
+An image that reads neither would ignore what it was config, and is refused.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def reads(fat: Fat) -> str:
         return "first run"
     raise FlashError(
         "this image reads no configuration at its first start (there is neither user-data nor "
-        "cmdline.txt in its boot partition); it would ignore what it is told"
+        "cmdline.txt in its boot partition); it would ignore what it is config"
     )
 
 
@@ -139,36 +139,36 @@ def put(fat: Fat, wanted: FirstBoot) -> str:
 
 def _user_data(wanted: FirstBoot) -> str:
     """cloud-config. JSON is YAML, and leaves nothing to be quoted wrongly."""
-    told: dict[str, object] = {}
+    config: dict[str, object] = {}
     if wanted.hostname:
-        told |= {"hostname": wanted.hostname, "manage_etc_hosts": True}
+        config |= {"hostname": wanted.hostname, "manage_etc_hosts": True}
     if wanted.timezone:
-        told["timezone"] = wanted.timezone
+        config["timezone"] = wanted.timezone
     if wanted.user:
-        told["users"] = [{
+        config["users"] = [{
             "name": wanted.user, "groups": "sudo,video,audio,render,plugdev,gpio,i2c,spi",
             "shell": "/bin/bash", "lock_passwd": True, "sudo": "ALL=(ALL) NOPASSWD:ALL",
             "ssh_authorized_keys": [key.strip() for key in wanted.ssh_keys],
         }]  # fmt: skip
-        told |= {"ssh_pwauth": False, "enable_ssh": True}
+        config |= {"ssh_pwauth": False, "enable_ssh": True}
     if "install.sh" in wanted.files:
         # A unit, and not the installer itself: cloud-init runs this once, also if it was cut.
-        told["runcmd"] = [["sh", "-c", "\n".join(_make_installer())],
+        config["runcmd"] = [["sh", "-c", "\n".join(_make_installer())],
                           ["systemctl", "start", "--no-block", INSTALLER]]  # fmt: skip
-    return "#cloud-config\n" + json.dumps(told, indent=1) + "\n"
+    return "#cloud-config\n" + json.dumps(config, indent=1) + "\n"
 
 
 def _network(wanted: FirstBoot) -> str:
     """netplan's version 2."""
-    told: dict[str, object] = {
+    config: dict[str, object] = {
         "version": 2, "ethernets": {"eth0": {"dhcp4": True, "optional": True}},
     }  # fmt: skip
     if wanted.wifi:
-        told["wifis"] = {"wlan0": {
+        config["wifis"] = {"wlan0": {
             "dhcp4": True, "optional": True, "regulatory-domain": wanted.wifi.country,
             "access-points": {wanted.wifi.name: {"password": wanted.wifi.password}},
         }}  # fmt: skip
-    return json.dumps({"network": told}, indent=1) + "\n"
+    return json.dumps({"network": config}, indent=1) + "\n"
 
 
 def first_run(wanted: FirstBoot) -> str:
@@ -251,8 +251,8 @@ def _keyfile(text: str) -> str:
 
 def _mount_of(fat: Fat) -> str:
     """Where the image mounts its boot partition: Raspberry Pi OS moved it in October 2023."""
-    told = fat.read("issue.txt").decode("utf-8", "replace") if fat.has("issue.txt") else ""
-    found = re.search(r"\b(20\d\d-\d\d)-\d\d\b", told)
+    config = fat.read("issue.txt").decode("utf-8", "replace") if fat.has("issue.txt") else ""
+    found = re.search(r"\b(20\d\d-\d\d)-\d\d\b", config)
     return _MOUNTS[1] if found and found[1] < "2023-10" else _MOUNTS[0]
 
 
@@ -275,5 +275,5 @@ def _fingerprint(wanted: FirstBoot) -> str:
     """cloud-init runs once for each of these."""
     import hashlib
 
-    told = repr((wanted.hostname, wanted.user, wanted.ssh_keys, sorted(wanted.files)))
-    return hashlib.sha256(told.encode()).hexdigest()[:12]
+    config = repr((wanted.hostname, wanted.user, wanted.ssh_keys, sorted(wanted.files)))
+    return hashlib.sha256(config.encode()).hexdigest()[:12]

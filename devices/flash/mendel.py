@@ -140,8 +140,8 @@ def find(serial: str, progress: Progress) -> Bootloader:
 
 def _leave_mendel(serial: str, progress: Progress) -> list[Bootloader]:
     """Send the one board that mdt sees to its bootloader."""
-    told = _mdt("devices")
-    names = [line.split()[0] for line in told.splitlines() if "\t(" in line]
+    reply = _mdt("devices")
+    names = [line.split()[0] for line in reply.splitlines() if "\t(" in line]
     if len(names) != 1:
         return []
     progress.say(f"{names[0]} is sent to its bootloader")
@@ -165,17 +165,17 @@ def _mdt(*words: str) -> str:
 
 def _table(board: Bootloader, folder: Path) -> str:
     """The partition table for a board's eMMC."""
-    told = board.variable("mmc_size")
+    reply = board.variable("mmc_size")
     try:
-        size = int(told, 0)
+        size = int(reply, 0)
     except ValueError as exc:
-        raise FlashError(f"{board.serial}: tells no size of its eMMC: {told}") from exc
+        raise FlashError(f"{board.serial}: tells no size of its eMMC: {reply}") from exc
     for least, most, name in _TABLES:
         if least < size < most:
             if not (folder / name).exists():
                 raise FlashError(f"{board.serial}: needs {name}, which the release has not")
             return name
-    raise FlashError(f"{board.serial}: there is no partition table for an eMMC of {told} bytes")
+    raise FlashError(f"{board.serial}: there is no partition table for an eMMC of {reply} bytes")
 
 
 def _unpack(source: Path, folder: Path) -> Path:

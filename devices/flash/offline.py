@@ -28,7 +28,7 @@ $keeper activate {release}
 
 
 def files(
-    bundle: Bundle, board: Board, wishes: needs.Wishes, supply: Supply, scratch: Path
+    bundle: Bundle, board: Board, serve: needs.ServeOptions, supply: Supply, scratch: Path
 ) -> dict[str, bytes]:  # fmt: skip
     """The files that `install.sh` installs, by name.
 
@@ -39,7 +39,7 @@ def files(
         DeviceError: there are no wheels for the board.
     """
     platform = of_board(board, supply.own_python())
-    release, objects = compose(bundle, wishes, platform, supply, scratch)
+    release, objects = compose(bundle, serve, platform, supply, scratch)
     version, keeper = keeping.archive()
     own = platform.own
     unpack = keeping.unpack_python(own, f"objects/{own.sha256}") if own else ""

@@ -47,12 +47,12 @@ class BoardResult:
 
 
 def deploy(
-    bundle: Path, inventory: Path, wishes: Sequence[str] = (), plan: Plan | None = None
+    bundle: Path, inventory: Path, serve: Sequence[str] = (), plan: Plan | None = None
 ) -> list[BoardResult]:  # fmt: skip
     """Deploy a bundle to every board of an inventory: group `canary` first, then in waves.
 
     Args:
-        wishes: more options of `edgenets deploy`.
+        serve: more options of `edgenets deploy`.
 
     Returns:
         what became of each board, those that were not touched included.
@@ -62,13 +62,13 @@ def deploy(
     """
     plan = plan or Plan()
     names = boards(inventory)
-    told = {
-        "bundle": str(bundle.resolve()), "wishes": list(wishes),
+    settings = {
+        "bundle": str(bundle.resolve()), "serve": list(serve),
         "waves": [int(w) if w.isdigit() else w for w in plan.waves],
         "most_failures": plan.most_failures,
     }  # fmt: skip
     found: dict[str, BoardResult] = {}
-    for name, out, error in _play("deploy.yml", inventory, told, plan.at_once):
+    for name, out, error in _play("deploy.yml", inventory, settings, plan.at_once):
         outcome = (out.get("boards") or [{}])[0]
         found[name] = BoardResult(
             name, outcome.get("verdict", "failed"), outcome.get("serving"),
@@ -101,9 +101,9 @@ def boards(inventory: Path) -> list[str]:
     ensure("ansible")
     done = _ansible("ansible-inventory", "-i", str(inventory), "--list")
     try:
-        told = json.loads(done.stdout)
+        settings = json.loads(done.stdout)
         # Only boards that have variables stand in `_meta`; all stand in their groups.
-        groups = [group for group in told.values() if isinstance(group, dict)]
+        groups = [group for group in settings.values() if isinstance(group, dict)]
         names = list({host for group in groups for host in group.get("hosts", [])})
     except ValueError:
         names = []
@@ -136,12 +136,12 @@ def _play(
         raise DeviceError(f"{inventory}: Ansible did nothing: {said[-1]}")
     found = []
     for line in lines:
-        told = json.loads(line)
+        settings = json.loads(line)
         try:
-            out = json.loads(told["out"].splitlines()[-1])
+            out = json.loads(settings["out"].splitlines()[-1])
         except (ValueError, IndexError):
             out = {}
-        found.append((told["board"], out, told["error"]))
+        found.append((settings["board"], out, settings["error"]))
     return found
 
 

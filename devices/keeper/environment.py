@@ -32,8 +32,8 @@ Step = Callable[[Home, Release, Path], None]
 
 def path_of(home: Home, release: Release) -> Path:
     """Where the environment of a release is, or will be."""
-    told = "\n".join([release.python, *sorted(release.wheels.values())])
-    return home.environments / hashlib.sha256(told.encode()).hexdigest()[:12]
+    key = "\n".join([release.python, *sorted(release.wheels.values())])
+    return home.environments / hashlib.sha256(key.encode()).hexdigest()[:12]
 
 
 def python_of(home: Home, release: Release) -> Path:

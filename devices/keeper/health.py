@@ -38,11 +38,16 @@ def golden(home: Home, release: Release) -> str:
         str(environment.python_of(home, release)), "-m", "edgenets.cli.main", "selftest",
         str(bundle), "--json",
     ]  # fmt: skip
-    told = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    told |= {"HOME": "/nonexistent", "PYTHONPATH": str(environment.code_of(home, release))}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    variables |= {"HOME": "/nonexistent", "PYTHONPATH": str(environment.code_of(home, release))}
     try:
         done = subprocess.run(
-            command, capture_output=True, timeout=_GOLDEN_PATIENCE, cwd="/", env=told, **_user()
+            command,
+            capture_output=True,
+            timeout=_GOLDEN_PATIENCE,
+            cwd="/",
+            env=variables,
+            **_user(),
         )
     except subprocess.TimeoutExpired:
         raise Unhealthy(f"golden outputs: none after {_GOLDEN_PATIENCE:.0f} s") from None

@@ -167,12 +167,12 @@ def _exec(home: Home) -> None:
 
 def _follow(home: Home, python: str, minutes: str) -> None:
     """stdin: JSON of where to look, as what, and whom to believe. Look there from now on."""
-    told = json.load(sys.stdin)
-    disk.write(home.root / "trusted-root.json", told["root"].encode())
-    found = {"url": told["url"], "board": told["board"]}
+    settings = json.load(sys.stdin)
+    disk.write(home.root / "trusted-root.json", settings["root"].encode())
+    found = {"url": settings["url"], "board": settings["board"]}
     disk.write(home.root / "update.json", json.dumps(found).encode())
     service.follow(home, python, int(minutes))
-    _tell({"follows": told["url"]})
+    _tell({"follows": settings["url"]})
 
 
 def _update(home: Home) -> None:

@@ -70,8 +70,8 @@ class Release:
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it; what is None is left out, so that a new field changes no old id."""
-        told = {**asdict(self), "waits_for": list(self.waits_for)}
-        return {name: value for name, value in told.items() if value is not None}
+        record = {**asdict(self), "waits_for": list(self.waits_for)}
+        return {name: value for name, value in record.items() if value is not None}
 
 
 def parse(data: Any) -> Release:

@@ -128,9 +128,9 @@ def install(home: Home, python: str) -> bool:
     target = str(home.current / "service.conf")
     # Written last: without it a cut came between, and all of it is done again.
     done = home.root / "installed"
-    told = hashlib.sha256("".join([*wanted.values(), target]).encode()).hexdigest()
+    output = hashlib.sha256("".join([*wanted.values(), target]).encode()).hexdigest()
     if (
-        not made and done.exists() and done.read_text() == told
+        not made and done.exists() and done.read_text() == output
         and all(path.exists() and path.read_text() == text for path, text in wanted.items())
         and drop_in.is_symlink()
     ):  # fmt: skip
@@ -144,7 +144,7 @@ def install(home: Home, python: str) -> bool:
     if _RULES in wanted:
         for words in (("control", "--reload"), ("trigger", "--subsystem-match=video4linux")):
             subprocess.run(["udevadm", *words], capture_output=True)
-    disk.write(done, told.encode())
+    disk.write(done, output.encode())
     return True
 
 
@@ -194,19 +194,19 @@ def start_guard() -> None:
 def show() -> dict[str, str]:
     """What systemd knows of the service: ActiveState, MainPID, NRestarts, Result."""
     wanted = "ActiveState,SubState,MainPID,NRestarts,Result,ExecMainStatus"
-    told = systemctl("show", f"--property={wanted}", SERVICE, check=False)
-    return dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+    output = systemctl("show", f"--property={wanted}", SERVICE, check=False)
+    return dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
 
 
 def last_words(lines: int = 4) -> str:
     """The end of what the service said."""
     command = ["journalctl", "--unit", SERVICE, "--lines", str(lines * 3), "--output=cat"]
     try:
-        told = subprocess.run(command, capture_output=True, timeout=30).stdout
+        output = subprocess.run(command, capture_output=True, timeout=30).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ""
     said = [
-        line for line in told.decode("utf-8", "replace").splitlines()
+        line for line in output.decode("utf-8", "replace").splitlines()
         if line.strip() and not line.startswith(("edgenets.service:", "Started ", "Starting ",
                                                  "Stopped ", "Stopping "))
     ]  # fmt: skip

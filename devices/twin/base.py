@@ -92,8 +92,12 @@ class Base:
 
 def place() -> Path:
     """Where the base of this recipe is, or will be."""
-    told = repr((SUITE, PACKAGES, RECIPE, _FILES, _MASKED, kernel.MODULES, kernel.INIT, DISK_SIZE))
-    return places.cache("twin") / f"{SUITE}-arm64-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
+    digested = repr(
+        (SUITE, PACKAGES, RECIPE, _FILES, _MASKED, kernel.MODULES, kernel.INIT, DISK_SIZE)
+    )
+    return (
+        places.cache("twin") / f"{SUITE}-arm64-{hashlib.sha256(digested.encode()).hexdigest()[:8]}"
+    )
 
 
 def ready() -> Base:

@@ -67,8 +67,8 @@ def fetch(folder: Path, mirror: str, suite: str, keyring: Path) -> None:
     )
     environment = {**os.environ, "APT_CONFIG": str(apt / "apt.conf")}
     call(["apt-get", "update", "-qq"], environment=environment)
-    told = call(["apt-cache", "depends", "linux-image-arm64"], environment=environment)
-    names = [line.split()[-1] for line in told.splitlines() if "Depends:" in line]
+    output = call(["apt-cache", "depends", "linux-image-arm64"], environment=environment)
+    names = [line.split()[-1] for line in output.splitlines() if "Depends:" in line]
     if not names:
         raise TwinError(f"{mirror}: {suite} has no kernel for arm64")
     for package, place in ((names[0], "kernel"), ("busybox-static", "busybox")):
@@ -106,8 +106,8 @@ def _closure(folder: Path, names: tuple[str, ...]) -> list[Path]:
     kernel, version = folder / "kernel", _version(folder)
     files: dict[Path, None] = {}
     for name in names:
-        told = call(["modprobe", "-d", kernel, "-S", version, "--show-depends", name])
-        for line in told.splitlines():
+        output = call(["modprobe", "-d", kernel, "-S", version, "--show-depends", name])
+        for line in output.splitlines():
             kind, _, file = line.strip().partition(" ")
             if kind == "insmod":  # the others are built in
                 files[Path(file.split()[0])] = None

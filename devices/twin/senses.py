@@ -43,16 +43,16 @@ class Camera:
     def __init__(self, ssh: Shell) -> None:
         self._ssh = ssh
 
-    def inject(self, pictures: Sequence[NDArray[np.uint8]]) -> None:
+    def inject(self, images: Sequence[NDArray[np.uint8]]) -> None:
         """Have it see images, over and over, one every frame.
 
         Args:
-            pictures: (height, width, 3) uint8 BGR; they are resized to 640 × 480.
+            images: (height, width, 3) uint8 BGR; they are resized to 640 × 480.
 
         Raises:
             DeviceError: the twin is not up.
         """
-        data = b"".join(_yuyv(picture) for picture in pictures)
+        data = b"".join(_yuyv(image) for image in images)
         self._ssh(f"cat > {_FRAMES}", data=data, timeout=300)
         self._ssh(_SHOW)
 
@@ -80,10 +80,10 @@ class Microphone:
         self._ssh(f"aplay -q -D plughw:Twin,1,0 {_SOUND}", timeout=60 + 3 * seconds)
 
 
-def _yuyv(picture: NDArray[np.uint8]) -> bytes:
+def _yuyv(image: NDArray[np.uint8]) -> bytes:
     """An image as cameras give it: (height, width, 2), luma and every other chroma in turn."""
     cv2 = require("cv2")
-    sized = cv2.resize(picture, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    sized = cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     yuv = cv2.cvtColor(sized, cv2.COLOR_BGR2YUV)
     out = np.empty((HEIGHT, WIDTH, 2), np.uint8)
     out[..., 0] = yuv[..., 0]

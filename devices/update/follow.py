@@ -27,7 +27,7 @@ def follow(address: Address, url: str, root: Path, board: str, minutes: int = 15
         DeviceError: the board is not reached, or nothing was deployed to it.
     """
     try:
-        told = {"url": url, "board": board, "root": root.read_text()}
+        settings = {"url": url, "board": board, "root": root.read_text()}
     except OSError as exc:
         raise UpdateError(f"{root}: cannot be read: {exc.strerror or exc}") from exc
 
@@ -41,6 +41,6 @@ def follow(address: Address, url: str, root: Path, board: str, minutes: int = 15
                     f"{address}: the release that serves cannot look for others; deploy it with "
                     f"--extra update"
                 )
-            await keeper.ask("follow", python, str(minutes), data=told)
+            await keeper.ask("follow", python, str(minutes), data=settings)
 
     asyncio.run(once())

@@ -120,7 +120,7 @@ class Shelf:
         return self._metadata / f"{self._root.signed.version}.root.json"
 
     def publish(
-        self, bundle: Bundle, boards: dict[str, Board], wishes: needs.Wishes, supply: Supply,
+        self, bundle: Bundle, boards: dict[str, Board], serve: needs.ServeOptions, supply: Supply,
         scratch: Path, say: Callable[[str], None] = lambda _: None,
     ) -> list[Published]:  # fmt: skip
         """Publish a bundle for kinds of boards.
@@ -137,7 +137,7 @@ class Shelf:
             number = self._number(name) + 1
             platform = of_board(board, supply.own_python())
             kind = platform.kind
-            release, objects = compose(bundle, wishes, platform, supply, scratch, say, number)
+            release, objects = compose(bundle, serve, platform, supply, scratch, say, number)
             before = self._held()
             for sha256, path in objects.items():
                 self._add_file(f"objects/{sha256}", path)

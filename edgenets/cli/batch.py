@@ -14,11 +14,11 @@ from edgenets.cli.options import (
     AnyPath,
     Several,
     emit,
-    form_option,
     json_option,
     shape_option,
     size,
     table,
+    variant_option,
 )  # fmt: skip
 
 
@@ -38,7 +38,7 @@ net.npz). Exit code 1 when a model could not be converted, or an artifact did no
 @click.option("--precision", type=Several(PRECISIONS), help="[default: all that a model can have]")
 @click.option("--calibration", type=AnyData, help="Items that integers are calibrated on.")
 @click.option("--data", type=AnyData, help="Items to verify on.")
-@form_option
+@variant_option
 @shape_option
 @click.option(
     "--jobs", type=click.IntRange(1, 64), default=1, show_default=True,
@@ -48,18 +48,18 @@ net.npz). Exit code 1 when a model could not be converted, or an artifact did no
 @click.pass_context
 def command(
     ctx: click.Context, models: tuple[Path, ...], out: Path, to: tuple[Any, ...],
-    precision: tuple[Any, ...] | None, calibration: Path | None, data: Path | None, form: Any,
+    precision: tuple[Any, ...] | None, calibration: Path | None, data: Path | None, variant: Any,
     shape: tuple[Any, ...], jobs: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Convert many models side by side, and verify them."""
     from edgenets import progress, records
-    from edgenets.converters.routes.batch import Wishes, batch
+    from edgenets.converters.routes.batch import BatchOptions, batch
 
-    wishes = Wishes(
-        to, precision, form, dict(shape),
+    wanted = BatchOptions(
+        to, precision, variant, dict(shape),
         *(None if place is None else str(place) for place in (calibration, data)),
     )  # fmt: skip
-    found = batch(models, out, wishes, jobs, progress.for_stderr())
+    found = batch(models, out, wanted, jobs, progress.for_stderr())
     if as_json:
         emit({"models": [{**records.to_plain(one), "well": one.well} for one in found]})
     else:
@@ -73,17 +73,19 @@ def _show(out: Path, found: Any) -> None:
         judged = {v.id: v for v in one.verdicts}
         failed = [id for id, v in judged.items() if not v.passed]
         passed = f"{len(judged) - len(failed)} of {len(judged)}" if judged else "–"
-        told = one.error.replace("\n", " ")
-        if failed and not told:
-            told = f"failed: {', '.join(failed)}; see {out / Path(one.model).name / 'report.html'}"
-        smallest = min((a.bytes for a in one.artefacts), default=None)
+        reason = one.error.replace("\n", " ")
+        if failed and not reason:
+            reason = (
+                f"failed: {', '.join(failed)}; see {out / Path(one.model).name / 'report.html'}"
+            )
+        smallest = min((a.bytes for a in one.artifacts), default=None)
         rows.append(
             (
-                Path(one.model).name, str(len(one.artefacts)), str(len(one.missing)), passed,
-                "–" if smallest is None else size(smallest), f"{one.seconds:.1f}", told,
+                Path(one.model).name, str(len(one.artifacts)), str(len(one.missing)), passed,
+                "–" if smallest is None else size(smallest), f"{one.seconds:.1f}", reason,
             )
         )  # fmt: skip
-    columns = ("model", "artefacts", "not there", "passed", "smallest", "seconds", "")
+    columns = ("model", "artifacts", "not there", "passed", "smallest", "seconds", "")
     table(str(out), columns, rows)
     for one in found:
         for line in one.missing:

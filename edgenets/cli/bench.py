@@ -56,7 +56,7 @@ def command(
         emit({"rows": [records.to_plain(row) for row in rows]})
         return
     columns = (
-        "artefact", "threads", "load ms", "first µs", "step p50 µs", "95 % of it", "p90", "p99",
+        "artifact", "threads", "load ms", "first µs", "step p50 µs", "95 % of it", "p90", "p99",
         task_of(opened.spec.task).cost_unit,
         "peak MB", "size",
     )  # fmt: skip

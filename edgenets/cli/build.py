@@ -48,8 +48,8 @@ def command(
     RECIPE is a TOML file, or the name of a shipped recipe.
     """
     from edgenets import progress
+    from edgenets.converters.project import convert_run, pack_run, verify_run
     from edgenets.converters.report import as_json as report_json
-    from edgenets.converters.road import convert_run, pack_run, verify_run
     from edgenets.recipe import load_recipe
     from edgenets.training.train import train
 
@@ -66,7 +66,7 @@ def command(
             {
                 "bundle": str(path), "bytes": path.stat().st_size,
                 "test": run.metrics["test"][run.metric],
-                "artefacts": [a.id for a in bundle.artefacts],
+                "artifacts": [a.id for a in bundle.artifacts],
                 "report": report_json(report),
             }
         )  # fmt: skip

@@ -27,17 +27,17 @@ def command(run: Path, out: Path | None, only: str | None, as_json: bool) -> Non
     RUN is a run folder that was converted and verified.
     """
     from edgenets import runs
-    from edgenets.converters.road import pack_run
+    from edgenets.converters.project import pack_run
     from edgenets.tasks import usual_source
 
     opened = runs.load(run)
     path = out or run / f"{opened.spec.name}.edge"
     ids = [part.strip() for part in only.split(",")] if only else None
     found = pack_run(opened, path, ids)
-    ids = [a.id for a in found.artefacts]
+    ids = [a.id for a in found.artifacts]
     source = usual_source(found.spec)
     if as_json:
-        emit({"bundle": str(path), "bytes": path.stat().st_size, "artefacts": ids})
+        emit({"bundle": str(path), "bytes": path.stat().st_size, "artifacts": ids})
         return
     click.echo(
         f"{path}: {size(path.stat().st_size)}, {', '.join(ids)}\nNext: edgenets run {path} {source}"

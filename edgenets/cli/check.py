@@ -23,7 +23,7 @@ from edgenets.cli.preflight import MARKS, BoardName
     epilog="""\b
 Examples:
   edgenets check net.tflite --target rpi4
-  edgenets check net.keras --calibration pictures.npy --target coral-usb
+  edgenets check net.keras --calibration images.npy --target coral-usb
   edgenets check runs/kws-gru --target jetson-orin-nano
   edgenets check object-detect --target coral-dev-board
 
@@ -54,15 +54,16 @@ def command(
     """
     from edgenets.converters.check.check import check
     from edgenets.converters.routes.apart import check as check_apart
-    from edgenets.converters.store import load as saved_artefacts
+    from edgenets.converters.store import index_of
+    from edgenets.converters.store import load as saved_artifacts
 
     wanted, path = target_of(target), Path(model)
-    converted = (path / "artefacts").is_dir()
+    converted = index_of(path).is_file()
     own = path.exists() and path.suffix != ".edge" and not converted
     if not own and (calibration is not None or shape):
         raise click.UsageError("--calibration and --shape are for a model of your own")
     if converted:
-        found = check(saved_artefacts(path)[0], wanted)
+        found = check(saved_artifacts(path)[0], wanted)
     elif own:
         found = check_apart(
             path, wanted, to or wanted.backends, precision, calibration, dict(shape)
@@ -75,14 +76,14 @@ def command(
         if not found:
             raise click.UsageError(f"{model} has nothing of that, only {there}")
     if as_json:
-        emit({"target": wanted.name, "artefacts": [_plain(one) for one in found]})
+        emit({"target": wanted.name, "artifacts": [_plain(one) for one in found]})
     else:
         for one in found:
             made = size(one.bytes) if one.bytes else "not made"
             click.secho(f"{one.id} on {wanted.name}, {made}", bold=True)
             for finding in one.findings:
-                mark, colour = MARKS[finding.level]
-                click.echo(f"  {click.style(mark, fg=colour)} {finding.about:<12} {finding.text}")
+                mark, color = MARKS[finding.level]
+                click.echo(f"  {click.style(mark, fg=color)} {finding.about:<12} {finding.text}")
     ctx.exit(0 if any(one.well for one in found) else 1)
 
 
@@ -119,4 +120,4 @@ def _of_bundle(name: str) -> list[Any]:
     from edgenets.converters.formats import Written
 
     bundle = zoo.load(name)
-    return [Written(a, bundle.files(a)) for a in bundle.artefacts]
+    return [Written(a, bundle.files(a)) for a in bundle.artifacts]

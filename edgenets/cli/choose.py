@@ -140,7 +140,7 @@ def _show(opened: Any, reasons: Any, best: Any, limits: Any, target: Path) -> No
         for one, why in reasons
     ]  # fmt: skip
     name = opened.metric.name
-    columns = ("artefact", "p95 µs", "size", name, "from float", "front", "")
+    columns = ("artifact", "p95 µs", "size", name, "from float", "front", "")
     table(f"{opened.spec.name} on this machine; limits: {limits}", columns, rows)
     if best is None:
         click.echo("Nothing keeps these limits; the bundle is as it was.")

@@ -90,7 +90,7 @@ def _show(found: Any, claims: Any) -> None:
 
 
 _WIDTH, _INDENT = 100, " " * 13
-_COLOURS = {"agrees": "green", "disagrees": "red"}
+_COLORS = {"agrees": "green", "disagrees": "red"}
 
 
 def _tell(claim: Any) -> None:
@@ -104,5 +104,5 @@ def _tell(claim: Any) -> None:
     click.echo(line("CNNs", claim.cnn))
     click.echo(line("RNNs", claim.rnn))
     click.echo(line("measured", claim.measured))
-    colour = _COLOURS.get(claim.verdict, "yellow")
-    click.secho(line(claim.verdict, claim.why) + "\n", fg=colour)
+    color = _COLORS.get(claim.verdict, "yellow")
+    click.secho(line(claim.verdict, claim.why) + "\n", fg=color)

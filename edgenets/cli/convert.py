@@ -15,11 +15,11 @@ from edgenets.cli.options import (
     AnyPath,
     Several,
     emit,
-    form_option,
     json_option,
     shape_option,
     size,
     table,
+    variant_option,
 )  # fmt: skip
 
 
@@ -28,10 +28,10 @@ from edgenets.cli.options import (
 Examples:
   edgenets convert runs/kws-gru --data speech_commands
   edgenets convert runs/kws-gru --to tflite --precision int8 --data speech_commands
-  edgenets convert vww_96.h5 --calibration pictures.npy --out vww
+  edgenets convert vww_96.h5 --calibration images.npy --out vww
   edgenets convert crnn.keras --shape 100,40 --calibration features.npz --out crnn
   edgenets convert net.onnx --explain
-  edgenets convert net.keras --calibration pictures.npy --to tflite,edgetpu --precision int8
+  edgenets convert net.keras --calibration images.npy --to tflite,edgetpu --precision int8
 
 Recurrent and causal networks of Keras become step models: one call takes the newest frames and the
 state, and gives scores and the next state. Every other model is converted as a whole, for items of
@@ -48,7 +48,7 @@ edgetpu_compiler on the PATH, and is for models of your own; of a bundle: `edgen
     "--calibration", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Items that a model of your own is calibrated on: .npy, or .npz with an array an input.",
 )  # fmt: skip
-@form_option
+@variant_option
 @shape_option
 @click.option(
     "--keep-float",
@@ -68,11 +68,11 @@ edgetpu_compiler on the PATH, and is for models of your own; of a bundle: `edgen
 @click.option(
     "--explain", is_flag=True, help="Show the conversion paths, and why some are closed; no more."
 )
-@click.option("--out", type=AnyPath, help="Folder for artefacts/.  [default: beside MODEL]")
+@click.option("--out", type=AnyPath, help="Folder for artifacts/.  [default: beside MODEL]")
 @json_option
 def command(
     model: Path, to: tuple[Any, ...], precision: tuple[Any, ...] | None, data: Path | None,
-    calibration: Path | None, form: Any, shape: tuple[Any, ...], keep_float: str | None,
+    calibration: Path | None, variant: Any, shape: tuple[Any, ...], keep_float: str | None,
     per_tensor: bool, symmetric: bool, explain: bool, out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Convert a model to TFLite, ONNX and OpenVINO.
@@ -81,18 +81,18 @@ def command(
     .tflite file, or the folder of a SavedModel.
     """
     from edgenets import progress, runs
-    from edgenets.converters.road import convert_run
+    from edgenets.converters.project import convert_run
     from edgenets.converters.routes.apart import convert
     from edgenets.converters.routes.apart import explain as explain_apart
-    from edgenets.converters.routes.apart import told as conversion_told
+    from edgenets.converters.routes.apart import report_of as conversion_report
     from edgenets.recipeparts import QuantizeRecipe
 
     reporter = progress.for_stderr()
     if (model / runs.MODEL).is_file():
         own = (out, calibration, keep_float) != (None, None, None)
-        if own or shape or form != "auto" or explain or per_tensor or symmetric:
+        if own or shape or variant != "auto" or explain or per_tensor or symmetric:
             raise click.UsageError(
-                "--out, --calibration, --form, --shape, --keep-float, --per-tensor, --symmetric "
+                "--out, --calibration, --variant, --shape, --keep-float, --per-tensor, --symmetric "
                 "and --explain are for a model of your own; of a run folder, its recipe says it"
             )
         if "edgetpu" in to:
@@ -100,7 +100,7 @@ def command(
                 "edgetpu is made of a bundle: `edgenets bundle RUN`, then `edgenets attach BUNDLE`"
             )
         found = convert_run(runs.load(model), data, to, precision or PRECISIONS, reporter)
-        _show(model, conversion_told(found), as_json)
+        _show(model, conversion_report(found), as_json)
         if not as_json:
             click.echo(f"Next: edgenets verify {model} --data {data or 'DATA'}")
         return
@@ -111,43 +111,43 @@ def command(
     quantize = QuantizeRecipe(keep_float=kept, per_channel=not per_tensor, symmetric=symmetric)
     if explain:
         _explain(
-            explain_apart(model, to, precision, calibration, form, shapes, quantize=quantize),
+            explain_apart(model, to, precision, calibration, variant, shapes, quantize=quantize),
             as_json,
         )
         return
     folder = out or model.parent
-    made = convert(model, folder, to, precision, calibration, form, shapes, quantize=quantize)
+    made = convert(model, folder, to, precision, calibration, variant, shapes, quantize=quantize)
     _show(folder, made, as_json)
     if not as_json:
         click.echo(f"Next: edgenets verify {folder} --data ITEMS.npz")
 
 
-def _show(folder: Path, told: dict[str, Any], as_json: bool) -> None:
+def _show(folder: Path, report: dict[str, Any], as_json: bool) -> None:
     """What was written, and why the rest was not."""
     if as_json:
-        emit({"folder": str(folder / "artefacts"), **told})
+        emit({"folder": str(folder / "artifacts"), **report})
         return
-    made = told["artefacts"]
-    roads = any(one["road"] for one in made)
+    made = report["artifacts"]
+    routes = any(one["route"] for one in made)
     rows = [
         (
             one["id"], size(one["bytes"]),
-            *((" → ".join(one["road"]) or "as it came",) if roads else ()), one["note"],
+            *((" → ".join(one["route"]) or "as it came",) if routes else ()), one["note"],
         )
         for one in made
     ]  # fmt: skip
-    columns = ("artefact", "size", *(("road",) if roads else ()), "")
-    table(str(folder / "artefacts"), columns, rows)
-    for line in told["missing"]:
+    columns = ("artifact", "size", *(("route",) if routes else ()), "")
+    table(str(folder / "artifacts"), columns, rows)
+    for line in report["missing"]:
         click.echo(f"Not there: {line}.")
 
 
-def _explain(roads: dict[str, Any], as_json: bool) -> None:
+def _explain(routes: dict[str, Any], as_json: bool) -> None:
     """Every conversion path to every artifact: taken, closed and why, or longer than another."""
     if as_json:
-        emit(roads)
+        emit(routes)
         return
-    for id, every in roads.items():
+    for id, every in routes.items():
         click.secho(id, bold=True)
         for one in every:
             click.echo(f"  {one['drawn']}")

@@ -55,7 +55,7 @@ def command(
 def _plain(hearing: Any) -> dict[str, Any]:
     found = hearing.score
     return {
-        "artefact": hearing.artefact, "said": len(found.matches), "hits": found.hits,
+        "artifact": hearing.artifact, "said": len(found.matches), "hits": found.hits,
         "false_alarms": len(found.false_alarms), "seconds": round(found.seconds, 1),
         "cpu_ms_per_audio_s": hearing.cpu_ms_per_audio_s,
     }  # fmt: skip
@@ -78,13 +78,13 @@ def _show(found: Any) -> None:
         hearings.insert(0, ("shipped", found.shipped))
     lines = [
         (
-            name, Path(h.bundle).name, h.artefact, f"{h.score.hits} of {len(h.score.matches)}",
+            name, Path(h.bundle).name, h.artifact, f"{h.score.hits} of {len(h.score.matches)}",
             str(len(h.score.false_alarms)), f"{h.score.seconds:.0f} s",
             f"{h.cpu_ms_per_audio_s:.2f} ms",
         )
         for name, h in hearings
     ]  # fmt: skip
-    columns = ("", "bundle", "artefact", "heard", "false alarms", "of sound", "CPU a second")
+    columns = ("", "bundle", "artifact", "heard", "false alarms", "of sound", "CPU a second")
     table("Heard", columns, lines)
     if found.watched is not None:
         _show_watched(found.watched)
@@ -103,10 +103,10 @@ def _show_watched(watched: Any) -> None:
     found = ", ".join(f"{n} {label}" for label, n in sorted(summary.objects.items()))
     table(
         "Watched, over the network and live",
-        ("bundle", "artefact", "pictures", "a second", "age p50", "p95", "CPU each", "followed"),
+        ("bundle", "artifact", "images", "a second", "age p50", "p95", "CPU each", "followed"),
         [
             (
-                watched.bundle, watched.artefact, str(count), f"{summary.rate:.1f}",
+                watched.bundle, watched.artifact, str(count), f"{summary.rate:.1f}",
                 f"{summary.age_ms_p50:.1f} ms", f"{summary.age_ms_p95:.1f} ms",
                 f"{1e3 * summary.cpu_seconds / max(1, count):.1f} ms", found or "nothing",
             )

@@ -69,7 +69,7 @@ def command(
     from edgenets.devices.address import parse_address
     from edgenets.devices.deploy.compose import Supply
     from edgenets.devices.deploy.deploy import deploy_all
-    from edgenets.devices.deploy.needs import Wishes
+    from edgenets.devices.deploy.needs import ServeOptions
     from edgenets.devices.keeper.release import Health
 
     opened = zoo.load(bundle)
@@ -79,7 +79,7 @@ def command(
     if scene is not None:
         files["scene.toml"] = scene
         words += ["--scene", "{release}/scene.toml"]
-    wishes = Wishes(
+    serve = ServeOptions(
         sources=sources, sinks=sinks, backend=backend, arguments=tuple(words), files=files,
         extras=extras, memory_mb=memory,
         health=Health(inferences, latency, patience),
@@ -87,8 +87,8 @@ def command(
     supply = Supply(constraint, wheels, refresh, python)
     several = len(addresses) > 1
     outcomes = deploy_all(
-        opened, addresses, wishes, supply=supply, accept_new=accept_new,
-        listener=lambda address: _listener(address, several),
+        opened, addresses, serve, supply=supply, accept_new=accept_new,
+        observer=lambda address: _observer(address, several),
     )  # fmt: skip
     if as_json:
         emit({"boards": [records.to_plain(outcome) for outcome in outcomes]})
@@ -109,12 +109,12 @@ def show(outcomes: list[Any]) -> None:
     table("", ("board", "verdict", "serves", "sent", "took", "because"), rows)
 
 
-def _listener(address: Any, several: bool) -> Any:
+def _observer(address: Any, several: bool) -> Any:
     """Who tells how it goes with a board; with several, each line says with which."""
-    from edgenets.devices.deploy.deploy import Listener
+    from edgenets.devices.deploy.deploy import Observer
 
     start = f"{address}: " if several else ""
-    return Listener(
+    return Observer(
         say=lambda text: click.echo(f"{start}{text}", err=True), progress=_Sending(start)
     )
 
@@ -125,15 +125,15 @@ class _Sending:
     def __init__(self, start: str) -> None:
         self._start = start
         self._began: float | None = None  # the first piece
-        self._told = 0.0
+        self._shown = 0.0
 
     def __call__(self, sent: int, total: int) -> None:
         now = time.monotonic()
         if self._began is None:
-            self._began = self._told = now
-        if now - self._told < PLAIN_INTERVAL:
+            self._began = self._shown = now
+        if now - self._shown < PLAIN_INTERVAL:
             return
-        self._told = now
+        self._shown = now
         left = (now - self._began) * (total - sent) / max(sent, 1)
         text = f"sending: {sent / 1e6:.0f} of {total / 1e6:.0f} MB, {left:.0f} s left"
         click.echo(f"{self._start}{text}", err=True)

@@ -144,7 +144,8 @@ def status(host: str, key: Path | None, known_hosts: Path | None, as_json: bool)
     if live:
         p95 = live["latency_ms"]["p95"]
         speed = "" if p95 is None else f", p95 {p95:.1f} ms"
-        click.echo(f"runs      {live['artefact']} on {live['runs_on']}, {live['source']}")
+        name = live.get("artifact") or live["artefact"]  # the second by an earlier version
+        click.echo(f"runs      {name} on {live['runs_on']}, {live['source']}")
         click.echo(f"          {live['inferences']:,} inferences{speed}")
         if live["problem"]:
             click.echo(f"problem   {live['problem']}")

@@ -93,8 +93,10 @@ def command(
         raise click.UsageError(f"{_names(idle)}: of use with --bundle alone")
     if re.match(r"fastboot(:|$)", target):
         if given & (_FIRST_BOOT | {"bundle", "map_"}):
-            raise click.UsageError("Mendel Linux reads no wishes at its first start; log in to it "
-                                   "by mdt shell, then: edgenets deploy")  # fmt: skip
+            raise click.UsageError(
+                "Mendel Linux reads no settings at its first start; log in to it "
+                "by mdt shell, then: edgenets deploy"
+            )
         _fastboot(image, target.partition(":")[2], confirm, proof, as_json)
         return
     ask = confirmed(confirm) if confirm else _ask
@@ -105,7 +107,7 @@ def command(
     if device is not None and given & (_FIRST_BOOT | {"bundle"}):
         board = load(device)
         if board.system.first_boot == "none":
-            raise click.UsageError(f"{board.system.image} reads no wishes at its first start; "
+            raise click.UsageError(f"{board.system.image} reads no settings at its first start; "
                                    f"flash it as it is, then: edgenets deploy")  # fmt: skip
     try:
         first_boot = FirstBoot(
@@ -214,13 +216,13 @@ def _files(
     from edgenets import zoo
     from edgenets.devices.board import load
     from edgenets.devices.deploy.compose import Supply
-    from edgenets.devices.deploy.needs import Wishes
+    from edgenets.devices.deploy.needs import ServeOptions
     from edgenets.devices.flash.offline import files
 
     with tempfile.TemporaryDirectory() as scratch:
         found: dict[str, bytes] = files(
             zoo.load(bundle), load(device),
-            Wishes(sources=sources, sinks=sinks),
+            ServeOptions(sources=sources, sinks=sinks),
             Supply(*supply), Path(scratch),
         )  # fmt: skip
     return found

@@ -57,11 +57,11 @@ def command() -> None:
 @click.option("--stop-at", type=click.IntRange(0, 100), default=20, show_default=True,
               help="Per cent of a wave that may fail; more, and no other is touched.")  # fmt: skip
 @json_option
-@click.argument("wishes", nargs=-1, type=click.UNPROCESSED, metavar="[-- OPTIONS OF DEPLOY]")
+@click.argument("serve", nargs=-1, type=click.UNPROCESSED, metavar="[-- OPTIONS OF DEPLOY]")
 @click.pass_context
 def deploy(
     ctx: click.Context, bundle: str, inventory: Path, at_once: int, waves: tuple[str, ...],
-    stop_at: int, as_json: bool, wishes: tuple[str, ...],
+    stop_at: int, as_json: bool, serve: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Deploy a bundle to every board of an inventory."""
     from edgenets import records, zoo
@@ -69,7 +69,7 @@ def deploy(
     from edgenets.devices.fleet.fleet import deploy as fleet_deploy
 
     plan = Plan(at_once, waves, stop_at)
-    found = fleet_deploy(zoo.load(bundle).path, inventory, wishes, plan)
+    found = fleet_deploy(zoo.load(bundle).path, inventory, serve, plan)
     if as_json:
         emit({"boards": records.to_plain(found)})
     else:
@@ -92,8 +92,8 @@ def status(ctx: click.Context, inventory: Path, as_json: bool) -> None:
         emit({"boards": found})
     else:
         table("", ("board", "serves", "service", "p95", "problem"),
-              [_row(name, told) for name, told in found.items()])  # fmt: skip
-    ctx.exit(1 if any("error" in told for told in found.values()) else 0)
+              [_row(name, state) for name, state in found.items()])  # fmt: skip
+    ctx.exit(1 if any("error" in state for state in found.values()) else 0)
 
 
 @command.command(name="rollback")
@@ -110,17 +110,17 @@ def rollback(ctx: click.Context, inventory: Path, as_json: bool) -> None:
     else:
         rows = [(n, t.get("serving") or "–", t.get("error", "")) for n, t in found.items()]
         table("", ("board", "serves", "problem"), rows)
-    ctx.exit(1 if any("error" in told for told in found.values()) else 0)
+    ctx.exit(1 if any("error" in state for state in found.values()) else 0)
 
 
-def _row(name: str, told: dict[str, Any]) -> tuple[str, ...]:
-    if "error" in told:
-        return (name, "–", "–", "–", str(told["error"]))
-    live = told["live"] or {}
+def _row(name: str, state: dict[str, Any]) -> tuple[str, ...]:
+    if "error" in state:
+        return (name, "–", "–", "–", str(state["error"]))
+    live = state["live"] or {}
     p95 = (live.get("latency_ms") or {}).get("p95")
-    record = told["record"] or {}
+    record = state["record"] or {}
     return (
-        name, f"{record.get('name', 'nothing')} {told['serving'] or ''}".strip(),
-        told["service"].get("ActiveState", "unknown"), "–" if p95 is None else f"{p95:.1f} ms",
+        name, f"{record.get('name', 'nothing')} {state['serving'] or ''}".strip(),
+        state["service"].get("ActiveState", "unknown"), "–" if p95 is None else f"{p95:.1f} ms",
         live.get("problem") or "",
     )  # fmt: skip

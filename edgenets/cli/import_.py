@@ -42,10 +42,10 @@ so. A microWakeWord model needs: pip install 'edgenets[microwakeword]'""",
 )
 @click.argument("model", type=_File)
 @click.option(
-    "--task", type=click.Choice(("classify", "detect", "segment")), help="Of a model of pictures."
+    "--task", type=click.Choice(("classify", "detect", "segment")), help="Of a model of images."
 )
 @click.option("--labels", type=_File, help="One a line.  [default: those in the file]")
-@click.option("--colour", type=click.Choice(("rgb", "bgr", "grey")), help="Order of the channels.")
+@click.option("--color", type=click.Choice(("rgb", "bgr", "grey")), help="Order of the channels.")
 @click.option(
     "--resize", type=click.Choice(("stretch", "letterbox", "crop")),
     help="How an image of another shape goes in.",
@@ -55,7 +55,7 @@ so. A microWakeWord model needs: pip install 'edgenets[microwakeword]'""",
 @click.option("--out", type=AnyPath, help="The .edge file.  [default: NAME.edge]")
 @json_option
 def command(
-    model: Path, task: Any, labels: Path | None, colour: str | None, resize: str | None,
+    model: Path, task: Any, labels: Path | None, color: str | None, resize: str | None,
     mean: Any, std: Any, out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Make a bundle of a third-party model.
@@ -65,13 +65,13 @@ def command(
     options.
     """
     from edgenets.bundle import check_place
-    from edgenets.converters.foreign import Wishes
+    from edgenets.converters.image_import import ImportOptions
     from edgenets.converters.importing import import_apart
     from edgenets.tasks import usual_source
 
     path = out or Path(f"{model.stem}.edge")
     check_place(path)
-    wishes = None
+    wanted = None
     if model.suffix != ".json":
         if task is None:
             beside = model.with_suffix(".json")
@@ -79,8 +79,10 @@ def command(
             raise click.UsageError(
                 f"--task says what a model of images is for: classify, detect or segment{hint}"
             )
-        wishes = Wishes(task=task, labels=labels, colour=colour, resize=resize, mean=mean, std=std)
-    found = import_apart(model, path, wishes)
+        wanted = ImportOptions(
+            task=task, labels=labels, color=color, resize=resize, mean=mean, std=std
+        )
+    found = import_apart(model, path, wanted)
     bundle, guesses = found.bundle, found.guesses
     if as_json:
         emit(
@@ -94,5 +96,5 @@ def command(
     for guess in guesses:
         click.echo(f"guessed: {guess}")
     source = usual_source(spec)
-    click.echo(f"{path}: {size(path.stat().st_size)}, tells of: {several(spec.told)}")
+    click.echo(f"{path}: {size(path.stat().st_size)}, tells of: {several(spec.reported)}")
     click.echo(f"Next: edgenets run {path} {source}")

@@ -12,7 +12,7 @@ from edgenets.cli.options import BundleName, emit, json_option, several, size, t
 Examples:
   edgenets inspect kws-gru
   edgenets inspect mine.edge --card
-  edgenets inspect mine.edge --json | jq .artefacts"""
+  edgenets inspect mine.edge --json | jq .artifacts"""
 )
 @click.argument("bundle", type=BundleName())
 @click.option("--card", is_flag=True, help="Print the model card.")
@@ -34,24 +34,24 @@ def command(bundle: str, card: bool, as_json: bool) -> None:
         click.echo(opened.card())
         return
     spec, verified = opened.spec, opened.verified()
-    words = f"; {several(spec.told)}" if spec.told else ""
+    words = f"; {several(spec.reported)}" if spec.reported else ""
     click.echo(f"{spec.name}: {spec.task}{words}")
     click.echo(
         f"{task_of(spec.task).input_of(spec)} · {size(opened.path.stat().st_size)} · "
         f"licence {opened.manifest.licence} · {opened.manifest.made_by}"
     )
     rows = []
-    for artefact in opened.artefacts:
-        figure = verified.get(artefact.id)
-        state = sum(link.input.elements for link in artefact.states)
+    for artifact in opened.artifacts:
+        figure = verified.get(artifact.id)
+        state = sum(link.input.elements for link in artifact.states)
         rows.append(
             (
-                artefact.id, size(opened.size(artefact)),
-                "–" if figure is None else opened.metric.shown(figure), str(len(artefact.states)),
-                str(state), artefact.note,
+                artifact.id, size(opened.size(artifact)),
+                "–" if figure is None else opened.metric.shown(figure), str(len(artifact.states)),
+                str(state), artifact.note,
             )
         )  # fmt: skip
-    table("", ("artefact", "size", "verified", "states", "values", "note"), rows)
+    table("", ("artifact", "size", "verified", "states", "values", "note"), rows)
     if (chosen := choice.choice_of(opened)) is not None:
         click.echo(
             f"{chosen.id} was chosen on {chosen.machine}: p95 {chosen.p95_us / 1e3:.3g} ms "

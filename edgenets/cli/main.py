@@ -65,6 +65,9 @@ COMMANDS = {
     "completion": ("edgenets.cli.completion", "Print the completion script of your shell."),
 }
 
+# Options that scripts of before call otherwise; they are understood, with a note.
+_RENAMED = {"--colour": "--color", "--form": "--variant", "--mend": "--mixed-precision"}
+
 GATE_FAILED, BAD_INPUT, INTERRUPTED, INTERNAL = 1, 2, 130, 70
 
 
@@ -72,7 +75,7 @@ class LazyGroup(click.Group):
     """A group that imports a command's module when the command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of the road."""
+        """In the order of the pipeline."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -89,7 +92,8 @@ class LazyGroup(click.Group):
         import difflib
 
         try:
-            return super().resolve_command(ctx, args)
+            name, command, rest = super().resolve_command(ctx, args)
+            return name, command, _today(command, rest)
         except click.UsageError as exc:
             near = difflib.get_close_matches(args[0], COMMANDS, n=1)
             if not near:
@@ -101,6 +105,22 @@ class LazyGroup(click.Group):
         """Write the table without importing anything."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+def _today(command: click.Command | None, arguments: list[str]) -> list[str]:
+    """Arguments of a command with today's names of its options."""
+    known = set() if command is None else {o for p in command.params for o in p.opts}
+    found: list[str] = []
+    for number, word in enumerate(arguments):
+        if word == "--":
+            return [*found, *arguments[number:]]
+        old, equals, value = word.partition("=")
+        new = _RENAMED.get(old)
+        if new in known and old not in known:
+            click.echo(f"note: {old} is called {new} now", err=True)
+            word = f"{new}{equals}{value}"
+        found.append(word)
+    return found
 
 
 @click.group(

@@ -13,7 +13,7 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# Names repeated from edgenets.artefact, whose import would bring NumPy to `--help`; a test
+# Names repeated from edgenets.artifact, whose import would bring NumPy to `--help`; a test
 # holds them together.
 FORMATS = ("tflite", "onnx", "openvino")
 # What a model of one's own may become, compiled forms with it.
@@ -110,12 +110,15 @@ class _Shape(click.ParamType):  # type: ignore[type-arg]
         return name, shape
 
 
-def form_option(function: F) -> F:
-    """Add `--form`."""
+def variant_option(function: F) -> F:
+    """Add `--variant`."""
     return click.option(
-        "--form", type=click.Choice(("auto", "step", "whole")), default="auto", show_default=True,
+        "--variant",
+        type=click.Choice(("auto", "step", "whole")),
+        default="auto",
+        show_default=True,
         help="Frame by frame with a state, or all of an item at once.",
-    )(function)  # fmt: skip
+    )(function)
 
 
 def shape_option(function: F) -> F:
@@ -133,9 +136,28 @@ def json_option(function: F) -> F:
     )
 
 
+# Keys that scripts read under other names before; both are written.
+_OLD_KEYS = {
+    "artifact": "artefact", "artifacts": "artefacts", "notices": "remarks", "route": "road",
+    "reported": "told", "forecasts": "foreseen", "color": "colour",
+}  # fmt: skip
+
+
 def emit(data: Any) -> None:
     """Print one JSON object on stdout, in ASCII: a file's name need not be text."""
-    click.echo(json.dumps(data, allow_nan=False))
+    click.echo(json.dumps(_with_old_keys(data), allow_nan=False))
+
+
+def _with_old_keys(data: Any) -> Any:
+    """The same, with the keys of before beside those of today."""
+    if isinstance(data, list):
+        return [_with_old_keys(value) for value in data]
+    if not isinstance(data, dict):
+        return data
+    found = {key: _with_old_keys(value) for key, value in data.items()}
+    return found | {
+        old: found[key] for key, old in _OLD_KEYS.items() if key in found and old not in found
+    }
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

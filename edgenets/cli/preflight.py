@@ -56,7 +56,7 @@ def command(
     from edgenets import records, zoo
     from edgenets.devices.address import parse_address
     from edgenets.devices.board import load
-    from edgenets.devices.deploy.needs import Wishes
+    from edgenets.devices.deploy.needs import ServeOptions
     from edgenets.devices.deploy.ownpython import read
     from edgenets.devices.preflight import of_board, preflight
     from edgenets.findings import well as preflight_verdict
@@ -69,15 +69,15 @@ def command(
         of_board(load(device), own) if device is not None
         else _ask(parse_address(host or "", key, known_hosts), accept_new, own)
     )  # fmt: skip
-    findings = preflight(opened, place, Wishes(backend=backend))
+    findings = preflight(opened, place, ServeOptions(backend=backend))
     well = preflight_verdict(findings)
     if as_json:
         emit({"board": place.name, "well": well, "findings": records.to_plain(findings)})
     else:
         click.echo(f"{opened.spec.name} on {place.name}")
         for finding in findings:
-            mark, colour = MARKS[finding.level]
-            click.echo(f"  {click.style(mark, fg=colour)} {finding.about:<13} {finding.text}")
+            mark, color = MARKS[finding.level]
+            click.echo(f"  {click.style(mark, fg=color)} {finding.about:<13} {finding.text}")
     ctx.exit(0 if well else 1)
 
 

@@ -81,12 +81,12 @@ def publish(
     from edgenets import records, zoo
     from edgenets.devices.board import load
     from edgenets.devices.deploy.compose import Supply
-    from edgenets.devices.deploy.needs import Wishes
+    from edgenets.devices.deploy.needs import ServeOptions
     from edgenets.devices.keeper.release import Health
     from edgenets.devices.update.shelf import Shelf
     from edgenets.uri import shown
 
-    wishes = Wishes(
+    serve = ServeOptions(
         sources=sources, sinks=sinks, backend=backend, extras=("update", *extras),
         health=Health(inferences, latency, patience),
     )  # fmt: skip
@@ -99,7 +99,7 @@ def publish(
     opened = Shelf(shelf, keys)
     with tempfile.TemporaryDirectory() as scratch:
         made = opened.publish(
-            zoo.load(bundle), {name: load(name) for name in boards}, wishes,
+            zoo.load(bundle), {name: load(name) for name in boards}, serve,
             Supply(constraint, wheels, False, python), Path(scratch),
             lambda text: click.echo(text, err=True),
         )  # fmt: skip

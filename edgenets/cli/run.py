@@ -110,16 +110,23 @@ prints its summary."""
 )  # fmt: skip
 @json_option
 def command(
-    bundle: str, sources: tuple[str, ...], sinks: tuple[str, ...], backend: str | None,
-    precision: Any, threads: int | None, thresholds: tuple[str, ...], as_json: bool, **wishes: Any,
-) -> None:  # fmt: skip
+    bundle: str,
+    sources: tuple[str, ...],
+    sinks: tuple[str, ...],
+    backend: str | None,
+    precision: Any,
+    threads: int | None,
+    thresholds: tuple[str, ...],
+    as_json: bool,
+    **arguments: Any,
+) -> None:
     """Run a bundle on microphones, cameras, files, text or streams of readings.
 
     BUNDLE is an .edge file or the name of a shipped one. SOURCE is where its input comes from; by
     default mic:default, camera:0 or standard input, depending on the model.
     """
     from edgenets import zoo
-    from edgenets.cli.running import Wishes, made
+    from edgenets.cli.running import RunArguments, made
     from edgenets.cli.summaries import sentence
     from edgenets.runtime.load import load
     from edgenets.runtime.vitals import telling
@@ -131,7 +138,7 @@ def command(
     spec = _with_thresholds(opened.spec, thresholds)
     selected = select(opened, Request(backend, precision, threads))
     session = load(opened, selected)
-    run, doing = made(opened, session, spec, Wishes(sources, **wishes))
+    run, doing = made(opened, session, spec, RunArguments(sources, **arguments))
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def stop(number: int, _: Any) -> None:
@@ -143,8 +150,8 @@ def command(
     click.echo(
         f"{spec.name} · {selected.artifact.form} on {session.runs_on}: {selected.reason}", err=True
     )
-    told = f" for: {several(spec.told)}" if spec.told else ""
-    click.echo(f"{doing} {run.source_name}{told}", err=True)
+    named = f" for: {several(spec.reported)}" if spec.reported else ""
+    click.echo(f"{doing} {run.source_name}{named}", err=True)
     try:
         default = "console:stderr" if as_json else "console:"
         with telling(run):

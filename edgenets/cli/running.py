@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Wishes:
+class RunArguments:
     """How a bundle is to be run; None: as its kind does."""
 
     sources: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class Wishes:
 
 
 def made(
-    opened: Bundle, session: Session, spec: ModelSpec, wishes: Wishes
+    opened: Bundle, session: Session, spec: ModelSpec, arguments: RunArguments
 ) -> tuple[AnyRun | Writing, str]:
     """The run, and what it does, in words.
 
@@ -49,27 +49,31 @@ def made(
     from edgenets.tasks import TASKS, task_of
 
     task = task_of(spec.task)
-    for field in fields(wishes):
-        given = getattr(wishes, field.name) is not None and field.name != "sources"
+    for field in fields(arguments):
+        given = getattr(arguments, field.name) is not None and field.name != "sources"
         if given and field.name not in task.run_options:
             users = [name for name in TASKS if field.name in task_of(name).run_options]
             option = "--" + field.name.replace("_", "-")
             raise click.UsageError(
                 f"{option} is for {' and '.join(users)}; {opened.path.name} is for {spec.task}"
             )
-    if "prompt" in task.run_options and not wishes.sources:
-        return _writing(opened, session, wishes), "going on from"
+    if "prompt" in task.run_options and not arguments.sources:
+        return _writing(opened, session, arguments), "going on from"
     writes = ("prompt", "tokens", "temperature", "top_k", "top_p", "seed")
-    if any(getattr(wishes, name) is not None for name in writes):
+    if any(getattr(arguments, name) is not None for name in writes):
         raise click.UsageError(
             "a source gives lines to suggest words for; --prompt and what goes with it write a "
             "text. One of them, not both"
         )
     options = RunOptions(
-        wishes.seconds, _scene(wishes.scene), _grammar(wishes, spec), wishes.suggestions or 3,
-        wishes.every, wishes.beam,
-    )  # fmt: skip
-    return open_run(opened, session, wishes.sources, spec=spec, options=options), task.doing
+        arguments.seconds,
+        _scene(arguments.scene),
+        _grammar(arguments, spec),
+        arguments.suggestions or 3,
+        arguments.every,
+        arguments.beam,
+    )
+    return open_run(opened, session, arguments.sources, spec=spec, options=options), task.doing
 
 
 def _scene(path: Path | None) -> Scene | None:
@@ -78,36 +82,36 @@ def _scene(path: Path | None) -> Scene | None:
     return None if path is None else load_scene(path)
 
 
-def _writing(opened: Bundle, session: Session, wishes: Wishes) -> Writing:
+def _writing(opened: Bundle, session: Session, arguments: RunArguments) -> Writing:
     """A text that goes on."""
     from edgenets.runtime.textrun import Writing
 
-    if wishes.suggestions is not None:
+    if arguments.suggestions is not None:
         raise click.UsageError("--suggestions are for the lines of a source, such as -")
     return Writing(
-        opened, session, wishes.prompt or "", tokens=wishes.tokens or 500,
-        sampling=_sampling(opened.spec, wishes), seed=wishes.seed,
+        opened, session, arguments.prompt or "", tokens=arguments.tokens or 500,
+        sampling=_sampling(opened.spec, arguments), seed=arguments.seed,
     )  # fmt: skip
 
 
-def _sampling(spec: Any, wishes: Wishes) -> Any:
+def _sampling(spec: Any, arguments: RunArguments) -> Any:
     """How tokens are drawn: as the model has it, but for what was wished."""
     names = ("temperature", "top_k", "top_p")
-    changes = {n: getattr(wishes, n) for n in names if getattr(wishes, n) is not None}
+    changes = {n: getattr(arguments, n) for n in names if getattr(arguments, n) is not None}
     try:
         return replace(spec.decoding.sampling, **changes)
     except ValueError as exc:
         raise click.UsageError(str(exc)) from exc
 
 
-def _grammar(wishes: Wishes, spec: Any) -> Any:
+def _grammar(arguments: RunArguments, spec: Any) -> Any:
     """What may be said, where that was given."""
-    if wishes.words is None and wishes.text is None:
+    if arguments.words is None and arguments.text is None:
         return None
     from edgenets.tasks.speech import grammar
 
-    if wishes.words is not None and wishes.text is not None:
+    if arguments.words is not None and arguments.text is not None:
         raise click.UsageError("--words or --text, not both")
-    if wishes.words is not None:
-        return grammar.read_words(wishes.words, spec)
-    return None if wishes.text is None else grammar.read_ngram(wishes.text, spec)
+    if arguments.words is not None:
+        return grammar.read_words(arguments.words, spec)
+    return None if arguments.text is None else grammar.read_ngram(arguments.text, spec)

@@ -37,5 +37,5 @@ def command(ctx: click.Context, bundle: str, as_json: bool) -> None:
             )
             for t in trials
         ]  # fmt: skip
-        table("", ("artefact", "answers", "difference", "tolerance", "on"), rows)
+        table("", ("artifact", "answers", "difference", "tolerance", "on"), rows)
     ctx.exit(0 if passed else 1)

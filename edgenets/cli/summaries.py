@@ -23,7 +23,7 @@ def _(summary: WatchSummary) -> str:
         parts.append(f"{1e3 * summary.cpu_seconds / count:.1f} ms CPU each")
     parts += _ages(summary)
     parts += [f"{name} ×{n}" for name, n in sorted(summary.crossings.items())]
-    parts += [f"{kind} ×{n}" for kind, n in sorted(summary.remarks.items())]
+    parts += [f"{kind} ×{n}" for kind, n in sorted(summary.notices.items())]
     parts += [f"{n:,} passed over ({cause})" for cause, n in sorted(summary.dropped.items())]
     return " · ".join(parts + _undelivered(summary))
 
@@ -37,7 +37,7 @@ def _(summary: Summary) -> str:
     if summary.cpu_ms_per_audio_s is not None:
         parts.append(f"{summary.cpu_ms_per_audio_s:.2f} ms CPU a second of sound")
     parts += _ages(summary)
-    parts += [f"{kind} ×{n}" for kind, n in sorted(summary.remarks.items())]
+    parts += [f"{kind} ×{n}" for kind, n in sorted(summary.notices.items())]
     if summary.samples_lost:
         parts.append(f"{summary.samples_lost:,} samples lost")
     return " · ".join(parts + _undelivered(summary))
@@ -54,17 +54,17 @@ def _(summary: TextSummary) -> str:
         parts.append(f"{summary.tokens_per_s:,.0f} tokens a second of CPU")
     if summary.unknown:
         parts.append(f"{summary.unknown:,} of {summary.tokens:,} words unknown")
-    parts += [f"{kind} ×{n}" for kind, n in sorted(summary.remarks.items())]
+    parts += [f"{kind} ×{n}" for kind, n in sorted(summary.notices.items())]
     return " · ".join(parts + _undelivered(summary))
 
 
 @sentence.register
 def _(summary: SeriesSummary) -> str:
-    parts = [f"read {summary.readings:,} readings, told of {summary.told:,}"]
+    parts = [f"read {summary.readings:,} readings, told of {summary.reported:,}"]
     parts += [f"{column}: {n:,} unusual" for column, n in sorted(summary.alarms.items())]
     if summary.cpu_us_per_reading is not None:
         parts.append(f"{summary.cpu_us_per_reading:,.0f} µs CPU a reading")
-    parts += [f"{kind} ×{n:,}" for kind, n in sorted(summary.remarks.items())]
+    parts += [f"{kind} ×{n:,}" for kind, n in sorted(summary.notices.items())]
     return " · ".join(parts + _undelivered(summary))
 
 

@@ -147,12 +147,12 @@ def put(name: str, source: Path, target: str) -> None:
 
 @command.command(name="see")
 @click.argument("name")
-@click.argument("pictures", nargs=-1, required=True, type=ExistingFile)
-def see(name: str, pictures: tuple[Path, ...]) -> None:
+@click.argument("images", nargs=-1, required=True, type=ExistingFile)
+def see(name: str, images: tuple[Path, ...]) -> None:
     """Have a twin's camera see images, one every frame, over and over."""
-    from edgenets.tasks.vision.picture import read
+    from edgenets.tasks.vision.image import read
 
-    _find(name).camera.inject([read(path) for path in pictures])
+    _find(name).camera.inject([read(path) for path in images])
 
 
 @command.command(name="hear")

@@ -18,9 +18,9 @@ from edgenets.cli.preflight import BoardName
 Examples:
   edgenets verify runs/kws-gru --data speech_commands
   edgenets verify runs/kws-gru --data speech_commands --json | jq .passed
-  edgenets verify runs/kws-gru --data speech_commands --mend
+  edgenets verify runs/kws-gru --data speech_commands --mixed-precision
   edgenets verify runs/kws-gru --data speech_commands --layers --target rpi4 --target coral-usb
-  edgenets verify vww --data pictures.npz
+  edgenets verify vww --data images.npz
 
 Exit code 0: every artifact equals the model, within the limits of the recipe's [gate].
 Exit code 1: at least one does not. The report is written to RUN/report.html and report.json."""
@@ -34,7 +34,7 @@ Exit code 1: at least one does not. The report is written to RUN/report.html and
     "your own .npy, or .npz with an array an input and perhaps 'y', which is right.",
 )
 @click.option(
-    "--mend", is_flag=True,
+    "--mixed-precision", is_flag=True,
     help="Of integer artifacts that fail, find the layers that spoil them, keep the fewest in "
     "float, and verify again; a model of your own is calibrated as it was converted.",
 )  # fmt: skip
@@ -50,9 +50,14 @@ Exit code 1: at least one does not. The report is written to RUN/report.html and
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, run: Path, data: Path, mend: bool, layers: bool, targets: tuple[str, ...],
+    ctx: click.Context,
+    run: Path,
+    data: Path,
+    mixed_precision: bool,
+    layers: bool,
+    targets: tuple[str, ...],
     as_json: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Verify that artifacts equal their model: the gate.
 
     RUN is a run folder that was converted, or the folder that a model of your own was converted
@@ -61,8 +66,8 @@ def command(
     from edgenets import progress, records, runs
     from edgenets.converters.appendix import Wanted
     from edgenets.converters.mendrun import mend_run
+    from edgenets.converters.project import verify_run
     from edgenets.converters.report import as_json as report_json
-    from edgenets.converters.road import verify_run
     from edgenets.converters.routes.apart import mend as mend_apart
     from edgenets.converters.routes.apart import verify
 
@@ -71,14 +76,14 @@ def command(
     wanted = Wanted(tuple(map(target_of, targets)), layers)
     if trained:
         report = verify_run(runs.load(run), data, progress.for_stderr(), wanted)
-        if mend and not report.passed:
+        if mixed_precision and not report.passed:
             repairs, report = mend_run(runs.load(run), data, progress.for_stderr(), wanted)
     else:
         report = verify(run, data, wanted=wanted)
-        if mend and not report.passed:
+        if mixed_precision and not report.passed:
             repairs, report = mend_apart(run, data, wanted=wanted)
     if as_json:
-        plain = {"repairs": [records.to_plain(one) for one in repairs]} if mend else {}
+        plain = {"repairs": [records.to_plain(one) for one in repairs]} if mixed_precision else {}
         beside = json.loads((run / "report.json").read_text(encoding="utf-8")).get("beside")
         emit({**report_json(report), **plain, "beside": beside})
     else:
@@ -110,7 +115,7 @@ def show(report: Any) -> None:
         f"{report.items} {report.kind}"
     )
     columns = (
-        "artefact", "size", report.metric,
+        "artifact", "size", report.metric,
         *(("agreement",) if apart else ()), "max error",
         *(("stream error", "drift") if streams else ()), "gate",
     )  # fmt: skip
@@ -148,7 +153,7 @@ def _show_repair(repair: Any, report: Any) -> None:
         )
         plain, own = sizes.get(f"{repair.id.partition('-')[0]}-fp32"), sizes.get(repair.id)
         if plain is not None and own is not None and own >= plain:
-            click.echo(f"{repair.id} is as large as the float form by now, which loses nothing.\n")
+            click.echo(f"{repair.id} is as large as the float model by now, which loses nothing.\n")
 
 
 def _number(value: float | None) -> str:

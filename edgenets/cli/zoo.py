@@ -31,7 +31,7 @@ def command(as_json: bool) -> None:
                 "bundles": [
                     {
                         "name": n, "labels": list(b.spec.labels), "bytes": b.path.stat().st_size,
-                        "artefacts": [a.id for a in b.artefacts], "task": b.spec.task,
+                        "artifacts": [a.id for a in b.artifacts], "task": b.spec.task,
                         "metric": b.metric.name,
                         "verified": verified[n],
                         "path": str(b.path),
@@ -44,13 +44,13 @@ def command(as_json: bool) -> None:
     table("Recipes", ("name", "what it makes"), [(n, r.description) for n, r in recipes.items()])
     rows = [
         (
-            name, several(b.spec.told) or b.spec.task,
+            name, several(b.spec.reported) or b.spec.task,
             _figure(b, verified[name]),
-            size(b.path.stat().st_size), str(len(b.artefacts)),
+            size(b.path.stat().st_size), str(len(b.artifacts)),
         )
         for name, b in bundles.items()
     ]  # fmt: skip
-    table("Bundles", ("name", "labels", "verified", "size", "artefacts"), rows)
+    table("Bundles", ("name", "labels", "verified", "size", "artifacts"), rows)
 
 
 def _figure(bundle: Any, value: float | None) -> str:

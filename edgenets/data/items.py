@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import OPEN, TensorInfo
+from edgenets.artifact import OPEN, TensorInfo
 from edgenets.errors import DataError
 
 # What the array of what is right may be called in a .npz file.
@@ -44,7 +44,7 @@ def read_items(path: Path, inputs: Sequence[TensorInfo]) -> Items:
         DataError: it cannot be read, or is not what the model takes.
     """
     arrays = _read(path)
-    told = ", ".join(filter(None, arrays))
+    named = ", ".join(filter(None, arrays))
     if len(inputs) == 1 and inputs[0].name not in arrays:
         own = [name for name in (*_ONLY, "") if name in arrays]
         # The only one there is, whatever it is called: files of others have long names.
@@ -53,13 +53,13 @@ def read_items(path: Path, inputs: Sequence[TensorInfo]) -> Items:
             arrays[inputs[0].name] = arrays.pop(own[0])
     samples = {}
     for info in inputs:
-        if info.name not in arrays and not told:
+        if info.name not in arrays and not named:
             names = ", ".join(i.name for i in inputs)
             raise DataError(
                 f"{path}: is one array; the model takes {names}, so give a .npz of them"
             )
         if info.name not in arrays:
-            raise DataError(f"{path}: has no '{info.name}', which the model takes; it has {told}")
+            raise DataError(f"{path}: has no '{info.name}', which the model takes; it has {named}")
         samples[info.name] = _checked(path, info, arrays.pop(info.name))
     found = [arrays.pop(name) for name in TARGETS if name in arrays]
     if arrays:
@@ -86,13 +86,13 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _checked(path: Path, info: TensorInfo, values: NDArray[Any]) -> NDArray[Any]:
-    told = ", ".join("N" if d == OPEN else str(d) for d in info.shape[1:])
+    named = ", ".join("N" if d == OPEN else str(d) for d in info.shape[1:])
     fits = values.ndim == len(info.shape) and all(
         own in (OPEN, size) for own, size in zip(info.shape[1:], values.shape[1:], strict=True)
     )
     if not fits or not len(values):
         raise DataError(
-            f"{path}: '{info.name}' has shape {list(values.shape)}; (items, {told}) is needed"
+            f"{path}: '{info.name}' has shape {list(values.shape)}; (items, {named}) is needed"
         )
     floats = np.issubdtype(values.dtype, np.floating)
     whole = np.issubdtype(values.dtype, np.integer) or values.dtype == np.bool_

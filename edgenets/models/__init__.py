@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgenets.recipeparts import ModelRecipe
 from edgenets.tasks.language.recipe import TokenModelRecipe
-from edgenets.tasks.series.recipe import HabitModelRecipe, SeriesModelRecipe
+from edgenets.tasks.series.recipe import SeasonalModelRecipe, SeriesModelRecipe
 from edgenets.tasks.vision.recipe import ImageRecipe
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ ARCHITECTURES = {
     "object-detect": "edgenets.models.object_detect",
     "segment": "edgenets.models.segment",
     "language-rnn": "edgenets.models.language_rnn",
-    "habits-rnn": "edgenets.models.habits_rnn",
+    "seasonal-rnn": "edgenets.models.seasonal_rnn",
     "series-rnn": "edgenets.models.series_rnn",
     "series-cnn": "edgenets.models.series_cnn",
     "text-rnn": "edgenets.models.text_rnn",
@@ -60,7 +60,7 @@ def build_tokens(recipe: TokenModelRecipe, tokens: int, scores: int) -> keras.Mo
     return model
 
 
-def build_series(recipe: SeriesModelRecipe | HabitModelRecipe, outputs: int) -> keras.Model:
+def build_series(recipe: SeriesModelRecipe | SeasonalModelRecipe, outputs: int) -> keras.Model:
     """The untrained Keras model of a recipe.
 
     Args:
@@ -69,7 +69,8 @@ def build_series(recipe: SeriesModelRecipe | HabitModelRecipe, outputs: int) -> 
     Returns:
         a model from stretches (batch, stretches, readings) float32, as
         `edgenets.tasks.series.features` makes them, to (batch, stretches, outputs), causal in
-        time; or the same from what `edgenets.tasks.series.habits` tells before every reading.
+        time; or the same from what `edgenets.tasks.series.seasonal_profile` gives
+        before every reading.
     """
     module = importlib.import_module(ARCHITECTURES[recipe.architecture])
     model: keras.Model = module.build(recipe, outputs)

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import DType
+from edgenets.artifact import DType
 
 # What a sound card or a file can have.
 SAMPLE_RATES = range(1_000, 768_001)  # Hz

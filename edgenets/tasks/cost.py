@@ -44,7 +44,7 @@ class Cost:
     def cpu_ms(self, spec: Any, session: Session, seconds: float) -> float:
         """See `Task.cpu_ms`: of a thousand steps."""
         frames = self.random(spec, _STEPS * spec.input.width).reshape(_STEPS, -1)
-        given = self.given(spec) if session.artefact.held else None
+        given = self.given(spec) if session.artifact.sequence_inputs else None
         run_sequence(session, frames[:WARM_UP_STEPS], given)
         cpu, rounds, begun = time.process_time(), 0, time.perf_counter()
         while not rounds or time.perf_counter() - begun < seconds / 10:

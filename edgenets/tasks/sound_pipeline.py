@@ -1,7 +1,8 @@
 """Sound in, decisions out: features → session → decoder, block by block.
 
 This is the hot loop. It allocates little, takes blocks of any length, and decides the same however
-the sound was cut up. What is decided is the task's: `listener` hears words, `scribe` writes text.
+the sound was cut up. What is decided is the task's: `keywords.pipeline` detects words,
+`speech.pipeline` transcribes.
 """
 
 from __future__ import annotations

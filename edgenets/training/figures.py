@@ -68,8 +68,8 @@ def confusion(matrix: NDArray[np.int64], labels: Sequence[str], path: Path) -> N
     axes.set_ylabel("spoken")
     for (row, column), count in np.ndenumerate(matrix):
         if count:
-            colour = "white" if share[row, column] > 0.5 else INK
-            axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=8)
+            color = "white" if share[row, column] > 0.5 else INK
+            axes.text(column, row, str(count), ha="center", va="center", color=color, fontsize=8)
     with replacing(path) as beside:
         figure.savefig(beside)
 

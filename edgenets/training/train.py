@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def train(recipe: Recipe, data: Path, out: Path, progress: Progress | None = None) -> runs.Run:
-    """Train a recipe's model on recordings, texts or pictures.
+    """Train a recipe's model on recordings, texts or images.
 
     Resumes where an interrupted training of the same recipe stopped. The same
     recipe, data, software and machine give the same model.

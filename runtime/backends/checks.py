@@ -9,19 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import backend
-from edgenets.artefact import Artefact, TensorInfo
+from edgenets.artifact import Artifact, TensorInfo
 from edgenets.errors import BackendError
 
 
-def file_of(artefact: Artefact, files: Mapping[str, bytes], number: int = 0) -> bytes:
+def file_of(artifact: Artifact, files: Mapping[str, bytes], number: int = 0) -> bytes:
     """The bytes of an artifact's file.
 
     Raises:
         BackendError: the file was not given.
     """
-    name = artefact.files[number]
+    name = artifact.files[number]
     if name not in files:
-        raise BackendError(f"{artefact.id}: the file {name} is missing")
+        raise BackendError(f"{artifact.id}: the file {name} is missing")
     return bytes(files[name])
 
 
@@ -30,7 +30,7 @@ def taken_dtype(info: TensorInfo) -> np.dtype[Any]:
     return np.dtype(info.dtype if info.quantization is None else np.float32)
 
 
-def check_inputs(artefact: Artefact, inputs: Mapping[str, NDArray[Any]]) -> None:
+def check_inputs(artifact: Artifact, inputs: Mapping[str, NDArray[Any]]) -> None:
     """Refuse inputs that an artifact does not take, with a message that names them.
 
     Raises:
@@ -39,14 +39,14 @@ def check_inputs(artefact: Artefact, inputs: Mapping[str, NDArray[Any]]) -> None
     for name, value in inputs.items():
         if not isinstance(value, np.ndarray):
             raise BackendError(f"input '{name}' is a {type(value).__name__}; an array is needed")
-    backend.check_inputs(artefact, inputs)
-    for info in artefact.inputs:
+    backend.check_inputs(artifact, inputs)
+    for info in artifact.inputs:
         found, wanted = inputs[info.name].dtype, taken_dtype(info)
         if found != wanted:
             raise BackendError(f"input '{info.name}' is of type {found}; {wanted} is needed")
 
 
-def check_nothing_left_out(artefact: Artefact, found: Iterable[str]) -> None:
+def check_nothing_left_out(artifact: Artifact, found: Iterable[str]) -> None:
     """Refuse a file with inputs that its artifact leaves out: they would never be written.
 
     Args:
@@ -55,10 +55,10 @@ def check_nothing_left_out(artefact: Artefact, found: Iterable[str]) -> None:
     Raises:
         BackendError: it has more than the artifact announces.
     """
-    announced = {i.name for i in (*artefact.inputs, *artefact.held)}
-    announced |= {link.input.name for link in artefact.states}
+    announced = {i.name for i in (*artifact.inputs, *artifact.sequence_inputs)}
+    announced |= {link.input.name for link in artifact.states}
     left_out = sorted(set(found) - announced)
     if left_out:
         raise BackendError(
-            f"{artefact.files[0]}: takes {', '.join(left_out)}, which its artifact leaves out"
+            f"{artifact.files[0]}: takes {', '.join(left_out)}, which its artifact leaves out"
         )

@@ -9,7 +9,7 @@ import ctypes
 from collections.abc import Mapping
 from typing import Any
 
-from edgenets.artefact import Artefact
+from edgenets.artifact import Artifact
 from edgenets.backend import Options
 from edgenets.errors import BackendError, MissingExtra
 
@@ -57,17 +57,17 @@ def devices() -> list[str]:
         library.edgetpu_free_devices(first)
 
 
-def load(artefact: Artefact, files: Mapping[str, bytes], options: Options) -> EdgeTpuSession:
+def load(artifact: Artifact, files: Mapping[str, bytes], options: Options) -> EdgeTpuSession:
     """Load a `*_edgetpu.tflite` file; errors as `edgenets.backend.load`."""
-    return EdgeTpuSession(artefact, file_of(artefact, files), options)
+    return EdgeTpuSession(artifact, file_of(artifact, files), options)
 
 
 class EdgeTpuSession(tflite.TFLiteSession):
     """An interpreter in which the Edge TPU computes what was compiled for it, the CPU the rest."""
 
-    def __init__(self, artefact: Artefact, model: bytes, options: Options) -> None:
+    def __init__(self, artifact: Artifact, model: bytes, options: Options) -> None:
         self._held_delegates: list[Any] = []
-        super().__init__(artefact, model, options)
+        super().__init__(artifact, model, options)
         self.runs_on = f"Edge TPU ({', '.join(devices())}) by {self.runs_on}"
 
     def _delegates(self) -> list[Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import Artefact
+from edgenets.artifact import Artifact
 from edgenets.backend import Given, Options, State, check_given
 
 from .checks import check_inputs, taken_dtype
@@ -24,29 +24,29 @@ def version() -> str:
     return "null"
 
 
-def load(artefact: Artefact, files: Mapping[str, bytes], options: Options) -> NullSession:
-    """Take any artefact."""
-    return NullSession(artefact)
+def load(artifact: Artifact, files: Mapping[str, bytes], options: Options) -> NullSession:
+    """Take any artifact."""
+    return NullSession(artifact)
 
 
 class NullSession:
     """Checks its inputs, and answers zeros of the announced shapes."""
 
-    def __init__(self, artefact: Artefact) -> None:
-        self.artefact = artefact
+    def __init__(self, artifact: Artifact) -> None:
+        self.artifact = artifact
         self.runs_on = "nothing: the null backend"
-        self._places = {i.name: np.zeros(i.shape, i.dtype) for i in artefact.inputs}
-        self._zeros = {o.name: np.zeros(o.shape, taken_dtype(o)) for o in artefact.outputs}
+        self._places = {i.name: np.zeros(i.shape, i.dtype) for i in artifact.inputs}
+        self._zeros = {o.name: np.zeros(o.shape, taken_dtype(o)) for o in artifact.outputs}
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """One inference; see `edgenets.backend.Session`."""
-        check_inputs(self.artefact, inputs)
+        check_inputs(self.artifact, inputs)
         return {name: zeros.copy() for name, zeros in self._zeros.items()}
 
     def reset(self, given: Given | None = None) -> None:
         """There is no state."""
         if given is not None:
-            check_given(self.artefact, given)
+            check_given(self.artifact, given)
 
     def state(self) -> State:
         """See `edgenets.backend.Session`."""

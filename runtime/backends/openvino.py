@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import Artefact, TensorInfo
+from edgenets.artifact import Artifact, TensorInfo
 from edgenets.backend import Given, Options, State, check_given, held, initial_state
 from edgenets.errors import BackendError
 from edgenets.extras import require
@@ -25,19 +25,19 @@ def version() -> str:
     return f"openvino {_number()}"
 
 
-def load(artefact: Artefact, files: Mapping[str, bytes], options: Options) -> OpenVinoSession:
+def load(artifact: Artifact, files: Mapping[str, bytes], options: Options) -> OpenVinoSession:
     """Load an `.xml` and its `.bin`; errors as `edgenets.backend.load`."""
-    if len(artefact.files) != 2:
-        raise BackendError(f"{artefact.id}: an .xml and a .bin are needed, found {artefact.files}")
-    xml, weights = (file_of(artefact, files, number) for number in range(2))
-    return OpenVinoSession(artefact, xml, weights, options)
+    if len(artifact.files) != 2:
+        raise BackendError(f"{artifact.id}: an .xml and a .bin are needed, found {artifact.files}")
+    xml, weights = (file_of(artifact, files, number) for number in range(2))
+    return OpenVinoSession(artifact, xml, weights, options)
 
 
 _IN_FLOAT = ", integers in float arithmetic"
 
 
 def _compiled(
-    core: Any, model: Any, settings: dict[str, Any], artefact: Artefact
+    core: Any, model: Any, settings: dict[str, Any], artifact: Artifact
 ) -> tuple[Any, str]:
     """A compiled model, and what is to be said of its arithmetic.
 
@@ -54,10 +54,10 @@ def _compiled(
       have, and compiling ends with "object is not initialized".
     """
     in_float = {**settings, "LP_TRANSFORMS_MODE": "NO"}
-    if artefact.precision == "int8" and artefact.states:
+    if artifact.precision == "int8" and artifact.states:
         return core.compile_model(model, "CPU", in_float), _IN_FLOAT
     apart = {**settings, "SNIPPETS_MODE": "DISABLE"}
-    trials = [(apart, "")] if artefact.precision == "int8" else [(settings, ""), (apart, "")]
+    trials = [(apart, "")] if artifact.precision == "int8" else [(settings, ""), (apart, "")]
     if platform.machine() == "aarch64":
         trials.append((in_float, _IN_FLOAT))
     refusal: RuntimeError | None = None
@@ -73,9 +73,9 @@ def _compiled(
 class OpenVinoSession:
     """One infer request. States are copied from output tensor to input tensor."""
 
-    def __init__(self, artefact: Artefact, xml: bytes, weights: bytes, options: Options) -> None:
+    def __init__(self, artifact: Artifact, xml: bytes, weights: bytes, options: Options) -> None:
         openvino = require("openvino")
-        self.artefact = artefact
+        self.artifact = artifact
         settings = {
             "INFERENCE_PRECISION_HINT": options.inference_precision,
             "INFERENCE_NUM_THREADS": options.threads,
@@ -85,45 +85,45 @@ class OpenVinoSession:
         try:
             core = openvino.Core()
             model = core.read_model(xml, weights)
-            compiled, arithmetic = _compiled(core, model, settings, artefact)
+            compiled, arithmetic = _compiled(core, model, settings, artifact)
             self._request = compiled.create_infer_request()
             names = [port.get_any_name() for port in compiled.inputs]
         except Exception as exc:  # of a damaged file, whatever its bytes make of themselves
-            raise BackendError(f"{artefact.files[0]}: OpenVINO refuses it: {_reason(exc)}") from exc
-        check_nothing_left_out(artefact, names)
+            raise BackendError(f"{artifact.files[0]}: OpenVINO refuses it: {_reason(exc)}") from exc
+        check_nothing_left_out(artifact, names)
         self.runs_on = (
             f"openvino {_number()}, CPU, {options.inference_precision}, {options.threads} thread(s)"
             f"{arithmetic}"
         )
-        self._inputs = [(i.name, self._tensor(i), i.quantization) for i in artefact.inputs]
-        self._outputs = [(i.name, self._tensor(i), i.quantization) for i in artefact.outputs]
+        self._inputs = [(i.name, self._tensor(i), i.quantization) for i in artifact.inputs]
+        self._outputs = [(i.name, self._tensor(i), i.quantization) for i in artifact.outputs]
         self._states = [
             (self._tensor(link.output), self._tensor(link.input), link.hold)
-            for link in artefact.states
+            for link in artifact.states
         ]
-        self._initial = initial_state(artefact)
+        self._initial = initial_state(artifact)
         self._hold(None)
         self.reset()
 
     def reset(self, given: Given | None = None) -> None:
         """See `edgenets.backend.Session`."""
         if given is not None:
-            check_given(self.artefact, given)
+            check_given(self.artifact, given)
             self._hold(given)
         self._step = 0
-        initial = self._initial if given is None else initial_state(self.artefact, given)
+        initial = self._initial if given is None else initial_state(self.artifact, given)
         for (_, into, _), value in zip(self._states, initial.values(), strict=True):
             into[...] = value
 
     def _hold(self, given: Given | None) -> None:
         """Hand over what stays for a sequence; the request looks at it there."""
         tensor = require("openvino").Tensor
-        self._held = held(self.artefact, given)
+        self._held = held(self.artifact, given)
         for name, value in self._held.items():
             try:
                 self._request.set_tensor(name, tensor(value, shared_memory=True))
             except RuntimeError as exc:
-                file = self.artefact.files[0]
+                file = self.artifact.files[0]
                 raise BackendError(f"{file}: takes no such '{name}': {_reason(exc)}") from exc
 
     def state(self) -> State:
@@ -138,7 +138,7 @@ class OpenVinoSession:
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """One inference; see `edgenets.backend.Session`."""
-        check_inputs(self.artefact, inputs)
+        check_inputs(self.artifact, inputs)
         for name, into, q in self._inputs:
             into[...] = inputs[name] if q is None else quantize(inputs[name], q)
         self._infer()
@@ -161,7 +161,7 @@ class OpenVinoSession:
         try:
             self._request.infer()
         except RuntimeError as exc:
-            raise BackendError(f"{self.artefact.files[0]}: a step failed: {_reason(exc)}") from exc
+            raise BackendError(f"{self.artifact.files[0]}: a step failed: {_reason(exc)}") from exc
         for out, into, hold in self._states:
             if self._step >= hold:
                 into[...] = out
@@ -172,10 +172,10 @@ class OpenVinoSession:
         try:
             data: NDArray[Any] = self._request.get_tensor(info.name).data
         except RuntimeError as exc:
-            raise BackendError(f"{self.artefact.files[0]}: has no tensor '{info.name}'") from exc
+            raise BackendError(f"{self.artifact.files[0]}: has no tensor '{info.name}'") from exc
         if data.shape != info.shape or data.dtype != np.dtype(info.dtype):
             raise BackendError(
-                f"{self.artefact.files[0]}: tensor '{info.name}' is {list(data.shape)} "
+                f"{self.artifact.files[0]}: tensor '{info.name}' is {list(data.shape)} "
                 f"{data.dtype}; {list(info.shape)} {info.dtype} was announced"
             )
         return data

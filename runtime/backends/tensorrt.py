@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import OPEN, Artefact, TensorInfo
+from edgenets.artifact import OPEN, Artifact, TensorInfo
 from edgenets.backend import Given, Options, State, check_given, initial_state
 from edgenets.errors import BackendError
 
@@ -30,59 +30,59 @@ def version() -> str:
     return f"{engines.version()}, {name_of_gpu()}"
 
 
-def load(artefact: Artefact, files: Mapping[str, bytes], options: Options) -> TensorRtSession:
+def load(artifact: Artifact, files: Mapping[str, bytes], options: Options) -> TensorRtSession:
     """Load an `.onnx` file, whose engine is built if there is none yet; errors as
     `edgenets.backend.load`."""
-    return TensorRtSession(artefact, file_of(artefact, files))
+    return TensorRtSession(artifact, file_of(artifact, files))
 
 
-def prepare(artefact: Artefact, files: Mapping[str, bytes]) -> None:
+def prepare(artifact: Artifact, files: Mapping[str, bytes]) -> None:
     """See `edgenets.backend.prepare`: the engine is built and kept."""
-    engines.engine_of(file_of(artefact, files), artefact.precision, artefact.files[0])
+    engines.engine_of(file_of(artifact, files), artifact.precision, artifact.files[0])
 
 
 class TensorRtSession:
     """One engine with its memory on the GPU."""
 
-    def __init__(self, artefact: Artefact, model: bytes) -> None:
-        file = artefact.files[0]
-        every = [*artefact.inputs, *artefact.outputs, *artefact.held]
+    def __init__(self, artifact: Artifact, model: bytes) -> None:
+        file = artifact.files[0]
+        every = [*artifact.inputs, *artifact.outputs, *artifact.sequence_inputs]
         if any(OPEN in info.shape for info in every):
             raise BackendError(f"{file}: an input is of open size, of which no engine is built")
         trt = engines.tensorrt()
-        built = engines.engine_of(model, artefact.precision, file)
-        self.artefact, self._gpu = artefact, Gpu()
-        self._listener = engines.listener(trt)  # it speaks to this object as long as it lives
-        self._runtime = trt.Runtime(self._listener)
+        built = engines.engine_of(model, artifact.precision, file)
+        self.artifact, self._gpu = artifact, Gpu()
+        self._logger = engines.logger(trt)  # it speaks to this object as long as it lives
+        self._runtime = trt.Runtime(self._logger)
         self._engine = self._runtime.deserialize_cuda_engine(built.plan)
         if self._engine is None:
-            why = self._listener.last or "no reason given"
+            why = self._logger.last or "no reason given"
             raise BackendError(f"{file}: {trt.__name__} does not run its engine here: {why}")
         self._check(trt)
         self._context = self._engine.create_execution_context()
         if self._context is None:
-            why = self._listener.last or "its memory may be full"
+            why = self._logger.last or "its memory may be full"
             raise BackendError(f"{file}: {trt.__name__} cannot begin on the GPU: {why}")
         how = "kept engine" if built.kept else f"engine built in {built.seconds:.0f} s"
         self.runs_on = f"{engines.version()} on {name_of_gpu()}, {how}"
         gpu = self._gpu
-        self._inputs = [self._placed(i) for i in (*artefact.inputs, *artefact.held)]
-        self._outputs = [self._placed(o) for o in artefact.outputs]
+        self._inputs = [self._placed(i) for i in (*artifact.inputs, *artifact.sequence_inputs)]
+        self._outputs = [self._placed(o) for o in artifact.outputs]
         self._links = [
-            (link, [gpu.allocate(_bytes(link.input)) for _ in range(2)]) for link in artefact.states
+            (link, [gpu.allocate(_bytes(link.input)) for _ in range(2)]) for link in artifact.states
         ]
-        self._longest_hold = max((link.hold for link in artefact.states), default=0)
+        self._longest_hold = max((link.hold for link in artifact.states), default=0)
         self.reset()
 
     def reset(self, given: Given | None = None) -> None:
         """See `edgenets.backend.Session`."""
         self._gpu.enter()
         if given is not None:
-            check_given(self.artefact, given)
-            for info, host, place in self._inputs[len(self.artefact.inputs) :]:
+            check_given(self.artifact, given)
+            for info, host, place in self._inputs[len(self.artifact.inputs) :]:
                 host[...] = given[info.name].reshape(info.shape)
                 self._gpu.put(place, host)
-        self.restore(State(tuple(initial_state(self.artefact, given).values()), 0))
+        self.restore(State(tuple(initial_state(self.artifact, given).values()), 0))
 
     def state(self) -> State:
         """See `edgenets.backend.Session`."""
@@ -103,28 +103,28 @@ class TensorRtSession:
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """One inference; see `edgenets.backend.Session`."""
-        check_inputs(self.artefact, inputs)
-        for info, host, _ in self._inputs[: len(self.artefact.inputs)]:
+        check_inputs(self.artifact, inputs)
+        for info, host, _ in self._inputs[: len(self.artifact.inputs)]:
             host[...] = inputs[info.name]
         return {name: value.copy() for name, value in self.infer().items()}
 
     def places(self) -> Mapping[str, NDArray[Any]]:
         """See `edgenets.backend.Session`."""
-        own = self._inputs[: len(self.artefact.inputs)]
+        own = self._inputs[: len(self.artifact.inputs)]
         return {info.name: host for info, host, _ in own}
 
     def infer(self, raw: Collection[str] = ()) -> Mapping[str, NDArray[Any]]:
         """See `edgenets.backend.Session`."""
         gpu, context = self._gpu, self._context
         gpu.enter()
-        for _, host, place in self._inputs[: len(self.artefact.inputs)]:
+        for _, host, place in self._inputs[: len(self.artifact.inputs)]:
             gpu.put(place, host)
         for link, (now, following) in self._links:
             context.set_tensor_address(link.input.name, now)
             context.set_tensor_address(link.output.name, following)
         if not context.execute_async_v3(gpu.stream):
-            why = self._listener.last or "no reason given"
-            raise BackendError(f"{self.artefact.files[0]}: a step failed on the GPU: {why}")
+            why = self._logger.last or "no reason given"
+            raise BackendError(f"{self.artifact.files[0]}: a step failed on the GPU: {why}")
         for _, host, place in self._outputs:
             gpu.take(host, place)
         gpu.wait()
@@ -149,12 +149,12 @@ class TensorRtSession:
 
     def _check(self, trt: Any) -> None:
         """Hold the engine's tensors against what was announced."""
-        engine, artefact, file = self._engine, self.artefact, self.artefact.files[0]
+        engine, artifact, file = self._engine, self.artifact, self.artifact.files[0]
         names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
         taken = [n for n in names if engine.get_tensor_mode(n) == trt.TensorIOMode.INPUT]
-        check_nothing_left_out(artefact, taken)
-        every = [*artefact.inputs, *artefact.outputs, *artefact.held]
-        every += [info for link in artefact.states for info in (link.input, link.output)]
+        check_nothing_left_out(artifact, taken)
+        every = [*artifact.inputs, *artifact.outputs, *artifact.sequence_inputs]
+        every += [info for link in artifact.states for info in (link.input, link.output)]
         for info in every:
             if info.name not in names:
                 raise BackendError(f"{file}: has no tensor '{info.name}'")

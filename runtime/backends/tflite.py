@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import Artefact, TensorInfo
+from edgenets.artifact import Artifact, TensorInfo
 from edgenets.backend import Given, Options, State, check_given, held, initial_state
 from edgenets.errors import BackendError, MissingExtra, first_line
 from edgenets.native import captured_stderr
@@ -34,12 +34,12 @@ View = Callable[[], NDArray[Any]]
 
 def version(interpreter: str = "auto") -> str:
     """The package that would run an artifact; MissingExtra where there is none."""
-    return _told(*_package(interpreter))
+    return _described(*_package(interpreter))
 
 
-def load(artefact: Artefact, files: Mapping[str, bytes], options: Options) -> TFLiteSession:
+def load(artifact: Artifact, files: Mapping[str, bytes], options: Options) -> TFLiteSession:
     """Load a `.tflite` file; errors as `edgenets.backend.load`."""
-    return TFLiteSession(artefact, file_of(artefact, files), options)
+    return TFLiteSession(artifact, file_of(artifact, files), options)
 
 
 class TFLiteSession:
@@ -50,16 +50,16 @@ class TFLiteSession:
     interpreter's Python interface wants it, would take longer than a small network computes.
     """
 
-    def __init__(self, artefact: Artefact, model: bytes, options: Options) -> None:
-        self.artefact = artefact
+    def __init__(self, artifact: Artifact, model: bytes, options: Options) -> None:
+        self.artifact = artifact
         name, module = _package(options.interpreter)
-        self.runs_on = f"{_told(name, module)}, {options.threads} thread(s)"
+        self.runs_on = f"{_described(name, module)}, {options.threads} thread(s)"
         self._package, self._module, self._model, self._threads = (
             name, module, model, options.threads
         )  # fmt: skip
-        self._initial = initial_state(artefact)
-        self._held = held(artefact)
-        self._holds = [link.hold for link in artefact.states]
+        self._initial = initial_state(artifact)
+        self._held = held(artifact)
+        self._holds = [link.hold for link in artifact.states]
         self._longest_hold = max(self._holds, default=0)
         self._open()
         self.reset()
@@ -67,13 +67,13 @@ class TFLiteSession:
     def reset(self, given: Given | None = None) -> None:
         """See `edgenets.backend.Session`."""
         if given is not None:
-            check_given(self.artefact, given)
+            check_given(self.artifact, given)
         self._step = 0
-        if self.artefact.internal_state and self._ran:
+        if self.artifact.internal_state and self._ran:
             self._open()  # resource variables are only reset with their interpreter
-        if given is not None and self.artefact.held:
-            self._hold(held(self.artefact, given))
-        initial = self._initial if given is None else initial_state(self.artefact, given)
+        if given is not None and self.artifact.sequence_inputs:
+            self._hold(held(self.artifact, given))
+        initial = self._initial if given is None else initial_state(self.artifact, given)
         for (_, into), value in zip(self._states, initial.values(), strict=True):
             into[:] = value.tobytes()
 
@@ -88,9 +88,9 @@ class TFLiteSession:
 
     def state(self) -> State:
         """See `edgenets.backend.Session`."""
-        if self.artefact.internal_state:
-            raise BackendError(f"{self.artefact.id}: keeps its state inside, where nobody reaches")
-        links = zip(self._states, self.artefact.states, strict=True)
+        if self.artifact.internal_state:
+            raise BackendError(f"{self.artifact.id}: keeps its state inside, where nobody reaches")
+        links = zip(self._states, self.artifact.states, strict=True)
         values = (
             np.frombuffer(bytes(into), link.input.dtype).reshape(link.input.shape)
             for (_, into), link in links
@@ -109,7 +109,7 @@ class TFLiteSession:
 
     def _open(self) -> None:
         """Make an interpreter, and find the artifact's tensors in it."""
-        artefact, delegates = self.artefact, self._delegates()
+        artifact, delegates = self.artifact, self._delegates()
         try:
             with captured_stderr():  # it announces its delegates there
                 self._interpreter = self._module.Interpreter(
@@ -120,13 +120,13 @@ class TFLiteSession:
                 self._names = _by_name(self._interpreter.get_input_details())
         except Exception as exc:  # of a damaged file, whatever its bytes make of themselves
             raise BackendError(
-                f"{artefact.files[0]}: {self._package} refuses it: {_reason(exc)}"
+                f"{artifact.files[0]}: {self._package} refuses it: {_reason(exc)}"
             ) from exc
         self._lay_out({})
 
     def _lay_out(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
         """Have the interpreter place its tensors, some in other shapes, and look where they are."""
-        artefact = self.artefact
+        artifact = self.artifact
         try:
             for name, shape in shapes.items():
                 self._interpreter.resize_tensor_input(self._names[name]["index"], shape)
@@ -136,39 +136,41 @@ class TFLiteSession:
             results = _by_name(self._interpreter.get_output_details())
         except Exception as exc:  # as above
             raise BackendError(
-                f"{artefact.files[0]}: {self._package} refuses it: {_reason(exc)}"
+                f"{artifact.files[0]}: {self._package} refuses it: {_reason(exc)}"
             ) from exc
-        check_nothing_left_out(artefact, sources)
+        check_nothing_left_out(artifact, sources)
         self._views: list[tuple[View, NDArray[Any]]] = []
         self._inputs = [
             (i.name, i.shape, taken_dtype(i), self._place(i, sources), _quantizer(i))
-            for i in artefact.inputs
+            for i in artifact.inputs
         ]
         self._outputs = [
             (info.name, self._place(info, results), dequantizer(info.quantization))
-            for info in artefact.outputs
+            for info in artifact.outputs
         ]
         self._states = [
             (self._bytes(link.output, results), self._bytes(link.input, sources))
-            for link in artefact.states
+            for link in artifact.states
         ]
-        self._held_places = {info.name: self._place(info, sources) for info in artefact.held}
+        self._held_places = {
+            info.name: self._place(info, sources) for info in artifact.sequence_inputs
+        }
         self._ran = False
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """One inference; see `edgenets.backend.Session`."""
         if len(inputs) != len(self._inputs):
-            check_inputs(self.artefact, inputs)
+            check_inputs(self.artifact, inputs)
         try:
             return self._advance(inputs)
         except (RuntimeError, ValueError) as exc:  # ValueError: a damaged file's tensor is nowhere
-            raise BackendError(f"{self.artefact.files[0]}: a step failed: {_reason(exc)}") from exc
+            raise BackendError(f"{self.artifact.files[0]}: a step failed: {_reason(exc)}") from exc
 
     def _advance(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         for name, shape, dtype, into, quantizer in self._inputs:
             value = inputs.get(name)
             if not isinstance(value, np.ndarray) or (value.shape, value.dtype) != (shape, dtype):
-                check_inputs(self.artefact, inputs)
+                check_inputs(self.artifact, inputs)
             elif quantizer is None:
                 into[...] = value
             else:
@@ -187,10 +189,10 @@ class TFLiteSession:
         try:
             self._invoke()
         except (RuntimeError, ValueError) as exc:
-            raise BackendError(f"{self.artefact.files[0]}: a step failed: {_reason(exc)}") from exc
+            raise BackendError(f"{self.artifact.files[0]}: a step failed: {_reason(exc)}") from exc
         outputs = {
             name: place if info.quantization is None or name in raw else real(place)
-            for (name, place, real), info in zip(self._outputs, self.artefact.outputs, strict=True)
+            for (name, place, real), info in zip(self._outputs, self.artifact.outputs, strict=True)
         }
         self._carry()
         return outputs
@@ -229,7 +231,7 @@ class TFLiteSession:
         try:
             where = _address(view)
         except ValueError as exc:  # a damaged file's tensor is nowhere
-            raise BackendError(f"{self.artefact.files[0]}: {_reason(exc)}") from exc
+            raise BackendError(f"{self.artifact.files[0]}: {_reason(exc)}") from exc
         shape = tuple(int(d) for d in details[info.name]["shape"])  # the announced one, or longer
         size = math.prod(shape) * np.dtype(info.dtype).itemsize
         memory: Any = (ctypes.c_byte * size).from_address(where)
@@ -241,13 +243,13 @@ class TFLiteSession:
         """Make sure, after the first step, that no tensor has moved."""
         if any(_address(view) != place.ctypes.data for view, place in self._views):
             raise BackendError(
-                f"{self.artefact.files[0]}: its tensors move while it runs; one whose shapes are "
+                f"{self.artifact.files[0]}: its tensors move while it runs; one whose shapes are "
                 f"fixed is needed"
             )
 
     def _view(self, info: TensorInfo, details: dict[str, Any]) -> View:
         """How the interpreter shows a tensor, which is checked against what was announced."""
-        file = self.artefact.files[0]
+        file = self.artifact.files[0]
         if info.name not in details:
             raise BackendError(f"{file}: has no tensor '{info.name}', only {', '.join(details)}")
         found = details[info.name]
@@ -292,7 +294,7 @@ def _by_name(details: list[dict[str, Any]]) -> dict[str, Any]:
     return {d["name"]: d for d in details}
 
 
-def _told(name: str, module: Any) -> str:
+def _described(name: str, module: Any) -> str:
     """A package with its version; a nightly build has another package's name."""
     try:
         return f"{name} {importlib.metadata.version(name)}"

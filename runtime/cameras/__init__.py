@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from edgenets.errors import SourceError
-from edgenets.tasks.vision.picture import SUFFIXES, Picture
+from edgenets.tasks.vision.image import SUFFIXES, Image
 
 # Scheme → its module. To add one: a file here, and a line.
 CAMERAS = {
@@ -27,7 +27,7 @@ CAMERAS = {
     "http": "edgenets.runtime.cameras.network",
     "https": "edgenets.runtime.cameras.network",
     "video": "edgenets.runtime.cameras.video",
-    "pictures": "edgenets.runtime.cameras.pictures",
+    "images": "edgenets.runtime.cameras.images",
     "null": "edgenets.runtime.cameras.pattern",
     "demo": "edgenets.runtime.cameras.demo",
 }
@@ -45,7 +45,7 @@ HOW = (
 class Frame:
     """One image of a source."""
 
-    picture: Picture
+    image: Image
     number: int  # of the source's images from 0, lost ones included
     time: float  # s: in a recording, its own time; live, since the source was opened
     captured: float  # s of time.monotonic() when it was captured, or read from disk
@@ -53,7 +53,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Notice:
+class SourceNotice:
     """Something that a person should know, and that the source survives."""
 
     kind: Literal["lost", "back", "stale", "skipped", "dropped"]
@@ -61,11 +61,11 @@ class Notice:
     count: int = 1
 
 
-Item = Frame | Notice
+Item = Frame | SourceNotice
 
 
 class Camera(ABC):
-    """A source of pictures. Its items are taken by one thread, which may wait in them."""
+    """A source of images. Its items are taken by one thread, which may wait in them."""
 
     live = False  # whether images come in real time, and only the newest matters
 
@@ -110,9 +110,9 @@ def _split(uri: str) -> tuple[str, str]:
         raise SourceError(f"no source is given; {HOW}")
     path = Path(uri.removeprefix("file:"))
     if path.is_dir() or path.suffix.lower() in SUFFIXES:
-        return "pictures", str(path)
+        return "images", str(path)
     if path.exists():
         return "video", str(path)
     if colon and scheme.isalnum() and len(scheme) > 1:
         raise SourceError(f"no source of images is called '{scheme}:'; {HOW}")
-    return ("pictures" if any(mark in uri for mark in "*?[") else "video"), str(path)
+    return ("images" if any(mark in uri for mark in "*?[") else "video"), str(path)

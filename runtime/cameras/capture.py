@@ -14,9 +14,9 @@ import numpy as np
 
 from edgenets.errors import SourceError
 from edgenets.extras import optional, require
-from edgenets.tasks.vision.picture import Picture
+from edgenets.tasks.vision.image import Image
 
-from . import Camera, Frame, Item, Notice
+from . import Camera, Frame, Item, SourceNotice
 
 # A stream that is away is tried again at once, then ever slower: a server that restarts is back
 # in a second, a camera without power is not hammered on.
@@ -67,25 +67,25 @@ class LiveCamera(Camera):
                 if self._capture is None:
                     yield from self._back()
                     continue
-                done, picture = self._read(self._capture)
+                done, image = self._read(self._capture)
                 now = time.monotonic()
                 if done:
-                    yield Frame(picture, number, now - opened, now)
+                    yield Frame(image, number, now - opened, now)
                     number += 1
                 elif not self._closed:
                     self._capture.release()
                     self._capture = None
-                    yield Notice("lost", f"{self.name}: no more images come; trying again")
+                    yield SourceNotice("lost", f"{self.name}: no more images come; trying again")
         finally:
             if self._capture is not None:
                 self._capture.release()
 
-    def _read(self, capture: Capture) -> tuple[bool, Picture]:
+    def _read(self, capture: Capture) -> tuple[bool, Image]:
         try:
-            done, picture = capture.read()
+            done, image = capture.read()
         except require("cv2").error:  # a format that its converters do not know
             return False, np.empty((0, 0, 3), np.uint8)
-        return bool(done and picture is not None and picture.size), as_bgr(picture)
+        return bool(done and image is not None and image.size), as_bgr(image)
 
     def _back(self) -> Iterator[Item]:
         """Try until it is back, or `close` is called."""
@@ -100,22 +100,22 @@ class LiveCamera(Camera):
                 delay = min(2 * delay, RETRY_LONGEST)
                 continue
             away = time.monotonic() - gone
-            yield Notice("back", f"{self.name}: is back after {away:.1f} s")
+            yield SourceNotice("back", f"{self.name}: is back after {away:.1f} s")
             return
 
 
-def as_bgr(picture: Any) -> Picture:
+def as_bgr(image: Any) -> Image:
     """An image of any depth and number of channels as blue, green, red in 8 bits."""
     cv2 = require("cv2")
-    if picture is None or not picture.size:
+    if image is None or not image.size:
         return np.empty((0, 0, 3), np.uint8)
-    if picture.dtype != np.uint8:  # a camera of 10 or 16 bits
-        picture = cv2.convertScaleAbs(picture, alpha=255.0 / np.iinfo(picture.dtype).max)
-    if picture.ndim == 2 or picture.shape[2] == 1:
-        picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
-    elif picture.shape[2] == 4:
-        picture = cv2.cvtColor(picture, cv2.COLOR_BGRA2BGR)
-    out: Picture = picture
+    if image.dtype != np.uint8:  # a camera of 10 or 16 bits
+        image = cv2.convertScaleAbs(image, alpha=255.0 / np.iinfo(image.dtype).max)
+    if image.ndim == 2 or image.shape[2] == 1:
+        image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+    elif image.shape[2] == 4:
+        image = cv2.cvtColor(image, cv2.COLOR_BGRA2BGR)
+    out: Image = image
     return out
 
 

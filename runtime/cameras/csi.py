@@ -12,7 +12,7 @@ from typing import Any
 
 from edgenets.errors import SourceError
 from edgenets.extras import require
-from edgenets.tasks.vision.picture import Picture
+from edgenets.tasks.vision.image import Image
 from edgenets.uri import split_options
 
 from . import options
@@ -67,8 +67,8 @@ class _PiCapture:
     def __init__(self, camera: Any) -> None:
         self._camera = camera
 
-    def read(self) -> tuple[bool, Picture | None]:
-        """The next picture."""
+    def read(self) -> tuple[bool, Image | None]:
+        """The next image."""
         try:
             return True, as_bgr(self._camera.capture_array("main"))
         except (RuntimeError, OSError, TimeoutError):

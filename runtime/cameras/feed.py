@@ -24,7 +24,7 @@ from . import Camera, Frame, Item
 READ_AHEAD = 3
 
 # After so many images of a recording it is decided whether reading it is worth a thread, which
-# costs about 0.3 ms a picture.
+# costs about 0.3 ms an image.
 _TRIED, _WORTH_A_THREAD = 16, 1e-3  # images, s each
 
 

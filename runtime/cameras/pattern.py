@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from edgenets.errors import SourceError
-from edgenets.tasks.vision.picture import Picture
+from edgenets.tasks.vision.image import Image
 from edgenets.uri import split_options
 
 from . import Camera, Frame, Item, options
@@ -40,7 +40,7 @@ class Drawing(Camera):
     """Images that a function draws: in real time, or as fast as they are taken."""
 
     def __init__(
-        self, name: str, draw: Callable[[float], Picture], rate: float, seconds: float | None,
+        self, name: str, draw: Callable[[float], Image], rate: float, seconds: float | None,
         live: bool,
     ) -> None:  # fmt: skip
         """Make it.
@@ -73,29 +73,29 @@ class _Pattern:
     def __init__(self, size: tuple[int, int]) -> None:
         self._size, self._ground = size, _ground(*size)
 
-    def at(self, at: float) -> Picture:
+    def at(self, at: float) -> Image:
         """The image at a time in s."""
         width, height = self._size
-        picture = self._ground.copy()
+        image = self._ground.copy()
         radius = max(2, min(width, height) // 12)
         turn = 2 * math.pi * at / 4.0  # once round in four seconds
         x = int(width * (0.5 + 0.3 * math.cos(turn)))
         y = int(height * (0.5 + 0.3 * math.sin(turn)))
         top, left = max(0, y - radius), max(0, x - radius)
-        part = picture[top : y + radius, left : x + radius]
+        part = image[top : y + radius, left : x + radius]
         rows, columns = np.ogrid[: part.shape[0], : part.shape[1]]
         inside = (rows + top - y) ** 2 + (columns + left - x) ** 2 < radius**2
         part[inside] = (40, 90, 235)
-        return picture
+        return image
 
 
-def _ground(width: int, height: int) -> Picture:
+def _ground(width: int, height: int) -> Image:
     """Eight bars in full and half light above, a gradient below."""
     bars = np.array([[(i >> 2 & 1), (i >> 1 & 1), (i & 1)] for i in range(7, -1, -1)], np.float64)
     columns = np.minimum(np.arange(width) * 8 // max(1, width), 7)
-    picture = np.empty((height, width, 3), np.uint8)
-    picture[: height // 2] = 235 * bars[columns]
-    picture[height // 2 : 3 * height // 4] = 120 * bars[columns]
+    image = np.empty((height, width, 3), np.uint8)
+    image[: height // 2] = 235 * bars[columns]
+    image[height // 2 : 3 * height // 4] = 120 * bars[columns]
     ramp = np.linspace(0, 255, width)[None, :, None]
-    picture[3 * height // 4 :] = ramp.astype(np.uint8)
-    return picture
+    image[3 * height // 4 :] = ramp.astype(np.uint8)
+    return image

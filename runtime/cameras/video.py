@@ -10,7 +10,7 @@ from edgenets.errors import SourceError
 from edgenets.extras import require
 from edgenets.native import captured_stderr
 
-from . import HOW, Camera, Frame, Item, Notice
+from . import HOW, Camera, Frame, Item, SourceNotice
 from .capture import as_bgr, ffmpeg_options, opened
 
 # A container may count a few images more than there are; a cut-off file lacks many.
@@ -44,10 +44,10 @@ class Video(Camera):
         number = 0
         try:
             while not self._closed:
-                done, picture = self._capture.read()
+                done, image = self._capture.read()
                 if not done:
                     break
-                yield Frame(as_bgr(picture), number, number / self.rate, time.monotonic())
+                yield Frame(as_bgr(image), number, number / self.rate, time.monotonic())
                 number += 1
         finally:
             self._capture.release()
@@ -56,7 +56,7 @@ class Video(Camera):
         if not number:
             raise SourceError(f"{self.name}: holds no image that can be decoded")
         if number < self._count - _MISCOUNTED:
-            yield Notice(
+            yield SourceNotice(
                 "skipped", f"{self.name}: ends after {number} of {self._count} images; it is cut "
                 f"off or damaged", self._count - number,
             )  # fmt: skip

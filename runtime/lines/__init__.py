@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from edgenets.errors import SourceError
 from edgenets.uri import shown
 
-from ..sources import Notice
+from ..sources import SourceNotice
 
 # Scheme → its module. To add one: a file here, and a line. What has no scheme is a file.
 LINES = {
@@ -42,7 +42,7 @@ class LineSource(ABC):
         self.name = name
 
     @abstractmethod
-    def __iter__(self) -> Iterator[Line | Notice]:
+    def __iter__(self) -> Iterator[Line | SourceNotice]:
         """Lines, and notices of those that were passed over, until the end or `close`.
 
         Raises:

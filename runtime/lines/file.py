@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgenets.errors import SourceError
 
-from ..sources import Notice
+from ..sources import SourceNotice
 from . import Line, LineSource
 from .splitter import Splitter
 
@@ -43,7 +43,7 @@ class FileLines(LineSource):
         """See `LineSource.close`."""
         self._closed = True
 
-    def __iter__(self) -> Iterator[Line | Notice]:
+    def __iter__(self) -> Iterator[Line | SourceNotice]:
         splitter = Splitter(self.name)
         try:
             with self._path.open("rb", buffering=0) as handle:

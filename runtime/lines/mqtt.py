@@ -13,7 +13,7 @@ from typing import Any
 from edgenets.errors import SinkError, SourceError
 
 from ..mqtt import Broker
-from ..sources import Notice
+from ..sources import SourceNotice
 from . import Line, LineSource
 from .splitter import Splitter
 
@@ -41,8 +41,8 @@ class Subscription(LineSource):
 
     def __init__(self, broker: Broker) -> None:
         super().__init__(broker.name)
-        self._inbox: Queue[bytes | Notice | None] = Queue(_WAITING)
-        self._urgent: SimpleQueue[Notice] = SimpleQueue()
+        self._inbox: Queue[bytes | SourceNotice | None] = Queue(_WAITING)
+        self._urgent: SimpleQueue[SourceNotice] = SimpleQueue()
         self._lost = 0
         self._was_up = self._closed = False
         self._client = broker.client()
@@ -58,32 +58,34 @@ class Subscription(LineSource):
         self._closed = True
         self._put(None)
 
-    def __iter__(self) -> Iterator[Line | Notice]:
+    def __iter__(self) -> Iterator[Line | SourceNotice]:
         splitter = Splitter(self.name)
         try:
             while not self._closed:
                 item = self._inbox.get()
                 if item is None:
                     continue
-                if isinstance(item, Notice):
+                if isinstance(item, SourceNotice):
                     yield item
                     continue
                 if self._lost:
                     lost, self._lost = self._lost, 0
-                    yield Notice("overrun", f"{self.name}: {lost:,} messages came too fast", lost)
+                    yield SourceNotice(
+                        "overrun", f"{self.name}: {lost:,} messages came too fast", lost
+                    )
                 yield from self._lines(splitter, item)
         finally:
             self._client.disconnect()
             self._client.loop_stop()
 
-    def _lines(self, splitter: Splitter, message: bytes) -> Iterator[Line | Notice]:
+    def _lines(self, splitter: Splitter, message: bytes) -> Iterator[Line | SourceNotice]:
         """A message is a line at least, and a broken one ends no subscription."""
         try:
             yield from splitter.push(message if message.endswith(b"\n") else message + b"\n")
         except SourceError as exc:
-            yield Notice("skipped", str(exc))
+            yield SourceNotice("skipped", str(exc))
 
-    def _put(self, item: bytes | Notice | None) -> None:
+    def _put(self, item: bytes | SourceNotice | None) -> None:
         try:
             self._inbox.put_nowait(item)
         except Full:
@@ -91,16 +93,16 @@ class Subscription(LineSource):
 
     def _connected(self, client: Any, data: Any, flags: Any, reason: Any, *_: Any) -> None:
         if reason.is_failure:
-            self._put(Notice("lost", f"{self.name}: the broker refuses: {reason}"))
+            self._put(SourceNotice("lost", f"{self.name}: the broker refuses: {reason}"))
             return
         client.subscribe(self._topic, qos=1)
         if self._was_up:
-            self._put(Notice("back", f"{self.name}: connected again"))
+            self._put(SourceNotice("back", f"{self.name}: connected again"))
         self._was_up = True
 
     def _disconnected(self, *_: Any) -> None:
         if not self._closed:
-            self._put(Notice("lost", f"{self.name}: the connection is gone; waited for"))
+            self._put(SourceNotice("lost", f"{self.name}: the connection is gone; waited for"))
 
     def _came(self, client: Any, data: Any, message: Any) -> None:
         self._put(bytes(message.payload))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from edgenets.errors import SourceError
 
-from ..sources import Notice
+from ..sources import SourceNotice
 from . import Line
 
 # Longer than any sentence, record or paragraph; a line without an end must not fill the memory.
@@ -28,7 +28,7 @@ class Splitter:
         self._number = 0
         self._dropped = 0  # bytes of a line that is too long
 
-    def push(self, data: bytes) -> Iterator[Line | Notice]:
+    def push(self, data: bytes) -> Iterator[Line | SourceNotice]:
         """The lines that these bytes complete.
 
         Raises:
@@ -40,7 +40,7 @@ class Splitter:
             yield self._line()
         self._take(last)
 
-    def finish(self) -> Iterator[Line | Notice]:
+    def finish(self) -> Iterator[Line | SourceNotice]:
         """A last line that nothing ends; errors as `push`."""
         if self._rest or self._dropped:
             yield self._line()
@@ -52,14 +52,14 @@ class Splitter:
         else:
             self._rest += part
 
-    def _line(self) -> Line | Notice:
+    def _line(self) -> Line | SourceNotice:
         data, dropped = bytes(self._rest), self._dropped
         self._rest.clear()
         self._dropped = 0
         self._number += 1
         where = f"{self._name}, line {self._number}"
         if dropped:
-            return Notice(
+            return SourceNotice(
                 "skipped", f"{where}: {dropped:,} bytes long, passed over; {LONGEST:,} are the most"
             )
         fault = _fault(data)
@@ -68,7 +68,7 @@ class Splitter:
             return Line(text.removeprefix("\ufeff"), self._number, time.monotonic())
         if self._number == 1:
             raise SourceError(f"{where}: {fault}: this is no text; UTF-8, a line each, is needed")
-        return Notice("skipped", f"{where}: {fault}; passed over")
+        return SourceNotice("skipped", f"{where}: {fault}; passed over")
 
 
 def _fault(data: bytes) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from edgenets.errors import SourceError
 
-from ..sources import Notice
+from ..sources import SourceNotice
 from ..sources.descriptor import Descriptor
 from . import Line, LineSource
 from .splitter import Splitter
@@ -38,7 +38,7 @@ class TypedLines(LineSource):
         """See `LineSource.close`."""
         self._input.close()
 
-    def __iter__(self) -> Iterator[Line | Notice]:
+    def __iter__(self) -> Iterator[Line | SourceNotice]:
         splitter = Splitter("standard input")
         while not self._input.closed:
             data = self._input.read(_BLOCK)

@@ -9,14 +9,14 @@ from typing import TextIO
 
 from edgenets.errors import SinkError
 from edgenets.events import (
+    Anomaly,
     Classified,
     Event,
     Forecast,
-    Remark,
+    Notice,
     Result,
     Seen,
     Suggested,
-    Surprising,
     Transcript,
     Translation,
     Written,
@@ -44,7 +44,7 @@ class ConsoleSink:
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
-        self._colour = out.isatty()
+        self._color = out.isatty()
         self._shown: dict[str, str] = {}  # what was last said of each source
         self._within = False  # a line that goes on
 
@@ -55,7 +55,7 @@ class ConsoleSink:
             self._put(text)
 
     @singledispatchmethod
-    def _text(self, event: Remark) -> str:
+    def _text(self, event: Notice) -> str:
         return self._paint(f"{event.time:8.2f} s  {event.kind}: {event.text}", "33") + "\n"
 
     @_text.register
@@ -87,22 +87,22 @@ class ConsoleSink:
     @_text.register
     def _(self, event: Translation) -> str:
         text = self._paint(_harmless(event.translation), "1;36")
-        unknown = f"  ({event.unknown} of {event.pieces} unknown)" if event.unknown else ""
+        unknown = f"  ({event.unknown} of {event.tokens} unknown)" if event.unknown else ""
         return f"{text}{'' if event.whole else ' …'}{unknown}\n"
 
     @_text.register
     def _(self, event: Transcript) -> str:
         """An utterance; on a terminal also while it goes on, always on the same line."""
-        if not event.final and not self._colour:
+        if not event.final and not self._color:
             return ""
-        start = "\r\x1b[2K" if self._colour else ""
+        start = "\r\x1b[2K" if self._color else ""
         text = self._paint(event.text, "1;36" if event.final else "36")
         line = f"{start}{event.start:8.2f} s  {text}"
         return line + (f"  {1e3 * event.age:5.1f} ms\n" if event.final else "")
 
     @_text.register
     def _(self, event: Forecast) -> str:
-        """A line a column: what comes next, at last, and in between as a picture."""
+        """A line a column: what comes next, at last, and in between as an image."""
         when = "" if event.stamp is None else f"after {stamp_of(event.stamp)}: "
         width = max(map(len, event.columns))
         steps = len(event.median)
@@ -117,13 +117,13 @@ class ConsoleSink:
         return "\n".join(lines) + "\n"
 
     @_text.register
-    def _(self, event: Surprising) -> str:
+    def _(self, event: Anomaly) -> str:
         when = f"line {event.line}" if event.stamp is None else stamp_of(event.stamp)
         mark = self._paint("!", "1;31") if event.alarm else " "
         column = self._paint(f"{_harmless(event.column):<12}", "1;36")
         return (
             f"{mark} {when}  {column} {event.value:.6g} where {event.expected:.6g} is usual, "
-            f"{event.surprise:.2f} of the record\n"
+            f"{event.anomaly_score:.2f} of the record\n"
         )
 
     @_text.register
@@ -164,7 +164,7 @@ class ConsoleSink:
         return self._paint(f"{'█' * max(1, round(_BAR * score)):<{_BAR}}", "36")
 
     def _paint(self, text: str, code: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
+        return f"\x1b[{code}m{text}\x1b[0m" if self._color else text
 
 
 def _harmless(text: str, keep: str = "") -> str:

@@ -49,16 +49,16 @@ class FramesSink:
 
     def write(self, event: Event) -> None:
         """Keep an image, if something is on it."""
-        if not isinstance(event, Seen) or event.picture is None or not event.found:
+        if not isinstance(event, Seen) or event.image is None or not event.found:
             return
         now = time.monotonic()
         if now - self._last.get(event.source, float("-inf")) < self._every:
             return
         self._last[event.source] = now
-        picture = event.picture if self._raw else draw(event)
-        done, data = require("cv2").imencode(".jpg", picture)
+        image = event.image if self._raw else draw(event)
+        done, data = require("cv2").imencode(".jpg", image)
         if not done:
-            raise SinkError(f"{self._folder}: OpenCV cannot encode an image {picture.shape}")
+            raise SinkError(f"{self._folder}: OpenCV cannot encode an image {image.shape}")
         self._make_room(len(data))
         labels = "-".join(sorted({f.label for f in event.found}))
         plain = "".join(c if c.isalnum() or c in "-_" else "_" for c in labels)[:60]

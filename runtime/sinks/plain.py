@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.events import (
+    Anomaly,
     Classified,
     Event,
     Forecast,
-    Remark,
+    Notice,
     Result,
     Seen,
     Suggested,
-    Surprising,
     Transcript,
     Translation,
     Written,
@@ -30,7 +30,7 @@ def plain(event: Event) -> dict[str, Any]:
     raise NotImplementedError(type(event).__name__)
 
 
-def _told(kind: str, event: Any, **fields: Any) -> dict[str, Any]:
+def _line(kind: str, event: Any, **fields: Any) -> dict[str, Any]:
     """What all events have, around what one has of its own."""
     plain = {"event": kind, "source": event.source, **fields, "time": round(event.time, 3)}
     if hasattr(event, "age"):
@@ -40,12 +40,12 @@ def _told(kind: str, event: Any, **fields: Any) -> dict[str, Any]:
 
 @plain.register
 def _(event: Result) -> dict[str, Any]:
-    return _told("detection", event, word=event.label, score=round(event.score, 4))
+    return _line("detection", event, word=event.label, score=round(event.score, 4))
 
 
 @plain.register
 def _(event: Transcript) -> dict[str, Any]:
-    return _told(
+    return _line(
         "transcript" if event.final else "partial", event, text=event.text,
         start=round(event.start, 3), end=round(event.end, 3),
     )  # fmt: skip
@@ -53,7 +53,7 @@ def _(event: Transcript) -> dict[str, Any]:
 
 @plain.register
 def _(event: Classified) -> dict[str, Any]:
-    return _told(
+    return _line(
         "text", event, line=event.line, text=event.text, label=event.label,
         score=round(event.score, 4),
         scores={label: round(score, 4) for label, score in event.scores.items()},
@@ -63,7 +63,7 @@ def _(event: Classified) -> dict[str, Any]:
 
 @plain.register
 def _(event: Written) -> dict[str, Any]:
-    return _told(
+    return _line(
         "token", event, text=event.text, number=event.number,
         probability=round(event.probability, 4),
     )  # fmt: skip
@@ -72,30 +72,31 @@ def _(event: Written) -> dict[str, Any]:
 @plain.register
 def _(event: Suggested) -> dict[str, Any]:
     words = [{"word": w, "probability": round(p, 4)} for w, p in event.words]
-    return _told("suggestions", event, line=event.line, text=event.text, words=words)
+    return _line("suggestions", event, line=event.line, text=event.text, words=words)
 
 
 @plain.register
-def _(event: Surprising) -> dict[str, Any]:
-    return _told(
+def _(event: Anomaly) -> dict[str, Any]:
+    return _line(
         "anomaly" if event.alarm else "reading", event, line=event.line, column=event.column,
         value=event.value, expected=float(f"{event.expected:.6g}"),
-        surprise=round(event.surprise, 4), stamp=event.stamp,
+        anomaly_score=round(event.anomaly_score, 4), stamp=event.stamp,
+        surprise=round(event.anomaly_score, 4),  # as earlier versions call it
     )  # fmt: skip
 
 
 @plain.register
 def _(event: Translation) -> dict[str, Any]:
-    return _told(
+    return _line(
         "translation", event, line=event.line, text=event.text, translation=event.translation,
-        probability=round(event.probability, 4), whole=event.whole, pieces=event.pieces,
-        unknown=event.unknown,
+        probability=round(event.probability, 4), whole=event.whole, tokens=event.tokens,
+        unknown=event.unknown, pieces=event.tokens,  # as earlier versions call them
     )  # fmt: skip
 
 
 @plain.register
-def _(event: Remark) -> dict[str, Any]:
-    return _told(event.kind, event, text=event.text)
+def _(event: Notice) -> dict[str, Any]:
+    return _line(event.kind, event, text=event.text)
 
 
 @plain.register
@@ -105,7 +106,7 @@ def _(event: Forecast) -> dict[str, Any]:
         name: {part: _digits(v[:, i]) for part, v in parts.items() if v is not None}
         for i, name in enumerate(event.columns)
     }
-    return _told(
+    return _line(
         "forecast", event, line=event.line, readings=event.readings, stamp=event.stamp,
         interval=event.interval, columns=columns,
     )  # fmt: skip
@@ -121,7 +122,7 @@ def _(event: Seen) -> dict[str, Any]:
     found = [_found(thing) for thing in event.found]
     for thing, zones in zip(found, event.zones, strict=False):
         thing["zones"] = list(zones)
-    line = {**_told("seen", event, frame=event.frame), "found": found}
+    line = {**_line("seen", event, frame=event.frame), "found": found}
     if event.path is not None:
         line["path"] = str(event.path)
     if event.crossings:

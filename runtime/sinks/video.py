@@ -10,7 +10,7 @@ from edgenets.errors import SinkError
 from edgenets.events import Event, Seen
 from edgenets.extras import require
 from edgenets.tasks.vision.drawing import draw
-from edgenets.tasks.vision.picture import Picture
+from edgenets.tasks.vision.image import Image
 
 # A video's rate is that of its first two images, within what players play.
 _SLOWEST, _FASTEST = 1.0, 120.0
@@ -34,8 +34,8 @@ class VideoSink:
         self._films: dict[str, _Film] = {}
 
     def write(self, event: Event) -> None:
-        """One picture."""
-        if not isinstance(event, Seen) or event.picture is None:
+        """One image."""
+        if not isinstance(event, Seen) or event.image is None:
             return
         if event.source not in self._films:
             number = len(self._films)
@@ -56,18 +56,18 @@ class _Film:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-        self._first: tuple[Picture, float] | None = None
+        self._first: tuple[Image, float] | None = None
         self._writer: Any = None
         self._size = (0, 0)
 
-    def add(self, picture: Picture, time: float) -> None:
+    def add(self, image: Image, time: float) -> None:
         if self._writer is None:
             if self._first is None:
-                self._first = picture, time
+                self._first = image, time
                 return
             gap = max(time - self._first[1], 1 / _FASTEST)
             self._open(min(max(1 / gap, _SLOWEST), _FASTEST))
-        self._put(picture)
+        self._put(image)
 
     def close(self) -> None:
         if self._writer is None and self._first is not None:
@@ -96,8 +96,8 @@ class _Film:
             raise SinkError(f"{self._path}: OpenCV cannot write this kind of video here")
         self._put(first)
 
-    def _put(self, picture: Picture) -> None:
+    def _put(self, image: Image) -> None:
         width, height = self._size
-        if picture.shape[1::-1] != self._size:
-            picture = require("cv2").resize(picture, (width, height))
-        self._writer.write(picture)
+        if image.shape[1::-1] != self._size:
+            image = require("cv2").resize(image, (width, height))
+        self._writer.write(image)

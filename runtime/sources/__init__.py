@@ -27,7 +27,7 @@ SOURCES = {
 
 HOW = "there are mic:NAME, a sound file, a folder or glob, - (raw PCM on stdin), null:SECONDS"
 
-# Sound is passed on in blocks this long: short beside the time a listener needs to tell
+# Sound is passed on in blocks this long: short beside the time a keyword detector needs to tell
 # a word, long enough that the cost of a block does not matter.
 BLOCK_SECONDS = 0.04
 
@@ -42,7 +42,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Notice:
+class SourceNotice:
     """Something that the user should be told, and that the stream survives."""
 
     kind: Literal["overrun", "lost", "back", "skipped"]
@@ -58,7 +58,7 @@ class Boundary:
     path: Path
 
 
-Item = Block | Notice | Boundary
+Item = Block | SourceNotice | Boundary
 
 
 @dataclass

@@ -37,7 +37,7 @@ class Device:
 
 
 @dataclass(frozen=True)
-class Wish:
+class CaptureOptions:
     """What is asked for; None where the device may choose."""
 
     device: str  # part of its name, any case; "default" for PortAudio's default
@@ -130,7 +130,7 @@ class Capture:
             self._inbox.put(Ended(self))
 
 
-def open_capture(wish: Wish, inbox: SimpleQueue[Any]) -> Capture:
+def open_capture(requested: CaptureOptions, inbox: SimpleQueue[Any]) -> Capture:
     """Open what is wished for, in the first format that the device takes.
 
     Raises:
@@ -138,13 +138,13 @@ def open_capture(wish: Wish, inbox: SimpleQueue[Any]) -> Capture:
         MissingExtra: sounddevice or libportaudio is not installed.
     """
     sounddevice = portaudio.library()
-    device = _choose(sounddevice, wish.device)
+    device = _choose(sounddevice, requested.device)
     # Two channels first: asked for one, PortAudio gives the left of a stereo device, which
     # may be the silent one.
     formats = [
         (rate, channels)
-        for rate in _in_order(wish.rate, wish.sample_rate, device.rate)
-        for channels in _in_order(wish.channels, min(2, device.channels), 1, device.channels)
+        for rate in _in_order(requested.rate, requested.sample_rate, device.rate)
+        for channels in _in_order(requested.channels, min(2, device.channels), 1, device.channels)
     ]
     capture = _first(sounddevice, device, formats, inbox)
     taken = formats.index((capture.rate, capture.channels))

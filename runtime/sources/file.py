@@ -59,7 +59,7 @@ def blocks_of(path: Path, sample_rate: int) -> Generator[NDArray[np.float32], No
 
 
 def cut(pieces: Iterable[NDArray[np.float32]], size: int) -> Iterator[NDArray[np.float32]]:
-    """Pieces of any length to blocks of `size` samples; only the last may be shorter."""
+    """Subwords of any length to blocks of `size` samples; only the last may be shorter."""
     rest = np.empty(0, np.float32)
     for piece in pieces:
         sound = np.concatenate((rest, piece)) if len(rest) else piece

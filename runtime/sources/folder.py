@@ -10,7 +10,7 @@ from pathlib import Path
 from edgenets.errors import SourceError
 from edgenets.sound.audio import SUFFIXES
 
-from . import Block, Boundary, Item, Notice, Source
+from . import Block, Boundary, Item, Source, SourceNotice
 from .file import blocks_of
 
 
@@ -48,7 +48,7 @@ class Folder(Source):
                 yield Block(samples, time.monotonic())
         except SourceError as exc:
             what = "the rest of a file" if begun else "a file"
-            yield Notice("skipped", f"skipped {what}: {exc}")
+            yield SourceNotice("skipped", f"skipped {what}: {exc}")
 
 
 def _sound_files(pattern: str) -> list[Path]:

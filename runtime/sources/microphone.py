@@ -17,8 +17,8 @@ from edgenets.errors import SourceError
 from edgenets.sound.audio import Resampler, to_mono
 from edgenets.uri import split_options
 
-from . import Block, Item, Notice, Source, portaudio, query
-from .capture import Capture, Chunk, Ended, Wish, open_capture
+from . import Block, Item, Source, SourceNotice, portaudio, query
+from .capture import Capture, CaptureOptions, Chunk, Ended, open_capture
 
 # A healthy stream calls back every block (40 ms); a whole second without is no jitter.
 SILENCE_PATIENCE = 1.0  # s
@@ -42,7 +42,9 @@ Message = Chunk | Ended | Capture | Exception | None
 def open_source(rest: str, sample_rate: int) -> Source:
     """The microphone `rest`; errors as `edgenets.runtime.sources.open_source`."""
     name, options = split_options(rest, ("rate", "channels"), "rate=44100")
-    return Microphone(Wish(name, sample_rate, query.rate(options), query.channels(options)))
+    return Microphone(
+        CaptureOptions(name, sample_rate, query.rate(options), query.channels(options))
+    )
 
 
 class Microphone(Source):
@@ -50,9 +52,9 @@ class Microphone(Source):
 
     live = True
 
-    def __init__(self, wish: Wish) -> None:
-        super().__init__(f"mic:{wish.device or 'default'}")
-        self._wish = wish
+    def __init__(self, requested: CaptureOptions) -> None:
+        super().__init__(f"mic:{requested.device or 'default'}")
+        self._requested = requested
         self._inbox: SimpleQueue[Message] = SimpleQueue()
         self._owned: Capture | None = None  # for errands only
         self._last: float | None = None  # captured time of the last sound passed on
@@ -100,7 +102,7 @@ class Microphone(Source):
 
     def _use(self, capture: Capture) -> None:
         self._capture = capture
-        self._resampler = Resampler(capture.rate, self._wish.sample_rate)
+        self._resampler = Resampler(capture.rate, self._requested.sample_rate)
         capture.muted = False
 
     def _pass_on(self, chunk: Chunk) -> Iterator[Item]:
@@ -117,25 +119,25 @@ class Microphone(Source):
             lost, self._lost = self._lost, 0
             yield Block(samples, chunk.captured, lost)
 
-    def _overruns(self, chunk: Chunk) -> Iterator[Notice]:
+    def _overruns(self, chunk: Chunk) -> Iterator[SourceNotice]:
         if chunk.dropped:
             seconds = chunk.dropped / chunk.capture.rate
             samples = self._lose(seconds)
             self.counters.overruns += 1
             text = f"{self.name}: {seconds:.2f} s of sound were dropped, since nobody took them"
-            yield Notice("overrun", text, samples=samples)
+            yield SourceNotice("overrun", text, samples=samples)
         if chunk.overflows:
             self.counters.overruns += chunk.overflows
             text = f"{self.name}: the sound card overflowed; how much is lost is not known"
-            yield Notice("overrun", text, count=chunk.overflows)
+            yield SourceNotice("overrun", text, count=chunk.overflows)
 
     def _lose(self, seconds: float) -> int:
-        samples = round(max(0.0, seconds) * self._wish.sample_rate)
+        samples = round(max(0.0, seconds) * self._requested.sample_rate)
         self._lost += samples
         self.counters.lost += samples
         return samples
 
-    def _back(self, chunk: Chunk, frames: int) -> Notice:
+    def _back(self, chunk: Chunk, frames: int) -> SourceNotice:
         """The device is there when its sound is, not when it could be opened."""
         assert self._gone is not None
         away, self._gone = time.monotonic() - self._gone, None
@@ -143,15 +145,15 @@ class Microphone(Source):
         samples = self._lose(began - self._last) if self._last is not None else 0
         self.counters.reconnects += 1
         text = f"{self.name}: {chunk.capture.device} is back after {away:.1f} s"
-        return Notice("back", text, samples=samples)
+        return SourceNotice("back", text, samples=samples)
 
-    def _reconnect(self, why: str) -> Iterator[Notice]:
+    def _reconnect(self, why: str) -> Iterator[SourceNotice]:
         """Wait until the device can be opened again, or `close` is called."""
         self._capture.muted = True
         portaudio.ask(self._hang_up)
         if self._gone is None:
             self._gone, self._delay = time.monotonic(), 0.0
-            yield Notice("lost", f"{self.name}: {self._capture.device} is lost: {why}")
+            yield SourceNotice("lost", f"{self.name}: {self._capture.device} is lost: {why}")
         while not self._closed:
             self._wait(self._delay)
             self._delay = min(max(2 * self._delay, RETRY_FIRST), RETRY_LONGEST)
@@ -194,7 +196,7 @@ class Microphone(Source):
 
     def _open(self) -> None:
         try:
-            self._owned = open_capture(self._wish, self._inbox)
+            self._owned = open_capture(self._requested, self._inbox)
         except Exception as exc:  # whatever it is, the reader must not wait for ever
             self._inbox.put(exc)
         else:

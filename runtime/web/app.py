@@ -29,7 +29,7 @@ _ASSETS = {
 
 _COOKIE = "edgenets"
 
-_LONGEST_WISH = 4096  # bytes
+_LONGEST_POST = 4096  # bytes
 
 _HEADERS = {
     # Nothing from elsewhere, and in nobody's frame.
@@ -70,7 +70,7 @@ class Page:
         routes += [
             routing.Route("/events", self._events),
             routing.Route("/state", self._snapshot),
-            routing.Route("/picture/{number:int}.jpg", self._picture),
+            routing.Route("/image/{number:int}.jpg", self._image),
             routing.Route("/stream/{number:int}.mjpg", self._stream),
             routing.Route("/threshold", self._threshold, methods=["POST"]),
             routing.Route("/metrics", self._metrics),
@@ -136,7 +136,7 @@ class Page:
 
         return self._answers.StreamingResponse(lines(), media_type="text/event-stream")
 
-    async def _picture(self, request: Any) -> Any:
+    async def _image(self, request: Any) -> Any:
         found = await asyncio.to_thread(self._state.jpeg, self._name(request))
         if found is None:
             return self._answers.PlainTextResponse("no image yet\n", 404)
@@ -167,8 +167,8 @@ class Page:
         if _OWN not in request.headers:
             return self._answers.PlainTextResponse("not from this page\n", 403)
         try:
-            wish = json.loads(await _body(request))
-            self._state.run.set_threshold(str(wish["label"]), float(wish["value"]))
+            posted = json.loads(await _body(request))
+            self._state.run.set_threshold(str(posted["label"]), float(posted["value"]))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
             return self._answers.PlainTextResponse(f"no threshold: {exc}\n", 400)
         return self._answers.Response(status_code=204)
@@ -191,10 +191,10 @@ class Page:
 
 
 async def _body(request: Any) -> bytes:
-    """What was posted; ValueError where it is longer than any wish."""
+    """What was posted; ValueError where it is longer than a request can be."""
     body = b""
     async for part in request.stream():
         body += part
-        if len(body) > _LONGEST_WISH:
+        if len(body) > _LONGEST_POST:
             raise ValueError("that is too long")
     return body

@@ -33,10 +33,12 @@ class _Collector:
         for cause, count in found["dropped"].items():
             dropped.add_metric([cause], count)
         yield dropped
-        remarks = counter("edgenets_remarks", "What happened to sources.", labels=["kind"])
-        for kind, count in found["remarks"].items():
-            remarks.add_metric([kind], count)
-        yield remarks
+        # Dashboards of before have the second name.
+        for name in ("edgenets_notices", "edgenets_remarks"):
+            notices = counter(name, "Events of sources.", labels=["kind"])
+            for kind, count in found["notices"].items():
+                notices.add_metric([kind], count)
+            yield notices
         objects = counter("edgenets_objects", "Objects found.", labels=["label"])
         for label, count in found.get("counts", {}).items():
             objects.add_metric([label], count)

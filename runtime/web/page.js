@@ -1,6 +1,6 @@
 "use strict";
 
-// Figures come as server-sent events; pictures are MJPEG streams that the browser draws by itself.
+// Figures come as server-sent events; images are MJPEG streams that the browser draws by itself.
 const $ = (id) => document.getElementById(id);
 const shown = new Map(); // number of a source → its elements
 const sliders = new Map(); // label → its elements
@@ -21,7 +21,7 @@ function connected(yes) {
 function addSource(number) {
   const figure = element("figure");
   const image = element("img");
-  image.alt = "the newest picture with what was found on it";
+  image.alt = "the newest image with what was found on it";
   const caption = element("figcaption");
   const parts = { figure, image, name: element("b"), rate: element("span"), age: element("span"),
                   size: element("span"), trouble: element("span", "trouble"),
@@ -44,7 +44,7 @@ function showSource(source, number, colours) {
   parts.rate.textContent = `${source.rate.toFixed(1)} /s`;
   parts.age.textContent = `age ${source.age_ms_p50.toFixed(0)} / ${source.age_ms_p95.toFixed(0)} ms`;
   parts.size.textContent = `${source.width} × ${source.height}`;
-  parts.trouble.textContent = old ? `${source.trouble || "no new picture"}, ${source.idle_s.toFixed(0)} s old` : "";
+  parts.trouble.textContent = old ? `${source.trouble || "no new image"}, ${source.idle_s.toFixed(0)} s old` : "";
   const counts = new Map();
   for (const found of source.found) {
     const known = counts.get(found.label) || { count: 0, score: 0, area: 0 };
@@ -66,7 +66,7 @@ function showFigures(state) {
   const rows = [[state.sound ? "words heard" : "results", state.results.toLocaleString()]];
   if (!state.sound) {
     const rate = state.sources.reduce((sum, source) => sum + source.rate, 0);
-    rows.push(["pictures a second", rate.toFixed(1)]);
+    rows.push(["frames/s", rate.toFixed(1)]);
     const p95 = Math.max(0, ...state.sources.map((source) => source.age_ms_p95));
     rows.push(["age, p95", `${p95.toFixed(0)} ms`]);
   }
@@ -169,7 +169,7 @@ function show(state) {
   if (!state.model) return;
   document.title = `${state.model} · edgenets`;
   $("model").textContent = state.model;
-  $("artefact").textContent = `${state.artefact} on ${state.runs_on}`;
+  $("artifact").textContent = `${state.artifact} on ${state.runs_on}`;
   const colours = new Map(state.labels.map(({ label, colour }) => [label, colour]));
   state.sources.forEach((source, number) => showSource(source, number, colours));
   if (state.sound) showSound(state.sound, state);

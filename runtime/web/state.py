@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.events import Event, Remark, Result, Seen
+from edgenets.events import Event, Notice, Result, Seen
 from edgenets.extras import require
 from edgenets.tasks.keywords.spec import KeywordSpec
-from edgenets.tasks.vision.drawing import colour_of, draw
+from edgenets.tasks.vision.drawing import color_of, draw
 
 from .sound import Spectrogram
 
@@ -64,12 +64,12 @@ class State:
         self.started = time.monotonic()
         self.last_result: float | None = None  # monotonic s
         self.results = 0
-        self.remarks: dict[str, int] = {}
+        self.notices: dict[str, int] = {}
         self.sound: Spectrogram | None = None
         self._sources: dict[str, Source] = {}
         self._troubles: dict[str, str] = {}
         self._events: deque[dict[str, Any]] = deque(maxlen=_MOST_EVENTS)
-        self._told: dict[str, set[Any]] = {}
+        self._known: dict[str, set[Any]] = {}
         self._lock = threading.Lock()
         self._jpegs: dict[str, tuple[int, bytes]] = {}
         self._encoding = threading.Lock()
@@ -86,8 +86,8 @@ class State:
             elif isinstance(event, Result):
                 self.results += 1
                 self._tell(event.source, "heard", f"{event.label} ({event.score:.2f})")
-            elif isinstance(event, Remark):
-                self.remarks[event.kind] = self.remarks.get(event.kind, 0) + 1
+            elif isinstance(event, Notice):
+                self.notices[event.kind] = self.notices.get(event.kind, 0) + 1
                 if event.kind in ("lost", "stale") and event.source in self._sources:
                     self._sources[event.source].trouble = event.kind
                 self._tell(event.source, event.kind, event.text)
@@ -147,7 +147,7 @@ class State:
                 "results": self.results,
                 "sources": [_shown(source) for source in self._sources.values()],
                 "dropped": dict(getattr(self.run, "dropped", {})),
-                "remarks": dict(self.remarks),
+                "notices": dict(self.notices),
                 "machine": machine,
                 "sound": None if self.sound is None else self.sound.since(heard),
                 "events": list(self._events)[::-1],
@@ -167,7 +167,7 @@ class State:
 
     def _tell_changes(self, seen: Seen) -> None:
         """An event for every object, or label of a whole image, that was not there before."""
-        before = self._told.get(seen.source, set())
+        before = self._known.get(seen.source, set())
         # Objects that have no number yet are not sure enough to tell of.
         news = {f.track or f.label: f for f in seen.found if f.box is None or f.track is not None}
         for key, found in news.items():
@@ -178,7 +178,7 @@ class State:
         numbers = {key for key in before if isinstance(key, int)}
         if len(numbers) > _MOST_NUMBERS:
             numbers = set(sorted(numbers)[-_MOST_NUMBERS // 2 :])
-        self._told[seen.source] = numbers | set(news)
+        self._known[seen.source] = numbers | set(news)
         for crossing in seen.crossings:
             text = f"{crossing.label} #{crossing.track} → {crossing.line} {crossing.direction}"
             self._tell(seen.source, "crossing", text)
@@ -194,14 +194,14 @@ class State:
             return {"labels": []}
         spec, summary = self.run.spec, self.run.summary
         return {
-            "model": spec.name, "task": spec.task, "artefact": summary.artefact,
+            "model": spec.name, "task": spec.task, "artifact": summary.artifact,
             "runs_on": summary.runs_on,
             "labels": [
                 {
                     "label": x, "threshold": spec.threshold_of(x),
-                    "colour": "#{2:02x}{1:02x}{0:02x}".format(*colour_of(x, spec.labels)),
+                    "color": "#{2:02x}{1:02x}{0:02x}".format(*color_of(x, spec.labels)),
                 }
-                for x in spec.told
+                for x in spec.reported
             ],
             "counts": dict(summary.detections if self.sound is not None else summary.objects),
             "crossings": dict(getattr(summary, "crossings", {})),
@@ -231,7 +231,7 @@ def temperature() -> float | None:
 def _shown(source: Source) -> dict[str, Any]:
     ages = np.array(source.ages or [0.0])
     seen = source.seen
-    height, width = seen.picture.shape[:2] if seen.picture is not None else (0, 0)
+    height, width = seen.image.shape[:2] if seen.image is not None else (0, 0)
     return {
         "name": source.name, "rate": round(source.rate, 1), "trouble": source.trouble,
         "frame": seen.frame, "time": round(seen.time, 2), "width": width, "height": height,

@@ -58,17 +58,17 @@ def plugged(name: str) -> Iterator[ctypes.CDLL]:
 
 def int8_of(bundle: Bundle) -> Written:
     """The artifact of a bundle that is compiled."""
-    artefact = bundle.artefact("tflite-int8")
-    return Written(artefact, bundle.files(artefact))
+    artifact = bundle.artifact("tflite-int8")
+    return Written(artifact, bundle.files(artifact))
 
 
 def as_if_compiled(written: Written) -> Written:
     """An artifact as one for the Edge TPU; the stand-in's delegate leaves all of it to the CPU."""
     (content,) = written.files.values()
-    artefact = replace(
-        written.artefact, format="edgetpu", compiled_from=hashlib.sha256(content).hexdigest()
+    artifact = replace(
+        written.artifact, format="edgetpu", compiled_from=hashlib.sha256(content).hexdigest()
     )
-    return Written(artefact, written.files)
+    return Written(artifact, written.files)
 
 
 @contextmanager

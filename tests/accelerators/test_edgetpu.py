@@ -28,8 +28,8 @@ from edgenets.converters.accelerators.said import Said, Share
 from edgenets.converters.check.check import Target, check
 from edgenets.converters.formats import Written
 from edgenets.converters.report import page_of_file
-from edgenets.converters.routes.carry import Carrier, convert_source
-from edgenets.converters.routes.edge import Job
+from edgenets.converters.routes.conversion import Conversion, convert_source
+from edgenets.converters.routes.converter import Job
 from edgenets.converters.sources.keras_file import source_of
 from edgenets.converters.whole.verify import verify_source
 from edgenets.data.items import Items
@@ -119,15 +119,15 @@ class TestCompile:
         assert one["said"]["on_chip"] == 96.5 * 1024 and one["said"]["version"].startswith("16.0")
         new = Bundle(bundle.path)
         new.check()
-        artefact = new.artefact("edgetpu-int8")
+        artifact = new.artifact("edgetpu-int8")
         source = stand_ins.int8_of(bundle)
-        assert artefact.states == source.artefact.states
-        assert artefact.files == ("tflite-int8_edgetpu.tflite",)
-        assert np.array_equal(new.golden_output(artefact), bundle.golden_output(source.artefact))
+        assert artifact.states == source.artifact.states
+        assert artifact.files == ("tflite-int8_edgetpu.tflite",)
+        assert np.array_equal(new.golden_output(artifact), bundle.golden_output(source.artifact))
         (told,) = new.report()["compiled"]
         assert records.parse(Said, told["said"]).mapped == len(operators_of(bundle))
         # What was there is there.
-        assert {a.id for a in new.artefacts} == {a.id for a in bundle.artefacts} | {artefact.id}
+        assert {a.id for a in new.artifacts} == {a.id for a in bundle.artifacts} | {artifact.id}
         assert new.verified() == bundle.verified() and new.card() == bundle.card()
 
     def test_again_is_no_other(self, bundle: Bundle) -> None:
@@ -198,9 +198,9 @@ class TestElsewhere:
         assert call("attach", bundle.path, "--extract", folder, "--out", "x.edge").code == 2
 
     def test_a_hostile_name_stays_in_the_folder(self, bundle: Bundle, tmp_path: Path) -> None:
-        artefacts, others = bundle.contents()
+        artifacts, others = bundle.contents()
         spec = replace(bundle.spec, name="../../x y")
-        bundles.write(bundle.path, spec, artefacts, others, "none", "edgenets")
+        bundles.write(bundle.path, spec, artifacts, others, "none", "edgenets")
         (path,) = extract(Bundle(bundle.path), tmp_path / "out")
         assert path == tmp_path / "out" / "x-y.tflite"
 
@@ -216,7 +216,7 @@ class TestElsewhere:
         made.with_suffix(".log").write_text(logs.FILE_14)
         (one,) = attach(bundle, [made], tmp_path / "new.edge")
         assert one.said.version == "14.1.317412892"
-        assert "37 of 109" in Bundle(tmp_path / "new.edge").artefact("edgetpu-int8").note
+        assert "37 of 109" in Bundle(tmp_path / "new.edge").artifact("edgetpu-int8").note
 
     def test_a_shipped_bundle_stays_as_it_is(self, call: Call, tmp_path: Path) -> None:
         path = tmp_path / "x_edgetpu.tflite"
@@ -253,11 +253,11 @@ class TestGate:
     def test_what_was_compiled_with_other_scales(self, bundle: Bundle, tmp_path: Path) -> None:
         source = stand_ins.int8_of(bundle)
         (content,) = source.files.values()
-        link = source.artefact.states[0]
+        link = source.artifact.states[0]
         q = replace(link.input.quantization, scale=1.01 * link.input.quantization.scale)  # type: ignore[type-var, union-attr]
         ends = [replace(t, quantization=q) for t in (link.input, link.output)]
-        states = (replace(link, input=ends[0], output=ends[1]), *source.artefact.states[1:])
-        lie = Written(replace(source.artefact, states=states), source.files)
+        states = (replace(link, input=ends[0], output=ends[1]), *source.artifact.states[1:])
+        lie = Written(replace(source.artifact, states=states), source.files)
         why = "; ".join(edgetpu.obstacles(Path("x"), compiler.compiled(content), lie))
         assert f"'{link.input.name}'" in why and "of scale" in why
 
@@ -270,12 +270,12 @@ class TestGate:
         """What was compiled does not enter a bundle without what it was compiled from."""
         (content,) = stand_ins.int8_of(bundle).files.values()
         made = edgetpu.of_file(Path("x"), compiler.compiled(content), stand_ins.int8_of(bundle))
-        artefacts, others = bundle.contents()
-        alone = {a: f for a, f in artefacts.items() if a.id != "tflite-int8"}
-        others[golden_name(made.artefact)] = others["golden/tflite-int8.f32"]
+        artifacts, others = bundle.contents()
+        alone = {a: f for a, f in artifacts.items() if a.id != "tflite-int8"}
+        others[golden_name(made.artifact)] = others["golden/tflite-int8.f32"]
         with pytest.raises(ValueError, match="edgetpu-int8: was compiled from an artifact that is"):
             bundles.write(
-                tmp_path / "x.edge", bundle.spec, {**alone, made.artefact: made.files}, others,
+                tmp_path / "x.edge", bundle.spec, {**alone, made.artifact: made.files}, others,
                 "none", "edgenets",
             )  # fmt: skip
         assert not (tmp_path / "x.edge").exists()
@@ -305,7 +305,7 @@ class TestGate:
         (checked,) = check([source], Target("a Coral", ("tflite",), 1024, edge_tpu=True))
         text = " ".join(f.text for f in checked.findings)
         assert "31 of 31 operators would be mapped" in text
-        (content,) = Bundle(path).files(Bundle(path).artefact("edgetpu-int8")).values()
+        (content,) = Bundle(path).files(Bundle(path).artifact("edgetpu-int8")).values()
         assert list(compiler.custom(content)) == [edgetpu.OPERATOR]
 
 
@@ -314,17 +314,17 @@ class TestRoute:
 
     @pytest.fixture
     def job(self) -> Job:
-        source = source_of(wholes.built("pictures"), Path("net.keras"))
+        source = source_of(wholes.built("images"), Path("net.keras"))
         return Job(source, wholes.items(source, 16))
 
     @pytest.mark.usefixtures("on_path")
     def test_it_leads_there(self, job: Job, tmp_path: Path) -> None:
         found = convert_source(job, ["tflite", "edgetpu"], ["fp32", "int8"])
-        assert [w.artefact.id for w in found.written] == [
+        assert [w.artifact.id for w in found.written] == [
             "tflite-fp32", "tflite-int8", "edgetpu-int8",
         ]  # fmt: skip
         last = found.written[-1]
-        assert last.road[-1] == "compile (edgetpu_compiler)" and last.said is not None
+        assert last.route[-1] == "compile (edgetpu_compiler)" and last.said is not None
         store.save(tmp_path, found.written)
         assert store.load(tmp_path)[0] == list(found.written)
         items = Items(wholes.items(job.source, 20, 1))
@@ -347,7 +347,7 @@ class TestRoute:
 
     @pytest.mark.usefixtures("nowhere")
     def test_it_is_closed_without_the_compiler(self, job: Job) -> None:
-        closed = " ".join(seen.closed for seen in Carrier(job).roads("edgetpu", "int8"))
+        closed = " ".join(seen.closed for seen in Conversion(job).routes("edgetpu", "int8"))
         assert "edgetpu_compiler -s -o . tflite-int8.tflite" in closed
         with pytest.raises(ConversionError, match="eight-bit integers alone"):
             convert_source(job, ["edgetpu"], ["fp32"])
@@ -355,9 +355,9 @@ class TestRoute:
 
 def test_the_report_is_json(bundle: Bundle, tmp_path: Path) -> None:
     """What somebody else wrote into a report is no reason to fail."""
-    artefacts, others = bundle.contents()
+    artifacts, others = bundle.contents()
     others["report.json"] = json.dumps({"compiled": "nonsense"}).encode()
-    bundles.write(bundle.path, bundle.spec, artefacts, others, "none", "edgenets")
+    bundles.write(bundle.path, bundle.spec, artifacts, others, "none", "edgenets")
     (path,) = extract(Bundle(bundle.path), tmp_path)
     made = tmp_path / "kws-gru_edgetpu.tflite"
     made.write_bytes(compiler.compiled(path.read_bytes()))
@@ -366,10 +366,10 @@ def test_the_report_is_json(bundle: Bundle, tmp_path: Path) -> None:
 
 
 def test_bundles_without_integers_have_nothing_to_compile(tmp_path: Path, bundle: Bundle) -> None:
-    artefacts, others = bundle.contents()
-    alone = {a: f for a, f in artefacts.items() if a.format == "onnx"}
+    artifacts, others = bundle.contents()
+    alone = {a: f for a, f in artifacts.items() if a.format == "onnx"}
     bundles.write(bundle.path, bundle.spec, alone, others, "none", "edgenets")
     with pytest.raises(ModelError, match="has no tflite-int8"):
         attach(Bundle(bundle.path), (), bundle.path)
     with pytest.raises(BundleError):
-        Bundle(bundle.path).artefact("edgetpu-int8")
+        Bundle(bundle.path).artifact("edgetpu-int8")

@@ -16,7 +16,7 @@ from edgenets.bundle import Bundle, golden_name
 from edgenets.converters.check.check import Target, check
 from edgenets.converters.formats import Written
 from edgenets.devices.board import load as board
-from edgenets.devices.deploy.needs import Wishes, extras_of
+from edgenets.devices.deploy.needs import ServeOptions, extras_of
 from edgenets.devices.preflight import of_board, preflight
 from edgenets.errors import BackendError
 from edgenets.runtime.bench import Row
@@ -32,12 +32,12 @@ class TestBoard:
     def stuck(self, bundle: Bundle) -> Bundle:
         """A bundle whose artifact for the Edge TPU the stand-in's CPU computes."""
         made = stand_ins.as_if_compiled(stand_ins.int8_of(bundle))
-        artefacts, others = bundle.contents()
-        artefact = replace(made.artefact, files=("tpu.tflite",))
+        artifacts, others = bundle.contents()
+        artifact = replace(made.artifact, files=("tpu.tflite",))
         (content,) = made.files.values()
-        others[golden_name(artefact)] = others["golden/tflite-int8.f32"]
+        others[golden_name(artifact)] = others["golden/tflite-int8.f32"]
         bundles.write(
-            bundle.path, bundle.spec, {**artefacts, artefact: {"tpu.tflite": content}}, others,
+            bundle.path, bundle.spec, {**artifacts, artifact: {"tpu.tflite": content}}, others,
             "none", "edgenets",
         )  # fmt: skip
         return Bundle(bundle.path)
@@ -77,10 +77,10 @@ class TestBoard:
 
     def test_its_figures_are_those_of_its_source(self, stuck: Bundle) -> None:
         """So that a limit of loss does not put it out, nor the front in."""
-        artefacts, others = stuck.contents()
+        artifacts, others = stuck.contents()
         report = zoo.load("kws-gru").report()
         others["report.json"] = json.dumps(report).encode()
-        bundles.write(stuck.path, stuck.spec, artefacts, others, "none", "edgenets")
+        bundles.write(stuck.path, stuck.spec, artifacts, others, "none", "edgenets")
         rows = [
             Row(b, "int8", 1, 50.0, us, us, us, 1.0, 80.0, 1000, 5.0, "", p95_us=us)
             for b, us in (("tflite", 9.0), ("edgetpu", 5.0))
@@ -89,24 +89,24 @@ class TestBoard:
         assert found["edgetpu-int8"].loss == found["tflite-int8"].loss is not None
 
     def test_what_a_board_needs(self, stuck: Bundle) -> None:
-        wishes = Wishes(backend="edgetpu")
+        serve = ServeOptions(backend="edgetpu")
         assert (
-            "tflite" in (extras := extras_of(stuck, wishes, "edgetpu")) and "edgetpu" not in extras
+            "tflite" in (extras := extras_of(stuck, serve, "edgetpu")) and "edgetpu" not in extras
         )
         place = of_board(board("rpi4-coral-usb"))
-        by_tpu = {f.about: f for f in preflight(stuck, place, wishes)}["Coral USB"]
+        by_tpu = {f.about: f for f in preflight(stuck, place, serve)}["Coral USB"]
         assert by_tpu.level == "well" and "by edgetpu" in by_tpu.text
         # As on the board itself, it is taken without being requested.
         assert {f.about: f for f in preflight(stuck, place)}["Coral USB"] == by_tpu
-        by_cpu = {f.about: f for f in preflight(stuck, place, Wishes(backend="tflite"))}
+        by_cpu = {f.about: f for f in preflight(stuck, place, ServeOptions(backend="tflite"))}
         hint = by_cpu["Coral USB"]
         assert hint.level == "note" and "--backend edgetpu" in hint.text
         none = {f.about: f for f in preflight(zoo.load("kws-gru"), place)}["Coral USB"]
         assert "`edgenets attach` makes one" in none.text
 
     def test_a_board_without_one_stops_it(self, stuck: Bundle) -> None:
-        artefact = stuck.artefact("edgetpu-int8")
-        item = Written(artefact, stuck.files(artefact))
+        artifact = stuck.artifact("edgetpu-int8")
+        item = Written(artifact, stuck.files(artifact))
         (bare,) = check([item], Target("a board", ("tflite",), 1024))
         assert not bare.well and "no Edge TPU" in bare.findings[0].text
         (coral,) = check([item], Target("a Coral", ("tflite",), 1024, edge_tpu=True))
@@ -114,18 +114,18 @@ class TestBoard:
 
     def test_a_hand_made_manifest_is_refused(self, stuck: Bundle, tmp_path: Path) -> None:
         """Of which the artifact that was compiled names no source, or a wrong one."""
-        artefact = stuck.artefact("edgetpu-int8")
+        artifact = stuck.artifact("edgetpu-int8")
         with pytest.raises(ValueError, match="is compiled from something"):
-            replace(artefact, compiled_from="")
+            replace(artifact, compiled_from="")
         with pytest.raises(ValueError, match="is compiled from something"):
-            replace(stuck.artefact("tflite-int8"), compiled_from="0" * 64)
-        artefacts, others = stuck.contents()
-        lie = replace(artefact, compiled_from=hashlib.sha256(b"").hexdigest())
-        changed = {lie if a.id == artefact.id else a: f for a, f in artefacts.items()}
+            replace(stuck.artifact("tflite-int8"), compiled_from="0" * 64)
+        artifacts, others = stuck.contents()
+        lie = replace(artifact, compiled_from=hashlib.sha256(b"").hexdigest())
+        changed = {lie if a.id == artifact.id else a: f for a, f in artifacts.items()}
         with pytest.raises(ValueError, match="was compiled from an artifact that is not there"):
             bundles.write(tmp_path / "x.edge", stuck.spec, changed, others, "none", "edgenets")
 
 
 def test_backends_name_what_they_take(bundle: Bundle) -> None:
     with pytest.raises(BackendError, match="edgetpu runs edgetpu artifacts in int8, not tflite-in"):
-        backend.load("edgetpu", stand_ins.int8_of(bundle).artefact, stand_ins.int8_of(bundle).files)
+        backend.load("edgetpu", stand_ins.int8_of(bundle).artifact, stand_ins.int8_of(bundle).files)

@@ -18,16 +18,16 @@ import numpy as np
 import pytest
 
 from edgenets import backend, zoo
-from edgenets.artefact import OPEN, Artefact
+from edgenets.artifact import OPEN, Artifact
 from edgenets.bundle import Bundle
 from edgenets.choice import Limits
 from edgenets.cli.measuring import measured
-from edgenets.converters.routes.carry import convert_source
-from edgenets.converters.routes.edge import Job
+from edgenets.converters.routes.conversion import convert_source
+from edgenets.converters.routes.converter import Job
 from edgenets.converters.sources.keras_file import source_of
 from edgenets.converters.whole.samples import one_by_one
 from edgenets.devices.board import load as board
-from edgenets.devices.deploy.needs import Wishes, selection_of
+from edgenets.devices.deploy.needs import ServeOptions, selection_of
 from edgenets.devices.preflight import of_board, preflight
 from edgenets.errors import BackendError, ConversionError, DeviceError, MissingExtra
 from edgenets.extras import require
@@ -49,8 +49,8 @@ def bundle() -> Bundle:
 
 
 @pytest.fixture
-def artefact(bundle: Bundle) -> Artefact:
-    return bundle.artefact("onnx-fp16")
+def artifact(bundle: Bundle) -> Artifact:
+    return bundle.artifact("onnx-fp16")
 
 
 @pytest.fixture
@@ -60,13 +60,13 @@ def builds(gpu: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     return tmp_path / "builds"
 
 
-def opened(bundle: Bundle, artefact: Artefact) -> backend.Session:
-    return backend.load("tensorrt", artefact, bundle.files(artefact))
+def opened(bundle: Bundle, artifact: Artifact) -> backend.Session:
+    return backend.load("tensorrt", artifact, bundle.files(artifact))
 
 
 def symmetric() -> tuple[Any, Any, Any]:
     """A network of images in integers whose zero is 0, items, and the model's answers."""
-    source = source_of(wholes.built("pictures"), Path("net.keras"))
+    source = source_of(wholes.built("images"), Path("net.keras"))
     items = wholes.items(source, 16)
     job = Job(source, items, quantize=QuantizeRecipe(symmetric=True))
     (written,) = convert_source(job, ["onnx"], ["int8"]).written
@@ -75,23 +75,23 @@ def symmetric() -> tuple[Any, Any, Any]:
 
 class TestSession:
     @pytest.mark.usefixtures("gpu")
-    def test_it_answers_as_onnx_runtime_does(self, bundle: Bundle, artefact: Artefact) -> None:
-        found = task_of(bundle.spec.task).replay(bundle)(opened(bundle, artefact))
-        assert np.abs(found - bundle.golden_output(artefact)).max() <= TOLERANCE["fp16"]
+    def test_it_answers_as_onnx_runtime_does(self, bundle: Bundle, artifact: Artifact) -> None:
+        found = task_of(bundle.spec.task).replay(bundle)(opened(bundle, artifact))
+        assert np.abs(found - bundle.golden_output(artifact)).max() <= TOLERANCE["fp16"]
 
-    def test_it_says_what_computes(self, bundle: Bundle, artefact: Artefact, gpu: Any) -> None:
+    def test_it_says_what_computes(self, bundle: Bundle, artifact: Artifact, gpu: Any) -> None:
         assert (
-            "tensorrt 10.3.0 on Stand-in GPU, sm_87, CUDA 12.6" in opened(bundle, artefact).runs_on
+            "tensorrt 10.3.0 on Stand-in GPU, sm_87, CUDA 12.6" in opened(bundle, artifact).runs_on
         )
         assert backend.version("tensorrt").startswith("tensorrt 10.3.0, Stand-in GPU")
 
     def test_what_it_took_is_given_back(
-        self, bundle: Bundle, artefact: Artefact, gpu: ctypes.CDLL
+        self, bundle: Bundle, artifact: Artifact, gpu: ctypes.CDLL
     ) -> None:
         live = ctypes.c_int.in_dll(gpu, "stand_in_live")
         gc.collect()
         before = live.value
-        session = opened(bundle, artefact)
+        session = opened(bundle, artifact)
         task_of(bundle.spec.task).replay(bundle)(session)
         assert live.value > before
         del session
@@ -99,9 +99,9 @@ class TestSession:
         assert live.value == before
 
     @pytest.mark.usefixtures("gpu")
-    def test_what_it_gave_stays_readable(self, bundle: Bundle, artefact: Artefact) -> None:
+    def test_what_it_gave_stays_readable(self, bundle: Bundle, artifact: Artifact) -> None:
         """Results lie in memory that the driver gave; it is not given back under them."""
-        session = opened(bundle, artefact)
+        session = opened(bundle, artifact)
         (place,) = session.places().values()
         result = next(iter(session.infer().values()))
         kept = result.copy()
@@ -111,29 +111,29 @@ class TestSession:
         assert np.array_equal(result, kept)
 
     @pytest.mark.usefixtures("gpu")
-    def test_another_thread_may_run_it(self, bundle: Bundle, artefact: Artefact) -> None:
-        session, found = opened(bundle, artefact), []
+    def test_another_thread_may_run_it(self, bundle: Bundle, artifact: Artifact) -> None:
+        session, found = opened(bundle, artifact), []
         thread = threading.Thread(
             target=lambda: found.append(task_of(bundle.spec.task).replay(bundle)(session))
         )
         thread.start()
         thread.join()
-        assert np.abs(found[0] - bundle.golden_output(artefact)).max() <= TOLERANCE["fp16"]
+        assert np.abs(found[0] - bundle.golden_output(artifact)).max() <= TOLERANCE["fp16"]
 
     @pytest.mark.usefixtures("gpu")
     def test_integers_with_a_zero_of_their_own_are_not_for_it(self, bundle: Bundle) -> None:
         with pytest.raises(BackendError, match=r"Non-zero zero point.*--symmetric, or take fp16"):
-            opened(bundle, bundle.artefact("onnx-int8"))
-        other = bundle.artefact("tflite-int8")
+            opened(bundle, bundle.artifact("onnx-int8"))
+        other = bundle.artifact("tflite-int8")
         with pytest.raises(BackendError, match="tensorrt runs onnx artifacts in fp32 or fp16 or"):
             opened(bundle, other)
 
     @pytest.mark.usefixtures("gpu")
     def test_symmetric_integers(self) -> None:
         written, items, wanted = symmetric()
-        session = backend.load("tensorrt", written.artefact, written.files)
+        session = backend.load("tensorrt", written.artifact, written.files)
         found = one_by_one(session.run, items)
-        by_cpu = backend.load("onnx", written.artefact, written.files)
+        by_cpu = backend.load("onnx", written.artifact, written.files)
         same = one_by_one(by_cpu.run, items)
         for name, value in wanted.items():
             assert np.ptp(same[name], axis=0).max() > 0.01  # items are told apart
@@ -159,30 +159,30 @@ class TestSession:
 class TestRefusals:
     @pytest.mark.usefixtures("gpu")
     def test_an_engine_that_does_not_run_here(
-        self, bundle: Bundle, artefact: Artefact, monkeypatch: Any
+        self, bundle: Bundle, artifact: Artifact, monkeypatch: Any
     ) -> None:
         monkeypatch.setattr(engines.tensorrt(), "supported", False)
         with pytest.raises(BackendError, match=r"does not run its engine here: .*capability 9\.0"):
-            opened(bundle, artefact)
+            opened(bundle, artifact)
 
     @pytest.mark.usefixtures("gpu")
-    def test_a_step_that_fails(self, bundle: Bundle, artefact: Artefact, monkeypatch: Any) -> None:
-        session = opened(bundle, artefact)
+    def test_a_step_that_fails(self, bundle: Bundle, artifact: Artifact, monkeypatch: Any) -> None:
+        session = opened(bundle, artifact)
         monkeypatch.setattr(engines.tensorrt(), "supported", False)
         with pytest.raises(BackendError, match="a step failed on the GPU"):
             task_of(bundle.spec.task).replay(bundle)(session)
 
 
 class TestEngines:
-    def test_one_is_built_once(self, bundle: Bundle, artefact: Artefact, builds: Path) -> None:
-        assert "engine built in" in opened(bundle, artefact).runs_on
-        assert "kept engine" in opened(bundle, artefact).runs_on
+    def test_one_is_built_once(self, bundle: Bundle, artifact: Artifact, builds: Path) -> None:
+        assert "engine built in" in opened(bundle, artifact).runs_on
+        assert "kept engine" in opened(bundle, artifact).runs_on
         assert builds.read_text().splitlines() == ["FP16,TF32"]
 
     def test_another_precision_is_another(
-        self, bundle: Bundle, artefact: Artefact, builds: Path
+        self, bundle: Bundle, artifact: Artifact, builds: Path
     ) -> None:
-        (model,) = bundle.files(artefact).values()
+        (model,) = bundle.files(artifact).values()
         engines.engine_of(model, "fp32", "x.onnx")
         engines.engine_of(model, "fp16", "x.onnx")
         # What is compared with fp32 is not computed with ten bits.
@@ -190,9 +190,9 @@ class TestEngines:
 
     @pytest.mark.parametrize("what", ["version", "gpu", "model"])
     def test_it_is_built_anew_for_what_is_new(
-        self, bundle: Bundle, artefact: Artefact, builds: Path, what: str, monkeypatch: Any
+        self, bundle: Bundle, artifact: Artifact, builds: Path, what: str, monkeypatch: Any
     ) -> None:
-        (model,) = bundle.files(artefact).values()
+        (model,) = bundle.files(artifact).values()
         engines.engine_of(model, "fp16", "x.onnx")
         if what == "version":
             monkeypatch.setattr(engines.tensorrt(), "__version__", "10.4.0")
@@ -208,9 +208,9 @@ class TestEngines:
 
     @pytest.mark.parametrize("damage", ["cut", "flipped", "gone", "no json"])
     def test_a_damaged_one_is_built_again(
-        self, bundle: Bundle, artefact: Artefact, builds: Path, damage: str
+        self, bundle: Bundle, artifact: Artifact, builds: Path, damage: str
     ) -> None:
-        (model,) = bundle.files(artefact).values()
+        (model,) = bundle.files(artifact).values()
         engines.engine_of(model, "fp16", "x.onnx")
         (plan,) = engines.folder().glob("*.engine")
         content = bytearray(plan.read_bytes())
@@ -228,11 +228,11 @@ class TestEngines:
 
     @pytest.mark.usefixtures("builds")
     def test_where_nothing_can_be_kept_it_runs_all_the_same(
-        self, bundle: Bundle, artefact: Artefact, tmp_path: Path, monkeypatch: Any
+        self, bundle: Bundle, artifact: Artifact, tmp_path: Path, monkeypatch: Any
     ) -> None:
         (tmp_path / "file").write_text("")
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-        assert "engine built" in opened(bundle, artefact).runs_on
+        assert "engine built" in opened(bundle, artifact).runs_on
 
     @pytest.mark.usefixtures("gpu")
     def test_few_are_kept(self, monkeypatch: Any) -> None:
@@ -257,16 +257,16 @@ class TestEngines:
 
     @pytest.mark.usefixtures("gpu")
     def test_a_crash_is_no_crash_of_ours(
-        self, bundle: Bundle, artefact: Artefact, monkeypatch: Any
+        self, bundle: Bundle, artifact: Artifact, monkeypatch: Any
     ) -> None:
         monkeypatch.setenv("STAND_IN_CRASHES", "1")
         with pytest.raises(BackendError, match=r"onnx-fp16\.onnx: .*ended by SIGABRT"):
-            opened(bundle, artefact)
+            opened(bundle, artifact)
         assert not list(engines.folder().glob("*")) if engines.folder().exists() else True
 
     @pytest.mark.usefixtures("gpu")
     def test_a_refusal_is_told(self, bundle: Bundle) -> None:
-        (model,) = bundle.files(bundle.artefact("onnx-int8")).values()
+        (model,) = bundle.files(bundle.artifact("onnx-int8")).values()
         with pytest.raises(BackendError, match=r"tensorrt refuses it: .*Non-zero zero point"):
             engines.engine_of(model, "fp32", "x.onnx")
 
@@ -304,7 +304,7 @@ class TestChoice:
         """Whose environment has none of JetPack's packages."""
         place = of_board(board("jetson-orin-nano"))
         with pytest.raises(DeviceError, match="on the board itself `edgenets run"):
-            selection_of(bundle, Wishes(backend="tensorrt"), place.why_not)
+            selection_of(bundle, ServeOptions(backend="tensorrt"), place.why_not)
         found = {f.about: f for f in preflight(bundle, place)}["NVIDIA Jetson GPU"]
         assert found.level == "note" and "--backend tensorrt" in found.text
         found = {f.about: f for f in preflight(zoo.load("char-lm"), place)}["NVIDIA Jetson GPU"]
@@ -326,17 +326,17 @@ class TestRealBuilds:
                   if OPEN in i.shape and form == "whole"}  # fmt: skip
         try:
             found = convert_source(
-                Job(source, wish=form, shapes=shapes), ["onnx"], ["fp32", "fp16"]
+                Job(source, variant=form, shapes=shapes), ["onnx"], ["fp32", "fp16"]
             )
         except ConversionError:
             assert form == "step"
             pytest.skip("it has no step form")
         for written in found.written:
             (model,) = written.files.values()
-            assert len(engines.build(model, written.artefact.precision)) > 1000
+            assert len(engines.build(model, written.artifact.precision)) > 1000
 
-    def test_what_ships_becomes_an_engine(self, bundle: Bundle, artefact: Artefact) -> None:
-        (model,) = bundle.files(artefact).values()
+    def test_what_ships_becomes_an_engine(self, bundle: Bundle, artifact: Artifact) -> None:
+        (model,) = bundle.files(artifact).values()
         assert len(engines.build(model, "fp16")) > 1000
 
     def test_symmetric_integers_become_an_engine(self) -> None:
@@ -345,13 +345,13 @@ class TestRealBuilds:
         assert len(engines.build(model, "int8")) > 1000
 
     def test_integers_whose_zero_is_not_0_are_refused(self, bundle: Bundle) -> None:
-        (model,) = bundle.files(bundle.artefact("onnx-int8")).values()
+        (model,) = bundle.files(bundle.artifact("onnx-int8")).values()
         with pytest.raises(BackendError, match="Non-zero zero point"):
             engines.build(model, "fp32")
 
 
-def test_the_key_is_written_beside(bundle: Bundle, artefact: Artefact, builds: Path) -> None:
-    opened(bundle, artefact)
+def test_the_key_is_written_beside(bundle: Bundle, artifact: Artifact, builds: Path) -> None:
+    opened(bundle, artifact)
     (about,) = engines.folder().glob("*.json")
     said = json.loads(about.read_text())
     assert said["key"]["gpu"] == "Stand-in GPU, sm_87, CUDA 12.6"

@@ -15,7 +15,7 @@ import time
 import numpy as np
 
 from edgenets import backend, zoo
-from edgenets.artefact import Artefact
+from edgenets.artifact import Artifact
 from edgenets.bundle import Bundle
 from edgenets.errors import EdgenetsError
 from edgenets.runtime.selftest import TOLERANCE
@@ -32,30 +32,30 @@ _RUNNERS = {
 def main(names: list[str]) -> None:
     for name in names or ["kws-gru", "kws-dscnn", "char-lm", "image-classify", "object-detect"]:
         bundle = zoo.load(name)
-        for artefact in bundle.artefacts:
-            if artefact.format == "onnx" and not artefact.part:
+        for artifact in bundle.artifacts:
+            if artifact.format == "onnx" and not artifact.part:
                 for runner in _RUNNERS:
-                    found = row(bundle, artefact, runner)
-                    print(f"{name:<15} {artefact.id:<11} {runner:<13} {found}", flush=True)
+                    found = row(bundle, artifact, runner)
+                    print(f"{name:<15} {artifact.id:<11} {runner:<13} {found}", flush=True)
 
 
-def row(bundle: Bundle, artefact: Artefact, runner: str) -> str:
+def row(bundle: Bundle, artifact: Artifact, runner: str) -> str:
     """Equality and time, or why there is neither."""
     name, options = _RUNNERS[runner]
-    if not backend.runs(name, artefact):
+    if not backend.runs(name, artifact):
         return "–  takes no such artifact"
     if (why := backend.why_not(name)) is not None:
         return f"–  {why}"
     try:
-        session = backend.load(name, artefact, bundle.files(artefact), options)
+        session = backend.load(name, artifact, bundle.files(artifact), options)
         difference = np.abs(
-            task_of(bundle.spec.task).replay(bundle)(session) - bundle.golden_output(artefact)
+            task_of(bundle.spec.task).replay(bundle)(session) - bundle.golden_output(artifact)
         ).max()
         session.reset()
         p50 = median_us(session)
     except EdgenetsError as exc:
         return f"FAILS  {exc}"
-    word = "equal" if difference <= TOLERANCE[artefact.precision] else "DIFFERENT"
+    word = "equal" if difference <= TOLERANCE[artifact.precision] else "DIFFERENT"
     return f"{word:<9} {difference:8.2g}  p50 {p50:8.1f} µs  {session.runs_on}"
 
 
@@ -67,7 +67,7 @@ def median_us(session: backend.Session) -> float:
             rng.integers(0, 10, i.shape).astype(np.int32)
             if i.dtype == "int32" else rng.standard_normal(i.shape).astype(np.float32)
         )
-        for i in session.artefact.inputs
+        for i in session.artifact.inputs
     }  # fmt: skip
     times = []
     for _ in range(550):

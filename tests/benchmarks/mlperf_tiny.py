@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import backend
-from edgenets.artefact import FORMATS
+from edgenets.artifact import FORMATS
 from edgenets.converters.formats import Written
-from edgenets.converters.routes.carry import convert_source
-from edgenets.converters.routes.edge import Job
+from edgenets.converters.routes.conversion import convert_source
+from edgenets.converters.routes.converter import Job
 from edgenets.converters.sources.source import open_source
 from edgenets.sound import audio
 
@@ -60,9 +60,9 @@ def read(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 def accuracy(item: Written, came: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     """Of an artifact, item by item, on the backend that a device would use."""
-    artefact = item.artefact
-    session = backend.load(backend.backend_of(artefact), artefact, item.files)
-    (source,), (result,) = artefact.inputs, artefact.outputs
+    artifact = item.artifact
+    session = backend.load(backend.backend_of(artifact), artifact, item.files)
+    (source,), (result,) = artifact.inputs, artifact.outputs
     rows = came.reshape(-1, *source.shape[1:])
     found = [session.run({source.name: row[None]})[result.name].argmax() for row in rows]
     return float(np.mean(np.array(found) == labels))
@@ -77,7 +77,7 @@ def main(models: Path, folder: Path) -> None:
     print(f"{len(came):,} clips, {len(chosen)} others to calibrate on")
     figures: dict[str, float] = {}
 
-    def told(name: str, item: Written) -> None:
+    def report(name: str, item: Written) -> None:
         figures[name] = accuracy(item, came, wanted)
         print(f"{name:44} {figures[name]:8.2%}  {item.size / 1024:7.1f} kB", flush=True)
 
@@ -86,14 +86,14 @@ def main(models: Path, folder: Path) -> None:
         job, own = Job(source), source.precision
         format: Any = source.kind
         (item,) = convert_source(job, (format,), (own,)).written
-        told(f"published {name}", item)
+        report(f"published {name}", item)
     source = open_source(models / "kws_ref_model_qdq.onnx")
     for item in convert_source(Job(source), ("tflite", "openvino"), ("int8",)).written:
-        told(f"its QDQ file as {item.artefact.id}", item)
+        report(f"its QDQ file as {item.artifact.id}", item)
     source = open_source(models / "kws_ref_saved_model")
     job = Job(source, {source.inputs[0].name: every[chosen]})
     for item in convert_source(job, FORMATS, ("fp32", "int8")).written:
-        told(f"ours {item.artefact.id}", item)
+        report(f"ours {item.artifact.id}", item)
     best = figures["published kws_ref_model_int8.tflite"]
     for name in ("ours tflite-int8", "ours onnx-int8", "ours openvino-int8"):
         print(f"{name}: {100 * (figures[name] - best):+.2f} points from the published int8 file")

@@ -29,8 +29,8 @@ def session(model: bytes, quantized_kernels: bool) -> onnxruntime.InferenceSessi
 def main(name: str = "kws-gru", steps: int = 300, rounds: int = 21) -> None:
     """Measure both in turns and print the ratio."""
     bundle = edgenets.load(name)
-    artefact = bundle.artefact("onnx-int8")
-    model = bundle.files(artefact)[artefact.files[0]]
+    artifact = bundle.artifact("onnx-int8")
+    model = bundle.files(artifact)[artifact.files[0]]
     sessions = {kind: session(model, kind == "quantized") for kind in ("quantized", "float")}
     types = {"tensor(float)": np.float32, "tensor(int8)": np.int8}
     feeds = {i.name: np.zeros(i.shape, types[i.type]) for i in sessions["float"].get_inputs()}

@@ -36,18 +36,18 @@ Push = Callable[[bytes], None]
 
 
 def ours(bundle_name: str, backend_name: str, precision: str) -> tuple[str, Push]:
-    """Our listener, as `edgenets run` drives it."""
+    """Our keyword detector, as `edgenets run` drives it."""
     import edgenets
     from edgenets.runtime.load import load
     from edgenets.selection import Request, select
-    from edgenets.tasks.keywords.pipeline import Listener
+    from edgenets.tasks.keywords.pipeline import KeywordDetector
 
     bundle = edgenets.load(bundle_name)
     choice = select(bundle, Request(backend_name, precision))
-    listener = Listener(bundle.spec, load(bundle, choice))
+    detector = KeywordDetector(bundle.spec, load(bundle, choice))
 
     def push(block: bytes) -> None:
-        listener.push(np.frombuffer(block, np.int16))
+        detector.push(np.frombuffer(block, np.int16))
 
     return f"edgenets {choice.artifact.id} ({bundle.spec.name})", push
 

@@ -1,6 +1,6 @@
 """Any model by our paths, beside the stock converters: outcome and time, format by format.
 
-    python -m tests.benchmarks.roads [SHARED_MODELS] [--json FILE]
+    python -m tests.benchmarks.routes [SHARED_MODELS] [--json FILE]
 
 Stock is what each format's makers say: TFLiteConverter.from_keras_model, tf2onnx.convert.from_keras
 and ONNX Runtime's quantize_static, Model.export to OpenVINO and NNCF's quantize. What comes out is
@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 
 from edgenets import models, recipe
-from edgenets.artefact import FORMATS
-from edgenets.converters.routes.carry import Carrier
-from edgenets.converters.routes.edge import Job
+from edgenets.artifact import FORMATS
+from edgenets.converters.routes.conversion import Conversion
+from edgenets.converters.routes.converter import Job
 from edgenets.converters.sources.keras_file import source_of
 from edgenets.converters.sources.source import Source, open_source
 from edgenets.converters.whole.verify import verify_source
@@ -145,12 +145,12 @@ def ours(source: Source, outcome: Outcome) -> None:
     try:
         with quiet_logging(), captured_stderr():
             try:  # step by step, where a network can be; else all of an item at once
-                written = Carrier(job).carry(outcome.format, outcome.precision)  # type: ignore[arg-type]
+                written = Conversion(job).convert(outcome.format, outcome.precision)  # type: ignore[arg-type]
             except ConversionError:
                 if not shapes:
                     raise
                 job = replace(job, shapes=shapes)
-                written = Carrier(job).carry(outcome.format, outcome.precision)  # type: ignore[arg-type]
+                written = Conversion(job).convert(outcome.format, outcome.precision)  # type: ignore[arg-type]
     except Exception as exc:
         outcome.ours = f"refused: {str(exc).splitlines()[0][:110]}"
         return
@@ -277,7 +277,7 @@ def run(made: Any, items: dict[str, Any]) -> list[Any]:
 
 
 def interpreted(path: Path, items: dict[str, Any]) -> list[Any]:
-    """What an interpreter answers that is told each size, as a file of open sizes needs it."""
+    """What an interpreter answers that is asked each size, as a file of open sizes needs it."""
     from ai_edge_litert.interpreter import Interpreter
 
     open_source(path)  # refuses what no board has
@@ -364,11 +364,11 @@ def summary(found: list[Outcome]) -> None:
     nets = {one.net for one in found}
     print(f"\n{len(nets)} networks, {len(found)} artifacts wanted")
     for who in ("ours", "stock"):
-        told = [getattr(one, who) for one in found if getattr(one, who) != "–"]
-        equal = sum(t == "equal" for t in told)
-        wrong = sum(t.startswith(("not equal", "gives", "cannot")) for t in told)
-        print(f"{who}: {equal} of {len(told)} equal, {wrong} made but not equal, "
-              f"{len(told) - equal - wrong} refused or failed")  # fmt: skip
+        report = [getattr(one, who) for one in found if getattr(one, who) != "–"]
+        equal = sum(t == "equal" for t in report)
+        wrong = sum(t.startswith(("not equal", "gives", "cannot")) for t in report)
+        print(f"{who}: {equal} of {len(report)} equal, {wrong} made but not equal, "
+              f"{len(report) - equal - wrong} refused or failed")  # fmt: skip
     for format in FORMATS:
         for precision in PRECISIONS:
             both = [
@@ -379,9 +379,9 @@ def summary(found: list[Outcome]) -> None:
             if both:
                 ratios = [a / b for a, b in both]
                 total = sum(a for a, _ in both) / sum(b for _, b in both)
-                told = f"{format} {precision}: {len(both)} by both; time of ours over theirs"
+                report = f"{format} {precision}: {len(both)} by both; time of ours over theirs"
                 figures = f"median {np.median(ratios):.2f}, most {max(ratios):.2f}"
-                print(f"{told}: in sum {total:.2f}, {figures}")
+                print(f"{report}: in sum {total:.2f}, {figures}")
 
 
 if __name__ == "__main__":

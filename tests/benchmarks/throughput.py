@@ -22,7 +22,7 @@ from edgenets.runtime.watch import Watch
 from edgenets.selection import select
 from edgenets.tasks.vision.smear import Smear
 
-PICTURES, ROUNDS = 500, 5
+IMAGES, ROUNDS = 500, 5
 
 
 def main(name: str = "segment") -> None:
@@ -36,7 +36,7 @@ def main(name: str = "segment") -> None:
             bare.append(_bare(bundle, video))
             piped.append(_piped(bundle, video, Path(folder) / "out.jsonl"))
     ratios = sorted(p / b for p, b in zip(piped, bare, strict=True))
-    print(f"{name}, {select(bundle).artifact.id}; {PICTURES} images of 640 × 480 from an .mp4")
+    print(f"{name}, {select(bundle).artifact.id}; {IMAGES} images of 640 × 480 from an .mp4")
     print(f"decode, resize, invoke   {np.median(bare):7.1f} images a second")
     print(f"edgenets run             {np.median(piped):7.1f} images a second")
     print(
@@ -48,7 +48,7 @@ def main(name: str = "segment") -> None:
 def _draw(path: Path) -> None:
     smear = Smear()
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25.0, (640, 480))
-    for number in range(PICTURES):
+    for number in range(IMAGES):
         writer.write(smear.view(number / 25))
     writer.release()
 
@@ -61,10 +61,10 @@ def _bare(bundle: zoo.Bundle, video: Path) -> float:
     capture = cv2.VideoCapture(str(video))
     begun, count = time.perf_counter(), 0
     while True:
-        done, picture = capture.read()
+        done, image = capture.read()
         if not done:
             break
-        small = cv2.resize(picture, (frame.width, frame.height))  # type: ignore[union-attr]
+        small = cv2.resize(image, (frame.width, frame.height))  # type: ignore[union-attr]
         small = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
         into[0] = small - 128 if into.dtype == np.int8 else small / 255.0
         session._interpreter.invoke()  # type: ignore[attr-defined]

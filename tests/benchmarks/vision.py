@@ -23,8 +23,8 @@ from edgenets.runtime.cameras import Frame
 from edgenets.runtime.load import load
 from edgenets.runtime.sinks.plain import plain
 from edgenets.selection import select
-from edgenets.tasks.vision import picture
-from edgenets.tasks.vision.pipeline import Watcher
+from edgenets.tasks.vision import image
+from edgenets.tasks.vision.pipeline import ImagePipeline
 from edgenets.tasks.vision.tracking import Tracker
 
 ROUNDS = 400
@@ -37,18 +37,18 @@ def main(bundle: str = "object-detect", path: str | None = None) -> None:
     opened = zoo.load(bundle)
     choice = select(opened)
     session = load(opened, choice)
-    watcher = Watcher(opened.spec, session)  # type: ignore[arg-type]
-    image = picture.read(Path(path)) if path else _noise()
-    image = cv2.resize(image, (640, 480))
+    watcher = ImagePipeline(opened.spec, session)  # type: ignore[arg-type]
+    pixels = image.read(Path(path)) if path else _noise()
+    pixels = cv2.resize(pixels, (640, 480))
     tracker = Tracker()
     times: dict[str, list[float]] = {"bare invoke": [], "pipeline": [], "tracking": []}
-    found = watcher.look(image).found
+    found = watcher.look(pixels).found
     for number in range(ROUNDS):
         begun = time.perf_counter()
         session._interpreter.invoke() if hasattr(session, "_interpreter") else session.infer()
         bare = time.perf_counter()
-        frame = Frame(image, number, number / 30, bare)
-        found = watcher.look(frame.picture).found
+        frame = Frame(pixels, number, number / 30, bare)
+        found = watcher.look(frame.image).found
         event = Seen("camera", number, frame.time, time.perf_counter() - bare, found)
         plain(event)  # what a sink is given
         done = time.perf_counter()

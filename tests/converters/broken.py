@@ -13,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from edgenets.artefact import StateLink
+from edgenets.artifact import StateLink
 from edgenets.converters.formats import Written
 
 Change = Callable[[NDArray[Any]], NDArray[Any]]
@@ -21,13 +21,13 @@ Change = Callable[[NDArray[Any]], NDArray[Any]]
 
 def never_carried(written: Written) -> Written:
     """No state ever moves."""
-    states = tuple(replace(link, hold=1 << 20) for link in written.artefact.states)
-    return replace(written, artefact=replace(written.artefact, states=states))
+    states = tuple(replace(link, hold=1 << 20) for link in written.artifact.states)
+    return replace(written, artifact=replace(written.artifact, states=states))
 
 
 def crossed(written: Written, one: str, other: str) -> Written:
     """What two states hand on is swapped."""
-    by_name = {link.input.name: link for link in written.artefact.states}
+    by_name = {link.input.name: link for link in written.artifact.states}
 
     def outcome(link: StateLink) -> StateLink:
         partner = {one: other, other: one}.get(link.input.name, link.input.name)
@@ -35,12 +35,12 @@ def crossed(written: Written, one: str, other: str) -> Written:
         # A file of integers knows its scales; this is about float, where nothing tells.
         return replace(link, output=replace(end, name=end.name))
 
-    states = tuple(map(outcome, written.artefact.states))
-    return replace(written, artefact=replace(written.artefact, states=states))
+    states = tuple(map(outcome, written.artifact.states))
+    return replace(written, artifact=replace(written.artifact, states=states))
 
 
 def _onnx(written: Written, change: Callable[[Any], None]) -> Written:
-    name = written.artefact.files[0]
+    name = written.artifact.files[0]
     model = onnx.load_from_string(written.files[name])
     change(model.graph)
     onnx.checker.check_model(model)
@@ -89,7 +89,7 @@ def rescaled_onnx(written: Written, state: str, factor: float) -> Written:
 
 def rescaled_tflite(written: Written, state: str, factor: float) -> Written:
     """The same of a TFLite file, whose states are seen from outside as they are inside."""
-    name = written.artefact.files[0]
+    name = written.artifact.files[0]
     model: Any = schema.ModelT.InitFromPackedBuf(written.files[name], 0)
     (graph,) = model.subgraphs
     names = [t.name.decode() for t in graph.tensors]
@@ -100,7 +100,7 @@ def rescaled_tflite(written: Written, state: str, factor: float) -> Written:
 
 def flat_weights(written: Written, change: Change) -> Written:
     """Every float matrix of a TFLite file changed."""
-    name = written.artefact.files[0]
+    name = written.artifact.files[0]
     model: Any = schema.ModelT.InitFromPackedBuf(written.files[name], 0)
     for tensor in model.subgraphs[0].tensors:
         buffer = model.buffers[tensor.buffer]

@@ -37,11 +37,11 @@ class Converted:
         return cls(model, clips, conversion, features[0], whole)
 
     def get(self, id: str) -> Written:
-        return next(w for w in self.conversion.written if w.artefact.id == id)
+        return next(w for w in self.conversion.written if w.artifact.id == id)
 
 
 def answers(written: Written, features: NDArray[np.float32]) -> NDArray[np.float32]:
     """(steps, labels), of an artifact on its backend."""
-    session = backend.load(written.artefact.format, written.artefact, written.files, Options())
+    session = backend.load(written.artifact.format, written.artifact, written.files, Options())
     out = backend.run_sequence(session, features)
     return out.reshape(-1, out.shape[-1])

@@ -56,11 +56,11 @@ def damaged(data: bytes, rng: np.random.Generator) -> tuple[bytes, str]:
 def attempt(item: Written, files: dict[str, bytes]) -> int:
     """Load and run; the process's exit code."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    artefact = item.artefact
+    artifact = item.artifact
     try:
-        session = backend.load(artefact.format, artefact, files)
+        session = backend.load(artifact.format, artifact, files)
         for _ in range(3):
-            session.run({i.name: np.ones(i.shape, np.float32) for i in artefact.inputs})
+            session.run({i.name: np.ones(i.shape, np.float32) for i in artifact.inputs})
     except BackendError:
         return REFUSED
     except Exception:
@@ -94,9 +94,9 @@ def outcome(item: Written, files: dict[str, bytes]) -> str:
 
 
 def main(folder: str, id: str, count: str, seed: str) -> None:
-    item = next(w for w in store.load(Path(folder))[0] if w.artefact.id == id)
+    item = next(w for w in store.load(Path(folder))[0] if w.artifact.id == id)
     # Imported once, before the forks; no session is made here, so no thread is lost in one.
-    importlib.import_module(backend.BACKENDS[item.artefact.format]).version()
+    importlib.import_module(backend.BACKENDS[item.artifact.format]).version()
     rng = np.random.default_rng(int(seed))
     assert outcome(item, item.files) == "ran"
     found: dict[str, list[str]] = {}

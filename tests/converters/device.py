@@ -22,10 +22,10 @@ def main(folder: str, features: str, out: str, interpreter: str) -> None:
     answers, runs_on = {}, {}
     for item in store.load(Path(folder))[0]:
         options = Options(interpreter=interpreter)  # type: ignore[arg-type]
-        session = backend.load("tflite", item.artefact, item.files, options)
+        session = backend.load("tflite", item.artifact, item.files, options)
         steps = backend.run_sequence(session, np.load(features))
-        answers[item.artefact.id] = steps.reshape(-1, steps.shape[-1])
-        runs_on[item.artefact.id] = session.runs_on
+        answers[item.artifact.id] = steps.reshape(-1, steps.shape[-1])
+        runs_on[item.artifact.id] = session.runs_on
     np.savez(out, **answers)
     assert "tensorflow" not in sys.modules
     print(json.dumps(runs_on))

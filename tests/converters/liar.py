@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.artefact import Artefact
+from edgenets.artifact import Artifact
 from edgenets.backend import Given, Options, Session
 
 FORMAT = "tflite"
@@ -24,9 +24,9 @@ def version() -> str:
     return "liar"
 
 
-def load(artefact: Artefact, files: Mapping[str, bytes], options: Options) -> Liar:
+def load(artifact: Artifact, files: Mapping[str, bytes], options: Options) -> Liar:
     honest = importlib.import_module("edgenets.runtime.backends.tflite")
-    return Liar(honest.load(artefact, files, options))
+    return Liar(honest.load(artifact, files, options))
 
 
 class Liar:
@@ -34,7 +34,7 @@ class Liar:
 
     def __init__(self, honest: Session) -> None:
         self._honest = honest
-        self.artefact, self.runs_on = honest.artefact, honest.runs_on
+        self.artifact, self.runs_on = honest.artifact, honest.runs_on
         self._step = 0
 
     def reset(self, given: Given | None = None) -> None:

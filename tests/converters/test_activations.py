@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 from edgenets import backend
-from edgenets.artefact import FORMATS
+from edgenets.artifact import FORMATS
 from edgenets.converters.step.convert import convert
 from edgenets.errors import ConversionError
 
@@ -41,13 +41,13 @@ def test_it_answers_as_its_model(name: str) -> None:
     found = convert(model, CLIPS, FORMATS, ("fp32", "int8"))
     assert len(found.written) == 6
     for item in found.written:
-        session = backend.load(item.artefact.format, item.artefact, item.files)
+        session = backend.load(item.artifact.format, item.artifact, item.files)
         answers = np.stack([backend.answers(session, clip)[-1] for clip in CLIPS[:6]])
         error = np.abs(answers - wanted) / wanted.std()
-        if item.artefact.precision == "fp32":
-            assert error.max() < 1e-5, item.artefact.id
+        if item.artifact.precision == "fp32":
+            assert error.max() < 1e-5, item.artifact.id
         else:
-            assert error.mean() < 0.1 and error.max() < 0.4, item.artefact.id
+            assert error.mean() < 0.1 and error.max() < 0.4, item.artifact.id
 
 
 @pytest.mark.parametrize("name", REFUSED)

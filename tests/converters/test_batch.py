@@ -12,9 +12,9 @@ import pytest
 
 from edgenets.converters.routes import apart
 from edgenets.converters.routes import batch as module
-from edgenets.converters.routes.batch import Wishes, batch
-from edgenets.converters.routes.carry import Carrier
-from edgenets.converters.routes.edge import Job
+from edgenets.converters.routes.batch import BatchOptions, batch
+from edgenets.converters.routes.conversion import Conversion
+from edgenets.converters.routes.converter import Job
 from edgenets.converters.sources.keras_file import source_of
 from edgenets.errors import ModelError
 from tests.commands import Call, call
@@ -45,8 +45,8 @@ def test_by_the_command_line(folder: Path, call: Call, monkeypatch: pytest.Monke
     told = call(*words, "--json")
     good, bad = told.json()["models"]
     assert told.code == 1 and good["well"] and not bad["well"]
-    assert {a["id"] for a in good["artefacts"]} == {v["id"] for v in good["verdicts"]}
-    assert len(good["artefacts"]) == 4 and all(v["passed"] for v in good["verdicts"])
+    assert {a["id"] for a in good["artifacts"]} == {v["id"] for v in good["verdicts"]}
+    assert len(good["artifacts"]) == 4 and all(v["passed"] for v in good["verdicts"])
     assert "damaged TFLite file" in bad["error"] or "no TFLite file" in bad["error"]
     assert (folder / "out" / "products.keras" / "report.json").is_file()
 
@@ -80,20 +80,20 @@ def test_a_batch_that_is_stopped_keeps_what_was_done(
             done.append(path.name)
             raise KeyboardInterrupt
         done.append(path.name)
-        return {"artefacts": [{"id": "onnx-fp32", "bytes": 1, "road": []}], "missing": []}
+        return {"artifacts": [{"id": "onnx-fp32", "bytes": 1, "route": []}], "missing": []}
 
     monkeypatch.setattr(module.apart, "convert", convert)
     monkeypatch.setattr(module, "_is_there", lambda *_: True)
-    wishes = Wishes(("onnx",))
+    options = BatchOptions(("onnx",))
     with pytest.raises(KeyboardInterrupt):
-        batch(paths, tmp_path / "out", wishes)
+        batch(paths, tmp_path / "out", options)
     saved = json.loads((tmp_path / "out" / "batch.json").read_text())["entries"]
     assert "a.onnx" in saved and "b.onnx" not in saved
-    found = batch(paths, tmp_path / "out", wishes)
+    found = batch(paths, tmp_path / "out", options)
     assert [Path(one.model).name for one in found] == ["a.onnx", "b.onnx", "c.onnx"]
     assert done.count("a.onnx") == 1 and all(one.well for one in found)
-    # Other wishes are another batch.
-    batch(paths, tmp_path / "out", Wishes(("onnx",), ("fp32",)))
+    # Other options are another batch.
+    batch(paths, tmp_path / "out", BatchOptions(("onnx",), ("fp32",)))
     assert done.count("a.onnx") == 2
 
 
@@ -105,13 +105,13 @@ def test_other_items_are_another_batch(folder: Path, monkeypatch: pytest.MonkeyP
         lambda path, *a, **k: (asked.append(path), convert(path, *a, **k))[1],
     )  # fmt: skip
     source = source_of(wholes.built("products"), folder / "products.keras")
-    (content,) = Carrier(Job(source)).carry("onnx", "fp32").files.values()
+    (content,) = Conversion(Job(source)).convert("onnx", "fp32").files.values()
     (folder / "products.onnx").write_bytes(content)  # which is done sooner than a Keras file
     models, out, items = [folder / "products.onnx"], folder / "out", folder / "items"
-    wishes = Wishes(("onnx",), ("fp32",), calibration=str(items), data=str(items))
+    options = BatchOptions(("onnx",), ("fp32",), calibration=str(items), data=str(items))
 
     def again() -> int:
-        (one,) = batch(models, out, wishes)
+        (one,) = batch(models, out, options)
         assert one.well, one.error
         return len(asked)
 
@@ -125,12 +125,14 @@ def test_other_items_are_another_batch(folder: Path, monkeypatch: pytest.MonkeyP
     assert (again(), again()) == (3, 3)
     # What was to be verified or calibrated, and could not be, is not well.
     calibration = (items / "products.npz").rename(folder / "some.npz")
-    (one,) = batch(models, out, wishes)
+    (one,) = batch(models, out, options)
     assert not one.well and "has no products.npz to calibrate it on" in one.error
-    (one,) = batch(models, out, replace(wishes, calibration=str(calibration)))
+    (one,) = batch(models, out, replace(options, calibration=str(calibration)))
     assert not one.well and "has no products.npz to verify it on" in one.error
 
 
 def test_two_of_one_name(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="several models are called net"):
-        batch([tmp_path / "a" / "net.onnx", tmp_path / "b" / "net.onnx"], tmp_path, Wishes(()))
+        batch(
+            [tmp_path / "a" / "net.onnx", tmp_path / "b" / "net.onnx"], tmp_path, BatchOptions(())
+        )

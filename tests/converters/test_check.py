@@ -14,14 +14,14 @@ import onnx
 import pytest
 from keras import layers
 
-from edgenets.artefact import FORMATS, Artefact
+from edgenets.artifact import FORMATS, Artifact
 from edgenets.converters.check import edgetpu, memory, versions
 from edgenets.converters.check.check import Target, check
 from edgenets.converters.check.onnxgraph import facts
 from edgenets.converters.check.operators import Graph, Operator, Tensor, read
 from edgenets.converters.formats import Written
-from edgenets.converters.routes.carry import Carrier
-from edgenets.converters.routes.edge import Job
+from edgenets.converters.routes.conversion import Conversion
+from edgenets.converters.routes.converter import Job
 from edgenets.converters.sources import tflite_file
 from edgenets.converters.sources.keras_file import source_of
 from edgenets.errors import ModelError
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.slow
 
 def graph_of(model: keras.Model, precision: Any = "int8") -> Graph:
     source = source_of(model, Path("net.keras"))
-    written = Carrier(Job(source, wholes.items(source, 8))).carry("tflite", precision)
+    written = Conversion(Job(source, wholes.items(source, 8))).convert("tflite", precision)
     return read(Path("a.tflite"), next(iter(written.files.values())))
 
 
@@ -46,8 +46,8 @@ def over(*inside: Any, shape: tuple[int, ...] = (16, 16, 8)) -> keras.Model:
 
 
 @pytest.fixture(scope="module")
-def pictures() -> Graph:
-    return graph_of(wholes.built("pictures"))
+def images() -> Graph:
+    return graph_of(wholes.built("images"))
 
 
 class TestVersions:
@@ -60,11 +60,11 @@ class TestVersions:
         subprocess.run(words, check=True, cwd=Path(__file__).parents[2])
         assert made.read_text() == (Path(versions.__file__).parent / f"{package}.toml").read_text()
 
-    def test_an_operator_that_came_later(self, pictures: Graph) -> None:
+    def test_an_operator_that_came_later(self, images: Graph) -> None:
         own = versions.interpreter("ai_edge_litert")
-        assert not list(versions.lacking(pictures, own))
+        assert not list(versions.lacking(images, own))
         older = versions.Interpreter("older 1", {**own.operators, "CONV_2D": 1, "MEAN": 0})
-        told = list(versions.lacking(pictures, older))
+        told = list(versions.lacking(images, older))
         assert any(line.startswith("CONV_2D of version") for line in told)
         assert "MEAN, which it has not" in told
 
@@ -101,9 +101,9 @@ class TestMemory:
             # The image, the shape that it gets, and what comes out of it.
             assert peak == (4 * 4 * 8 + 2 * 8 + 4 * 4 * 8 if known else None)
 
-    def test_a_damaged_file_is_said_to_be_one(self, pictures: Graph) -> None:
-        source = source_of(wholes.built("pictures"), Path("net.keras"))
-        written = Carrier(Job(source)).carry("tflite", "fp32")
+    def test_a_damaged_file_is_said_to_be_one(self, images: Graph) -> None:
+        source = source_of(wholes.built("images"), Path("net.keras"))
+        written = Conversion(Job(source)).convert("tflite", "fp32")
         tree = tflite_file.tree_of(Path("a"), next(iter(written.files.values())))
         first = tree.subgraphs[0].operators[0]
         first.inputs = np.array([10_000, *first.inputs[1:]], np.int32)
@@ -166,7 +166,7 @@ class TestEdgeTpu:
     @pytest.mark.skipif(not MODELS.is_dir(), reason="no models of others here")
     def test_an_operator_that_interpreters_have_though_it_is_custom(self) -> None:
         path = MODELS / "tflite_support" / "coco_ssd_mobilenet_v1_quant.tflite"
-        own = Artefact(
+        own = Artifact(
             "tflite", "int8", (path.name,), *tflite_file.tensors(path, b := path.read_bytes())
         )
         (found,) = check([Written(own, {path.name: b})], Target("board", ("tflite",), 1024))
@@ -186,13 +186,13 @@ class TestCheck:
         usual: dict[str, Any] = {"memory_mb": 1024}
         return Target("board", ("tflite", "onnx"), **usual | changes)
 
-    def artefacts(self) -> list[Any]:
-        source = source_of(wholes.built("pictures"), Path("net.keras"))
-        carrier = Carrier(Job(source, wholes.items(source, 8)))
-        return [carrier.carry(format, "fp32") for format in FORMATS]
+    def artifacts(self) -> list[Any]:
+        source = source_of(wholes.built("images"), Path("net.keras"))
+        carrier = Conversion(Job(source, wholes.items(source, 8)))
+        return [carrier.convert(format, "fp32") for format in FORMATS]
 
     def test_each_format(self) -> None:
-        tflite, onnx, openvino = check(self.artefacts(), self.target())
+        tflite, onnx, openvino = check(self.artifacts(), self.target())
         assert tflite.well and onnx.well and not openvino.well
         assert "no backend for openvino" in openvino.findings[0].text
         assert any("of opset 13, needs ONNX Runtime 1.6" in f.text for f in onnx.findings)
@@ -200,17 +200,17 @@ class TestCheck:
             assert any(f.about == "memory" and "kB of tensors" in f.text for f in one.findings)
 
     def test_a_board_without_room(self) -> None:
-        found = check(self.artefacts()[:1], self.target(memory_mb=220))
+        found = check(self.artifacts()[:1], self.target(memory_mb=220))
         assert not found[0].well and "has room for about 0 MB" in found[0].findings[-1].text
 
     def test_by_the_command_line(self, tmp_path: Path, call: Call) -> None:
-        wholes.built("pictures").save(tmp_path / "net.keras")
+        wholes.built("images").save(tmp_path / "net.keras")
         told = call("check", tmp_path / "net.keras", "--target", "rpi4", "--json").json()
-        assert {a["id"] for a in told["artefacts"]} == {f"{f}-fp32" for f in FORMATS}
-        assert all(a["well"] for a in told["artefacts"])
+        assert {a["id"] for a in told["artifacts"]} == {f"{f}-fp32" for f in FORMATS}
+        assert all(a["well"] for a in told["artifacts"])
         # What cannot be made is no less told.
-        wish = ("--target", "rpi4", "--precision", "fp32,int8", "--to", "tflite")
-        done = call("check", tmp_path / "net.keras", *wish)
+        options = ("--target", "rpi4", "--precision", "fp32,int8", "--to", "tflite")
+        done = call("check", tmp_path / "net.keras", *options)
         assert done.code == 0 and "tflite-int8 on" in done.out and "not made" in done.out
         assert "--calibration FILE" in done.out
         shown = call("check", "kws-gru", "--target", "coral-usb", "--to", "tflite")

@@ -60,7 +60,7 @@ def case(
     name, precision = request.param
     format = backend._module(name).FORMAT or "tflite"
     wanted = f"{'tflite' if format == 'edgetpu' else format}-{precision}"
-    written = next(w for w in conversion.written if w.artefact.id == wanted)
+    written = next(w for w in conversion.written if w.artifact.id == wanted)
     with ExitStack() as stack:
         if name == "edgetpu":
             stack.enter_context(stand_ins.plugged("libedgetpu.so.1"))
@@ -77,7 +77,7 @@ def session(case: tuple[str, Written]) -> Session:
 
 def load(case: tuple[str, Written], options: Options | None = None) -> Session:
     name, written = case
-    return backend.load(name, written.artefact, written.files, options)
+    return backend.load(name, written.artifact, written.files, options)
 
 
 def steps(session: Session, count: int = 12, seed: int = 0) -> Iterator[dict[str, Any]]:
@@ -85,7 +85,7 @@ def steps(session: Session, count: int = 12, seed: int = 0) -> Iterator[dict[str
     rng = np.random.default_rng(seed)
     for _ in range(count):
         yield {
-            i.name: rng.standard_normal(i.shape).astype(np.float32) for i in session.artefact.inputs
+            i.name: rng.standard_normal(i.shape).astype(np.float32) for i in session.artifact.inputs
         }
 
 
@@ -95,7 +95,7 @@ def run(session: Session, count: int = 12, seed: int = 0) -> np.ndarray[Any, Any
 
 def test_a_session_is_one(session: Session, case: tuple[str, Written]) -> None:
     assert isinstance(session, Session)
-    assert session.artefact == case[1].artefact
+    assert session.artifact == case[1].artifact
     assert session.runs_on
     assert backend.version(case[0])
     assert backend.why_not(case[0]) is None
@@ -104,8 +104,8 @@ def test_a_session_is_one(session: Session, case: tuple[str, Written]) -> None:
 def test_answers_are_as_announced(session: Session) -> None:
     for inputs in steps(session):
         outputs = session.run(inputs)
-        assert list(outputs) == [i.name for i in session.artefact.outputs]
-        for info in session.artefact.outputs:
+        assert list(outputs) == [i.name for i in session.artifact.outputs]
+        for info in session.artifact.outputs:
             assert outputs[info.name].shape == info.shape
             assert outputs[info.name].dtype == np.float32
             assert np.isfinite(outputs[info.name]).all()
@@ -126,7 +126,7 @@ def test_an_unknown_input_is_named(session: Session) -> None:
 
 def test_states_are_no_inputs(session: Session) -> None:
     (inputs,) = steps(session, 1)
-    link = session.artefact.states[0]
+    link = session.artifact.states[0]
     value = np.zeros(link.input.shape, link.input.dtype)
     with pytest.raises(BackendError, match=link.input.name):
         session.run({**inputs, link.input.name: value})
@@ -267,7 +267,7 @@ def test_an_unknown_backend_is_named(case: tuple[str, Written]) -> None:
 
 
 def test_another_format_is_refused(case: tuple[str, Written]) -> None:
-    other = next(b for b in REAL if b != case[1].artefact.format)
+    other = next(b for b in REAL if b != case[1].artifact.format)
     with pytest.raises(BackendError, match=f"{other} runs {other} artifacts"):
         load((other, case[1]))
 
@@ -278,12 +278,12 @@ def test_another_format_is_refused(case: tuple[str, Written]) -> None:
 @pytest.fixture(params=[(b, p) for b in REAL for p in PRECISIONS], ids="-".join)
 def real(request: pytest.FixtureRequest, conversion: Conversion) -> Written:
     name, precision = request.param
-    return next(w for w in conversion.written if w.artefact.id == f"{name}-{precision}")
+    return next(w for w in conversion.written if w.artifact.id == f"{name}-{precision}")
 
 
 def refuse(written: Written, files: dict[str, bytes], said: str) -> None:
     with pytest.raises(BackendError, match=said):
-        backend.load(written.artefact.format, written.artefact, files)
+        backend.load(written.artifact.format, written.artifact, files)
 
 
 def test_a_missing_file_is_named(real: Written) -> None:
@@ -293,45 +293,45 @@ def test_a_missing_file_is_named(real: Written) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 64, b"TFL3", b"<?xml version='1.0'?><net/>"])
 def test_what_is_no_model_is_refused(real: Written, content: bytes) -> None:
-    first = real.artefact.files[0]
+    first = real.artifact.files[0]
     refuse(real, {**real.files, first: content}, first)
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9, 0.99])
 def test_a_cut_file_is_refused(real: Written, part: float) -> None:
-    first = real.artefact.files[0]
+    first = real.artifact.files[0]
     refuse(
         real, {**real.files, first: real.files[first][: int(part * len(real.files[first]))]}, first
     )
 
 
 def test_tensors_are_held_against_the_announcement(real: Written) -> None:
-    artefact = real.artefact
-    (source,), (result,), links = artefact.inputs, artefact.outputs, artefact.states
+    artifact = real.artifact
+    (source,), (result,), links = artifact.inputs, artifact.outputs, artifact.states
     lies = [
-        ("features|sound", replace(artefact, inputs=(replace(source, name="sound"),))),
-        ("scores", replace(artefact, outputs=(replace(result, name="scores"),))),
-        ("features", replace(artefact, inputs=(replace(source, shape=(1, 3, 2)),))),
-        ("logits", replace(artefact, outputs=(replace(result, dtype="int64"),))),
-        (links[0].input.name, replace(artefact, states=links[1:])),
-        (links[1].input.name, replace(artefact, states=(links[0], *links[2:]))),
+        ("features|sound", replace(artifact, inputs=(replace(source, name="sound"),))),
+        ("scores", replace(artifact, outputs=(replace(result, name="scores"),))),
+        ("features", replace(artifact, inputs=(replace(source, shape=(1, 3, 2)),))),
+        ("logits", replace(artifact, outputs=(replace(result, dtype="int64"),))),
+        (links[0].input.name, replace(artifact, states=links[1:])),
+        (links[1].input.name, replace(artifact, states=(links[0], *links[2:]))),
     ]
     for said, lie in lies:
         with pytest.raises(BackendError, match=said):
-            backend.load(artefact.format, lie, real.files)
+            backend.load(artifact.format, lie, real.files)
 
 
 def test_scales_are_held_against_the_announcement(conversion: Conversion) -> None:
-    written = next(w for w in conversion.written if w.artefact.id == "tflite-int8")
-    link = written.artefact.states[0]
+    written = next(w for w in conversion.written if w.artifact.id == "tflite-int8")
+    link = written.artifact.states[0]
     q = link.input.quantization
     assert q is not None
     for lie in (replace(q, scale=1.05 * q.scale), replace(q, zero_point=q.zero_point + 1)):
         ends = (replace(t, quantization=lie) for t in (link.input, link.output))
         states = (replace(link, **dict(zip(("input", "output"), ends, strict=True))),)
-        artefact = replace(written.artefact, states=states + written.artefact.states[1:])
+        artifact = replace(written.artifact, states=states + written.artifact.states[1:])
         with pytest.raises(BackendError, match=f"{link.input.name}|{link.output.name}"):
-            backend.load("tflite", artefact, written.files)
+            backend.load("tflite", artifact, written.files)
 
 
 # -- damage -------------------------------------------------------------------------------------

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from keras import layers
 
 from edgenets import backend
-from edgenets.artefact import FORMATS
-from edgenets.converters.routes.carry import convert_source
-from edgenets.converters.routes.edge import Job
+from edgenets.artifact import FORMATS
+from edgenets.converters.routes.conversion import convert_source
+from edgenets.converters.routes.converter import Job
 from edgenets.converters.sources.keras_file import source_of
 from edgenets.converters.sources.source import Source
 from edgenets.converters.whole.verify import verify_source
@@ -134,7 +134,7 @@ def over_time(draw: Callable[..., Any]) -> keras.Model:
 
 def of_pictures(draw: Callable[..., Any]) -> keras.Model:
     """A network of small images with branches."""
-    entry = keras.Input((draw(st.sampled_from([8, 11])), 12, 3), name="picture")
+    entry = keras.Input((draw(st.sampled_from([8, 11])), 12, 3), name="image")
     d = Drawing(draw, entry)
     for _ in range(draw(st.integers(1, 4))):
         d.pick(convolution, convolution, depthwise, pooled, pointwise, residual, larger)(d)
@@ -211,7 +211,7 @@ def equal(source: Source, count: int = 6) -> None:
     rng = np.random.default_rng(0)
     (info,) = source.inputs
     items = {info.name: rng.standard_normal((count, *info.shape[1:])).astype(np.float32)}
-    found = convert_source(Job(source, wish="whole"), FORMATS, _FLOATS)
+    found = convert_source(Job(source, variant="whole"), FORMATS, _FLOATS)
     assert not found.missing, found.missing
     report = verify_source(source, found.written, Items(items))
     for verdict in report.verdicts:
@@ -249,7 +249,7 @@ def test_what_keras_cannot_call_is_said() -> None:
         keras.Model(entry, layers.Softmax()(layers.Masking()(entry))), Path("net.keras")
     )
     with pytest.raises(ConversionError, match=r"Keras itself cannot call the model: .*Softmax"):
-        convert_source(Job(source, wish="whole"), FORMATS, _FLOATS)
+        convert_source(Job(source, variant="whole"), FORMATS, _FLOATS)
 
 
 @pytest.mark.slow
@@ -272,20 +272,22 @@ def test_step_after_step_it_is_the_whole(data: st.DataObject) -> None:
     shapes = {source.inputs[0].name: (frames, nets.CHANNELS)}
     formats = ("tflite", "onnx")
     try:
-        steps = convert_source(Job(source, wish="step"), formats, _FLOATS).written
+        steps = convert_source(Job(source, variant="step"), formats, _FLOATS).written
     except ConversionError as exc:  # of frames that no step divides, which is said
         assert "no step form: layer" in str(exc)
         reject()
     try:
-        whole = convert_source(Job(source, wish="whole", shapes=shapes), formats, _FLOATS).written
+        whole = convert_source(
+            Job(source, variant="whole", shapes=shapes), formats, _FLOATS
+        ).written
     except ConversionError as exc:  # too few frames for its kernels
         assert "Keras itself cannot call" in str(exc)
         reject()
     features = nets.features(frames)
     for step, all_at_once in zip(steps, whole, strict=True):
-        stream = backend.load(step.artefact.format, step.artefact, step.files)
-        session = backend.load(step.artefact.format, all_at_once.artefact, all_at_once.files)
-        (wanted,) = session.run({all_at_once.artefact.inputs[0].name: features}).values()
+        stream = backend.load(step.artifact.format, step.artifact, step.files)
+        session = backend.load(step.artifact.format, all_at_once.artifact, all_at_once.files)
+        (wanted,) = session.run({all_at_once.artifact.inputs[0].name: features}).values()
         found = backend.answers(stream, features[0])[-1]
         last = wanted.reshape(-1, found.size)[-1]
         assert np.allclose(found, last, atol=1e-4 * max(1.0, float(np.abs(last).max()))), step

@@ -13,7 +13,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from edgenets import backend
-from edgenets.artefact import FORMATS, OPEN, PRECISIONS
+from edgenets.artifact import FORMATS, OPEN, PRECISIONS
 from edgenets.converters import formats
 from edgenets.converters.step.calibrate import Rolls
 from edgenets.converters.step.convert import Conversion, convert
@@ -83,8 +83,8 @@ def test_steps_equal_the_sequence(
 ) -> None:
     model = attending(cell, scaled=scaled, keys=keys, seed=seed)
     graph = walk(model)
-    assert set(graph.held) == {"rows", *(["keys"] if keys else [])}
-    assert {s.input for s in graph.states if s.given} == {
+    assert set(graph.sequence_inputs) == {"rows", *(["keys"] if keys else [])}
+    assert {s.input for s in graph.states if s.initial_input} == {
         t.name for t in model.inputs if t.name.startswith("first")
     }
     tokens, given = inputs_of(model, rows, 2, 7, seed)
@@ -113,10 +113,10 @@ def test_one_artefact_serves_any_number_of_rows(
     model, found = conversion
     if (format, precision) in formats.MISSING:
         return
-    written = next(w for w in found.written if w.artefact.form == f"{format}-{precision}")
-    assert written.artefact.id == f"{format}-{precision}-decoder"
-    assert [h.shape[-2] for h in written.artefact.held] == [OPEN]
-    session = backend.load(format, written.artefact, written.files)
+    written = next(w for w in found.written if w.artifact.form == f"{format}-{precision}")
+    assert written.artifact.id == f"{format}-{precision}-decoder"
+    assert [h.shape[-2] for h in written.artifact.sequence_inputs] == [OPEN]
+    session = backend.load(format, written.artifact, written.files)
     for rows in (1, 40, 5, 17, 5):  # one first: OpenVINO's plugin went wrong on what followed
         tokens, given = inputs_of(model, rows, 1, 20, 100 + rows)
         whole = answer(model, tokens, given)[0]
@@ -132,8 +132,8 @@ def opened(
 ) -> tuple[backend.Session, Any, Any]:
     """An artifact, and what it is given: tokens, and seven rows with a state to begin with."""
     model, found = conversion
-    written = next(w for w in found.written if w.artefact.form == f"{format}-{precision}")
-    session = backend.load(format, written.artefact, written.files)
+    written = next(w for w in found.written if w.artifact.form == f"{format}-{precision}")
+    session = backend.load(format, written.artifact, written.files)
     return (session, *inputs_of(model, 7, 1, 4, 5))
 
 
@@ -153,7 +153,7 @@ def test_states_are_put_back_while_rows_stay(
     session.reset()
     other = session.run({"tokens": tokens[:, 0].reshape(1, 1, 1)})["logits"]
     assert not np.array_equal(other, steps[0])
-    states = {link.input.name for link in session.artefact.states if link.given}
+    states = {link.input.name for link in session.artifact.states if link.initial_input}
     session.reset({n: 0 * v[0] if n in states else v[0] for n, v in given.items()})
     again = session.run({"tokens": tokens[:, 0].reshape(1, 1, 1)})["logits"]
     assert np.array_equal(other, again)
@@ -185,7 +185,7 @@ def test_what_is_not_to_be_given_is_refused(name: str, change: Any, message: str
     model = attending("gru", 16)
     format: Any = "tflite" if name == "null" else name
     (written,) = convert(model, to=(format,), precisions=("fp32",)).written
-    session = backend.load(name, written.artefact, written.files)
+    session = backend.load(name, written.artifact, written.files)
     _, given = inputs_of(model, 3, 1, 1, 0)
     wrong = {**{n: v[0] for n, v in given.items()}, **change}
     with pytest.raises(BackendError, match=message):
@@ -204,10 +204,10 @@ def test_a_net_may_give_more_than_one_answer(format: Any) -> None:
     frames = np.random.default_rng(1).standard_normal((9, 3)).astype(np.float32)
     whole = model.predict(frames[None], verbose=0)
     (written,) = convert(model, to=(format,), precisions=("fp32",)).written
-    assert [(o.name, o.shape) for o in written.artefact.outputs] == [
+    assert [(o.name, o.shape) for o in written.artifact.outputs] == [
         ("first", (1, 1, 2)), ("second", (1, 1, 4)),
     ]  # fmt: skip
-    session = backend.load(format, written.artefact, written.files)
+    session = backend.load(format, written.artifact, written.files)
     steps = [session.run({"features": frame[None, None]}) for frame in frames]
     for name, wanted in whole.items():
         found = np.concatenate([step[name][0] for step in steps])
@@ -255,9 +255,9 @@ class TestRefusals:
             walk(keras.Model([x, first], both))
 
     def test_pictures_beside_a_sequence(self) -> None:
-        x, picture = layers.Input((None, 4)), layers.Input((8, 8, 3), name="picture")
-        with pytest.raises(ConversionError, match="'picture' has shape"):
-            walk(keras.Model([x, picture], [layers.ReLU()(x), layers.ReLU()(picture)]))
+        x, image = layers.Input((None, 4)), layers.Input((8, 8, 3), name="image")
+        with pytest.raises(ConversionError, match="'image' has shape"):
+            walk(keras.Model([x, image], [layers.ReLU()(x), layers.ReLU()(image)]))
 
     def test_ranges_of_what_is_given_are_needed(self) -> None:
         model = attending()

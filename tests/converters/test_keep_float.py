@@ -1,4 +1,4 @@
-"""Layers that a user keeps in float: they stay so, whatever makes the artefact."""
+"""Layers that a user keeps in float: they stay so, whatever makes the artifact."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 from onnx import load_model_from_string
 
 from edgenets import backend
-from edgenets.artefact import FORMATS, Format
+from edgenets.artifact import FORMATS, Format
 from edgenets.converters.appendix import Wanted
-from edgenets.converters.routes.carry import Carrier, convert_source
-from edgenets.converters.routes.edge import Job
+from edgenets.converters.routes.conversion import Conversion, convert_source
+from edgenets.converters.routes.converter import Job
 from edgenets.converters.routes.folder import convert_file, job_of, verify_folder
 from edgenets.converters.routes.mend import Subjects
 from edgenets.converters.sources.onnx_file import read as read_onnx
@@ -36,9 +36,9 @@ class TestKeepFloat:
         plain = Job(one, wholes.items(one, 16))
         kept = Job(one, wholes.items(one, 16), quantize=QuantizeRecipe(keep_float=(layer,)))
         for format in FORMATS:
-            before, after = (Carrier(job).carry(format, "int8") for job in (plain, kept))
+            before, after = (Conversion(job).convert(format, "int8") for job in (plain, kept))
             assert before.files != after.files
-            floats = [Carrier(job).carry(format, "fp32").size for job in (plain, kept)]
+            floats = [Conversion(job).convert(format, "fp32").size for job in (plain, kept)]
             assert floats[0] == floats[1]
 
     @pytest.mark.parametrize("format", FORMATS)
@@ -48,12 +48,12 @@ class TestKeepFloat:
         layer = next(x.name for x in one.model.layers if "depthwise" in x.name)
         items = wholes.items(one, 16)
         job = Job(one, items, quantize=QuantizeRecipe(keep_float=(layer,)))
-        before = Carrier(job).carry(format, "int8")
+        before = Conversion(job).convert(format, "int8")
         judge = Judge(one, Items(items))
-        subject = Subjects(job, items, judge.wanted, judge.verdict).of(before.artefact)
+        subject = Subjects(job, items, judge.wanted, judge.verdict).of(before.artifact)
         assert layer not in subject.layers
         again = subject.make(frozenset())
-        given = [one_by_one(backend.load(format, w.artefact, w.files).run, items)
+        given = [one_by_one(backend.load(format, w.artifact, w.files).run, items)
                  for w in (before, again)]  # fmt: skip
         for a, b in zip(*(g.values() for g in given), strict=True):
             assert np.array_equal(a, b)
@@ -62,7 +62,7 @@ class TestKeepFloat:
     def test_what_came_rounded_is_not_made_anew(self, tmp_path: Path) -> None:
         one = source()
         job = Job(one, wholes.items(one, 16))
-        (content,) = Carrier(job).carry("onnx", "int8").files.values()
+        (content,) = Conversion(job).convert("onnx", "int8").files.values()
         (tmp_path / "net.onnx").write_bytes(content)
         items = tmp_path / "items.npz"
         np.savez(items, **wholes.items(one, 16))
@@ -85,28 +85,28 @@ class TestKeepFloat:
         job = Job(one, wholes.items(one, 16), quantize=QuantizeRecipe(keep_float=(norm,)))
         found = convert_source(job, FORMATS, ["int8"])
         assert len(found.written) == len(FORMATS) and not found.missing
-        assert all("TFLiteConverter (tensorflow)" in w.road for w in found.written)
-        (content,) = Carrier(Job(one)).carry("onnx", "fp32").files.values()
+        assert all("TFLiteConverter (tensorflow)" in w.route for w in found.written)
+        (content,) = Conversion(Job(one)).convert("onnx", "fp32").files.values()
         with pytest.raises(ConversionError, match=f"part of another layer, .*: {norm}"):
             onnxround.quantized(load_model_from_string(content), {}, keep=(norm,))
 
     def test_nodes_of_an_onnx_file(self, tmp_path: Path) -> None:
         """Whose names are its maker's own."""
         one = source()
-        written = Carrier(Job(one)).carry("onnx", "fp32")
-        (tmp_path / "net.onnx").write_bytes(written.files[written.artefact.files[0]])
+        written = Conversion(Job(one)).convert("onnx", "fp32")
+        (tmp_path / "net.onnx").write_bytes(written.files[written.artifact.files[0]])
         again = read_onnx(tmp_path / "net.onnx")
         samples = wholes.items(again, 16)
         layer = OnnxIntegers(written, samples).layers[1]
         kept = QuantizeRecipe(keep_float=(layer,))
-        found = Carrier(Job(again, samples, quantize=kept)).carry("onnx", "int8")
-        assert found.files != Carrier(Job(again, samples)).carry("onnx", "int8").files
+        found = Conversion(Job(again, samples, quantize=kept)).convert("onnx", "int8")
+        assert found.files != Conversion(Job(again, samples)).convert("onnx", "int8").files
 
     def test_a_tflite_file_has_no_names(self, tmp_path: Path) -> None:
         from edgenets.converters.sources.tflite_file import read
 
-        written = Carrier(Job(source())).carry("tflite", "fp32")
-        (tmp_path / "net.tflite").write_bytes(written.files[written.artefact.files[0]])
+        written = Conversion(Job(source())).convert("tflite", "fp32")
+        (tmp_path / "net.tflite").write_bytes(written.files[written.artifact.files[0]])
         again = read(tmp_path / "net.tflite")
         job = Job(again, wholes.items(again, 8), quantize=QuantizeRecipe(keep_float=("t1",)))
         with pytest.raises(ConversionError, match="known: none by name"):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edgenets import runs
-from edgenets.artefact import FORMATS, Artefact, Format, TensorInfo
+from edgenets.artifact import FORMATS, Artifact, Format, TensorInfo
 from edgenets.bundle import Bundle
 from edgenets.converters.formats import Written
 from edgenets.converters.mend import LayerError, Subject, left_at, mend
@@ -94,10 +94,10 @@ def subject(needed: set[str], helps: dict[str, float]) -> tuple[Subject, list[fr
     def make(kept: frozenset[str]) -> Written:
         made.append(kept)
         one, note = (TensorInfo("x", (1, 1), "float32"),), ",".join(sorted(kept))
-        return Written(Artefact("tflite", "int8", ("a.tflite",), one, one, note=note), {})
+        return Written(Artifact("tflite", "int8", ("a.tflite",), one, one, note=note), {})
 
     def kept_in(written: Written) -> set[str]:
-        return set(filter(None, written.artefact.note.split(",")))
+        return set(filter(None, written.artifact.note.split(",")))
 
     def distance(written: Written) -> float:
         return 1.0 - sum(helps.get(layer, 0.0) for layer in kept_in(written))
@@ -174,10 +174,10 @@ def test_nncf_and_a_gru(trained: Trained, tmp_path: Path) -> None:
     """Another's quantizer, which takes this network to chance: kept float where it has to be."""
     nncf, openvino = pytest.importorskip("nncf"), pytest.importorskip("openvino")
     source, frames = trained.get("onnx-fp32"), trained.spec.step.frames
-    artefact = trained.get("openvino-fp32").artefact
+    artifact = trained.get("openvino-fp32").artifact
     (content,) = source.files.values()
     (tmp_path / "a.onnx").write_bytes(content)
-    nothing = {s.input.name: np.zeros(s.input.shape, np.float32) for s in artefact.states}
+    nothing = {s.input.name: np.zeros(s.input.shape, np.float32) for s in artifact.states}
     rows = trained.samples.features[:30].reshape(-1, 1, frames, trained.spec.input.bands)
     data = nncf.Dataset([{"features": row, **nothing} for row in rows])
 
@@ -189,8 +189,8 @@ def test_nncf_and_a_gru(trained: Trained, tmp_path: Path) -> None:
         ]  # fmt: skip
         scope = nncf.IgnoredScope(names=names, validate=False)
         openvino.save_model(nncf.quantize(model, data, ignored_scope=scope), tmp_path / "m.xml")
-        files = {n: (tmp_path / f"m{Path(n).suffix}").read_bytes() for n in artefact.files}
-        return Written(replace(artefact, precision="int8"), files)
+        files = {n: (tmp_path / f"m{Path(n).suffix}").read_bytes() for n in artifact.files}
+        return Written(replace(artifact, precision="int8"), files)
 
     steps = steps_of(trained.model)
     ours = subject_of(steps, "openvino", "int8", stream(trained), lambda w: judge.verdict(w))
@@ -228,7 +228,7 @@ def test_a_run_folder_is_mended(tones: Path, tmp_path: Path, call: Call) -> None
     assert saved == found["repairs"]
     # What was mended is what is packed, and says so.
     assert call("bundle", folder, "--out", tmp_path / "tones.edge").code == 0
-    notes = {a.id: a.note for a in Bundle(tmp_path / "tones.edge").artefacts}
+    notes = {a.id: a.note for a in Bundle(tmp_path / "tones.edge").artifacts}
     assert all("kept float" in notes[id] for id in kept)
     shown = call("verify", folder, "--data", tones, "--mend")
     assert shown.code == 0 and "layers in float" not in shown.out  # nothing is left to do

@@ -12,14 +12,14 @@ from onnx import load_model_from_string
 from onnx.numpy_helper import to_array
 
 from edgenets import backend
-from edgenets.artefact import FORMATS, Format
-from edgenets.converters import closeness, road, store
+from edgenets.artifact import FORMATS, Format
+from edgenets.converters import closeness, project, store
 from edgenets.converters.formats import Written
 from edgenets.converters.mendrun import mend_run
 from edgenets.converters.repair import MENDED, Repair
 from edgenets.converters.routes import folder as folders
-from edgenets.converters.routes.carry import Carrier, convert_source
-from edgenets.converters.routes.edge import Job
+from edgenets.converters.routes.conversion import Conversion, convert_source
+from edgenets.converters.routes.converter import Job
 from edgenets.converters.routes.folder import convert_file, job_of, verify_folder
 from edgenets.converters.routes.mend import Subjects
 from edgenets.converters.sources import tflite_file
@@ -45,7 +45,7 @@ __all__ = ["call"]  # a fixture
 pytestmark = pytest.mark.slow
 
 
-def source(name: str = "pictures") -> Source:
+def source(name: str = "images") -> Source:
     return source_of(wholes.built(name), Path("net.keras"))
 
 
@@ -54,7 +54,7 @@ def integers(format: Format, one: Source | None = None) -> Integers:
     job = Job(one, wholes.items(one, 16))
     if format == "tflite":
         return TFLiteIntegers(freeze(one.model, [o.name for o in one.outputs]), job.samples or {})
-    given = Carrier(job).carry("onnx", "fp32")
+    given = Conversion(job).convert("onnx", "fp32")
     return OnnxIntegers(given, job.samples or {}, openvino=format == "openvino")
 
 
@@ -63,7 +63,7 @@ class TestLayers:
     def test_they_are_the_model_s(self, format: Format) -> None:
         # Keras numbers names on from network to net.
         kinds = [name.rstrip("_0123456789") for name in integers(format).layers]
-        known = {x.name.rstrip("_0123456789") for x in wholes.built("pictures").layers}
+        known = {x.name.rstrip("_0123456789") for x in wholes.built("images").layers}
         assert set(kinds) <= known and kinds.count("conv2d") == 2
         assert {"depthwise_conv2d", "add", "dense", "global_average_pooling2d"} <= set(kinds)
 
@@ -142,7 +142,7 @@ def test_the_net_that_breaks_is_mended_in_every_format(broken: Broken, call: Cal
               f"{', '.join(repair['kept'])} in float")  # fmt: skip
     assert (out / MENDED).is_file()
     written, _ = store.load(out)
-    notes = {w.artefact.id: w.artefact.note for w in written}
+    notes = {w.artifact.id: w.artifact.note for w in written}
     assert all("kept float" in notes[f"{f}-int8"] for f in FORMATS)
     assert store.origin(out) is not None  # it can be verified again
     # Nothing is left to mend.
@@ -168,13 +168,13 @@ def test_a_run_of_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     """Held to less than its rounding: some layers have to be float then."""
     data = sets.WRITERS["folders"](tmp_path / "data", 48)
     run = train(recipe_of("classify"), data, tmp_path / "run")
-    road.convert_run(run, data, ("tflite", "onnx"), ("fp32", "int8"))
+    project.convert_run(run, data, ("tflite", "onnx"), ("fp32", "int8"))
     limits = [
-        c.value for v in road.verify_run(run, data).verdicts for c in v.checks
+        c.value for v in project.verify_run(run, data).verdicts for c in v.checks
         if c.name == "relative_error" and v.precision == "int8"
     ]  # fmt: skip
     monkeypatch.setattr(closeness, "_RELATIVE", 0.6 * min(x for x in limits if x is not None))
-    assert not road.verify_run(run, data).passed
+    assert not project.verify_run(run, data).passed
     repairs, report = mend_run(run, data)
     assert report.passed, report
     assert {r.id for r in repairs} == {"tflite-int8", "onnx-int8"}
@@ -209,10 +209,10 @@ def test_one_scale_a_layer(format: Format) -> None:
     items, away = wholes.items(one, 16), []
     for per_channel in (True, False):
         job = Job(one, items, quantize=QuantizeRecipe(per_channel=per_channel))
-        written = Carrier(job).carry(format, "int8")
+        written = Conversion(job).convert(format, "int8")
         (name,) = one.answer(items)
-        session = backend.load(format, written.artefact, written.files)
-        found = one_by_one(session.run, dict(zip(["picture"], items.values(), strict=True)))
+        session = backend.load(format, written.artifact, written.files)
+        found = one_by_one(session.run, dict(zip(["image"], items.values(), strict=True)))
         away.append(float(np.abs(found[name] - one.answer(items)[name]).mean()))
         if format != "openvino":
             assert (most_scales(written) == 1) != per_channel
@@ -236,14 +236,14 @@ def test_what_was_wished_is_kept_to(broken: Broken, tmp_path: Path) -> None:
     judge = Judge(job.source, items)
     subjects = Subjects(job, items.samples, judge.wanted, judge.verdict)
     for item in store.load(tmp_path)[0]:
-        made = subjects.of(item.artefact).make(frozenset())
-        assert most_scales(made) == 1, made.artefact.id
+        made = subjects.of(item.artifact).make(frozenset())
+        assert most_scales(made) == 1, made.artifact.id
 
 
 def most_scales(written: Written) -> int:
     """Of the tensors of an artifact in integers, the most that one has."""
     (content,) = written.files.values()
-    if written.artefact.format == "tflite":
+    if written.artifact.format == "tflite":
         tensors = tflite_file.tree_of(Path("a"), content).subgraphs[0].tensors
         found = [t.quantization.scale for t in tensors if t.quantization is not None]
         return max(len(scales) for scales in found if scales is not None)
@@ -265,7 +265,7 @@ def test_one_that_cannot_be_mended_does_not_stop_the_others(broken: Broken, tmp_
     items = read_items(broken.test, job.source.inputs)
     judge = Judge(job.source, items)
     subjects = Subjects(job, items.samples, judge.wanted, judge.verdict)
-    repairs, mended = repaired(written, [w.artefact.id for w in written], subjects.of, Progress())
+    repairs, mended = repaired(written, [w.artifact.id for w in written], subjects.of, Progress())
     assert [(r.id, bool(r.why)) for r in repairs] == [
         ("tflite-int8", False), ("tflite-int16x8", True),
     ]  # fmt: skip
@@ -304,7 +304,7 @@ def test_symmetric_integers() -> None:
     items = wholes.items(one, 16)
     job = Job(one, items, quantize=QuantizeRecipe(symmetric=True))
     found = convert_source(job, FORMATS, ["int8"])
-    assert [w.artefact.id for w in found.written] == ["onnx-int8", "openvino-int8"]
+    assert [w.artifact.id for w in found.written] == ["onnx-int8", "openvino-int8"]
     assert "chooses the zeros" in found.missing[0]
     (content,) = found.written[0].files.values()
     model = load_model_from_string(content)

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
 
-from edgenets.converters.routes.carry import convert_source
-from edgenets.converters.routes.edge import Job
+from edgenets.converters.routes.conversion import convert_source
+from edgenets.converters.routes.converter import Job
 from edgenets.converters.sources.source import open_source
 from edgenets.converters.whole.onnxround import weights_in_bytes
 from edgenets.converters.whole.verify import verify_source
@@ -54,7 +54,7 @@ def carried(path: Path, shape: tuple[int, ...] = (12,)) -> set[str]:
     for verdict in report.verdicts:
         failed = [c for c in verdict.checks if not c.passed and c.name not in _BY_CHANCE]
         assert not verdict.error and not failed, verdict
-    return {w.artefact.id for w in found.written}
+    return {w.artifact.id for w in found.written}
 
 
 def test_constants_that_are_inputs_and_an_old_opset(tmp_path: Path) -> None:

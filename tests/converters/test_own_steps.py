@@ -60,8 +60,8 @@ def test_they_are_held_against_the_model(build: object, tmp_path: Path) -> None:
     np.savez(tmp_path / "items.npz", **items)
     job = job_of(tmp_path / "net.keras", tmp_path / "items.npz")
     found = convert_file(job, tmp_path, ("tflite", "onnx"), ("fp32", "int8"))
-    assert all(written.road[0] == "walk (edgenets)" for written in found.written)
-    made = {written.artefact.id for written in found.written}
+    assert all(written.route[0] == "walk (edgenets)" for written in found.written)
+    made = {written.artifact.id for written in found.written}
     assert made >= {"tflite-fp32", "onnx-fp32"}
     if len(items) > 1:
         assert all("calibrated from Python alone" in line for line in found.missing)

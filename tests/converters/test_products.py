@@ -25,7 +25,7 @@ def test_a_dense_layer_before_a_cell(cell: Any, threads: int) -> None:
     options = backend.Options(threads=threads)
     answers = []
     for item in found.written:
-        session = backend.load(item.artefact.format, item.artefact, item.files, options)
+        session = backend.load(item.artifact.format, item.artifact, item.files, options)
         answers.append(np.stack([backend.answers(session, clip) for clip in clips[:5]]))
     onnx, openvino = answers
     # Both round alike; a tie may go the other way.

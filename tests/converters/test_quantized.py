@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from edgenets import backend
-from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision, StateLink
+from edgenets.artifact import FORMATS, PRECISIONS, Format, Precision, StateLink
 from edgenets.converters import formats
 from edgenets.converters.formats import Written
 from edgenets.converters.step.calibrate import calibrate, rolls_of
@@ -52,7 +52,7 @@ def test_stays_near_float(converted: Get, net: str, id: str) -> None:
     assert out.shape == found.whole.shape
     assert np.isfinite(out).all()
     error = np.abs(out - found.whole).max() / np.abs(found.whole).max()
-    assert error <= LARGEST_ERROR[found.get(id).artefact.precision]
+    assert error <= LARGEST_ERROR[found.get(id).artifact.precision]
 
 
 @pytest.mark.parametrize("net", nets.KEYWORD_NETS)
@@ -70,8 +70,8 @@ def test_16_bit_activations_are_computed_in_16_bits(converted: Get, net: str) ->
 
 
 def links(written: Written) -> tuple[StateLink, ...]:
-    assert written.artefact.states
-    return written.artefact.states
+    assert written.artifact.states
+    return written.artifact.states
 
 
 @pytest.mark.parametrize("id", INTEGER)
@@ -86,7 +86,7 @@ class FlatFile:
     """A `.tflite` file read with the schema alone."""
 
     def __init__(self, written: Written) -> None:
-        self.data = written.files[written.artefact.files[0]]
+        self.data = written.files[written.artifact.files[0]]
         self.model: Any = schema.ModelT.InitFromPackedBuf(self.data, 0)
         (self.graph,) = self.model.subgraphs
         self.names = {t.name.decode(): i for i, t in enumerate(self.graph.tensors)}
@@ -140,7 +140,7 @@ class OnnxFile:
     """An `.onnx` file read with the onnx package alone."""
 
     def __init__(self, written: Written) -> None:
-        self.graph = onnx.load_from_string(written.files[written.artefact.files[0]]).graph
+        self.graph = onnx.load_from_string(written.files[written.artifact.files[0]]).graph
         self.values = {i.name: numpy_helper.to_array(i) for i in self.graph.initializer}
 
     def scales_after(self, name: str) -> Iterator[tuple[float, int]]:
@@ -198,7 +198,7 @@ def test_tflite_operators_are_built_in(converted: Get, net: str) -> None:
 def test_tflite_weights_lie_on_16_bytes(converted: Get, net: str) -> None:
     for precision in PRECISIONS:
         written = converted(net).get(f"tflite-{precision}")
-        model = schema.Model.GetRootAs(written.files[written.artefact.files[0]], 0)
+        model = schema.Model.GetRootAs(written.files[written.artifact.files[0]], 0)
         for buffer in (model.Buffers(i) for i in range(model.BuffersLength())):
             if buffer.DataLength():
                 assert buffer._tab.Vector(buffer._tab.Offset(4)) % 16 == 0
@@ -208,7 +208,7 @@ def test_tflite_weights_lie_on_16_bytes(converted: Get, net: str) -> None:
 def test_sizes(converted: Get, net: str) -> None:
     found = converted(net)
     assert 50_000 <= found.model.count_params() <= 80_000
-    size = {w.artefact.id: w.size for w in found.conversion.written}
+    size = {w.artifact.id: w.size for w in found.conversion.written}
     assert size["tflite-int8"] <= 0.40 * size["tflite-fp32"]
     assert size["onnx-int8"] <= 0.40 * size["onnx-fp32"]
     for format in ("tflite", "onnx"):
@@ -258,7 +258,7 @@ def test_files_are_the_same_every_time(converted: Get, net: str, tmp_path: Path)
 def with_float(found: Converted, *names: str) -> dict[str, Written]:
     recipe = QuantizeRecipe(keep_float=names)
     made = convert(found.model, found.clips, precisions=("int8",), quantize=recipe)
-    return {w.artefact.format: w for w in made.written}
+    return {w.artifact.format: w for w in made.written}
 
 
 @pytest.mark.parametrize("net, layer", [("gru", "gru_1"), ("gru", "logits"), ("dscnn", "stem")])
@@ -360,7 +360,7 @@ def test_one_scale_a_layer(format: Format, precision: Precision) -> None:
     for per_channel in (True, False):
         recipe = QuantizeRecipe(per_channel=per_channel)
         (written,) = convert(model, clips, (format,), (precision,), recipe).written
-        session = backend.load(format, written.artefact, written.files)
+        session = backend.load(format, written.artifact, written.files)
         found = backend.answers(session, clips[0])
         wanted = np.asarray(model(clips[:1]))[0]
         away.append(float(np.sqrt(np.mean((found - wanted) ** 2))))

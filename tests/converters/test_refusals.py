@@ -356,7 +356,7 @@ def test_a_precision_that_a_format_lacks_is_said(model: keras.Model) -> None:
     (reason,) = made.missing
     assert "openvino in int16x8" in reason
     assert "fp16" in reason  # the way out
-    assert "openvino-int16x8" not in {w.artefact.id for w in made.written}
+    assert "openvino-int16x8" not in {w.artifact.id for w in made.written}
     assert len(made.written) == 5
     with pytest.raises(UnsupportedPrecision, match="openvino in int16x8"):
         formats.write(made.graph, "openvino", "int16x8")

@@ -16,7 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from onnx.backend.test.loader import load_model_tests
 
-from edgenets.artefact import TensorInfo
+from edgenets.artifact import TensorInfo
 from edgenets.converters.replay.gelu import with_gelus
 from edgenets.converters.replay.replay import replay, unknown
 from edgenets.errors import ConversionError

@@ -13,7 +13,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info
 
-from edgenets.artefact import TensorInfo
+from edgenets.artifact import TensorInfo
 from edgenets.converters.replay.replay import replay
 from edgenets.errors import ConversionError
 

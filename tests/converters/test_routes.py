@@ -12,12 +12,12 @@ import onnx
 import pytest
 from keras import layers
 
-from edgenets.artefact import FORMATS
+from edgenets.artifact import FORMATS
 from edgenets.converters.formats import MISSING, Converted
-from edgenets.converters.routes.carry import Carrier, convert_source
-from edgenets.converters.routes.edge import Job, Place
-from edgenets.converters.routes.find import roads
-from edgenets.converters.routes.table import EDGES
+from edgenets.converters.routes.conversion import Conversion, convert_source
+from edgenets.converters.routes.converter import Job, Place
+from edgenets.converters.routes.find import routes
+from edgenets.converters.routes.table import CONVERTERS
 from edgenets.converters.sources.keras_file import source_of
 from edgenets.converters.sources.source import Source, open_source
 from edgenets.converters.whole.verify import verify_source
@@ -56,18 +56,18 @@ _BY_CHANCE = ("agreement", "metric_drop")
 @pytest.mark.parametrize("name", wholes.NETS)
 def test_every_kind_of_net_as_a_whole(name: str) -> None:
     source = source_of(wholes.built(name), Path("net.keras"))
-    found = convert_source(job_of(source, wish="whole"), FORMATS, ("fp32", "int8"))
+    found = convert_source(job_of(source, variant="whole"), FORMATS, ("fp32", "int8"))
     assert not found.missing and len(found.written) == 6
     check(source, found)
-    assert all(not w.artefact.states for w in found.written)
+    assert all(not w.artifact.states for w in found.written)
 
 
 @pytest.mark.slow
 def test_every_precision_of_a_net_of_pictures() -> None:
-    source = source_of(wholes.built("pictures"), Path("net.keras"))
+    source = source_of(wholes.built("images"), Path("net.keras"))
     precisions = ("fp32", "fp16", "dynamic", "int8", "int16x8")
     found = convert_source(job_of(source), FORMATS, precisions)
-    assert {w.artefact.id for w in found.written} == {
+    assert {w.artifact.id for w in found.written} == {
         f"{f}-{p}" for f in FORMATS for p in precisions if (f, p) not in MISSING
     }  # fmt: skip
     check(source, found)
@@ -91,7 +91,7 @@ def test_a_cell_of_the_users_own_is_refused_as_a_step_and_carried_as_a_whole() -
 
     source = source_of(wholes.sequence(layers.RNN(Cell(), name="own")), Path("net.keras"))
     with pytest.raises(ConversionError, match=r"no step form: layer 'own' \(RNN\)"):
-        convert_source(Job(source, wish="step"), ("tflite",), ("fp32",))
+        convert_source(Job(source, variant="step"), ("tflite",), ("fp32",))
     check(source, convert_source(job_of(source), FORMATS, ("fp32", "int8")))
 
 
@@ -144,13 +144,13 @@ class TestFiles:
     @pytest.fixture(scope="class")
     @classmethod
     def folder(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        folder, model = tmp_path_factory.mktemp("files"), wholes.built("pictures")
+        folder, model = tmp_path_factory.mktemp("files"), wholes.built("images")
         model.save(folder / "net.keras")
         model.save(folder / "net.h5")
         model.export(folder / "net", verbose=False)
-        carrier = Carrier(Job(open_source(folder / "net.keras")))
+        carrier = Conversion(Job(open_source(folder / "net.keras")))
         for format, name in (("onnx", "net.onnx"), ("tflite", "net.tflite")):
-            written = carrier.carry(format, "fp32")  # type: ignore[arg-type]
+            written = carrier.convert(format, "fp32")  # type: ignore[arg-type]
             (folder / name).write_bytes(next(iter(written.files.values())))
         return folder
 
@@ -175,37 +175,37 @@ class TestFiles:
     @pytest.mark.parametrize("format", ["tflite", "onnx"])
     def test_what_was_rounded_stays_so(self, folder: Path, tmp_path: Path, format: Any) -> None:
         source = open_source(folder / f"net.{format}")
-        written = Carrier(job_of(source)).carry(format, "int8")
+        written = Conversion(job_of(source)).convert(format, "int8")
         (tmp_path / f"net.{format}").write_bytes(next(iter(written.files.values())))
         rounded = open_source(tmp_path / f"net.{format}")
         assert rounded.precision == "int8"
         found = convert_source(Job(rounded), FORMATS, ("int8", "fp32"))
-        assert [w.artefact.id for w in found.written] == [f"{f}-int8" for f in FORMATS]
+        assert [w.artifact.id for w in found.written] == [f"{f}-int8" for f in FORMATS]
         assert all("does not come back" in line for line in found.missing)
         check(rounded, found)
 
     def test_by_the_command_line(self, folder: Path, tmp_path: Path, call: Call) -> None:
         source = open_source(folder / "net.keras")
         given = wholes.items(source, 24)
-        np.save(tmp_path / "some.npy", given["picture"])
+        np.save(tmp_path / "some.npy", given["image"])
         (scores,) = source.answer(given).values()
-        np.savez(tmp_path / "all.npz", picture=given["picture"], y=scores.argmax(axis=-1))
+        np.savez(tmp_path / "all.npz", image=given["image"], y=scores.argmax(axis=-1))
         out = tmp_path / "out"
         told = call(
             "convert", folder / "net.keras", "--calibration", tmp_path / "some.npy", "--out", out,
             "--to", "tflite,onnx", "--precision", "fp32,int8", "--json",
         ).json()  # fmt: skip
-        roads = {a["id"]: a["road"] for a in told["artefacts"]}
-        assert roads["onnx-int8"] == [
+        routes = {a["id"]: a["route"] for a in told["artifacts"]}
+        assert routes["onnx-int8"] == [
             "freeze (tensorflow)", "tf2onnx (tf2onnx)", "quantize (onnxruntime)",
         ]  # fmt: skip
         checked = call("verify", out, "--data", tmp_path / "all.npz", "--json").json()
         assert checked["metric"] == "accuracy" and checked["reference"] == 1.0
-        assert {v["id"] for v in checked["verdicts"]} == set(roads)
+        assert {v["id"] for v in checked["verdicts"]} == set(routes)
         report = json.loads((out / "report.json").read_text())
         assert report["items"] == 24 and report["model"] == "net"
         # A source that is another now proves nothing.
-        index = out / "artefacts" / "artefacts.json"
+        index = out / "artifacts" / "artifacts.json"
         index.write_text(index.read_text().replace("net.keras", "net.tflite"))
         told_so = call("verify", out, "--data", tmp_path / "all.npz")
         assert told_so.code == 2 and "changed since it was converted" in told_so.err
@@ -214,30 +214,30 @@ class TestFiles:
         found = call("convert", folder / "net.keras", "--explain", "--json").json()
         step, whole = found["tflite-fp32"][:2]
         assert "its size is fixed, so the whole form is meant" in step["closed"]
-        assert whole["taken"] and whole["road"][0] == "freeze (tensorflow)"
+        assert whole["taken"] and whole["route"][0] == "freeze (tensorflow)"
         why = ("--calibration", "its size is fixed", "was not trained with rounding")
         assert all(any(part in one["closed"] for part in why) for one in found["onnx-int8"])
         shown = call("convert", folder / "net.keras", "--explain", "--to", "onnx").out
         assert "─tf2onnx (tf2onnx)─▶ onnx fp32" in shown and "requires" in shown
-        assert not (folder / "artefacts").exists()
+        assert not (folder / "artifacts").exists()
 
     def test_another_model_s_artefacts_are_not_written_over(
         self, folder: Path, tmp_path: Path, call: Call
     ) -> None:
-        wish = ("--to", "onnx", "--precision", "fp32", "--out", tmp_path)
-        assert call("convert", folder / "net.keras", *wish).code == 0
+        options = ("--to", "onnx", "--precision", "fp32", "--out", tmp_path)
+        assert call("convert", folder / "net.keras", *options).code == 0
         (tmp_path / "report.json").write_text("{}")  # of what was there before
-        assert call("convert", folder / "net.keras", *wish).code == 0
+        assert call("convert", folder / "net.keras", *options).code == 0
         assert not (tmp_path / "report.json").exists()
-        done = call("convert", folder / "net.onnx", *wish)
+        done = call("convert", folder / "net.onnx", *options)
         assert done.code == 2 and "has artifacts of net.keras in it; say another --out" in done.err
 
     def test_a_reason_is_the_user_s_own(self, folder: Path, tmp_path: Path, call: Call) -> None:
-        """Roads that nobody meant are for --explain."""
-        wish = ("--to", "tflite", "--precision", "int8", "--out", tmp_path)
-        done = call("convert", folder / "net.keras", *wish)
+        """Conversion paths that nobody meant are for --explain."""
+        options = ("--to", "tflite", "--precision", "int8", "--out", tmp_path)
+        done = call("convert", folder / "net.keras", *options)
         assert done.code == 2 and "nothing could be converted: integers need items" in done.err
-        done = call("convert", folder / "net.keras", "--shape", "9,9,3", *wish)
+        done = call("convert", folder / "net.keras", "--shape", "9,9,3", *options)
         assert "cannot be 9,9,3; it is 16,16,3" in done.err and "N is any" not in done.err
 
     def test_wishes_close_roads(self, folder: Path, tmp_path: Path, call: Call) -> None:
@@ -248,23 +248,23 @@ class TestFiles:
             "--to", "tflite,onnx", "--precision", "int8", "--json",
         ).json()  # fmt: skip
         by_converter = [r for r in found["tflite-int8"] if "TFLiteConverter" in r["drawn"]]
-        assert any("chooses the zeros" in road["closed"] for road in by_converter)
-        assert not any(road["taken"] for road in found["tflite-int8"])
-        assert any(road["taken"] for road in found["onnx-int8"])
+        assert any("chooses the zeros" in route["closed"] for route in by_converter)
+        assert not any(route["taken"] for route in found["tflite-int8"])
+        assert any(route["taken"] for route in found["onnx-int8"])
 
 
 class TestRoads:
     def test_the_shortest_comes_first_and_none_goes_in_a_circle(self) -> None:
-        found = roads(Place("keras", "fp32"), "openvino", "int8")
-        assert [leg.edge.name for leg in found[0].legs] == ["walk", "write"]
-        costs = [sum(leg.edge.cost for leg in road.legs) for road in found]
+        found = routes(Place("keras", "fp32"), "openvino", "int8")
+        assert [leg.converter.name for leg in found[0].legs] == ["walk", "write"]
+        costs = [sum(leg.converter.cost for leg in route.legs) for route in found]
         assert costs == sorted(costs)
-        for road in found:
-            places = [road.start, *(leg.to for leg in road.legs)]
+        for route in found:
+            places = [route.start, *(leg.to for leg in route.legs)]
             assert len(set(places)) == len(places)
 
     def test_every_edge_leads_on_from_one_place_to_another(self) -> None:
-        for edge in EDGES:
+        for edge in CONVERTERS:
             assert edge.requires and edge.ensures and edge.precisions
             assert edge.source != edge.target or all(
                 p not in targets for p, targets in edge.precisions.items()
@@ -281,8 +281,8 @@ class TestRoads:
         source = source_of(wholes.built("gru"), Path("net.keras"))
         step = convert_source(Job(source), ("tflite",), ("fp32",)).written[0]
         whole = convert_source(job_of(source), ("tflite",), ("fp32",)).written[0]
-        assert step.artefact.states and not whole.artefact.states
-        assert step.road == ("walk (edgenets)", "write (edgenets)")
+        assert step.artifact.states and not whole.artifact.states
+        assert step.route == ("walk (edgenets)", "write (edgenets)")
         report = verify_source(source, (step, whole), Items(wholes.items(source, 4)))
         assert report.passed
 

@@ -17,9 +17,9 @@ from keras import layers
 from tensorflow.core.framework import variable_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
-from edgenets.artefact import OPEN, TensorInfo
-from edgenets.converters.routes.carry import Carrier
-from edgenets.converters.routes.edge import Job
+from edgenets.artifact import OPEN, TensorInfo
+from edgenets.converters.routes.conversion import Conversion
+from edgenets.converters.routes.converter import Job
 from edgenets.converters.sources.keras_file import source_of
 from edgenets.converters.sources.reach import outside
 from edgenets.converters.sources.source import open_source
@@ -47,11 +47,11 @@ def reconfigured(source: Path, target: Path, old: str, new: str) -> Path:
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sources")
-    model = wholes.built("pictures")
+    model = wholes.built("images")
     model.save(folder / "net.keras")
     model.save(folder / "net.h5")
     for format in ("tflite", "onnx"):
-        made = Carrier(Job(source_of(model, folder / "net.keras"))).carry(format, "fp32")
+        made = Conversion(Job(source_of(model, folder / "net.keras"))).convert(format, "fp32")
         (content,) = made.files.values()
         (folder / f"net.{format}").write_bytes(content)
     return folder
@@ -232,7 +232,7 @@ def test_what_is_cut_off(saved: Path, tmp_path: Path, name: str, cut: float) -> 
 
 
 def test_weights_alone(tmp_path: Path) -> None:
-    wholes.built("pictures").save_weights(tmp_path / "net.weights.h5")
+    wholes.built("images").save_weights(tmp_path / "net.weights.h5")
     with pytest.raises(ModelError, match="holds weights alone"):
         open_source(tmp_path / "net.weights.h5")
 

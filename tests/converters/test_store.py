@@ -15,7 +15,7 @@ def test_they_are_found_again(trained: Trained, tmp_path: Path) -> None:
     written = trained.conversion.written
     store.save(tmp_path, written, ("one in int8: why",))
     found, missing = store.load(tmp_path)
-    assert [(w.artefact, w.files) for w in found] == [(w.artefact, w.files) for w in written]
+    assert [(w.artifact, w.files) for w in found] == [(w.artifact, w.files) for w in written]
     assert missing == ("one in int8: why",)
 
 
@@ -30,12 +30,12 @@ def test_those_of_before_go_and_what_others_put_there_stays(
     assert {p.name for p in target.iterdir()} == {*second.files, store.INDEX, "notes.txt", "mine"}
 
 
-@pytest.mark.parametrize("index", ["", "{", "[]", '{"artefacts": []}', "\xff"])
+@pytest.mark.parametrize("index", ["", "{", "[]", '{"artifacts": []}', "\xff"])
 def test_a_broken_index_costs_no_file(trained: Trained, tmp_path: Path, index: str) -> None:
     written = trained.get("tflite-int8")
     target = store.save(tmp_path, [written])
     (target / store.INDEX).write_text(index, encoding="latin-1")
-    with pytest.raises(ModelError, match=r"artefacts\.json: .*`edgenets convert` again"):
+    with pytest.raises(ModelError, match=r"artifacts\.json: .*`edgenets convert` again"):
         store.load(tmp_path)
     (target / "kept.bin").write_bytes(b"1")
     store.save(tmp_path, [written])

@@ -13,7 +13,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from edgenets import backend
-from edgenets.artefact import FORMATS, PRECISIONS
+from edgenets.artifact import FORMATS, PRECISIONS
 from edgenets.converters import formats
 from edgenets.converters.step.convert import Conversion, convert
 from edgenets.converters.step.passes import isolate_fixed, simplify
@@ -74,12 +74,12 @@ def test_every_format_stays_near_float(
     if (format, precision) in formats.MISSING:
         assert any(text.startswith(f"{format} in {precision}") for text in found.missing)
         return
-    written = next(w for w in found.written if w.artefact.id == f"{format}-{precision}")
-    (source,) = written.artefact.inputs
+    written = next(w for w in found.written if w.artifact.id == f"{format}-{precision}")
+    (source,) = written.artifact.inputs
     assert (source.name, source.shape, source.dtype) == ("tokens", (1, 1, 1), "int32")
     x = texts(300, seed=9)
     whole = model.predict(x[..., 0], verbose=0)[0]
-    session = backend.load(format, written.artefact, written.files)
+    session = backend.load(format, written.artifact, written.files)
     out = backend.run_sequence(session, x[0])[:, 0]
     assert np.abs(out - whole).max() <= LARGEST_ERROR[precision] * np.abs(whole).max()
     with pytest.raises(BackendError, match="int32"):
@@ -90,19 +90,19 @@ def test_every_format_stays_near_float(
 def test_an_embedding_may_be_all_or_near_the_end(parts: tuple[Any, ...]) -> None:
     model, x = token_net(*parts), texts(12, seed=2)
     for written in convert(model, texts(30, clips=4)).written:
-        session = backend.load(written.artefact.format, written.artefact, written.files)
+        session = backend.load(written.artifact.format, written.artifact, written.files)
         out = backend.run_sequence(session, x[0])[-1].ravel()
         whole = model.predict(x[..., 0], verbose=0).reshape(-1, out.size)[-1]
-        scale = LARGEST_ERROR[written.artefact.precision] * np.abs(whole).max()
+        scale = LARGEST_ERROR[written.artifact.precision] * np.abs(whole).max()
         assert np.abs(out - whole).max() <= scale
 
 
 def test_tables_of_integer_artefacts_are_integers() -> None:
     wide = keras.Sequential([layers.Input((None,), dtype="int32"), layers.Embedding(4000, 16)])
     for written in convert(nets.randomise(wide, 1), texts(30, clips=4)).written:
-        bits = {"fp32": 32, "fp16": 16}.get(written.artefact.precision, 8)
+        bits = {"fp32": 32, "fp16": 16}.get(written.artifact.precision, 8)
         table = 4000 * 16 * bits // 8
-        assert table <= written.size <= table + 5000, written.artefact.id
+        assert table <= written.size <= table + 5000, written.artifact.id
 
 
 class TestRefusals:

@@ -16,7 +16,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from edgenets import backend
-from edgenets.artefact import Artefact, TensorInfo
+from edgenets.artifact import Artifact, TensorInfo
 from edgenets.backend import Options
 from edgenets.converters import store
 from edgenets.converters.formats import Written
@@ -52,7 +52,7 @@ def test_openvino_unpinned_computes_in_bf16(bf16: None, trained: Trained) -> Non
     import openvino
 
     written, core = trained.get("openvino-fp32"), openvino.Core()
-    model = core.read_model(*(written.files[name] for name in written.artefact.files))
+    model = core.read_model(*(written.files[name] for name in written.artifact.files))
     unpinned = core.compile_model(model, "CPU").get_property("INFERENCE_PRECISION_HINT")
     assert unpinned == openvino.Type.bf16
 
@@ -87,15 +87,15 @@ def test_nncf_default_quantization_of_a_gru_step(trained: Trained, tmp_path: Pat
     """
     nncf, openvino = pytest.importorskip("nncf"), pytest.importorskip("openvino")
     source = trained.get("openvino-fp32")
-    artefact = source.artefact
+    artifact = source.artifact
     frames = trained.spec.step.frames
-    nothing = {s.input.name: np.zeros(s.input.shape, np.float32) for s in artefact.states}
+    nothing = {s.input.name: np.zeros(s.input.shape, np.float32) for s in artifact.states}
     steps = trained.samples.features[:30].reshape(-1, 1, frames, trained.spec.input.bands)
     data = nncf.Dataset([{"features": step, **nothing} for step in steps])
-    model = openvino.Core().read_model(*(source.files[name] for name in artefact.files))
+    model = openvino.Core().read_model(*(source.files[name] for name in artifact.files))
     openvino.save_model(nncf.quantize(model, data), tmp_path / "model.xml")
-    files = {n: (tmp_path / f"model{Path(n).suffix}").read_bytes() for n in artefact.files}
-    verdict = gate(trained, Written(replace(artefact, precision="int8"), files))
+    files = {n: (tmp_path / f"model{Path(n).suffix}").read_bytes() for n in artifact.files}
+    verdict = gate(trained, Written(replace(artifact, precision="int8"), files))
     assert not verdict.error
     if verdict.agreement < 0.95:
         assert not verdict.passed
@@ -141,9 +141,9 @@ def test_flex_operators(capfd: pytest.CaptureFixture[str]) -> None:
     assert b"FlexTensorListReserve" in files["flex.tflite"]
     source = TensorInfo("features", (1, 20, nets.CHANNELS), "float32")
     result = TensorInfo("logits", (1, 20, 3), "float32")
-    artefact = Artefact("tflite", "fp32", ("flex.tflite",), (source,), (result,))
+    artifact = Artifact("tflite", "fp32", ("flex.tflite",), (source,), (result,))
     with pytest.raises(BackendError, match=r"flex\.tflite: .*Flex operators.*`edgenets convert`"):
-        backend.load("tflite", artefact, files)
+        backend.load("tflite", artifact, files)
 
 
 # -- tflite-runtime beside TensorFlow -----------------------------------------------------------
@@ -159,7 +159,7 @@ from edgenets.converters import store
 from edgenets.errors import BackendError
 item = store.load(Path(sys.argv[1]))[0][0]
 try:
-    backend.load("tflite", item.artefact, item.files, Options(interpreter="tflite-runtime"))
+    backend.load("tflite", item.artifact, item.files, Options(interpreter="tflite-runtime"))
 except BackendError as exc:
     print(exc)
     sys.exit(7)
@@ -175,7 +175,7 @@ needs_tflite_runtime = pytest.mark.skipif(
 def folder(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The TFLite artifacts, on disk."""
     path = tmp_path_factory.mktemp("run")
-    found = [w for w in trained.conversion.written if w.artefact.format == "tflite"]
+    found = [w for w in trained.conversion.written if w.artifact.format == "tflite"]
     store.save(path, found)
     np.save(path / "features.npy", np.concatenate(trained.samples.features[:40]))
     return path
@@ -192,7 +192,7 @@ def test_tflite_runtime_after_tensorflow(folder: Path) -> None:
 
 
 def on_device(folder: Path, interpreter: str) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """What a process without TensorFlow answers: (steps, labels) and what ran, by artefact."""
+    """What a process without TensorFlow answers: (steps, labels) and what ran, by artifact."""
     out = folder / f"{interpreter}.npz"
     command = [
         sys.executable, "-m", "tests.converters.device", str(folder),

@@ -15,7 +15,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from edgenets import records
-from edgenets.artefact import PRECISIONS
+from edgenets.artifact import PRECISIONS
 from edgenets.backend import BACKENDS
 from edgenets.converters.pack import pack
 from edgenets.converters.step.convert import convert
@@ -145,7 +145,7 @@ def test_a_state_whose_scale_changes_at_the_border(trained: Trained) -> None:
     assert not verdict.passed
     assert f"{state}/next" in verdict.error
     assert "scale" in verdict.error
-    link = trained.get("tflite-int8").artefact.states[0]
+    link = trained.get("tflite-int8").artifact.states[0]
     q = link.output.quantization
     with pytest.raises(ValueError, match="scale changes from step to step"):
         replace(link, output=replace(link.output, quantization=replace(q, scale=2 * q.scale)))
@@ -224,7 +224,7 @@ def test_a_model_that_takes_bands(trained: Trained) -> None:
     clips = trained.samples.features[:40]
     written = convert(model, clips, precisions=("fp32", "fp16")).written
     found = verify(model, spec, written, trained.samples, GATE)
-    assert {v.id: v.passed for v in found.verdicts} == {w.artefact.id: True for w in written}
+    assert {v.id: v.passed for v in found.verdicts} == {w.artifact.id: True for w in written}
 
 
 def test_an_artefact_of_another_model(trained: Trained) -> None:
@@ -280,7 +280,7 @@ def test_only_what_passed_enters_a_bundle(trained: Trained, tmp_path: Path) -> N
     found = trained.verify(good, bad)
     path = tmp_path / "glides.edge"
     bundle = pack(path, trained.spec, (good, bad), found, "# Card", "MIT")
-    assert [a.id for a in bundle.manifest.artefacts] == ["tflite-int8"]
+    assert [a.id for a in bundle.manifest.artifacts] == ["tflite-int8"]
     with pytest.raises(GateFailed, match="onnx-int8 did not pass"):
         pack(path, trained.spec, (good, bad), found, "# Card", "MIT", only=["onnx-int8"])
     with pytest.raises(GateFailed, match="nothing to put"):

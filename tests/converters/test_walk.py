@@ -13,7 +13,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from edgenets import backend
-from edgenets.artefact import FORMATS
+from edgenets.artifact import FORMATS
 from edgenets.converters import formats
 from edgenets.converters.step.graph import StepGraph
 from edgenets.converters.step.passes import isolate_fixed, simplify
@@ -84,7 +84,7 @@ def test_every_format_steps_as_the_sequence(data: st.DataObject) -> None:
     x = nets.features((graph.warmup + 300) * graph.frames, seed=2)
     for format in FORMATS:
         written = formats.write(graph, format, "fp32")
-        session = backend.load(format, written.artefact, written.files)
+        session = backend.load(format, written.artifact, written.files)
         out = backend.run_sequence(session, x[0])
         compare(out.reshape(1, -1, out.shape[-1]), model, x, graph, 1e-4)
 
@@ -131,7 +131,7 @@ def test_states_wait_for_the_first_frame(case: str) -> None:
     compare(Reference(graph).sequence(x), model, x, graph, 1e-5)
     for format in FORMATS:
         written = formats.write(simplify(graph), format, "fp32")
-        session = backend.load(format, written.artefact, written.files)
+        session = backend.load(format, written.artifact, written.files)
         for _ in range(2):  # what was held once is held again after a reset
             out = backend.run_sequence(session, x[0])
             compare(out.reshape(1, -1, out.shape[-1]), model, x, graph, 1e-4)
@@ -167,7 +167,7 @@ def test_when_time_is_gone(case: str) -> None:
     graph, x = simplify(walk(model)), nets.features(30, seed=6)
     for format in FORMATS:
         written = formats.write(graph, format, "fp32")
-        out = backend.run_sequence(backend.load(format, written.artefact, written.files), x[0])
+        out = backend.run_sequence(backend.load(format, written.artifact, written.files), x[0])
         whole = np.asarray(model(x, training=False)).reshape(-1)
         assert np.abs(out[-1].reshape(-1) - whole).max() <= 1e-5 * max(1.0, np.abs(whole).max())
 
@@ -186,7 +186,7 @@ def test_strides_of_a_kernel_of_one(strides: Any, format: Any, precision: Any) -
     model = nets.chain(*parts, layers.Dense(2))
     graph, x = simplify(walk(model)), nets.features(32, seed=7)
     written = formats.write(graph, format, precision)
-    out = backend.run_sequence(backend.load(format, written.artefact, written.files), x[0])
+    out = backend.run_sequence(backend.load(format, written.artifact, written.files), x[0])
     compare(out.reshape(1, -1, 2), model, x, graph, 1e-5 if precision == "fp32" else 0.05)
 
 
@@ -197,7 +197,7 @@ def test_activations(activation: str, format: Any) -> None:
     graph = simplify(walk(model))
     written = formats.write(graph, format, "fp32")
     x = nets.features(50, seed=4)
-    out = backend.run_sequence(backend.load(format, written.artefact, written.files), x[0])
+    out = backend.run_sequence(backend.load(format, written.artifact, written.files), x[0])
     compare(out.reshape(1, -1, out.shape[-1]), model, x, graph, 1e-5)
 
 
@@ -236,7 +236,7 @@ def test_names_of_layers_do_not_meet_those_of_the_graph() -> None:
     for format in FORMATS:
         graph = simplify(walk(model))
         written = formats.write(graph, format, "fp32")
-        session = backend.load(format, written.artefact, written.files)
+        session = backend.load(format, written.artifact, written.files)
         sound = nets.features(30)
         out = backend.run_sequence(session, sound[0])
         compare(out.reshape(1, -1, 3), model, sound, graph, 1e-5)

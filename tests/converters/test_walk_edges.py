@@ -47,7 +47,7 @@ def test_outputs_by_name() -> None:
     both = {"words": layers.Dense(3, name="w")(entry), "edges": layers.Dense(3, name="e")(entry)}
     model = keras.Model(entry, both)
     found = convert(model, None, ("tflite",), ("fp32",)).written[0]
-    session = backend.load("tflite", found.artefact, found.files)
+    session = backend.load("tflite", found.artifact, found.files)
     answers = backend.answers(session, X[0])
     wanted = model.predict(X[:1], verbose=0)
     for number, (name, key) in enumerate((("e", "edges"), ("w", "words"))):
@@ -66,7 +66,7 @@ def test_inputs_by_name() -> None:
     names = {state.input for state in graph.states}
     assert names == {"h1", "b2"}
     found = convert(model, None, ("tflite",), ("fp32",)).written[0]
-    session = backend.load("tflite", found.artefact, found.files)
+    session = backend.load("tflite", found.artifact, found.files)
     rng = np.random.default_rng(1)
     given = {n: rng.standard_normal((1, 5)).astype(np.float32) for n in ("h1", "b2")}
     wanted = model.predict({"a_seq": X[:1], **given}, verbose=0)[0]
@@ -104,6 +104,6 @@ def test_words_that_calibration_did_not_come_upon() -> None:
     every = np.arange(50, dtype=np.int32)[:, None]
     wanted = model.predict(every[None, :, 0], verbose=0)[0]
     for found in convert(model, clips, ("tflite", "onnx"), ("int8",)).written:
-        session = backend.load(found.artefact.format, found.artefact, found.files)
+        session = backend.load(found.artifact.format, found.artifact, found.files)
         error = np.abs(backend.answers(session, every) - wanted)[40:]
-        assert error.max() < 0.05 * np.abs(wanted).max(), found.artefact.id
+        assert error.max() < 0.05 * np.abs(wanted).max(), found.artifact.id

@@ -15,8 +15,8 @@ from onnx import load_model_from_string, numpy_helper
 from edgenets.converters import closeness, verdicts
 from edgenets.converters.formats import Written
 from edgenets.converters.routes import table
-from edgenets.converters.routes.carry import Carrier, convert_source
-from edgenets.converters.routes.edge import Job
+from edgenets.converters.routes.conversion import Conversion, convert_source
+from edgenets.converters.routes.converter import Job
 from edgenets.converters.sources.keras_file import source_of
 from edgenets.converters.sources.source import Source
 from edgenets.converters.whole import litert
@@ -60,7 +60,7 @@ def with_nought(item: Written) -> Written:
 def test_small_numbers_that_are_gone(heads: Source, precision: Any) -> None:
     """All of them are within the limit of one that counts absolutely."""
     job = Job(heads)
-    item = Carrier(job).carry("onnx", precision)
+    item = Conversion(job).convert("onnx", precision)
     items = Items(wholes.items(heads, 20))
     (good,) = verify_source(heads, [item], items).verdicts
     (bad,) = verify_source(heads, [with_nought(item)], items).verdicts
@@ -81,7 +81,7 @@ def test_what_errors_are_measured_by(values: list[float], spread: float) -> None
 
 class TestWhatIsRight:
     def report(self, source: Source, targets: Any) -> verdicts.Report:
-        written = [Carrier(Job(source)).carry("onnx", "fp32")]
+        written = [Conversion(Job(source)).convert("onnx", "fp32")]
         return verify_source(source, written, Items(wholes.items(source, 20), targets))
 
     def test_of_decisions_it_is_the_place(self, heads: Source) -> None:
@@ -112,7 +112,7 @@ class TestWhatIsRight:
     def test_items_that_the_model_cannot_compute(self) -> None:
         source = source_of(wholes.built("tokens"), Path("net.keras"))
         shapes = {source.inputs[0].name: (wholes.STEPS,)}
-        written = [Carrier(Job(source, shapes=shapes)).carry("onnx", "fp32")]
+        written = [Conversion(Job(source, shapes=shapes)).convert("onnx", "fp32")]
         beyond = {n: np.full_like(v, 1000) for n, v in wholes.items(source, 4).items()}
         with pytest.raises(DataError, match=r"cannot compute these items: .*is not in \[0, 9\)"):
             verify_source(source, written, Items(beyond))
@@ -124,7 +124,7 @@ def test_a_road_that_ends_late_does_not_spoil_the_others(
     """Such as where the interpreter refuses what a quantizer wrote."""
     from edgenets.converters.sources.source import open_source
 
-    (content,) = Carrier(Job(heads)).carry("tflite", "fp32").files.values()
+    (content,) = Conversion(Job(heads)).convert("tflite", "fp32").files.values()
     (tmp_path / "net.tflite").write_bytes(content)
 
     def refused(*_: Any) -> None:
@@ -133,15 +133,15 @@ def test_a_road_that_ends_late_does_not_spoil_the_others(
     monkeypatch.setattr(litert, "rounded", refused)
     source = open_source(tmp_path / "net.tflite")
     found = convert_source(Job(source, wholes.items(source, 8)), ("tflite",), ("fp32", "int8"))
-    assert [w.artefact.id for w in found.written] == ["tflite-fp32", "tflite-int8"]
-    assert found.written[1].road[-1] == "TFLiteConverter (tensorflow)"  # a longer one
+    assert [w.artifact.id for w in found.written] == ["tflite-fp32", "tflite-int8"]
+    assert found.written[1].route[-1] == "TFLiteConverter (tensorflow)"  # a longer one
 
 
 def test_zeros_of_a_net_that_was_trained_with_its_own() -> None:
-    learner = aware.aware(wholes.built("pictures"))
+    learner = aware.aware(wholes.built("images"))
     source = source_of(learner, Path("net.keras"))
     job = Job(source, quantize=QuantizeRecipe(symmetric=True))
-    closed = [seen.closed for seen in Carrier(job).roads("tflite", "int8")]
+    closed = [seen.closed for seen in Conversion(job).routes("tflite", "int8")]
     assert closed and all(closed), closed
     assert any("chooses the zeros" in why for why in closed)
 
@@ -157,9 +157,9 @@ def test_figures_that_are_none() -> None:
 def test_every_converter_says_why_it_is_closed() -> None:
     """Symmetric integers are refused by all but the one that makes them."""
     job = Job(
-        source_of(wholes.built("pictures"), Path("net.keras")),
+        source_of(wholes.built("images"), Path("net.keras")),
         quantize=QuantizeRecipe(symmetric=True),
     )
-    for edge in table.EDGES:
+    for edge in table.CONVERTERS:
         if edge.target == "tflite" and edge.name != "write":
             assert edge.closed(job, "int8")

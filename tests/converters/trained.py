@@ -53,11 +53,11 @@ class Trained:
         return cls(model, spec, Samples(*glides(90, 2)), convert(model, x[:120]))
 
     def verify(self, *written: Any, gate: GateRecipe = GATE) -> Report:
-        """The gate on some artefacts."""
+        """The gate on some artifacts."""
         return verify(self.model, self.spec, written, self.samples, gate)
 
     def get(self, id: str) -> Any:
-        return next(w for w in self.conversion.written if w.artefact.id == id)
+        return next(w for w in self.conversion.written if w.artifact.id == id)
 
 
 def glides(count: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

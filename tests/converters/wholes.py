@@ -47,9 +47,9 @@ def products() -> keras.Model:
     return keras.Sequential([layers.Input((12,), name="features"), *kinds])
 
 
-def pictures() -> keras.Model:
+def images() -> keras.Model:
     """A residual network with padding on both sides, as no stream could have it."""
-    entry = keras.Input((16, 16, 3), name="picture")
+    entry = keras.Input((16, 16, 3), name="image")
     x = layers.Conv2D(8, 3, 2, padding="same", use_bias=False)(entry)
     x = layers.ReLU(6.0)(layers.BatchNormalization()(x))
     y = layers.Activation("hard_silu")(layers.DepthwiseConv2D(3, padding="same")(x))
@@ -76,7 +76,7 @@ NETS: dict[str, Callable[[], keras.Model]] = {
     "branches": branches,
     "states": states,
     "tokens": tokens,
-    "pictures": pictures,
+    "images": images,
     "products": products,
 }  # fmt: skip
 

@@ -17,7 +17,7 @@ from edgenets import zoo
 from edgenets.cli.main import cli
 from edgenets.devices import board as boards
 from edgenets.devices.deploy import machine
-from edgenets.devices.deploy.needs import Wishes
+from edgenets.devices.deploy.needs import ServeOptions
 from edgenets.devices.deploy.platform import OLDEST_PYTHON
 from edgenets.devices.deploy.wheelhouse import Kind
 from edgenets.devices.preflight import of_board, of_machine, preflight
@@ -154,4 +154,4 @@ class TestMachines:
     def test_a_backend_that_the_bundle_has_not(self) -> None:
         place = of_board(boards.load("rpi4"))
         with pytest.raises(DeviceError, match="nothing for edgetpu"):
-            preflight(zoo.load("kws-gru"), place, Wishes(backend="edgetpu"))
+            preflight(zoo.load("kws-gru"), place, ServeOptions(backend="edgetpu"))

@@ -13,7 +13,7 @@ from edgenets import zoo
 from edgenets.devices.deploy import manage
 from edgenets.devices.deploy.compose import Supply
 from edgenets.devices.deploy.deploy import Outcome, deploy
-from edgenets.devices.deploy.needs import Wishes
+from edgenets.devices.deploy.needs import ServeOptions
 from edgenets.devices.keeper.release import Health
 from edgenets.devices.twin.twin import Twin
 from edgenets.errors import DeviceError
@@ -31,9 +31,9 @@ def twin() -> Iterator[Twin]:
 
 
 def put(twin: Twin, threshold: str) -> Outcome:
-    wishes = Wishes(("null:96x96?rate=4",), arguments=("--threshold", threshold),
+    serve = ServeOptions(("null:96x96?rate=4",), arguments=("--threshold", threshold),
                     health=Health(5, 20_000.0, 150.0))  # fmt: skip
-    return deploy(zoo.load("image-classify"), twin.address(), wishes,
+    return deploy(zoo.load("image-classify"), twin.address(), serve,
                   supply=Supply(CONSTRAINTS), accept_new=True)  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def test_a_library_that_it_lacks_and_cannot_install(twin: Twin) -> None:
     twin.ssh(f"mv {LIBRARY} /var/tmp && ldconfig")  # of an installed package
     assert "portaudio" not in manage.look(twin.address(), accept_new=True).libraries
     with pytest.raises(DeviceError, match=r"which could not be installed .*it is not there"):
-        deploy(zoo.load("kws-gru"), twin.address(), Wishes(("mic:default",)),
+        deploy(zoo.load("kws-gru"), twin.address(), ServeOptions(("mic:default",)),
                supply=Supply(CONSTRAINTS), accept_new=True)  # fmt: skip
     assert twin.ssh("ls /opt").out == ""
     twin.ssh(f"mv /var/tmp/{LIBRARY.rpartition('/')[2]} {LIBRARY} && ldconfig")

@@ -213,7 +213,7 @@ def test_a_backslash_is_no_escape_for_the_network_manager() -> None:
     [
         (["--keyring", "K"], "go together"), (["--source", "mic:default"], "--source: of use with"),
         (["--country", "DE"], "of use with --wifi"), (["--bundle", "kws-gru"], "needs --device"),
-        (["--device", "jetson-nano", "--hostname", "x"], "reads no wishes"),
+        (["--device", "jetson-nano", "--hostname", "x"], "reads no serve"),
     ],
 )  # fmt: skip
 def test_a_wish_that_would_be_ignored(tmp_path: Path, words: list[str], why: str) -> None:

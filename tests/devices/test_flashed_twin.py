@@ -16,7 +16,7 @@ from edgenets import zoo
 from edgenets.devices import board as boards
 from edgenets.devices.deploy import manage
 from edgenets.devices.deploy.compose import Supply
-from edgenets.devices.deploy.needs import Wishes
+from edgenets.devices.deploy.needs import ServeOptions
 from edgenets.devices.flash import offline
 from edgenets.devices.flash.engine import write
 from edgenets.devices.flash.first_boot import FirstBoot
@@ -104,14 +104,14 @@ def test_from_a_packed_image_to_a_board_that_serves(tmp_path: Path, tier: str) -
     (tmp_path / "raw.img").unlink()
 
     profile = boards.load("linux-arm64")
-    wishes = Wishes(
+    serve = ServeOptions(
         ("null:96x96?rate=2",), health=Health(inferences=5, latency_ms=30_000.0, patience=400.0)
     )
     key = base.ready().key
     wanted = FirstBoot(
         hostname="kitchen", user="pi", ssh_keys=(Path(f"{key}.pub").read_text(),),
         files=offline.files(
-            zoo.load("image-classify"), replace(profile), wishes, Supply(CONSTRAINTS), tmp_path
+            zoo.load("image-classify"), replace(profile), serve, Supply(CONSTRAINTS), tmp_path
         ),
     )  # fmt: skip
     card = tmp_path / "card"

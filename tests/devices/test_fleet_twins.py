@@ -14,7 +14,7 @@ from edgenets import zoo
 from edgenets.cli.main import cli
 from edgenets.devices.deploy.compose import Supply
 from edgenets.devices.deploy.deploy import deploy
-from edgenets.devices.deploy.needs import Wishes
+from edgenets.devices.deploy.needs import ServeOptions
 from edgenets.devices.keeper.release import Health
 from edgenets.devices.twin import twin
 from edgenets.devices.twin.twin import Twin
@@ -35,7 +35,7 @@ def fleet() -> Iterator[list[Twin]]:
     """Eight twins that serve one release; what they are made of is deployed once."""
     with running("userland", "first") as (first,):
         outcome = deploy(
-            zoo.load("image-classify"), first.address(), Wishes((SOURCE,), health=HEALTH),
+            zoo.load("image-classify"), first.address(), ServeOptions((SOURCE,), health=HEALTH),
             supply=Supply(constraint=CONSTRAINTS), accept_new=True,
         )  # fmt: skip
         assert outcome.verdict == "kept", outcome

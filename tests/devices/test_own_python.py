@@ -14,7 +14,7 @@ from edgenets.devices import board as boards
 from edgenets.devices.deploy import manage, ownpython
 from edgenets.devices.deploy.compose import Supply
 from edgenets.devices.deploy.deploy import Outcome, deploy
-from edgenets.devices.deploy.needs import Wishes
+from edgenets.devices.deploy.needs import ServeOptions
 from edgenets.devices.deploy.platform import of_board
 from edgenets.devices.keeper.release import Health
 from edgenets.devices.preflight import of_board as place_of
@@ -105,8 +105,8 @@ def archive(twin: Twin, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.twin
 class TestTwin:
     def put(self, twin: Twin, python: Path | None) -> Outcome:
-        wishes = Wishes(("null:96x96?rate=2",), health=Health(3, 20_000.0, 180.0))
-        return deploy(zoo.load("image-classify"), twin.address(), wishes,
+        serve = ServeOptions(("null:96x96?rate=2",), health=Health(3, 20_000.0, 180.0))
+        return deploy(zoo.load("image-classify"), twin.address(), serve,
                       supply=Supply(CONSTRAINTS, python=python), accept_new=True)  # fmt: skip
 
     def test_without_one_it_is_refused(self, twin: Twin) -> None:

@@ -26,7 +26,7 @@ SOURCE = ("null:1",)
 def recorded(bundle: Bundle, folder: Path) -> list[Bundle]:
     """A bundle as it is, and with each format's first artifact as what was chosen."""
     answers = bundle.spec.parts[-1] if bundle.spec.parts else ""
-    firsts = {a.format: a for a in reversed(bundle.artefacts) if a.part == answers}
+    firsts = {a.format: a for a in reversed(bundle.artifacts) if a.part == answers}
     made = [bundle]
     for artifact in firsts.values():
         path = folder / f"{bundle.path.stem}-{artifact.id}.edge"
@@ -41,21 +41,21 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> list[Bundle]:
     return [made for one in zoo.shipped() for made in recorded(zoo.load(one), folder)]
 
 
-def installed(bundle: Bundle, wishes: needs.Wishes, why_not: Availability) -> Availability:
+def installed(bundle: Bundle, serve: needs.ServeOptions, why_not: Availability) -> Availability:
     """What is available in the environment that `deploy` makes on a board."""
-    selected = needs.selection_of(bundle, wishes, why_not)
-    extras = needs.extras_of(bundle, wishes, selected.backend)
+    selected = needs.selection_of(bundle, serve, why_not)
+    extras = needs.extras_of(bundle, serve, selected.backend)
     there = {name for name in backend.BACKENDS if name in extras}
     if "tflite" in extras and why_not("edgetpu") is None:
         there.add("edgetpu")
     return lambda name: None if name in there else f"{name} is not installed"
 
 
-def on_the_board(bundle: Bundle, wishes: needs.Wishes, why_not: Availability) -> Selection:
+def on_the_board(bundle: Bundle, serve: needs.ServeOptions, why_not: Availability) -> Selection:
     """What `edgenets run` takes there, with the arguments that `deploy` gave the service."""
-    words = needs.arguments_of(bundle, wishes)
+    words = needs.arguments_of(bundle, serve)
     asked = words[words.index("--backend") + 1] if "--backend" in words else None
-    return select(bundle, Request(asked), installed(bundle, wishes, why_not))
+    return select(bundle, Request(asked), installed(bundle, serve, why_not))
 
 
 @pytest.mark.parametrize("name", boards.names())
@@ -63,14 +63,14 @@ def test_one_answer(name: str, bundles: list[Bundle]) -> None:
     place = of_board(boards.load(name))
     for bundle in bundles:
         for asked in (None, "onnx"):
-            wishes = needs.Wishes(SOURCE, backend=asked)
-            wanted = needs.selection_of(bundle, wishes, place.why_not)
-            served = on_the_board(bundle, wishes, place.why_not)
+            serve = needs.ServeOptions(SOURCE, backend=asked)
+            wanted = needs.selection_of(bundle, serve, place.why_not)
+            served = on_the_board(bundle, serve, place.why_not)
             case = f"{bundle.path.name} on {name}, {asked}"
             assert (served.artifact.id, served.backend, served.threads) == (
                 wanted.artifact.id, wanted.backend, wanted.threads,
             ), case  # fmt: skip
-            found = {f.about: f.text for f in preflight(bundle, place, wishes)}
+            found = {f.about: f.text for f in preflight(bundle, place, serve)}
             assert found["artifact"].startswith(f"{wanted.artifact.form} on {wanted.backend}: ")
             assert found["memory"].endswith(f"for the service by {wanted.backend}"), case
             if place.wheels is not None:
@@ -82,14 +82,14 @@ def test_what_was_recorded_is_served_with_its_threads(bundles: list[Bundle]) -> 
     place = of_board(boards.load("rpi5"))
     for bundle in bundles:
         if "-onnx-" in bundle.path.name:
-            served = on_the_board(bundle, needs.Wishes(SOURCE), place.why_not)
+            served = on_the_board(bundle, needs.ServeOptions(SOURCE), place.why_not)
             assert (served.backend, served.threads) == ("onnx", 2), bundle.path
 
 
 def test_what_was_recorded_where_its_backend_is_missing(bundles: list[Bundle]) -> None:
     (bundle,) = (b for b in bundles if re.fullmatch(r"kws-gru-openvino-.*\.edge", b.path.name))
     why_not = of_profile(boards.load("jetson-nano"))
-    selected = needs.selection_of(bundle, needs.Wishes(), why_not)
+    selected = needs.selection_of(bundle, needs.ServeOptions(), why_not)
     assert selected.backend == "tflite" and "(not available: openvino-" in selected.reason
     assert selected.threads == 1  # those were measured with the other one
 
@@ -97,4 +97,4 @@ def test_what_was_recorded_where_its_backend_is_missing(bundles: list[Bundle]) -
 def test_tensorrt_is_for_the_board_itself(bundles: list[Bundle]) -> None:
     place = of_board(boards.load("jetson-orin-nano"))
     with pytest.raises(DeviceError, match="on the board itself"):
-        needs.selection_of(bundles[0], needs.Wishes(backend="tensorrt"), place.why_not)
+        needs.selection_of(bundles[0], needs.ServeOptions(backend="tensorrt"), place.why_not)

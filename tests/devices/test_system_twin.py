@@ -19,11 +19,11 @@ from edgenets import zoo
 from edgenets.devices.deploy import manage
 from edgenets.devices.deploy.compose import Supply
 from edgenets.devices.deploy.deploy import Outcome, deploy
-from edgenets.devices.deploy.needs import Wishes
+from edgenets.devices.deploy.needs import ServeOptions
 from edgenets.devices.keeper.release import Health
 from edgenets.devices.twin.system import System
 from edgenets.tasks.keywords.voice import speak, voices
-from edgenets.tasks.vision.picture import Picture
+from edgenets.tasks.vision.image import Image
 from edgenets.tasks.vision.smear import Smear
 from tests.devices.twins import CONSTRAINTS, running
 
@@ -44,9 +44,9 @@ def twin() -> Iterator[System]:
 
 
 def put(twin: System, bundle: str, source: str, sink: str, **changes: Any) -> Outcome:
-    wishes = Wishes((source,), (f"jsonl:{sink}",), extras=EXTRAS, health=PATIENT, **changes)
+    serve = ServeOptions((source,), (f"jsonl:{sink}",), extras=EXTRAS, health=PATIENT, **changes)
     supply = Supply(constraint=CONSTRAINTS)
-    return deploy(zoo.load(bundle), twin.address(), wishes, supply=supply, accept_new=True)
+    return deploy(zoo.load(bundle), twin.address(), serve, supply=supply, accept_new=True)
 
 
 def lines(twin: System, sink: str) -> list[dict[str, Any]]:
@@ -54,7 +54,7 @@ def lines(twin: System, sink: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in told.splitlines() if line.endswith("}")]
 
 
-def smears(count: int) -> list[Picture]:
+def smears(count: int) -> list[Image]:
     """A drawn blood smear that moves, as `demo:smear` has it."""
     drawn = Smear(seed=3)
     return [drawn.view(0.04 * n) for n in range(count)]
@@ -123,12 +123,12 @@ def test_another_model_hears_words_through_the_sound_card(twin: System, tmp_path
 
 def test_a_release_that_does_not_hold_is_taken_back_by_the_board(twin: System) -> None:
     before = manage.status(twin.address())["serving"]
-    wishes = Wishes(
+    serve = ServeOptions(
         ("mic:default",), ("jsonl:heard.jsonl",), extras=EXTRAS,
         health=Health(inferences=20, latency_ms=0.001, patience=60.0),
     )  # fmt: skip
     supply = Supply(constraint=CONSTRAINTS)
-    outcome = deploy(zoo.load("kws-gru"), twin.address(), wishes, supply=supply)
+    outcome = deploy(zoo.load("kws-gru"), twin.address(), serve, supply=supply)
     assert outcome.verdict == "went back" and "too slow" in outcome.reason
     up = time.monotonic()
     while (status := manage.status(twin.address()))["service"]["ActiveState"] != "active":

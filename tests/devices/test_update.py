@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from edgenets import zoo
 from edgenets.devices import board as boards
 from edgenets.devices.deploy.compose import Supply
-from edgenets.devices.deploy.needs import Wishes
+from edgenets.devices.deploy.needs import ServeOptions
 from edgenets.devices.keeper.objects import digest
 from edgenets.devices.keeper.release import Health, Release
 from edgenets.devices.update import delta, keys, shelf
@@ -69,7 +69,7 @@ class Site:
         self._version, self._data = version, data
         opened = Shelf(self.folder, self.keys)
         (made,) = opened.publish(
-            zoo.load("kws-gru"), {board: self.profile}, Wishes(), Supply(), self.scratch
+            zoo.load("kws-gru"), {board: self.profile}, ServeOptions(), Supply(), self.scratch
         )  # fmt: skip
         return made
 

@@ -12,12 +12,12 @@ import pytest
 
 import edgenets
 from edgenets import backend, runs
-from edgenets.artefact import FORMATS
+from edgenets.artifact import FORMATS
 from edgenets.bundle import Bundle
-from edgenets.converters import road
+from edgenets.converters import project
 from edgenets.converters.store import load as load_artefacts
 from edgenets.errors import DataError, ModelError
-from edgenets.events import Classified, Remark, Suggested
+from edgenets.events import Classified, Notice, Suggested
 from edgenets.recipe import parse
 from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
@@ -62,9 +62,9 @@ NETS: dict[str, dict[str, Any]] = {
 
 def build(plain: dict[str, Any], data: Path, folder: Path) -> Bundle:
     run = train(parse(plain), data, folder / "run")
-    road.convert_run(run, data)
-    assert road.verify_run(run, data).passed
-    return road.pack_run(run, folder / f"{run.spec.name}.edge")
+    project.convert_run(run, data)
+    assert project.verify_run(run, data).passed
+    return project.pack_run(run, folder / f"{run.spec.name}.edge")
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def session_of(bundle: Bundle, format: str, precision: Any = "int8") -> backend.
 class TestLanguage:
     def test_the_road_leaves_a_bundle_that_answers_as_it_did(self, stories: Bundle) -> None:
         assert isinstance(stories.spec, LanguageSpec)
-        assert {a.id for a in stories.artefacts} >= {f"{f}-int8" for f in FORMATS}
+        assert {a.id for a in stories.artifacts} >= {f"{f}-int8" for f in FORMATS}
         assert all(trial.passed for trial in selftest(stories))
         assert stories.metric.lower and 0.05 < (stories.best() or 0) < 0.6
         assert "nats" in stories.card()
@@ -147,9 +147,9 @@ class TestLanguage:
         run = TextRun(stories, session_of(stories, "tflite"), str(tmp_path / "lines"), 1)
         first, strange, last = run
         assert isinstance(first, Suggested) and first.words[0][0] == "cat" and first.line == 1
-        assert isinstance(strange, Remark) and "line 2: 'Ω' (character 5" in strange.text
+        assert isinstance(strange, Notice) and "line 2: 'Ω' (character 5" in strange.text
         assert isinstance(last, Suggested) and last.words[0][0] == "sings" and last.line == 4
-        assert run.summary.texts == 2 and run.summary.remarks == {"skipped": 1}
+        assert run.summary.texts == 2 and run.summary.notices == {"skipped": 1}
 
     def test_by_the_command_line(
         self, stories: Bundle, corpus: Path, call: Call, tmp_path: Path
@@ -205,9 +205,9 @@ class TestAnyLength:
         tokens = Tokenizer(stories.spec.input).encode(grammar.stories(6500, seed=4))
         tokens = tokens[: self.STEPS, None]
         assert len(tokens) == self.STEPS
-        written = {w.artefact.id: w for w in load_artefacts(folder)[0]}
+        written = {w.artifact.id: w for w in load_artefacts(folder)[0]}
         exact, rounded = (
-            backend.load(format, written[f"{format}-{p}"].artefact, written[f"{format}-{p}"].files)
+            backend.load(format, written[f"{format}-{p}"].artifact, written[f"{format}-{p}"].files)
             for p in ("fp32", "int8")
         )
         one = backend.run_sequence(rounded, tokens[:1])
@@ -234,7 +234,7 @@ class TestAnyLength:
 class TestTexts:
     def test_the_road_leaves_a_bundle_that_answers_as_it_did(self, opinions: Bundle) -> None:
         assert isinstance(opinions.spec, TextSpec) and opinions.spec.labels == ("bad", "good")
-        assert {a.id for a in opinions.artefacts} >= {f"{f}-int8" for f in FORMATS}
+        assert {a.id for a in opinions.artifacts} >= {f"{f}-int8" for f in FORMATS}
         assert all(trial.passed for trial in selftest(opinions))
 
     @pytest.mark.parametrize("format", FORMATS)
@@ -260,7 +260,7 @@ class TestTexts:
     def test_a_line_without_a_word_is_passed_over(self, opinions: Bundle, tmp_path: Path) -> None:
         (tmp_path / "lines").write_text("film\n\x07\n")
         run = TextRun(opinions, session_of(opinions, "tflite"), str(tmp_path / "lines"))
-        assert [type(e) for e in run] == [Classified, Remark]
+        assert [type(e) for e in run] == [Classified, Notice]
 
     def test_by_the_command_line(self, opinions: Bundle, call: Call, tmp_path: Path) -> None:
         (tmp_path / "lines").write_text("the film is lovely\n")

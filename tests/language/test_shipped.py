@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edgenets import zoo
-from edgenets.artefact import FORMATS
+from edgenets.artifact import FORMATS
 from edgenets.runtime.load import load
 from edgenets.selection import Request, select
 from edgenets.tasks.language.evaluation import evaluate_language

@@ -51,7 +51,7 @@ def _convert(place: Place) -> None:
     found = place(
         "convert", place.run / "model.keras", "--precision", "fp32", "--out", "own", "--json"
     )
-    assert found.json() and list((place.folder / "own" / "artefacts").iterdir())
+    assert found.json() and list((place.folder / "own" / "artifacts").iterdir())
     assert "tflite" in place("convert", place.run / "model.keras", "--explain").out
 
 
@@ -84,8 +84,8 @@ def _build(place: Place) -> None:
 
 @smoke("import")
 def _import(place: Place) -> None:
-    place.run  # noqa: B018 (its artefacts)
-    (model,) = (place.run / "artefacts").glob("**/tflite-fp32*.tflite")
+    place.run  # noqa: B018 (its artifacts)
+    (model,) = (place.run / "artifacts").glob("**/tflite-fp32*.tflite")
     labels = place.folder / "labels.txt"
     labels.write_text("bright\ndark\n")
     place(
@@ -180,7 +180,7 @@ def _attach(place: Place) -> None:
 
 @smoke("inspect")
 def _inspect(place: Place) -> None:
-    assert place("inspect", place.bundle, "--json").json()["artefacts"]
+    assert place("inspect", place.bundle, "--json").json()["artifacts"]
     assert "licence" in place("inspect", "kws-gru", "--card").out.lower()
 
 

@@ -1,4 +1,4 @@
-"""What is unusual: habits, surprises, the whole conversion path, live runs."""
+"""What is unusual: seasonal, surprises, the whole conversion path, live runs."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgenets import backend, zoo
-from edgenets.artefact import FORMATS
+from edgenets.artifact import FORMATS
 from edgenets.bundle import Bundle
-from edgenets.converters import road
+from edgenets.converters import project
 from edgenets.errors import DataError, SourceError
-from edgenets.events import Remark, Surprising
+from edgenets.events import Anomaly, Notice
 from edgenets.recipe import parse
 from edgenets.runtime.anomalyrun import AnomalyRun
 from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
 from edgenets.selection import Request, select
 from edgenets.tasks.series import nab
+from edgenets.tasks.series.anomaly_decoding import AnomalyDecoding, AnomalyScorer
 from edgenets.tasks.series.anomaly_evaluation import evaluate_anomaly
 from edgenets.tasks.series.anomaly_pipeline import Detector
-from edgenets.tasks.series.beginnings import BeginningBatches, find_series, known
-from edgenets.tasks.series.habits import NUMBERS, Habits, HabitsInput
+from edgenets.tasks.series.batches import BeginningBatches, find_series, known
+from edgenets.tasks.series.seasonal_profile import NUMBERS, SeasonalInput, SeasonalProfile
 from edgenets.tasks.series.spec import AnomalySpec
-from edgenets.tasks.series.surprise import Surprise, SurpriseDecoding
 from edgenets.training.train import train
 from tests.commands import Call, call
 
@@ -38,13 +38,13 @@ from . import waves
 __all__ = ["call"]  # a fixture
 
 NAB = Path(__file__).parents[3] / "shared" / "data" / "nab"
-INPUT = HabitsInput("habits", bins=24)
+INPUT = SeasonalInput("seasonal", bins=24)
 
 RECIPE: dict[str, Any] = {
     "name": "unusual", "description": "What is unusual", "task": "anomaly",
     "data": {"files": "*.csv", "beginning": 0.3, "held": 100},
-    "model": {"architecture": "habits-rnn", "units": [8]},
-    "features": {"kind": "habits", "bins": 12},
+    "model": {"architecture": "seasonal-rnn", "units": [8]},
+    "features": {"kind": "seasonal", "bins": 12},
     "schedule": {"epochs": 30, "batch": 4, "learning_rate": 1e-2, "average": 0.8,
                  "weight_decay": 0.0},
     "gate": {"stream_steps": 1000, "agreement": 0.8, "relative_loss": 0.05},
@@ -54,74 +54,78 @@ RECIPE: dict[str, Any] = {
 class TestHabits:
     @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60))
     def test_what_is_scaled_comes_back(self, values: list[float]) -> None:
-        habits = Habits(INPUT)
+        seasonal = SeasonalProfile(INPUT)
         for i, value in enumerate(values):
-            told = habits.before(3600.0 * i, value)
+            told = seasonal.before(3600.0 * i, value)
             assert len(told) == NUMBERS and np.isfinite(told).all()
-            near = habits.scaled(value)
+            near = seasonal.scaled(value)
             if abs(near) < 12:
-                assert habits.unscaled(near) == pytest.approx(value, rel=1e-6, abs=1e-6)
-            habits.after(value)
+                assert seasonal.unscaled(near) == pytest.approx(value, rel=1e-6, abs=1e-6)
+            seasonal.after(value)
 
     def test_nothing_is_told_of_the_reading_that_comes(self) -> None:
-        one, other = Habits(INPUT), Habits(INPUT)
+        one, other = SeasonalProfile(INPUT), SeasonalProfile(INPUT)
         for i in range(50):
-            for habits in (one, other):
-                habits.before(60.0 * i, math.sin(i))
-                habits.after(math.sin(i))
+            for seasonal in (one, other):
+                seasonal.before(60.0 * i, math.sin(i))
+                seasonal.after(math.sin(i))
         assert one.before(3000.0, 5.0) == other.before(3000.0, -100.0)
 
     def test_a_day_is_learned_hour_by_hour(self) -> None:
-        habits = Habits(INPUT)
+        seasonal = SeasonalProfile(INPUT)
         for hour in range(24 * 10):
             value = 10.0 * (hour % 24)
-            told = habits.before(3600.0 * hour, value)
-            habits.after(value)
-        assert habits.unscaled(habits.before(0.0, 0.0)[1]) == pytest.approx(0, abs=1)
-        assert habits.unscaled(habits.before(3600.0 * 13, 0.0)[1]) == pytest.approx(130, abs=1)
+            told = seasonal.before(3600.0 * hour, value)
+            seasonal.after(value)
+        assert seasonal.unscaled(seasonal.before(0.0, 0.0)[1]) == pytest.approx(0, abs=1)
+        assert seasonal.unscaled(seasonal.before(3600.0 * 13, 0.0)[1]) == pytest.approx(130, abs=1)
         assert told[2] == 1.0
 
     def test_without_times_no_day_is_made_up(self) -> None:
-        habits = Habits(INPUT)
+        seasonal = SeasonalProfile(INPUT)
         for value in range(30):
-            assert habits.before(None, value)[2:] == [0.0, 0.0, 0.0]
-            habits.after(value)
+            assert seasonal.before(None, value)[2:] == [0.0, 0.0, 0.0]
+            seasonal.after(value)
 
     def test_levels_are_forgotten(self) -> None:
-        habits = Habits(HabitsInput("habits", level=50))
+        seasonal = SeasonalProfile(SeasonalInput("seasonal", level=50))
         for i in range(2000):
-            habits.before(None, 0.0)
-            habits.after(0.0 if i < 1000 else 7.0)
-        assert habits.unscaled(0.0) == pytest.approx(7, abs=0.01)
+            seasonal.before(None, 0.0)
+            seasonal.after(0.0 if i < 1000 else 7.0)
+        assert seasonal.unscaled(0.0) == pytest.approx(7, abs=0.01)
 
 
 class TestSurprise:
     def test_a_record_is_told_of_once(self) -> None:
-        surprise = Surprise(SurpriseDecoding(settle=10, quiet=20))
+        anomaly_score = AnomalyScorer(AnomalyDecoding(settle=10, quiet=20))
         rng = np.random.default_rng(0)
-        usual = [surprise.push(abs(e)) for e in rng.uniform(0.5, 1, 300)]
+        usual = [anomaly_score.push(abs(e)) for e in rng.uniform(0.5, 1, 300)]
         assert max(usual[150:]) < 1.04
-        first, *after = (surprise.push(e) for e in (9.0, 8.0, 7.0, 3.0))
+        first, *after = (anomaly_score.push(e) for e in (9.0, 8.0, 7.0, 3.0))
         assert first > 5 and after == [0.0, 0.0, 0.0]
 
     def test_all_is_new_at_the_beginning(self) -> None:
-        surprise = Surprise(SurpriseDecoding(settle=5))
-        assert [surprise.push(100.0 ** (i * i)) > 0 for i in range(8)] == [False] * 5 + [True] * 3
+        anomaly_score = AnomalyScorer(AnomalyDecoding(settle=5))
+        assert [anomaly_score.push(100.0 ** (i * i)) > 0 for i in range(8)] == [False] * 5 + [
+            True
+        ] * 3
 
     def test_a_record_fades(self) -> None:
         def of(wait: int) -> float:
-            surprise = Surprise(SurpriseDecoding(means=(1,), settle=0, quiet=5, record=100))
-            surprise.push(10.0)
+            anomaly_score = AnomalyScorer(
+                AnomalyDecoding(means=(1,), settle=0, quiet=5, record=100)
+            )
+            anomaly_score.push(10.0)
             for _ in range(wait):
-                surprise.push(0.01)
-            return surprise.push(5.0)
+                anomaly_score.push(0.01)
+            return anomaly_score.push(5.0)
 
         assert of(10) < 1 < of(200)
 
     @given(st.lists(st.floats(0, 1e9), max_size=80))
     def test_any_errors_are_survived(self, errors: list[float]) -> None:
-        surprise = Surprise(SurpriseDecoding(settle=0))
-        found = [surprise.push(e) for e in errors]
+        anomaly_score = AnomalyScorer(AnomalyDecoding(settle=0))
+        found = [anomaly_score.push(e) for e in errors]
         assert all(f >= 0 and math.isfinite(f) for f in found)
 
 
@@ -151,9 +155,9 @@ def unusual(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     for seed in range(4):
         waves.write(folder / f"{seed}.csv", waves.waves(600, seed))
     run = train(parse(RECIPE), folder, folder / "run")
-    road.convert_run(run, folder)
-    assert road.verify_run(run, folder).passed
-    return road.pack_run(run, folder / "unusual.edge")
+    project.convert_run(run, folder)
+    assert project.verify_run(run, folder).passed
+    return project.pack_run(run, folder / "unusual.edge")
 
 
 def session_of(bundle: Bundle, format: str = "tflite", precision: Any = "int8") -> backend.Session:
@@ -172,7 +176,7 @@ class TestRoad:
     def test_what_was_spoilt_is_found(self, unusual: Bundle, tmp_path: Path, format: str) -> None:
         run = AnomalyRun(unusual, session_of(unusual, format), str(spoilt(tmp_path / "t.csv")))
         events = list(run)
-        found = [e for e in events if isinstance(e, Surprising) and e.surprise > 1.5]
+        found = [e for e in events if isinstance(e, Anomaly) and e.anomaly_score > 1.5]
         assert [(e.column, e.line) for e in found] == [("load", 702)] and found[0].alarm
         assert abs(found[0].value - found[0].expected) > 15
         assert run.summary.readings == 900 and run.summary.alarms["load"] >= 1
@@ -201,8 +205,8 @@ class TestRoad:
         (tmp_path / "t.csv").write_text("\n".join(lines))
         run = AnomalyRun(unusual, session_of(unusual), str(tmp_path / "t.csv"), every=100)
         events = list(run)
-        assert [e.kind for e in events if isinstance(e, Remark)] == ["missing", "order", "skipped"]
-        told = [e for e in events if isinstance(e, Surprising) and not e.alarm]
+        assert [e.kind for e in events if isinstance(e, Notice)] == ["missing", "order", "skipped"]
+        told = [e for e in events if isinstance(e, Anomaly) and not e.alarm]
         assert {e.column for e in told} == set(waves.COLUMNS) and len(told) >= 12
 
     @pytest.mark.parametrize(
@@ -215,8 +219,8 @@ class TestRoad:
 
     def test_a_short_table_is_silent_and_says_so(self, unusual: Bundle, tmp_path: Path) -> None:
         path = waves.write(tmp_path / "t.csv", waves.waves(20))
-        (remark,) = AnomalyRun(unusual, session_of(unusual), str(path))
-        assert isinstance(remark, Remark) and "the first 150 of a series are silent" in remark.text
+        (notice,) = AnomalyRun(unusual, session_of(unusual), str(path))
+        assert isinstance(notice, Notice) and "the first 150 of a series are silent" in notice.text
 
     def test_by_the_command_line(self, unusual: Bundle, call: Call, tmp_path: Path) -> None:
         table, sink = spoilt(tmp_path / "t.csv"), tmp_path / "out.jsonl"

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
 from edgenets import backend, runs
-from edgenets.artefact import FORMATS
+from edgenets.artifact import FORMATS
 from edgenets.bundle import Bundle
-from edgenets.converters import road
+from edgenets.converters import project
 from edgenets.errors import DataError, RecordError, SourceError
-from edgenets.events import Forecast, Remark
+from edgenets.events import Forecast, Notice
 from edgenets.recipe import load_recipe, parse
 from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
@@ -68,9 +68,9 @@ def made(
 ) -> tuple[runs.Run, Bundle]:
     folder = tmp_path_factory.mktemp(request.param)
     run = train(parse({**RECIPE, "model": NETS[request.param]}), table, folder / "run")
-    road.convert_run(run, table)
-    assert road.verify_run(run, table).passed
-    return run, road.pack_run(run, folder / "waves.edge")
+    project.convert_run(run, table)
+    assert project.verify_run(run, table).passed
+    return run, project.pack_run(run, folder / "waves.edge")
 
 
 def spec_of(bundle: Bundle) -> ForecastSpec:
@@ -129,7 +129,7 @@ class TestRoad:
         assert test["MSE"] < 0.1 * test["baselines"]["last value"]["MSE"]
         assert test["baselines"]["linear"]["MSE"] < test["baselines"]["last value"]["MSE"]
         assert 0.5 < test["coverage"] < 0.97
-        assert {a.id for a in bundle.artefacts} >= {f"{f}-int8" for f in FORMATS}
+        assert {a.id for a in bundle.artifacts} >= {f"{f}-int8" for f in FORMATS}
         assert all(trial.passed for trial in selftest(bundle))
         assert "last value MSE" in bundle.card() and "linear MSE" in bundle.card()
 
@@ -176,7 +176,7 @@ class TestRoad:
         assert isinstance(event, Forecast) and event.readings == 1500 and event.line == 1501
         assert event.median.shape == (HORIZON, 2) and event.columns == waves.COLUMNS
         assert event.low is not None and (event.low < event.high).mean() > 0.9
-        assert run.summary.foreseen == 1500 - SEGMENT + 1 and run.summary.told == 1
+        assert run.summary.forecasts == 1500 - SEGMENT + 1 and run.summary.told == 1
         every = list(SeriesRun(made[1], session_of(made[1]), str(table), every=100))
         assert [e.readings for e in every if isinstance(e, Forecast)] == list(range(100, 1501, 100))
 
@@ -194,9 +194,9 @@ class TestRoad:
         path.write_text("\n".join(lines))
         run = SeriesRun(made[1], session_of(made[1]), str(path))
         events = list(run)
-        kinds = [e.kind for e in events if isinstance(e, Remark)]
+        kinds = [e.kind for e in events if isinstance(e, Notice)]
         assert kinds.count("skipped") == 3 and {"missing", "filled", "order", "gap"} <= set(kinds)
-        gap = next(e for e in events if isinstance(e, Remark) and e.kind == "gap")
+        gap = next(e for e in events if isinstance(e, Notice) and e.kind == "gap")
         assert "20 readings are missing, more than the 6" in gap.text
         assert isinstance(events[-1], Forecast) and events[-1].readings == 120 - 99
         assert all(np.isfinite(e.median).all() for e in events if isinstance(e, Forecast))

@@ -166,7 +166,7 @@ class TestTables:
         (tmp_path / "t.csv").write_text("time,a\n0,1\n60,2\n60,7\n240,8\n300,\n")
         table = read_table(tmp_path / "t.csv")
         assert table.values[:, 0].tolist() == [1, 2, 4, 6, 8, 8] and table.interval == 60
-        assert {"t.csv: filled ×2", "t.csv: order ×1", "t.csv: missing ×1"} <= set(table.remarks)
+        assert {"t.csv: filled ×2", "t.csv: order ×1", "t.csv: missing ×1"} <= set(table.notices)
 
     def test_a_gap_that_is_too_long_is_refused_with_its_line(self, tmp_path: Path) -> None:
         (tmp_path / "t.csv").write_text("time,a\n0,1\n60,2\n120,3\n6000,4\n")

@@ -13,7 +13,7 @@ from edgenets.runtime.sinks.console import ConsoleSink
 from edgenets.runtime.sinks.plain import plain
 from edgenets.sound.input import AudioInput
 from edgenets.stepspec import StepSpec
-from edgenets.tasks.speech.pipeline import Line, Scribe
+from edgenets.tasks.speech.pipeline import Line, SpeechTranscriber
 from edgenets.tasks.speech.spec import BLANK_LABEL, CtcDecoding, SpeechSpec
 
 LABELS = (BLANK_LABEL, "1", "2")
@@ -43,10 +43,12 @@ class Told:
 
 
 def hear(labels: str, block: int) -> list[Line]:
-    scribe = Scribe(SPEC, Told(labels))  # type: ignore[arg-type]
+    transcriber = SpeechTranscriber(SPEC, Told(labels))  # type: ignore[arg-type]
     sound = np.zeros(STEP * len(labels) + 200, np.int16)
-    found = [line for at in range(0, len(sound), block) for line in scribe.push(sound[at:][:block])]
-    return found + scribe.finish()
+    found = [
+        line for at in range(0, len(sound), block) for line in transcriber.push(sound[at:][:block])
+    ]
+    return found + transcriber.finish()
 
 
 @pytest.mark.parametrize("block", [STEP, 37, 4000])
@@ -62,11 +64,11 @@ def test_lines_come_with_their_times_however_the_sound_was_cut(block: int) -> No
 
 
 def test_a_new_stream_begins_anew() -> None:
-    scribe = Scribe(SPEC, Told("12"))  # type: ignore[arg-type]
-    scribe.push(np.zeros(3 * STEP, np.int16))
-    scribe.reset()
-    assert scribe.finish() == [] and scribe.steps == 0
-    assert scribe.posterior.shape == (3,)
+    transcriber = SpeechTranscriber(SPEC, Told("12"))  # type: ignore[arg-type]
+    transcriber.push(np.zeros(3 * STEP, np.int16))
+    transcriber.reset()
+    assert transcriber.finish() == [] and transcriber.steps == 0
+    assert transcriber.posterior.shape == (3,)
 
 
 class TestShown:

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgenets.errors import DataError
-from edgenets.tasks.translation.pieces import Pieces, learn
-from edgenets.tasks.translation.spec import BEGIN, END, PADDING, UNKNOWN, PiecesInput
+from edgenets.tasks.translation.spec import BEGIN, END, PADDING, UNKNOWN, TokensInput
+from edgenets.tasks.translation.subwords import Subwords, learn
 from tests.translation import phrases
 
-INPUT = PiecesInput("pieces", 38, "en", "de", longest=30)
+INPUT = TokensInput("pieces", 38, "en", "de", longest=30)
 
 LINES = [text for s in phrases.sentences(300, 3) for text in (s, phrases.translated(s))]
 
@@ -22,7 +22,7 @@ def model() -> bytes:
 
 
 def test_what_was_learned_comes_back(model: bytes) -> None:
-    pieces = Pieces(model)
+    pieces = Subwords(model)
     assert pieces.count == 38
     for line in LINES:
         found = pieces.encode(line)
@@ -39,16 +39,16 @@ def test_the_same_sentences_give_the_same_pieces(model: bytes) -> None:
 
 @given(st.text(max_size=60))
 def test_any_text_becomes_pieces_that_there_are(model: bytes, text: str) -> None:
-    found = Pieces(model).encode(text)
+    found = Subwords(model).encode(text)
     assert ((found >= UNKNOWN) & (found < 38)).all()
 
 
 def test_strange_letters_are_unknown(model: bytes) -> None:
-    pieces = Pieces(model)
+    pieces = Subwords(model)
     mixed, strange = pieces.encode("one 猫 two"), pieces.encode("猫 猫")
     assert UNKNOWN in mixed and not pieces.refusal(mixed, INPUT)
     assert "nothing in it" in pieces.refusal(strange, INPUT)
-    assert Pieces(model).encode("").tolist() == []
+    assert Subwords(model).encode("").tolist() == []
 
 
 def test_more_pieces_than_the_sentences_hold() -> None:
@@ -58,7 +58,7 @@ def test_more_pieces_than_the_sentences_hold() -> None:
 
 def test_long_sentences_are_learned_of_as_well() -> None:
     """sentencepiece skips what has more than 4,192 bytes, unless it is told."""
-    pieces = Pieces(learn([*LINES, "ß " + "one two " * 1000], 39))
+    pieces = Subwords(learn([*LINES, "ß " + "one two " * 1000], 39))
     assert UNKNOWN not in pieces.encode("ß")
 
 
@@ -69,7 +69,7 @@ def test_nothing_to_learn_of(sentences: list[str]) -> None:
 
 
 def test_what_is_longer_than_what_was_taught_is_refused(model: bytes) -> None:
-    pieces = Pieces(model)
+    pieces = Subwords(model)
     taught, longer = (pieces.encode("a " * n) for n in (10, 40))
     assert len(taught) <= 30 < len(longer)
     assert f"{len(longer)} pieces are more than the 30" in pieces.refusal(longer, INPUT)
@@ -77,18 +77,18 @@ def test_what_is_longer_than_what_was_taught_is_refused(model: bytes) -> None:
 
 def test_the_pieces_of_another_model(model: bytes) -> None:
     with pytest.raises(DataError, match=r"a\.edge: pieces\.model has 38 pieces .* another model"):
-        Pieces(model, PiecesInput("pieces", 40, "en", "de", 30), "a.edge: pieces.model")
+        Subwords(model, TokensInput("pieces", 40, "en", "de", 30), "a.edge: pieces.model")
 
 
 @pytest.mark.parametrize("data", [b"", b"no model", bytes(range(256))])
 def test_what_is_no_model(data: bytes) -> None:
     with pytest.raises(DataError, match="no sentencepiece model"):
-        Pieces(data)
+        Subwords(data)
 
 
 def test_a_damaged_model(model: bytes) -> None:
     """Whatever is cut off: an error, or pieces that are not as many as was said."""
-    Pieces(model, INPUT)
+    Subwords(model, INPUT)
     for at in range(1, len(model), max(1, len(model) // 25)):
         with pytest.raises(DataError):
-            Pieces(model[:at], INPUT)
+            Subwords(model[:at], INPUT)

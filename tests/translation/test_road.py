@@ -12,28 +12,28 @@ import pytest
 
 import edgenets
 from edgenets import runs, zoo
-from edgenets.artefact import FORMATS, OPEN, PRECISIONS
+from edgenets.artifact import FORMATS, OPEN, PRECISIONS
 from edgenets.backend import Coupled
 from edgenets.backend import load as load_artifact
 from edgenets.bundle import Bundle
-from edgenets.converters import road
+from edgenets.converters import project
 from edgenets.converters.formats import Written
 from edgenets.converters.pack import pack
 from edgenets.converters.store import load as load_artefacts
 from edgenets.converters.translation import _rolls
 from edgenets.errors import DataError, GateFailed
-from edgenets.events import Remark, Translation
-from edgenets.face import check_face
+from edgenets.events import Notice, Translation
 from edgenets.recipe import parse
 from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
 from edgenets.runtime.translationrun import TranslationRun
 from edgenets.selection import Request, select
+from edgenets.signature import check_face
 from edgenets.tasks.translation.batches import Sentences
 from edgenets.tasks.translation.evaluation import evaluate_translation
 from edgenets.tasks.translation.pairs import Pair
-from edgenets.tasks.translation.pieces import Pieces, learn, pieces_of
 from edgenets.tasks.translation.spec import PIECES, TranslationDecoding, TranslationSpec
+from edgenets.tasks.translation.subwords import Subwords, learn, subwords_of
 from edgenets.tasks.translation.training import translated
 from edgenets.tasks.translation.translator import Translator
 from edgenets.training.train import train
@@ -65,14 +65,14 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(data: Path) -> runs.Run:
     run = train(parse(RECIPE), data, data.parent / "run")
-    road.convert_run(run, data)
-    assert road.verify_run(run, data).passed
+    project.convert_run(run, data)
+    assert project.verify_run(run, data).passed
     return run
 
 
 @pytest.fixture(scope="module")
 def bundle(run: runs.Run) -> Bundle:
-    return road.pack_run(run, run.folder.parent / "phrases.edge")
+    return project.pack_run(run, run.folder.parent / "phrases.edge")
 
 
 def spec_of(bundle: Bundle) -> TranslationSpec:
@@ -91,7 +91,7 @@ def unseen(data: Path) -> list[str]:
 
 
 def test_the_road_leaves_a_bundle_that_answers_as_it_did(bundle: Bundle) -> None:
-    ids = {a.id for a in bundle.artefacts}
+    ids = {a.id for a in bundle.artifacts}
     assert ids >= {f"{f}-int8-{part}" for f in FORMATS for part in ("encoder", "decoder")}
     assert all(trial.passed for trial in selftest(bundle))
     assert (bundle.best() or 0) > 80 and bundle.metric.name == "BLEU"
@@ -103,11 +103,11 @@ def test_the_road_leaves_a_bundle_that_answers_as_it_did(bundle: Bundle) -> None
 def test_every_form_translates_as_its_model(
     bundle: Bundle, run: runs.Run, data: Path, format: str, precision: Any
 ) -> None:
-    if f"{format}-{precision}-decoder" not in {a.id for a in bundle.artefacts}:
+    if f"{format}-{precision}-decoder" not in {a.id for a in bundle.artifacts}:
         assert (format, precision) == ("openvino", "int16x8")
         return
     spec, session = spec_of(bundle), session_of(bundle, format, precision)
-    pieces = Pieces(bytes(bundle.read(PIECES)), spec.input)
+    pieces = Subwords(bytes(bundle.read(PIECES)), spec.input)
     greedy = TranslationDecoding(beam=1)
     translator = Translator(spec, session.encoder, session.decoder, greedy)
     sources = pieces.encode_all(unseen(data))
@@ -121,7 +121,7 @@ def test_every_form_translates_as_its_model(
 
 def test_a_beam_is_at_least_as_likely(bundle: Bundle, data: Path) -> None:
     spec, session = spec_of(bundle), session_of(bundle, "tflite")
-    pieces = Pieces(bytes(bundle.read(PIECES)), spec.input)
+    pieces = Subwords(bytes(bundle.read(PIECES)), spec.input)
     both = [
         Translator(spec, session.encoder, session.decoder, TranslationDecoding(beam))
         for beam in (1, 5)
@@ -142,10 +142,10 @@ def test_lines_in_translations_out(bundle: Bundle, tmp_path: Path) -> None:
     first, strange, long, last = run
     assert isinstance(first, Translation) and first.translation == "zwei rot" and first.whole
     assert first.line == 1 and 0.5 < first.probability <= 1
-    assert isinstance(strange, Remark) and "line 3: there is nothing in it" in strange.text
-    assert isinstance(long, Remark) and "more than the 24 of the longest sentence" in long.text
+    assert isinstance(strange, Notice) and "line 3: there is nothing in it" in strange.text
+    assert isinstance(long, Notice) and "more than the 24 of the longest sentence" in long.text
     assert isinstance(last, Translation) and last.unknown >= 1 and last.line == 5
-    assert run.summary.texts == 2 and run.summary.remarks == {"skipped": 2}
+    assert run.summary.texts == 2 and run.summary.notices == {"skipped": 2}
 
 
 def test_by_the_command_line(bundle: Bundle, data: Path, call: Call, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_by_the_command_line(bundle: Bundle, data: Path, call: Call, tmp_path: P
         assert found["metric"] == "BLEU" and found["value"] > 70
         assert [way["beam"] for way in found["figures"]["ways"]] == [1, 4]
     rows = call("bench", bundle.path, "--backend", "onnx", "--seconds", 1, "--json").json()["rows"]
-    assert len(rows) == 2 * len({a.form for a in bundle.artefacts if a.format == "onnx"})
+    assert len(rows) == 2 * len({a.form for a in bundle.artifacts if a.format == "onnx"})
     assert {row["part"] for row in rows} == {"encoder", "decoder"}
     assert all(row["p50_us"] > 0 for row in rows)
     assert "sentences in en, to de, as 38 sub-words" in call("inspect", bundle.path).out
@@ -185,9 +185,9 @@ class TestGate:
     def test_a_decoder_of_another_model(self, run: runs.Run, data: Path, tmp_path: Path) -> None:
         """Its steps are sound, its translations are not: the encoder is not its own."""
         other = train(parse({**RECIPE, "seed": 9, "schedule": {"epochs": 1}}), data, tmp_path / "o")
-        road.convert_run(other, data, ("tflite",), ("fp32", "int8"))
-        mixed = [w for w in self.written(run) if w.artefact.id == "tflite-int8-encoder"]
-        mixed += [w for w in self.written(other) if w.artefact.id == "tflite-int8-decoder"]
+        project.convert_run(other, data, ("tflite",), ("fp32", "int8"))
+        mixed = [w for w in self.written(run) if w.artifact.id == "tflite-int8-encoder"]
+        mixed += [w for w in self.written(other) if w.artifact.id == "tflite-int8-decoder"]
         from edgenets.converters.family import family_of
 
         report = family_of(run.spec).verify(run, mixed, (), data, edgenets.progress.Progress())
@@ -196,20 +196,20 @@ class TestGate:
     def test_a_half_alone(self, run: runs.Run, data: Path, tmp_path: Path) -> None:
         from edgenets.converters.family import family_of
 
-        halves = [w for w in self.written(run) if w.artefact.id == "onnx-fp32-encoder"]
+        halves = [w for w in self.written(run) if w.artifact.id == "onnx-fp32-encoder"]
         report = family_of(run.spec).verify(run, halves, (), data, edgenets.progress.Progress())
         assert "has no decoder beside it" in report.verdicts[0].error
         with pytest.raises(GateFailed):
             pack(tmp_path / "x.edge", run.spec, halves, report, "", "x", None, run.assets())
 
     def test_what_divides_text_is_needed(self, run: runs.Run, tmp_path: Path) -> None:
-        report = road.load_report(run.folder, self.written(run))
+        report = project.load_report(run.folder, self.written(run))
         with pytest.raises(ValueError, match=r"pieces\.model, which the model needs, is no member"):
             pack(tmp_path / "x.edge", run.spec, self.written(run), report, "", "x")
 
     def test_a_form_is_packed_with_both_halves(self, run: runs.Run, tmp_path: Path) -> None:
-        found = road.pack_run(run, tmp_path / "one.edge", {"openvino-int8"})
-        assert {a.id for a in found.artefacts} == {"openvino-int8-encoder", "openvino-int8-decoder"}
+        found = project.pack_run(run, tmp_path / "one.edge", {"openvino-int8"})
+        assert {a.id for a in found.artifacts} == {"openvino-int8-encoder", "openvino-int8-decoder"}
 
 
 @pytest.mark.parametrize("asset", [b"x", "other"])
@@ -219,8 +219,11 @@ def test_a_bundle_that_cannot_divide_text_does_not_pass_its_test(
     """A board whose new release cannot translate keeps the old one: its health is this test."""
     if asset == "other":
         asset = learn(["one two three", "eins zwei drei"], 18)
-    written = [w for w in load_artefacts(run.folder)[0] if w.artefact.form == "tflite-int8"]
-    report, path = road.load_report(run.folder, load_artefacts(run.folder)[0]), tmp_path / "x.edge"
+    written = [w for w in load_artefacts(run.folder)[0] if w.artifact.form == "tflite-int8"]
+    report, path = (
+        project.load_report(run.folder, load_artefacts(run.folder)[0]),
+        tmp_path / "x.edge",
+    )
     pack(path, run.spec, written, report, "", "x", None, {PIECES: asset})
     with pytest.raises(DataError, match=r"x\.edge: pieces\.model"):
         selftest(Bundle(path))
@@ -231,7 +234,7 @@ def test_a_bundle_that_cannot_divide_text_does_not_pass_its_test(
 
 def test_what_a_run_refuses_counts_as_empty(bundle: Bundle) -> None:
     spec, session = spec_of(bundle), session_of(bundle, "onnx", "fp32")
-    pieces = pieces_of(bundle)
+    pieces = subwords_of(bundle)
     sound = [Pair(s, phrases.translated(s)) for s in ("red two", "one three")]
     refused = [Pair("one " * 50, "eins " * 50), Pair("猫", "Katze")]
     found = evaluate_translation(spec, session, [*sound, *refused], pieces)
@@ -276,8 +279,8 @@ def test_data_that_cannot_be_used(tmp_path: Path) -> None:
 
 
 def test_a_session_is_of_its_artefacts(bundle: Bundle) -> None:
-    artefact = bundle.artefact("tflite-int8-encoder")
-    encoder = load_artifact("tflite", artefact, bundle.files(artefact))
+    artifact = bundle.artifact("tflite-int8-encoder")
+    encoder = load_artifact("tflite", artifact, bundle.files(artifact))
     place = np.full((1, 1, 1), 5, np.int32)
     assert {n: v.shape for n, v in encoder.run({"tokens": place}).items()} == {
         "memory": (1, 1, 32), "start": (1, 1, 48),
@@ -288,19 +291,23 @@ class TestFaces:
     """A manifest that announces another face than its model's is refused before anything runs."""
 
     def lied(self, bundle: Bundle, half: str, **changes: Any) -> None:
-        artefact = bundle.artefact(f"tflite-int8-{half}")
-        check_face(bundle.spec, artefact)
-        check_face(bundle.spec, replace(artefact, **changes))
+        artifact = bundle.artifact(f"tflite-int8-{half}")
+        check_face(bundle.spec, artifact)
+        check_face(bundle.spec, replace(artifact, **changes))
 
     def test_halves_that_do_not_fit(self, bundle: Bundle) -> None:
-        encoder, decoder = (bundle.artefact(f"tflite-int8-{p}") for p in ("encoder", "decoder"))
-        memory = replace(decoder.held[0], shape=(1, OPEN, 31))
-        start = replace(decoder.states[0], given=False)
+        encoder, decoder = (bundle.artifact(f"tflite-int8-{p}") for p in ("encoder", "decoder"))
+        memory = replace(decoder.sequence_inputs[0], shape=(1, OPEN, 31))
+        start = replace(decoder.states[0], initial_input=False)
         lies: list[tuple[str, dict[str, Any], str]] = [
-            ("decoder", {"held": (memory,)}, "which the encoder gives not"),
-            ("decoder", {"held": ()}, "which the encoder gives not"),
+            ("decoder", {"sequence_inputs": (memory,)}, "which the encoder gives not"),
+            ("decoder", {"sequence_inputs": ()}, "which the encoder gives not"),
             ("decoder", {"states": (start,)}, "which the encoder gives not"),
-            ("encoder", {"held": decoder.held}, "an encoder is given nothing"),
+            (
+                "encoder",
+                {"sequence_inputs": decoder.sequence_inputs},
+                "an encoder is given nothing",
+            ),
             ("encoder", {"outputs": encoder.outputs[:1]}, "is needed"),
             ("encoder", {"part": ""}, "not made of such parts"),
             ("decoder", {"part": "encoder"}, "is needed"),
@@ -312,9 +319,9 @@ class TestFaces:
 
     def test_other_models_are_given_nothing(self, bundle: Bundle) -> None:
         kws = zoo.load("kws-gru")
-        artefact = kws.artefact("tflite-int8")
-        held = bundle.artefact("tflite-int8-decoder").held
+        artifact = kws.artifact("tflite-int8")
+        held = bundle.artifact("tflite-int8-decoder").sequence_inputs
         with pytest.raises(ValueError, match="wants to be given what its model has not"):
-            check_face(kws.spec, replace(artefact, held=held))
+            check_face(kws.spec, replace(artifact, sequence_inputs=held))
         with pytest.raises(ValueError, match="only what is given once a sequence"):
-            replace(artefact, inputs=(replace(artefact.inputs[0], shape=(1, OPEN, 40)),))
+            replace(artifact, inputs=(replace(artifact.inputs[0], shape=(1, OPEN, 40)),))

@@ -13,8 +13,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edgenets.artefact import Artefact, TensorInfo
-from edgenets.bundle import CARD, GOLDEN_PICTURE, REPORT, Bundle, golden_name, write
+from edgenets.artifact import Artifact, TensorInfo
+from edgenets.bundle import CARD, GOLDEN_IMAGE, REPORT, Bundle, golden_name, write
 from edgenets.tasks.vision.spec import (
     BoxDecoding,
     ClassDecoding,
@@ -28,7 +28,7 @@ SIZE, STRIDE = 64, 8
 FRAME = ImageInput(height=SIZE, width=SIZE)
 
 CLASSIFY = ImageSpec(
-    "colours", "classify", ("red", "green", "blue"), FRAME, ClassDecoding(threshold=0.4)
+    "colors", "classify", ("red", "green", "blue"), FRAME, ClassDecoding(threshold=0.4)
 )
 DETECT = ImageSpec(
     "reds", "detect", ("red", "blue"), FRAME,
@@ -98,20 +98,20 @@ def _written(spec: ImageSpec) -> tuple[bytes, dict[str, list[int]]]:
 
 
 def make_bundle(path: Path, spec: ImageSpec, **changes: object) -> Bundle:
-    """A bundle of one ONNX artefact."""
+    """A bundle of one ONNX artifact."""
     from edgenets.backend import load
-    from edgenets.tasks.vision.golden import golden_picture, golden_png, output_of
+    from edgenets.tasks.vision.golden import golden_image, golden_png, output_of
 
     spec = replace(spec, **changes)  # type: ignore[arg-type]
     model, outputs = _written(spec)
     infos = tuple(TensorInfo(n, tuple(s), "float32") for n, s in outputs.items())
     source = TensorInfo("image", FRAME.shape, "float32")
-    artefact = Artefact("onnx", "fp32", ("onnx-fp32.onnx",), (source,), infos)
+    artifact = Artifact("onnx", "fp32", ("onnx-fp32.onnx",), (source,), infos)
     files = {"onnx-fp32.onnx": model}
-    answer = output_of(spec, load("onnx", artefact, files), golden_picture(FRAME))
+    answer = output_of(spec, load("onnx", artifact, files), golden_image(FRAME))
     others = {
-        REPORT: b"{}", CARD: b"# test\n", GOLDEN_PICTURE: golden_png(FRAME),
-        golden_name(artefact): answer.astype("<f4").tobytes(),
+        REPORT: b"{}", CARD: b"# test\n", GOLDEN_IMAGE: golden_png(FRAME),
+        golden_name(artifact): answer.astype("<f4").tobytes(),
     }  # fmt: skip
-    write(path, spec, {artefact: files}, others, "test", "test")
+    write(path, spec, {artifact: files}, others, "test", "test")
     return Bundle(path)

@@ -121,11 +121,11 @@ class Broker:
         )
         wait_for_port(self.port)
         self.heard = folder / f"heard-{time.monotonic_ns()}.txt"
-        listener = find("mosquitto_sub")
-        assert listener is not None
+        detector = find("mosquitto_sub")
+        assert detector is not None
         with self.heard.open("w") as out:
-            self._listener = subprocess.Popen(
-                [listener, "-p", str(self.port), "-h", "127.0.0.1", "-t", "#", "-q", "1"],
+            self._detector = subprocess.Popen(
+                [detector, "-p", str(self.port), "-h", "127.0.0.1", "-t", "#", "-q", "1"],
                 stdout=out, stderr=subprocess.DEVNULL,
             )  # fmt: skip
         time.sleep(0.5)  # it says nothing when it has subscribed
@@ -134,7 +134,7 @@ class Broker:
         return self.heard.read_text().splitlines()
 
     def kill(self) -> None:
-        for process in (self._listener, self._broker):
+        for process in (self._detector, self._broker):
             process.kill()
             process.wait(PATIENCE)
 
@@ -179,7 +179,7 @@ class WebHook:
 
 @contextlib.contextmanager
 def mjpeg(count: int | None = None, rate: float = 20.0) -> Iterator[str]:
-    """The URL of an MJPEG stream of a growing square; it ends after `count` pictures."""
+    """The URL of an MJPEG stream of a growing square; it ends after `count` images."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -189,9 +189,9 @@ def mjpeg(count: int | None = None, rate: float = 20.0) -> Iterator[str]:
             number = 0
             with contextlib.suppress(OSError):
                 while count is None or number < count:
-                    picture = np.full((120, 160, 3), 90, np.uint8)
-                    picture[20 : 30 + number % 60, 20 : 30 + number % 60] = (0, 0, 255)
-                    data = bytes(cv2.imencode(".jpg", picture)[1])
+                    image = np.full((120, 160, 3), 90, np.uint8)
+                    image[20 : 30 + number % 60, 20 : 30 + number % 60] = (0, 0, 255)
+                    data = bytes(cv2.imencode(".jpg", image)[1])
                     head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}"
                     self.wfile.write(f"{head}\r\n\r\n".encode() + data + b"\r\n")
                     number += 1

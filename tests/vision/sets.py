@@ -11,21 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 SHAPES = ("disc", "square")
-COLOURS = {"disc": (40, 60, 220), "square": (210, 120, 30)}  # blue, green, red
+COLORS = {"disc": (40, 60, 220), "square": (210, 120, 30)}  # blue, green, red
 
 
 @dataclass(frozen=True)
 class Drawn:
     """An image, and what is on it."""
 
-    picture: NDArray[np.uint8]
+    image: NDArray[np.uint8]
     boxes: tuple[tuple[str, int, int, int, int], ...]  # label, left, top, right, bottom
     instances: NDArray[np.uint16]  # 0: none
 
 
 def draw(rng: np.random.Generator, width: int = 80, height: int = 60, most: int = 3) -> Drawn:
     """Some shapes that do not touch each other."""
-    picture = rng.normal(128, 12, (height, width, 3)).clip(0, 255).astype(np.uint8)
+    image = rng.normal(128, 12, (height, width, 3)).clip(0, 255).astype(np.uint8)
     instances = np.zeros((height, width), np.uint16)
     boxes: list[tuple[str, int, int, int, int]] = []
     for _ in range(20):
@@ -44,12 +44,12 @@ def draw(rng: np.random.Generator, width: int = 80, height: int = 60, most: int 
             middle = (left + side // 2, top + side // 2)
             cv2.circle(mask, middle, side // 2 - 1, 1, -1)
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-        picture[mask > 0] = COLOURS[label]
+        image[mask > 0] = COLORS[label]
         instances[mask > 0] = len(boxes) + 1
         boxes.append(
             (label, int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
         )
-    return Drawn(picture, tuple(boxes), instances)
+    return Drawn(image, tuple(boxes), instances)
 
 
 def many(count: int, seed: int = 0, most: int = 3) -> list[Drawn]:
@@ -63,7 +63,7 @@ def write_folders(root: Path, count: int = 24) -> Path:
         folder = root / drawn.boxes[0][0]
         folder.mkdir(parents=True, exist_ok=True)
         # Every tenth number begins another block: each image may go where it likes.
-        cv2.imwrite(str(folder / f"s{number * 10:04d}.png"), drawn.picture)
+        cv2.imwrite(str(folder / f"s{number * 10:04d}.png"), drawn.image)
     return root
 
 
@@ -73,13 +73,13 @@ def write_voc(root: Path, count: int = 24) -> Path:
         (root / name).mkdir(parents=True, exist_ok=True)
     for number, drawn in enumerate(many(count, 2)):
         stem = f"s{number * 10:04d}"
-        cv2.imwrite(str(root / "JPEGImages" / f"{stem}.png"), drawn.picture)
+        cv2.imwrite(str(root / "JPEGImages" / f"{stem}.png"), drawn.image)
         things = "".join(
             f"<object><name>{label}</name><bndbox><xmin>{a + 1}</xmin><ymin>{b + 1}</ymin>"
             f"<xmax>{c}</xmax><ymax>{d}</ymax></bndbox></object>"
             for label, a, b, c, d in drawn.boxes
         )
-        height, width = drawn.picture.shape[:2]
+        height, width = drawn.image.shape[:2]
         size = f"<size><width>{width}</width><height>{height}</height><depth>3</depth></size>"
         (root / "Annotations" / f"{stem}.xml").write_text(
             f"<annotation>{size}{things}</annotation>"
@@ -95,8 +95,8 @@ def write_coco(root: Path, count: int = 8) -> Path:
         images, notes = [], []
         for number, drawn in enumerate(many(count, seed)):
             name = f"{split}{number}.png"
-            cv2.imwrite(str(root / "images" / split / name), drawn.picture)
-            height, width = drawn.picture.shape[:2]
+            cv2.imwrite(str(root / "images" / split / name), drawn.image)
+            height, width = drawn.image.shape[:2]
             images.append({"id": number, "file_name": name, "width": width, "height": height})
             for label, a, b, c, d in drawn.boxes:
                 notes.append(
@@ -118,8 +118,8 @@ def write_yolo(root: Path, count: int = 8) -> Path:
         for kind in ("images", "labels"):
             (root / kind / split).mkdir(parents=True, exist_ok=True)
         for number, drawn in enumerate(many(count, seed)):
-            cv2.imwrite(str(root / "images" / split / f"{number}.png"), drawn.picture)
-            height, width = drawn.picture.shape[:2]
+            cv2.imwrite(str(root / "images" / split / f"{number}.png"), drawn.image)
+            height, width = drawn.image.shape[:2]
             lines = [
                 f"{SHAPES.index(label)} {(a + c) / 2 / width} {(b + d) / 2 / height} "
                 f"{(c - a) / width} {(d - b) / height}"
@@ -135,7 +135,7 @@ def write_masks(root: Path, count: int = 24) -> Path:
     for name in ("images", "masks"):
         (root / name).mkdir(parents=True, exist_ok=True)
     for number, drawn in enumerate(many(count, 7)):
-        cv2.imwrite(str(root / "images" / f"s{number * 10:04d}.png"), drawn.picture)
+        cv2.imwrite(str(root / "images" / f"s{number * 10:04d}.png"), drawn.image)
         cv2.imwrite(str(root / "masks" / f"s{number * 10:04d}.png"), drawn.instances)
     return root
 

@@ -43,8 +43,8 @@ class Reader:
 class FakeCapture:
     """A cv2.VideoCapture that gives what it is told to."""
 
-    def __init__(self, pictures: list[Any], size: tuple[int, int] = (640, 480)) -> None:
-        self.pictures, self.size = list(pictures), size
+    def __init__(self, images: list[Any], size: tuple[int, int] = (640, 480)) -> None:
+        self.images, self.size = list(images), size
         self.released = False
         self.asked: dict[int, float] = {}
 
@@ -53,12 +53,12 @@ class FakeCapture:
 
     def read(self) -> tuple[bool, Any]:
         time.sleep(0.002)
-        if not self.pictures:
+        if not self.images:
             return False, None
-        picture = self.pictures.pop(0)
-        if isinstance(picture, Exception):
-            raise picture
-        return True, picture
+        image = self.images.pop(0)
+        if isinstance(image, Exception):
+            raise image
+        return True, image
 
     def set(self, name: int, value: float) -> bool:
         self.asked[name] = value

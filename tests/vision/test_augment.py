@@ -50,9 +50,7 @@ def examples(task: str, count: int = 6) -> Examples:
         boxes = np.array([box[1:] for box in drawn.boxes], np.float32)
         numbers = np.array([sets.SHAPES.index(box[0]) for box in drawn.boxes], np.int64)
         mask = (drawn.instances > 0).astype(np.uint8)
-        items.append(
-            Example(Path("x.png"), drawn.picture, 0, boxes, numbers, mask, drawn.instances)
-        )
+        items.append(Example(Path("x.png"), drawn.image, 0, boxes, numbers, mask, drawn.instances))
     return Examples(tuple(items), sets.SHAPES)
 
 
@@ -79,7 +77,7 @@ def test_boxes_lie_around_what_was_moved(
     matrix = augment.movement(rng, recipe, where, 128, 96)
     mask = np.zeros((60, 80, 3), np.uint8)
     mask[top:bottom, left:right] = 255
-    moved = augment.moved_picture(mask, matrix, 128, 96)
+    moved = augment.moved_image(mask, matrix, 128, 96)
     boxes, _seen = augment.moved_boxes(np.array([box], np.float32), matrix, (0, 0, 128, 96))
     bright = moved.min(axis=2) > 127
     bright &= moved[..., 0] != 114  # what lies around is grey
@@ -93,11 +91,11 @@ def test_boxes_lie_around_what_was_moved(
 @pytest.mark.parametrize("resize", ["stretch", "letterbox", "crop"])
 def test_without_any_change_it_is_what_the_device_sees(resize: str) -> None:
     drawn = sets.many(1, 3)[0]
-    frame = ImageInput(width=96, height=64, resize=resize, std=(1.0,), colour="bgr")  # type: ignore[arg-type]
+    frame = ImageInput(width=96, height=64, resize=resize, std=(1.0,), color="bgr")  # type: ignore[arg-type]
     device = np.empty((1, 64, 96, 3), np.float32)
-    where = Preprocessor(frame).into(drawn.picture, device)
+    where = Preprocessor(frame).into(drawn.image, device)
     matrix = augment.movement(np.random.default_rng(0), STILL, where, 96, 64)
-    trained = augment.moved_picture(drawn.picture, matrix, 96, 64).astype(np.float32)
+    trained = augment.moved_image(drawn.image, matrix, 96, 64).astype(np.float32)
     # Both are bilinear; they round differently, and at the very edge one looks outside.
     inner = np.abs(trained - device[0])[2:-2, 2:-2]
     assert inner.mean() < 1.0 and np.percentile(inner, 99) < 12
@@ -112,13 +110,13 @@ def test_a_mask_moves_as_its_picture(seed: int) -> None:
         np.random.default_rng(seed), recipe, place(ImageInput(width=96, height=96), 80, 60), 96, 96
     )
     plain = np.repeat(255 * (drawn.instances > 0)[..., None], 3, axis=2).astype(np.uint8)
-    picture = augment.moved_picture(plain, matrix, 96, 96)[..., 0]
+    image = augment.moved_image(plain, matrix, 96, 96)[..., 0]
     mask = augment.moved_mask((drawn.instances > 0).astype(np.uint8), matrix, 96, 96)
-    sure = (picture > 250) | (picture < 5)
-    assert ((mask[sure] == 1) == (picture[sure] > 128)).mean() > 0.97
+    sure = (image > 250) | (image < 5)
+    assert ((mask[sure] == 1) == (image[sure] > 128)).mean() > 0.97
     # Two pixels from its edge, what lies around is nothing but grey.
     outside = cv2.erode((mask == augment.IGNORED).astype(np.uint8), np.ones((5, 5))) > 0
-    assert (np.abs(picture[outside].astype(int) - 114) <= 2).all()
+    assert (np.abs(image[outside].astype(int) - 114) <= 2).all()
 
 
 def test_what_is_cut_off_goes_and_what_is_left_is_cut() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from edgenets.errors import SourceError
-from edgenets.runtime.cameras import CAMERAS, Camera, Frame, Notice, capture, open_camera
+from edgenets.runtime.cameras import CAMERAS, Camera, Frame, SourceNotice, capture, open_camera
 from edgenets.runtime.cameras.feed import Ended, Feed
 
 from . import servers, sets
@@ -25,10 +25,12 @@ needs_rtsp = pytest.mark.skipif(
 )
 
 
-def drain(uri: str) -> tuple[list[Frame], list[Notice]]:
+def drain(uri: str) -> tuple[list[Frame], list[SourceNotice]]:
     """Everything that a source gives, taken as fast as it comes."""
     items = list(open_camera(uri).items())
-    return [i for i in items if isinstance(i, Frame)], [i for i in items if isinstance(i, Notice)]
+    return [i for i in items if isinstance(i, Frame)], [
+        i for i in items if isinstance(i, SourceNotice)
+    ]
 
 
 @pytest.mark.parametrize("scheme", CAMERAS)
@@ -45,7 +47,7 @@ class TestContract:
             "camera": "camera:/dev/no-camera", "csi": "csi:front", "rtsp": "rtsp://127.0.0.1:1/x",
             "rtsps": "rtsps://127.0.0.1:1/x", "http": "http://127.0.0.1:1/x.mjpg",
             "https": "https://127.0.0.1:1/x.mjpg", "video": f"video:{tmp_path}/none.mp4",
-            "pictures": f"pictures:{tmp_path}", "null": "null:wide", "demo": "demo:film",
+            "images": f"images:{tmp_path}", "null": "null:wide", "demo": "demo:film",
         }[scheme]  # fmt: skip
         with pytest.raises(SourceError) as caught:
             open_camera(bad)
@@ -59,7 +61,7 @@ def test_pictures_of_a_folder_in_order(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no image")
     (tmp_path / "3.jpg").write_bytes(b"\xff\xd8\xff broken")
     frames, notices = drain(str(tmp_path))
-    assert [f.picture[0, 0, 0] for f in frames] == [0, 1, 2]
+    assert [f.image[0, 0, 0] for f in frames] == [0, 1, 2]
     assert [f.path.name for f in frames if f.path] == ["0.png", "1.png", "2.png"]
     (notice,) = notices
     assert notice.kind == "skipped" and "3.jpg" in notice.text
@@ -78,7 +80,7 @@ def test_every_picture_of_a_video(tmp_path: Path) -> None:
     frames, notices = drain(str(path))
     assert not notices and [f.number for f in frames] == list(range(30))
     assert frames[10].time == pytest.approx(0.5)
-    levels = [float(f.picture.mean()) for f in frames]
+    levels = [float(f.image.mean()) for f in frames]
     assert np.allclose(levels, [20 + 4 * n for n in range(30)], atol=4)
 
 
@@ -124,8 +126,8 @@ def test_what_is_no_source(uri: str, says: str) -> None:
 
 def test_the_pattern_moves_and_ends() -> None:
     frames, _ = drain("null:64x48?seconds=1")
-    assert len(frames) == 30 and frames[0].picture.shape == (48, 64, 3)
-    assert not (frames[0].picture == frames[15].picture).all()
+    assert len(frames) == 30 and frames[0].image.shape == (48, 64, 3)
+    assert not (frames[0].image == frames[15].image).all()
     live = open_camera("null:64x48?rate=100&seconds=0.1")
     begun = time.monotonic()
     assert live.live and len(list(live.items())) == 10 and time.monotonic() - begun > 0.08

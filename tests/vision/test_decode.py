@@ -188,11 +188,11 @@ def mask_outputs(labels: int) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("labels", [2, 3])
 def test_masks(labels: int) -> None:
-    names = ("ground", "road", "tree")[:labels]
+    names = ("ground", "route", "tree")[:labels]
     whole = MaskDecoder(names, FRAME, MaskDecoding(background=("ground",)))
     found = whole.decode(mask_outputs(labels), WHERE)
-    (road,) = found.found
-    assert road.area == pytest.approx((8 * 16 + 8 * 10) / (32 * 48)) and road.box is None
+    (route,) = found.found
+    assert route.area == pytest.approx((8 * 16 + 8 * 10) / (32 * 48)) and route.box is None
     assert found.mask is not None and found.mask.sum() == 8 * 16 + 8 * 10
     each = MaskDecoder(names, FRAME, MaskDecoding(background=("ground",), instances=True))
     first, second = each.decode(mask_outputs(labels), WHERE).found
@@ -206,17 +206,17 @@ def test_masks(labels: int) -> None:
 def test_a_mask_follows_the_picture() -> None:
     frame = ImageInput(height=64, width=96, resize="letterbox")
     where = place(frame, 64, 64)  # the middle 64 columns
-    names = ("ground", "road")
+    names = ("ground", "route")
     scores = np.zeros((1, 64, 96, 2), np.float32)
     scores[0, :, 16:48, 1] = 5.0
     found = MaskDecoder(names, frame, MaskDecoding(background=("ground",)))
-    mask = found.mask_in_picture({"logits": scores}, where)
+    mask = found.mask_in_image({"logits": scores}, where)
     assert mask.shape == (64, 64) and mask[:, :31].all() and not mask[:, 33:].any()
     assert found.decode({"logits": scores}, where).found[0].area == pytest.approx(0.5)
 
 
 def test_a_threshold_of_a_mask() -> None:
-    names = ("ground", "road")
+    names = ("ground", "route")
     scores = np.zeros((1, 2, 2, 2), np.float32)
     scores[0, 0, 0, 1], scores[0, 1, 1, 1] = np.log(0.7 / 0.3), np.log(0.3 / 0.7)
     frame = ImageInput(height=2, width=2)

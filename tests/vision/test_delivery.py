@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from edgenets.errors import SinkError
-from edgenets.events import Remark, Seen
+from edgenets.events import Notice, Seen
 from edgenets.runtime.courier import Courier
 from edgenets.runtime.sinks import Sinks, open_sink, remote, webhook
 from edgenets.tasks.vision.drawing import draw
@@ -24,7 +24,7 @@ from . import servers
 
 PICTURE = np.full((120, 160, 3), 90, np.uint8)
 CAT = Found("cat", 0.875, (20.0, 30.0, 80.0, 90.0), track=3)
-SEEN = Seen("camera:0", 0, 0.0, 0.01, (CAT,), picture=PICTURE, labels=("cat", "dog"))
+SEEN = Seen("camera:0", 0, 0.0, 0.01, (CAT,), image=PICTURE, labels=("cat", "dog"))
 
 needs_broker = pytest.mark.skipif(
     servers.mosquitto_missing() is not None, reason=servers.mosquitto_missing() or ""
@@ -83,7 +83,7 @@ class TestVideo:
     def test_dots_in_a_name_and_pictures_of_one_pixel(self, tmp_path: Path) -> None:
         sink = open_sink(f"video:{tmp_path}/cam.front.mp4")
         for source in "abc":
-            sink.write(replace(seen(0, source), picture=np.zeros((1, 1, 3), np.uint8)))
+            sink.write(replace(seen(0, source), image=np.zeros((1, 1, 3), np.uint8)))
         sink.close()
         names = ["cam.front-2.mp4", "cam.front-3.mp4", "cam.front.mp4"]
         assert sorted(p.name for p in tmp_path.iterdir()) == names
@@ -91,7 +91,7 @@ class TestVideo:
     def test_pictures_that_change_their_size(self, tmp_path: Path) -> None:
         sink = open_sink(f"video:{tmp_path}/out.mp4")
         for number, size in enumerate((64, 65, 33)):
-            sink.write(replace(seen(number), picture=np.zeros((size, size, 3), np.uint8)))
+            sink.write(replace(seen(number), image=np.zeros((size, size, 3), np.uint8)))
         sink.close()
         capture = cv2.VideoCapture(str(tmp_path / "out.mp4"))
         assert capture.read()[1].shape == (64, 64, 3)
@@ -117,10 +117,10 @@ class TestFrames:
         noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
         sink = open_sink(f"frames:{tmp_path}?most=0.1")
         for number in range(30):
-            sink.write(replace(seen(number), picture=noise))
+            sink.write(replace(seen(number), image=noise))
         again = open_sink(f"frames:{tmp_path}?most=0.1")  # it knows what was there before
         for number in range(30, 35):
-            again.write(replace(seen(number), picture=noise))
+            again.write(replace(seen(number), image=noise))
         paths = sorted(tmp_path.iterdir())
         assert sum(p.stat().st_size for p in paths) <= 100_000 and len(paths) >= 3
         assert paths[-1].name.endswith("-34-cat.jpg")
@@ -298,7 +298,7 @@ class TestMqtt:
             sink = open_sink(f"mqtt://127.0.0.1:{broker.port}/garden/gate")
             for number in range(10):
                 sink.write(seen(number))
-            sink.write(Remark("camera:0", "lost", "gone", 1.0))
+            sink.write(Notice("camera:0", "lost", "gone", 1.0))
             sink.close()
             wait_until(lambda: len(broker.lines()) == 11)
             lines = [json.loads(line) for line in broker.lines()]
@@ -351,12 +351,12 @@ class TestCourier:
         for number in range(100):
             courier.give(seen(number))
             if number % 25 == 0:
-                courier.give(Remark("camera:0", "lost", str(number), 0.0))
+                courier.give(Notice("camera:0", "lost", str(number), 0.0))
         assert time.monotonic() - begun < 0.2  # the model is not held up
         courier.close()
         got = [e.frame for e in slow.events if isinstance(e, Seen)]
         assert len(got) + courier.dropped == 100 and got[-1] == 99 and got == sorted(got)
-        assert len([e for e in slow.events if isinstance(e, Remark)]) == 4
+        assert len([e for e in slow.events if isinstance(e, Notice)]) == 4
         assert slow.closed.is_set()
 
     def test_recordings_wait_and_lose_nothing(self) -> None:

@@ -29,8 +29,8 @@ def imported(call: Call, out: Path, *arguments: object) -> dict[str, Any]:
     return done.json()
 
 
-def seen(call: Call, bundle: Path, picture: Path, out: Path) -> dict[str, Any]:
-    done = call("run", bundle, picture, "--sink", f"jsonl:{out}")
+def seen(call: Call, bundle: Path, image: Path, out: Path) -> dict[str, Any]:
+    done = call("run", bundle, image, "--sink", f"jsonl:{out}")
     assert done.code == 0, done.err
     found: dict[str, Any] = json.loads(out.read_text().splitlines()[0])
     return found
@@ -147,14 +147,14 @@ def test_what_is_no_model(
 def test_nothing_is_written_over_that_is_no_bundle(call: Call, tmp_path: Path) -> None:
     model = yolo(tmp_path / "y.onnx", 1, False, False)
     (tmp_path / "labels.txt").write_text("cat\n")
-    wish = ("--task", "detect", "--labels", tmp_path / "labels.txt")
-    done = call("import", model, *wish, "--out", tmp_path / "labels.txt")
+    options = ("--task", "detect", "--labels", tmp_path / "labels.txt")
+    done = call("import", model, *options, "--out", tmp_path / "labels.txt")
     assert done.code == 2 and "is there, and is no bundle; nothing is written" in done.err
     assert (tmp_path / "labels.txt").read_text() == "cat\n"
-    done = call("import", model, *wish, "--out", tmp_path)
+    done = call("import", model, *options, "--out", tmp_path)
     assert done.code == 2 and "is a folder; say a file" in done.err
     for _ in range(2):  # a bundle is written anew
-        imported(call, tmp_path / "y.edge", model, *wish)
+        imported(call, tmp_path / "y.edge", model, *options)
 
 
 def test_any_name_of_a_file_will_do(call: Call, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_any_name_of_a_file_will_do(call: Call, tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("cat\n")
     path = tmp_path / "y.edge"
     imported(call, path, model, "--task", "detect", "--labels", tmp_path / "labels.txt")
-    assert zoo.load(path).artefacts[0].files == ("yolo-1-f-r-alle.onnx",)
+    assert zoo.load(path).artifacts[0].files == ("yolo-1-f-r-alle.onnx",)
 
 
 def test_what_crashes_its_interpreter_crashes_that_alone(
@@ -175,8 +175,8 @@ def test_what_crashes_its_interpreter_crashes_that_alone(
     monkeypatch.setenv("PYTHONPATH", str(site))
     model, out = yolo(tmp_path / "y.onnx", 1, False, False), tmp_path / "y.edge"
     (tmp_path / "labels.txt").write_text("cat\n")
-    wish = ("--task", "detect", "--labels", tmp_path / "labels.txt", "--out", out)
-    done = call("import", model, *wish)
+    options = ("--task", "detect", "--labels", tmp_path / "labels.txt", "--out", out)
+    done = call("import", model, *options)
     assert done.code == 2 and "was ended by SIGSEGV" in done.err and not out.exists()
 
 
@@ -202,6 +202,6 @@ def test_what_the_user_must_say(call: Call, tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_lists_of_labels(text: str, labels: tuple[str, ...]) -> None:
-    from edgenets.converters.foreign import _listed
+    from edgenets.converters.image_import import _listed
 
     assert _listed(text) == labels

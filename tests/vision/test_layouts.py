@@ -30,8 +30,8 @@ class TestContract:
         layout = importlib.import_module(module)
         assert layout.looks_like(root) and look
         found = layouts.read(root, task)
-        assert found.pictures and not found.faults
-        assert all(p.path.is_file() for p in found.pictures)
+        assert found.images and not found.faults
+        assert all(p.path.is_file() for p in found.images)
         if name != "masks":
             assert found.labels == sets.SHAPES and sum(found.counts().values()) > 0
 
@@ -47,7 +47,7 @@ class TestContract:
         found = layouts.read(root, layouts.LAYOUTS[name][0])
         parts = [found.split(s, 0.2, 0.3) for s in ("train", "validation", "test")]  # type: ignore[arg-type]
         paths = [p.path for part in parts for p in part]
-        assert sorted(paths) == sorted(p.path for p in found.pictures)
+        assert sorted(paths) == sorted(p.path for p in found.images)
         assert parts[0] and parts[2]
 
 
@@ -56,19 +56,19 @@ def test_boxes_are_where_they_were_drawn(name: str, tmp_path: Path) -> None:
     """The color inside a box is its label's, whichever way the layout writes boxes."""
     root = sets.WRITERS[name](tmp_path / "set")
     found = layouts.read(root, "detect")
-    examples = load(found.pictures, found.labels)
+    examples = load(found.images, found.labels)
     count = 0
     for example in examples.items:
         assert example.boxes is not None and example.numbers is not None
         for (left, top, right, bottom), number in zip(example.boxes, example.numbers, strict=True):
-            colour = sets.COLOURS[examples.labels[number]]
-            middle = example.picture[int((top + bottom) / 2), int((left + right) / 2)]
-            assert tuple(middle) == colour
+            color = sets.COLORS[examples.labels[number]]
+            middle = example.image[int((top + bottom) / 2), int((left + right) / 2)]
+            assert tuple(middle) == color
             # One pixel outside is ground: the edges are right to the pixel.
-            outside = example.picture[int((top + bottom) / 2), max(0, round(float(left)) - 1)]
-            assert tuple(outside) != colour
-            inside = example.picture[int((top + bottom) / 2), round(float(left)) + 1]
-            assert tuple(inside) == colour
+            outside = example.image[int((top + bottom) / 2), max(0, round(float(left)) - 1)]
+            assert tuple(outside) != color
+            inside = example.image[int((top + bottom) / 2), round(float(left)) + 1]
+            assert tuple(inside) == color
             count += 1
     assert count > 8
 
@@ -148,7 +148,7 @@ def test_a_broken_voc_annotation_is_told_of_and_left_out(name: str, tmp_path: Pa
     found = layouts.read(root, "detect")
     (fault,) = found.faults
     assert fault.file == file and says in fault.text
-    assert not [t for p in found.pictures for t in p.things if p.path.stem == file.stem]
+    assert not [t for p in found.images for t in p.things if p.path.stem == file.stem]
 
 
 def test_a_missing_picture_is_told_of(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_a_broken_coco_entry_costs_itself_alone(
     spoil(data)
     file.write_text(json.dumps(data))
     found = layouts.read(root, "detect")
-    assert found.faults and 7 <= len(found.pictures) <= 8
+    assert found.faults and 7 <= len(found.images) <= 8
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"images": 1}', "nonsense"])
@@ -201,8 +201,8 @@ def test_a_broken_yolo_line_costs_itself_alone(line: str, tmp_path: Path) -> Non
     found = layouts.read(root, "detect")
     (fault,) = found.faults
     assert "line 1" in str(fault)
-    (picture,) = [p for p in found.pictures if p.path.match("train/0.png")]
-    assert len(picture.things) == before
+    (image,) = [p for p in found.images if p.path.match("train/0.png")]
+    assert len(image.things) == before
 
 
 @pytest.mark.parametrize(
@@ -224,40 +224,40 @@ def test_masks_without_a_picture_and_pictures_without_a_mask(tmp_path: Path) -> 
     sorted((root / "images").iterdir())[0].unlink()
     sorted((root / "masks").iterdir())[-1].unlink()
     found = masks.read(root)
-    assert len(found.pictures) == 2 and len(found.faults) == 2
+    assert len(found.images) == 2 and len(found.faults) == 2
 
 
 def test_masks_of_instances_and_of_classes(tmp_path: Path) -> None:
     root = sets.write_masks(tmp_path / "set", 4)
     found = layouts.read(root, "segment")
-    one = load(found.pictures, ("background", "shape"), foreground=True).items[0]
+    one = load(found.images, ("background", "shape"), foreground=True).items[0]
     assert one.mask is not None and one.instances is not None
     assert ((one.mask == 1) == (one.instances > 0)).all() and one.mask.max() == 1
     other = np.full((60, 80), 2, np.uint8)
     other[:5] = 255
-    cv2.imwrite(str(found.pictures[0].mask), other)
+    cv2.imwrite(str(found.images[0].mask), other)
     with pytest.raises(DataError, match=r"holds the number 2; there are 2 labels.*foreground"):
-        load(found.pictures[:1], ("background", "shape"))
-    three = load(found.pictures[:1], ("background", "a", "b")).items[0]
+        load(found.images[:1], ("background", "shape"))
+    three = load(found.images[:1], ("background", "a", "b")).items[0]
     assert three.mask is not None and set(np.unique(three.mask)) == {2, 255}
 
 
 def test_a_mask_of_colours_is_refused(tmp_path: Path) -> None:
     root = sets.write_masks(tmp_path / "set", 1)
     found = layouts.read(root, "segment")
-    cv2.imwrite(str(found.pictures[0].mask), np.zeros((60, 80, 3), np.uint8))
+    cv2.imwrite(str(found.images[0].mask), np.zeros((60, 80, 3), np.uint8))
     with pytest.raises(DataError, match="mode RGB; a mask has one number a pixel"):
-        load(found.pictures, ("background", "shape"))
+        load(found.images, ("background", "shape"))
 
 
 def test_large_pictures_are_kept_smaller_with_their_boxes(tmp_path: Path) -> None:
     root = sets.write_voc(tmp_path / "set", 4)
     found = layouts.read(root, "detect")
     frame = ImageInput(height=15, width=20)
-    small = load(found.pictures, found.labels, shrink_to=frame)
-    whole = load(found.pictures, found.labels)
+    small = load(found.images, found.labels, shrink_to=frame)
+    whole = load(found.images, found.labels)
     for a, b in zip(small.items, whole.items, strict=True):
-        assert a.picture.shape == (30, 40, 3) and a.boxes is not None and b.boxes is not None
+        assert a.image.shape == (30, 40, 3) and a.boxes is not None and b.boxes is not None
         assert np.allclose(a.boxes, b.boxes / 2)
 
 
@@ -280,7 +280,7 @@ def test_labels_that_a_set_has_not(tmp_path: Path) -> None:
     "spoil",
     [
         b"",
-        b"no picture",
+        b"no image",
         b"\xff\xd8\xff\xe0\x00\x10JFIF",
         b"\x89PNG\r\n\x1a\n",
         b"\x89PNG\r\n\x1a\nxxxx",
@@ -290,21 +290,21 @@ def test_labels_that_a_set_has_not(tmp_path: Path) -> None:
 def test_a_broken_picture_is_named(spoil: bytes, tmp_path: Path) -> None:
     root = sets.write_folders(tmp_path / "set", 2)
     found = layouts.read(root, "classify")
-    found.pictures[0].path.write_bytes(spoil)
-    with pytest.raises(DataError, match=found.pictures[0].path.name):
-        load(found.pictures, found.labels)
+    found.images[0].path.write_bytes(spoil)
+    with pytest.raises(DataError, match=found.images[0].path.name):
+        load(found.images, found.labels)
 
 
 def test_a_jpeg_that_is_cut_off_is_none(tmp_path: Path) -> None:
-    from edgenets.tasks.vision import picture
+    from edgenets.tasks.vision import image
 
-    drawn = sets.many(1)[0].picture
+    drawn = sets.many(1)[0].image
     _, whole = cv2.imencode(".jpg", cv2.resize(drawn, (640, 480)))
     path = tmp_path / "a.jpg"
     path.write_bytes(bytes(whole))
-    assert picture.read(path).shape == (480, 640, 3)
+    assert image.read(path).shape == (480, 640, 3)
     path.write_bytes(bytes(whole)[: len(whole) // 2])
     with pytest.raises(DataError, match="cut off"):
-        picture.read(path)
+        image.read(path)
     path.write_bytes(bytes(whole) + b"what a camera adds after the end" * 200)
-    assert picture.read(path).shape == (480, 640, 3)
+    assert image.read(path).shape == (480, 640, 3)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edgenets.errors import SourceError
-from edgenets.runtime.cameras import Frame, Notice, capture, open_camera, v4l
+from edgenets.runtime.cameras import Frame, SourceNotice, capture, open_camera, v4l
 
 from . import servers
 from .stand_ins import PICTURE, FakeCapture, Reader
@@ -77,11 +77,11 @@ class TestWebcam:
         self.opened(monkeypatch, first, None, second)
         reader = Reader(open_camera(f"camera:{device}"))
         try:
-            lost = reader.wait_for(Notice)
+            lost = reader.wait_for(SourceNotice)
             assert lost.kind == "lost" and first.released
-            assert reader.wait_for(Notice).kind == "back"
+            assert reader.wait_for(SourceNotice).kind == "back"
             # No image was made up in between: the next is the camera's own.
-            assert (reader.wait_for(Frame).picture == PICTURE + 1).all()
+            assert (reader.wait_for(Frame).image == PICTURE + 1).all()
         finally:
             reader.close()
 
@@ -97,14 +97,14 @@ class TestWebcam:
     ) -> None:
         self.opened(monkeypatch, FakeCapture([odd]))
         frame = next(iter(open_camera(f"camera:{device}").items()))
-        assert isinstance(frame, Frame) and (frame.picture == PICTURE).all()
+        assert isinstance(frame, Frame) and (frame.image == PICTURE).all()
 
     def test_a_format_that_opencv_cannot_convert(
         self, device: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self.opened(monkeypatch, FakeCapture([cv2.error("unknown fourcc")]))
         item = next(iter(open_camera(f"camera:{device}").items()))
-        assert isinstance(item, Notice) and item.kind == "lost"
+        assert isinstance(item, SourceNotice) and item.kind == "lost"
 
 
 class TestCsi:
@@ -115,11 +115,11 @@ class TestCsi:
             def __init__(self, number: int) -> None:
                 calls.append(number)
 
-            def create_video_configuration(self, **wish: Any) -> Any:
-                return wish
+            def create_video_configuration(self, **options: Any) -> Any:
+                return options
 
-            def configure(self, wish: Any) -> None:
-                calls.append(wish)
+            def configure(self, options: Any) -> None:
+                calls.append(options)
 
             def start(self) -> None: ...
             def stop(self) -> None: ...
@@ -134,7 +134,7 @@ class TestCsi:
         camera = open_camera("csi:1?size=640x480&rate=15")
         items = camera.items()
         frame = next(items)
-        assert isinstance(frame, Frame) and (frame.picture == PICTURE).all()
+        assert isinstance(frame, Frame) and (frame.image == PICTURE).all()
         assert calls[0] == 1 and calls[1]["main"] == {"size": (640, 480), "format": "RGB888"}
         assert calls[1]["controls"] == {"FrameRate": 15.0}
         items.close()
@@ -169,10 +169,10 @@ class TestNetwork:
         with servers.mjpeg(count=8) as url:
             reader = Reader(open_camera(url))
             try:
-                assert reader.wait_for(Frame).picture.shape == (120, 160, 3)
-                assert reader.wait_for(Notice).kind == "lost"
-                assert reader.wait_for(Notice).kind == "back"
-                assert reader.wait_for(Frame).picture.shape == (120, 160, 3)
+                assert reader.wait_for(Frame).image.shape == (120, 160, 3)
+                assert reader.wait_for(SourceNotice).kind == "lost"
+                assert reader.wait_for(SourceNotice).kind == "back"
+                assert reader.wait_for(Frame).image.shape == (120, 160, 3)
             finally:
                 reader.close()
 
@@ -181,14 +181,14 @@ class TestNetwork:
         server = servers.RtspServer()
         reader = Reader(open_camera(server.url))
         try:
-            assert reader.wait_for(Frame).picture.shape == (240, 320, 3)
+            assert reader.wait_for(Frame).image.shape == (240, 320, 3)
             server.kill()
-            assert reader.wait_for(Notice).kind == "lost"
+            assert reader.wait_for(SourceNotice).kind == "lost"
             with pytest.raises(Empty):  # nothing comes, and nothing is made up
                 reader.next(1.0)
             server = servers.RtspServer(server.port)
-            assert reader.wait_for(Notice, 30).kind == "back"
-            assert reader.wait_for(Frame).picture.std() > 1
+            assert reader.wait_for(SourceNotice, 30).kind == "back"
+            assert reader.wait_for(Frame).image.std() > 1
         finally:
             reader.close()
             server.kill()
@@ -201,9 +201,9 @@ class TestNetwork:
         try:
             reader.wait_for(Frame)
             server.freeze()
-            assert reader.wait_for(Notice).kind == "lost"
+            assert reader.wait_for(SourceNotice).kind == "lost"
             server.thaw()
-            assert reader.wait_for(Notice, 30).kind == "back"
+            assert reader.wait_for(SourceNotice, 30).kind == "back"
         finally:
             server.thaw()
             reader.close()

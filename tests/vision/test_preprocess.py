@@ -17,7 +17,7 @@ RESIZES = ("stretch", "letterbox", "crop")
 sides = st.integers(1, 300)
 inputs = st.builds(
     ImageInput, height=st.integers(1, 80), width=st.integers(1, 80),
-    colour=st.sampled_from(("rgb", "bgr", "grey")), resize=st.sampled_from(RESIZES),
+    color=st.sampled_from(("rgb", "bgr", "grey")), resize=st.sampled_from(RESIZES),
     layout=st.sampled_from(("nhwc", "nchw")),
 )  # fmt: skip
 
@@ -27,20 +27,20 @@ inputs = st.builds(
 def test_any_picture_goes_into_any_input(
     spec: ImageInput, width: int, height: int, dtype: str
 ) -> None:
-    picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    image = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     q = None
     if dtype != "float32":
         q = Quantization(1 / 255, -128 if dtype == "int8" else 0, dtype)  # type: ignore[arg-type]
     preprocess = Preprocessor(spec, dtype, q)
     out = np.full(spec.shape, 99, dtype)
-    where = preprocess.into(picture, out)
+    where = preprocess.into(image, out)
     real = np.empty(spec.shape, np.float32)
-    assert Preprocessor(spec).into(picture, real) == where
+    assert Preprocessor(spec).into(image, real) == where
     if q is not None:  # the table is what quantize would do
         assert (out == quantize(real, q)).all()
     assert real.min() >= 0 and real.max() <= 1
     again = np.zeros(spec.shape, dtype)
-    preprocess.into(picture, again)
+    preprocess.into(image, again)
     assert (again == out).all()
 
 
@@ -49,7 +49,7 @@ def test_any_picture_goes_into_any_input(
 def test_boxes_go_there_and_back(spec: ImageInput, width: int, height: int) -> None:
     where = place(spec, width, height)
     box = np.array([[0, 0, width, height], [width * 0.4, height * 0.4, width * 0.6, height * 0.6]])
-    back = where.to_picture(where.to_frame(box.astype(np.float32)))
+    back = where.to_image(where.to_frame(box.astype(np.float32)))
     assert np.allclose(back, box, atol=0.02)
     outer = where.to_frame(box[:1].astype(np.float32))[0]
     if spec.resize == "letterbox":  # all of the image is in the frame
@@ -62,11 +62,11 @@ def test_boxes_go_there_and_back(spec: ImageInput, width: int, height: int) -> N
 
 @pytest.mark.parametrize("resize", RESIZES)
 def test_a_mark_is_where_the_placement_says(resize: str) -> None:
-    spec = ImageInput(height=60, width=90, resize=resize, colour="bgr", std=(1.0,))  # type: ignore[arg-type]
-    picture = np.zeros((200, 160, 3), np.uint8)
-    picture[90:110, 70:90] = 255
+    spec = ImageInput(height=60, width=90, resize=resize, color="bgr", std=(1.0,))  # type: ignore[arg-type]
+    image = np.zeros((200, 160, 3), np.uint8)
+    image[90:110, 70:90] = 255
     out = np.empty(spec.shape, np.float32)
-    where = Preprocessor(spec).into(picture, out)
+    where = Preprocessor(spec).into(image, out)
     left, top, right, bottom = where.to_frame(np.array([[70, 90, 90, 110]], np.float32))[0]
     bright = (out[0] > 200).all(axis=-1)
     rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))
@@ -85,17 +85,17 @@ def test_another_size_leaves_nothing_of_the_last() -> None:
 
 
 def test_colours_and_normalisation() -> None:
-    picture = np.zeros((4, 4, 3), np.uint8)
-    picture[:] = (10, 20, 30)  # blue, green, red
+    image = np.zeros((4, 4, 3), np.uint8)
+    image[:] = (10, 20, 30)  # blue, green, red
     mean, std = (1.0, 2.0, 3.0), (2.0, 4.0, 8.0)
-    for colour, wanted in (("rgb", (30, 20, 10)), ("bgr", (10, 20, 30))):
-        spec = ImageInput(height=4, width=4, colour=colour, mean=mean, std=std)  # type: ignore[arg-type]
+    for color, wanted in (("rgb", (30, 20, 10)), ("bgr", (10, 20, 30))):
+        spec = ImageInput(height=4, width=4, color=color, mean=mean, std=std)  # type: ignore[arg-type]
         out = np.empty(spec.shape, np.float32)
-        Preprocessor(spec).into(picture, out)
+        Preprocessor(spec).into(image, out)
         assert np.allclose(out[0, 0, 0], (np.array(wanted) - mean) / std)
-    spec = ImageInput(height=4, width=4, colour="grey", std=(1.0,), layout="nchw")
+    spec = ImageInput(height=4, width=4, color="grey", std=(1.0,), layout="nchw")
     out = np.empty(spec.shape, np.float32)
-    Preprocessor(spec).into(picture, out)
+    Preprocessor(spec).into(image, out)
     assert out.shape == (1, 1, 4, 4) and abs(out[0, 0, 0, 0] - 22) <= 1
 
 
@@ -111,15 +111,15 @@ def test_it_writes_into_the_memory_that_it_is_given() -> None:
 
 
 @pytest.mark.parametrize(
-    "picture",
+    "image",
     [
         np.zeros((4, 4), np.uint8), np.zeros((4, 4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8),
         np.zeros((4, 4, 3), np.float32), None,
     ],
 )  # fmt: skip
-def test_what_is_no_picture(picture: object) -> None:
+def test_what_is_no_picture(image: object) -> None:
     with pytest.raises(DataError, match="uint8; found"):
-        Preprocessor(ImageInput()).into(picture, np.empty((1, 96, 96, 3), np.float32))  # type: ignore[arg-type]
+        Preprocessor(ImageInput()).into(image, np.empty((1, 96, 96, 3), np.float32))  # type: ignore[arg-type]
 
 
 def test_an_input_that_takes_no_picture() -> None:

@@ -14,11 +14,11 @@ import pytest
 
 from edgenets import runs
 from edgenets.bundle import Bundle
-from edgenets.converters import road
+from edgenets.converters import project
 from edgenets.converters.formats import Written
-from edgenets.converters.picture_verify import verify_pictures
-from edgenets.converters.routes.carry import Carrier, convert_source
-from edgenets.converters.routes.edge import Job
+from edgenets.converters.image_verify import verify_images
+from edgenets.converters.routes.conversion import Conversion, convert_source
+from edgenets.converters.routes.converter import Job
 from edgenets.converters.sources.keras_file import source_of
 from edgenets.converters.store import load as load_artefacts
 from edgenets.errors import ConversionError, DataError, ModelError
@@ -91,9 +91,9 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp(task)
     data = sets.WRITERS[LAYOUT[task]](folder / "data", 48)
     run = train(recipe_of(task), data, folder / "run")
-    road.convert_run(run, data)
-    report = road.verify_run(run, data)
-    return Made(run, data, report, road.pack_run(run, folder / "out.edge"))
+    project.convert_run(run, data)
+    report = project.verify_run(run, data)
+    return Made(run, data, report, project.pack_run(run, folder / "out.edge"))
 
 
 class TestRoad:
@@ -114,9 +114,9 @@ class TestRoad:
         assert "16-bit" in made.report.missing[0]
 
     def test_integers_are_small_and_take_pixels(self, made: Made) -> None:
-        found = {w.artefact.id: w for w in load_artefacts(made.run.folder)[0]}
+        found = {w.artifact.id: w for w in load_artefacts(made.run.folder)[0]}
         assert found["tflite-int8"].size < 0.85 * found["tflite-fp32"].size
-        (source,) = found["tflite-int8"].artefact.inputs
+        (source,) = found["tflite-int8"].artifact.inputs
         assert source.dtype == "int8" and source.quantization is not None
         # Pixels 0 … 255 over 255: the integers are the pixels, moved by 128.
         assert source.quantization.zero_point == -128
@@ -142,10 +142,10 @@ class TestRoad:
         assert found["n"] == made.report.items
 
     def test_it_runs(self, made: Made, tmp_path: Path, call: Call) -> None:
-        pictures = made.data / {"detect": "JPEGImages", "segment": "images"}.get(
+        images = made.data / {"detect": "JPEGImages", "segment": "images"}.get(
             made.run.spec.task, "disc"
         )
-        done = call("run", made.bundle.path, pictures, "--sink", f"jsonl:{tmp_path}/o.jsonl")
+        done = call("run", made.bundle.path, images, "--sink", f"jsonl:{tmp_path}/o.jsonl")
         assert done.code == 0, done.err
         lines = [json.loads(x) for x in (tmp_path / "o.jsonl").read_text().splitlines()]
         labels = {f["label"] for line in lines for f in line["found"]}
@@ -193,7 +193,7 @@ class TestGate:
             training.load_split(recipe, catalogue, made.data, "validation", training.Progress()),
         )
         spec: Any = made.run.spec
-        (verdict,) = verify_pictures(made.run.model(), spec, [written], part, recipe.gate).verdicts
+        (verdict,) = verify_images(made.run.model(), spec, [written], part, recipe.gate).verdicts
         return verdict
 
     def test_another_model_in_the_same_shape(self, made: Made) -> None:
@@ -222,11 +222,11 @@ class TestGate:
         assert not verdict.passed and verdict.error
 
 
-def carried(model: Any, pictures: Any, format: Any, precision: Any) -> Written:
-    """A model as an artifact, calibrated on pictures."""
+def carried(model: Any, images: Any, format: Any, precision: Any) -> Written:
+    """A model as an artifact, calibrated on images."""
     source = source_of(model, Path("net.keras"), training.output_names(model))
-    samples = None if pictures is None else {source.inputs[0].name: pictures}
-    return Carrier(Job(source, samples, "whole")).carry(format, precision)
+    samples = None if images is None else {source.inputs[0].name: images}
+    return Conversion(Job(source, samples, "whole")).convert(format, precision)
 
 
 def test_integers_need_pictures() -> None:
@@ -236,15 +236,15 @@ def test_integers_need_pictures() -> None:
 
 
 def test_a_bundle_whose_face_is_not_its_specs(made: Made, tmp_path: Path) -> None:
-    from edgenets.face import check_face
+    from edgenets.signature import check_face
 
     spec: Any = made.run.spec
-    for artefact in made.bundle.artefacts:
-        check_face(spec, artefact)
+    for artifact in made.bundle.artifacts:
+        check_face(spec, artifact)
         other = dataclasses.replace(spec, input=dataclasses.replace(spec.input, height=99))
         with pytest.raises(ValueError, match="where the spec has"):
-            check_face(other, artefact)
+            check_face(other, artifact)
         more = dataclasses.replace(spec, labels=(*spec.labels, "star"))
         with pytest.raises(ValueError, match="at its end is needed"):
-            check_face(more, artefact)
+            check_face(more, artifact)
     assert isinstance(ModelError("x"), Exception)

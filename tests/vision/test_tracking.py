@@ -66,9 +66,9 @@ def test_what_has_no_box_is_passed_through() -> None:
         max_size=12,
     )
 )
-def test_no_number_is_given_twice_in_a_picture(pictures: list[list[tuple[float, float]]]) -> None:
+def test_no_number_is_given_twice_in_a_picture(images: list[list[tuple[float, float]]]) -> None:
     tracker = Tracker(TrackRules(confirm=1))
-    for step, places in enumerate(pictures):
+    for step, places in enumerate(images):
         found = tracker.update([thing(x, y) for x, y in places], step / 10)
         numbers = [f.track for f in found if f.track is not None]
         assert len(numbers) == len(set(numbers)) and len(found) == len(places)

@@ -16,7 +16,7 @@ import pytest
 
 from edgenets.bundle import Bundle
 from edgenets.errors import RecordError, SourceError
-from edgenets.events import Remark, Seen
+from edgenets.events import Notice, Seen
 from edgenets.runtime import watch as module
 from edgenets.runtime.cameras import Camera, Frame
 from edgenets.runtime.load import load
@@ -39,7 +39,7 @@ def detect(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 @pytest.fixture(scope="module")
 def classify(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return models.make_bundle(tmp_path_factory.mktemp("b") / "colours.edge", models.CLASSIFY)
+    return models.make_bundle(tmp_path_factory.mktemp("b") / "colors.edge", models.CLASSIFY)
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +55,10 @@ def moving(path: Path, count: int = 40) -> Path:
     """A red square that goes from left to right, 320 × 320."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 20.0, (320, 320))
     for number in range(count):
-        picture = np.zeros((320, 320, 3), np.uint8)
+        image = np.zeros((320, 320, 3), np.uint8)
         left = round(240 * number / max(1, count - 1))
-        picture[120:200, left : left + 80] = (0, 0, 255)
-        writer.write(picture)
+        image[120:200, left : left + 80] = (0, 0, 255)
+        writer.write(image)
     writer.release()
     return path
 
@@ -92,16 +92,16 @@ def test_a_line_is_crossed_once_and_zones_are_named(detect: Bundle, tmp_path: Pa
 
 
 def test_classes_and_their_smoothing(classify: Bundle, tmp_path: Path) -> None:
-    colours = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0)}
+    colors = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0)}
     for number, name in enumerate(("red", "red", "blue", "red", "green")):
-        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((50, 70, 3), colours[name], np.uint8))
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((50, 70, 3), colors[name], np.uint8))
     plain = [e.found[0].label for e in run(classify, str(tmp_path)) if isinstance(e, Seen)]
     assert plain == ["red", "red", "blue", "red", "green"]
     path = tmp_path / "a.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 20.0, (64, 64))
     for number in range(40):
-        colour = colours["blue" if number in (10, 11, 30) else "red"]
-        writer.write(np.full((64, 64, 3), colour, np.uint8))
+        color = colors["blue" if number in (10, 11, 30) else "red"]
+        writer.write(np.full((64, 64, 3), color, np.uint8))
     writer.release()
     calm = run(classify, str(path), scene=Scene(smoothing=0.5))
     assert {e.found[0].label for e in calm if isinstance(e, Seen)} == {"red"}
@@ -117,9 +117,9 @@ def test_a_smoother_forgets() -> None:
 
 
 def test_masks(segment: Bundle, tmp_path: Path) -> None:
-    picture = np.zeros((100, 200, 3), np.uint8)
-    picture[:, 100:] = (0, 0, 255)
-    cv2.imwrite(str(tmp_path / "a.png"), picture)
+    image = np.zeros((100, 200, 3), np.uint8)
+    image[:, 100:] = (0, 0, 255)
+    cv2.imwrite(str(tmp_path / "a.png"), image)
     (event,) = run(segment, str(tmp_path / "a.png"))
     assert isinstance(event, Seen) and event.mask is not None
     assert event.found[0].label == "red" and event.found[0].area == pytest.approx(0.5, abs=0.02)
@@ -127,9 +127,9 @@ def test_masks(segment: Bundle, tmp_path: Path) -> None:
 
 
 def test_labels_and_thresholds_of_a_scene(detect: Bundle, tmp_path: Path) -> None:
-    picture = np.zeros((320, 320, 3), np.uint8)
-    picture[40:120, 40:120], picture[200:280, 200:280] = (0, 0, 255), (255, 0, 0)
-    cv2.imwrite(str(tmp_path / "a.png"), picture)
+    image = np.zeros((320, 320, 3), np.uint8)
+    image[40:120, 40:120], image[200:280, 200:280] = (0, 0, 255), (255, 0, 0)
+    cv2.imwrite(str(tmp_path / "a.png"), image)
     every = next(iter(run(detect, str(tmp_path / "a.png"))))
     assert isinstance(every, Seen) and {f.label for f in every.found} == {"red", "blue"}
     for scene in (Scene(labels=("blue",)), Scene(thresholds={"red": 1.0})):
@@ -203,7 +203,7 @@ def test_one_of_four_sources_hangs(detect: Bundle, monkeypatch: pytest.MonkeyPat
     watch = run(detect, *[f"null:64x{64 + n}?rate=100" for n in range(3)], "hanging", seconds=1.5)
     events = list(watch)
     hanging.release.set()
-    stale = [e for e in events if isinstance(e, Remark)]
+    stale = [e for e in events if isinstance(e, Notice)]
     assert [(e.kind, e.source) for e in stale] == [("stale", "hanging")]  # said once
     assert watch.summary.frames["hanging"] == 1  # no result was made of no image
     assert all(watch.summary.frames[f"null:64x{64 + n}"] > 40 for n in range(3))
@@ -215,7 +215,7 @@ def test_one_source_fails_and_the_others_go_on(detect: Bundle, tmp_path: Path) -
     (tmp_path / "bad" / "a.png").write_bytes(b"broken")
     video = moving(tmp_path / "a.avi", 10)
     events = list(run(detect, str(tmp_path / "bad"), str(video)))
-    kinds = [e.kind for e in events if isinstance(e, Remark)]
+    kinds = [e.kind for e in events if isinstance(e, Notice)]
     assert sorted(kinds) == ["failed", "skipped"]
     assert len([e for e in events if isinstance(e, Seen)]) == 10
 
@@ -251,9 +251,9 @@ def test_old_pictures_are_never_looked_at(detect: Bundle, monkeypatch: pytest.Mo
     watch = run(detect, "null:64x64?rate=100", seconds=2.0)
     look = watch.watcher.look
 
-    def slow(picture: Any) -> Any:
+    def slow(image: Any) -> Any:
         time.sleep(0.05)
-        return look(picture)
+        return look(image)
 
     monkeypatch.setattr(watch.watcher, "look", slow)
     ages = [e.age for e in watch if isinstance(e, Seen)]

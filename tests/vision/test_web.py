@@ -21,7 +21,7 @@ import pytest
 
 from edgenets.bundle import Bundle
 from edgenets.errors import SinkError
-from edgenets.events import Remark, Seen
+from edgenets.events import Notice, Seen
 from edgenets.runtime.load import load
 from edgenets.runtime.sinks import open_sink
 from edgenets.runtime.watch import Watch
@@ -121,18 +121,18 @@ class TestRoutes:
         state = running.state()
         (source,) = state["sources"]
         assert source["name"] == "null:320x240" and source["width"] == 320
-        assert state["labels"][0] == {"label": "red", "threshold": 0.5, "colour": "#0072b2"}
+        assert state["labels"][0] == {"label": "red", "threshold": 0.5, "color": "#0072b2"}
         assert state["machine"]["memory_mb"] > 10 and state["results"] > 5
         assert running.said == [f"live page: {running.address}"]
 
     def test_a_picture_and_a_stream_of_them(self, running: Running) -> None:
-        status, data, headers = running.get("/picture/0.jpg")
+        status, data, headers = running.get("/image/0.jpg")
         assert (
             status == 200
             and data.startswith(b"\xff\xd8")
             and headers["Content-Type"] == "image/jpeg"
         )
-        assert running.get("/picture/7.jpg")[0] == 404
+        assert running.get("/image/7.jpg")[0] == 404
         with urllib.request.urlopen(running.address + "/stream/0.mjpg", timeout=10) as stream:
             some = stream.read(60_000)
         assert some.count(b"--frame") > 3 and len(set(some.split(b"--frame"))) > 3
@@ -242,12 +242,12 @@ def test_the_state_tells_what_is_new_once() -> None:
     state = State()
     event = Seen(
         "a", 0, 0.0, 0.01, (Found("cat", 0.9, (0, 0, 5, 5), track=1),),
-        picture=np.zeros((8, 8, 3), np.uint8), labels=("cat",),
+        image=np.zeros((8, 8, 3), np.uint8), labels=("cat",),
     )  # fmt: skip
     for number in range(5):
         state.take(replace(event, frame=number))
     state.take(replace(event, found=()))
-    state.take(Remark("a", "lost", "a: gone", 0.3))
+    state.take(Notice("a", "lost", "a: gone", 0.3))
     state.take(event)
     found = [(e["kind"], e["text"]) for e in state.snapshot()["events"][::-1]]
     assert found == [("seen", "cat #1 (0.90)"), ("lost", "a: gone")]
@@ -355,13 +355,13 @@ def listening() -> Iterator[Any]:
     bundle = zoo.load("kws-gru")
     run = Run(bundle, load(bundle, select(bundle)), "null:30")
     port = servers.free_port()
-    push, said = run._listener.push, []
+    push, said = run._detector.push, []
 
     def slowly(samples: Any) -> Any:
         time.sleep(0.04)
         return push(samples)
 
-    run._listener.push = slowly  # type: ignore[method-assign]
+    run._detector.push = slowly  # type: ignore[method-assign]
     thread = threading.Thread(target=lambda: run.deliver([f"web:{port}"], said.append))
     thread.start()
     servers.wait_for_port(port)

@@ -37,7 +37,7 @@ def fit(sound: Sound, length: int, offset: int = 0) -> Sound:
     return out
 
 
-def coloured_noise(rng: np.random.Generator, length: int) -> Sound:
+def colored_noise(rng: np.random.Generator, length: int) -> Sound:
     """Noise with a spectrum between white and brown (power ∝ 1/f^a, a in 0…2), unit RMS."""
     size = 1 << (length - 1).bit_length()  # a length that the FFT likes
     spectrum = np.fft.rfft(rng.standard_normal(size))

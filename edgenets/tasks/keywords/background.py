@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgenets.tasks.keywords.augment import Sound, coloured_noise
+from edgenets.tasks.keywords.augment import Sound, colored_noise
 
 # Levels in dB below full scale, RMS; 16-bit sound ends at −96.
 NOISE_LEVELS = (-60.0, -20.0)
@@ -26,11 +26,11 @@ def background(rng: np.random.Generator, length: int, sample_rate: int) -> Sound
     """A stretch of background of any kind, (length,), within (−1, 1)."""
     kind = int(rng.integers(4))
     if kind == 0:
-        sound = _at(rng, coloured_noise(rng, length), NOISE_LEVELS)
+        sound = _at(rng, colored_noise(rng, length), NOISE_LEVELS)
     elif kind == 1:
         sound = _at(rng, rng.standard_normal(length, dtype=np.float32), QUIET_LEVELS)
     else:
-        sound = _at(rng, coloured_noise(rng, length), HISS_LEVELS)
+        sound = _at(rng, colored_noise(rng, length), HISS_LEVELS)
         sound += hum(rng, length, sample_rate) if kind == 2 else clicks(rng, length, sample_rate)
     return np.clip(sound, -0.99, 0.99)
 
@@ -54,7 +54,7 @@ def clicks(rng: np.random.Generator, length: int, sample_rate: int) -> Sound:
     for _ in range(int(rng.integers(1, most, endpoint=True))):
         start = int(rng.integers(length))
         decay = np.exp(-np.arange(length - start) / (rng.uniform(*CLICK_SECONDS) * sample_rate))
-        burst = coloured_noise(rng, len(decay)) * decay if len(decay) > 1 else decay
+        burst = colored_noise(rng, len(decay)) * decay if len(decay) > 1 else decay
         peak = 10 ** (rng.uniform(*CLICK_PEAKS) / 20)
         sound[start:] += (burst * peak / (np.abs(burst).max() + 1e-12)).astype(np.float32)
     return sound

@@ -145,7 +145,7 @@ def views(clips: ClipSet, count: int, seed: int) -> ClipSet:
                 len(pcm),
                 int(rng.uniform(-VIEW_SHIFT, VIEW_SHIFT) * clips.sample_rate),
             )
-            noise = augment.coloured_noise(rng, len(sound))
+            noise = augment.colored_noise(rng, len(sound))
             sounds.append(float_to_pcm16(augment.add_noise(sound, noise, rng.uniform(*VIEW_SNR))))
     targets = np.tile(clips.targets, max(1, count))
     return ClipSet(tuple(sounds), targets, clips.labels, clips.sample_rate)

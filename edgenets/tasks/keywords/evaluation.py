@@ -18,7 +18,7 @@ from edgenets.spec import spec_as
 from edgenets.tasks.evaluation import Evaluation, confusion_of, rows_by_label, some
 from edgenets.tasks.keywords.augment import fit
 from edgenets.tasks.keywords.clips import Clip, find_clips, load_clips, split_of
-from edgenets.tasks.keywords.pipeline import Listener
+from edgenets.tasks.keywords.pipeline import KeywordDetector
 from edgenets.tasks.keywords.spec import KeywordSpec
 
 
@@ -49,16 +49,16 @@ def evaluate(
     rate = spec.input.sample_rate
     with progress.task("reading") as task:
         sounds = load_clips(clips, spec.labels, rate, task.update)
-    listener = Listener(spec, session)
+    detector = KeywordDetector(spec, session)
     decided = np.empty(len(sounds), np.int64)
     with progress.task("evaluating") as task:
         for i, pcm in enumerate(sounds.sounds):
             sound = pcm16_to_float(pcm)
             if clip_seconds is not None:
                 sound = fit(sound, int(clip_seconds * rate))
-            listener.reset()
-            listener.push(sound)
-            decided[i] = listener.posterior.argmax()
+            detector.reset()
+            detector.push(sound)
+            decided[i] = detector.posterior.argmax()
             task.update(i + 1, len(sounds))
     return KeywordEvaluation(
         float(np.mean(decided == sounds.targets)), len(sounds), spec.labels,

@@ -23,7 +23,7 @@ class Detection:
     time: float  # s of stream until the end of the sound that decided it
 
 
-class Listener(Stepper[Detection]):
+class KeywordDetector(Stepper[Detection]):
     """Hears the words of a model."""
 
     def __init__(self, spec: KeywordSpec, session: Session) -> None:

@@ -34,7 +34,8 @@ def card(run: Run, items: int) -> list[str]:
     metrics, spec, recipe = run.metrics, run.spec_as(KeywordSpec), run.recipe_as(KeywordRecipe)
     test, train, features = metrics["test"], metrics["train"], spec.input
     return [
-        f"- **Task**: keyword spotting, {len(spec.labels)} classes. Words: {', '.join(spec.told)}.",
+        f"- **Task**: keyword spotting, {len(spec.labels)} classes. "
+        f"Words: {', '.join(spec.reported)}.",
         f"- **Model**: `{recipe.model.architecture}`, {metrics['parameters']:,} parameters; a "
         f"step every {1e3 * spec.step_seconds:.0f} ms.",
         f"- **Input**: mono sound at {features.sample_rate:,} Hz; {features.bands} log-mel "

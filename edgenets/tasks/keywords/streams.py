@@ -143,7 +143,7 @@ class StreamMaker:
     def _noise_bank(self, rng: np.random.Generator) -> list[NDArray[np.float32]]:
         """Synthetic noises, and the recordings of silence where the data has them."""
         length = int(NOISE_SECONDS * self._features.sample_rate)
-        bank = [augment.coloured_noise(rng, length) for _ in range(NOISE_COUNT)]
+        bank = [augment.colored_noise(rng, length) for _ in range(NOISE_COUNT)]
         if "_silence_" in self.clips.labels:
             silence = self.clips.labels.index("_silence_")
             found = np.flatnonzero(self.clips.targets == silence)

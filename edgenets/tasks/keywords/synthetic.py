@@ -32,7 +32,7 @@ from edgenets.tasks.keywords.background import background
 from edgenets.tasks.keywords.streams import ANSWER_SECONDS
 from edgenets.tasks.keywords.voice import PACES, Voice, speak, voices
 from edgenets.tasks.keywords.words import SILENCE, UNKNOWN, Vocabulary, vocabulary
-from edgenets.tasks.speech.monologue import SpokenWord, Stream, make_stream, unheard_voices
+from edgenets.tasks.speech.continuous import SpokenWord, Stream, make_stream, unheard_voices
 
 __all__ = [
     "SpokenWord",
@@ -205,7 +205,7 @@ def _record(rng: np.random.Generator, sound: Sound, length: int, sample_rate: in
         start = int(rng.integers(latest, endpoint=True))
         clip[start : start + len(sound)] = sound
     clip *= np.float32(10 ** (rng.uniform(*GAINS) / 20))
-    return augment.add_noise(clip, augment.coloured_noise(rng, length), rng.uniform(*ROOM_SNR))
+    return augment.add_noise(clip, augment.colored_noise(rng, length), rng.uniform(*ROOM_SNR))
 
 
 def _is_taken(out: Path) -> bool:

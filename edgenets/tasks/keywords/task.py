@@ -14,7 +14,7 @@ from edgenets.tasks.task import Trained
 
 if TYPE_CHECKING:
     from edgenets.backend import Session
-    from edgenets.tasks.keywords.pipeline import Listener
+    from edgenets.tasks.keywords.pipeline import KeywordDetector
     from edgenets.tasks.metrics import Decisions
     from edgenets.tasks.speech.ctc import Grammar
 
@@ -48,8 +48,10 @@ class Keywords(SoundRoom):
 
         return Words(spec)
 
-    def stepper(self, spec: Any, session: Session, grammar: Grammar | None = None) -> Listener:
+    def stepper(
+        self, spec: Any, session: Session, grammar: Grammar | None = None
+    ) -> KeywordDetector:
         """See `SoundTask.stepper`."""
-        from edgenets.tasks.keywords.pipeline import Listener
+        from edgenets.tasks.keywords.pipeline import KeywordDetector
 
-        return Listener(spec, session)
+        return KeywordDetector(spec, session)

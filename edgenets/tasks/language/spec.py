@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from edgenets.artefact import DType
+from edgenets.artifact import DType
 from edgenets.spec import check_labels
 from edgenets.stepspec import StreamSpec
 from edgenets.tasks.language.sampling import Sampling

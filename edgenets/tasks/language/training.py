@@ -21,7 +21,7 @@ from edgenets.tasks.language.tokens import UNKNOWN, Tokenizer, divided, vocabula
 from edgenets.tasks.task import Trained
 from edgenets.training.trainer import Job, Trainer
 
-# Pieces that are evaluated at once.
+# Subwords that are evaluated at once.
 EVALUATION_BATCH = 64
 
 # The test part is read as one stream; pieces of it go through Keras, the state with them.

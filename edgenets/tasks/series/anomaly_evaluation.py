@@ -18,10 +18,10 @@ from edgenets.progress import Progress
 from edgenets.spec import spec_as
 from edgenets.tasks.evaluation import Evaluation
 from edgenets.tasks.series import nab
+from edgenets.tasks.series.anomaly_decoding import AnomalyScorer
 from edgenets.tasks.series.anomaly_pipeline import Detector
-from edgenets.tasks.series.habits import Habits
+from edgenets.tasks.series.seasonal_profile import SeasonalProfile
 from edgenets.tasks.series.spec import AnomalySpec
-from edgenets.tasks.series.surprise import Surprise
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def evaluate_anomaly(
             times = series.times.astype("int64").tolist()
             pairs = list(zip(times, series.values.tolist(), strict=True))
             begun, detector = time.process_time(), Detector(spec, session)
-            scores[series.name] = np.array([detector.push(t, x).surprise for t, x in pairs])
+            scores[series.name] = np.array([detector.push(t, x).anomaly_score for t, x in pairs])
             cpu += time.process_time() - begun
             usual[series.name] = _without_net(spec, pairs)
             gaussian[series.name] = nab.windowed_gaussian(series.values)
@@ -93,12 +93,12 @@ def _points(
 def _without_net(
     spec: AnomalySpec, pairs: Sequence[tuple[float, float]]
 ) -> NDArray[np.float64]:  # fmt: skip
-    """The surprise where the usual value at the time of day is all that is foreseen."""
-    habits, surprise, found = Habits(spec.input), Surprise(spec.decoding), []
+    """The anomaly score where the usual value at the time of day is all that is foreseen."""
+    seasonal, anomaly_score, found = SeasonalProfile(spec.input), AnomalyScorer(spec.decoding), []
     for when, value in pairs:
-        expected = habits.unscaled(habits.before(when, value)[1])
-        habits.after(value)
-        found.append(surprise.push(abs(value - expected)))
+        expected = seasonal.unscaled(seasonal.before(when, value)[1])
+        seasonal.after(value)
+        found.append(anomaly_score.push(abs(value - expected)))
     return np.array(found)
 
 

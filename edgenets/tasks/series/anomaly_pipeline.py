@@ -1,4 +1,4 @@
-"""Readings in, surprises out: one column at a time, each with habits of its own."""
+"""Readings in, anomalies out: one column at a time, each with a seasonal profile of its own."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgenets.backend import Session, State
-from edgenets.tasks.series.habits import Habits
+from edgenets.tasks.series.anomaly_decoding import AnomalyScorer
+from edgenets.tasks.series.seasonal_profile import SeasonalProfile
 from edgenets.tasks.series.spec import AnomalySpec
-from edgenets.tasks.series.surprise import Surprise
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Judged:
     """What is thought of one reading."""
 
     expected: float  # in the column's own units
-    surprise: float  # largest mean error, as a part of its record; 0: nothing to speak of
+    anomaly_score: float  # largest mean error, as a part of its record; 0: nothing to speak of
     alarm: bool
 
 
@@ -26,8 +26,8 @@ class Detector:
 
     def __init__(self, spec: AnomalySpec, session: Session) -> None:
         self._session, self._step = session, spec.step
-        self._habits = Habits(spec.input)
-        self._surprise = Surprise(spec.decoding)
+        self._seasonal = SeasonalProfile(spec.input)
+        self._anomaly_score = AnomalyScorer(spec.decoding)
         self._threshold = spec.decoding.threshold
         self._state: State | None = None
         self._place = np.empty((1, 1, spec.input.width), np.float32)
@@ -38,10 +38,10 @@ class Detector:
             self._session.reset()
         else:
             self._session.restore(self._state)
-        self._place[0, 0] = self._habits.before(time, value)
+        self._place[0, 0] = self._seasonal.before(time, value)
         answer = self._session.run({self._step.input: self._place})[self._step.output]
         self._state = self._session.state()
-        expected = self._habits.unscaled(float(answer[0, -1, 0]))
-        self._habits.after(value)
-        surprise = self._surprise.push(abs(value - expected))
-        return Judged(expected, surprise, surprise >= self._threshold)
+        expected = self._seasonal.unscaled(float(answer[0, -1, 0]))
+        self._seasonal.after(value)
+        anomaly_score = self._anomaly_score.push(abs(value - expected))
+        return Judged(expected, anomaly_score, anomaly_score >= self._threshold)

@@ -11,7 +11,7 @@ from edgenets.metrics import MAE
 from edgenets.progress import Progress
 from edgenets.runs import Run
 from edgenets.tasks.series.anomaly_training import behind, trained_on
-from edgenets.tasks.series.beginnings import find_series, known
+from edgenets.tasks.series.batches import find_series, known
 from edgenets.tasks.series.recipe import AnomalyRecipe
 from edgenets.tasks.task import Samples
 
@@ -23,8 +23,10 @@ def calibration(run: Run, data: Path, progress: Progress) -> NDArray[np.float32]
     """See `SequenceTask.calibration`."""
     recipe = run.recipe_as(AnomalyRecipe)
     every = find_series(data, recipe.data.files)
-    told = np.concatenate([known(s, recipe.features, trained_on(s, recipe)).habits for s in every])
-    return np.resize(told, (max(1, len(told) // _PIECE), _PIECE, told.shape[1]))
+    frames = np.concatenate(
+        [known(s, recipe.features, trained_on(s, recipe)).seasonal for s in every]
+    )
+    return np.resize(frames, (max(1, len(frames) // _PIECE), _PIECE, frames.shape[1]))
 
 
 def verification(run: Run, data: Path, progress: Progress) -> Samples:
@@ -32,7 +34,7 @@ def verification(run: Run, data: Path, progress: Progress) -> Samples:
     recipe = run.recipe_as(AnomalyRecipe)
     held = [behind(s, recipe) for s in find_series(data, recipe.data.files)]
     held = [one for one in held if len(one.came)]
-    return Samples([one.habits for one in held], [one.came for one in held], "series")
+    return Samples([one.seasonal for one in held], [one.came for one in held], "series")
 
 
 def card(run: Run, items: int) -> list[str]:
@@ -52,7 +54,7 @@ def card(run: Run, items: int) -> list[str]:
         f"ones pressed. Artifacts below: on the same. `edgenets eval` scores it by the Numenta "
         f"Anomaly Benchmark.",
         f"- **Limits**: most of what it finds is found by the record of errors and the daily "
-        f"habits; the network adds little (docs/measurements.md). The first {decoding.settle} "
+        f"seasonal; the network adds little (docs/measurements.md). The first {decoding.settle} "
         f"readings of a series are silent. A series without a day, or whose level jumps for "
         f"good, alarms once and is then usual.",
     ]

@@ -1,4 +1,4 @@
-"""Training of networks that foresee a reading from a series' habits, so that others surprise."""
+"""Training of networks that predict a reading from a series' seasonal profile."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgenets.errors import DataError
 from edgenets.metrics import MAE
 from edgenets.progress import Progress
 from edgenets.stepspec import StepSpec
-from edgenets.tasks.series.beginnings import BeginningBatches, Known, OneSeries, find_series, known
+from edgenets.tasks.series.batches import BeginningBatches, Known, OneSeries, find_series, known
 from edgenets.tasks.series.recipe import AnomalyRecipe
 from edgenets.tasks.series.spec import AnomalySpec
 from edgenets.tasks.task import Trained
@@ -73,15 +73,15 @@ def behind(series: OneSeries, recipe: AnomalyRecipe) -> Known:
     """What is known before the readings that follow those that were trained on."""
     first = trained_on(series, recipe)
     whole = known(series, recipe.features, first + recipe.data.held)
-    return Known(whole.habits[first:], whole.came[first:])
+    return Known(whole.seasonal[first:], whole.came[first:])
 
 
 def judged(model: Any, held: list[Known]) -> float:
     """Mean absolute error of what is foreseen, scaled; every piece from an empty state."""
     longest = max(len(one.came) for one in held)
-    habits = np.zeros((len(held), longest, held[0].habits.shape[1]), np.float32)
-    for row, one in zip(habits, held, strict=True):
-        row[: len(one.came)] = one.habits
-    answers = model.predict(habits, batch_size=64, verbose=0)[..., 0]
+    seasonal = np.zeros((len(held), longest, held[0].seasonal.shape[1]), np.float32)
+    for row, one in zip(seasonal, held, strict=True):
+        row[: len(one.came)] = one.seasonal
+    answers = model.predict(seasonal, batch_size=64, verbose=0)[..., 0]
     errors = [np.abs(a[: len(one.came)] - one.came) for a, one in zip(answers, held, strict=True)]
     return float(np.concatenate(errors).mean())

@@ -24,7 +24,7 @@ class Errors:
 
 
 class Linear:
-    """Each step ahead a weighted sum of the window, both told from the last reading.
+    """Each step ahead a weighted sum of the window, both relative to the last reading.
 
     It is NLinear (Zeng et al. 2023, arXiv:2205.13504), found by least squares and not by descent.
     """

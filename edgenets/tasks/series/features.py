@@ -1,8 +1,8 @@
 """What a network of series takes in: stretches of readings that do not know their own level.
 
-A series may stand anywhere, and where it stands changes over the years. So every stretch is told
+A series may stand anywhere, and where it stands changes over the years. So every stretch is given
 by its differences from its own last reading, with the step from the last reading of the stretch
-before; what a network foresees is told as the difference from the last reading, too (as in NLinear,
+before; what a network predicts is the difference from the last reading, too (as in NLinear,
 Zeng et al. 2023, arXiv:2205.13504, but one stretch after another, so that it can stream).
 """
 

@@ -82,5 +82,5 @@ def measure(
     figures = {**records.to_plain(found), "baselines": {n: vars(e) for n, e in rows[1:]}}
     return Evaluation(
         MSE.name, found.errors.mse, found.n, line, figures, ("forecast", "MSE", "MAE"),
-        tuple((name, f"{e.mse:.4f}", f"{e.mae:.4f}") for name, e in rows), table.remarks,
+        tuple((name, f"{e.mse:.4f}", f"{e.mae:.4f}") for name, e in rows), table.notices,
     )  # fmt: skip

@@ -19,7 +19,7 @@ from edgenets.tasks.series.spec import ForecastSpec
 
 
 @dataclass(frozen=True)
-class Foreseen:
+class ForecastWindows:
     """How the columns go on, in their own units."""
 
     median: NDArray[np.float64]  # (horizon, columns)
@@ -50,7 +50,7 @@ class Forecaster:
         """Taken since the beginning."""
         return self._count
 
-    def push(self, values: NDArray[np.float64]) -> Foreseen | None:
+    def push(self, values: NDArray[np.float64]) -> ForecastWindows | None:
         """Take a reading of (columns,).
 
         Returns:
@@ -73,7 +73,7 @@ class Forecaster:
         whole = np.stack(answers, axis=-1) * self._std + self._mean
         parts = whole.reshape(-1, self._spec.decoding.horizon, len(self._std))
         low, high = (parts[1], parts[2]) if len(parts) == 3 else (None, None)
-        return Foreseen(parts[0], low, high, self._count)
+        return ForecastWindows(parts[0], low, high, self._count)
 
     def _step(self, phase: int, column: int, stretch: NDArray[np.float32]) -> NDArray[np.float32]:
         """An answer, (scores,); the state of this phase and column goes on."""

@@ -21,7 +21,7 @@ from edgenets.tasks.task import Samples
 
 def calibration(run: Run, data: Path, progress: Progress) -> NDArray[np.float32]:
     """See `SequenceTask.calibration`."""
-    clips = run.recipe_as(ForecastRecipe).quantize.clips
+    clips = run.recipe_as(ForecastRecipe).quantize.samples
     windows = _windows(run, data, "train").spread(clips)
     return segments(windows.came, run.spec_as(ForecastSpec).input.segment)
 

@@ -81,8 +81,8 @@ def load(recipe: ForecastRecipe, data: Path, progress: Progress) -> Table:
     """
     wanted = recipe.data
     table = read_table(find_table(data, wanted.file), wanted.columns, wanted.longest_gap)
-    for remark in table.remarks:
-        progress.say(remark)
+    for notice in table.notices:
+        progress.say(notice)
     if wanted.rows is not None:
         table = dataclasses.replace(table, values=table.values[: wanted.rows])
     need, borders = wanted.window + recipe.decoding.horizon, borders_of(recipe, len(table))

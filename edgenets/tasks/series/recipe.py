@@ -11,9 +11,9 @@ from edgenets.recipeparts import (
     check_range,
     check_shares,
 )
-from edgenets.tasks.series.habits import HabitsInput
+from edgenets.tasks.series.anomaly_decoding import AnomalyDecoding
+from edgenets.tasks.series.seasonal_profile import SeasonalInput
 from edgenets.tasks.series.spec import ForecastDecoding
-from edgenets.tasks.series.surprise import SurpriseDecoding
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,10 @@ class SeriesData:
 
 
 @dataclass(frozen=True)
-class HabitModelRecipe:
-    """A network that foresees one reading from a series' habits, and its size."""
+class SeasonalModelRecipe:
+    """A network that predicts one reading from a series' seasonal profile, and its size."""
 
-    architecture: Literal["habits-rnn"]
+    architecture: Literal["seasonal-rnn"]
     cell: Cell = "gru"
     units: tuple[int, ...] = (32,)
 
@@ -94,10 +94,10 @@ class AnomalyRecipe(StepRecipe):
     """All that `edgenets train` needs besides data, for a model that finds what is unusual."""
 
     task: Literal["anomaly"]
-    model: HabitModelRecipe
+    model: SeasonalModelRecipe
     data: AnomalyData = field(default_factory=AnomalyData)
-    features: HabitsInput = field(default_factory=lambda: HabitsInput("habits"))
-    decoding: SurpriseDecoding = field(default_factory=SurpriseDecoding)
+    features: SeasonalInput = field(default_factory=lambda: SeasonalInput("seasonal"))
+    decoding: AnomalyDecoding = field(default_factory=AnomalyDecoding)
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from edgenets.artefact import DType
+from edgenets.artifact import DType
 from edgenets.spec import check_labels
 from edgenets.stepspec import StreamSpec
-from edgenets.tasks.series.habits import HabitsInput
-from edgenets.tasks.series.surprise import SurpriseDecoding
+from edgenets.tasks.series.anomaly_decoding import AnomalyDecoding
+from edgenets.tasks.series.seasonal_profile import SeasonalInput
 
 # Far above all use; a file that says more is broken or hostile.
 MOST_SEGMENT = 4096
@@ -75,8 +75,8 @@ class AnomalySpec(StreamSpec):
     """A model that finds what is unusual in any series, one column at a time."""
 
     task: Literal["anomaly"]
-    input: HabitsInput
-    decoding: SurpriseDecoding
+    input: SeasonalInput
+    decoding: AnomalyDecoding
 
     def __post_init__(self) -> None:
         if self.labels:

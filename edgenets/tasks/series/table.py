@@ -15,8 +15,8 @@ from edgenets.tasks.language.texts import read_text
 from edgenets.tasks.series.readings import Reading, ReadingParser
 from edgenets.tasks.series.regular import Gap, Oddity, Regular, Step
 
-# Of the faults of a table so many are told one by one.
-_TOLD = 3
+# Of the faults of a table so many are shown one by one.
+_SHOWN = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Table:
     columns: tuple[str, ...]
     values: NDArray[np.float64]  # (readings, columns), finite
     interval: float | None  # s; None where the table has no times
-    remarks: tuple[str, ...] = ()  # what was missing, filled or passed over
+    notices: tuple[str, ...] = ()  # what was missing, filled or passed over
 
     def __len__(self) -> int:
         return len(self.values)
@@ -88,7 +88,7 @@ def read_table(
     interval = usual_interval([t for t in times if t is not None])
     regular = Regular(len(names), interval, longest_gap)
     rows, counts = [], Counter[str]()
-    told: list[str] = []
+    shown: list[str] = []
     for number, reading in readings:
         for item in regular.push(reading):
             if isinstance(item, Step):
@@ -101,12 +101,12 @@ def read_table(
             else:
                 assert isinstance(item, Oddity)
                 counts[item.kind] += item.count
-                if counts[item.kind] == 1 and len(told) < _TOLD:
-                    told.append(f"line {number}: {item.text}")
+                if counts[item.kind] == 1 and len(shown) < _SHOWN:
+                    shown.append(f"line {number}: {item.text}")
     if not rows:
         raise DataError(f"{path}: no reading is whole")
-    remarks = tuple(f"{path.name}: {kind} ×{count:,}" for kind, count in counts.items())
-    return Table(names, np.stack(rows), interval, (*remarks, *told))
+    notices = tuple(f"{path.name}: {kind} ×{count:,}" for kind, count in counts.items())
+    return Table(names, np.stack(rows), interval, (*notices, *shown))
 
 
 def usual_interval(times: Sequence[float]) -> float | None:

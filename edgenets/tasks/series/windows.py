@@ -89,7 +89,7 @@ class Ahead:
 
     @classmethod
     def of(cls, answers: Real, windows: Windows, horizon: int) -> Ahead:
-        """From a network's (windows, scores), which are told from the last reading."""
+        """From a network's (windows, scores), relative to the last reading."""
         parts = answers.reshape(len(windows), -1, horizon) + windows.last[:, None]
         low, high = (parts[:, 1], parts[:, 2]) if parts.shape[1] == 3 else (None, None)
         return cls(parts[:, 0], low, high)

@@ -97,7 +97,7 @@ class _Path:
     """All ways to say one thing, added up."""
 
     state: Any = None  # of the grammar
-    told: float = 0.0  # ln p that the grammar gives it, weighted
+    grammar_score: float = 0.0  # ln p that the grammar gives it, weighted
     blank: float = _NEVER  # ln p of the ways that end in a blank
     symbol: float = _NEVER  # ln p of those that end in its last symbol
     steps: tuple[int, ...] = field(default=())  # at which its symbols were first seen
@@ -151,7 +151,7 @@ class Beam:
         return tuple(Said(s, at) for s, at in zip(symbols, path.steps, strict=True))
 
     def _worth(self, path: _Path) -> float:
-        return path.total + path.told
+        return path.total + path.grammar_score
 
     def _extend(
         self, scores: NDArray[np.float64], blank: float, likely: list[tuple[int, float]]
@@ -161,7 +161,7 @@ class Beam:
             last = symbols[-1] if symbols else BLANK
             stay = found.get(symbols)
             if stay is None:
-                stay = found[symbols] = _Path(path.state, path.told, steps=path.steps)
+                stay = found[symbols] = _Path(path.state, path.grammar_score, steps=path.steps)
             stay.blank = _add(stay.blank, path.total + blank)
             if symbols:
                 stay.symbol = _add(stay.symbol, path.symbol + float(scores[last]))
@@ -189,8 +189,8 @@ class Beam:
         followed = self._grammar.follow(path.state, symbol)
         if followed is None:
             return None
-        state, told = followed
-        return _Path(state, path.told + self._weight * told, steps=steps)
+        state, grammar_score = followed
+        return _Path(state, path.grammar_score + self._weight * grammar_score, steps=steps)
 
 
 def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

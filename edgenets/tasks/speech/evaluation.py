@@ -17,7 +17,7 @@ from edgenets.progress import Progress
 from edgenets.sound.audio import float_to_pcm16
 from edgenets.spec import spec_as
 from edgenets.tasks.evaluation import Evaluation, some
-from edgenets.tasks.speech.pipeline import Scribe
+from edgenets.tasks.speech.pipeline import SpeechTranscriber
 from edgenets.tasks.speech.spec import SpeechSpec
 from edgenets.tasks.speech.strings import String, strings_to_measure
 from edgenets.tasks.speech.symbols import Units
@@ -46,15 +46,15 @@ def evaluate_speech(
     jiwer = require("jiwer")
     words = spec.decoding.separator == " "
     between = " " if words or " " in spec.labels else ""
-    scribe = Scribe(spec, session)
+    transcriber = SpeechTranscriber(spec, session)
     said, found = [], []
     seconds = cpu = 0.0
     with (progress or Progress()).task("evaluating") as task:
         for done, string in enumerate(strings, 1):
             sound = float_to_pcm16(string.sound)
-            scribe.reset()
+            transcriber.reset()
             begun = time.process_time()
-            lines = [*scribe.push(sound), *scribe.finish()]
+            lines = [*transcriber.push(sound), *transcriber.finish()]
             cpu += time.process_time() - begun
             seconds += len(sound) / spec.input.sample_rate
             found.append(between.join(line.text for line in lines if line.final))
@@ -86,11 +86,12 @@ def measure(
         some(found, data, split), spec.labels[1:], units, spec.input.sample_rate
     )
     strings = strings_to_measure(spoken, _STRINGS, _WORDS, _SEED)
-    told = evaluate_speech(spec, session, strings, progress)
+    result = evaluate_speech(spec, session, strings, progress)
     line = (
-        f"symbol errors {told.symbol_error_rate:.2%} of {told.symbols:,}, exact {told.exact:.2%} "
-        f"of {told.n} strings, real-time factor {told.real_time_factor:.4f}"
+        f"symbol errors {result.symbol_error_rate:.2%} of {result.symbols:,}, "
+        f"exact {result.exact:.2%} of {result.n} strings, "
+        f"real-time factor {result.real_time_factor:.4f}"
     )
     return Evaluation(
-        "symbol error rate", told.symbol_error_rate, told.n, line, records.to_plain(told)
+        "symbol error rate", result.symbol_error_rate, result.n, line, records.to_plain(result)
     )

@@ -26,7 +26,7 @@ class Line:
     time: float  # s of stream until the end of the sound that decided it
 
 
-class Scribe(Stepper[Line]):
+class SpeechTranscriber(Stepper[Line]):
     """Writes down what is said."""
 
     def __init__(

@@ -22,7 +22,7 @@ def calibration(run: Run, data: Path, progress: Progress) -> NDArray[np.float32]
     """See `SequenceTask.calibration`."""
     recipe = run.recipe_as(SpeechRecipe)
     spoken = speech.load_split(recipe, data, "train", progress)
-    made = strings_to_measure(spoken, recipe.quantize.clips, recipe.data.test_words, recipe.seed)
+    made = strings_to_measure(spoken, recipe.quantize.samples, recipe.data.test_words, recipe.seed)
     return features_of(made, log_mel_of(run.spec_as(SpeechSpec)), recipe.model.frames_per_step)
 
 
@@ -44,7 +44,7 @@ def card(run: Run, items: int) -> list[str]:
         "recordings": "of recordings that training never heard, by speakers that it did",
     }[recipe.data.apart]
     return [
-        f"- **Task**: speech recognition, {len(spec.told)} symbols: {' '.join(spec.told)}.",
+        f"- **Task**: speech recognition, {len(spec.reported)} symbols: {' '.join(spec.reported)}.",
         f"- **Model**: `{recipe.model.architecture}`, {metrics['parameters']:,} parameters; a "
         f"step every {1e3 * spec.step_seconds:.0f} ms.",
         f"- **Input**: mono sound at {features.sample_rate:,} Hz; {features.bands} log-mel "

@@ -57,7 +57,7 @@ class StringMaker:
         self._log_mel = LogMel(features)
         rng = np.random.default_rng((seed, 0))
         noise = int(NOISE_SECONDS * self._rate) + self._length
-        self._noises = [augment.coloured_noise(rng, noise) for _ in range(NOISE_COUNT)]
+        self._noises = [augment.colored_noise(rng, noise) for _ in range(NOISE_COUNT)]
         # A network says at most one symbol a step, and a blank between two that are alike.
         self._most = self.steps // 2
 
@@ -134,7 +134,7 @@ def strings_to_measure(
             ]  # fmt: skip
             symbols += spoken.symbols[index]
         sound = np.concatenate([*parts, np.zeros(rate // 2, np.float32)])
-        noise = augment.coloured_noise(rng, len(sound))
+        noise = augment.colored_noise(rng, len(sound))
         sound = np.clip(augment.add_noise(sound, noise, rng.uniform(*TEST_SNR)), -1.0, 1.0)
         found.append(String(sound, tuple(symbols)))
     return found

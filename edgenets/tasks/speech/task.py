@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from edgenets.backend import Session
     from edgenets.tasks.metrics import Decisions
     from edgenets.tasks.speech.ctc import Grammar
-    from edgenets.tasks.speech.pipeline import Scribe
+    from edgenets.tasks.speech.pipeline import SpeechTranscriber
 
 
 class Speech(SoundRoom):
@@ -48,8 +48,10 @@ class Speech(SoundRoom):
 
         return Transcripts(spec)
 
-    def stepper(self, spec: Any, session: Session, grammar: Grammar | None = None) -> Scribe:
+    def stepper(
+        self, spec: Any, session: Session, grammar: Grammar | None = None
+    ) -> SpeechTranscriber:
         """See `SoundTask.stepper`."""
-        from edgenets.tasks.speech.pipeline import Scribe
+        from edgenets.tasks.speech.pipeline import SpeechTranscriber
 
-        return Scribe(spec, session, grammar)
+        return SpeechTranscriber(spec, session, grammar)

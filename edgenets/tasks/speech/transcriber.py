@@ -31,7 +31,7 @@ class Transcriber:
         self._patience = max(1, math.ceil(spec.decoding.endpoint / spec.step_seconds))  # steps
         self._longest = max(1, int(spec.decoding.longest / spec.step_seconds))  # steps
         self._step = self._first = self._quiet = 0
-        self._told: tuple[int, ...] = ()
+        self._shown: tuple[int, ...] = ()
 
     def reset(self) -> None:
         """Forget the steps so far."""
@@ -51,9 +51,9 @@ class Transcriber:
         length = self._step - self._first
         if self._quiet >= self._patience or length >= self._longest:
             return self._finish()
-        if tuple(s.symbol for s in said) == self._told:
+        if tuple(s.symbol for s in said) == self._shown:
             return None
-        self._told = tuple(s.symbol for s in said)
+        self._shown = tuple(s.symbol for s in said)
         return self._phrase(said, final=False)
 
     def finish(self) -> Phrase | None:
@@ -63,7 +63,7 @@ class Transcriber:
     def _finish(self) -> Phrase | None:
         said = self._decoder.said(final=True)
         # Also of silence: alternatives that add up over an hour of it are no speech.
-        phrase = self._phrase(said, final=True) if said or self._told else None
+        phrase = self._phrase(said, final=True) if said or self._shown else None
         self._begin()
         return phrase
 
@@ -71,7 +71,7 @@ class Transcriber:
         self._decoder.reset()
         self._first = self._step
         self._quiet = 0
-        self._told = ()
+        self._shown = ()
 
     def _phrase(self, said: tuple[Said, ...], final: bool) -> Phrase:
         placed = tuple(Said(s.symbol, s.step + self._first) for s in said)
@@ -80,7 +80,7 @@ class Transcriber:
 
 
 def decoder_of(decoding: CtcDecoding, grammar: Grammar | None = None) -> Decoder:
-    """The decoder that a spec wishes; a grammar needs a beam, and gets one."""
+    """The decoder that a spec requests; a grammar needs a beam, and gets one."""
     if decoding.method == "greedy" and grammar is None:
         return Greedy()
     return Beam(decoding.width, grammar)

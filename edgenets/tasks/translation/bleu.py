@@ -9,7 +9,7 @@ from edgenets.extras import require
 
 
 @dataclass(frozen=True)
-class Nearness:
+class TextSimilarity:
     """Two figures of a set of translations, 0…100; more is better."""
 
     bleu: float  # Papineni et al. 2002, of words in one to four, with sacrebleu's 13a tokens
@@ -17,7 +17,7 @@ class Nearness:
     signature: str  # what makes the BLEU one that others can be held against
 
 
-def nearness(found: Sequence[str], wanted: Sequence[str]) -> Nearness:
+def similarity(found: Sequence[str], wanted: Sequence[str]) -> TextSimilarity:
     """Hold translations against one of people each.
 
     Args:
@@ -27,7 +27,7 @@ def nearness(found: Sequence[str], wanted: Sequence[str]) -> Nearness:
     metrics = require("sacrebleu").metrics
     bleu, chrf = metrics.BLEU(), metrics.CHRF()
     score = bleu.corpus_score(list(found), [list(wanted)])
-    return Nearness(
+    return TextSimilarity(
         score.score, chrf.corpus_score(list(found), [list(wanted)]).score,
         str(bleu.get_signature()),
     )  # fmt: skip

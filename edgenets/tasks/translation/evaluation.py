@@ -18,10 +18,10 @@ from edgenets.metrics import BLEU
 from edgenets.progress import Progress
 from edgenets.spec import spec_as
 from edgenets.tasks.evaluation import Evaluation, some
-from edgenets.tasks.translation.bleu import nearness
+from edgenets.tasks.translation.bleu import similarity
 from edgenets.tasks.translation.pairs import Pair, split_pairs
-from edgenets.tasks.translation.pieces import Pieces, pieces_of
 from edgenets.tasks.translation.spec import TranslationDecoding, TranslationSpec
+from edgenets.tasks.translation.subwords import Subwords, subwords_of
 from edgenets.tasks.translation.translator import Translator
 
 
@@ -46,7 +46,7 @@ class TranslationEvaluation:
 
 
 def evaluate_translation(
-    spec: TranslationSpec, session: Coupled, pairs: Sequence[Pair], pieces: Pieces,
+    spec: TranslationSpec, session: Coupled, pairs: Sequence[Pair], pieces: Subwords,
     progress: Progress | None = None,
 ) -> TranslationEvaluation:  # fmt: skip
     """Translate sentences, and hold them against those of people.
@@ -76,7 +76,7 @@ def evaluate_translation(
                 found.append("" if no else pieces.decode(translator.translate(source).pieces))
                 task.update(number, len(sources))
         seconds = time.process_time() - begun
-        near = nearness(found, wanted)
+        near = similarity(found, wanted)
         signature = near.signature
         each = 1e3 * seconds / len(pairs)
         ways.append(Way(decoding.beam, near.bleu, near.chrf, each))
@@ -94,7 +94,7 @@ def measure(
         spec.split.validation,
     )  # fmt: skip
     found = evaluate_translation(
-        spec, session, some(pairs, data, split), pieces_of(bundle), progress
+        spec, session, some(pairs, data, split), subwords_of(bundle), progress
     )
     best = found.ways[-1]
     line = (

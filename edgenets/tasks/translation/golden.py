@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from edgenets import backend
 from edgenets.tasks.translation.spec import MEMORY, START, UNKNOWN, TranslationSpec
 
-# Pieces that are read and written, and rows of memory: enough for a state to go wrong.
+# Subwords that are read and written, and rows of memory: enough for a state to go wrong.
 _STEPS, _ROWS = 24, 11
 
 
 def golden_tokens(spec: TranslationSpec) -> NDArray[np.int32]:
-    """Pieces drawn at random, always the same for one number of them, (pieces,) int32."""
+    """Subwords drawn at random, always the same for one number of them, (pieces,) int32."""
     rng = np.random.default_rng(23)
     return rng.integers(UNKNOWN, spec.input.count, _STEPS).astype(np.int32)
 
@@ -31,5 +31,5 @@ def answers(
     session: backend.Session, tokens: NDArray[np.int32], given: Mapping[str, NDArray[np.float32]]
 ) -> NDArray[np.float32]:
     """What an encoder or a decoder answers, (steps, numbers of all its outputs)."""
-    held = session.artefact.held  # an encoder is given nothing
+    held = session.artifact.sequence_inputs  # an encoder is given nothing
     return backend.answers(session, tokens[:, None], given if held else None)

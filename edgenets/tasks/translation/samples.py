@@ -8,9 +8,9 @@ from edgenets.data.split import Split
 from edgenets.metrics import BLEU
 from edgenets.runs import Run
 from edgenets.tasks.translation.pairs import Pair
-from edgenets.tasks.translation.pieces import Pieces
 from edgenets.tasks.translation.recipe import TranslationRecipe
 from edgenets.tasks.translation.spec import PIECES, TranslationSpec
+from edgenets.tasks.translation.subwords import Subwords
 from edgenets.tasks.translation.training import part_of
 
 
@@ -19,9 +19,9 @@ def pairs_of(run: Run, data: Path, split: Split) -> list[Pair]:
     return part_of(run.recipe_as(TranslationRecipe), data, split)
 
 
-def pieces_of(run: Run) -> Pieces:
+def subwords_of(run: Run) -> Subwords:
     """The subword tokenizer of a run."""
-    return Pieces(run.assets()[PIECES], run.spec_as(TranslationSpec).input)
+    return Subwords(run.assets()[PIECES], run.spec_as(TranslationSpec).input)
 
 
 def card(run: Run, items: int) -> list[str]:

@@ -43,7 +43,7 @@ class _Beginning(Generic[S]):
 
 
 def longest(decoding: TranslationDecoding, read: int) -> int:
-    """Pieces that a translation may have, of a sentence of so many."""
+    """Subwords that a translation may have, of a sentence of so many."""
     return int(decoding.longest * read) + 10
 
 

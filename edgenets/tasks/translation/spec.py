@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from edgenets.artefact import DType
+from edgenets.artifact import DType
 from edgenets.stepspec import StreamSpec
 
 # The member of a bundle, and the file of a run folder, that divides text into pieces.
@@ -21,13 +21,13 @@ PADDING, BEGIN, END, UNKNOWN = 0, 1, 2, 3
 # What is never written.
 NEVER = (PADDING, BEGIN, UNKNOWN)
 
-MOST_PIECES = 1_000_000
+MOST_TOKENS = 1_000_000
 WIDEST = 1 << 16
 
 
 @dataclass(frozen=True)
-class PiecesInput:
-    """How text becomes sub-words; see `edgenets.tasks.translation.pieces`."""
+class TokensInput:
+    """How text becomes sub-words; see `edgenets.tasks.translation.subwords`."""
 
     dtype: ClassVar[DType] = "int32"
     width: ClassVar[int] = 1  # numbers a frame: the piece's
@@ -39,8 +39,8 @@ class PiecesInput:
     longest: int  # pieces of the longest sentence that was taught; what is longer is refused
 
     def __post_init__(self) -> None:
-        if not 4 < self.count <= MOST_PIECES:
-            raise ValueError(f"there are 5 to {MOST_PIECES:,} pieces")
+        if not 4 < self.count <= MOST_TOKENS:
+            raise ValueError(f"there are 5 to {MOST_TOKENS:,} pieces")
         if not 1 <= self.longest <= 100_000:
             raise ValueError("longest must be 1 to 100,000 pieces")
 
@@ -70,7 +70,7 @@ class TranslationSpec(StreamSpec):
     parts: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
 
     task: Literal["translation"]
-    input: PiecesInput
+    input: TokensInput
     decoding: TranslationDecoding
     memory: int = 256  # numbers of a row of memory
     start: int = 256  # numbers of the decoder's state

@@ -67,9 +67,9 @@ class Translation(Room, TokenCost):
         Raises:
             DataError: the subword tokenizer is of another model.
         """
-        from edgenets.tasks.translation.pieces import pieces_of
+        from edgenets.tasks.translation.subwords import subwords_of
 
-        pieces_of(bundle)  # without it, nothing is translated
+        subwords_of(bundle)  # without it, nothing is translated
         spec = spec_as(bundle.spec, TranslationSpec)
         tokens = bundle.golden_tokens(spec.input.count)
         given = {MEMORY: bundle.golden_given(MEMORY, spec.memory),

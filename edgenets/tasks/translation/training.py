@@ -19,9 +19,8 @@ from edgenets.tasks.task import Trained
 from edgenets.tasks.text.batches import by_length
 from edgenets.tasks.translation import model as translation_rnn
 from edgenets.tasks.translation.batches import SentenceBatches, Sentences, Tokens, padded
-from edgenets.tasks.translation.bleu import nearness
+from edgenets.tasks.translation.bleu import similarity
 from edgenets.tasks.translation.pairs import Pair, split_pairs
-from edgenets.tasks.translation.pieces import Pieces, learn
 from edgenets.tasks.translation.recipe import TranslationRecipe
 from edgenets.tasks.translation.search import longest
 from edgenets.tasks.translation.spec import (
@@ -30,10 +29,11 @@ from edgenets.tasks.translation.spec import (
     NEVER,
     PADDING,
     PIECES,
-    PiecesInput,
+    TokensInput,
     TranslationDecoding,
     TranslationSpec,
 )
+from edgenets.tasks.translation.subwords import Subwords, learn
 from edgenets.training import losses
 from edgenets.training.trainer import Job, Trainer
 
@@ -54,7 +54,7 @@ def train_translation(
         (text for pair in parts["train"] for text in (pair.source, pair.target)),
         recipe.data.pieces,
     )  # fmt: skip
-    pieces = Pieces(asset)
+    pieces = Subwords(asset)
     train, validation = (divided(parts[split], pieces) for split in ("train", "validation"))
     batches = SentenceBatches(
         train, recipe.schedule.batch, recipe.data.longest, recipe.data.word_dropout, recipe.seed
@@ -83,9 +83,9 @@ def train_translation(
     }  # fmt: skip
     for split in ("validation", "test"):
         found = translated(trainer.model, divided(parts[split], pieces).sources, recipe.decoding)
-        near = nearness([pieces.decode(t) for t in found], [p.target for p in parts[split]])
+        near = similarity([pieces.decode(t) for t in found], [p.target for p in parts[split]])
         metrics[split] = {BLEU.name: near.bleu, "chrF": near.chrf, "sentences": len(found)}
-    input = PiecesInput(
+    input = TokensInput(
         "pieces", pieces.count, recipe.data.source, recipe.data.target, recipe.data.longest
     )
     spec = TranslationSpec(
@@ -103,7 +103,7 @@ def part_of(recipe: TranslationRecipe, data: Path, split: Split) -> list[Pair]:
     return split_pairs(data, split, files, wanted.source, wanted.target, wanted.validation)
 
 
-def divided(pairs: Sequence[Pair], pieces: Pieces) -> Sentences:
+def divided(pairs: Sequence[Pair], pieces: Subwords) -> Sentences:
     """Pairs in pieces."""
     return Sentences(
         tuple(pieces.encode_all([pair.source for pair in pairs])),

@@ -33,10 +33,10 @@ _CANDIDATES = 1000
 
 
 class Decoder(Protocol):
-    """Outputs of one inference to findings in the picture."""
+    """Outputs of one inference to findings in the image."""
 
     def decode(self, outputs: Outputs, placement: Placement) -> Findings:
-        """What the model found; boxes are in pixels of the picture."""
+        """What the model found; boxes are in pixels of the image."""
         ...
 
 
@@ -140,7 +140,7 @@ class BoxDecoder:
             stay = np.argsort(-scores, kind="stable")[:most]
         else:
             stay = suppress(boxes, scores, labels, self._decoding.iou, most)
-        return placement.to_picture(boxes[stay]), scores[stay], labels[stay]
+        return placement.to_image(boxes[stay]), scores[stay], labels[stay]
 
 
 class _Candidates(Protocol):
@@ -253,7 +253,7 @@ class MaskDecoder:
     ) -> None:  # fmt: skip
         self.labels, self._frame, self._decoding = tuple(labels), frame, decoding
         self._two = len(labels) == 2
-        self._told = [i for i, x in enumerate(labels) if x not in decoding.background]
+        self._reported = [i for i, x in enumerate(labels) if x not in decoding.background]
         # Two labels: the second holds where its logit is this much above the first's.
         limit = min(max(decoding.threshold, 1e-7), 1 - 1e-7)
         # In the scores' own units; their zero point falls out of the difference.
@@ -275,7 +275,7 @@ class MaskDecoder:
             return above.view(np.uint8)
         return np.asarray(scores.argmax(axis=-1), np.uint8)
 
-    def mask_in_picture(self, outputs: Outputs, placement: Placement) -> NDArray[np.uint8]:
+    def mask_in_image(self, outputs: Outputs, placement: Placement) -> NDArray[np.uint8]:
         """The label number of each pixel of the image, (height, width) uint8.
 
         Scores are interpolated before they are compared, which follows an edge
@@ -300,8 +300,8 @@ class MaskDecoder:
         top, low, left, right = self._seen(whole.shape, placement)
         mask = np.ascontiguousarray(whole[top:low, left:right])  # no copy where it is all of it
         found: list[Found] = []
-        for number in self._told:
-            where = mask.view(np.bool_) if self._told == [1] and self._two else mask == number
+        for number in self._reported:
+            where = mask.view(np.bool_) if self._reported == [1] and self._two else mask == number
             found += self._regions(where, self.labels[number], placement)
         return Findings(tuple(found), mask)
 

@@ -1,4 +1,4 @@
-"""`evaluate_pictures`: the task's metric, through the very pipeline that a device runs."""
+"""`evaluate_images`: the task's metric, through the very pipeline that a device runs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from edgenets.tasks.vision.data import layouts
 from edgenets.tasks.vision.data.catalogue import Fault
 from edgenets.tasks.vision.data.memory import load
 from edgenets.tasks.vision.metrics import metric
-from edgenets.tasks.vision.pipeline import Watcher
+from edgenets.tasks.vision.pipeline import ImagePipeline
 from edgenets.tasks.vision.spec import ImageSpec
 
 
 @dataclass(frozen=True)
-class PictureEvaluation:
-    """The figures of a model over labeled pictures."""
+class ImageEvaluation:
+    """The figures of a model over labeled images."""
 
     metric: str
     value: float  # 0…1
@@ -31,10 +31,10 @@ class PictureEvaluation:
     faults: tuple[Fault, ...]  # what of the set was left out
 
 
-def evaluate_pictures(
+def evaluate_images(
     spec: ImageSpec, session: Session, data: Path, split: Split | None = None,
     progress: Progress | None = None,
-) -> PictureEvaluation:  # fmt: skip
+) -> ImageEvaluation:  # fmt: skip
     """Show every image to the model and judge its findings.
 
     Args:
@@ -49,31 +49,29 @@ def evaluate_pictures(
     catalogue = layouts.read(data, spec.task)
     if catalogue.labels:
         catalogue = catalogue.restricted(spec.labels, data)
-    chosen = catalogue.pictures
+    chosen = catalogue.images
     if split is not None:
         chosen = catalogue.split(split, spec.split.validation, spec.split.test)
     if not chosen:
         raise DataError(f"{data}: nothing in it belongs to the {split} split")
-    watcher = Watcher(spec, session)
+    watcher = ImagePipeline(spec, session)
     found = metric(spec, watcher.scale)
     instances = spec.task == "segment" and not catalogue.labels and len(spec.labels) == 2
     with progress.task("evaluating") as task:
         for done, item in enumerate(chosen, 1):
             (example,) = load([item], spec.labels, instances).items
-            outputs, placement = watcher.answer(example.picture)
+            outputs, placement = watcher.answer(example.image)
             found.add(example, outputs, placement)
             task.update(done, len(chosen))
     figures = found.figures()
-    return PictureEvaluation(
-        found.name, figures[found.name], len(chosen), figures, catalogue.faults
-    )
+    return ImageEvaluation(found.name, figures[found.name], len(chosen), figures, catalogue.faults)
 
 
 def measure(
     bundle: Bundle, session: Session, data: Path, split: Split | None, progress: Progress
 ) -> Evaluation:
     """See `Task.evaluate`."""
-    found = evaluate_pictures(spec_as(bundle.spec, ImageSpec), session, data, split, progress)
+    found = evaluate_images(spec_as(bundle.spec, ImageSpec), session, data, split, progress)
     return Evaluation(
         found.metric, found.value, found.n,
         f"{found.metric} {found.value:.2%} of {found.n} images", found.figures,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgenets.backend import Session
 from edgenets.extras import require
-from edgenets.tasks.vision.picture import Picture
+from edgenets.tasks.vision.image import Image
 from edgenets.tasks.vision.preprocess import Preprocessor
 from edgenets.tasks.vision.spec import ImageInput, ImageSpec
 
@@ -20,7 +20,7 @@ from edgenets.tasks.vision.spec import ImageInput, ImageSpec
 MOST_VALUES = 1024
 
 
-def golden_picture(frame: ImageInput) -> Picture:
+def golden_image(frame: ImageInput) -> Image:
     """The same drawing for every model of one size, in that size."""
     height, width = frame.height, frame.width
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
@@ -30,26 +30,26 @@ def golden_picture(frame: ImageInput) -> Picture:
     side = min(height, width)
     for _ in range(12):
         middle = rng.uniform(0, (width, height))
-        radius, colour = rng.uniform(0.04, 0.2) * side, rng.uniform(0, 255, 3)
+        radius, color = rng.uniform(0.04, 0.2) * side, rng.uniform(0, 255, 3)
         inside = (x - middle[0]) ** 2 + (y - middle[1]) ** 2 < radius**2
-        drawing[inside] = colour
+        drawing[inside] = color
     drawing[(x // max(1, side // 12)) % 5 == 4] *= 0.5
     return np.asarray(drawing, np.uint8)
 
 
 def golden_png(frame: ImageInput) -> bytes:
     """The drawing as PNG, which loses nothing."""
-    done, data = require("cv2").imencode(".png", golden_picture(frame))
+    done, data = require("cv2").imencode(".png", golden_image(frame))
     assert done, "OpenCV writes PNG"
     return bytes(data)
 
 
-def output_of(spec: ImageSpec, session: Session, picture: Picture) -> NDArray[np.float32]:
+def output_of(spec: ImageSpec, session: Session, image: Image) -> NDArray[np.float32]:
     """What a session answers to an image, (n,) float32: its outputs one after another, thinned."""
-    (source,) = session.artefact.inputs
+    (source,) = session.artifact.inputs
     given = np.empty(source.shape, np.float32)
-    Preprocessor(spec.input).into(picture, given)
+    Preprocessor(spec.input).into(image, given)
     outputs = session.run({source.name: given})
-    flat = [outputs[info.name].reshape(-1) for info in session.artefact.outputs]
+    flat = [outputs[info.name].reshape(-1) for info in session.artifact.outputs]
     whole: NDArray[np.float32] = np.concatenate(flat).astype(np.float32)
     return whole[:: -(-len(whole) // MOST_VALUES)]

@@ -36,13 +36,13 @@ _SMALLEST_INSTANCE = 10
 
 
 class Metric(ABC):
-    """Collects the outputs of a model for labeled pictures."""
+    """Collects the outputs of a model for labeled images."""
 
     name: str  # of the main figure
 
     @abstractmethod
     def add(self, example: Example, outputs: Outputs, placement: Placement) -> None:
-        """Take in one picture."""
+        """Take in one image."""
 
     @abstractmethod
     def figures(self) -> dict[str, float]:
@@ -101,7 +101,7 @@ class ClassMetric(Metric):
         return float(np.mean(self.decisions() == other.decisions()))
 
     def decisions(self) -> NDArray[np.int64]:
-        """The label number of each picture."""
+        """The label number of each image."""
         return np.array(self._decided)
 
 
@@ -117,19 +117,19 @@ class BoxMetric(Metric):
         self._coco = _Coco("bbox", [i for i, x in enumerate(spec.labels) if x not in
                                     decoding.background])  # fmt: skip
         self._limits = limits_of(spec.labels, decoding)
-        self._told: list[tuple[Boxes, NDArray[np.int64]]] = []  # image by image
+        self._reported: list[tuple[Boxes, NDArray[np.int64]]] = []  # image by image
 
     def add(self, example: Example, outputs: Outputs, placement: Placement) -> None:
         """See `Metric.add`."""
         assert example.boxes is not None and example.numbers is not None
         boxes, scores, labels = self._decoder.boxes(outputs, placement)
-        self._coco.picture(placement.width, placement.height)
+        self._coco.image(placement.width, placement.height)
         for box, label in zip(example.boxes, example.numbers, strict=True):
             self._coco.truth(int(label), _sides(box), float(np.prod(box[2:] - box[:2])))
         for box, score, label in zip(boxes, scores, labels, strict=True):
             self._coco.answer(int(label), _sides(box), float(score))
-        told = scores >= self._limits[labels]
-        self._told.append((boxes[told], labels[told]))
+        reported = scores >= self._limits[labels]
+        self._reported.append((boxes[reported], labels[reported]))
 
     def figures(self) -> dict[str, float]:
         """See `Metric.figures`; also one of each label."""
@@ -140,7 +140,7 @@ class BoxMetric(Metric):
     def agreement(self, other: Self) -> float:
         """Part of the objects that either tells of and both do: of one label, IoU ≥ 0.5."""
         both = every = 0
-        for (boxes, labels), (others, theirs) in zip(self._told, other._told, strict=True):
+        for (boxes, labels), (others, theirs) in zip(self._reported, other._reported, strict=True):
             overlap = iou(boxes, others) * (labels[:, None] == theirs[None])
             every += len(boxes) + len(others)
             while overlap.size and overlap.max() >= 0.5:  # the best pair first, each box once
@@ -167,7 +167,7 @@ class MaskMetric(Metric):
     def add(self, example: Example, outputs: Outputs, placement: Placement) -> None:
         """See `Metric.add`."""
         assert example.mask is not None
-        decided = self._decoder.mask_in_picture(outputs, placement)
+        decided = self._decoder.mask_in_image(outputs, placement)
         truth = example.mask
         known = truth < len(self._spec.labels)
         pairs = truth[known].astype(np.int64) * len(self.matrix) + decided[known]
@@ -178,11 +178,11 @@ class MaskMetric(Metric):
 
     def figures(self) -> dict[str, float]:
         """See `Metric.figures`: the mean over the labels that are no background; also each."""
-        each, told = self._overlaps(), self._told()
+        each, reported = self._overlaps(), self._reported()
         figures = {"IoU": self.value, "mIoU": float(np.mean(each))}
         figures["pixels"] = float(np.trace(self.matrix) / max(1, self.matrix.sum()))
-        if len(told) > 1:
-            figures |= {f"IoU {self._spec.labels[i]}": float(each[i]) for i in told}
+        if len(reported) > 1:
+            figures |= {f"IoU {self._spec.labels[i]}": float(each[i]) for i in reported}
         if self._instances:
             half, mean = _instance_precision(self._instances)
             figures |= {"instance AP50": half, "instance AP": mean}
@@ -191,9 +191,9 @@ class MaskMetric(Metric):
     @property
     def value(self) -> float:
         """The main figure, without the others, which take their time."""
-        return float(np.mean(self._overlaps()[self._told()]))
+        return float(np.mean(self._overlaps()[self._reported()]))
 
-    def _told(self) -> list[int]:
+    def _reported(self) -> list[int]:
         background = self._spec.decoding.background
         return [i for i, x in enumerate(self._spec.labels) if x not in background]
 
@@ -210,7 +210,7 @@ class MaskMetric(Metric):
 
 
 def _instance_precision(
-    pictures: list[tuple[NDArray[np.int32], NDArray[np.uint8]]],
+    images: list[tuple[NDArray[np.int32], NDArray[np.uint8]]],
 ) -> tuple[float, float]:
     """AP at IoU 0.5 and COCO's mean, of connected regions against the instances that there are."""
     cv2, mask = require("cv2"), require("pycocotools.mask")
@@ -219,8 +219,8 @@ def _instance_precision(
     def encoded(where: NDArray[np.bool_]) -> Any:
         return mask.encode(np.asfortranarray(where.view(np.uint8)))
 
-    for truth, decided in pictures:
-        coco.picture(truth.shape[1], truth.shape[0])
+    for truth, decided in images:
+        coco.image(truth.shape[1], truth.shape[0])
         for number in np.unique(truth[truth > 0]):
             where = truth == number
             coco.truth(1, encoded(where), float(where.sum()))
@@ -233,22 +233,22 @@ def _instance_precision(
 
 
 class _Coco:
-    """One evaluation by pycocotools, told image by picture."""
+    """One evaluation by pycocotools, reported image by image."""
 
     def __init__(self, kind: str, labels: list[int]) -> None:
         self._kind, self._labels = kind, labels
-        self._pictures: list[dict[str, Any]] = []
+        self._images: list[dict[str, Any]] = []
         self._truths: list[dict[str, Any]] = []
         self._answers: list[dict[str, Any]] = []
 
-    def picture(self, width: int, height: int) -> None:
-        self._pictures.append({"id": len(self._pictures) + 1, "width": width, "height": height})
+    def image(self, width: int, height: int) -> None:
+        self._images.append({"id": len(self._images) + 1, "width": width, "height": height})
 
     def truth(self, label: int, where: Any, area: float) -> None:
         key = "bbox" if self._kind == "bbox" else "segmentation"
         self._truths.append(
             {
-                "id": len(self._truths) + 1, "image_id": len(self._pictures), "iscrowd": 0,
+                "id": len(self._truths) + 1, "image_id": len(self._images), "iscrowd": 0,
                 "category_id": label, key: where, "area": area,
             }
         )  # fmt: skip
@@ -256,7 +256,7 @@ class _Coco:
     def answer(self, label: int, where: Any, score: float) -> None:
         key = "bbox" if self._kind == "bbox" else "segmentation"
         self._answers.append(
-            {"image_id": len(self._pictures), "category_id": label, key: where, "score": score}
+            {"image_id": len(self._images), "category_id": label, key: where, "score": score}
         )
 
     def precision(self) -> tuple[float, float, dict[int, float]]:
@@ -268,7 +268,7 @@ class _Coco:
         with contextlib.redirect_stdout(io.StringIO()):  # it tells what it does
             truth = coco.COCO()
             truth.dataset = {
-                "info": {}, "images": self._pictures, "annotations": self._truths,
+                "info": {}, "images": self._images, "annotations": self._truths,
                 "categories": [{"id": i} for i in self._labels],
             }  # fmt: skip
             truth.createIndex()

@@ -13,23 +13,23 @@ import numpy as np
 
 from edgenets.backend import Session
 from edgenets.tasks.vision.decode import Outputs, decoder
-from edgenets.tasks.vision.picture import Picture
+from edgenets.tasks.vision.image import Image
 from edgenets.tasks.vision.preprocess import Placement, Preprocessor
 from edgenets.tasks.vision.results import Findings
 from edgenets.tasks.vision.spec import ImageSpec, MaskDecoding
 
 
-class Watcher:
+class ImagePipeline:
     """One model. It keeps nothing from image to image, so sources may share it."""
 
     def __init__(self, spec: ImageSpec, session: Session) -> None:
         self.session = session
         # A mask's labels are those of the greatest scores, for which their integers will do.
         output = spec.decoding.output if isinstance(spec.decoding, MaskDecoding) else None
-        scales = {o.name: o.quantization.scale for o in session.artefact.outputs if o.quantization}
+        scales = {o.name: o.quantization.scale for o in session.artifact.outputs if o.quantization}
         self._raw, self.scale = (output,) if output in scales else (), scales.get(output or "")
         self.use(spec)
-        (info,) = session.artefact.inputs
+        (info,) = session.artifact.inputs
         self._place = session.places()[info.name]
         self._preprocessor = Preprocessor(spec.input, info.dtype, info.quantization)
 
@@ -37,24 +37,24 @@ class Watcher:
         """Decode by other thresholds from the next image on; safe from another thread."""
         self.spec, self.decoder = spec, decoder(spec, self.scale)
 
-    def look(self, picture: Picture) -> Findings:
+    def look(self, image: Image) -> Findings:
         """What the model finds.
 
         Args:
-            picture: (height, width, 3) uint8, blue, green, red.
+            image: (height, width, 3) uint8, blue, green, red.
         """
-        outputs, placement = self.answer(picture)
+        outputs, placement = self.answer(image)
         return self.decoder.decode(outputs, placement)
 
-    def answer(self, picture: Picture) -> tuple[Outputs, Placement]:
+    def answer(self, image: Image) -> tuple[Outputs, Placement]:
         """The model's outputs, which hold until the next image; arguments as for `look`."""
-        placement = self._preprocessor.into(picture, self._place)
+        placement = self._preprocessor.into(image, self._place)
         return self.session.infer(self._raw), placement
 
 
 def cpu_of_image(spec: ImageSpec, session: Session, seconds: float) -> float:
     """CPU ms for an image of 640 × 480; ten at least are looked at, for a tenth of `seconds`."""
-    watcher = Watcher(spec, session)
+    watcher = ImagePipeline(spec, session)
     image = np.random.default_rng(1).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     watcher.look(image)
     cpu, count, begun = time.process_time(), 0, time.perf_counter()
@@ -72,7 +72,7 @@ class Smoother:
         self._past: deque[tuple[float, str, float]] = deque()  # time, label, score
 
     def update(self, label: str | None, score: float, time: float) -> tuple[str | None, float]:
-        """The label of the last seconds, and its mean score over all their pictures.
+        """The label of the last seconds, and its mean score over all their images.
 
         Args:
             label: of the image; None where no label reached its threshold.

@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 from edgenets.errors import DataError
 from edgenets.extras import require
 from edgenets.quantization import Quantization, quantize
-from edgenets.tasks.vision.picture import Picture
+from edgenets.tasks.vision.image import Image
 from edgenets.tasks.vision.spec import ImageInput
 
 # What lies around an image that does not fill the frame.
@@ -37,7 +37,7 @@ class Placement:
     width: int  # of the image
     height: int
 
-    def to_picture(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    def to_image(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:
         """Boxes of the frame as boxes of the image, cut off at its edges.
 
         Args:
@@ -102,37 +102,37 @@ class Preprocessor:
         self._codes = {"rgb": self._cv2.COLOR_BGR2RGB, "grey": self._cv2.COLOR_BGR2GRAY}
         self._placements: dict[tuple[int, int], Placement] = {}
 
-    def into(self, picture: Picture, out: NDArray[Any]) -> Placement:
+    def into(self, image: Image, out: NDArray[Any]) -> Placement:
         """Write an image to the model's input.
 
         Args:
-            picture: (height, width, 3) uint8, blue, green, red.
+            image: (height, width, 3) uint8, blue, green, red.
             out: of the input's shape and type, contiguous; the input's own memory, best.
 
         Returns:
             where the image lies in the frame.
 
         Raises:
-            DataError: it is no such picture.
+            DataError: it is no such image.
         """
-        self._check(picture)
-        height, width = picture.shape[:2]
+        self._check(image)
+        height, width = image.shape[:2]
         placement = self._placement(width, height)
         cv2, spec = self._cv2, self.spec
-        self._resize(picture, placement)
+        self._resize(image, placement)
         frame = self._frame
         if self._flips is not None:
             # The pixels themselves, or 128 below them: no table is needed, nor a buffer.
             pixels = out.reshape(self._ordered.shape).view(np.uint8)
-            if spec.colour == "bgr":
+            if spec.color == "bgr":
                 pixels[...] = frame
             else:
-                cv2.cvtColor(frame, self._codes[spec.colour], dst=pixels)
+                cv2.cvtColor(frame, self._codes[spec.color], dst=pixels)
             if self._flips:
                 np.bitwise_xor(pixels, 128, out=pixels)
             return placement
-        if spec.colour != "bgr":
-            cv2.cvtColor(frame, self._codes[spec.colour], dst=self._ordered)
+        if spec.color != "bgr":
+            cv2.cvtColor(frame, self._codes[spec.color], dst=self._ordered)
             frame = self._ordered
         if spec.layout == "nchw":
             cv2.LUT(frame, self._table, dst=self._planes)
@@ -145,10 +145,10 @@ class Preprocessor:
             view[...] = made.reshape(view.shape)
         return placement
 
-    def _check(self, picture: Picture) -> None:
-        ok = isinstance(picture, np.ndarray) and picture.dtype == np.uint8 and picture.ndim == 3
-        if not ok or picture.shape[2] != 3 or not picture.size:
-            found = getattr(picture, "shape", type(picture).__name__)
+    def _check(self, image: Image) -> None:
+        ok = isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3
+        if not ok or image.shape[2] != 3 or not image.size:
+            found = getattr(image, "shape", type(image).__name__)
             raise DataError(f"an image is (height, width, 3) uint8; found {found}")
 
     def _placement(self, width: int, height: int) -> Placement:
@@ -159,21 +159,21 @@ class Preprocessor:
             self._frame[...] = GREY
         return self._placements[size]
 
-    def _resize(self, picture: Picture, placement: Placement) -> None:
+    def _resize(self, image: Image, placement: Placement) -> None:
         cv2, spec = self._cv2, self.spec
         if spec.resize == "stretch":
-            cv2.resize(picture, (spec.width, spec.height), dst=self._frame)
+            cv2.resize(image, (spec.width, spec.height), dst=self._frame)
             return
         p = placement
         if spec.resize == "crop":  # only what is seen of it is resized
             x, y = round(-p.offset_x / p.scale_x), round(-p.offset_y / p.scale_y)
             wide, high = round(spec.width / p.scale_x), round(spec.height / p.scale_y)
-            part = picture[y : y + high, x : x + wide]
+            part = image[y : y + high, x : x + wide]
             cv2.resize(part, (spec.width, spec.height), dst=self._frame)
             return
         wide, high = round(p.width * p.scale_x), round(p.height * p.scale_y)
         left, top = int(p.offset_x), int(p.offset_y)
-        self._frame[top : top + high, left : left + wide] = cv2.resize(picture, (wide, high))
+        self._frame[top : top + high, left : left + wide] = cv2.resize(image, (wide, high))
 
 
 def _flips(values: NDArray[Any]) -> bool | None:

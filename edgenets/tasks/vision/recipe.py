@@ -19,7 +19,7 @@ Architecture = Literal["image-classify", "object-detect", "segment"]
 
 
 @dataclass(frozen=True)
-class PicturesRecipe:
+class ImagesRecipe:
     """Which images, and how they are divided."""
 
     labels: tuple[str, ...] | None = None  # None: all that the set has
@@ -86,7 +86,7 @@ class ImageAugmentRecipe:
 
 @dataclass(frozen=True)
 class ImageScheduleRecipe(Schedule):
-    """How long and how fast; an item is a picture."""
+    """How long and how fast; an item is an image."""
 
     epochs: int = 100
     batch: int = 32
@@ -102,13 +102,13 @@ class ImageScheduleRecipe(Schedule):
 class ImageQuantizeRecipe:
     """How ranges are found for integer precisions."""
 
-    pictures: int = 200  # training images that calibration shows to the model
+    samples: int = 200  # training images that calibration shows to the model
     keep_float: tuple[str, ...] = ()  # layers that stay float in integer precisions
     per_channel: bool = True  # integer weights have a scale a channel, not one a layer
     symmetric: bool = False  # the zero of integers is 0, as TensorRT wants it; whole forms in ONNX
 
     def __post_init__(self) -> None:
-        check_range(self, 1, 1_000_000, "pictures")
+        check_range(self, 1, 1_000_000, "samples")
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class ImageRecipe(Recipe):
     model: ImageModelRecipe
     decoding: ImageDecoding
     seed: int = 1
-    data: PicturesRecipe = field(default_factory=PicturesRecipe)
+    data: ImagesRecipe = field(default_factory=ImagesRecipe)
     input: ImageInput = field(default_factory=ImageInput)
     augment: ImageAugmentRecipe = field(default_factory=ImageAugmentRecipe)
     schedule: ImageScheduleRecipe = field(default_factory=ImageScheduleRecipe)

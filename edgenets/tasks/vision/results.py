@@ -1,4 +1,4 @@
-"""What a model finds in a picture."""
+"""What a model finds in an image."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that a model found in one picture."""
+    """All that a model found in one image."""
 
     found: tuple[Found, ...]
     # segment: label numbers over the image, at the model's resolution; else None

@@ -40,13 +40,12 @@ def card(run: Run, items: int) -> list[str]:
     return [
         f"- **Task**: {_TASKS[spec.task]}, {len(spec.labels)} labels: {', '.join(spec.labels)}.",
         f"- **Model**: `{recipe.model.architecture}`, {metrics['parameters']:,} parameters.",
-        f"- **Input**: images of {frame.width} × {frame.height} pixels, {frame.colour}; "
+        f"- **Input**: images of {frame.width} × {frame.height} pixels, {frame.color}; "
         f"others are brought to that by '{frame.resize}'.",
-        f"- **Data**: {metrics['train']['pictures']:,} training pictures. "
-        f"{recipe.bundle.data_licence}",
-        f"- **Figures**: float Keras model on {test['pictures']} test images: "
+        f"- **Data**: {metrics['train']['images']:,} training images. {recipe.bundle.data_licence}",
+        f"- **Figures**: float Keras model on {test['images']} test images: "
         f"{', '.join(f'{k} {v:.2%}' for k, v in every.items())}; {run.metric} "
-        f"{metrics['validation'][run.metric]:.2%} on {metrics['validation']['pictures']} "
+        f"{metrics['validation'][run.metric]:.2%} on {metrics['validation']['images']} "
         f"validation images, which the artifacts below were held against.",
         "- **Limits**: it knows what its training images show, in their light and from their "
         "distance; anything else was not measured. The thresholds are a starting point.",

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.extras import require
-from edgenets.tasks.vision.picture import Picture
+from edgenets.tasks.vision.image import Image
 
 # Blue, green, red.
 _GROUND, _RED_CELL, _PALE = (196, 200, 196), (140, 146, 192), (172, 176, 198)
@@ -46,9 +46,9 @@ class Smear:
         light = rng.normal(0, 1, (height // 50, width // 50, 1)).astype(np.float32)
         slide += 3 * cv2.resize(light, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]
         slide += rng.normal(0, 2.0, slide.shape).astype(np.float32)
-        self._slide: Picture = slide.clip(0, 255).astype(np.uint8)
+        self._slide: Image = slide.clip(0, 255).astype(np.uint8)
 
-    def view(self, time: float) -> Picture:
+    def view(self, time: float) -> Image:
         """The image at a time in seconds, (480, 640, 3) uint8."""
         (width, height), (wide, high) = _SLIDE, _VIEW
         turn = 2 * np.pi * time / 40.0  # once round in forty seconds
@@ -69,7 +69,7 @@ def _places(rng: np.random.Generator, width: int, height: int) -> list[tuple[int
 
 def _ellipse(
     slide: NDArray[np.float32], x: float, y: float, axes: tuple[float, float], angle: float,
-    colour: tuple[int, int, int], share: float = 1.0,
+    color: tuple[int, int, int], share: float = 1.0,
 ) -> None:  # fmt: skip
     """One soft-edged ellipse, which lets through what `share` leaves."""
     cv2: Any = require("cv2")
@@ -82,7 +82,7 @@ def _ellipse(
     middle = (round(x - left), round(y - top))
     cv2.ellipse(mask, middle, (round(axes[0]), round(axes[1])), angle, 0, 360, share, -1)
     mask = cv2.GaussianBlur(mask, (0, 0), max(1.0, 0.06 * min(axes)))[..., None]
-    part += mask * (np.array(colour, np.float32) - part)
+    part += mask * (np.array(color, np.float32) - part)
 
 
 def _red_cell(rng: np.random.Generator, slide: NDArray[np.float32], x: int, y: int) -> None:

@@ -12,7 +12,7 @@ from edgenets.spec import ModelSpec, check_labels
 ImageTask = Literal["classify", "detect", "segment"]
 IMAGE_TASKS: tuple[ImageTask, ...] = get_args(ImageTask)
 
-Colour = Literal["bgr", "rgb", "grey"]
+Color = Literal["bgr", "rgb", "grey"]
 Resize = Literal["stretch", "letterbox", "crop"]
 Scores = Literal["logits", "probabilities"]
 
@@ -29,11 +29,11 @@ class ImageInput:
     name: str = "image"  # of the tensor: (1, height, width, channels), or (1, channels, …)
     height: int = 96  # pixels
     width: int = 96  # pixels
-    colour: Colour = "rgb"
+    color: Color = "rgb"
     # stretch: both sides to the model's; letterbox: as large as fits, grey around; crop: the
     # middle of the image in the model's shape.
     resize: Resize = "stretch"
-    mean: tuple[float, ...] = (0.0,)  # one for all channels, or one each, in the order of `colour`
+    mean: tuple[float, ...] = (0.0,)  # one for all channels, or one each, in the order of `color`
     std: tuple[float, ...] = (255.0,)
     layout: Literal["nhwc", "nchw"] = "nhwc"
 
@@ -49,7 +49,7 @@ class ImageInput:
     @property
     def channels(self) -> int:
         """Of the input tensor."""
-        return 1 if self.colour == "grey" else 3
+        return 1 if self.color == "grey" else 3
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -60,7 +60,7 @@ class ImageInput:
 
 @dataclass(frozen=True)
 class ClassDecoding:
-    """One score a label for the whole picture."""
+    """One score a label for the whole image."""
 
     kind: Literal["class"] = "class"
     output: str = "logits"  # (1, labels)
@@ -184,7 +184,7 @@ class ImageSpec(ModelSpec):
 
     @property
     def _settable(self) -> Collection[str]:
-        return self.told
+        return self.reported
 
 
 def _check_thresholds(threshold: float, thresholds: dict[str, float]) -> None:

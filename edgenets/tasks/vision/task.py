@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.backend import Session
-from edgenets.bundle import GOLDEN_PICTURE
+from edgenets.bundle import GOLDEN_IMAGE
 from edgenets.progress import Progress
 from edgenets.spec import spec_as
 from edgenets.tasks.cost import Cost
@@ -37,9 +37,9 @@ class _Images(Room, Cost):
 
     def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
         """See `Task.train`."""
-        from edgenets.tasks.vision.training import train_pictures
+        from edgenets.tasks.vision.training import train_images
 
-        return train_pictures(recipe, data, out, progress)
+        return train_images(recipe, data, out, progress)
 
     def _samples(self) -> CardModule:
         from edgenets.tasks.vision import samples
@@ -55,27 +55,27 @@ class _Images(Room, Cost):
         """See `Task.golden`."""
         from edgenets.tasks.vision.golden import golden_png
 
-        return {GOLDEN_PICTURE: golden_png(spec.input)}
+        return {GOLDEN_IMAGE: golden_png(spec.input)}
 
     def golden_output(self, spec: Any, session: Session) -> NDArray[np.float32]:
         """See `Task.golden_output`: (values,) float32, thinned."""
-        from edgenets.tasks.vision.golden import golden_picture, output_of
+        from edgenets.tasks.vision.golden import golden_image, output_of
 
-        return output_of(spec, session, golden_picture(spec.input))
+        return output_of(spec, session, golden_image(spec.input))
 
     def replay(self, bundle: Bundle) -> Replay:
         """See `Task.replay`."""
-        from edgenets.tasks.vision import picture
+        from edgenets.tasks.vision import image
         from edgenets.tasks.vision.golden import output_of
 
         spec = spec_as(bundle.spec, ImageSpec)
-        image = picture.decode(bundle.golden_picture(), f"{bundle.path}: the golden image")
-        return lambda session: output_of(spec, session, image)
+        golden_pixels = image.decode(bundle.golden_image(), f"{bundle.path}: the golden image")
+        return lambda session: output_of(spec, session, golden_pixels)
 
     def input_of(self, spec: Any) -> str:
         """See `Task.input_of`."""
         frame = spec.input
-        return f"images of {frame.width} × {frame.height} {frame.colour}, by {frame.resize}"
+        return f"images of {frame.width} × {frame.height} {frame.color}, by {frame.resize}"
 
     def facts(self, run: Run) -> list[tuple[str, str]]:
         """See `Task.facts`."""

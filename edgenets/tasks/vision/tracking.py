@@ -1,4 +1,4 @@
-"""Following objects from image to picture.
+"""Following objects from image to image.
 
 After ByteTrack (Zhang et al. 2022, arXiv:2110.06864): objects of high score are
 matched first, those of low score only continue tracks. Boxes are predicted by a
@@ -64,7 +64,7 @@ class Tracker:
         self._next, self._time = 1, 0.0
 
     def update(self, found: Sequence[Found], time: float) -> tuple[Found, ...]:
-        """Number the objects of the next picture.
+        """Number the objects of the next image.
 
         Args:
             found: objects with boxes; others are passed through.

@@ -45,7 +45,7 @@ class Shown:
     placements: tuple[Placement, ...]
 
 
-def train_pictures(recipe: ImageRecipe, data: Path, out: Path, progress: Progress) -> Trained:
+def train_images(recipe: ImageRecipe, data: Path, out: Path, progress: Progress) -> Trained:
     """See `edgenets.training.train.train`; also draws `curves.png` and `confusion.png`."""
     for module in ("cv2", "pycocotools"):
         ensure(module)
@@ -79,10 +79,10 @@ def train_pictures(recipe: ImageRecipe, data: Path, out: Path, progress: Progres
     metrics: dict[str, Any] = {
         "parameters": int(model.count_params()),
         "metric": found["test"].name,
-        "train": {"pictures": len(train), **_counts(catalogue, recipe)},
+        "train": {"images": len(train), **_counts(catalogue, recipe)},
     }
     for name, part in (("validation", validation), ("test", test)):
-        metrics[name] = {"pictures": len(part.examples), **found[name].figures()}
+        metrics[name] = {"images": len(part.examples), **found[name].figures()}
     if isinstance(found["test"], ClassMetric):
         matrix = figures.confusion_matrix(
             np.array(found["test"].truths), found["test"].decisions(), len(labels)
@@ -144,7 +144,7 @@ def shown(recipe: ImageRecipe, examples: Examples) -> Shown:
     preprocess = Preprocessor(recipe.input)
     inputs = np.empty((len(examples), *recipe.input.shape[1:]), np.float32)
     placements = [
-        preprocess.into(item.picture, into[None])
+        preprocess.into(item.image, into[None])
         for item, into in zip(examples.items, inputs, strict=True)
     ]
     return Shown(examples, inputs, tuple(placements))

@@ -110,7 +110,7 @@ class LineCounter:
         self._last: dict[int, Point] = {}
 
     def update(self, found: Sequence[Found], width: int, height: int) -> list[Crossing]:
-        """What crossed a line since the last picture."""
+        """What crossed a line since the last image."""
         now = {f.track: (f, foot(f, width, height)) for f in found if f.track is not None}
         crossed = [
             Crossing(line.name, thing.label, number, side)
@@ -127,7 +127,7 @@ class LineCounter:
 
 
 def foot(found: Found, width: int, height: int) -> Point:
-    """Where an object stands: the middle of its lower edge, as fractions of the picture."""
+    """Where an object stands: the middle of its lower edge, as fractions of the image."""
     assert found.box is not None
     left, _, right, bottom = found.box
     return (left + right) / 2 / width, bottom / height

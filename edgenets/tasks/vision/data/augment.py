@@ -1,4 +1,4 @@
-"""Augmentation: one change of place for an image, its boxes and its mask; and other colours.
+"""Augmentation: one change of place for an image, its boxes and its mask; and other colors.
 
 Every random choice comes from the generator that is passed in.
 """
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgenets.extras import require
 from edgenets.tasks.vision.boxes import Boxes, area
-from edgenets.tasks.vision.picture import Picture
+from edgenets.tasks.vision.image import Image
 from edgenets.tasks.vision.preprocess import GREY, Placement
 from edgenets.tasks.vision.recipe import ImageAugmentRecipe
 
@@ -22,7 +22,7 @@ Matrix = NDArray[np.float64]  # (3, 3): from pixels of the image to pixels of th
 _LEAST_LEFT = 0.3
 _SMALLEST = 3.0  # pixels of the frame
 
-# Mask pixels that are left out of account: what lies around the picture.
+# Mask pixels that are left out of account: what lies around the image.
 IGNORED = 255
 
 
@@ -60,12 +60,12 @@ def movement(
     return moved
 
 
-def moved_picture(picture: Picture, matrix: Matrix, width: int, height: int) -> Picture:
+def moved_image(image: Image, matrix: Matrix, width: int, height: int) -> Image:
     """The image in its frame; grey where it does not reach."""
     cv2: Any = require("cv2")
     # warpAffine puts pixels on corners, where a placement has them in the middle of cells.
-    out: Picture = cv2.warpAffine(
-        picture, _centred(matrix), (width, height), flags=cv2.INTER_LINEAR,
+    out: Image = cv2.warpAffine(
+        image, _centred(matrix), (width, height), flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT, borderValue=(GREY, GREY, GREY),
     )  # fmt: skip
     return out
@@ -86,7 +86,7 @@ def moved_boxes(
     """The upright boxes around moved ones, cut off at the frame, and which are still to be seen.
 
     Args:
-        boxes: (n, 4) in pixels of the picture.
+        boxes: (n, 4) in pixels of the image.
         frame: left, top, right, bottom of what is seen.
     """
     if not len(boxes):
@@ -102,19 +102,19 @@ def moved_boxes(
     return cut[seen], seen
 
 
-def coloured(
-    rng: np.random.Generator, recipe: ImageAugmentRecipe, picture: Picture
+def colored(
+    rng: np.random.Generator, recipe: ImageAugmentRecipe, image: Image
 ) -> NDArray[np.float32]:
     """Other light, another camera, (height, width, 3) float32 of 0…255."""
     cv2: Any = require("cv2")
     if recipe.blur and rng.random() < recipe.blur:
-        picture = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.4, 1.2)))
+        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 1.2)))
     if recipe.hue:
-        hsv = cv2.cvtColor(picture, cv2.COLOR_BGR2HSV)
+        hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)
         turn = int(np.rint(rng.uniform(-recipe.hue, recipe.hue) * 180))
         hsv[..., 0] = (hsv[..., 0].astype(np.int16) + turn) % 180
-        picture = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
-    x = picture.astype(np.float32)
+        image = cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)
+    x = image.astype(np.float32)
     if recipe.saturation:
         grey = x.mean(axis=2, keepdims=True)
         x = grey + (x - grey) * np.float32(

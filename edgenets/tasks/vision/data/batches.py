@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edgenets.tasks.keywords.batches import Batch
 from edgenets.tasks.vision.data import augment
 from edgenets.tasks.vision.data.memory import Example, Examples
-from edgenets.tasks.vision.picture import Picture
+from edgenets.tasks.vision.image import Image
 from edgenets.tasks.vision.preprocess import GREY, place
 from edgenets.tasks.vision.recipe import ImageRecipe
 from edgenets.tasks.vision.spec import ImageTask
@@ -22,7 +22,7 @@ MOST_THINGS = 100
 _MIDDLE = (0.35, 0.65)
 
 
-class PictureBatches(ABC):
+class ImageBatches(ABC):
     """Draws batches from the examples of one split; see `keywords.batches.Batches`."""
 
     def __init__(self, examples: Examples, recipe: ImageRecipe) -> None:
@@ -43,43 +43,43 @@ class PictureBatches(ABC):
         chosen = numbers[number * self._size : (number + 1) * self._size]
         rng = np.random.default_rng((seed, 2, epoch, number))
         made = [self._one(rng, int(i)) for i in chosen]
-        inputs = np.stack([self._input(rng, picture) for picture, _ in made])
+        inputs = np.stack([self._input(rng, image) for image, _ in made])
         return self._mixed(rng, Batch(inputs, np.stack([target for _, target in made])))
 
     @abstractmethod
-    def _one(self, rng: np.random.Generator, number: int) -> tuple[Picture, NDArray[np.float32]]:
+    def _one(self, rng: np.random.Generator, number: int) -> tuple[Image, NDArray[np.float32]]:
         """An augmented image in its frame, and its target."""
 
     def _mixed(self, rng: np.random.Generator, batch: Batch) -> Batch:
         return batch
 
     def _movement(self, rng: np.random.Generator, example: Example) -> augment.Matrix:
-        height, width = example.picture.shape[:2]
+        height, width = example.image.shape[:2]
         frame = self._frame
         where = place(frame, width, height)
         return augment.movement(rng, self._augment, where, frame.width, frame.height)
 
-    def _moved(self, example: Example, matrix: augment.Matrix) -> Picture:
+    def _moved(self, example: Example, matrix: augment.Matrix) -> Image:
         frame = self._frame
-        return augment.moved_picture(example.picture, matrix, frame.width, frame.height)
+        return augment.moved_image(example.image, matrix, frame.width, frame.height)
 
-    def _input(self, rng: np.random.Generator, picture: Picture) -> NDArray[np.float32]:
+    def _input(self, rng: np.random.Generator, image: Image) -> NDArray[np.float32]:
         """Other colors, and the numbers that the model takes."""
         frame = self._frame
-        x = augment.coloured(rng, self._augment, picture)
-        if frame.colour == "rgb":
+        x = augment.colored(rng, self._augment, image)
+        if frame.color == "rgb":
             x = x[..., ::-1]
-        elif frame.colour == "grey":
+        elif frame.color == "grey":
             x = (x @ np.array((0.114, 0.587, 0.299), np.float32))[..., None]
         mean, std = np.array(frame.mean, np.float32), np.array(frame.std, np.float32)
         out: NDArray[np.float32] = (x - mean) / std
         return out
 
 
-class ClassBatches(PictureBatches):
+class ClassBatches(ImageBatches):
     """Targets are (labels,), one-hot or mixed."""
 
-    def _one(self, rng: np.random.Generator, number: int) -> tuple[Picture, NDArray[np.float32]]:
+    def _one(self, rng: np.random.Generator, number: int) -> tuple[Image, NDArray[np.float32]]:
         example = self._examples.items[number]
         target = np.zeros(len(self._examples.labels), np.float32)
         target[example.label] = 1.0
@@ -100,25 +100,25 @@ class ClassBatches(PictureBatches):
         )
 
 
-class BoxBatches(PictureBatches):
+class BoxBatches(ImageBatches):
     """Targets are (MOST_THINGS, 5): left, top, right, bottom in pixels, label number; −1: none."""
 
-    def _one(self, rng: np.random.Generator, number: int) -> tuple[Picture, NDArray[np.float32]]:
+    def _one(self, rng: np.random.Generator, number: int) -> tuple[Image, NDArray[np.float32]]:
         if self._augment.mosaic and rng.random() < self._augment.mosaic:
             others = rng.integers(0, len(self._examples), 3)
-            picture, boxes, labels = self._mosaic(rng, [number, *map(int, others)])
+            image, boxes, labels = self._mosaic(rng, [number, *map(int, others)])
         else:
             frame = (0.0, 0.0, float(self._frame.width), float(self._frame.height))
-            picture, boxes, labels = self._whole(rng, number, frame)
+            image, boxes, labels = self._whole(rng, number, frame)
         target = np.full((MOST_THINGS, 5), -1, np.float32)
         count = min(len(boxes), MOST_THINGS)
         target[:count, :4], target[:count, 4] = boxes[:count], labels[:count]
-        return picture, target
+        return image, target
 
     def _whole(
         self, rng: np.random.Generator, number: int, frame: tuple[float, float, float, float],
         shift: tuple[float, float] = (0.0, 0.0),
-    ) -> tuple[Picture, NDArray[np.float32], NDArray[np.int64]]:  # fmt: skip
+    ) -> tuple[Image, NDArray[np.float32], NDArray[np.int64]]:  # fmt: skip
         example = self._examples.items[number]
         assert example.boxes is not None and example.numbers is not None
         matrix = self._movement(rng, example)
@@ -128,7 +128,7 @@ class BoxBatches(PictureBatches):
 
     def _mosaic(
         self, rng: np.random.Generator, numbers: list[int]
-    ) -> tuple[Picture, NDArray[np.float32], NDArray[np.int64]]:
+    ) -> tuple[Image, NDArray[np.float32], NDArray[np.int64]]:
         """Four images that meet in one frame (Bochkovskiy et al. 2020, arXiv:2004.10934)."""
         width, height = self._frame.width, self._frame.height
         x, y = int(width * rng.uniform(*_MIDDLE)), int(height * rng.uniform(*_MIDDLE))
@@ -145,10 +145,10 @@ class BoxBatches(PictureBatches):
         return whole, np.concatenate(boxes), np.concatenate(labels)
 
 
-class MaskBatches(PictureBatches):
+class MaskBatches(ImageBatches):
     """Targets are (rows, columns), label numbers; 255 is left out of account."""
 
-    def _one(self, rng: np.random.Generator, number: int) -> tuple[Picture, NDArray[np.float32]]:
+    def _one(self, rng: np.random.Generator, number: int) -> tuple[Image, NDArray[np.float32]]:
         example, frame = self._examples.items[number], self._frame
         assert example.mask is not None
         matrix = self._movement(rng, example)
@@ -156,6 +156,6 @@ class MaskBatches(PictureBatches):
         return self._moved(example, matrix), mask.astype(np.float32)
 
 
-BATCHES: dict[ImageTask, type[PictureBatches]] = {
+BATCHES: dict[ImageTask, type[ImageBatches]] = {
     "classify": ClassBatches, "detect": BoxBatches, "segment": MaskBatches,
 }  # fmt: skip

@@ -53,7 +53,7 @@ class Labelled:
 
     @property
     def group(self) -> str:
-        """What must not be divided between splits: a block of neighbours, else the picture."""
+        """What must not be divided between splits: a block of neighbours, else the image."""
         number = _NUMBER.search(self.path.stem)
         if number is None:
             return self.path.stem
@@ -73,9 +73,9 @@ class Fault:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """A set of labeled pictures."""
+    """A set of labeled images."""
 
-    pictures: tuple[Labelled, ...]
+    images: tuple[Labelled, ...]
     labels: tuple[str, ...]
     faults: tuple[Fault, ...] = ()
 
@@ -91,10 +91,10 @@ class Catalogue:
             )
         kept = [
             replace(p, things=tuple(t for t in p.things if t.label in labels))
-            for p in self.pictures
+            for p in self.images
             if not p.label or p.label in labels
         ]
-        return replace(self, pictures=tuple(kept), labels=tuple(labels))
+        return replace(self, images=tuple(kept), labels=tuple(labels))
 
     def split(self, wanted: Split, validation: float, test: float) -> tuple[Labelled, ...]:
         """The images of one split.
@@ -107,7 +107,7 @@ class Catalogue:
             validation: fraction of the groups, where the set leaves it open.
             test: likewise.
         """
-        stated = {p.split for p in self.pictures}
+        stated = {p.split for p in self.images}
         if "test" not in stated and "validation" in stated:
             renamed: dict[Split | None, Split | None] = {"validation": "test", "train": None}
             test = 0.0
@@ -117,14 +117,14 @@ class Catalogue:
             renamed = {}
         return tuple(
             p
-            for p in self.pictures
+            for p in self.images
             if (renamed.get(p.split, p.split) or split_of(p.group, validation, test)) == wanted
         )
 
     def counts(self) -> dict[str, int]:
         """How often each label comes."""
-        found = Counter(p.label for p in self.pictures if p.label)
-        found.update(t.label for p in self.pictures for t in p.things)
+        found = Counter(p.label for p in self.images if p.label)
+        found.update(t.label for p in self.images for t in p.things)
         return {label: found[label] for label in self.labels}
 
 
@@ -155,8 +155,8 @@ def checked_box(
     return inside, Fault(file, f"{box} reaches out of the image of {width} × {height}; clipped")
 
 
-def pictures_by_stem(folder: Path) -> dict[str, Path]:
+def images_by_stem(folder: Path) -> dict[str, Path]:
     """The images of a folder by their name without its suffix."""
-    from edgenets.tasks.vision.picture import is_picture
+    from edgenets.tasks.vision.image import is_image
 
-    return {p.stem: p for p in sorted(folder.iterdir()) if p.is_file() and is_picture(p)}
+    return {p.stem: p for p in sorted(folder.iterdir()) if p.is_file() and is_image(p)}

@@ -36,7 +36,7 @@ def read(root: Path) -> Catalogue:
         data = _load(file)
         categories = {c["id"]: str(c["name"]) for c in data["categories"]}
         labels |= categories
-        found += _pictures(root, file, data, categories, faults)
+        found += _images(root, file, data, categories, faults)
     used = {t.label for p in found for t in p.things}
     ordered = [labels[i] for i in sorted(labels) if labels[i] in used]
     return Catalogue(tuple(found), tuple(dict.fromkeys(ordered)), tuple(faults))
@@ -79,16 +79,16 @@ def _load(file: Path) -> dict[str, Any]:
     return data  # type: ignore[no-any-return]
 
 
-def _pictures(
+def _images(
     root: Path, file: Path, data: dict[str, Any], categories: dict[int, str], faults: list[Fault]
 ) -> list[Labelled]:
     """The images of one file; faults are added to those given."""
     things: dict[Any, list[Thing]] = {}
     sizes = {}
-    for picture in data["images"]:
+    for image in data["images"]:
         try:
-            sizes[picture["id"]] = (
-                str(picture["file_name"]), int(picture["width"]), int(picture["height"]),
+            sizes[image["id"]] = (
+                str(image["file_name"]), int(image["width"]), int(image["height"]),
             )  # fmt: skip
         except (KeyError, TypeError, ValueError):
             faults.append(Fault(file, "an image has no id, name or size; left out"))

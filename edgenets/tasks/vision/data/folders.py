@@ -7,7 +7,7 @@ from pathlib import Path
 from edgenets.data.split import Split
 from edgenets.errors import DataError
 from edgenets.tasks.vision.data.catalogue import Catalogue, Labelled
-from edgenets.tasks.vision.picture import is_picture
+from edgenets.tasks.vision.image import is_image
 
 # What people call the folders of a set that is divided already.
 SPLIT_NAMES: dict[str, Split] = {
@@ -18,20 +18,20 @@ SPLIT_NAMES: dict[str, Split] = {
 
 
 def looks_like(root: Path) -> bool:
-    """Whether some folder below holds pictures."""
-    return any(_pictures(folder) for _, folder in _label_folders(root))
+    """Whether some folder below holds images."""
+    return any(_images(folder) for _, folder in _label_folders(root))
 
 
 def read(root: Path) -> Catalogue:
     """Read the set; its labels are the folders' names, sorted.
 
     Raises:
-        DataError: a label has no pictures.
+        DataError: a label has no images.
     """
     found = [
         Labelled(path, split, label=folder.name)
         for split, folder in _label_folders(root)
-        for path in _pictures(folder)
+        for path in _images(folder)
     ]
     names = {folder.name for _, folder in _label_folders(root)}
     empty = names - {p.label for p in found}
@@ -51,5 +51,5 @@ def _folders(root: Path) -> list[Path]:
     return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
-def _pictures(folder: Path) -> list[Path]:
-    return [p for p in sorted(folder.iterdir()) if p.is_file() and is_picture(p)]
+def _images(folder: Path) -> list[Path]:
+    return [p for p in sorted(folder.iterdir()) if p.is_file() and is_image(p)]

@@ -41,7 +41,7 @@ def read(root: Path, task: ImageTask) -> Catalogue:
         layout: Any = importlib.import_module(module)
         if layout.looks_like(root):
             catalogue: Catalogue = layout.read(root)
-            if not catalogue.pictures:
+            if not catalogue.images:
                 why = f"; the first fault: {catalogue.faults[0]}" if catalogue.faults else ""
                 raise DataError(f"{root}: no image with an annotation that can be used{why}")
             return catalogue

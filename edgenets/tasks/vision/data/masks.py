@@ -10,10 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgenets.data.split import Split
-from edgenets.tasks.vision.data.catalogue import Catalogue, Fault, Labelled, pictures_by_stem
+from edgenets.tasks.vision.data.catalogue import Catalogue, Fault, Labelled, images_by_stem
 from edgenets.tasks.vision.data.folders import SPLIT_NAMES
 
-PICTURES = ("images", "JPEGImages", "imgs")
+IMAGES = ("images", "JPEGImages", "imgs")
 MASKS = ("masks", "labels", "SegmentationClass", "annotations")
 NAMES = "classes.txt"
 
@@ -26,9 +26,9 @@ def looks_like(root: Path) -> bool:
 def read(root: Path) -> Catalogue:
     """Read the set; its labels are those of `classes.txt`, else none."""
     found, faults = [], []
-    for split, pictures, masks in _pairs(root):
-        drawn = pictures_by_stem(masks)
-        for stem, path in pictures_by_stem(pictures).items():
+    for split, images, masks in _pairs(root):
+        drawn = images_by_stem(masks)
+        for stem, path in images_by_stem(images).items():
             if stem in drawn:
                 found.append(Labelled(path, split, mask=drawn.pop(stem)))
             else:
@@ -48,11 +48,9 @@ def _pairs(root: Path) -> list[tuple[Split | None, Path, Path]]:
         if inner.name.lower() in SPLIT_NAMES:
             places.append((SPLIT_NAMES[inner.name.lower()], inner))
     return [
-        (split, place / pictures, place / masks)
+        (split, place / images, place / masks)
         for split, place in places
-        for pictures in PICTURES
+        for images in IMAGES
         for masks in MASKS
-        if (place / pictures).is_dir()
-        and (place / masks).is_dir()
-        and pictures_by_stem(place / masks)
+        if (place / images).is_dir() and (place / masks).is_dir() and images_by_stem(place / masks)
     ]

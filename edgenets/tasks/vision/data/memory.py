@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from edgenets.errors import DataError
 from edgenets.extras import require
-from edgenets.tasks.vision import picture
+from edgenets.tasks.vision import image
 from edgenets.tasks.vision.boxes import Boxes
 from edgenets.tasks.vision.data.catalogue import Labelled
-from edgenets.tasks.vision.picture import Picture
+from edgenets.tasks.vision.image import Image
 from edgenets.tasks.vision.spec import ImageInput
 
 # Images are kept at this times the model's size, at most: an enlarged part stays sharp.
@@ -26,11 +26,11 @@ class Example:
     """One image with what its task wants to know."""
 
     path: Path
-    picture: Picture
+    image: Image
     label: int = -1
-    boxes: Boxes | None = None  # (n, 4) in pixels of `picture`
+    boxes: Boxes | None = None  # (n, 4) in pixels of `image`
     numbers: NDArray[np.int64] | None = None  # (n,) label numbers of the boxes
-    mask: NDArray[np.uint8] | None = None  # label number of each pixel of `picture`
+    mask: NDArray[np.uint8] | None = None  # label number of each pixel of `image`
     # instance number of each pixel, 0 none, where the mask had them
     instances: NDArray[np.int32] | None = None
 
@@ -47,10 +47,10 @@ class Examples:
 
 
 def load(
-    pictures: Sequence[Labelled], labels: Sequence[str], foreground: bool = False,
+    images: Sequence[Labelled], labels: Sequence[str], foreground: bool = False,
     shrink_to: ImageInput | None = None, progress: Callable[[int, int], None] | None = None,
 ) -> Examples:  # fmt: skip
-    """Read pictures.
+    """Read images.
 
     Args:
         labels: of the model, in its order.
@@ -63,17 +63,17 @@ def load(
     """
     index = {label: i for i, label in enumerate(labels)}
     items = []
-    for done, item in enumerate(pictures, 1):
+    for done, item in enumerate(images, 1):
         items.append(_example(item, index, foreground, shrink_to))
         if progress is not None:
-            progress(done, len(pictures))
+            progress(done, len(images))
     return Examples(tuple(items), tuple(labels))
 
 
 def _example(
     item: Labelled, index: dict[str, int], foreground: bool, shrink_to: ImageInput | None
 ) -> Example:
-    whole = picture.read(item.path)
+    whole = image.read(item.path)
     height, width = whole.shape[:2]
     factor = 1.0
     if shrink_to is not None:
@@ -83,7 +83,7 @@ def _example(
     pixels = whole if factor == 1.0 else cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
     boxes = numbers = mask = instances = None
     if item.mask is not None:
-        drawn = picture.read_mask(item.mask)
+        drawn = image.read_mask(item.mask)
         if drawn.shape != whole.shape[:2]:
             raise DataError(f"{item.mask}: is {drawn.shape}, its image {whole.shape[:2]}")
         mask = _labels_of(drawn, len(index), foreground, item.mask)

@@ -13,10 +13,10 @@ from edgenets.tasks.vision.data.catalogue import (
     Labelled,
     Thing,
     checked_box,
-    pictures_by_stem,
+    images_by_stem,
 )
 
-PICTURES, ANNOTATIONS, LISTS = "JPEGImages", "Annotations", "ImageSets/Main"
+IMAGES, ANNOTATIONS, LISTS = "JPEGImages", "Annotations", "ImageSets/Main"
 
 _LISTED: dict[str, Split] = {"train": "train", "val": "validation", "test": "test"}
 
@@ -26,18 +26,18 @@ _LONGEST = 16 << 20  # bytes
 
 def looks_like(root: Path) -> bool:
     """Whether the two folders are there."""
-    return (root / ANNOTATIONS).is_dir() and (root / PICTURES).is_dir()
+    return (root / ANNOTATIONS).is_dir() and (root / IMAGES).is_dir()
 
 
 def read(root: Path) -> Catalogue:
     """Read the set; its labels are the names in the annotations, sorted."""
-    pictures = pictures_by_stem(root / PICTURES)
+    images = images_by_stem(root / IMAGES)
     splits = _splits(root)
     found, faults, labels = [], [], set()
     for file in sorted((root / ANNOTATIONS).glob("*.xml")):
-        path = pictures.get(file.stem)
+        path = images.get(file.stem)
         if path is None:
-            faults.append(Fault(file, f"its image {PICTURES}/{file.stem}.* is missing; left out"))
+            faults.append(Fault(file, f"its image {IMAGES}/{file.stem}.* is missing; left out"))
             continue
         try:
             things, wrong = _things(file)

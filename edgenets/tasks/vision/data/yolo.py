@@ -1,7 +1,7 @@
 """YOLO: `images/…/NAME.jpg` and `labels/…/NAME.txt`, with the names of the classes beside.
 
 A line of a `.txt` is `class x y width height`: the box's middle and size, as
-fractions of the picture. Names stand in `data.yaml`, `classes.txt` or `obj.names`.
+fractions of the image. Names stand in `data.yaml`, `classes.txt` or `obj.names`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from edgenets.errors import DataError
 from edgenets.extras import require
 from edgenets.tasks.vision.data.catalogue import Catalogue, Fault, Labelled, Thing, checked_box
 from edgenets.tasks.vision.data.folders import SPLIT_NAMES
-from edgenets.tasks.vision.picture import is_picture
+from edgenets.tasks.vision.image import is_image
 
 _NAME_LISTS = ("classes.txt", "obj.names", "classes.names", "labels/classes.txt")
 _YAMLS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
@@ -33,9 +33,9 @@ def read(root: Path) -> Catalogue:
     """
     names = _names(root)
     found, faults = [], []
-    for split, pictures, labels in _pairs(root):
-        for path in sorted(p for p in pictures.rglob("*") if p.is_file() and is_picture(p)):
-            inside = path.relative_to(pictures)
+    for split, images, labels in _pairs(root):
+        for path in sorted(p for p in images.rglob("*") if p.is_file() and is_image(p)):
+            inside = path.relative_to(images)
             part = split or next(
                 (SPLIT_NAMES[w.lower()] for w in inside.parts[:-1] if w.lower() in SPLIT_NAMES),
                 None,
@@ -91,11 +91,11 @@ def _yaml_names(text: str) -> list[str]:
 
 
 def _things(
-    file: Path, picture: Path, names: list[str]
+    file: Path, image: Path, names: list[str]
 ) -> tuple[tuple[Thing, ...] | None, list[Fault]]:
-    size = _size(picture)
+    size = _size(image)
     if size is None:
-        return None, [Fault(picture, "is no image that can be read; left out")]
+        return None, [Fault(image, "is no image that can be read; left out")]
     width, height = size
     things, faults = [], []
     lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -123,11 +123,11 @@ def _things(
     return tuple(things), faults
 
 
-def _size(picture: Path) -> tuple[int, int] | None:
+def _size(image: Path) -> tuple[int, int] | None:
     """Width and height of an image, from its head; turned as its EXIF data say."""
-    image = require("PIL.Image")
+    pillow = require("PIL.Image")
     try:
-        with image.open(picture) as opened:
+        with pillow.open(image) as opened:
             turned = opened.getexif().get(0x0112, 1) >= 5
             width, height = opened.size
     except (OSError, ValueError, SyntaxError):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgenets.errors import DataError
 from edgenets.extras import require
-from edgenets.tasks.translation.spec import BEGIN, END, PADDING, PIECES, UNKNOWN, PiecesInput
+from edgenets.tasks.translation.spec import BEGIN, END, PADDING, PIECES, UNKNOWN, TokensInput
 
 if TYPE_CHECKING:
     from edgenets.bundle import Bundle
@@ -52,11 +52,11 @@ def learn(sentences: Iterable[str], count: int) -> bytes:
     return made.getvalue()
 
 
-class Pieces:
+class Subwords:
     """Divides text, and puts it together again."""
 
     def __init__(
-        self, model: bytes, input: PiecesInput | None = None, where: str = "what divides text"
+        self, model: bytes, input: TokensInput | None = None, where: str = "what divides text"
     ) -> None:
         """Read a sentencepiece model.
 
@@ -96,7 +96,7 @@ class Pieces:
         """The pieces of many sentences."""
         return [np.array(found, np.int32) for found in self._processor.encode(list(texts))]
 
-    def refusal(self, pieces: NDArray[np.int32], input: PiecesInput) -> str:
+    def refusal(self, pieces: NDArray[np.int32], input: TokensInput) -> str:
         """Why a sentence cannot be translated; nothing where it can."""
         if len(pieces) > input.longest:
             return (
@@ -114,7 +114,7 @@ class Pieces:
         return text
 
 
-def pieces_of(bundle: Bundle) -> Pieces:
+def subwords_of(bundle: Bundle) -> Subwords:
     """What divides text for the model of a bundle.
 
     Raises:
@@ -122,5 +122,5 @@ def pieces_of(bundle: Bundle) -> Pieces:
         DataError: it is none, or that of another model.
     """
     input = bundle.spec.input
-    assert isinstance(input, PiecesInput), "no other bundle has a translator"
-    return Pieces(bytes(bundle.read(PIECES)), input, f"{bundle.path}: {PIECES}")
+    assert isinstance(input, TokensInput), "no other bundle has a translator"
+    return Subwords(bytes(bundle.read(PIECES)), input, f"{bundle.path}: {PIECES}")

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from edgenets.artefact import Artefact, TensorInfo
+from edgenets.artifact import Artifact, TensorInfo
 from edgenets.backend import Session
 from edgenets.errors import ModelError
-from edgenets.tasks.vision.golden import golden_picture
+from edgenets.tasks.vision.golden import golden_image
 from edgenets.tasks.vision.preprocess import Preprocessor
 from edgenets.tasks.vision.spec import (
     BoxDecoding,
@@ -31,7 +31,7 @@ Labels = tuple[str, ...]
 
 
 def decoding_of(
-    task: ImageTask, artefact: Artefact, session: Session, frame: ImageInput, labels: Labels,
+    task: ImageTask, artifact: Artifact, session: Session, frame: ImageInput, labels: Labels,
     guesses: list[str],
 ) -> tuple[ImageDecoding, Labels]:  # fmt: skip
     """The decoding of a model, and its labels, which may need a background before them.
@@ -44,20 +44,20 @@ def decoding_of(
         ModelError: the outputs are none that are known for the task.
     """
     if task == "classify":
-        return _class(artefact, session, frame, labels, guesses)
+        return _class(artifact, session, frame, labels, guesses)
     if task == "segment":
-        return _mask(artefact, labels, guesses)
-    return _boxes(artefact, session, frame, labels, guesses)
+        return _mask(artifact, labels, guesses)
+    return _boxes(artifact, session, frame, labels, guesses)
 
 
 def _class(
-    artefact: Artefact, session: Session, frame: ImageInput, labels: Labels, guesses: list[str]
+    artifact: Artifact, session: Session, frame: ImageInput, labels: Labels, guesses: list[str]
 ) -> tuple[ClassDecoding, Labels]:
-    info = _only(artefact, "scores of labels")
-    labels = _with_background(labels, info.shape[-1], artefact, guesses)
+    info = _only(artifact, "scores of labels")
+    labels = _with_background(labels, info.shape[-1], artifact, guesses)
     if info.elements != len(labels):
         raise ModelError(
-            f"{artefact.files[0]}: gives {info.elements} scores; {len(labels)} labels were given"
+            f"{artifact.files[0]}: gives {info.elements} scores; {len(labels)} labels were given"
         )
     values = _answer(session, frame)[info.name].reshape(-1)
     sums_up = bool(values.min() >= -1e-3 and abs(values.sum() - 1) < 0.05)
@@ -68,42 +68,42 @@ def _class(
     ), labels
 
 
-def _mask(artefact: Artefact, labels: Labels, guesses: list[str]) -> tuple[MaskDecoding, Labels]:
-    info = _only(artefact, "a score for every pixel and label")
+def _mask(artifact: Artifact, labels: Labels, guesses: list[str]) -> tuple[MaskDecoding, Labels]:
+    info = _only(artifact, "a score for every pixel and label")
     if len(info.shape) != 4 or info.shape[0] != 1:
         raise ModelError(
-            f"{artefact.files[0]}: gives {list(info.shape)}; [1, rows, columns, labels] is needed"
+            f"{artifact.files[0]}: gives {list(info.shape)}; [1, rows, columns, labels] is needed"
         )
-    labels = _with_background(labels, info.shape[-1], artefact, guesses)
+    labels = _with_background(labels, info.shape[-1], artifact, guesses)
     if info.shape[-1] != len(labels):
         raise ModelError(
-            f"{artefact.files[0]}: tells {info.shape[-1]} labels apart; {len(labels)} were given"
+            f"{artifact.files[0]}: tells {info.shape[-1]} labels apart; {len(labels)} were given"
         )
     return MaskDecoding(output=info.name, background=_nothing(labels)), labels
 
 
 def _boxes(
-    artefact: Artefact, session: Session, frame: ImageInput, labels: Labels, guesses: list[str]
+    artifact: Artifact, session: Session, frame: ImageInput, labels: Labels, guesses: list[str]
 ) -> tuple[BoxDecoding, Labels]:
-    ssd = _ssd(artefact)
+    ssd = _ssd(artifact)
     if ssd is not None:
         guesses.append("outputs are those of TFLite_Detection_PostProcess: boxes, labels, scores")
         return BoxDecoding(head=ssd, threshold=0.5, background=_nothing(labels)), labels
-    if len(artefact.outputs) == 1 and len(artefact.outputs[0].shape) == 3:
-        return _yolo(artefact, session, frame, labels, guesses), labels
-    shapes = ", ".join(f"'{o.name}' {list(o.shape)}" for o in artefact.outputs)
+    if len(artifact.outputs) == 1 and len(artifact.outputs[0].shape) == 3:
+        return _yolo(artifact, session, frame, labels, guesses), labels
+    shapes = ", ".join(f"'{o.name}' {list(o.shape)}" for o in artifact.outputs)
     raise ModelError(
-        f"{artefact.files[0]}: gives {shapes}; known are the four outputs of "
+        f"{artifact.files[0]}: gives {shapes}; known are the four outputs of "
         f"TFLite_Detection_PostProcess, and YOLO's single [1, n, 4 + labels]"
     )
 
 
-def _ssd(artefact: Artefact) -> SsdHead | None:
+def _ssd(artifact: Artifact) -> SsdHead | None:
     """The four outputs of TensorFlow's SSDs, whatever they are called."""
     by_shape: dict[int, list[TensorInfo]] = {1: [], 2: [], 3: []}
-    for info in artefact.outputs:
+    for info in artifact.outputs:
         by_shape.setdefault(len(info.shape), []).append(info)
-    if [len(by_shape[n]) for n in (1, 2, 3)] != [1, 2, 1] or len(artefact.outputs) != 4:
+    if [len(by_shape[n]) for n in (1, 2, 3)] != [1, 2, 1] or len(artifact.outputs) != 4:
         return None
     (boxes,), (count,) = by_shape[3], by_shape[1]
     if boxes.shape[-1] != 4:
@@ -115,9 +115,9 @@ def _ssd(artefact: Artefact) -> SsdHead | None:
 
 
 def _yolo(
-    artefact: Artefact, session: Session, frame: ImageInput, labels: Labels, guesses: list[str]
+    artifact: Artifact, session: Session, frame: ImageInput, labels: Labels, guesses: list[str]
 ) -> BoxDecoding:
-    (info,) = artefact.outputs
+    (info,) = artifact.outputs
     _, rows, columns = info.shape
     wanted = {4 + len(labels): False, 5 + len(labels): True}
     if columns in wanted:
@@ -126,7 +126,7 @@ def _yolo(
         transposed, objectness = True, wanted[rows]
     else:
         raise ModelError(
-            f"{artefact.files[0]}: gives {list(info.shape)}, which is no YOLO grid of "
+            f"{artifact.files[0]}: gives {list(info.shape)}, which is no YOLO grid of "
             f"{len(labels)} labels: 4 numbers a box, perhaps one more, and one a label"
         )
     grid = _answer(session, frame)[info.name][0]
@@ -137,7 +137,7 @@ def _yolo(
     guesses.append(
         f"a YOLO grid, {'labels first' if transposed else 'boxes first'}, "
         f"{'with' if objectness else 'without'} objectness, boxes in "
-        f"{'fractions of the picture' if normalised else 'pixels'}, scores as {scores}"
+        f"{'fractions of the image' if normalised else 'pixels'}, scores as {scores}"
     )
     head = YoloHead(
         output=info.name, transposed=transposed, objectness=objectness, normalised=normalised,
@@ -149,18 +149,18 @@ def _yolo(
 def _answer(session: Session, frame: ImageInput) -> dict[str, Any]:
     """What the model says to the golden drawing."""
     given = np.empty(frame.shape, np.float32)
-    Preprocessor(frame).into(golden_picture(frame), given)
+    Preprocessor(frame).into(golden_image(frame), given)
     return session.run({frame.name: given})
 
 
-def _only(artefact: Artefact, what: str) -> TensorInfo:
-    if len(artefact.outputs) != 1:
-        names = ", ".join(o.name for o in artefact.outputs)
-        raise ModelError(f"{artefact.files[0]}: gives {names}; one output is needed: {what}")
-    return artefact.outputs[0]
+def _only(artifact: Artifact, what: str) -> TensorInfo:
+    if len(artifact.outputs) != 1:
+        names = ", ".join(o.name for o in artifact.outputs)
+        raise ModelError(f"{artifact.files[0]}: gives {names}; one output is needed: {what}")
+    return artifact.outputs[0]
 
 
-def _with_background(labels: Labels, count: int, artefact: Artefact, guesses: list[str]) -> Labels:
+def _with_background(labels: Labels, count: int, artifact: Artifact, guesses: list[str]) -> Labels:
     """The labels, with a background before them where the model has one more."""
     if count == len(labels) + 1 and "background" not in labels:
         guesses.append("its first label is the background: the model has one more than the list")

@@ -2,7 +2,7 @@
 
 The mean error over one, a few and many readings is held against the largest that there was, which
 fades slowly: 1.04 is a new record by 4 %. What is not louder than all of the last readings is said
-to be quiet: an anomaly is told of once. It needs no distribution, two numbers a mean and a short
+to be quiet: an anomaly is reported once. It needs no distribution, two numbers a mean and a short
 queue.
 """
 
@@ -17,14 +17,14 @@ _LEAST = 1e-9
 
 
 @dataclass(frozen=True)
-class SurpriseDecoding:
-    """What a surprise is."""
+class AnomalyDecoding:
+    """What an anomaly is."""
 
     means: tuple[int, ...] = (1, 5, 25)  # readings that errors are averaged over
     record: int = 10_000  # readings in which a record fades to 1/e
     quiet: int = 50  # readings that it must be louder than
-    settle: int = 150  # readings in which everything is new, and nothing is told
-    threshold: float = 1.04  # of the record, from which a reading is told of
+    settle: int = 150  # readings in which everything is new, and nothing is reported
+    threshold: float = 1.04  # of the record, from which a reading is reported
 
     def __post_init__(self) -> None:
         if not self.means or not all(1 <= m <= 1_000_000 for m in self.means):
@@ -37,10 +37,10 @@ class SurpriseDecoding:
             raise ValueError("threshold is a part of the record, and more than nothing")
 
 
-class Surprise:
+class AnomalyScorer:
     """Of one series."""
 
-    def __init__(self, decoding: SurpriseDecoding) -> None:
+    def __init__(self, decoding: AnomalyDecoding) -> None:
         self._decoding = decoding
         self._means = [0.0] * len(decoding.means)
         self._records = [0.0] * len(decoding.means)

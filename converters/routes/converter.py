@@ -1,4 +1,4 @@
-"""A converter as an edge of a graph, whose places are forms of a model."""
+"""A converter: an edge of a graph, whose places are forms of a model."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from edgenets.artefact import Precision
+from edgenets.artifact import Precision
 from edgenets.progress import Progress
 from edgenets.recipeparts import QuantizeRecipe
 
 from ..sources.source import Source
 from ..whole.samples import Samples
 
-# What a model is on its way: as it came, a step graph, a TensorFlow function, or artefacts.
+# What a model is on its way: as it came, a step graph, a TensorFlow function, or artifacts.
 Form = Literal[
     "keras", "saved_model", "step", "function", "onnx", "tflite", "openvino", "edgetpu"
 ]  # fmt: skip
 
 # Step models take the newest frames and a state; whole ones all of an item at once.
-Wish = Literal["auto", "step", "whole"]
+Variant = Literal["auto", "step", "whole"]
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Place:
     precision: Precision
 
     def __str__(self) -> str:
-        return f"{self.form} {self.precision}" if self.form in _ARTEFACTS else self.form
+        return f"{self.form} {self.precision}" if self.form in _ARTIFACTS else self.form
 
 
-_ARTEFACTS = ("onnx", "tflite", "openvino", "edgetpu")
+_ARTIFACTS = ("onnx", "tflite", "openvino", "edgetpu")
 
 
 @dataclass(frozen=True)
@@ -42,20 +42,20 @@ class Job:
 
     source: Source
     samples: Samples | None = None  # to calibrate on
-    wish: Wish = "auto"
+    variant: Variant = "auto"
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # of inputs that are open
     quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
     calibration: str = ""  # the file that the samples are from, if they are from one
     progress: Progress = field(default_factory=Progress)
 
 
-class Elsewhere(str):
+class NotApplicable(str):
     """Why a path is closed that nobody meant: a reason for `--explain` alone, where others have
     another."""
 
 
 @dataclass(frozen=True, eq=False)
-class Edge:
+class Converter:
     """A converter; each is itself alone."""
 
     name: str  # what it does, in a word or two
@@ -67,7 +67,7 @@ class Edge:
     requires: str
     ensures: str
     # (job, what it is given, precision wanted) → what it gives. Raises ConversionError.
-    carry: Callable[[Job, Any, Precision], Any] = field(repr=False)
+    apply: Callable[[Job, Any, Precision], Any] = field(repr=False)
     # Why it cannot take a job's model to a precision; nothing where that is only seen by doing.
     closed: Callable[[Job, Precision], str] = field(default=lambda job, precision: "", repr=False)
     cost: float = 1.0  # of two conversion paths the one that costs less is taken

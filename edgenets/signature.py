@@ -2,93 +2,95 @@
 
 from __future__ import annotations
 
-from edgenets.artefact import Artefact, TensorInfo
+from edgenets.artifact import Artifact, TensorInfo
 from edgenets.spec import ModelSpec
 from edgenets.stepspec import StreamSpec
 from edgenets.tasks.translation.spec import MEMORY, START, TranslationSpec
 from edgenets.tasks.vision.spec import BoxDecoding, ClassDecoding, ImageSpec, PointHead, SsdHead
 
 
-def check_face(spec: ModelSpec, artefact: Artefact) -> None:
+def check_face(spec: ModelSpec, artifact: Artifact) -> None:
     """Hold an artifact's inputs and outputs against what the runtime gives it and takes from it.
 
     Raises:
         ValueError: they are not those of this model.
     """
-    if artefact.part not in (spec.parts or ("",)):
-        raise ValueError(f"{artefact.id}: its model is not made of such parts")
+    if artifact.part not in (spec.parts or ("",)):
+        raise ValueError(f"{artifact.id}: its model is not made of such parts")
     if isinstance(spec, TranslationSpec):
-        _check_translation(spec, artefact)
-    elif artefact.held or any(link.given for link in artefact.states):
-        raise ValueError(f"{artefact.id}: wants to be given what its model has not")
+        _check_translation(spec, artifact)
+    elif artifact.sequence_inputs or any(link.initial_input for link in artifact.states):
+        raise ValueError(f"{artifact.id}: wants to be given what its model has not")
     elif isinstance(spec, StreamSpec):
-        _check_stream(spec, artefact)
+        _check_stream(spec, artifact)
     elif isinstance(spec, ImageSpec):
-        _check_image(spec, artefact)
+        _check_image(spec, artifact)
 
 
-def _check_stream(spec: StreamSpec, artefact: Artefact) -> None:
-    if len(artefact.inputs) != 1 or len(artefact.outputs) != 1:
-        raise ValueError(f"{artefact.id}: one input and one output are needed beside the states")
-    (source,), (result,) = artefact.inputs, artefact.outputs
+def _check_stream(spec: StreamSpec, artifact: Artifact) -> None:
+    if len(artifact.inputs) != 1 or len(artifact.outputs) != 1:
+        raise ValueError(f"{artifact.id}: one input and one output are needed beside the states")
+    (source,), (result,) = artifact.inputs, artifact.outputs
     taken = ((source, spec.step.input, spec.input.dtype), (result, spec.step.output, "float32"))
     for info, name, dtype in taken:
         if info.name != name:
-            raise ValueError(f"{artefact.id}: has '{info.name}' where the spec has '{name}'")
+            raise ValueError(f"{artifact.id}: has '{info.name}' where the spec has '{name}'")
         if info.quantization is None and info.dtype != dtype:
             raise ValueError(
-                f"{artefact.id}: '{name}' is {info.dtype} without a quantization; {dtype} is needed"
+                f"{artifact.id}: '{name}' is {info.dtype} without a quantization; {dtype} is needed"
             )
         if info.quantization is not None and dtype != "float32":
             raise ValueError(
-                f"{artefact.id}: '{name}' is quantized, and takes no numbers of tokens"
+                f"{artifact.id}: '{name}' is quantized, and takes no numbers of tokens"
             )
     features = (1, spec.step.frames, spec.input.width)
     if source.shape != features:
-        raise ValueError(f"{artefact.id}: '{source.name}' is not of shape {list(features)}")
+        raise ValueError(f"{artifact.id}: '{source.name}' is not of shape {list(features)}")
     # Third-party models give (1, labels) where ours give (1, scores a step, labels).
     one, *scores, labels = (0, *result.shape) if len(result.shape) < 2 else result.shape
     few = not scores or (len(scores) == 1 and 1 <= scores[0] <= spec.step.frames)
     if one != 1 or not few or labels != spec.scores:
         raise ValueError(
-            f"{artefact.id}: '{result.name}' is not of shape [1, scores, {spec.scores}]"
+            f"{artifact.id}: '{result.name}' is not of shape [1, scores, {spec.scores}]"
         )
 
 
-def _check_translation(spec: TranslationSpec, artefact: Artefact) -> None:
-    inputs = [(info.name, info.shape, info.dtype) for info in artefact.inputs]
+def _check_translation(spec: TranslationSpec, artifact: Artifact) -> None:
+    inputs = [(info.name, info.shape, info.dtype) for info in artifact.inputs]
     if inputs != [(spec.step.input, (1, 1, 1), spec.input.dtype)]:
-        raise ValueError(f"{artefact.id}: takes no single pieces as '{spec.step.input}'")
-    reads = artefact.part == "encoder"
+        raise ValueError(f"{artifact.id}: takes no single pieces as '{spec.step.input}'")
+    reads = artifact.part == "encoder"
     wanted = {MEMORY: spec.memory, START: spec.start} if reads else {spec.step.output: spec.scores}
-    found = {info.name: info.shape for info in artefact.outputs}
+    found = {info.name: info.shape for info in artifact.outputs}
     if found != {name: (1, 1, width) for name, width in wanted.items()}:
-        raise ValueError(f"{artefact.id}: gives {found}; {wanted} is needed")
-    held = [(info.name, info.shape[-1]) for info in artefact.held]
-    given = [(link.input.name, link.input.elements) for link in artefact.states if link.given]
+        raise ValueError(f"{artifact.id}: gives {found}; {wanted} is needed")
+    held = [(info.name, info.shape[-1]) for info in artifact.sequence_inputs]
+    given = [
+        (link.input.name, link.input.elements) for link in artifact.states if link.initial_input
+    ]
     if reads and (held or given):
-        raise ValueError(f"{artefact.id}: an encoder is given nothing")
+        raise ValueError(f"{artifact.id}: an encoder is given nothing")
     if not reads and (held != [(MEMORY, spec.memory)] or given != [(START, spec.start)]):
-        raise ValueError(f"{artefact.id}: is given {held} and {given}, which the encoder gives not")
+        raise ValueError(f"{artifact.id}: is given {held} and {given}, which the encoder gives not")
 
 
-def _check_image(spec: ImageSpec, artefact: Artefact) -> None:
-    if len(artefact.inputs) != 1 or artefact.states:
-        raise ValueError(f"{artefact.id}: one input and no state are needed for images")
-    (source,) = artefact.inputs
+def _check_image(spec: ImageSpec, artifact: Artifact) -> None:
+    if len(artifact.inputs) != 1 or artifact.states:
+        raise ValueError(f"{artifact.id}: one input and no state are needed for images")
+    (source,) = artifact.inputs
     if source.name != spec.input.name or source.shape != spec.input.shape:
         raise ValueError(
-            f"{artefact.id}: takes '{source.name}' {list(source.shape)} where the spec has "
+            f"{artifact.id}: takes '{source.name}' {list(source.shape)} where the spec has "
             f"'{spec.input.name}' {list(spec.input.shape)}"
         )
-    found = {info.name: info for info in artefact.outputs}
+    found = {info.name: info for info in artifact.outputs}
     for name, rows in _wanted(spec).items():
         info = found.get(name)
         if info is None:
-            raise ValueError(f"{artefact.id}: has no output '{name}', which the spec decodes")
+            raise ValueError(f"{artifact.id}: has no output '{name}', which the spec decodes")
         if rows is not None and not _fits(info, rows):
             raise ValueError(
-                f"{artefact.id}: '{name}' is {list(info.shape)}; {list(rows)} at its end is needed"
+                f"{artifact.id}: '{name}' is {list(info.shape)}; {list(rows)} at its end is needed"
             )
 
 

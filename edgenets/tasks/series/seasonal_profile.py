@@ -1,7 +1,7 @@
 """What a series usually does, learned as it goes: its level, its spread, its day.
 
-It is what a model is told before a reading comes. Nothing in it has seen the last readings but slow
-means: a network that is told them swallows an anomaly with the next reading, and foresees the rest.
+It is a model's input before a reading comes. Nothing in it has seen the last readings but slow
+means: a network that had them would swallow an anomaly with the next reading, and predict the rest.
 """
 
 from __future__ import annotations
@@ -10,26 +10,26 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from edgenets.artefact import DType
+from edgenets.artifact import DType
 
 _DAY = 86_400.0  # s
 
 # Beyond this a scaled value says no more than that it is far away.
 _FARTHEST = 12.0
 
-# Numbers that a network is told: slow mean, usual value at this time of day, whether there is one,
+# A network's inputs: slow mean, usual value at this time of day, whether there is one,
 # and the time of day as a place on a circle.
 NUMBERS = 5
 
 
 @dataclass(frozen=True)
-class HabitsInput:
-    """How fast a series' habits are learned and forgotten; memories are in readings."""
+class SeasonalInput:
+    """How fast a series' seasonal profile is learned and forgotten; memories are in readings."""
 
     dtype: ClassVar[DType] = "float32"
     width: ClassVar[int] = NUMBERS
 
-    kind: Literal["habits"]
+    kind: Literal["seasonal"]
     level: int = 2000  # memory of the mean and the spread
     slow: int = 100  # memory of the slow mean
     bins: int = 96  # parts of a day that have a usual value each
@@ -42,10 +42,10 @@ class HabitsInput:
             raise ValueError("bins must be 1 to 86,400, and bin_rate lie in (0, 1]")
 
 
-class Habits:
+class SeasonalProfile:
     """Of one series. Every reading is asked for with `before` and taken with `after`."""
 
-    def __init__(self, input: HabitsInput) -> None:
+    def __init__(self, input: SeasonalInput) -> None:
         self._input = input
         self._bins: list[float | None] = [None] * input.bins
         self._count = 0

@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgenets.errors import DataError, SourceError
-from edgenets.tasks.vision import picture
+from edgenets.tasks.vision import image
 
-from . import Camera, Frame, Item, Notice
+from . import Camera, Frame, Item, SourceNotice
 
 
 def open_camera(rest: str) -> Camera:
     """The image, folder or glob `rest`; errors as `edgenets.runtime.cameras.open_camera`."""
-    return Pictures(rest)
+    return Images(rest)
 
 
-class Pictures(Camera):
+class Images(Camera):
     """Images one after another. A broken one is skipped with a notice."""
 
     def __init__(self, pattern: str) -> None:
@@ -32,9 +32,9 @@ class Pictures(Camera):
             if self._closed:
                 return
             try:
-                pixels = picture.read(path)
+                pixels = image.read(path)
             except DataError as exc:
-                yield Notice("skipped", f"skipped an image: {exc}")
+                yield SourceNotice("skipped", f"skipped an image: {exc}")
                 continue
             readable = True
             yield Frame(pixels, number, float(number), time.monotonic(), path)
@@ -51,10 +51,10 @@ def _found(pattern: str) -> list[Path]:
     else:
         # Path.glob would do, but takes no absolute pattern.
         paths = [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207
-    found = sorted(p for p in paths if p.is_file() and picture.is_picture(p))
+    found = sorted(p for p in paths if p.is_file() and image.is_image(p))
     if not found and not glob.has_magic(pattern) and not path.exists():
         raise SourceError(f"{pattern}: there is no such file or folder")
     if not found:
-        kinds = ", ".join(sorted(picture.SUFFIXES))
+        kinds = ", ".join(sorted(image.SUFFIXES))
         raise SourceError(f"{pattern}: no images ({kinds}) here")
     return found

@@ -1,4 +1,4 @@
-"""The beginnings of series, as a network that learns habits takes them."""
+"""The beginnings of series, as a network that learns a seasonal profile takes them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from edgenets.errors import DataError
 from edgenets.tasks.keywords.batches import Batch
-from edgenets.tasks.series.habits import NUMBERS, Habits, HabitsInput
+from edgenets.tasks.series.seasonal_profile import NUMBERS, SeasonalInput, SeasonalProfile
 from edgenets.tasks.series.table import read_readings
 
-# Readings at whose time a series has no habits yet: what is foreseen there counts for nothing.
+# Readings at whose time a series has no seasonal profile yet: predictions there do not count.
 _NEW = 10
 
 # Values farther away, scaled, pull no harder.
@@ -40,7 +40,7 @@ class OneSeries:
 class Known:
     """What is known before each reading of a series, and what came."""
 
-    habits: NDArray[np.float32]  # (readings, NUMBERS)
+    seasonal: NDArray[np.float32]  # (readings, NUMBERS)
     came: NDArray[np.float32]  # (readings,), scaled
 
 
@@ -66,17 +66,17 @@ def _columns(path: Path) -> Iterator[OneSeries]:
         yield OneSeries(f"{path.name}:{column}", times, table[there, place])
 
 
-def known(series: OneSeries, input: HabitsInput, count: int) -> Known:
-    """Learn a series' habits over its first readings."""
-    habits, count = Habits(input), min(count, len(series))
-    told, came = np.empty((count, NUMBERS), np.float32), np.empty(count, np.float32)
+def known(series: OneSeries, input: SeasonalInput, count: int) -> Known:
+    """Learn a series' seasonal profile over its first readings."""
+    seasonal, count = SeasonalProfile(input), min(count, len(series))
+    features, came = np.empty((count, NUMBERS), np.float32), np.empty(count, np.float32)
     for i, (time, value) in enumerate(zip(series.times, series.values.tolist(), strict=True)):
         if i == count:
             break
-        told[i] = habits.before(time, value)
-        came[i] = np.clip(habits.scaled(value), -_FARTHEST, _FARTHEST)
-        habits.after(value)
-    return Known(told, came)
+        features[i] = seasonal.before(time, value)
+        came[i] = np.clip(seasonal.scaled(value), -_FARTHEST, _FARTHEST)
+        seasonal.after(value)
+    return Known(features, came)
 
 
 class BeginningBatches:
@@ -94,12 +94,12 @@ class BeginningBatches:
         order = np.random.default_rng((self._seed, 1, epoch)).permutation(len(self._every))
         chosen = [self._every[i] for i in order[number * self._size : (number + 1) * self._size]]
         rng = np.random.default_rng((self._seed, 2, epoch, number))
-        habits = np.zeros((len(chosen), self._longest, NUMBERS), np.float32)
+        seasonal = np.zeros((len(chosen), self._longest, NUMBERS), np.float32)
         came = np.zeros((len(chosen), self._longest, 1), np.float32)
         weights = np.zeros((len(chosen), self._longest), np.float32)
         for row, one in enumerate(chosen):
             count, sign = len(one.came), rng.choice([-1.0, 1.0])
-            habits[row, :count] = np.where(_SIGNED, sign * one.habits, one.habits)
+            seasonal[row, :count] = np.where(_SIGNED, sign * one.seasonal, one.seasonal)
             came[row, :count, 0] = sign * one.came
             weights[row, _NEW:count] = 1.0
-        return Batch(habits, came, weights)
+        return Batch(seasonal, came, weights)

@@ -1,4 +1,4 @@
-"""Models of images, along the road."""
+"""Models of images, along the conversion path."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgenets.artefact import Format, Precision
+from edgenets.artifact import Format, Precision
 from edgenets.errors import ConversionError
 from edgenets.progress import Progress
 from edgenets.recipeparts import QuantizeRecipe
@@ -18,14 +18,14 @@ from edgenets.tasks.vision.recipe import ImageRecipe
 from edgenets.tasks.vision.spec import ImageSpec
 
 from .formats import Converted, Written, activation_type
-from .picture_verify import PictureJudge, verify_pictures
-from .routes.carry import convert_source
-from .routes.edge import Job
+from .image_verify import ImageJudge, verify_images
+from .routes.conversion import convert_source
+from .routes.converter import Job
 from .sources.keras_file import source_of
 from .verdicts import Report
 
 
-class Pictures:
+class Images:
     """See `Family`."""
 
     def convert(
@@ -49,7 +49,7 @@ class Pictures:
         """
         recipe, shown = run.recipe_as(ImageRecipe).quantize, None
         if data is not None:
-            shown = samples.shown(run, data, "train", recipe.pictures, progress).inputs
+            shown = samples.shown(run, data, "train", recipe.samples, progress).inputs
             # A black and a white pixel, so that the input's integers are those of all pixels and
             # not of the brightest that happened to be shown.
             values = table(run.spec_as(ImageSpec).input, np.float32).reshape(256, -1)
@@ -63,11 +63,11 @@ class Pictures:
         )  # fmt: skip
         return Job(source, calibration, "whole", quantize=kept, progress=progress)
 
-    def judge(self, run: Run, data: Path, progress: Progress) -> PictureJudge:
+    def judge(self, run: Run, data: Path, progress: Progress) -> ImageJudge:
         """What artifacts are held against, on the validation split."""
         gate = run.recipe_as(ImageRecipe).gate
         part = samples.shown(run, data, "validation", gate.samples, progress)
-        return PictureJudge(run.model(), run.spec_as(ImageSpec), part, gate)
+        return ImageJudge(run.model(), run.spec_as(ImageSpec), part, gate)
 
     def verify(
         self, run: Run, written: Sequence[Written], missing: Sequence[str], data: Path,
@@ -76,6 +76,6 @@ class Pictures:
         """See `Family.verify`."""
         gate = run.recipe_as(ImageRecipe).gate
         part = samples.shown(run, data, "validation", gate.samples, progress)
-        return verify_pictures(
+        return verify_images(
             run.model(), run.spec_as(ImageSpec), written, part, gate, missing, progress
         )

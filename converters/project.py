@@ -1,7 +1,7 @@
 """The conversion path from a run folder to a bundle, stage by stage, on disk.
 
 RUN/model.keras, spec.json …      what training left
-RUN/artefacts/                    `convert_run`
+RUN/artifacts/                    `convert_run`
 RUN/report.json, report.html      `verify_run`
 NAME.edge                         `pack_run`
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from edgenets import records, runs
-from edgenets.artefact import FORMATS, PRECISIONS, Format, Precision
+from edgenets.artifact import FORMATS, PRECISIONS, Format, Precision
 from edgenets.bundle import Bundle
 from edgenets.choice import this_machine
 from edgenets.errors import ModelError
@@ -44,7 +44,7 @@ def convert_run(
     precisions: Sequence[Precision] = PRECISIONS,
     progress: Progress | None = None,
 ) -> Converted:
-    """Convert a trained model, calibrated on its training split, into `RUN/artefacts`.
+    """Convert a trained model, calibrated on its training split, into `RUN/artifacts`.
 
     Raises:
         ConversionError: the model cannot be converted, or integers are wanted without data.
@@ -58,7 +58,7 @@ def convert_run(
 def verify_run(
     run: runs.Run, data: Path, progress: Progress | None = None, wanted: Wanted | None = None
 ) -> Report:
-    """Verify `RUN/artefacts` on the validation split; write `report.json` and `report.html`.
+    """Verify `RUN/artifacts` on the validation split; write `report.json` and `report.html`.
 
     Args:
         wanted: in the report, beside the gate.
@@ -74,7 +74,7 @@ def verify_run(
     beside = appendix_of(
         written, found, wanted or Wanted(), lambda: subjects_of(run, data, progress), progress
     )
-    page = report.page(found, run, [report.roads(written), *sections(found, beside)])
+    page = report.page(found, run, [report.routes(written), *sections(found, beside)])
     save_report(run.folder, found, written, page, beside)
     return found
 
@@ -90,7 +90,7 @@ def save_report(
 
 def save_verdict(folder: Path, found: Report, written: Sequence[Written], beside: Appendix) -> None:
     """The same without the page."""
-    plain = {"artefacts": fingerprint(written), **records.to_plain(found)}
+    plain = {"artifacts": fingerprint(written), **records.to_plain(found)}
     write_json(folder / REPORT, {**plain, APPENDIX: records.to_plain(beside)})
 
 
@@ -106,7 +106,7 @@ def pack_run(run: runs.Run, path: Path, only: Collection[str] | None = None) -> 
     """
     written, _ = store.load(run.folder)
     found = load_report(run.folder, written)
-    chosen = only if only is not None else run.recipe.bundle.artefacts
+    chosen = only if only is not None else run.recipe.bundle.artifacts
     text = card.write(run, found)
     return pack(
         path, run.spec, written, found, text, run.recipe.bundle.licence, chosen, run.assets()
@@ -114,7 +114,7 @@ def pack_run(run: runs.Run, path: Path, only: Collection[str] | None = None) -> 
 
 
 def load_report(folder: Path, written: Sequence[Written]) -> Report:
-    """The report of just these artefacts.
+    """The report of just these artifacts.
 
     Raises:
         ModelError: there is none, or the artifacts changed since.
@@ -124,7 +124,8 @@ def load_report(folder: Path, written: Sequence[Written]) -> Report:
         raise ModelError(f"{folder}: not verified yet; run `edgenets verify {folder}` first")
     data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     data.pop(APPENDIX, None)
-    if data.pop("artefacts", None) != fingerprint(written):
+    of = [data.pop(name, None) for name in ("artifacts", "artefacts")]  # of today, and of before
+    if next(filter(None, of), None) != fingerprint(written):
         raise ModelError(f"{path}: is of other artifacts; run `edgenets verify {folder}` again")
     return records.parse(Report, data, str(path))
 
@@ -133,7 +134,7 @@ def sections_of(folder: Path, found: Report) -> list[report.Section]:
     """What stands beside the gate in a folder's report, for another page of the same."""
     data = json.loads((folder / REPORT).read_text(encoding="utf-8"))
     beside = records.parse(Appendix, data[APPENDIX], str(folder / REPORT))
-    return [report.roads(store.load(folder)[0]), *sections(found, beside)]
+    return [report.routes(store.load(folder)[0]), *sections(found, beside)]
 
 
 def fingerprint(written: Sequence[Written]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgenets.errors import DataError
 from edgenets.extras import require
 
-Picture = NDArray[np.uint8]  # (height, width, 3), blue, green, red
+Image = NDArray[np.uint8]  # (height, width, 3), blue, green, red
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 
@@ -22,16 +22,16 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG, _JPEG_END, _JPEG_SCAN = b"\xff\xd8\xff", b"\xff\xd9", 0xDA
 
 
-def is_picture(path: Path) -> bool:
+def is_image(path: Path) -> bool:
     """Whether a file is an image by its name; what macOS leaves beside copies is none."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
-def read(path: Path) -> Picture:
+def read(path: Path) -> Image:
     """Read an image, turned as its EXIF data say.
 
     Raises:
-        DataError: it is missing, damaged, cut off, or no picture.
+        DataError: it is missing, damaged, cut off, or no image.
     """
     try:
         data = path.read_bytes()
@@ -46,11 +46,11 @@ def read_mask(path: Path) -> NDArray[np.int32]:
     A PNG with a palette gives the palette's numbers, as Pascal VOC means them.
 
     Raises:
-        DataError: it is missing, damaged, or an image of colours.
+        DataError: it is missing, damaged, or an image of colors.
     """
-    image = require("PIL.Image")
+    pillow = require("PIL.Image")
     try:
-        with image.open(path) as opened:
+        with pillow.open(path) as opened:
             if opened.mode not in ("L", "P", "I", "I;16", "I;16B", "1"):
                 raise DataError(
                     f"{path}: an image in mode {opened.mode}; a mask has one number a pixel "
@@ -61,15 +61,15 @@ def read_mask(path: Path) -> NDArray[np.int32]:
         raise DataError(f"{path}: no mask that can be read: {exc}") from exc
 
 
-def decode(data: bytes, where: str) -> Picture:
-    """Decode a picture.
+def decode(data: bytes, where: str) -> Image:
+    """Decode an image.
 
     Args:
         data: a JPEG, PNG, BMP, WebP or TIFF file.
         where: what it is called in messages.
 
     Raises:
-        DataError: it is damaged, cut off, or no picture.
+        DataError: it is damaged, cut off, or no image.
     """
     cv2 = require("cv2")
     # Decoders fill what is missing of a JPEG with grey, and say nothing.
@@ -78,12 +78,12 @@ def decode(data: bytes, where: str) -> Picture:
     if data.startswith(_PNG) and not _is_whole_png(data):
         raise DataError(f"{where}: is a damaged PNG: its parts are not as long as they say")
     try:
-        picture: Picture | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        image: Image | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error as exc:
         raise DataError(f"{where}: cannot be decoded: {exc.err}") from exc
-    if picture is None:
+    if image is None:
         raise DataError(f"{where}: is no image, or a damaged one")
-    return picture
+    return image
 
 
 def _is_whole_png(png: bytes) -> bool:

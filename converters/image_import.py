@@ -2,7 +2,7 @@
 
 Nothing here is proven, for there is no model to hold the file against; the bundle
 says so. What the file does not say (the colors' order, the normalisation) is
-guessed, and every guess is told with its reason, so that it can be put right.
+guessed, and every guess is reported with its reason, so that it can be put right.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from typing import Any
 
 from edgenets import __version__, backend
 from edgenets.archive import member_name
-from edgenets.artefact import Artefact, Format, Precision, TensorInfo
-from edgenets.bundle import CARD, GOLDEN_PICTURE, REPORT, Bundle, golden_name, write
+from edgenets.artifact import Artifact, Format, Precision, TensorInfo
+from edgenets.bundle import CARD, GOLDEN_IMAGE, REPORT, Bundle, golden_name, write
 from edgenets.errors import ModelError, first_line
 from edgenets.extras import require
 from edgenets.onnxruntime import session_options
-from edgenets.tasks.vision.golden import golden_picture, golden_png, output_of
+from edgenets.tasks.vision.golden import golden_image, golden_png, output_of
 from edgenets.tasks.vision.spec import ImageInput, ImageSpec, ImageTask
 
-from .foreign_heads import decoding_of
+from .image_heads import decoding_of
 from .sources import tflite_file
 
 # A list of labels in another encoding than this is rare, and says so by being unreadable.
@@ -32,13 +32,13 @@ _LONGEST_LABELS = 1 << 20  # bytes
 
 
 @dataclass(frozen=True)
-class Wishes:
+class ImportOptions:
     """What the user says where the file does not; None: guessed."""
 
     task: ImageTask
     labels: Path | None = None
     name: str | None = None
-    colour: str | None = None
+    color: str | None = None
     resize: str | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
@@ -52,13 +52,13 @@ class Imported:
     guesses: tuple[str, ...]
 
 
-def import_picture_model(path: Path, out: Path, wishes: Wishes) -> Imported:
+def import_image_model(path: Path, out: Path, options: ImportOptions) -> Imported:
     """Make a bundle of a `.tflite` or `.onnx` file.
 
     Args:
         path: the model.
         out: the `.edge` file.
-        wishes: its task, its labels, and how it wants its pictures.
+        options: its task, its labels, and how it wants its images.
 
     Raises:
         ModelError: the file is compiled for another processor, damaged, or no such model.
@@ -70,29 +70,29 @@ def import_picture_model(path: Path, out: Path, wishes: Wishes) -> Imported:
     except OSError as exc:
         raise ModelError(f"{path}: cannot be read: {exc.strerror}") from exc
     guesses: list[str] = []
-    artefact = _artefact(path, model)
-    frame = _input(artefact, wishes, guesses)
-    labels = _labels(path, model, wishes, artefact)
-    files = {artefact.files[0]: model}
-    session = backend.load(artefact.format, artefact, files)
-    decoding, labels = decoding_of(wishes.task, artefact, session, frame, labels, guesses)
+    artifact = _artifact(path, model)
+    frame = _input(artifact, options, guesses)
+    labels = _labels(path, model, options, artifact)
+    files = {artifact.files[0]: model}
+    session = backend.load(artifact.format, artifact, files)
+    decoding, labels = decoding_of(options.task, artifact, session, frame, labels, guesses)
     try:
-        spec = ImageSpec(wishes.name or path.stem, wishes.task, labels, frame, decoding)
+        spec = ImageSpec(options.name or path.stem, options.task, labels, frame, decoding)
     except ValueError as exc:
         raise ModelError(f"{path}: {exc}") from exc
-    answer = output_of(spec, session, golden_picture(frame))
+    answer = output_of(spec, session, golden_image(frame))
     others = {
         REPORT: json.dumps({"foreign": True, "model": spec.name, "verdicts": []}).encode(),
         CARD: _card(path, spec, guesses).encode(),
-        GOLDEN_PICTURE: golden_png(frame),
-        golden_name(artefact): answer.astype("<f4").tobytes(),
+        GOLDEN_IMAGE: golden_png(frame),
+        golden_name(artifact): answer.astype("<f4").tobytes(),
     }
     licence = "as its author states"
-    write(out, spec, {artefact: files}, others, licence, f"edgenets {__version__}")
+    write(out, spec, {artifact: files}, others, licence, f"edgenets {__version__}")
     return Imported(Bundle(out), tuple(guesses))
 
 
-def _artefact(path: Path, model: bytes) -> Artefact:
+def _artifact(path: Path, model: bytes) -> Artifact:
     """What the file itself says of its tensors."""
     if path.suffix == ".tflite":
         tflite_file.parse(path, model)
@@ -106,7 +106,7 @@ def _artefact(path: Path, model: bytes) -> Artefact:
     if len(inputs) != 1:
         raise ModelError(f"{path}: takes {len(inputs)} inputs; a model of images takes one")
     precision: Precision = "fp32" if inputs[0].dtype == "float32" else "int8"
-    return Artefact(
+    return Artifact(
         format, precision, (member_name(path.name),), inputs, outputs,
         note="third-party: not proven against a model",
     )  # fmt: skip
@@ -139,30 +139,30 @@ def _onnx_tensors(
     return tuple(map(info, session.get_inputs())), tuple(map(info, session.get_outputs()))
 
 
-def _input(artefact: Artefact, wishes: Wishes, guesses: list[str]) -> ImageInput:
+def _input(artifact: Artifact, options: ImportOptions, guesses: list[str]) -> ImageInput:
     """How the model takes images; what is guessed is written down."""
-    (info,) = artefact.inputs
-    layout = _layout(artefact.files[0], info)
+    (info,) = artifact.inputs
+    layout = _layout(artifact.files[0], info)
     _, *rest = info.shape
     height, width, channels = rest if layout == "nhwc" else (rest[1], rest[2], rest[0])
     mean, std, why = _normalisation(info)
-    if wishes.mean is not None or wishes.std is not None:
-        mean, std = wishes.mean or (0.0,), wishes.std or (1.0,)
+    if options.mean is not None or options.std is not None:
+        mean, std = options.mean or (0.0,), options.std or (1.0,)
     else:
         guesses.append(f"normalisation (pixel − {mean[0]:g}) / {std[0]:g}: {why}")
-    colour: Any = wishes.colour or ("grey" if channels == 1 else "rgb")
-    if wishes.colour is None:
-        guesses.append(f"color {colour}: what nearly all models take")
-    resize: Any = wishes.resize or "stretch"
-    if wishes.resize is None:
+    color: Any = options.color or ("grey" if channels == 1 else "rgb")
+    if options.color is None:
+        guesses.append(f"color {color}: what nearly all models take")
+    resize: Any = options.resize or "stretch"
+    if options.resize is None:
         guesses.append("resize stretch: both sides to the model's size")
     try:
         return ImageInput(
-            name=info.name, height=height, width=width, colour=colour, resize=resize, mean=mean,
+            name=info.name, height=height, width=width, color=color, resize=resize, mean=mean,
             std=std, layout="nhwc" if layout == "nhwc" else "nchw",
         )  # fmt: skip
     except ValueError as exc:
-        raise ModelError(f"{artefact.files[0]}: {exc}") from exc
+        raise ModelError(f"{artifact.files[0]}: {exc}") from exc
 
 
 def _layout(file: str, info: TensorInfo) -> str:
@@ -190,17 +190,19 @@ def _normalisation(info: TensorInfo) -> tuple[tuple[float, ...], tuple[float, ..
     return (127.5,), (127.5,), "usual for TensorFlow's models: −1 … 1"
 
 
-def _labels(path: Path, model: bytes, wishes: Wishes, artefact: Artefact) -> tuple[str, ...]:
+def _labels(
+    path: Path, model: bytes, options: ImportOptions, artifact: Artifact
+) -> tuple[str, ...]:
     """Labels from the user's file, else from the list that TFLite files carry along.
 
     Raises:
         ModelError: there are none.
     """
-    if wishes.labels is not None:
+    if options.labels is not None:
         try:
-            text = wishes.labels.read_text(encoding="utf-8")
+            text = options.labels.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as exc:
-            raise ModelError(f"{wishes.labels}: cannot be read as labels: {exc}") from exc
+            raise ModelError(f"{options.labels}: cannot be read as labels: {exc}") from exc
         return _listed(text)
     try:  # TFLite's metadata append a zip with files to the model
         with zipfile.ZipFile(io.BytesIO(model)) as archive:
@@ -213,7 +215,7 @@ def _labels(path: Path, model: bytes, wishes: Wishes, artefact: Artefact) -> tup
 
 
 def _listed(text: str) -> tuple[str, ...]:
-    """Labels that can be told apart and shown; numbers before them are no part of them."""
+    """Labels that can be reported apart and shown; numbers before them are no part of them."""
     lines = [line.strip() for line in text.splitlines()]
     while lines and not lines[-1]:
         lines.pop()
@@ -240,7 +242,7 @@ def _card(path: Path, spec: ImageSpec, guesses: list[str]) -> str:
         f"A model of others, imported from `{path.name}` as it is, for the task “{spec.task}”. "
         f"There is no model to prove it by. Licence: as its author states.",
         "",
-        f"- **Input**: {frame.width} × {frame.height}, {frame.colour}, by {frame.resize}, "
+        f"- **Input**: {frame.width} × {frame.height}, {frame.color}, by {frame.resize}, "
         f"(pixel − {', '.join(f'{m:g}' for m in frame.mean)}) / "
         f"{', '.join(f'{s:g}' for s in frame.std)}.",
         *(f"- Guessed: {guess}." for guess in guesses),

@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from edgenets.artefact import Format, Precision
+from edgenets.artifact import Format, Precision
 from edgenets.errors import BackendError, ConversionError, MissingExtra, ModelError
 
 from .. import formats
 from ..formats import Converted, Written
 from ..whole import function
 from ..whole.onnxshape import fix_shapes
-from .edge import Elsewhere, Job
-from .find import Leg, Road, roads, start_of, why_none
+from .converter import Job, NotApplicable
+from .find import Leg, Route, routes, start_of, why_none
 
 # What ends a path, and leaves others open: a converter that refuses, a package that is not there,
 # an interpreter that does not take what was written.
@@ -26,12 +26,12 @@ _REFUSALS = (ConversionError, MissingExtra, ModelError, BackendError)
 class Seen:
     """A conversion path, before it is gone."""
 
-    road: Road
+    route: Route
     closed: str  # where and why it is; nothing where that is only seen by going
     taken: bool  # whether it is the first that is open
 
 
-class Carrier:
+class Conversion:
     """Carries one model; what several artifacts have in common of their paths is done once."""
 
     def __init__(self, job: Job) -> None:
@@ -40,31 +40,31 @@ class Carrier:
         self._failed: dict[tuple[Leg, ...], str] = {}
         self._closed: dict[Leg, str] = {}
 
-    def roads(self, format: Format, precision: Precision) -> tuple[Seen, ...]:
+    def routes(self, format: Format, precision: Precision) -> tuple[Seen, ...]:
         """The conversion paths to an artifact, in the order in which they are tried."""
         found: list[Seen] = []
-        for road in roads(start_of(self._job), format, precision):
-            closed = next(filter(None, map(self._why_closed, road.legs)), "")
+        for route in routes(start_of(self._job), format, precision):
+            closed = next(filter(None, map(self._why_closed, route.legs)), "")
             taken = not closed and not any(seen.taken for seen in found)
-            found.append(Seen(road, closed, taken))
+            found.append(Seen(route, closed, taken))
         return tuple(found)
 
-    def carry(self, format: Format, precision: Precision) -> Written:
-        """One artefact.
+    def convert(self, format: Format, precision: Precision) -> Written:
+        """One artifact.
 
         Raises:
             ConversionError: no conversion path leads there; it says of every one why.
         """
         reasons: list[str] = []
-        for seen in self.roads(format, precision):
+        for seen in self.routes(format, precision):
             if seen.closed:
                 reasons.append(seen.closed)
                 continue
             try:
-                return self._along(seen.road)
+                return self._along(seen.route)
             except _REFUSALS as exc:
                 reasons.append(str(exc))
-        reasons = [x for x in reasons if not isinstance(x, Elsewhere)] or reasons
+        reasons = [x for x in reasons if not isinstance(x, NotApplicable)] or reasons
         why = (
             formats.MISSING.get((format, precision))
             or "; or: ".join(dict.fromkeys(reasons))
@@ -73,42 +73,42 @@ class Carrier:
         raise ConversionError(f"{format} in {precision}: {why}")
 
     def before(self, format: Format, precision: Precision) -> Any:
-        """What the last converter is given on the conversion path to an artefact.
+        """What the last converter is given on the conversion path to an artifact.
 
         Raises:
             ConversionError: as `carry`; or it is the file that came.
         """
-        self.carry(format, precision)
-        gone = [seen.road for seen in self.roads(format, precision) if self._was_gone(seen)]
+        self.convert(format, precision)
+        gone = [seen.route for seen in self.routes(format, precision) if self._was_gone(seen)]
         if not gone:
             raise ConversionError(f"{format} in {precision}: is as it came, and is not made anew")
-        road = gone[0]
-        return self._made.get(road.legs[:-1], self._given if road.legs[1:] == () else None)
+        route = gone[0]
+        return self._made.get(route.legs[:-1], self._given if route.legs[1:] == () else None)
 
     def _was_gone(self, seen: Seen) -> bool:
-        return not seen.closed and seen.road.legs in self._made
+        return not seen.closed and seen.route.legs in self._made
 
     def _why_closed(self, leg: Leg) -> str:
         if leg not in self._closed:
-            self._closed[leg] = leg.edge.closed(self._job, leg.to.precision)
+            self._closed[leg] = leg.converter.closed(self._job, leg.to.precision)
         return self._closed[leg]
 
-    def _along(self, road: Road) -> Written:
-        came_as_artefact = road.start.form in ("onnx", "tflite")
-        value: Any = self._given if came_as_artefact else self._job.source.model
-        for number, leg in enumerate(road.legs, 1):
-            behind = road.legs[:number]
+    def _along(self, route: Route) -> Written:
+        came_as_artifact = route.start.form in ("onnx", "tflite")
+        value: Any = self._given if came_as_artifact else self._job.source.model
+        for number, leg in enumerate(route.legs, 1):
+            behind = route.legs[:number]
             if behind in self._failed:  # a conversion path that begins alike ended here
                 raise ConversionError(self._failed[behind])
             if behind not in self._made:
                 try:
-                    self._made[behind] = leg.edge.carry(self._job, value, leg.to.precision)
+                    self._made[behind] = leg.converter.apply(self._job, value, leg.to.precision)
                 except _REFUSALS as exc:
                     self._failed[behind] = str(exc)
                     raise
             value = self._made[behind]
         written: Written = value
-        return replace(written, road=road.tools)
+        return replace(written, route=route.tools)
 
     @cached_property
     def _given(self) -> Written:
@@ -132,7 +132,7 @@ def convert_source(job: Job, to: Sequence[Format], precisions: Sequence[Precisio
     Raises:
         ConversionError: nothing could be written.
     """
-    found = formats.each(to, precisions, Carrier(job).carry, ConversionError, job.progress)
+    found = formats.each(to, precisions, Conversion(job).convert, ConversionError, job.progress)
     if not found.written:
         raise ConversionError(
             f"{job.source.path}: nothing could be converted: {_together(found.missing)}"

@@ -25,7 +25,7 @@ from .whole.samples import Samples, one_by_one
 Outputs = Mapping[str, NDArray[np.float32]]  # (images, …) by name
 
 
-def verify_pictures(
+def verify_images(
     model: Any, spec: ImageSpec, written: Sequence[Written], part: Shown, gate: ImageGateRecipe,
     missing: Sequence[str] = (), progress: Progress | None = None,
 ) -> Report:  # fmt: skip
@@ -38,14 +38,14 @@ def verify_pictures(
     Returns:
         a report; an artifact that cannot be run has a verdict that says why.
     """
-    judge = PictureJudge(model, spec, part, gate)
+    judge = ImageJudge(model, spec, part, gate)
     return Report(
-        spec.name, spec.labels, judge.own.name, judge.own.value, len(part.examples), "pictures",
+        spec.name, spec.labels, judge.own.name, judge.own.value, len(part.examples), "images",
         verdicts_of(written, judge.verdict, progress), tuple(missing),
     )  # fmt: skip
 
 
-class PictureJudge:
+class ImageJudge:
     """A model's answers to images, against which artifacts are held; arguments as above."""
 
     def __init__(self, model: Any, spec: ImageSpec, part: Shown, gate: ImageGateRecipe) -> None:
@@ -55,12 +55,12 @@ class PictureJudge:
         self.items: Samples = {spec.input.kind: part.inputs}
 
     def verdict(self, item: Written) -> Verdict:
-        """What the gate says of one artefact."""
-        artefact, reference, own = item.artefact, self.wanted, self.own
+        """What the gate says of one artifact."""
+        artifact, reference, own = item.artifact, self.wanted, self.own
         part, gate = self._part, self._gate
         try:
-            session = backend.load(backend.backend_of(artefact), artefact, item.files)
-            (source,) = artefact.inputs
+            session = backend.load(backend.backend_of(artifact), artifact, item.files)
+            (source,) = artifact.inputs
             given = one_by_one(session.run, {source.name: part.inputs})
         except EdgenetsError as exc:
             return broken(item, str(exc))

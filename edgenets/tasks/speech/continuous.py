@@ -1,4 +1,4 @@
-"""Continuous synthetic speech with known words at known times: what a listener is tried on."""
+"""Continuous synthetic speech with known words at known times, to try detectors on."""
 
 from __future__ import annotations
 
@@ -82,9 +82,9 @@ def make_stream(
             tape.say(unknown.draw_text(rng, known), UNKNOWN, _any(rng, cast))
         tape.say(known.words[number], known.labels[number], _any(rng, cast))
     sound = tape.sound(snr_db)
-    told = [word for word in tape.said if word.label != UNKNOWN]
+    labelled = [word for word in tape.said if word.label != UNKNOWN]
     others = [word for word in tape.said if word.label == UNKNOWN]
-    return Stream(sound, sample_rate, tuple(told), tuple(others))
+    return Stream(sound, sample_rate, tuple(labelled), tuple(others))
 
 
 def unheard_voices(count: int, seed: int) -> list[Voice]:
@@ -124,7 +124,7 @@ class _Tape:
         clean = np.concatenate(self._pieces)
         # `add_noise` measures speech over the whole, pauses and all.
         over_all = snr_db + 10 * np.log10(self._spoken / self._length)
-        noise = augment.coloured_noise(self._rng, len(clean))
+        noise = augment.colored_noise(self._rng, len(clean))
         sound = augment.add_noise(clean, noise, over_all)
         return sound * np.float32(min(1.0, LOUDEST / np.abs(sound).max()))
 
