@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from edgenets.api import (
         aware,
         bench,
+        build,
         choose,
         convert,
         deploy,
@@ -44,6 +45,7 @@ __all__ = [
     "__version__",
     "aware",
     "bench",
+    "build",
     "choose",
     "convert",
     "deploy",

@@ -13,18 +13,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgenets import demo_camera, zoo
+from edgenets import api, demo_camera, zoo
 from edgenets.artifact import Precision
 from edgenets.bundle import Bundle
 from edgenets.demo_camera import Watched
 from edgenets.events import Result
 from edgenets.progress import Progress
 from edgenets.recipe import load_recipe
-from edgenets.runs import Run
 from edgenets.selection import select
 from edgenets.sound import audio
 from edgenets.tasks.keywords.scoring import Heard, Score, Spoken, score
@@ -33,6 +32,9 @@ from edgenets.training.figures import BLUE, INK, ORANGE, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from edgenets.converters.report import Section
+    from edgenets.converters.verdicts import Report
 
 RECIPE = "custom-words"
 SHIPPED, SHIPPED_WORDS = "kws-gru", ("yes", "stop", "left", "go")
@@ -69,7 +71,7 @@ class Demo:
     hearing: Hearing
     bundle: Path
     report: Path
-    verification: Any  # the converters' Report
+    verification: Report
     test_accuracy: float
     watched: Watched | None  # None: no detector ships, or OpenCV is not there
     seconds: float
@@ -101,7 +103,12 @@ def demo(words: Sequence[str], out: Path, seed: int = 1, progress: Progress | No
     with progress.task("speaking") as task:
         make_dataset(words, data, clips_per_word=CLIPS_PER_WORD, seed=seed, progress=task.update)
     progress.say("\n3 · training, converting, verifying, bundling")
-    run, report, bundle = _build(data, out, seed, progress)
+    recipe = load_recipe(RECIPE).with_seed(seed)
+    built = api.build(
+        recipe, data, out / f"{recipe.name}.edge", run_folder=out / "run", precisions=PRECISIONS,
+        progress=progress,
+    )  # fmt: skip
+    run, report, bundle = built.run, built.report, built.bundle
     progress.say("\n4 · the new bundle listens to voices that it never heard")
     stream = make_stream(words, seed=seed + 1, count=SAID * len(words))
     hearing = listen(bundle, stream, out / "stream.wav")
@@ -144,19 +151,7 @@ def listen(bundle: Bundle, stream: Stream, path: Path) -> Hearing:
     return Hearing(str(bundle.path), selected.artifact.id, found, cost, path)
 
 
-def _build(data: Path, out: Path, seed: int, progress: Progress) -> tuple[Run, Any, Bundle]:
-    from edgenets.converters.project import convert_run, pack_run, verify_run
-    from edgenets.training.train import train
-
-    recipe = load_recipe(RECIPE).with_seed(seed)
-    run: Run = train(recipe, data, out / "run", progress)
-    convert_run(run, data, precisions=PRECISIONS, progress=progress)
-    report = verify_run(run, data, progress)
-    bundle: Bundle = pack_run(run, out / f"{recipe.name}.edge")
-    return run, report, bundle
-
-
-def _section(title: str, hearing: Hearing) -> Any:
+def _section(title: str, hearing: Hearing) -> Section:
     """The part of the report that shows a stream and what was heard in it."""
     from edgenets.converters.report import Section, to_svg
 

@@ -47,26 +47,24 @@ def command(
 
     RECIPE is a TOML file, or the name of a shipped recipe.
     """
-    from edgenets import progress
-    from edgenets.converters.project import convert_run, pack_run, verify_run
+    from edgenets import api, progress
     from edgenets.converters.report import as_json as report_json
     from edgenets.recipe import load_recipe
-    from edgenets.training.train import train
 
-    reporter = progress.for_stderr()
     found = load_recipe(recipe)
-    run = train(found, data, run_folder or Path("runs") / found.name, reporter)
-    convert_run(run, data, to, precision, reporter)
-    report = verify_run(run, data, reporter)
     path = out or Path(f"{found.name}.edge")
-    ids = [part.strip() for part in only.split(",")] if only else None
-    bundle = pack_run(run, path, ids)
+    built = api.build(
+        found, data, path, run_folder=run_folder, to=to, precisions=precision,
+        only=[part.strip() for part in only.split(",")] if only else None,
+        progress=progress.for_stderr(),
+    )  # fmt: skip
+    run, report = built.run, built.report
     if as_json:
         emit(
             {
                 "bundle": str(path), "bytes": path.stat().st_size,
                 "test": run.metrics["test"][run.metric],
-                "artifacts": [a.id for a in bundle.artifacts],
+                "artifacts": [a.id for a in built.bundle.artifacts],
                 "report": report_json(report),
             }
         )  # fmt: skip

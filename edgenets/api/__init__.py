@@ -1,0 +1,21 @@
+"""The Python face: what the command line does, one call each."""
+
+from __future__ import annotations
+
+from edgenets.api.boards import deploy, flash, preflight
+from edgenets.api.models import (
+    Built,
+    aware,
+    build,
+    convert,
+    import_model,
+    pack,
+    train,
+    verify,
+)
+from edgenets.api.running import bench, choose, evaluate, load, run, selftest, write
+
+__all__ = [
+    "Built", "aware", "bench", "build", "choose", "convert", "deploy", "evaluate", "flash",
+    "import_model", "load", "pack", "preflight", "run", "selftest", "train", "verify", "write",
+]  # fmt: skip

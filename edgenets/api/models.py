@@ -1,0 +1,168 @@
+"""Making models: train, convert, verify, pack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgenets import recipe, runs
+from edgenets.artifact import FORMATS, PRECISIONS, Format, Precision
+from edgenets.bundle import Bundle
+from edgenets.progress import Progress
+from edgenets.recipeparts import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+    from edgenets.converters.image_import import Imported
+    from edgenets.converters.step.convert import Conversion
+    from edgenets.converters.verdicts import Report
+    from edgenets.tasks.vision.spec import ImageTask
+
+
+def train(
+    recipe_name: str | Path, data: str | Path, out: str | Path, progress: Progress | None = None
+) -> runs.Run:
+    """Train a recipe on labeled recordings or images; see `edgenets.training.train.train`."""
+    from edgenets.training.train import train as train_model
+
+    found: runs.Run = train_model(recipe.load_recipe(recipe_name), Path(data), Path(out), progress)
+    return found
+
+
+def aware(model: keras.Model) -> keras.Model:
+    """A model that is rounded as it trains, of the same layers; see `edgenets.training.aware`.
+
+    Train what is returned, convert it, or `model`: their weights are the same.
+    """
+    from edgenets.training import aware as rounding
+
+    return rounding.aware(model)
+
+
+def convert(
+    model: keras.Model | str | Path,
+    calibration: Any = None,
+    to: Sequence[Format] = FORMATS,
+    precisions: Sequence[Precision] = PRECISIONS,
+) -> Conversion:
+    """Convert a recurrent or causal Keras model to step artifacts.
+
+    Args:
+        model: a Keras model, or the path of a `.keras` file.
+        calibration: (clips, frames, channels) float32; needed for int8 and int16x8 alone.
+
+    Returns:
+        the artifacts, and what is missing.
+
+    Raises:
+        ModelError: the file cannot be read.
+        ConversionError: the model has no step form.
+    """
+    from edgenets.converters.step.convert import convert as convert_steps
+
+    if isinstance(model, (str, Path)):
+        model = runs.load_keras(Path(model))
+    return convert_steps(model, calibration, to, precisions)
+
+
+def verify(run: str | Path, data: str | Path, progress: Progress | None = None) -> Report:
+    """Hold a run folder's artifacts against the model that they were made of.
+
+    Writes `report.json` and `report.html` into the folder.
+
+    Args:
+        run: a run folder that was converted.
+        data: as it was trained on; its validation split is taken.
+
+    Raises:
+        ModelError: nothing was converted.
+        DataError: the data cannot be used.
+    """
+    from edgenets.converters.project import verify_run
+
+    return verify_run(runs.load(Path(run)), Path(data), progress)
+
+
+def pack(run: str | Path, out: str | Path, only: Sequence[str] | None = None) -> Bundle:
+    """Pack a run folder's artifacts that passed into one `.edge` file.
+
+    Args:
+        only: ids of the artifacts to take; None: those of the recipe, or all that passed.
+
+    Raises:
+        ModelError: they were not verified.
+        GateFailed: none passed, or one that is to be taken did not.
+    """
+    from edgenets.converters.project import pack_run
+
+    return pack_run(runs.load(Path(run)), Path(out), only)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A recipe's model, all the way to a bundle."""
+
+    run: runs.Run
+    report: Report  # of the gate; what failed it is not in the bundle
+    bundle: Bundle
+
+
+def build(
+    recipe_name: str | Path | Recipe, data: str | Path, out: str | Path, *,
+    run_folder: str | Path | None = None, to: Sequence[Format] = FORMATS,
+    precisions: Sequence[Precision] = PRECISIONS, only: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> Built:  # fmt: skip
+    """Train a recipe, convert, verify, and pack what passed.
+
+    Args:
+        recipe_name: a TOML file, the name of a shipped recipe, or a recipe.
+        data: labeled recordings, images, texts or tables.
+        out: the `.edge` file.
+        run_folder: None: `runs/NAME`.
+        only: ids of the artifacts to pack; None: those of the recipe, or all that passed.
+
+    Raises:
+        RecipeError: the recipe is wrong.
+        DataError: the data cannot be used.
+        GateFailed: no artifact passed, or one of `only` did not.
+    """
+    from edgenets.converters.project import convert_run, pack_run, verify_run
+    from edgenets.training.train import train as train_model
+
+    given = recipe_name
+    found = given if isinstance(given, Recipe) else recipe.load_recipe(given)
+    folder = Path(run_folder) if run_folder is not None else Path("runs") / found.name
+    made = train_model(found, Path(data), folder, progress)
+    convert_run(made, Path(data), to, precisions, progress)
+    report = verify_run(made, Path(data), progress)
+    return Built(made, report, pack_run(made, Path(out), only))
+
+
+def import_model(
+    model: str | Path, out: str | Path, task: ImageTask | None = None,
+    labels: str | Path | None = None,
+) -> Imported:  # fmt: skip
+    """Make a bundle of a third-party model.
+
+    Args:
+        model: a `.tflite` or `.onnx` model of images, or the `.json` of a microWakeWord model.
+        task: of a model of images.
+        labels: a file of them, a line each.
+
+    Returns:
+        the bundle, and what was guessed of the model's preprocessing.
+
+    Raises:
+        ModelError: it is no such model.
+    """
+    from edgenets.converters.image_import import ImportOptions
+    from edgenets.converters.importing import import_apart
+
+    if task is None:
+        return import_apart(Path(model), Path(out), None)
+    named = None if labels is None else Path(labels)
+    return import_apart(Path(model), Path(out), ImportOptions(task=task, labels=named))
