@@ -78,10 +78,11 @@ debian: ## README's two commands in a clean Debian: make debian SUITE=trixie
 	@sh tests/packages.sh
 	sh tests/matrix/debian.sh $(SUITE)
 
-lint: $(VENV)/.tested ## Ruff and mypy.
+lint: $(VENV)/.tested ## Ruff, mypy, and the ceilings of complexity, size and style (radon).
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m tests.typecheck
+	$(BIN)/python -m tests.ceilings
 
 bench: $(VENV)/.tested ## The pipeline's cost beside a peer's, and a shipped bundle's figures.
 	$(BIN)/python -m tests.benchmarks.pipeline
