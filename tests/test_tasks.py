@@ -74,8 +74,8 @@ def test_a_task_without_steps() -> None:
 
 # Types of tasks' specs and inputs, and kinds of input, as they stand in the source.
 _TYPES = re.compile(
-    r"_?(Sound|Keyword|Speech|Language|Text|Translation|Forecast|Anomaly|Image)Spec|"
-    r"(Audio|MicroFrontend|Text|Subwords|Series|SeasonalProfile|Image)Input"
+    r"_?(Sound|Keyword|Embed|Speech|Language|Text|Translation|Forecast|Anomaly|Image)Spec|"
+    r"(Audio|MicroFrontend|Text|Tokens|Series|Seasonal|Image)Input"
 )
 _KINDS = {*TASKS, "audio", "micro-frontend", "image", "text", "pieces", "series", "seasonal"}
 

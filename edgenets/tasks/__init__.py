@@ -28,6 +28,7 @@ TASKS = {
     "classify": "edgenets.tasks.vision.task:Classify",
     "detect": "edgenets.tasks.vision.task:Detect",
     "segment": "edgenets.tasks.vision.task:Segment",
+    "embed": "edgenets.tasks.embed.task:Embed",
 }
 
 

@@ -1,0 +1,81 @@
+"""What a model that embeds sound is, and its recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from edgenets.recipeparts import AugmentRecipe, GateRecipe, ModelRecipe, StepRecipe, check_range
+from edgenets.sound.input import AudioInput
+from edgenets.tasks.keywords.recipe import DataRecipe, KeywordRecipe, ScheduleRecipe
+from edgenets.tasks.keywords.spec import MOST_SMOOTHING, KeywordDecoding
+from edgenets.tasks.sound import SoundSpec
+
+# Bounds far above all use: beyond them a file is broken or hostile.
+LARGEST = 65_536  # numbers of an embedding
+LONGEST_INTERVAL = 3600.0  # s
+
+
+@dataclass(frozen=True)
+class EmbedDecoding:
+    """How the outputs of steps become embeddings."""
+
+    smoothing: int = 10  # steps whose outputs are averaged before the length is made 1
+    every: float = 0.5  # s of stream from one embedding that is reported to the next
+
+    # Labels that are reported to nobody: there are none.
+    background = ()
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, MOST_SMOOTHING, "smoothing")
+        check_range(self, 0.0, LONGEST_INTERVAL, "every")
+
+
+@dataclass(frozen=True)
+class EmbedSpec(SoundSpec):
+    """A model that gives a vector for the sound of the last moments."""
+
+    task: Literal["embed"]
+    decoding: EmbedDecoding
+    size: int = field(default=64, kw_only=True)  # numbers of an embedding
+
+    def __post_init__(self) -> None:
+        check_range(self, 1, LARGEST, "size")
+
+    @property
+    def scores(self) -> int:
+        """See `StreamSpec.scores`."""
+        return self.size
+
+
+@dataclass(frozen=True)
+class EmbedGate(GateRecipe):
+    """The gate of embeddings."""
+
+    agreement: float = 0.98  # mean cosine between the embeddings of an artifact and its model's
+    metric_drop: float | None = 0.01  # of the nearest-neighbor accuracy
+
+
+@dataclass(frozen=True)
+class EmbedRecipe(StepRecipe):
+    """A classifier of recordings, of which the layer before the last is the embedding."""
+
+    model: ModelRecipe
+    task: Literal["embed"] = "embed"
+    # A run folder of `edgenets train` with a keyword model, whose layers are taken as they are;
+    # None: a classifier of the data's labels is trained first.
+    trained: str | None = None
+    data: DataRecipe = field(default_factory=DataRecipe)
+    features: AudioInput = field(default_factory=AudioInput)
+    augment: AugmentRecipe = field(default_factory=AugmentRecipe)
+    schedule: ScheduleRecipe = field(default_factory=ScheduleRecipe, kw_only=True)
+    decoding: EmbedDecoding = field(default_factory=EmbedDecoding)
+    gate: EmbedGate = field(default_factory=EmbedGate, kw_only=True)
+
+    def classifier(self) -> KeywordRecipe:
+        """The recipe of the classifier."""
+        return KeywordRecipe(
+            self.name, self.description, self.model, data=self.data, features=self.features,
+            augment=self.augment, schedule=self.schedule, seed=self.seed,
+            decoding=KeywordDecoding(smoothing=self.decoding.smoothing),
+        )  # fmt: skip

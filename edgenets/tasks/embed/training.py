@@ -1,0 +1,124 @@
+"""Models that embed: a classifier without its last layer; what they are verified on; their card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets import runs
+from edgenets.data.split import Split, SplitShares
+from edgenets.errors import RecipeError
+from edgenets.extras import require
+from edgenets.progress import Progress
+from edgenets.sound.input import AudioInput
+from edgenets.stepspec import StepSpec
+from edgenets.tasks.embed.metric import Neighbors
+from edgenets.tasks.embed.spec import EmbedRecipe, EmbedSpec
+from edgenets.tasks.keywords import dataset
+from edgenets.tasks.keywords.spec import KeywordSpec
+from edgenets.tasks.keywords.training import EVALUATION_BATCH, train_keywords
+from edgenets.tasks.sound import log_mel_of
+from edgenets.tasks.task import Samples, Trained
+
+if TYPE_CHECKING:
+    import keras
+
+
+def train_embedding(recipe: EmbedRecipe, data: Path, out: Path, progress: Progress) -> Trained:
+    """See `edgenets.training.train.train`."""
+    classifier, frames, features = _classifier(recipe, data, out, progress)
+    model = without_head(classifier, recipe.name)
+    size = int(model.output_shape[-1])
+    spec = EmbedSpec(
+        recipe.name, "embed", (), features, recipe.decoding, StepSpec(frames=frames),
+        SplitShares(recipe.data.validation, recipe.data.test), size=size,
+    )  # fmt: skip
+    metrics: dict[str, Any] = {
+        "parameters": int(model.count_params()), "metric": Neighbors.metric,
+        **{split: _figures(model, spec, recipe, data, split, progress) for split in _SPLITS},
+    }  # fmt: skip
+    return Trained(model, spec, metrics)
+
+
+_SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+def without_head(model: keras.Model, name: str) -> keras.Model:
+    """The same layers up to the one before the last, whose output is the embedding.
+
+    Raises:
+        RecipeError: the last layer is no Dense one, so that nothing says what is before a head.
+    """
+    keras = require("keras")
+    head = model.layers[-1]
+    if not isinstance(head, keras.layers.Dense):
+        raise RecipeError(f"{name}: ends with {type(head).__name__}, not with a Dense layer")
+    output = keras.layers.Activation("linear", name="embedding")(head.input)
+    return keras.Model(model.inputs, output, name="embed")
+
+
+def _classifier(
+    recipe: EmbedRecipe, data: Path, out: Path, progress: Progress
+) -> tuple[keras.Model, int, AudioInput]:
+    """A trained classifier, the frames of its steps, and its features."""
+    if recipe.trained is None:
+        made = train_keywords(recipe.classifier(), data, out, progress)
+        return made.model, recipe.model.frames_per_step, log_mel_of(made.spec)  # type: ignore[arg-type]
+    run = runs.load(Path(recipe.trained))
+    spec = run.spec_as(KeywordSpec)
+    return run.model(), spec.step.frames, log_mel_of(spec)
+
+
+def _clips(
+    recipe: EmbedRecipe, spec: EmbedSpec, data: Path, split: Split, progress: Progress
+) -> tuple[NDArray[np.float32], list[int]]:
+    """(clips, frames, bands) of a split, and the label of each."""
+    clips = dataset.load_split(recipe.classifier(), data, split, progress)
+    frames = dataset.features_of(clips, log_mel_of(spec), recipe.data.clip_seconds)
+    return frames, clips.targets.tolist()
+
+
+def _figures(
+    model: Any, spec: EmbedSpec, recipe: EmbedRecipe, data: Path, split: Split, progress: Progress
+) -> dict[str, Any]:
+    """Nearest-neighbor accuracy of the float model on a split."""
+    frames, targets = _clips(recipe, spec, data, split, progress)
+    usable = frames.shape[1] - frames.shape[1] % spec.step.frames
+    steps = model.predict(frames[:, :usable], batch_size=EVALUATION_BATCH, verbose=0)
+    found = Neighbors(spec.decoding)
+    return {"clips": len(targets), Neighbors.metric: found.score(found.decide(steps), targets)}
+
+
+def calibration(run: runs.Run, data: Path, progress: Progress) -> NDArray[np.float32]:
+    """See `SequenceTask.calibration`."""
+    recipe, spec = run.recipe_as(EmbedRecipe), run.spec_as(EmbedSpec)
+    return _clips(recipe, spec, data, "train", progress)[0]
+
+
+def verification(run: runs.Run, data: Path, progress: Progress) -> Samples:
+    """See `SequenceTask.samples`: no augmented ones, of which each would be its own neighbor."""
+    recipe, spec = run.recipe_as(EmbedRecipe), run.spec_as(EmbedSpec)
+    return Samples(*_clips(recipe, spec, data, "validation", progress))
+
+
+def card(run: runs.Run, items: int) -> list[str]:
+    """See `Task.card`."""
+    metrics, spec, recipe = run.metrics, run.spec_as(EmbedSpec), run.recipe_as(EmbedRecipe)
+    test, features = metrics["test"], spec.input
+    return [
+        f"- **Task**: embedding of sound, {spec.size} numbers of length 1 for the last "
+        f"{spec.decoding.smoothing * spec.step_seconds:.2f} s.",
+        f"- **Model**: `{recipe.model.architecture}` without its last layer, "
+        f"{metrics['parameters']:,} parameters; a step every {1e3 * spec.step_seconds:.0f} ms.",
+        f"- **Input**: mono sound at {features.sample_rate:,} Hz; {features.bands} log-mel bands.",
+        f"- **Data**: {metrics['train']['clips']:,} training clips; split by speaker. "
+        f"{recipe.bundle.data_licence}",
+        f"- **Figures**: float Keras model: the nearest of all other test clips has the label of "
+        f"{test[Neighbors.metric]:.2%} of {test['clips']} test clips of speakers that training "
+        f"never heard.",
+        "- **Limits**: sounds of other kinds than those of its training are embedded, too; how "
+        "far apart was not measured.",
+    ]

@@ -1,0 +1,78 @@
+"""Every task of the table goes all the way: data → train → convert → verify → bundle → run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import edgenets
+from edgenets import runs
+from edgenets.bundle import Bundle
+from edgenets.converters import project
+from edgenets.recipe import parse
+from edgenets.tasks import TASKS, task_of
+from edgenets.training.train import train
+from tests.commands import Call, call
+from tests.tiny import TINY, recipe_of, source_of
+
+__all__ = ["call"]  # a fixture
+
+FORMATS, PRECISIONS = ("tflite", "onnx", "openvino"), ("fp32", "int8")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A task's model with all that was made of it."""
+
+    run: runs.Run
+    data: Path
+    bundle: Bundle
+
+
+@pytest.fixture(scope="module", params=TASKS)
+def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder = tmp_path_factory.mktemp(request.param)
+    data = TINY[request.param].data(folder / "data")
+    run = train(parse(recipe_of(request.param)), data, folder / "run")
+    project.convert_run(run, data, FORMATS, PRECISIONS)
+    report = project.verify_run(run, data)
+    failed = {v.id: [c for c in v.checks if not c.passed] for v in report.verdicts if not v.passed}
+    assert not failed
+    return Made(run, data, project.pack_run(run, folder / f"{run.spec.name}.edge"))
+
+
+def test_it_is_in_every_format_as_integers(made: Made) -> None:
+    found = {(a.format, a.precision) for a in made.bundle.artifacts}
+    assert found == {(f, p) for f in FORMATS for p in PRECISIONS}
+
+
+def test_it_answers_its_golden_inputs(made: Made) -> None:
+    trials = edgenets.selftest(made.bundle)
+    assert trials and all(trial.passed for trial in trials)
+
+
+def test_it_is_evaluated(made: Made) -> None:
+    found = edgenets.evaluate(made.bundle, made.data)
+    assert found.result.n > 0 and np.isfinite(found.result.value)
+    assert found.result.figures and found.result.line
+
+
+def test_it_runs(made: Made, call: Call, tmp_path: Path) -> None:
+    """Whatever it finds is written as JSON lines, each of a kind; and the summary is JSON, too."""
+    task, out = made.bundle.spec.task, tmp_path / "events.jsonl"
+    source = source_of(TINY[task], made.data)
+    done = call("run", made.bundle.path, source, "--sink", f"jsonl:{out}", "--json")
+    assert done.code == 0 and done.json()["bundle"] == str(made.bundle.path)
+    events = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert all(event["event"] and event["source"] for event in events)
+
+
+def test_it_says_what_it_is(made: Made, call: Call) -> None:
+    card = task_of(made.bundle.spec.task).card(made.run, 10)
+    assert card and all(line.startswith("- **") for line in card)
+    found = call("inspect", made.bundle.path).out
+    assert made.bundle.spec.name in found and made.bundle.spec.task in found
