@@ -93,7 +93,8 @@ bench: $(VENV)/.tested ## The pipeline's cost beside a peer's, and a shipped bun
 zoo: setup ## Rebuild the shipped bundles from DATA (Speech Commands), SIGNS, CELLS, NUCLEI, DIGITS, PLAYS, REVIEWS, METERS, NAB and PAIRS.
 	for pair in kws-gru:$(DATA) kws-dscnn:$(DATA) image-classify:$(SIGNS) object-detect:$(CELLS) \
 	    segment:$(NUCLEI) asr-digits:$(DIGITS) char-lm:$(PLAYS) text-sentiment:$(REVIEWS) \
-	    text-sentiment-cnn:$(REVIEWS) forecast:$(METERS) forecast-cnn:$(METERS) anomaly:$(NAB) translate-en-de:$(PAIRS); do \
+	    text-sentiment-cnn:$(REVIEWS) forecast:$(METERS) forecast-cnn:$(METERS) anomaly:$(NAB) embed:$(DATA) \
+	    translate-en-de:$(PAIRS); do \
 	  name=$${pair%%:*}; \
 	  $(BIN)/edgenets build $$name --data $${pair#*:} --run runs/$$name --out edgenets/zoo/$$name.edge && \
 	  $(BIN)/edgenets inspect edgenets/zoo/$$name.edge --card > edgenets/zoo/$$name.md || exit 1; \
