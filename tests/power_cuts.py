@@ -29,7 +29,7 @@ from edgenets import zoo
 from edgenets.devices import board as boards
 from edgenets.devices.deploy import manage
 from edgenets.devices.deploy.compose import Supply
-from edgenets.devices.deploy.deploy import KeywordDetector, deploy
+from edgenets.devices.deploy.deploy import Observer, deploy
 from edgenets.devices.deploy.needs import ServeOptions
 from edgenets.devices.keeper.release import Health
 from edgenets.devices.twin import twin
@@ -88,10 +88,10 @@ class Deployments:
 
     def take(self, told: list[str]) -> None:
         self._version += 1
-        detector = KeywordDetector(say=told.append, progress=lambda *_: told.append("sending"))
+        observer = Observer(say=told.append, progress=lambda *_: told.append("sending"))
         outcome = deploy(
             zoo.load(BUNDLE), self._board.address(), serve(self._version),
-            supply=Supply(CONSTRAINTS), accept_new=True, detector=detector,
+            supply=Supply(CONSTRAINTS), accept_new=True, observer=observer,
         )  # fmt: skip
         assert outcome.well, outcome
 

@@ -171,7 +171,7 @@ class Keeper:
 
         Args:
             objects: path by SHA-256.
-            report: reply of the bytes that were sent, and of all that are to be.
+            report: called with the bytes sent so far, and with all that are to be sent.
             verify: have the board read those that it has, and tell which are damaged.
 
         Returns:

@@ -37,7 +37,7 @@ class Disk:
     size: int  # bytes
     model: str
     serial: str  # of a loop device: the file behind it
-    observer: str  # usb, mmc, nvme, …
+    transport: str  # usb, mmc, nvme, …
     removable: bool
     obstacles: tuple[str, ...]  # why it must not be written
 
@@ -85,7 +85,7 @@ def _disk(name: str) -> Disk:
         size=int(_text(place / "size") or 0) * 512,
         model=_model(info) or ("loop device" if backing else _text(place / "device" / "name")),
         serial=str(info.get("serial") or "") or backing or _text(place / "device" / "serial"),
-        observer=str(info.get("tran") or ""),
+        transport=str(info.get("tran") or ""),
         removable=_text(place / "removable") == "1" or info.get("tran") in ("usb", "mmc"),
         obstacles=tuple(_obstacles(place, info)),
     )

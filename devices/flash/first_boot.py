@@ -5,7 +5,7 @@ Images read one of two things, and which one is seen from what is in their boot 
     cloud-init    `user-data`, `network-config`: Raspberry Pi OS since Debian 13, Ubuntu
     first run     `cmdline.txt` names a script: Raspberry Pi OS of Debian 11 and 12
 
-An image that reads neither would ignore what it was config, and is refused.
+An image that reads neither would ignore the configuration, and is refused.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def reads(fat: Fat) -> str:
         return "first run"
     raise FlashError(
         "this image reads no configuration at its first start (there is neither user-data nor "
-        "cmdline.txt in its boot partition); it would ignore what it is config"
+        "cmdline.txt in its boot partition); the configuration would be ignored"
     )
 
 
@@ -251,8 +251,8 @@ def _keyfile(text: str) -> str:
 
 def _mount_of(fat: Fat) -> str:
     """Where the image mounts its boot partition: Raspberry Pi OS moved it in October 2023."""
-    config = fat.read("issue.txt").decode("utf-8", "replace") if fat.has("issue.txt") else ""
-    found = re.search(r"\b(20\d\d-\d\d)-\d\d\b", config)
+    issue = fat.read("issue.txt").decode("utf-8", "replace") if fat.has("issue.txt") else ""
+    found = re.search(r"\b(20\d\d-\d\d)-\d\d\b", issue)
     return _MOUNTS[1] if found and found[1] < "2023-10" else _MOUNTS[0]
 
 
@@ -275,5 +275,5 @@ def _fingerprint(wanted: FirstBoot) -> str:
     """cloud-init runs once for each of these."""
     import hashlib
 
-    config = repr((wanted.hostname, wanted.user, wanted.ssh_keys, sorted(wanted.files)))
-    return hashlib.sha256(config.encode()).hexdigest()[:12]
+    text = repr((wanted.hostname, wanted.user, wanted.ssh_keys, sorted(wanted.files)))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

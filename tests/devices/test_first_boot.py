@@ -134,7 +134,7 @@ class TestPut:
         assert b"systemd.run=/boot/firstrun.sh" in fat.read("cmdline.txt")
 
     def test_an_image_that_would_ignore_it_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(FlashError, match="it would ignore what it is told"):
+        with pytest.raises(FlashError, match="the configuration would be ignored"):
             flash(tmp_path, {"grub.cfg": ""}, FirstBoot(hostname="shed"))
         assert not looks_bootable(tmp_path / "card")
 
@@ -213,7 +213,7 @@ def test_a_backslash_is_no_escape_for_the_network_manager() -> None:
     [
         (["--keyring", "K"], "go together"), (["--source", "mic:default"], "--source: of use with"),
         (["--country", "DE"], "of use with --wifi"), (["--bundle", "kws-gru"], "needs --device"),
-        (["--device", "jetson-nano", "--hostname", "x"], "reads no serve"),
+        (["--device", "jetson-nano", "--hostname", "x"], "reads no settings"),
     ],
 )  # fmt: skip
 def test_a_wish_that_would_be_ignored(tmp_path: Path, words: list[str], why: str) -> None:
