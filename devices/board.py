@@ -141,13 +141,11 @@ def load(name: str) -> Board:
         raise DeviceError(f"{name}.toml: {exc}") from exc
 
 
-def of_model(model: str) -> str | None:
-    """The name of the board whose device tree calls itself so; None where no profile does."""
-    found = [
-        (len(start), name) for name in names() for start in load(name).models
-        if model.startswith(start)
-    ]  # fmt: skip
-    return max(found)[1] if found else None
+def of_model(model: str) -> Board | None:
+    """The board whose device tree calls itself so; None where no profile does."""
+    boards = [load(name) for name in names()]
+    found = [(len(s), b) for b in boards for s in b.models if model.startswith(s)]
+    return max(found, key=lambda pair: pair[0])[1] if found else None
 
 
 def dotted(version: tuple[int, ...]) -> str:

@@ -7,20 +7,18 @@ profile. Nothing here is measured: a finding is what is known beforehand.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from edgenets.bundle import Bundle
 from edgenets.findings import Finding
-from edgenets.selection import Availability, Selection
+from edgenets.selection import Selection
 from edgenets.tasks import task_of
 
-from .availability import available_on, of_profile
-from .board import Board, dotted
+from .board import dotted
 from .deploy import needs
-from .deploy.machine import Machine
-from .deploy.ownpython import OwnPython
-from .deploy.platform import LEAST_FREE_MB, OLDEST_PYTHON, obstacles
+from .place import LEAST_FREE_MB, OLDEST_PYTHON, Place, obstacles, of_board
 from .requirements import packages_of
+
+__all__ = ["of_board", "preflight"]
 
 # Peak memory of a service by backend, with kws-gru, and what images add (object-detect), measured
 # on x86-64; docs/measurements.md. Arm's differ little: most of it is NumPy and the interpreter.
@@ -43,64 +41,6 @@ _RUNNERS = {
 
 # What an OS and its file cache need beside it.
 _SYSTEM_MB = 160
-
-
-@dataclass(frozen=True)
-class Place:
-    """A board, as far as a bundle is concerned."""
-
-    name: str
-    architecture: str
-    python: tuple[int, int] | None
-    libc: tuple[int, int] | None
-    memory_mb: int
-    free_mb: int | None  # None: not known
-    has_systemd: bool
-    cameras: int | None
-    microphones: int | None
-    accelerators: tuple[str, ...]
-    why_not: Availability  # of backends
-    wheels: dict[str, str] | None  # None: not known
-    hints: tuple[str, ...]
-    own: bool = False  # whether its Python is brought
-
-
-def of_board(board: Board, own: OwnPython | None = None) -> Place:
-    """What a profile says; the smallest memory that is sold counts.
-
-    Args:
-        own: a Python that is brought where the system's is too old.
-    """
-    python = _python(board.python, own)
-    return Place(
-        board.name, board.processor.architecture, python, board.libc,
-        min(board.processor.memory_mb), None, True, None, None,
-        tuple(a.name for a in board.accelerators), of_profile(board), _wheels_of(board, python),
-        board.hints, python != board.python,
-    )  # fmt: skip
-
-
-def of_machine(machine: Machine, board: Board | None, own: OwnPython | None = None) -> Place:
-    """What a board says of itself; its profile, where there is one, knows the rest."""
-    there = machine.python.version[:2] if machine.python else None
-    python = _python(there, own)
-    return Place(
-        machine.model, machine.architecture, python, machine.libc, machine.memory_mb,
-        machine.free_mb, machine.has_systemd, len(machine.cameras), len(machine.microphones),
-        machine.accelerators, available_on(board, machine.accelerators, machine.model),
-        _wheels_of(board, python), board.hints if board else (), python != there,
-    )  # fmt: skip
-
-
-def _python(there: tuple[int, int] | None, own: OwnPython | None) -> tuple[int, int] | None:
-    """The one that releases would run on."""
-    return own.version if own and (there is None or there < OLDEST_PYTHON) else there
-
-
-def _wheels_of(board: Board | None, python: tuple[int, int] | None) -> dict[str, str] | None:
-    """A profile's wheels are for one Python: the system's, or the oldest that can be brought."""
-    known = max(board.python, OLDEST_PYTHON) if board else None
-    return board.wheels if board and python in (known, board.python) else None
 
 
 def preflight(
@@ -129,8 +69,7 @@ def _findings(bundle: Bundle, place: Place, serve: needs.ServeOptions) -> Iterat
 
 def _system(place: Place) -> Iterator[Finding]:
     """What any release needs; what a board lacks of it stops it."""
-    stops = dict(obstacles(place.architecture, place.python, place.libc, place.has_systemd,
-                           place.free_mb))  # fmt: skip
+    stops = dict(obstacles(place))
     yield from (Finding("stop", about, text) for about, text in stops.items())
     have = {
         "architecture": place.architecture,

@@ -16,8 +16,8 @@ from edgenets.errors import DeviceError
 
 from . import board as boards
 from .board import Board, dotted
-from .deploy.platform import OLDEST_PYTHON
 from .deploy.wheelhouse import Kind
+from .place import OLDEST_PYTHON
 from .requirements import packages_of
 
 # Extras that a device may need.

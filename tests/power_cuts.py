@@ -28,9 +28,9 @@ from typing import Any, Protocol
 from edgenets import zoo
 from edgenets.devices import board as boards
 from edgenets.devices.deploy import manage
-from edgenets.devices.deploy.compose import Supply
 from edgenets.devices.deploy.deploy import Observer, deploy
 from edgenets.devices.deploy.needs import ServeOptions
+from edgenets.devices.deploy.wheelhouse import Supply
 from edgenets.devices.keeper.release import Health
 from edgenets.devices.twin import twin
 from edgenets.devices.twin.system import SERVER, System

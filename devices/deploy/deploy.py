@@ -16,13 +16,15 @@ from edgenets.errors import DeployFailed, DeviceError, EdgenetsError
 from edgenets.extras import require
 
 from ..address import Address
+from ..board import of_model
 from ..keeper.release import Release
+from ..place import of_machine
 from ..remote import Remote, connect
 from . import needs
-from .compose import Supply, compose
+from .compose import compose, service_of
 from .keeping import STAGE_TIMEOUT, Keeper
 from .machine import Machine, probe
-from .platform import OLDEST_PYTHON, Platform, obstacles, of_machine
+from .wheelhouse import Supply
 
 # The board's guard has its own patience; this is for a board that fell silent.
 _GRACE = 180.0  # s
@@ -30,6 +32,9 @@ _POLL = 1.0  # s
 
 # Lists of packages over a slow line.
 _PACKAGE_TIMEOUT = 600.0  # s
+
+# Boards that are deployed to at the same time: their wheels are chosen and sent by this machine.
+_AT_ONCE = 8
 
 Verdict = Literal["kept", "unchanged", "went back", "refused", "failed"]
 
@@ -86,13 +91,12 @@ def deploy(
 def deploy_all(
     bundle: Bundle, addresses: Sequence[Address], serve: needs.ServeOptions | None = None, *,
     supply: Supply | None = None, accept_new: bool = False,
-    observer: Callable[[Address], Observer] = lambda _: Observer(), at_once: int = 8,
+    observer: Callable[[Address], Observer] = lambda _: Observer(),
 ) -> list[Outcome]:  # fmt: skip
     """Deploy a bundle to several boards, some at once; what fails on one stops no other.
 
     Args:
         observer: who wants to know how it goes with a board.
-        at_once: boards that are worked at at the same time.
 
     Returns:
         what became of each, in their order.
@@ -114,7 +118,7 @@ def deploy_all(
                 return Outcome(str(address), "failed", None, None, reason)
 
     async def every() -> list[Outcome]:
-        gate = asyncio.Semaphore(at_once)
+        gate = asyncio.Semaphore(_AT_ONCE)
         return list(await asyncio.gather(*(one(address, gate) for address in addresses)))
 
     return asyncio.run(every())
@@ -127,21 +131,21 @@ async def _deploy(
     started = time.monotonic()
     async with connect(address, accept_new=accept_new) as remote:
         machine = await probe(remote)
-        platform = _platform(machine, supply, address)
+        place = of_machine(machine, of_model(machine.model), supply.own_python())
+        service = service_of(bundle, serve, place, str(address))
         observer.say(
             f"{machine.model}, {machine.system}, {machine.cores} cores, "
-            f"{machine.memory_mb} MB, {platform.kind}"
+            f"{machine.memory_mb} MB, {place.kind}"
         )
-        selected = needs.selection_of(bundle, serve, platform.why_not)
-        if "mic" in needs.extras_of(bundle, serve, selected.backend):
+        if "mic" in service.extras:
             await _bring_portaudio(remote, machine, observer.say)
         with tempfile.TemporaryDirectory() as folder:
             release, objects = await asyncio.to_thread(
-                compose, bundle, serve, platform, supply, Path(folder), observer.say
+                compose, service, supply, Path(folder), observer.say
             )
-            keeper = Keeper(remote, platform.python)
-            if platform.own is not None:
-                await keeper.bring(platform.own, observer.progress)
+            keeper = Keeper(remote, place.interpreter)
+            if place.own is not None:
+                await keeper.bring(place.own, observer.progress)
             if await keeper.install(machine.keeper):
                 observer.say("the keeper was installed")
             before = await keeper.ask("status")
@@ -162,7 +166,7 @@ async def _deploy(
             return Outcome(str(address), "refused", release.id, before["serving"], reason, sent,
                            time.monotonic() - started)  # fmt: skip
     observer.say("on trial: live inferences")
-    verdict, status = await _await_verdict(address, release, platform.python)
+    verdict, status = await _await_verdict(address, release, place.interpreter)
     reason = status["log"][-1]["text"] if status["log"] else ""
     return Outcome(str(address), verdict, release.id, status["serving"], reason, sent,
                    time.monotonic() - started)  # fmt: skip
@@ -189,21 +193,6 @@ async def _bring_portaudio(remote: Remote, machine: Machine, say: Callable[[str]
             f"{remote.address}: a microphone needs PortAudio, which could not be installed "
             f"({done.reason}). On the board, with a network: apt-get install libportaudio2"
         )
-
-
-def _platform(machine: Machine, supply: Supply, address: Address) -> Platform:
-    """What releases stand on there.
-
-    Raises:
-        DeviceError: the board lacks what any release needs: what, and what to do.
-    """
-    own = supply.own_python()
-    python = machine.python.version[:2] if machine.python else None
-    brought = own.version if own and (python is None or python < OLDEST_PYTHON) else python
-    for about, text in obstacles(machine.architecture, brought, machine.libc, machine.has_systemd,
-                                 machine.free_mb):  # fmt: skip
-        raise DeviceError(f"{address}: {about}: {text}")
-    return of_machine(machine, own)
 
 
 async def _await_verdict(

@@ -20,6 +20,7 @@ from edgenets import places
 from edgenets.errors import DeviceError
 
 from ..board import dotted
+from . import ownpython
 
 # The oldest C library that wheels for 64-bit Arm and x86 are made for.
 _OLDEST_LIBC = 17
@@ -47,17 +48,27 @@ class Kind:
         return f"Python {dotted(self.python)} on {self.architecture}, glibc {dotted(self.libc)}"
 
 
+@dataclass(frozen=True)
+class Supply:
+    """Where wheels, and a Python for boards whose own is too old, come from."""
+
+    constraint: Path | None = None  # versions to keep to, a file as pip takes it
+    links: Path | None = None  # a folder of wheels, in place of the index
+    refresh: bool = False  # choose anew where wheels were chosen before
+    python: Path | None = None  # an archive of one
+
+    def own_python(self) -> ownpython.OwnPython | None:
+        """The Python that is brought; errors as `ownpython.read`."""
+        return ownpython.read(self.python) if self.python else None
+
+
 def gather(
-    own: Path, extras: Sequence[str], kind: Kind, *, constraint: Path | None = None,
-    links: Path | None = None, refresh: bool = False, say: Callable[[str], None] = lambda _: None,
-) -> dict[str, Path]:  # fmt: skip
+    own: Path, extras: Sequence[str], kind: Kind, supply: Supply, say: Callable[[str], None]
+) -> dict[str, Path]:
     """The wheels of edgenets with `extras` for a kind of board, pip's own among them.
 
     Args:
         own: the wheel of edgenets itself.
-        constraint: versions to keep to, a file as pip takes it.
-        links: a folder of wheels; with it no index is asked.
-        refresh: choose anew where wheels were chosen before.
 
     Returns:
         path by file name.
@@ -66,33 +77,30 @@ def gather(
         DeviceError: a package has no wheel for such a board, or the index is not reached.
     """
     parts = [str(kind), *sorted(extras), _requirements(own)]
-    parts += [constraint.read_text() if constraint else "", str(links or "")]
+    parts += [supply.constraint.read_text() if supply.constraint else "", str(supply.links or "")]
     folder = places.cache("wheels") / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
-    if refresh or not (folder / "complete").exists():
+    if supply.refresh or not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         say(f"choosing wheels for {kind}")
-        _download(folder, own, extras, kind, constraint, links)
+        wanted = f"{own}[{','.join(extras)}]" if extras else str(own)
+        _download(folder, wanted, kind, supply)
         (folder / "complete").touch()
     chosen = {p.name: p for p in folder.glob("*.whl") if not p.name.startswith("edgenets-")}
     return {**chosen, own.name: own}
 
 
-def _download(
-    folder: Path, own: Path, extras: Sequence[str], kind: Kind, constraint: Path | None,
-    links: Path | None,
-) -> None:  # fmt: skip
-    wanted = f"{own}[{','.join(extras)}]" if extras else str(own)
+def _download(folder: Path, wanted: str, kind: Kind, supply: Supply) -> None:
     command = [
         sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
         "--only-binary=:all:", "--implementation=cp",
         f"--python-version={dotted(kind.python)}",
         *(f"--platform={tag}" for tag in kind.platforms()), f"--dest={folder}",
     ]  # fmt: skip
-    if constraint is not None:
-        command.append(f"--constraint={constraint}")
-    if links is not None:
-        command += ["--no-index", f"--find-links={links}"]
+    if supply.constraint is not None:
+        command.append(f"--constraint={supply.constraint}")
+    if supply.links is not None:
+        command += ["--no-index", f"--find-links={supply.links}"]
     try:
         done = subprocess.run(
             [*command, wanted, "pip"], capture_output=True, text=True, timeout=_PATIENCE

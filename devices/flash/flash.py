@@ -25,18 +25,23 @@ _URL = re.compile(r"(?i)https?://")
 
 @dataclass(frozen=True)
 class Proof:
-    """What an image is held against before it is written."""
+    """What an image is checked against."""
 
     sha256: str | None = None  # the digest, or a file that has it
     signature: Path | None = None
     keyring: Path | None = None
+    map: Path | None = None  # a block map; None: `IMAGE.bmap` beside the image, where it is
 
 
 def flash(
-    source: str, target: Path, confirm: Callable[[Disk, Image], None], *,
-    map: Path | None = None, proof: Proof | None = None, first_boot: FirstBoot | None = None,
-    progress: Progress | None = None, journals: Path | None = None,
-) -> Report:  # fmt: skip
+    source: str,
+    target: Path,
+    confirm: Callable[[Disk, Image], None],
+    *,
+    proof: Proof | None = None,
+    first_boot: FirstBoot | None = None,
+    progress: Progress | None = None,
+) -> Report:
     """Write an image to a card, with what the board is to be, and read it back.
 
     Args:
@@ -44,17 +49,16 @@ def flash(
         target: the card, such as /dev/sdb.
         confirm: called with what is about to be overwritten; raises where that is not wanted.
         first_boot: what the board is to be; an image that would ignore it is an error.
-        map: a block map; one beside the image, `IMAGE.bmap`, is found by itself.
-        journals: the folder of journals.
 
     Raises:
         CardFault: the card is counterfeit, damaged, unreadable, gone, protected or too small.
         FlashError: the image is damaged or another, or the card is in use.
     """
     disk = disks.check(target)
-    path = obtain(source, proof or Proof(), progress)
+    proof = proof or Proof()
+    path = obtain(source, proof, progress)
     image = Image(path)
-    block_map = bmap.load(found) if (found := map or _map_beside(path)) else None
+    block_map = bmap.load(found) if (found := proof.map or _map_beside(path)) else None
     confirm(disk, image)
     with Target(target) as card:
         # An image may take an hour to fetch; what was plugged in meanwhile has another serial.
@@ -63,9 +67,13 @@ def flash(
         changed = path.stat().st_mtime_ns
         job = Job(str(path.resolve()), image.packed_size, changed, disk.serial, card.size)
         return engine.write(
-            image, card, Journal(job, journals), map=block_map, progress=progress,
+            image,
+            card,
+            Journal(job),
+            map=block_map,
+            progress=progress,
             before_head=lambda head: configure(card, head, first_boot or FirstBoot()),
-        )  # fmt: skip
+        )
 
 
 def obtain(source: str, proof: Proof, progress: Progress | None = None) -> Path:

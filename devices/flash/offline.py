@@ -9,9 +9,10 @@ from edgenets.bundle import Bundle
 
 from ..board import Board
 from ..deploy import keeping, needs
-from ..deploy.compose import Supply, compose
-from ..deploy.platform import of_board
+from ..deploy.compose import compose, service_of
+from ..deploy.wheelhouse import Supply
 from ..keeper.layout import HOME
+from ..place import of_board
 
 _INSTALL = """#!/bin/sh
 # Written by edgenets: installs what came with the card. It can be run again.
@@ -38,14 +39,14 @@ def files(
     Raises:
         DeviceError: there are no wheels for the board.
     """
-    platform = of_board(board, supply.own_python())
-    release, objects = compose(bundle, serve, platform, supply, scratch)
+    place = of_board(board, supply.own_python())
+    release, objects = compose(service_of(bundle, serve, place), supply, scratch)
     version, keeper = keeping.archive()
-    own = platform.own
+    own = place.own
     unpack = keeping.unpack_python(own, f"objects/{own.sha256}") if own else ""
     unpack += keeping.unpack_keeper(version, "keeper.tar")
     script = _INSTALL.format(
-        home=HOME, unpack=unpack, python=platform.python, release=release.id
+        home=HOME, unpack=unpack, python=place.interpreter, release=release.id
     )  # fmt: skip
     return {
         "keeper.tar": keeper, "release.json": json.dumps(release.plain()).encode(),

@@ -26,8 +26,9 @@ from edgenets.files import replacing
 
 from ..board import Board
 from ..deploy import needs
-from ..deploy.compose import Supply, compose
-from ..deploy.platform import of_board
+from ..deploy.compose import compose, service_of
+from ..deploy.wheelhouse import Supply
+from ..place import of_board
 from . import delta, keys
 
 # How long boards believe what they fetched. Whoever publishes refreshes it well before.
@@ -135,9 +136,9 @@ class Shelf:
         made = []
         for name, board in boards.items():
             number = self._number(name) + 1
-            platform = of_board(board, supply.own_python())
-            kind = platform.kind
-            release, objects = compose(bundle, serve, platform, supply, scratch, say, number)
+            service = service_of(bundle, serve, of_board(board, supply.own_python()))
+            kind = service.place.kind
+            release, objects = compose(service, supply, scratch, say, number)
             before = self._held()
             for sha256, path in objects.items():
                 self._add_file(f"objects/{sha256}", path)

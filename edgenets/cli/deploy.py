@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -23,6 +23,10 @@ from edgenets.cli.options import (
     table,
 )
 from edgenets.progress import PLAIN_INTERVAL
+
+if TYPE_CHECKING:
+    from edgenets.devices.address import Address
+    from edgenets.devices.deploy.deploy import Observer, Outcome
 
 
 @click.command(
@@ -67,9 +71,9 @@ def command(
     """Deploy a bundle to boards over SSH, and see it work there."""
     from edgenets import records, zoo
     from edgenets.devices.address import parse_address
-    from edgenets.devices.deploy.compose import Supply
     from edgenets.devices.deploy.deploy import deploy_all
     from edgenets.devices.deploy.needs import ServeOptions
+    from edgenets.devices.deploy.wheelhouse import Supply
     from edgenets.devices.keeper.release import Health
 
     opened = zoo.load(bundle)
@@ -97,7 +101,7 @@ def command(
     ctx.exit(0 if all(outcome.well for outcome in outcomes) else 1)
 
 
-def show(outcomes: list[Any]) -> None:
+def show(outcomes: list[Outcome]) -> None:
     """A table of what became of boards."""
     rows = [
         (
@@ -109,7 +113,7 @@ def show(outcomes: list[Any]) -> None:
     table("", ("board", "verdict", "serves", "sent", "took", "because"), rows)
 
 
-def _observer(address: Any, several: bool) -> Any:
+def _observer(address: Address, several: bool) -> Observer:
     """Who tells how it goes with a board; with several, each line says with which."""
     from edgenets.devices.deploy.deploy import Observer
 

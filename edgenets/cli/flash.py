@@ -88,7 +88,7 @@ def command(
         raise click.UsageError("an image and a target are needed; --list shows disks")
     if (signature is None) != (keyring is None):
         raise click.UsageError("--signature and --keyring go together")
-    proof = Proof(sha256, signature, keyring)
+    proof = Proof(sha256, signature, keyring, map_)
     if bundle is None and (idle := given & _BUNDLE):
         raise click.UsageError(f"{_names(idle)}: of use with --bundle alone")
     if re.match(r"fastboot(:|$)", target):
@@ -120,7 +120,7 @@ def command(
     except ValueError as exc:
         raise click.UsageError(str(exc)) from exc
     report = flash(
-        image, Path(target), ask, map=map_, proof=proof,
+        image, Path(target), ask, proof=proof,
         first_boot=first_boot, progress=for_stderr(),
     )  # fmt: skip
     if as_json:
@@ -215,8 +215,8 @@ def _files(
 
     from edgenets import zoo
     from edgenets.devices.board import load
-    from edgenets.devices.deploy.compose import Supply
     from edgenets.devices.deploy.needs import ServeOptions
+    from edgenets.devices.deploy.wheelhouse import Supply
     from edgenets.devices.flash.offline import files
 
     with tempfile.TemporaryDirectory() as scratch:

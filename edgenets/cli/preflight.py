@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from edgenets.cli.hosts import accept_new_option, host_options, python_option
 from edgenets.cli.options import BACKENDS, BundleName, emit, json_option
+
+if TYPE_CHECKING:
+    from edgenets.devices.address import Address
+    from edgenets.devices.deploy.ownpython import OwnPython
+    from edgenets.devices.place import Place
 
 MARKS = {"well": ("✓", "green"), "note": ("·", "yellow"), "stop": ("✗", "red")}
 
@@ -81,11 +86,10 @@ def command(
     ctx.exit(0 if well else 1)
 
 
-def _ask(address: Any, accept_new: bool, own: Any) -> Any:
-    from edgenets.devices.board import load, of_model
+def _ask(address: Address, accept_new: bool, own: OwnPython | None) -> Place:
+    from edgenets.devices.board import of_model
     from edgenets.devices.deploy.manage import look
-    from edgenets.devices.preflight import of_machine
+    from edgenets.devices.place import of_machine
 
     machine = look(address, accept_new)
-    name = of_model(machine.model)
-    return of_machine(machine, load(name) if name else None, own)
+    return of_machine(machine, of_model(machine.model), own)

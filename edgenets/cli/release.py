@@ -80,8 +80,8 @@ def publish(
     """Publish a bundle for kinds of boards."""
     from edgenets import records, zoo
     from edgenets.devices.board import load
-    from edgenets.devices.deploy.compose import Supply
     from edgenets.devices.deploy.needs import ServeOptions
+    from edgenets.devices.deploy.wheelhouse import Supply
     from edgenets.devices.keeper.release import Health
     from edgenets.devices.update.shelf import Shelf
     from edgenets.uri import shown

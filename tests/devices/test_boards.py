@@ -18,9 +18,9 @@ from edgenets.cli.main import cli
 from edgenets.devices import board as boards
 from edgenets.devices.deploy import machine
 from edgenets.devices.deploy.needs import ServeOptions
-from edgenets.devices.deploy.platform import OLDEST_PYTHON
 from edgenets.devices.deploy.wheelhouse import Kind
-from edgenets.devices.preflight import of_board, of_machine, preflight
+from edgenets.devices.place import OLDEST_PYTHON, of_board, of_machine
+from edgenets.devices.preflight import preflight
 from edgenets.devices.requirements import packages_of
 from edgenets.devices.wheelfacts import EXTRAS
 from edgenets.errors import DeviceError
@@ -89,9 +89,9 @@ def test_packages_are_those_of_a_python(python: tuple[int, int]) -> None:
 
 
 def test_models_are_told_apart() -> None:
-    assert boards.of_model("Raspberry Pi 4 Model B Rev 1.5") == "rpi4"
-    assert boards.of_model("Raspberry Pi Zero 2 W Rev 1.0") == "rpi-zero2w"
-    assert boards.of_model("NVIDIA Jetson Nano Developer Kit") == "jetson-nano"
+    assert boards.of_model("Raspberry Pi 4 Model B Rev 1.5") == boards.load("rpi4")
+    assert boards.of_model("Raspberry Pi Zero 2 W Rev 1.0") == boards.load("rpi-zero2w")
+    assert boards.of_model("NVIDIA Jetson Nano Developer Kit") == boards.load("jetson-nano")
     assert boards.of_model("linux,dummy-virt") is None
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from edgenets import zoo
 from edgenets.devices.deploy import manage
-from edgenets.devices.deploy.compose import Supply
 from edgenets.devices.deploy.deploy import Outcome, deploy
 from edgenets.devices.deploy.needs import ServeOptions
+from edgenets.devices.deploy.wheelhouse import Supply
 from edgenets.devices.keeper.release import Health
 from edgenets.devices.twin.twin import Twin
 from edgenets.errors import DeviceError

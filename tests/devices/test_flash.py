@@ -319,13 +319,14 @@ class TestDisks:
         with loop_device(file) as device:
             yield device
 
-    def test_the_whole_road(self, tmp_path: Path, device: Path) -> None:
+    def test_the_whole_road(
+        self, tmp_path: Path, device: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
         data = make_image(tmp_path / "image", 20)
         disk = disks.check(device)
         assert disk.serial == str(tmp_path / "disk") and disk.size == 64 * MEGA
-        report = flash_disk(
-            str(tmp_path / "image"), device, confirmed(confirmation(disk)), journals=tmp_path / "j"
-        )
+        report = flash_disk(str(tmp_path / "image"), device, confirmed(confirmation(disk)))
         assert report.verified_bytes == 20 * MEGA
         assert (tmp_path / "disk").read_bytes()[: len(data)] == data
 

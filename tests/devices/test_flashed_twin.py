@@ -15,8 +15,8 @@ import zstandard
 from edgenets import zoo
 from edgenets.devices import board as boards
 from edgenets.devices.deploy import manage
-from edgenets.devices.deploy.compose import Supply
 from edgenets.devices.deploy.needs import ServeOptions
+from edgenets.devices.deploy.wheelhouse import Supply
 from edgenets.devices.flash import offline
 from edgenets.devices.flash.engine import write
 from edgenets.devices.flash.first_boot import FirstBoot

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 
 from edgenets import zoo
 from edgenets.cli.main import cli
-from edgenets.devices.deploy.compose import Supply
 from edgenets.devices.deploy.deploy import deploy
 from edgenets.devices.deploy.needs import ServeOptions
+from edgenets.devices.deploy.wheelhouse import Supply
 from edgenets.devices.keeper.release import Health
 from edgenets.devices.twin import twin
 from edgenets.devices.twin.twin import Twin

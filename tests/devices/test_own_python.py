@@ -12,12 +12,11 @@ import pytest
 from edgenets import zoo
 from edgenets.devices import board as boards
 from edgenets.devices.deploy import manage, ownpython
-from edgenets.devices.deploy.compose import Supply
 from edgenets.devices.deploy.deploy import Outcome, deploy
 from edgenets.devices.deploy.needs import ServeOptions
-from edgenets.devices.deploy.platform import of_board
+from edgenets.devices.deploy.wheelhouse import Supply
 from edgenets.devices.keeper.release import Health
-from edgenets.devices.preflight import of_board as place_of
+from edgenets.devices.place import check, of_board
 from edgenets.devices.preflight import preflight
 from edgenets.devices.twin import base
 from edgenets.devices.twin.twin import Twin
@@ -56,7 +55,8 @@ class TestArchives:
         with pytest.raises(DeviceError, match="for neither aarch64 nor x86_64"):
             ownpython.read(pack(tmp_path / "a.tar.gz", RISCV))
         with pytest.raises(DeviceError, match="is for x86_64; Coral Dev Board is aarch64"):
-            of_board(boards.load("coral-dev-board"), ownpython.read(pack(tmp_path / "b", X86)))
+            own = ownpython.read(pack(tmp_path / "b", X86))
+            check(of_board(boards.load("coral-dev-board"), own))
 
     @pytest.mark.parametrize("count", [0, 1, 20, 60])
     def test_one_that_is_damaged(self, tmp_path: Path, count: int) -> None:
@@ -70,16 +70,17 @@ class TestArchives:
 def test_it_is_what_an_old_board_wants(name: str, tmp_path: Path) -> None:
     board = boards.load(name)
     with pytest.raises(DeviceError, match=r"its system has Python 3\.\d+; .* --python ARCHIVE"):
-        of_board(board)
+        check(of_board(board))
     own = ownpython.read(pack(tmp_path / "a.tar.gz", name="python/bin/python3.11"))
-    assert of_board(board, own).python == own.path
-    assert well(preflight(zoo.load("kws-gru"), place_of(board, own)))
+    place = check(of_board(board, own))
+    assert place.interpreter == own.path
+    assert well(preflight(zoo.load("kws-gru"), place))
 
 
 def test_a_board_with_a_new_one_keeps_its_own(tmp_path: Path) -> None:
     own = ownpython.read(pack(tmp_path / "a.tar.gz"))
-    platform = of_board(boards.load("rpi5"), own)
-    assert platform.own is None and platform.python == "/usr/bin/python3.13"
+    place = of_board(boards.load("rpi5"), own)
+    assert place.own is None and place.interpreter == "/usr/bin/python3.13"
 
 
 @pytest.fixture(scope="module")

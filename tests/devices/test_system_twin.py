@@ -17,9 +17,9 @@ import pytest
 
 from edgenets import zoo
 from edgenets.devices.deploy import manage
-from edgenets.devices.deploy.compose import Supply
 from edgenets.devices.deploy.deploy import Outcome, deploy
 from edgenets.devices.deploy.needs import ServeOptions
+from edgenets.devices.deploy.wheelhouse import Supply
 from edgenets.devices.keeper.release import Health
 from edgenets.devices.twin.system import System
 from edgenets.tasks.keywords.voice import speak, voices
