@@ -8,19 +8,19 @@ doi:10.1109/TASLP.2014.2339736).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgenets.extras import require
 from edgenets.recipeparts import ModelRecipe
 
 if TYPE_CHECKING:
-    import keras
+    from keras import KerasTensor
 
 # (frames, bands): the first convolution takes the step's frames at once, all halve the bands.
 _FIRST_KERNEL, _KERNEL, _BAND_STRIDE = (4, 5), (3, 3), 2
 
 
-def front(recipe: ModelRecipe, features: keras.KerasTensor) -> keras.KerasTensor:
+def front(recipe: ModelRecipe, features: KerasTensor) -> KerasTensor:
     """(batch, frames, bands) to (batch, steps, stem)."""
     layers = require("keras").layers
     x, stride = features, recipe.frames_per_step
@@ -45,6 +45,6 @@ def front(recipe: ModelRecipe, features: keras.KerasTensor) -> keras.KerasTensor
     return _rectified(x, "stem")
 
 
-def _rectified(x: Any, name: str) -> Any:
+def _rectified(x: KerasTensor, name: str) -> KerasTensor:
     layers = require("keras").layers
     return layers.ReLU(name=f"{name}_relu")(layers.BatchNormalization(name=f"{name}_norm")(x))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from edgenets.extras import require
 from edgenets.tasks.vision.recipe import ImageModelRecipe
 
+if TYPE_CHECKING:
+    from keras import KerasTensor
 
-def convolved(x: Any, channels: int, kernel: int, stride: int, name: str, relu: bool = True) -> Any:
+
+def convolved(
+    x: KerasTensor, channels: int, kernel: int, stride: int, name: str, relu: bool = True
+) -> KerasTensor:
     """A convolution, its normalisation and, where wanted, a ReLU6."""
     layers = require("keras").layers
     x = layers.Conv2D(
@@ -17,7 +22,7 @@ def convolved(x: Any, channels: int, kernel: int, stride: int, name: str, relu: 
     return _normalised(x, name, relu)
 
 
-def depthwise(x: Any, kernel: int, stride: int, name: str) -> Any:
+def depthwise(x: KerasTensor, kernel: int, stride: int, name: str) -> KerasTensor:
     """A convolution of each channel by itself, its normalisation and a ReLU6."""
     layers = require("keras").layers
     x = layers.DepthwiseConv2D(
@@ -26,12 +31,12 @@ def depthwise(x: Any, kernel: int, stride: int, name: str) -> Any:
     return _normalised(x, name, relu=True)
 
 
-def separable(x: Any, channels: int, name: str) -> Any:
+def separable(x: KerasTensor, channels: int, name: str) -> KerasTensor:
     """A depthwise convolution of 3 × 3 and a pointwise one."""
     return convolved(depthwise(x, 3, 1, f"{name}_a"), channels, 1, 1, f"{name}_b")
 
 
-def residual(x: Any, channels: int, stride: int, expansion: int, name: str) -> Any:
+def residual(x: KerasTensor, channels: int, stride: int, expansion: int, name: str) -> KerasTensor:
     """Wide by a pointwise convolution, depthwise, and narrow again; what went in is added."""
     before, wide = x, expansion * x.shape[-1]
     if expansion > 1:
@@ -43,7 +48,7 @@ def residual(x: Any, channels: int, stride: int, expansion: int, name: str) -> A
     return x
 
 
-def backbone(x: Any, recipe: ImageModelRecipe) -> list[Any]:
+def backbone(x: KerasTensor, recipe: ImageModelRecipe) -> list[KerasTensor]:
     """The stem and the stages of a recipe.
 
     Returns:
@@ -59,7 +64,7 @@ def backbone(x: Any, recipe: ImageModelRecipe) -> list[Any]:
     return outputs
 
 
-def _normalised(x: Any, name: str, relu: bool) -> Any:
+def _normalised(x: KerasTensor, name: str, relu: bool) -> KerasTensor:
     layers = require("keras").layers
     x = layers.BatchNormalization(momentum=0.97, name=f"{name}_norm")(x)
     return layers.ReLU(6.0, name=f"{name}_relu")(x) if relu else x

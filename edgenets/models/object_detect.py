@@ -8,7 +8,7 @@ overlap of its box as well (see `edgenets.tasks.vision.detection`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from edgenets.tasks.vision.spec import BoxDecoding, PointHead
 
 if TYPE_CHECKING:
     import keras
+    from keras import KerasTensor
 
 # Nearly all cells show nothing: training begins with that belief (Lin et al. 2017,
 # arXiv:1708.02002, section 4.1).
@@ -39,7 +40,7 @@ def build(recipe: ImageRecipe, labels: int) -> keras.Model:
     image = layers.Input((frame.height, frame.width, frame.channels), name=frame.name)
     stages = {2 << i: x for i, x in enumerate(backbone(image, recipe.model))}
     strides, width = head_of(recipe).strides, recipe.model.head
-    levels: dict[int, Any] = {}
+    levels: dict[int, KerasTensor] = {}
     above = None
     for stride in sorted(strides, reverse=True):
         x = convolved(stages[stride], width, 1, 1, f"lateral_{stride}")

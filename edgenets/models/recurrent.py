@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from edgenets.extras import require
 from edgenets.recipeparts import Cell
 
+if TYPE_CHECKING:
+    import keras
+    from keras import KerasTensor
+
 
 def recurrent(
-    x: Any, cell: Cell, units: Sequence[int], dropout: float, first: float | None = None
-) -> Any:
+    x: KerasTensor,
+    cell: Cell,
+    units: Sequence[int],
+    dropout: float,
+    first: float | None = None,
+) -> KerasTensor:
     """(batch, steps, channels) to (batch, steps, units of the last layer).
 
     Args:
@@ -25,7 +33,9 @@ def recurrent(
     return layers.Dropout(dropout, name="dropout_head")(x)
 
 
-def cell_of(cell: str) -> Any:
+def cell_of(cell: str) -> type[keras.layers.RNN]:
     """The Keras layer of a cell."""
     layers = require("keras").layers
-    return {"gru": layers.GRU, "lstm": layers.LSTM, "rnn": layers.SimpleRNN}[cell]
+    kinds: dict[str, type[keras.layers.RNN]]
+    kinds = {"gru": layers.GRU, "lstm": layers.LSTM, "rnn": layers.SimpleRNN}
+    return kinds[cell]

@@ -5,13 +5,14 @@ The network of Kim 2014 (arXiv:1408.5882), with causal convolutions, so that it 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgenets.extras import require
 from edgenets.tasks.language.recipe import TokenModelRecipe
 
 if TYPE_CHECKING:
     import keras
+    from keras import KerasTensor
 
 
 def build(recipe: TokenModelRecipe, tokens: int, scores: int) -> keras.Model:
@@ -20,7 +21,7 @@ def build(recipe: TokenModelRecipe, tokens: int, scores: int) -> keras.Model:
     return sorted_by(numbers, phrases(recipe, x), recipe, scores, "text_cnn")
 
 
-def embedded(recipe: TokenModelRecipe, tokens: int) -> tuple[Any, Any]:
+def embedded(recipe: TokenModelRecipe, tokens: int) -> tuple[KerasTensor, KerasTensor]:
     """The input, and what stands for its tokens: (batch, tokens, numbers)."""
     layers = require("keras").layers
     numbers = layers.Input((None,), dtype="int32", name="tokens")
@@ -28,7 +29,7 @@ def embedded(recipe: TokenModelRecipe, tokens: int) -> tuple[Any, Any]:
     return numbers, layers.Dropout(recipe.embedding_dropout, name="dropout_embedding")(x)
 
 
-def phrases(recipe: TokenModelRecipe, x: Any) -> list[Any]:
+def phrases(recipe: TokenModelRecipe, x: KerasTensor) -> list[KerasTensor]:
     """Peak and mean of every kind of phrase, and the mean of the words: (batch, numbers) each."""
     layers = require("keras").layers
     found = [layers.GlobalAveragePooling1D(name="mean_words")(x)]
@@ -42,7 +43,11 @@ def phrases(recipe: TokenModelRecipe, x: Any) -> list[Any]:
 
 
 def sorted_by(
-    numbers: Any, found: list[Any], recipe: TokenModelRecipe, scores: int, name: str
+    numbers: KerasTensor,
+    found: list[KerasTensor],
+    recipe: TokenModelRecipe,
+    scores: int,
+    name: str,
 ) -> keras.Model:
     """The model that scores labels by what was found, (batch, numbers) each."""
     layers = require("keras").layers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgenets.tasks.language.recipe import TokenModelRecipe
 
@@ -11,6 +11,7 @@ from .text_cnn import embedded, sorted_by
 
 if TYPE_CHECKING:
     import keras
+    from keras import KerasTensor
 
 
 def build(recipe: TokenModelRecipe, tokens: int, scores: int) -> keras.Model:
@@ -19,7 +20,7 @@ def build(recipe: TokenModelRecipe, tokens: int, scores: int) -> keras.Model:
     return sorted_by(numbers, [last_state(recipe, x)], recipe, scores, "text_rnn")
 
 
-def last_state(recipe: TokenModelRecipe, x: Any) -> Any:
+def last_state(recipe: TokenModelRecipe, x: KerasTensor) -> KerasTensor:
     """(batch, tokens, numbers) to (batch, units of the last layer)."""
     cell = cell_of(recipe.cell)
     for i, units in enumerate(recipe.units):

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from edgenets.backend import Given, Session, run_sequence
 
 if TYPE_CHECKING:
+    from edgenets.spec import ModelSpec
+    from edgenets.tasks.sound import SoundSpec
     from edgenets.tasks.sound_pipeline import Stepper
 
 # Steps before counting begins: caches fill, kernels are chosen, the clock settles.
@@ -33,15 +35,15 @@ class Cost:
 
     cost_unit: ClassVar[str] = "CPU ms/1000 steps"
 
-    def random(self, spec: Any, count: int) -> NDArray[Any]:
+    def random(self, spec: ModelSpec, count: int) -> NDArray[Any]:
         """See `Task.random`."""
         return random_floats(count)
 
-    def given(self, spec: Any) -> Given | None:
+    def given(self, spec: ModelSpec) -> Given | None:
         """See `Task.given`."""
         return None
 
-    def cpu_ms(self, spec: Any, session: Session, seconds: float) -> float:
+    def cpu_ms(self, spec: ModelSpec, session: Session, seconds: float) -> float:
         """See `Task.cpu_ms`: of a thousand steps."""
         frames = self.random(spec, _STEPS * spec.input.width).reshape(_STEPS, -1)
         given = self.given(spec) if session.artifact.sequence_inputs else None
@@ -58,12 +60,12 @@ class TokenCost(Cost):
 
     cost_unit: ClassVar[str] = "CPU ms/1000 tokens"
 
-    def random(self, spec: Any, count: int) -> NDArray[Any]:
+    def random(self, spec: ModelSpec, count: int) -> NDArray[Any]:
         """See `Task.random`."""
         return np.random.default_rng(0).integers(0, spec.input.count, count).astype(np.int32)
 
 
-def cpu_of_sound(spec: Any, stepper: Stepper[Any], seconds: float) -> float:
+def cpu_of_sound(spec: SoundSpec, stepper: Stepper[Any], seconds: float) -> float:
     """CPU ms for a second of sound, from samples to decisions."""
     rate, block = spec.input.sample_rate, spec.step.frames * spec.input.hop
     rng = np.random.default_rng(1)

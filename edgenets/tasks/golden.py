@@ -6,8 +6,6 @@ so that a bundle carries nobody's voice and every feature is exercised.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +13,7 @@ from edgenets import backend
 from edgenets.bundle import GOLDEN_FRAMES, GOLDEN_SOUND, GOLDEN_TOKENS, Bundle
 from edgenets.sound.audio import float_to_pcm16
 from edgenets.sound.features import frames_of
+from edgenets.spec import ModelSpec
 from edgenets.tasks.sound import SoundSpec
 from edgenets.tasks.task import Replay
 
@@ -50,11 +49,11 @@ def golden_sound(spec: SoundSpec) -> NDArray[np.int16]:
 class GoldenSound:
     """The golden part of a `Task`, of models that listen."""
 
-    def golden(self, spec: Any) -> dict[str, bytes]:
+    def golden(self, spec: SoundSpec) -> dict[str, bytes]:
         """See `Task.golden`."""
         return {GOLDEN_SOUND: golden_sound(spec).astype("<i2").tobytes()}
 
-    def golden_output(self, spec: Any, session: backend.Session) -> NDArray[np.float32]:
+    def golden_output(self, spec: SoundSpec, session: backend.Session) -> NDArray[np.float32]:
         """See `Task.golden_output`: (steps, labels) float32."""
         return backend.answers(session, frames_of(golden_sound(spec), spec.input))
 
@@ -67,11 +66,11 @@ class GoldenSound:
 class GoldenTokens:
     """The same, of models that read."""
 
-    def golden(self, spec: Any) -> dict[str, bytes]:
+    def golden(self, spec: ModelSpec) -> dict[str, bytes]:
         """See `Task.golden`."""
         return {GOLDEN_TOKENS: self._tokens(spec).astype("<i4").tobytes()}
 
-    def golden_output(self, spec: Any, session: backend.Session) -> NDArray[np.float32]:
+    def golden_output(self, spec: ModelSpec, session: backend.Session) -> NDArray[np.float32]:
         """See `Task.golden_output`: (steps, scores) float32."""
         return backend.answers(session, self._tokens(spec)[:, None])
 
@@ -80,18 +79,18 @@ class GoldenTokens:
         tokens = bundle.golden_tokens(bundle.spec.input.count)[:, None]
         return lambda session: backend.answers(session, tokens)
 
-    def _tokens(self, spec: Any) -> NDArray[np.int32]:
+    def _tokens(self, spec: ModelSpec) -> NDArray[np.int32]:
         return golden_tokens(len(spec.input.vocabulary))
 
 
 class GoldenFrames:
     """The same, of models that take numbers as they are."""
 
-    def golden(self, spec: Any) -> dict[str, bytes]:
+    def golden(self, spec: ModelSpec) -> dict[str, bytes]:
         """See `Task.golden`."""
         return {GOLDEN_FRAMES: golden_frames(spec.input.width).astype("<f4").tobytes()}
 
-    def golden_output(self, spec: Any, session: backend.Session) -> NDArray[np.float32]:
+    def golden_output(self, spec: ModelSpec, session: backend.Session) -> NDArray[np.float32]:
         """See `Task.golden_output`: (steps, scores) float32."""
         return backend.answers(session, golden_frames(spec.input.width))
 

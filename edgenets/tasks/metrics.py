@@ -16,7 +16,7 @@ class Decisions(Protocol):
 
     metric: str  # what `score` is called
 
-    def decide(self, answers: Answers) -> Sequence[Any]:
+    def decide(self, answers: Answers) -> Sequence[object]:
         """The decision of each item."""
         ...
 
@@ -29,12 +29,26 @@ class Decisions(Protocol):
         ...
 
 
+class Choices:
+    """The part of `Decisions` of one label an item: accuracy."""
+
+    metric = "accuracy"
+
+    def score(self, decided: Sequence[object], targets: Sequence[object]) -> float:
+        """See `Decisions.score`."""
+        return equal_share(decided, targets)
+
+    def agreement(self, decided: Sequence[object], others: Sequence[object]) -> float:
+        """See `Decisions.agreement`."""
+        return equal_share(decided, others)
+
+
 def same_part(found: NDArray[np.float32], wanted: NDArray[np.float32]) -> float:
     """The part of what is wanted that is the same, on the mean, 0…1."""
     size = max(np.abs(wanted).mean(), 1e-12)
     return max(0.0, 1.0 - float(np.abs(found - wanted).mean() / size))
 
 
-def equal_share(found: Sequence[Any], others: Sequence[Any]) -> float:
+def equal_share(found: Sequence[object], others: Sequence[object]) -> float:
     """The part of the decisions that are the same."""
     return float(np.mean([a == b for a, b in zip(found, others, strict=True)]))

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from edgenets.backend import Session
+from edgenets.spec import ModelSpec, spec_as
 from edgenets.tasks.cost import Cost, cpu_of_sound
 from edgenets.tasks.golden import GoldenSound
 from edgenets.tasks.room import SequenceRoom
@@ -27,10 +28,12 @@ class SoundRoom(SequenceRoom, GoldenSound, Cost):
     cost_unit: ClassVar[str] = "CPU ms/s"
 
     @abstractmethod
-    def stepper(self, spec: Any, session: Session, grammar: Grammar | None = None) -> Stepper[Any]:
+    def stepper(
+        self, spec: ModelSpec, session: Session, grammar: Grammar | None = None
+    ) -> Stepper[Any]:
         """See `SoundTask.stepper`."""
 
-    def input_of(self, spec: Any) -> str:
+    def input_of(self, spec: SoundSpec) -> str:
         """See `Task.input_of`."""
         return sound_of(spec)
 
@@ -39,6 +42,6 @@ class SoundRoom(SequenceRoom, GoldenSound, Cost):
         seconds = run.spec_as(SoundSpec).step_seconds
         return [(f"{1e3 * seconds:.0f} ms", "from decision to decision")]
 
-    def cpu_ms(self, spec: Any, session: Session, seconds: float) -> float:
+    def cpu_ms(self, spec: ModelSpec, session: Session, seconds: float) -> float:
         """See `Task.cpu_ms`."""
-        return cpu_of_sound(spec, self.stepper(spec, session), seconds)
+        return cpu_of_sound(spec_as(spec, SoundSpec), self.stepper(spec, session), seconds)

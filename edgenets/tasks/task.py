@@ -80,7 +80,7 @@ class Task(Protocol):
     doing: ClassVar[str]  # what a run does with its source, in words
     cost_unit: ClassVar[str]  # of `cpu_ms`, as a table heads it
 
-    def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
+    def train(self, recipe: Recipe, data: Path, out: Path, progress: Progress) -> Trained:
         """Train a recipe's model; see `edgenets.training.train`."""
         ...
 
@@ -107,15 +107,15 @@ class Task(Protocol):
         """
         ...
 
-    def random(self, spec: Any, count: int) -> NDArray[Any]:
+    def random(self, spec: ModelSpec, count: int) -> NDArray[Any]:
         """Random inputs of a model, (count,), of the type and the range that it takes."""
         ...
 
-    def given(self, spec: Any) -> Given | None:
+    def given(self, spec: ModelSpec) -> Given | None:
         """What a model is given once a sequence, at random; None: nothing."""
         ...
 
-    def cpu_ms(self, spec: Any, session: Session, seconds: float) -> float:
+    def cpu_ms(self, spec: ModelSpec, session: Session, seconds: float) -> float:
         """CPU time of the whole pipeline, in `cost_unit`.
 
         Args:
@@ -123,7 +123,7 @@ class Task(Protocol):
         """
         ...
 
-    def input_of(self, spec: Any) -> str:
+    def input_of(self, spec: ModelSpec) -> str:
         """What a model takes, in words."""
         ...
 
@@ -159,7 +159,7 @@ class SequenceTask(Task, Protocol):
         """Sequences of the validation split, with targets, that artifacts are verified on."""
         ...
 
-    def decisions(self, spec: Any) -> Decisions:
+    def decisions(self, spec: ModelSpec) -> Decisions:
         """How scores become decisions, and decisions a figure."""
         ...
 
@@ -167,7 +167,9 @@ class SequenceTask(Task, Protocol):
 class SoundTask(SequenceTask, Protocol):
     """A job of models that listen."""
 
-    def stepper(self, spec: Any, session: Session, grammar: Grammar | None = None) -> Stepper[Any]:
+    def stepper(
+        self, spec: ModelSpec, session: Session, grammar: Grammar | None = None
+    ) -> Stepper[Any]:
         """The pipeline from sound to decisions.
 
         Args:

@@ -11,10 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgenets.errors import RecipeError
 from edgenets.extras import require
+
+if TYPE_CHECKING:
+    import keras
+    from keras import KerasTensor
+    from keras.layers import Layer
 
 # Names of weights that are multiplied with what comes in; a bias has 32 bits.
 _KERNELS = ("kernel", "recurrent_kernel", "depthwise_kernel", "pointwise_kernel")
@@ -29,6 +34,9 @@ _MOVING = (
     "GlobalMaxPooling1D", "GlobalMaxPooling2D", "ZeroPadding1D", "ZeroPadding2D",
 )  # fmt: skip
 
+# Of a tensor, its items first.
+Shape = tuple[int | None, ...]
+
 # Of what a batch shows, once the first ones are averaged.
 _NEWEST = 0.01
 
@@ -39,7 +47,7 @@ _SUFFIX = "_aware"
 _STATE = (-1.0, 1.0)
 
 
-def aware(model: Any) -> Any:
+def aware(model: keras.Model) -> keras.Model:
     """The network with fake quantization, of the same layers and weights.
 
     Args:
@@ -58,11 +66,11 @@ def aware(model: Any) -> Any:
     layers = _layers()
     # Of a tensor's id, the tensor and what is taken for it: rounded, or itself where its range is
     # known. Ids are of tensors that live.
-    known: dict[int, tuple[Any, Any]] = {}
+    known: dict[int, tuple[KerasTensor, KerasTensor]] = {}
     names: set[str] = set()
-    wrapped: dict[int, Any] = {}  # by ids of layers, which live as long as the model
+    wrapped: dict[int, Layer] = {}  # by ids of layers, which live as long as the model
 
-    def ranged(tensor: Any) -> Any:
+    def ranged(tensor: KerasTensor) -> KerasTensor:
         """A tensor, rounded; once, however many layers take it."""
         if "float" not in str(tensor.dtype):
             return tensor
@@ -73,10 +81,10 @@ def aware(model: Any) -> Any:
             known[id(tensor)] = tensor, layers["Range"](name=name)(tensor)
         return known[id(tensor)][1]
 
-    def is_known(tensor: Any) -> bool:
+    def is_known(tensor: KerasTensor) -> bool:
         return id(tensor) in known and known[id(tensor)][1] is tensor
 
-    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(layer: Layer, *args: Any, **kwargs: Any) -> Any:
         if not _is_joined(layer):
             args, kwargs = keras.tree.map_structure(
                 lambda x: ranged(x) if isinstance(x, keras.KerasTensor) else x, (args, kwargs)
@@ -102,13 +110,13 @@ def aware(model: Any) -> Any:
     return keras.Model(made.input, outputs, name=model.name + _SUFFIX)
 
 
-def plain_of(model: Any) -> Any:
+def plain_of(model: keras.Model) -> keras.Model:
     """The network inside one that `aware` made, of the same layers and weights; else itself."""
     if not is_aware(model):
         return model
     keras, layers = require("keras"), _layers()
 
-    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(layer: Layer, *args: Any, **kwargs: Any) -> Any:
         if isinstance(layer, layers["Range"]):
             return args[0]
         inner = layer.layer if isinstance(layer, layers["Rounded"]) else layer
@@ -118,17 +126,17 @@ def plain_of(model: Any) -> Any:
     return keras.Model(made.input, made.output, name=model.name.removesuffix(_SUFFIX))
 
 
-def is_aware(model: Any) -> bool:
+def is_aware(model: keras.Model) -> bool:
     """Whether `aware` made a net."""
     return any(type(x).__module__ == __name__ for x in getattr(model, "layers", ()))
 
 
-def objects() -> dict[str, Any]:
+def objects() -> dict[str, type[Layer]]:
     """Keras's custom objects of networks that `aware` made, by the names in their files."""
     return {f"edgenets>{name}": layer for name, layer in _layers().items()}
 
 
-def _kernels_of(layer: Any) -> list[Any]:
+def _kernels_of(layer: Layer) -> list[keras.Variable]:
     """Its variables that are rounded."""
     if hasattr(layer, "layers"):  # a network within the network stays float
         return []
@@ -137,20 +145,20 @@ def _kernels_of(layer: Any) -> list[Any]:
     return [v for v in every if v.name in _KERNELS and len(v.shape) > 1]
 
 
-def _is_joined(layer: Any) -> bool:
+def _is_joined(layer: Layer) -> bool:
     kind = type(layer).__name__
     if kind == "Activation":
         return layer.activation.__name__ in _JOINED_ACTIVATIONS
     return kind in _JOINED
 
 
-def _has_fixed_range(layer: Any) -> bool:
+def _has_fixed_range(layer: Layer) -> bool:
     """Whether what it gives lies between bounds that every converter knows."""
     name = getattr(getattr(layer, "activation", None), "__name__", type(layer).__name__)
     return name in ("softmax", "sigmoid", "tanh", "Softmax") and not hasattr(layer, "cell")
 
 
-def _rounded(kernel: Any, channels: tuple[int, ...] = (-1,)) -> Any:
+def _rounded(kernel: keras.Variable, channels: tuple[int, ...] = (-1,)) -> KerasTensor:
     """A kernel as it is in eight bits, a scale a channel of what comes out.
 
     Of a frozen network it is a constant, of which any converter makes the same integers.
@@ -165,7 +173,7 @@ def _rounded(kernel: Any, channels: tuple[int, ...] = (-1,)) -> Any:
     return value + tf.stop_gradient(tf.round(value / scale) * scale - value)
 
 
-def _channels_of(layer: Any, kernel: Any) -> tuple[int, ...]:
+def _channels_of(layer: Layer, kernel: keras.Variable) -> tuple[int, ...]:
     """The axes of a kernel's output channels, from the last."""
     kind = type(layer).__name__
     if "Depthwise" in kind or kernel.name == "depthwise_kernel":
@@ -174,7 +182,7 @@ def _channels_of(layer: Any, kernel: Any) -> tuple[int, ...]:
 
 
 @cache
-def _layers() -> dict[str, Any]:
+def _layers() -> dict[str, type[Layer]]:
     """The layers of fake quantization; their base is Keras's."""
     keras, tf = require("keras"), require("tensorflow")
 
@@ -182,17 +190,17 @@ def _layers() -> dict[str, Any]:
     class Range(keras.layers.Layer):  # type: ignore[misc,name-defined]  # no types
         """Rounds to 256 steps between the lowest and highest of the last batches."""
 
-        def build(self, shape: Any) -> None:
+        def build(self, shape: Shape) -> None:
             self.low = self.add_weight(shape=(), initializer="zeros", trainable=False, name="low")
             self.high = self.add_weight(shape=(), initializer="zeros", trainable=False, name="high")
             self.seen = self.add_weight(shape=(), initializer="zeros", trainable=False, name="seen")
             self.built = True
 
-        def call(self, x: Any, training: bool = False) -> Any:
+        def call(self, x: KerasTensor, training: bool = False) -> KerasTensor:
             if training:
                 self.seen.assign(self.seen + 1)
                 share = keras.ops.maximum(_NEWEST, 1 / self.seen)
-                # Nought has to be one of the steps.
+                # Zero has to be one of the steps.
                 low = keras.ops.minimum(keras.ops.min(x), 0.0)
                 high = keras.ops.maximum(keras.ops.max(x), 0.0)
                 self.low.assign(self.low + share * (low - self.low))
@@ -202,18 +210,18 @@ def _layers() -> dict[str, Any]:
                 x, keras.ops.convert_to_tensor(self.low), high
             )
 
-        def compute_output_shape(self, shape: Any) -> Any:
+        def compute_output_shape(self, shape: Shape) -> Shape:
             return shape
 
     @keras.saving.register_keras_serializable("edgenets")
     class Rounded(keras.layers.Wrapper):  # type: ignore[misc,name-defined]  # no types
         """A layer whose weights are rounded as it is called."""
 
-        def __init__(self, layer: Any, **options: Any) -> None:
+        def __init__(self, layer: Layer, **options: Any) -> None:
             super().__init__(layer, name=options.pop("name", f"{layer.name}_rounded"), **options)
             # Ranges of what is within the layer.
-            self.before: Any = None
-            self.between: Any = None
+            self.before: Layer | None = None
+            self.between: Layer | None = None
             activation = getattr(layer, "activation", None)
             is_recurrent = hasattr(layer, "cell")
             if activation is not None and not is_recurrent and (
@@ -221,7 +229,7 @@ def _layers() -> dict[str, Any]:
             ):  # fmt: skip
                 self.before = Range(name="before")
 
-        def build(self, shape: Any = None) -> None:
+        def build(self, shape: Shape | None = None) -> None:
             # A separable layer has its kernels, and with them what is within, once it is built.
             super().build(shape)
             if hasattr(self.layer, "pointwise_kernel"):
@@ -260,7 +268,7 @@ def _layers() -> dict[str, Any]:
 
 
 @contextmanager
-def _with_range(layer: Any, before: Any) -> Iterator[None]:
+def _with_range(layer: Layer, before: Layer | None) -> Iterator[None]:
     """What goes into an activation that is an operation of its own is rounded."""
     if before is None:
         yield
@@ -274,7 +282,7 @@ def _with_range(layer: Any, before: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _with_states(layer: Any) -> Iterator[None]:
+def _with_states(layer: Layer) -> Iterator[None]:
     """What a recurrent layer remembers is rounded from step to step."""
     cell = getattr(layer, "cell", None)
     if cell is None or getattr(cell, "activation", None) is None:

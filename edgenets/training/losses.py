@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgenets.extras import require
+
+if TYPE_CHECKING:
+    import keras
+    from keras import KerasTensor
 
 # What a network may think of its own errors: beyond it one reading would outweigh all others.
 _SUREST, _LEAST_SURE = -5.0, 3.0
 
 
-def quantiles(levels: Sequence[float]) -> Any:
+def quantiles(levels: Sequence[float]) -> keras.losses.Loss:
     """Absolute error of the median, and the pinball loss of each quantile beside it.
 
     Koenker and Bassett 1978, doi:10.2307/1913643. Of (…, horizon) truths and
@@ -25,7 +29,7 @@ def quantiles(levels: Sequence[float]) -> Any:
             super().__init__(name=options.pop("name", "quantiles"), **options)
             self.levels = tuple(levels)
 
-        def call(self, y_true: Any, y_pred: Any) -> Any:
+        def call(self, y_true: KerasTensor, y_pred: KerasTensor) -> KerasTensor:
             parts = ops.split(y_pred, 1 + len(self.levels), axis=-1)
             total = ops.mean(ops.abs(y_true - parts[0]), axis=-1)
             for level, part in zip(self.levels, parts[1:], strict=True):
@@ -40,7 +44,7 @@ def quantiles(levels: Sequence[float]) -> Any:
     return Quantiles(levels)
 
 
-def smoothed(share: float) -> Any:
+def smoothed(share: float) -> keras.losses.Loss:
     """Cross entropy of (…,) numbers and (…, scores) logits, with label smoothing.
 
     Szegedy et al. 2016, arXiv:1512.00567; Keras has it for distributions alone, which would be as
@@ -54,7 +58,7 @@ def smoothed(share: float) -> Any:
             super().__init__(name=options.pop("name", "smoothed"), **options)
             self.share = share
 
-        def call(self, y_true: Any, y_pred: Any) -> Any:
+        def call(self, y_true: KerasTensor, y_pred: KerasTensor) -> KerasTensor:
             total = ops.logsumexp(y_pred, axis=-1)
             number = ops.expand_dims(ops.cast(y_true, "int32"), -1)
             right = ops.squeeze(ops.take_along_axis(y_pred, number, axis=-1), -1)
@@ -67,13 +71,13 @@ def smoothed(share: float) -> Any:
     return Smoothed(share)
 
 
-def laplace() -> Any:
+def laplace() -> keras.losses.Loss:
     """−ln of Laplace's distribution, of (…, 1) truths and (…, 2) answers: middle, ln of width."""
     keras = require("keras")
     ops = keras.ops
 
     class Laplace(keras.losses.Loss):  # type: ignore[misc,name-defined]  # no types
-        def call(self, y_true: Any, y_pred: Any) -> Any:
+        def call(self, y_true: KerasTensor, y_pred: KerasTensor) -> KerasTensor:
             log_width = ops.clip(y_pred[..., 1], _SUREST, _LEAST_SURE)
             return ops.abs(y_true[..., 0] - y_pred[..., 0]) / ops.exp(log_width) + log_width
 

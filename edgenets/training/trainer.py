@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -53,7 +53,7 @@ class Job:
 
     build: Callable[[], keras.Model]  # the untrained model
     batches: Batches
-    loss: Any  # a Keras loss, of the model's output and a batch's targets
+    loss: keras.losses.Loss  # of the model's output and a batch's targets
     judge: Callable[[keras.Model], float]  # the task's metric on the validation split
     schedule: Schedule
     seed: int

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from edgenets.progress import Progress
+from edgenets.spec import ModelSpec, spec_as
 from edgenets.tasks.keywords.recipe import KeywordRecipe
 from edgenets.tasks.keywords.spec import KeywordSpec
 from edgenets.tasks.room import EvaluationModule, SamplesModule
@@ -26,7 +27,7 @@ class Keywords(SoundRoom):
     recipe: ClassVar = KeywordRecipe
     run_options: ClassVar[tuple[str, ...]] = ("seconds",)
 
-    def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
+    def train(self, recipe: KeywordRecipe, data: Path, out: Path, progress: Progress) -> Trained:
         """See `Task.train`."""
         from edgenets.tasks.keywords.training import train_keywords
 
@@ -42,16 +43,16 @@ class Keywords(SoundRoom):
 
         return evaluation
 
-    def decisions(self, spec: Any) -> Decisions:
+    def decisions(self, spec: KeywordSpec) -> Decisions:
         """See `SequenceTask.decisions`."""
         from edgenets.tasks.keywords.metric import Words
 
         return Words(spec)
 
     def stepper(
-        self, spec: Any, session: Session, grammar: Grammar | None = None
+        self, spec: ModelSpec, session: Session, grammar: Grammar | None = None
     ) -> KeywordDetector:
         """See `SoundTask.stepper`."""
         from edgenets.tasks.keywords.pipeline import KeywordDetector
 
-        return KeywordDetector(spec, session)
+        return KeywordDetector(spec_as(spec, KeywordSpec), session)

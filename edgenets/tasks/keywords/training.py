@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ from edgenets.tasks.keywords.streams import StreamBatches, StreamMaker
 from edgenets.tasks.task import Trained
 from edgenets.training import figures
 from edgenets.training.trainer import Job, Trainer
+
+if TYPE_CHECKING:
+    import keras
 
 # Where a run keeps the words that its recipe has synthesised.
 SYNTHETIC = "synthetic"
@@ -79,7 +82,9 @@ def _spec(recipe: KeywordRecipe, features: AudioInput, labels: tuple[str, ...]) 
     )
 
 
-def _decide(model: Any, frames: NDArray[np.float32], recipe: KeywordRecipe) -> NDArray[np.int64]:
+def _decide(
+    model: keras.Model, frames: NDArray[np.float32], recipe: KeywordRecipe
+) -> NDArray[np.int64]:
     """The label number of each of (clips, frames, bands), (clips,)."""
     usable = frames.shape[1] - frames.shape[1] % recipe.model.frames_per_step
     logits = model.predict(frames[:, :usable], batch_size=EVALUATION_BATCH, verbose=0)
@@ -94,7 +99,7 @@ def _accuracy(decided: NDArray[np.int64], clips: ClipSet) -> float:
 
 
 def _figures(
-    model: Any, clips: ClipSet, features: AudioInput, recipe: KeywordRecipe
+    model: keras.Model, clips: ClipSet, features: AudioInput, recipe: KeywordRecipe
 ) -> dict[str, Any]:
     """Accuracy and confusion of the float model on one split."""
     frames = dataset.features_of(clips, features, recipe.data.clip_seconds)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgenets.metrics import NATS
 from edgenets.tasks.language.likelihood import nats
@@ -21,14 +21,13 @@ class NextTokens:
         """See `Decisions.decide`: all scores count, not the best alone."""
         return answers
 
-    def score(self, decided: Sequence[Any], targets: Sequence[Any]) -> float:
+    def score(self, decided: Answers, targets: Sequence[NDArray[np.int32]]) -> float:
         """See `Decisions.score`."""
-        return float(np.mean(np.concatenate(
-            [nats(logits, tokens) for logits, tokens in zip(decided, targets, strict=True)]
-        )))  # fmt: skip
+        found = [nats(logits, tokens) for logits, tokens in zip(decided, targets, strict=True)]
+        return float(np.mean(np.concatenate(found)))
 
-    def agreement(self, decided: Sequence[Any], others: Sequence[Any]) -> float:
+    def agreement(self, decided: Answers, others: Answers) -> float:
         """See `Decisions.agreement`: of the likeliest tokens."""
-        return float(np.mean(np.concatenate(
-            [a.argmax(axis=-1) == b.argmax(axis=-1) for a, b in zip(decided, others, strict=True)]
-        )))  # fmt: skip
+        pairs = zip(decided, others, strict=True)
+        same = [a.argmax(axis=-1) == b.argmax(axis=-1) for a, b in pairs]
+        return float(np.mean(np.concatenate(same)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from edgenets.tasks.cost import TokenCost
 from edgenets.tasks.golden import GoldenTokens
@@ -11,6 +11,7 @@ from edgenets.tasks.task import Medium
 
 if TYPE_CHECKING:
     from edgenets.runs import Run
+    from edgenets.spec import ModelSpec
 
 
 class TextRoom(SequenceRoom, GoldenTokens, TokenCost):
@@ -19,7 +20,7 @@ class TextRoom(SequenceRoom, GoldenTokens, TokenCost):
     medium: ClassVar[Medium] = "lines"
     extras: ClassVar[tuple[str, ...]] = ()
 
-    def input_of(self, spec: Any) -> str:
+    def input_of(self, spec: ModelSpec) -> str:
         """See `Task.input_of`."""
         return f"text, as {len(spec.input.vocabulary):,} {spec.input.units}; a step each"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from edgenets.progress import Progress
 from edgenets.tasks.language.recipe import LanguageRecipe
@@ -26,7 +26,7 @@ class Language(TextRoom):
     )  # fmt: skip
     doing: ClassVar[str] = "suggesting words after the lines of"
 
-    def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
+    def train(self, recipe: LanguageRecipe, data: Path, out: Path, progress: Progress) -> Trained:
         """See `Task.train`."""
         from edgenets.tasks.language.training import train_language
 
@@ -42,7 +42,7 @@ class Language(TextRoom):
 
         return evaluation
 
-    def decisions(self, spec: Any) -> Decisions:
+    def decisions(self, spec: LanguageSpec) -> Decisions:
         """See `SequenceTask.decisions`."""
         from edgenets.tasks.language.metric import NextTokens
 

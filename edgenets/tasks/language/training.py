@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgenets import models
 from edgenets.data.split import SPLITS, Split, SplitShares
@@ -20,6 +20,10 @@ from edgenets.tasks.language.texts import read_corpus, split_text
 from edgenets.tasks.language.tokens import UNKNOWN, Tokenizer, divided, vocabulary_of
 from edgenets.tasks.task import Trained
 from edgenets.training.trainer import Job, Trainer
+
+if TYPE_CHECKING:
+    import keras
+    from keras.layers import Layer
 
 # Subwords that are evaluated at once.
 EVALUATION_BATCH = 64
@@ -93,7 +97,7 @@ def _input(recipe: LanguageRecipe, text: str) -> TextInput:
     return TextInput("text", vocabulary, wanted.units, UNKNOWN, wanted.lower)
 
 
-def _judge(model: Any, tokens: Tokens, length: int) -> float:
+def _judge(model: keras.Model, tokens: Tokens, length: int) -> float:
     """Nats a token over pieces that each begin anew, as training sees them."""
     came, following = sequences(tokens, length)
     logits = model.predict(came, batch_size=EVALUATION_BATCH, verbose=0)
@@ -101,12 +105,12 @@ def _judge(model: Any, tokens: Tokens, length: int) -> float:
     return float(nats(scores, following.ravel()).mean())
 
 
-def _figures(model: Any, tokens: Tokens) -> dict[str, Any]:
+def _figures(model: keras.Model, tokens: Tokens) -> dict[str, Any]:
     """Nats a token of a text as one stream, from its first token to its last."""
     return {NATS.name: stream_nats(model, tokens), "tokens": len(tokens)}
 
 
-def stream_nats(model: Any, tokens: Tokens) -> float:
+def stream_nats(model: keras.Model, tokens: Tokens) -> float:
     """How well a Keras model foresees (tokens,) as one stream: the state goes through all of it."""
     rolling = _stateful(model)
     total = 0.0
@@ -117,11 +121,11 @@ def stream_nats(model: Any, tokens: Tokens) -> float:
     return total / (len(tokens) - 1)
 
 
-def _stateful(model: Any) -> Any:
+def _stateful(model: keras.Model) -> keras.Model:
     """The same network with recurrent layers that remember from call to call."""
     keras = require("keras")
 
-    def changed(layer: Any) -> Any:
+    def changed(layer: Layer) -> Layer:
         config = layer.get_config()
         if "stateful" in config:
             config["stateful"] = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from edgenets.progress import Progress
 from edgenets.tasks.cost import Cost
@@ -28,7 +28,7 @@ class Anomaly(SequenceRoom, GoldenFrames, Cost):
     run_options: ClassVar[tuple[str, ...]] = ("every",)
     doing: ClassVar[str] = "looking for anomalies in"
 
-    def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
+    def train(self, recipe: AnomalyRecipe, data: Path, out: Path, progress: Progress) -> Trained:
         """See `Task.train`."""
         from edgenets.tasks.series.anomaly_training import train_anomaly
 
@@ -44,13 +44,13 @@ class Anomaly(SequenceRoom, GoldenFrames, Cost):
 
         return anomaly_evaluation
 
-    def decisions(self, spec: Any) -> Decisions:
+    def decisions(self, spec: AnomalySpec) -> Decisions:
         """See `SequenceTask.decisions`."""
         from edgenets.tasks.series.metric import NextReadings
 
         return NextReadings()
 
-    def input_of(self, spec: Any) -> str:
+    def input_of(self, spec: AnomalySpec) -> str:
         """See `Task.input_of`."""
         return "readings of any columns, one at a time; a step each"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from edgenets.tasks.series.spec import AnomalySpec
 from edgenets.tasks.task import Trained
 from edgenets.training import losses
 from edgenets.training.trainer import Job, Trainer
+
+if TYPE_CHECKING:
+    import keras
 
 # Fewer readings at a beginning are no habit yet.
 _LEAST = 20
@@ -76,7 +79,7 @@ def behind(series: OneSeries, recipe: AnomalyRecipe) -> Known:
     return Known(whole.seasonal[first:], whole.came[first:])
 
 
-def judged(model: Any, held: list[Known]) -> float:
+def judged(model: keras.Model, held: list[Known]) -> float:
     """Mean absolute error of what is foreseen, scaled; every piece from an empty state."""
     longest = max(len(one.came) for one in held)
     seasonal = np.zeros((len(held), longest, held[0].seasonal.shape[1]), np.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from edgenets.metrics import metric_of
 from edgenets.progress import Progress
@@ -29,7 +29,7 @@ class Forecast(SequenceRoom, GoldenFrames, Cost):
     run_options: ClassVar[tuple[str, ...]] = ("every",)
     doing: ClassVar[str] = "reading"
 
-    def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
+    def train(self, recipe: ForecastRecipe, data: Path, out: Path, progress: Progress) -> Trained:
         """See `Task.train`."""
         from edgenets.tasks.series.forecast_training import train_forecast
 
@@ -45,13 +45,13 @@ class Forecast(SequenceRoom, GoldenFrames, Cost):
 
         return forecast_evaluation
 
-    def decisions(self, spec: Any) -> Decisions:
+    def decisions(self, spec: ForecastSpec) -> Decisions:
         """See `SequenceTask.decisions`."""
         from edgenets.tasks.series.metric import Forecasts
 
         return Forecasts(spec.decoding.horizon)
 
-    def input_of(self, spec: Any) -> str:
+    def input_of(self, spec: ForecastSpec) -> str:
         """See `Task.input_of`."""
         taken = spec.input
         often = "" if taken.interval is None else f", one every {taken.interval:g} s"

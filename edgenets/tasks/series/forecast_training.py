@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgenets import models
 from edgenets.errors import DataError
@@ -20,6 +20,9 @@ from edgenets.tasks.series.windows import Ahead, WindowBatches, Windows, scaled,
 from edgenets.tasks.task import Trained
 from edgenets.training import losses
 from edgenets.training.trainer import Job, Trainer
+
+if TYPE_CHECKING:
+    import keras
 
 # Windows that are evaluated at once.
 EVALUATION_BATCH = 512
@@ -102,7 +105,7 @@ def borders_of(recipe: ForecastRecipe, rows: int) -> Borders:
     return Borders(max(1, last - round(recipe.data.validation * rows)), last, rows)
 
 
-def forecast(model: Any, windows: Windows, spec: ForecastSpec) -> Ahead:
+def forecast(model: keras.Model, windows: Windows, spec: ForecastSpec) -> Ahead:
     """A Keras model's forecast of windows."""
     taken = segments(windows.came, spec.input.segment)
     answer = model.predict(taken, batch_size=EVALUATION_BATCH, verbose=0)[:, -1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +23,12 @@ class Forecasts:
         """See `Decisions.decide`."""
         return [item[-1, : self._horizon] for item in answers]
 
-    def score(self, decided: Sequence[Any], targets: Sequence[Any]) -> float:
+    def score(self, decided: Answers, targets: Answers) -> float:
         """See `Decisions.score`."""
         return float(np.mean((np.stack(decided) - np.stack(targets)) ** 2))
 
-    def agreement(self, decided: Sequence[Any], others: Sequence[Any]) -> float:
-        """See `Decisions.agreement`: of what is foreseen to change, the part that is the same."""
+    def agreement(self, decided: Answers, others: Answers) -> float:
+        """See `Decisions.agreement`: the equal part of the forecast changes."""
         return same_part(np.stack(decided), np.stack(others))
 
 
@@ -39,13 +38,13 @@ class NextReadings:
     metric = MAE.name
 
     def decide(self, answers: Answers) -> Sequence[NDArray[np.float32]]:
-        """See `Decisions.decide`: an answer's first number is what is foreseen."""
+        """See `Decisions.decide`: an answer's first number is the forecast."""
         return [item[:, 0] for item in answers]
 
-    def score(self, decided: Sequence[Any], targets: Sequence[Any]) -> float:
+    def score(self, decided: Answers, targets: Answers) -> float:
         """See `Decisions.score`."""
         return float(np.abs(np.concatenate(decided) - np.concatenate(targets)).mean())
 
-    def agreement(self, decided: Sequence[Any], others: Sequence[Any]) -> float:
+    def agreement(self, decided: Answers, others: Answers) -> float:
         """See `Decisions.agreement`: the part of the values that is the same."""
         return same_part(np.concatenate(decided), np.concatenate(others))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from edgenets.tasks.metrics import Answers, equal_share
 from edgenets.tasks.speech import distance
@@ -23,10 +22,10 @@ class Transcripts:
         """See `Decisions.decide`."""
         return [transcribe(self._decoding, item) for item in answers]
 
-    def score(self, decided: Sequence[Any], targets: Sequence[Any]) -> float:
+    def score(self, decided: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> float:
         """See `Decisions.score`."""
         return distance.accuracy(decided, targets)
 
-    def agreement(self, decided: Sequence[Any], others: Sequence[Any]) -> float:
+    def agreement(self, decided: Sequence[object], others: Sequence[object]) -> float:
         """See `Decisions.agreement`."""
         return equal_share(decided, others)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from edgenets.progress import Progress
+from edgenets.spec import ModelSpec, spec_as
 from edgenets.tasks.room import EvaluationModule, SamplesModule
 from edgenets.tasks.sound_room import SoundRoom
 from edgenets.tasks.speech.recipe import SpeechRecipe
@@ -26,7 +27,7 @@ class Speech(SoundRoom):
     recipe: ClassVar = SpeechRecipe
     run_options: ClassVar[tuple[str, ...]] = ("seconds", "words", "text")
 
-    def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
+    def train(self, recipe: SpeechRecipe, data: Path, out: Path, progress: Progress) -> Trained:
         """See `Task.train`."""
         from edgenets.tasks.speech.training import train_speech
 
@@ -42,16 +43,16 @@ class Speech(SoundRoom):
 
         return evaluation
 
-    def decisions(self, spec: Any) -> Decisions:
+    def decisions(self, spec: SpeechSpec) -> Decisions:
         """See `SequenceTask.decisions`."""
         from edgenets.tasks.speech.metric import Transcripts
 
         return Transcripts(spec)
 
     def stepper(
-        self, spec: Any, session: Session, grammar: Grammar | None = None
+        self, spec: ModelSpec, session: Session, grammar: Grammar | None = None
     ) -> SpeechTranscriber:
         """See `SoundTask.stepper`."""
         from edgenets.tasks.speech.pipeline import SpeechTranscriber
 
-        return SpeechTranscriber(spec, session, grammar)
+        return SpeechTranscriber(spec_as(spec, SpeechSpec), session, grammar)

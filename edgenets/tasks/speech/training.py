@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ from edgenets.tasks.speech.transcriber import transcribe
 from edgenets.tasks.speech.utterances import Spoken, find_utterances, load_utterances
 from edgenets.tasks.task import Trained
 from edgenets.training.trainer import Job, Trainer
+
+if TYPE_CHECKING:
+    import keras
 
 # Strings that are evaluated at once.
 EVALUATION_BATCH = 64
@@ -115,16 +118,16 @@ def measured(
     return Measured(taken, tuple(string.symbols for string in strings))
 
 
-def _decide(model: Any, strings: Measured, recipe: SpeechRecipe) -> list[tuple[int, ...]]:
+def _decide(model: keras.Model, strings: Measured, recipe: SpeechRecipe) -> list[tuple[int, ...]]:
     logits = model.predict(strings.features, batch_size=EVALUATION_BATCH, verbose=0)
     return [transcribe(recipe.decoding, item) for item in logits]
 
 
-def _accuracy(model: Any, strings: Measured, recipe: SpeechRecipe) -> float:
+def _accuracy(model: keras.Model, strings: Measured, recipe: SpeechRecipe) -> float:
     return distance.accuracy(_decide(model, strings, recipe), strings.symbols)
 
 
-def _figures(model: Any, strings: Measured, recipe: SpeechRecipe) -> dict[str, Any]:
+def _figures(model: keras.Model, strings: Measured, recipe: SpeechRecipe) -> dict[str, Any]:
     """How well the float model writes down strings of a split."""
     found = _decide(model, strings, recipe)
     exact = [a == b for a, b in zip(found, strings.symbols, strict=True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from edgenets.progress import Progress
 from edgenets.tasks.language.recipe import TextRecipe
@@ -24,7 +24,7 @@ class Text(TextRoom):
     run_options: ClassVar[tuple[str, ...]] = ()
     doing: ClassVar[str] = "reading"
 
-    def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
+    def train(self, recipe: TextRecipe, data: Path, out: Path, progress: Progress) -> Trained:
         """See `Task.train`."""
         from edgenets.tasks.text.training import train_text
 
@@ -40,7 +40,7 @@ class Text(TextRoom):
 
         return evaluation
 
-    def decisions(self, spec: Any) -> Decisions:
+    def decisions(self, spec: TextSpec) -> Decisions:
         """See `SequenceTask.decisions`."""
         from edgenets.tasks.text.metric import TextLabels
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from edgenets.tasks.task import Trained
 from edgenets.tasks.text.batches import TextBatches, Texts, by_length
 from edgenets.training import figures
 from edgenets.training.trainer import Job, Trainer
+
+if TYPE_CHECKING:
+    import keras
 
 # Texts that are evaluated at once.
 EVALUATION_BATCH = 256
@@ -97,7 +100,7 @@ def numbered(texts: list[LabelledText], input: TextInput, labels: tuple[str, ...
     return Texts(tuple(tokens for tokens, _ in kept), targets)
 
 
-def decide(model: Any, texts: Texts) -> NDArray[np.int64]:
+def decide(model: keras.Model, texts: Texts) -> NDArray[np.int64]:
     """The label that a Keras model gives each text, (texts,); no text is padded."""
     decided = np.empty(len(texts), np.int64)
     for places in by_length(texts.tokens).values():

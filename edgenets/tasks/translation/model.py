@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgenets.extras import require
 from edgenets.tasks.translation.recipe import TranslationModelRecipe
@@ -18,29 +18,30 @@ from edgenets.tasks.translation.spec import END, MEMORY, PADDING, START
 
 if TYPE_CHECKING:
     import keras
+    from keras import KerasTensor
 
 
 @dataclass(frozen=True)
 class _Layers:
     """The layers of a translation network, by what they are for."""
 
-    table: Any
-    scaled: Any
-    embedding_dropout: Any
-    reader: Any
-    reader_dropout: Any
-    from_state: Any
-    from_piece: Any
-    memory: Any
-    start: Any
-    writer: Any
-    writer_dropout: Any
-    query: Any
-    divided: Any
-    attention: Any
-    joined: Any
-    answer: Any
-    answer_dropout: Any
+    table: keras.layers.Layer
+    scaled: keras.layers.Layer
+    embedding_dropout: keras.layers.Layer
+    reader: keras.layers.GRU
+    reader_dropout: keras.layers.Layer
+    from_state: keras.layers.Layer
+    from_piece: keras.layers.Layer
+    memory: keras.layers.Layer
+    start: keras.layers.Layer
+    writer: keras.layers.GRU
+    writer_dropout: keras.layers.Layer
+    query: keras.layers.Dense
+    divided: keras.layers.Layer
+    attention: keras.layers.Layer
+    joined: keras.layers.Layer
+    answer: keras.layers.Layer
+    answer_dropout: keras.layers.Layer
 
 
 def build(recipe: TranslationModelRecipe, pieces: int) -> keras.Model:
@@ -146,13 +147,19 @@ def _of(model: keras.Model) -> _Layers:
     return _Layers(**{name: model.get_layer(name) for name in _Layers.__dataclass_fields__})
 
 
-def _read(parts: _Layers, tokens: Any) -> Any:
+def _read(parts: _Layers, tokens: KerasTensor) -> KerasTensor:
     piece = parts.embedding_dropout(parts.scaled(parts.table(tokens)))
     state = parts.reader_dropout(parts.reader(piece))
     return parts.memory([parts.from_state(state), parts.from_piece(piece)])
 
 
-def _write(parts: _Layers, tokens: Any, memory: Any, start: Any, there: Any = None) -> Any:
+def _write(
+    parts: _Layers,
+    tokens: KerasTensor,
+    memory: KerasTensor,
+    start: KerasTensor,
+    there: KerasTensor | None = None,
+) -> KerasTensor:
     """Scores of what follows each piece; `there` says which rows of memory count."""
     piece = parts.embedding_dropout(parts.scaled(parts.table(tokens)))
     state = parts.writer_dropout(parts.writer(piece, initial_state=start))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgenets.backend import Given, Session
 from edgenets.bundle import GOLDEN_TOKENS, given_name
 from edgenets.progress import Progress
-from edgenets.spec import spec_as
+from edgenets.spec import ModelSpec, spec_as
 from edgenets.tasks.cost import TokenCost
 from edgenets.tasks.room import CardModule, EvaluationModule, Room
 from edgenets.tasks.task import Medium, Replay, Trained, Variant
@@ -35,7 +35,9 @@ class Translation(Room, TokenCost):
     run_options: ClassVar[tuple[str, ...]] = ("beam",)
     doing: ClassVar[str] = "translating the lines of"
 
-    def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
+    def train(
+        self, recipe: TranslationRecipe, data: Path, out: Path, progress: Progress
+    ) -> Trained:
         """See `Task.train`."""
         from edgenets.tasks.translation.training import train_translation
 
@@ -51,13 +53,13 @@ class Translation(Room, TokenCost):
 
         return evaluation
 
-    def golden(self, spec: Any) -> dict[str, bytes]:
+    def golden(self, spec: TranslationSpec) -> dict[str, bytes]:
         """See `Task.golden`."""
         members = {GOLDEN_TOKENS: golden_tokens(spec).astype("<i4").tobytes()}
         given = given_of(spec)
         return members | {given_name(n): v.astype("<f4").tobytes() for n, v in given.items()}
 
-    def golden_output(self, spec: Any, session: Session) -> NDArray[np.float32]:
+    def golden_output(self, spec: TranslationSpec, session: Session) -> NDArray[np.float32]:
         """See `Task.golden_output`: (steps, numbers of all outputs) float32."""
         return answers(session, golden_tokens(spec), given_of(spec))
 
@@ -76,7 +78,7 @@ class Translation(Room, TokenCost):
                  START: bundle.golden_given(START, spec.start)}  # fmt: skip
         return lambda session: answers(session, tokens, given)
 
-    def input_of(self, spec: Any) -> str:
+    def input_of(self, spec: TranslationSpec) -> str:
         """See `Task.input_of`."""
         languages = f"{spec.input.source}, to {spec.input.target}"
         return f"sentences in {languages}, as {spec.input.count:,} sub-words; a step each"
@@ -87,6 +89,6 @@ class Translation(Room, TokenCost):
         return [(f"{taken.source} → {taken.target}", "languages"),
                 (f"{taken.count:,}", "sub-words of both")]  # fmt: skip
 
-    def given(self, spec: Any) -> Given | None:
+    def given(self, spec: ModelSpec) -> Given | None:
         """See `Task.given`: of a sentence, to the decoder."""
-        return given_of(spec)
+        return given_of(spec_as(spec, TranslationSpec))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,9 @@ from edgenets.tasks.translation.spec import (
 from edgenets.tasks.translation.subwords import Subwords, learn
 from edgenets.training import losses
 from edgenets.training.trainer import Job, Trainer
+
+if TYPE_CHECKING:
+    import keras
 
 # Sentences that are evaluated at once.
 EVALUATION_BATCH = 128
@@ -111,7 +114,7 @@ def divided(pairs: Sequence[Pair], pieces: Subwords) -> Sentences:
     )
 
 
-def teacher_forced(model: Any, sentences: Sentences) -> float:
+def teacher_forced(model: keras.Model, sentences: Sentences) -> float:
     """Nats a piece of the given translations."""
     order = sorted(range(len(sentences)), key=lambda i: len(sentences.sources[i]))
     total, count = 0.0, 0
@@ -127,7 +130,7 @@ def teacher_forced(model: Any, sentences: Sentences) -> float:
 
 
 def translated(
-    model: Any, sources: Sequence[Tokens], decoding: TranslationDecoding
+    model: keras.Model, sources: Sequence[Tokens], decoding: TranslationDecoding
 ) -> list[list[int]]:
     """The greedy translation of each sentence by the Keras model, in pieces."""
     reader, step = translation_rnn.encoder(model), translation_rnn.writer_step(model)
@@ -144,7 +147,7 @@ def translated(
 
 
 def _greedy(
-    step: Any, memory: NDArray[np.float32], state: NDArray[np.float32], most: int
+    step: keras.Model, memory: NDArray[np.float32], state: NDArray[np.float32], most: int
 ) -> list[list[int]]:
     """The likeliest piece every time, of sentences side by side."""
     came = np.full((len(memory), 1), BEGIN, np.int32)

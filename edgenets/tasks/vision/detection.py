@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from edgenets.tasks.vision.spec import ImageInput
 
 if TYPE_CHECKING:
     import keras
+    from keras import KerasTensor
 
 # Task-aligned assignment (Feng et al. 2021, arXiv:2108.07755): an object goes to the cells inside
 # it for which score^ALPHA · IoU^BETA is largest.
@@ -43,7 +45,7 @@ def deployed_view(model: keras.Model, strides: Sequence[int]) -> keras.Model:
     return keras.Model(model.input, outputs, name=model.name.removesuffix("_training"))
 
 
-def box_loss(frame: ImageInput, strides: Sequence[int]) -> Any:
+def box_loss(frame: ImageInput, strides: Sequence[int]) -> keras.losses.Loss:
     """A Keras loss of (batch, things, 5) and (batch, cells, 4 + labels).
 
     Targets are left, top, right, bottom in pixels and a label number, −1 where
@@ -58,7 +60,7 @@ def box_loss(frame: ImageInput, strides: Sequence[int]) -> Any:
     ]
 
     class BoxLoss(base):  # type: ignore[misc,valid-type]  # Keras has no types
-        def call(self, y_true: Any, y_pred: Any) -> Any:
+        def call(self, y_true: KerasTensor, y_pred: KerasTensor) -> KerasTensor:
             sides, logits = y_pred[..., :4] * sizes, y_pred[..., 4:]
             boxes = ops.concatenate((middles - sides[..., :2], middles + sides[..., 2:]), axis=-1)
             corners = y_true[..., :4]
@@ -71,7 +73,13 @@ def box_loss(frame: ImageInput, strides: Sequence[int]) -> Any:
             place = ops.sum((1.0 - _complete_iou(ops, boxes, target)) * value)
             return (score + BOX_WEIGHT * place) / total
 
-        def _assigned(self, corners: Any, named: Any, boxes: Any, logits: Any) -> Any:
+        def _assigned(
+            self,
+            corners: KerasTensor,
+            named: KerasTensor,
+            boxes: KerasTensor,
+            logits: KerasTensor,
+        ) -> KerasTensor:
             """Which cells answer for a thing, (batch, things, cells) of 0 and 1; their scores."""
             boxes, logits = ops.stop_gradient(boxes), ops.stop_gradient(logits)
             left_top, right_low = corners[:, :, None, :2], corners[:, :, None, 2:]
@@ -97,7 +105,7 @@ def box_loss(frame: ImageInput, strides: Sequence[int]) -> Any:
     return BoxLoss(reduction="sum_over_batch_size", name="boxes")
 
 
-def _pairs_iou(ops: Any, first: Any, second: Any) -> Any:
+def _pairs_iou(ops: ModuleType, first: KerasTensor, second: KerasTensor) -> KerasTensor:
     """(batch, n, 4) and (batch, m, 4) to (batch, n, m)."""
     low = ops.maximum(first[:, :, None, :2], second[:, None, :, :2])
     high = ops.minimum(first[:, :, None, 2:], second[:, None, :, 2:])
@@ -107,12 +115,12 @@ def _pairs_iou(ops: Any, first: Any, second: Any) -> Any:
     return common / ops.maximum(union, _TINY)
 
 
-def _area(ops: Any, boxes: Any) -> Any:
+def _area(ops: ModuleType, boxes: KerasTensor) -> KerasTensor:
     size = ops.maximum(boxes[..., 2:] - boxes[..., :2], 0.0)
     return size[..., 0] * size[..., 1]
 
 
-def _complete_iou(ops: Any, boxes: Any, target: Any) -> Any:
+def _complete_iou(ops: ModuleType, boxes: KerasTensor, target: KerasTensor) -> KerasTensor:
     """IoU less what middles and shapes differ by (Zheng et al. 2020, arXiv:1911.08287)."""
     low, high = ops.maximum(boxes[..., :2], target[..., :2]), ops.minimum(
         boxes[..., 2:], target[..., 2:]

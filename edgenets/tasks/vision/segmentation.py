@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from edgenets.extras import require
 from edgenets.tasks.vision.data.augment import IGNORED
 
+if TYPE_CHECKING:
+    import keras
+    from keras import KerasTensor
 
-def mask_loss() -> Any:
+
+def mask_loss() -> keras.losses.Loss:
     """A Keras loss of (batch, rows, columns) label numbers and (batch, rows, columns, labels).
 
     Cross-entropy makes posteriors right, Dice (Milletari et al. 2016,
@@ -19,7 +23,7 @@ def mask_loss() -> Any:
     ops, base = keras.ops, keras.losses.Loss
 
     class MaskLoss(base):  # type: ignore[misc,valid-type]  # Keras has no types
-        def call(self, y_true: Any, y_pred: Any) -> Any:
+        def call(self, y_true: KerasTensor, y_pred: KerasTensor) -> KerasTensor:
             counts = ops.cast(y_true != IGNORED, "float32")
             named = ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[-1])  # 255: zeros
             entropy = -ops.sum(named * ops.log_softmax(y_pred, axis=-1), axis=-1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgenets.backend import Session
 from edgenets.bundle import GOLDEN_IMAGE
 from edgenets.progress import Progress
-from edgenets.spec import spec_as
+from edgenets.spec import ModelSpec, spec_as
 from edgenets.tasks.cost import Cost
 from edgenets.tasks.room import CardModule, EvaluationModule, Room
 from edgenets.tasks.task import Medium, Replay, Trained, Variant
@@ -35,7 +35,7 @@ class _Images(Room, Cost):
     run_options: ClassVar[tuple[str, ...]] = ("seconds", "scene")
     doing: ClassVar[str] = "looking at"
 
-    def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
+    def train(self, recipe: ImageRecipe, data: Path, out: Path, progress: Progress) -> Trained:
         """See `Task.train`."""
         from edgenets.tasks.vision.training import train_images
 
@@ -51,13 +51,13 @@ class _Images(Room, Cost):
 
         return evaluation
 
-    def golden(self, spec: Any) -> dict[str, bytes]:
+    def golden(self, spec: ImageSpec) -> dict[str, bytes]:
         """See `Task.golden`."""
         from edgenets.tasks.vision.golden import golden_png
 
         return {GOLDEN_IMAGE: golden_png(spec.input)}
 
-    def golden_output(self, spec: Any, session: Session) -> NDArray[np.float32]:
+    def golden_output(self, spec: ImageSpec, session: Session) -> NDArray[np.float32]:
         """See `Task.golden_output`: (values,) float32, thinned."""
         from edgenets.tasks.vision.golden import golden_image, output_of
 
@@ -72,7 +72,7 @@ class _Images(Room, Cost):
         golden_pixels = image.decode(bundle.golden_image(), f"{bundle.path}: the golden image")
         return lambda session: output_of(spec, session, golden_pixels)
 
-    def input_of(self, spec: Any) -> str:
+    def input_of(self, spec: ImageSpec) -> str:
         """See `Task.input_of`."""
         frame = spec.input
         return f"images of {frame.width} × {frame.height} {frame.color}, by {frame.resize}"
@@ -82,11 +82,11 @@ class _Images(Room, Cost):
         frame = run.spec.input
         return [(f"{frame.width} × {frame.height}", "pixels")]
 
-    def cpu_ms(self, spec: Any, session: Session, seconds: float) -> float:
+    def cpu_ms(self, spec: ModelSpec, session: Session, seconds: float) -> float:
         """See `Task.cpu_ms`: of an image of 640 × 480, from pixels to findings."""
         from edgenets.tasks.vision.pipeline import cpu_of_image
 
-        return cpu_of_image(spec, session, seconds)
+        return cpu_of_image(spec_as(spec, ImageSpec), session, seconds)
 
 
 class Classify(_Images):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,9 @@ from edgenets.tasks.vision.recipe import ImageRecipe
 from edgenets.tasks.vision.spec import ImageSpec
 from edgenets.training import figures
 from edgenets.training.trainer import Job, Trainer
+
+if TYPE_CHECKING:
+    import keras
 
 # Images that a model is shown at once when it is judged.
 EVALUATION_BATCH = 64
@@ -58,11 +61,11 @@ def train_images(recipe: ImageRecipe, data: Path, out: Path, progress: Progress)
     test = shown(recipe, load_split(recipe, catalogue, data, "test", progress))
     detects = recipe.task == "detect"
 
-    def view(model: Any) -> Any:
+    def view(model: keras.Model) -> keras.Model:
         """The model with the outputs that its spec names."""
         return detection.deployed_view(model, head_of(recipe).strides) if detects else model
 
-    def build() -> Any:
+    def build() -> keras.Model:
         model = models.build_image(recipe, len(labels))
         return detection.training_view(model, head_of(recipe).strides) if detects else model
 
@@ -150,19 +153,19 @@ def shown(recipe: ImageRecipe, examples: Examples) -> Shown:
     return Shown(examples, inputs, tuple(placements))
 
 
-def answers(model: Any, inputs: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+def answers(model: keras.Model, inputs: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
     """A Keras model's outputs by name, (images, …)."""
     given = model.predict(inputs, batch_size=EVALUATION_BATCH, verbose=0)
     values = given if isinstance(given, (list, tuple)) else [given]
     return dict(zip(output_names(model), values, strict=True))
 
 
-def output_names(model: Any) -> list[str]:
+def output_names(model: keras.Model) -> list[str]:
     """What the outputs of a Keras model are called: as the layers that give them."""
     return [tensor._keras_history.operation.name for tensor in model.outputs]
 
 
-def judged(model: Any, spec: ImageSpec, part: Shown) -> Metric:
+def judged(model: keras.Model, spec: ImageSpec, part: Shown) -> Metric:
     """The task's metric of a Keras model."""
     outputs = answers(model, part.inputs)
     return judge(outputs, spec, part)
@@ -176,7 +179,7 @@ def judge(outputs: Mapping[str, NDArray[Any]], spec: ImageSpec, part: Shown) -> 
     return found
 
 
-def _loss(recipe: ImageRecipe) -> Any:
+def _loss(recipe: ImageRecipe) -> keras.losses.Loss:
     if recipe.task == "detect":
         return detection.box_loss(recipe.input, head_of(recipe).strides)
     if recipe.task == "segment":
