@@ -9,5 +9,5 @@ keeper           what lives on boards: releases, trials, the way back
 flash            an image to a card, until it was read back from the card
 update           signed releases that boards fetch by themselves
 fleet            many boards, by Ansible
-twin             what stands in for boards
+twin             emulated boards
 """

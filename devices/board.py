@@ -32,7 +32,7 @@ class System:
     image: str
     python: str  # that it brings
     libc: str  # version of glibc
-    first_boot: Literal["cloud-init", "none"]  # how it can be told what to be
+    first_boot: Literal["cloud-init", "none"]  # how it is configured at its first start
 
     def __post_init__(self) -> None:
         for name, text in (("python", self.python), ("libc", self.libc)):
@@ -44,7 +44,7 @@ class System:
 class Accelerator:
     """What a board computes with beside its processor."""
 
-    name: str  # as `edgenets device probe` tells it
+    name: str  # as `edgenets device probe` reports it
     needs: str
 
 

@@ -98,8 +98,8 @@ def _wheels(
 
 
 def _memory(bundle: Bundle, place: Place, selected: Selection) -> Finding:
-    nets = [a for a in bundle.artifacts if a.form == selected.artifact.form]
-    weights = sum(map(bundle.size, nets)) >> 20
+    parts = [a for a in bundle.artifacts if a.form == selected.artifact.form]
+    weights = sum(map(bundle.size, parts)) >> 20
     images = _IMAGES_MB if task_of(bundle.spec.task).medium == "images" else 0
     need = _SERVICE_MB[selected.backend] + images + 3 * weights
     text = f"{place.memory_mb:,} MB; about {need} MB for the service by {selected.backend}"

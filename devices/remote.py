@@ -12,13 +12,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgenets.errors import DeviceError
 from edgenets.extras import require
 
 from .address import SSH_PORT, Address
 from .trust import at_first_sight, known_hosts
+
+if TYPE_CHECKING:
+    from asyncssh import SSHClientConnection, SSHCompletedProcess
 
 # A Pi Zero on a busy network answers within this; so does an emulated board.
 CONNECT_TIMEOUT = 20.0  # s
@@ -42,7 +45,7 @@ class Answer:
 
     @property
     def reason(self) -> str:
-        """The last line that tells why, for a message."""
+        """The last line, which gives the reason, for a message."""
         lines = (self.err.strip() or self.out.strip()).splitlines()
         return lines[-1] if lines else f"exit code {self.code}"
 
@@ -50,7 +53,7 @@ class Answer:
 class Remote:
     """An open connection to a board."""
 
-    def __init__(self, connection: Any, address: Address) -> None:
+    def __init__(self, connection: SSHClientConnection, address: Address) -> None:
         self._connection = connection
         self.address = address
         self._sudo: tuple[str, ...] | None = None  # not yet known
@@ -122,7 +125,7 @@ class Remote:
             write: given a function that sends bytes; its return ends stdin.
 
         Raises:
-            DeviceError: as `run`; a command that ends before all was sent tells why.
+            DeviceError: as `run`; a command that ends before all was sent gives its reason.
         """
         with self._errors(f"sending took over {timeout:.0f} s"):
             async with asyncio.timeout(timeout):
@@ -141,15 +144,18 @@ class Remote:
                 done = await process.wait()
         return self._answer(done, "while sending")
 
-    def _answer(self, done: Any, when: str) -> Answer:
-        """What asyncssh tells of a command that ended.
+    def _answer(self, done: SSHCompletedProcess, when: str) -> Answer:
+        """What asyncssh reports of a command that ended.
 
         Raises:
             DeviceError: the connection ended, and not the command.
         """
         if done.exit_status is None:
             raise DeviceError(f"{self.address}: the connection was lost {when}")
-        out, err = (bytes(x or b"").decode("utf-8", "replace") for x in (done.stdout, done.stderr))
+        out, err = (
+            said if isinstance(said, str) else bytes(said or b"").decode("utf-8", "replace")
+            for said in (done.stdout, done.stderr)
+        )
         return Answer(done.exit_status, out, err)
 
     @contextmanager
@@ -184,7 +190,7 @@ async def connect(
         connection.close()
 
 
-async def _open(address: Address, accept_new: bool, timeout: float) -> Any:
+async def _open(address: Address, accept_new: bool, timeout: float) -> SSHClientConnection:
     asyncssh = require("asyncssh")
     options: dict[str, Any] = {
         "connect_timeout": timeout, "login_timeout": timeout,
@@ -202,7 +208,8 @@ async def _open(address: Address, accept_new: bool, timeout: float) -> Any:
         if accept_new:
             options["client_factory"] = at_first_sight(known)
     try:
-        return await asyncssh.connect(address.host, **options)
+        connection: SSHClientConnection = await asyncssh.connect(address.host, **options)
+        return connection
     except asyncssh.HostKeyNotVerifiable as exc:
         raise DeviceError(
             f"{address}: its host key is not known ({_text(exc)}). Look at it once: "

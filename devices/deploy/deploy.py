@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from edgenets.bundle import Bundle
 from edgenets.errors import DeployFailed, DeviceError, EdgenetsError
@@ -22,7 +22,7 @@ from ..place import of_machine
 from ..remote import Remote, connect
 from . import needs
 from .compose import compose, service_of
-from .keeping import STAGE_TIMEOUT, Keeper
+from .keeping import STAGE_TIMEOUT, Keeper, Status
 from .machine import Machine, probe
 from .wheelhouse import Supply
 
@@ -53,7 +53,7 @@ class Outcome:
 
     @property
     def well(self) -> bool:
-        """Whether the release that was wished serves."""
+        """Whether the release that was requested serves."""
         return self.verdict in ("kept", "unchanged")
 
 
@@ -129,6 +129,11 @@ async def _deploy(
     observer: Observer,
 ) -> Outcome:  # fmt: skip
     started = time.monotonic()
+
+    def outcome(verdict: Verdict, serving: str | None, reason: str, sent: int = 0) -> Outcome:
+        seconds = time.monotonic() - started
+        return Outcome(str(address), verdict, release.id, serving, reason, sent, seconds)
+
     async with connect(address, accept_new=accept_new) as remote:
         machine = await probe(remote)
         place = of_machine(machine, of_model(machine.model), supply.own_python())
@@ -148,11 +153,9 @@ async def _deploy(
                 await keeper.bring(place.own, observer.progress)
             if await keeper.install(machine.keeper):
                 observer.say("the keeper was installed")
-            before = await keeper.ask("status")
+            before = await keeper.status()
             if before["serving"] == release.id and before["trial"] is None and before["whole"]:
-                return Outcome(str(address), "unchanged", release.id, release.id,
-                               "this release serves already", 0,
-                               time.monotonic() - started)  # fmt: skip
+                return outcome("unchanged", release.id, "this release serves already")
             broken = before["serving"] is not None and not before["whole"]
             sent = await keeper.send(objects, observer.progress, verify=broken)
         observer.say(f"sent {sent / 1e6:.1f} MB" if sent else "the board has all it needs already")
@@ -163,13 +166,11 @@ async def _deploy(
             await keeper.ask("activate", release.id, timeout=STAGE_TIMEOUT)
         except DeployFailed as exc:
             reason = str(exc).removeprefix(f"{address}: ")
-            return Outcome(str(address), "refused", release.id, before["serving"], reason, sent,
-                           time.monotonic() - started)  # fmt: skip
+            return outcome("refused", before["serving"], reason, sent)
     observer.say("on trial: live inferences")
     verdict, status = await _await_verdict(address, release, place.interpreter)
     reason = status["log"][-1]["text"] if status["log"] else ""
-    return Outcome(str(address), verdict, release.id, status["serving"], reason, sent,
-                   time.monotonic() - started)  # fmt: skip
+    return outcome(verdict, status["serving"], reason, sent)
 
 
 async def _bring_portaudio(remote: Remote, machine: Machine, say: Callable[[str], None]) -> None:
@@ -195,9 +196,7 @@ async def _bring_portaudio(remote: Remote, machine: Machine, say: Callable[[str]
         )
 
 
-async def _await_verdict(
-    address: Address, release: Release, python: str
-) -> tuple[Verdict, dict[str, Any]]:
+async def _await_verdict(address: Address, release: Release, python: str) -> tuple[Verdict, Status]:
     """Ask until the guard has ended the trial; a line that breaks is joined again."""
     until = time.monotonic() + release.health.patience + _GRACE
     last: DeviceError | None = None
@@ -206,7 +205,7 @@ async def _await_verdict(
             async with connect(address) as remote:
                 keeper = Keeper(remote, python)
                 while time.monotonic() < until:
-                    status = await keeper.ask("status")
+                    status = await keeper.status()
                     if status["trial"] is None:
                         with suppress(DeviceError):  # the verdict stands without
                             await keeper.ask("clean")

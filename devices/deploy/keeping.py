@@ -9,7 +9,7 @@ import shlex
 import tarfile
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from edgenets.errors import DeployFailed, DeviceError
 
@@ -100,6 +100,32 @@ def unpack_python(own: OwnPython, archive: str) -> str:
     return _UNPACK_PYTHON.format(home=HOME, folder=folder, archive=archive, complete=COMPLETE)
 
 
+class LogLine(TypedDict):
+    """A line of a keeper's log."""
+
+    time: float  # s since 1970
+    event: str
+    release: str | None
+    text: str
+
+
+class Status(TypedDict):
+    """What a keeper answers to `status`; see `keeper.main`."""
+
+    serving: str | None  # release ids, as in all of it
+    previous: str | None
+    newest: int
+    trial: dict[str, Any] | None
+    failed: dict[str, str]  # why, by release
+    releases: dict[str, dict[str, str]]
+    log: list[LogLine]  # newest last
+    service: dict[str, str]  # what systemd knows of it
+    live: dict[str, Any] | None  # what the service last wrote of itself
+    record: dict[str, Any] | None  # of the release that serves
+    free_bytes: int
+    whole: bool  # whether nothing of the release that serves is damaged
+
+
 class Keeper:
     """The keeper of one board."""
 
@@ -152,7 +178,14 @@ class Keeper:
             await self._remote.root("set -e\n" + unpack_keeper(version, "-"), data=data)
         return bool((await self.ask("install", self._python))["installed"]) or new
 
-    async def ask(self, command: str, *words: str, data: Any = None, timeout: float = 120.0) -> Any:
+    async def status(self) -> Status:
+        """What is on the board, and how it does; errors as `ask`."""
+        found: Status = await self.ask("status")
+        return found
+
+    async def ask(
+        self, command: str, *words: str, data: object = None, timeout: float = 120.0
+    ) -> Any:
         """One command of the keeper, and its answer.
 
         Raises:
@@ -172,7 +205,7 @@ class Keeper:
         Args:
             objects: path by SHA-256.
             report: called with the bytes sent so far, and with all that are to be sent.
-            verify: have the board read those that it has, and tell which are damaged.
+            verify: have the board read those that it has, and report which are damaged.
 
         Returns:
             bytes that were sent.

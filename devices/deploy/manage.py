@@ -13,7 +13,7 @@ from edgenets.extras import require
 from ..address import Address
 from ..keeper.service import SERVICE
 from ..remote import Remote, connect
-from .keeping import Keeper
+from .keeping import Keeper, Status
 from .machine import Machine, probe
 
 T = TypeVar("T")
@@ -24,13 +24,17 @@ def look(address: Address, accept_new: bool = False) -> Machine:
     return _do(address, probe, accept_new)
 
 
-def status(address: Address) -> dict[str, Any]:
+def status(address: Address) -> Status:
     """How a board does: what serves, since when, what was tried and why it failed.
 
     Raises:
         DeviceError: it is not reached, or edgenets was never deployed to it.
     """
-    return _ask(address, "status")
+
+    async def once(remote: Remote) -> Status:
+        return await Keeper(remote, await interpreter(remote)).status()
+
+    return _do(address, once)
 
 
 def roll_back(address: Address) -> str:

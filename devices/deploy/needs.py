@@ -80,7 +80,7 @@ def extras_of(bundle: Bundle, serve: ServeOptions, backend: str) -> list[str]:
         backend: that was selected.
 
     Raises:
-        DeviceError: one is wished that edgenets has not.
+        DeviceError: one is requested that edgenets has not.
     """
     known = importlib.metadata.metadata("edgenets").get_all("Provides-Extra") or []
     if unknown := set(serve.extras) - set(known):

@@ -31,8 +31,8 @@ captures() {
     python3 - "$1" <<'END' 2>/dev/null
 import fcntl, struct, sys
 with open(sys.argv[1], "rb", buffering=0) as device:
-    told = fcntl.ioctl(device, 0x80685600, bytes(104))
-can = struct.unpack_from("<I", told, 88)[0]
+    capability = fcntl.ioctl(device, 0x80685600, bytes(104))
+can = struct.unpack_from("<I", capability, 88)[0]
 sys.exit(0 if can & 0x1001 and not can & 0xC000 else 3)
 END
     [ $? -ne 3 ]

@@ -12,7 +12,7 @@ engine     all of it, in order; the partition table comes last
 download   images from the network, and what vouches for them
 partitions where an image's FAT partition is
 fat        files in that partition, by mtools
-first_boot what a board is told for its first start
+first_boot the configuration of a board's first start
 offline    what it serves then without a network
 fastboot   a board in its bootloader
 mendel     Mendel Linux to a Coral Dev Board, by fastboot

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, Full, Queue
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from edgenets.extras import require
 from .bmap import BlockMap, Range
 from .image import Image
 from .target import ALIGNMENT, buffer
+
+if TYPE_CHECKING:
+    import xxhash
 
 # Long enough that a card's own overhead does not count, short enough to be several at a time.
 BLOCK = 4 << 20  # bytes
@@ -175,9 +178,10 @@ class _Unwanted(Exception):
     """Nobody takes blocks any more."""
 
 
-def digester() -> Any:
+def digester() -> xxhash.xxh3_128:
     """What blocks are compared by: XXH3 of 128 bits, as fast as memory; nobody is to be fooled."""
-    return require("xxhash").xxh3_128()
+    made: xxhash.xxh3_128 = require("xxhash").xxh3_128()
+    return made
 
 
 def _filled(data: memoryview, matters: Extents) -> Extents:

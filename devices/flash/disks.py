@@ -13,7 +13,7 @@ import stat
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from edgenets.errors import FlashError
 
@@ -44,6 +44,18 @@ class Disk:
     def __str__(self) -> str:
         serial = f", serial {self.serial}" if self.serial else ""
         return f"{self.path}: {self.model or 'unnamed'}{serial}, {megabytes(self.size)}"
+
+
+class _Known(TypedDict, total=False):
+    """What udev knows of a disk or of a part of it, as lsblk prints it."""
+
+    path: str | None
+    vendor: str | None
+    model: str | None
+    serial: str | None
+    tran: str | None
+    fstype: str | None
+    children: list[_Known]
 
 
 def disks() -> list[Disk]:
@@ -91,12 +103,12 @@ def _disk(name: str) -> Disk:
     )
 
 
-def _model(info: dict[str, Any]) -> str:
-    words = [str(info.get(k) or "").strip() for k in ("vendor", "model")]
+def _model(info: _Known) -> str:
+    words = [(info.get("vendor") or "").strip(), (info.get("model") or "").strip()]
     return " ".join(word for word in words if word and not word.startswith("0x"))
 
 
-def _obstacles(place: Path, info: dict[str, Any]) -> list[str]:
+def _obstacles(place: Path, info: _Known) -> list[str]:
     """What this system uses of a disk."""
     found = []
     if _text(place / "ro") == "1":
@@ -113,7 +125,7 @@ def _obstacles(place: Path, info: dict[str, Any]) -> list[str]:
         if (device / "md").is_dir():
             found.append(f"/dev/{name} is a RAID")
     for part in (info, *info.get("children", [])):
-        if kind := _SHARED.get(str(part.get("fstype"))):
+        if kind := _SHARED.get(part.get("fstype") or ""):
             found.append(f"{part.get('path')} is {kind}")
     return list(dict.fromkeys(found))
 
@@ -159,13 +171,13 @@ def _swaps() -> set[str]:
     return found
 
 
-def _lsblk(name: str) -> dict[str, Any]:
+def _lsblk(name: str) -> _Known:
     """What udev knows of a disk; nothing where there is no lsblk."""
     command = ["lsblk", "--json", "--output", "PATH,VENDOR,MODEL,SERIAL,TRAN,FSTYPE",
                f"/dev/{name}"]  # fmt: skip
     try:
         done = subprocess.run(command, capture_output=True, timeout=30)
-        found: dict[str, Any] = json.loads(done.stdout)["blockdevices"][0]
+        found: _Known = json.loads(done.stdout)["blockdevices"][0]
     except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, IndexError):
         return {}
     return found

@@ -76,7 +76,7 @@ def write(
         map: the ranges of the image that matter.
         before_head: called when all but the first megabyte is right, with that megabyte: what is
             to be put into the file systems is put there now.
-        progress: told how far it is.
+        progress: shows how far it is.
 
     Raises:
         CardFault: the card is counterfeit, damaged, unreadable, gone, protected or too small.
@@ -164,7 +164,7 @@ def _write(
             journal.keep(unkept)
             counts.written += unflushed
             unkept, unflushed = {}, 0
-        pace.tell(image.read, counts.written + unflushed)
+        pace.show(image.read, counts.written + unflushed)
     target.flush()
     journal.keep(unkept)
     counts.written += unflushed
@@ -191,13 +191,13 @@ def _read_back(target: Target, counts: _Counts, task: Task) -> None:
     for expected in (not_yet, *counts.expected):
         found = _digest(target, expected, data)
         if found != expected.digest:
-            _mend(target, expected, data, known, found, counts)
+            _repair(target, expected, data, known, found, counts)
         if expected is not not_yet:
             counts.verified += sum(e - s for s, e in expected.matters)
-            pace.tell(counts.verified, counts.verified)
+            pace.show(counts.verified, counts.verified)
 
 
-def _mend(
+def _repair(
     target: Target, expected: _Expected, data: memoryview, known: dict[bytes, int], found: bytes,
     counts: _Counts,
 ) -> None:  # fmt: skip
@@ -238,7 +238,7 @@ def _digest(target: Target, expected: _Expected, data: memoryview) -> bytes:
     for start, stop in expected.matters:
         target.read(expected.offset + start, data[: stop - start])
         sum.update(data[: stop - start])
-    return bytes(sum.digest())
+    return sum.digest()
 
 
 def _not_yet() -> memoryview:
@@ -251,7 +251,7 @@ def _not_yet() -> memoryview:
 def _digest_of(data: memoryview) -> bytes:
     sum = digester()
     sum.update(data)
-    return bytes(sum.digest())
+    return sum.digest()
 
 
 def _write_head(target: Target, head: bytes, expected: _Expected) -> None:
@@ -272,8 +272,8 @@ class _Pace:
         self._task, self._total, self._verb = task, total, verb
         self._started = time.monotonic()
 
-    def tell(self, done: int, moved: int) -> None:
-        """So much of the total is done, by moving so many bytes."""
+    def show(self, done: int, moved: int) -> None:
+        """Report how much of the total is done, and how many bytes were moved for it."""
         seconds = max(time.monotonic() - self._started, 1e-6)
         left = seconds * (self._total - done) / done if done else 0.0
         note = f"{megabytes(moved)} {self._verb}, {moved / seconds / 1e6:.1f} MB/s"

@@ -41,7 +41,7 @@ class Bootloader:
         reply = self._call(["getvar", name], timeout)
         found = re.search(rf"^{re.escape(name)}:[ \t]*(.*)$", reply, re.MULTILINE)
         if found is None or not found[1].strip():
-            raise FlashError(f"{self.serial}: tells no {name}")
+            raise FlashError(f"{self.serial}: does not report {name}")
         return found[1].strip()
 
     def flash(self, partition: str, image: Path) -> None:

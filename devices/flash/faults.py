@@ -23,7 +23,7 @@ class CardFault(FlashError):
 
 
 def of_error(exc: OSError, path: Path, doing: str, offset: int) -> CardFault:
-    """The fault that an error of the system tells of."""
+    """The fault behind an error of the system."""
     where = f"{path}: {doing} at {megabytes(offset)}"
     if exc.errno in _GONE or not path.exists():
         return CardFault("removed", where, "the card is gone. Was it pulled out? Put it back and "

@@ -82,7 +82,7 @@ class FirstBoot:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to tell."""
+        """Whether there is nothing to configure."""
         return self == FirstBoot()
 
 

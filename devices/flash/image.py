@@ -7,11 +7,15 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from edgenets.errors import FlashError
 from edgenets.extras import require
+
+if TYPE_CHECKING:
+    import zstandard
 
 # Bytes of the file that are unpacked at a time. Zeros shrink by 30,000: a slice of this size
 # unfolds to 128 MB at most.
@@ -68,7 +72,7 @@ class Image:
         if not first:
             raise FlashError(f"{path}: is empty")
         self.packing = next((p for m, p in _MAGIC.items() if first.startswith(m)), "raw")
-        self.size: int | None = None  # of what it holds, bytes; None: only its end will tell
+        self.size: int | None = None  # of what it holds, bytes; None: not known before its end
         self.read = 0  # bytes of the file that were taken so far
         if self.packing == "raw":
             self.size = self.packed_size
@@ -157,18 +161,18 @@ class Image:
             rest = rest or self._slice(file)
             if not rest:
                 return
-            stream = _stream(self.packing)
+            stream, pieces = _open(self.packing)
             while not stream.eof:
                 data, rest = rest or self._slice(file), b""
                 if not data:
                     raise EOFError("the file ends in the middle of it")
                 try:
-                    yield from stream.pieces(data)
+                    yield from pieces(data)
                 except Exception as exc:
                     if type(exc).__name__ == "ZstdError":  # known only where it is installed
                         raise ValueError(str(exc)) from exc
                     raise
-            rest = stream.rest
+            rest = stream.unused_data
             if self.packing == "xz":
                 rest = rest.lstrip(b"\0")  # streams of xz may be padded
 
@@ -196,54 +200,39 @@ class Image:
         return found[0]
 
 
-class _Stream:
-    """One packed stream; the three libraries' objects agree on how they tell its end."""
-
-    def __init__(self, unpacker: Any) -> None:
-        self._unpacker = unpacker
+class _Unpacker(Protocol):
+    """One packed stream; the objects of all three libraries have these."""
 
     @property
-    def eof(self) -> bool:
-        return bool(self._unpacker.eof)
+    def eof(self) -> bool: ...
 
     @property
-    def rest(self) -> bytes:
-        """What follows it."""
-        return bytes(self._unpacker.unused_data)
-
-    def pieces(self, data: bytes) -> Iterator[bytes]:
-        """What the next bytes give, in pieces that memory need not fear."""
-        raise NotImplementedError
+    def unused_data(self) -> bytes: ...
 
 
-class _Xz(_Stream):
-    def __init__(self) -> None:
-        super().__init__(lzma.LZMADecompressor())
-
-    def pieces(self, data: bytes) -> Iterator[bytes]:
-        yield self._unpacker.decompress(data, _PIECE)
-        while not self._unpacker.eof and not self._unpacker.needs_input:
-            yield self._unpacker.decompress(b"", _PIECE)
+def _xz(unpacker: lzma.LZMADecompressor, data: bytes) -> Iterator[bytes]:
+    yield unpacker.decompress(data, _PIECE)
+    while not unpacker.eof and not unpacker.needs_input:
+        yield unpacker.decompress(b"", _PIECE)
 
 
-class _Gz(_Stream):
-    def __init__(self) -> None:
-        super().__init__(zlib.decompressobj(31))  # with gzip's header and checksum
-
-    def pieces(self, data: bytes) -> Iterator[bytes]:
-        while data:
-            yield self._unpacker.decompress(data, _PIECE)
-            data = self._unpacker.unconsumed_tail
+def _gz(unpacker: zlib._Decompress, data: bytes) -> Iterator[bytes]:
+    while data:
+        yield unpacker.decompress(data, _PIECE)
+        data = unpacker.unconsumed_tail
 
 
-class _Zst(_Stream):
-    def __init__(self) -> None:
-        super().__init__(require("zstandard").ZstdDecompressor().decompressobj())
-
-    def pieces(self, data: bytes) -> Iterator[bytes]:
-        yield self._unpacker.decompress(data)
+def _zst(unpacker: zstandard.ZstdDecompressionObj, data: bytes) -> Iterator[bytes]:
+    yield unpacker.decompress(data)
 
 
-def _stream(packing: str) -> _Stream:
-    kinds: dict[str, Callable[[], _Stream]] = {"xz": _Xz, "gz": _Gz, "zst": _Zst}
-    return kinds[packing]()
+def _open(packing: str) -> tuple[_Unpacker, Callable[[bytes], Iterator[bytes]]]:
+    """What unpacks a stream, and what gives its next bytes in pieces that memory need not fear."""
+    if packing == "xz":
+        xz = lzma.LZMADecompressor()
+        return xz, partial(_xz, xz)
+    if packing == "gz":
+        gz = zlib.decompressobj(31)  # with gzip's header and checksum
+        return gz, partial(_gz, gz)
+    zst = require("zstandard").ZstdDecompressor().decompressobj()
+    return zst, partial(_zst, zst)

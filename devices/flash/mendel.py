@@ -169,7 +169,7 @@ def _table(board: Bootloader, folder: Path) -> str:
     try:
         size = int(reply, 0)
     except ValueError as exc:
-        raise FlashError(f"{board.serial}: tells no size of its eMMC: {reply}") from exc
+        raise FlashError(f"{board.serial}: does not report the size of its eMMC: {reply}") from exc
     for least, most, name in _TABLES:
         if least < size < most:
             if not (folder / name).exists():

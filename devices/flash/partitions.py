@@ -33,7 +33,7 @@ class Partition:
 
 
 def partitions(head: bytes) -> list[Partition]:
-    """The partitions that the first megabyte of an image tells of; none where there is no table."""
+    """The partitions in the first megabyte of an image; none where there is no table."""
     if len(head) < SECTOR or head[510:512] != b"\x55\xaa":
         return []
     found = []

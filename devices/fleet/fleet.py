@@ -42,7 +42,7 @@ class BoardResult:
 
     @property
     def well(self) -> bool:
-        """Whether it serves what was wished."""
+        """Whether it serves the release that was requested."""
         return self.verdict in ("kept", "unchanged")
 
 
@@ -68,12 +68,11 @@ def deploy(
         "most_failures": plan.most_failures,
     }  # fmt: skip
     found: dict[str, BoardResult] = {}
-    for name, out, error in _play("deploy.yml", inventory, settings, plan.at_once):
-        outcome = (out.get("boards") or [{}])[0]
-        found[name] = BoardResult(
-            name, outcome.get("verdict", "failed"), outcome.get("serving"),
-            outcome.get("reason") or out.get("error") or error,
-        )  # fmt: skip
+    for answer in _play("deploy.yml", inventory, settings, plan.at_once):
+        outcome = (answer.out.get("boards") or [{}])[0]
+        reason = outcome.get("reason") or answer.out.get("error") or answer.error
+        verdict, serving = outcome.get("verdict", "failed"), outcome.get("serving")
+        found[answer.board] = BoardResult(answer.board, verdict, serving, reason)
     untouched = "too many boards before it did not hold"
     return [found.get(n) or BoardResult(n, "not touched", None, untouched) for n in names]
 
@@ -85,10 +84,8 @@ def ask(word: str, inventory: Path, at_once: int = 8) -> dict[str, dict[str, Any
         DeviceError: the inventory cannot be read, or is empty.
     """
     names = boards(inventory)
-    found = {
-        name: out or {"error": error}
-        for name, out, error in _play("ask.yml", inventory, {"word": word}, at_once)
-    }
+    answers = _play("ask.yml", inventory, {"word": word}, at_once)
+    found = {answer.board: answer.out or {"error": answer.error} for answer in answers}
     return {name: found.get(name, {"error": "not reached"}) for name in names}
 
 
@@ -117,10 +114,19 @@ def boards(inventory: Path) -> list[str]:
     return sorted(names)
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """What a board's command came to."""
+
+    board: str
+    out: dict[str, Any]  # the JSON that it printed
+    error: str
+
+
 def _play(
-    playbook: str, inventory: Path, variables: dict[str, Any], at_once: int
-) -> list[tuple[str, dict[str, Any], str]]:
-    """Run a playbook; of each board its name, the JSON that its command printed, and its error."""
+    playbook: str, inventory: Path, variables: dict[str, object], at_once: int
+) -> list[_Answer]:
+    """Run a playbook; the answer of each board."""
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results.jsonl"
         given = Path(folder) / "variables.json"
@@ -141,7 +147,7 @@ def _play(
             out = json.loads(settings["out"].splitlines()[-1])
         except (ValueError, IndexError):
             out = {}
-        found.append((settings["board"], out, settings["error"]))
+        found.append(_Answer(settings["board"], out, settings["error"]))
     return found
 
 

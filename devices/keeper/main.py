@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from . import cleaning, disk, environment, health, objects, service, trial
 from . import release as releases
@@ -48,7 +47,7 @@ def _status(home: Home) -> None:
     """What is on the board, and how it does."""
     state, serving = states.load(home), home.serving()
     usage = shutil.disk_usage(home.root)
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for path in sorted(home.releases.glob(f"*/{releases.RECORD}")):
         try:
             release = releases.load(home, path.parent.name)
@@ -208,7 +207,7 @@ def _is_whole(home: Home, id: str) -> bool:
     return True
 
 
-def _record(home: Home, id: str | None) -> dict[str, Any] | None:
+def _record(home: Home, id: str | None) -> dict[str, object] | None:
     try:
         return releases.load(home, id).plain() if id else None
     except KeeperError:
@@ -219,5 +218,5 @@ def _say(text: str) -> None:
     _tell({"doing": text})
 
 
-def _tell(data: dict[str, Any]) -> None:
+def _tell(data: dict[str, object]) -> None:
     print(json.dumps(data), flush=True)

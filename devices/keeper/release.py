@@ -68,7 +68,7 @@ class Release:
         own = [self.interpreter] if self.interpreter else []
         return [self.bundle, self.edgenets, *own, *self.wheels.values(), *self.files.values()]
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, object]:
         """As JSON has it; what is None is left out, so that a new field changes no old id."""
         record = {**asdict(self), "waits_for": list(self.waits_for)}
         return {name: value for name, value in record.items() if value is not None}

@@ -6,7 +6,6 @@ import json
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from . import disk
 from .layout import Home
@@ -34,7 +33,7 @@ class State:
     previous: str | None = None  # what `rollback` goes back to
     trial: Trial | None = None
     failed: dict[str, str] = field(default_factory=dict)  # release → why it was not kept
-    log: list[dict[str, Any]] = field(default_factory=list)  # newest last
+    log: list[dict[str, object]] = field(default_factory=list)  # newest last
     newest: int = 0  # the highest number of a published release that was ever kept
 
     def note(self, event: str, release: str | None, text: str = "") -> None:

@@ -44,7 +44,7 @@ class Monitor:
         self._file.close()
         self._socket.close()
 
-    def ask(self, command: str, **arguments: Any) -> Any:
+    def ask(self, command: str, **arguments: object) -> Any:
         """One command, and what it returns.
 
         Raises:

@@ -38,7 +38,7 @@ class FailingCard:
         """From now on every read or write fails with an I/O error."""
         self._sign(kind).touch()
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """From now on it works again; what the guest made of it stays."""
         for kind in ("read", "write"):
             self._sign(kind).unlink(missing_ok=True)

@@ -10,7 +10,7 @@ import shutil
 import socket
 import subprocess
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from edgenets.errors import TwinError
 
@@ -78,7 +78,7 @@ class System(Twin):
         if (self.folder / "card").exists():
             drive = "file=card,format=raw"
         if self._can_fail:
-            self.sd.mend()
+            self.sd.repair()
             self.sd.start("disk.raw")
             drive = self.sd.drive
         command: list[str | Path] = [
@@ -167,7 +167,7 @@ class System(Twin):
 
 def _free_ports(count: int) -> list[int]:
     """Ports of the loopback that nobody listens at just now."""
-    sockets: list[Any] = [socket.socket() for _ in range(count)]
+    sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
         each.bind(("127.0.0.1", 0))
     ports = [int(each.getsockname()[1]) for each in sockets]

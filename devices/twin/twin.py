@@ -1,4 +1,4 @@
-"""`Twin`: one stand-in for a board, whatever it is made of."""
+"""`Twin`: one emulated board, whatever it is made of."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import signal
 import time
 from abc import ABC, abstractmethod
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +170,7 @@ class Twin(ABC):
         """Undo what stands outside its folder."""
 
     def _note(self, **changes: Any) -> None:
-        self.record = Record(**{**vars(self.record), **changes})
+        self.record = replace(self.record, **changes)
         write_json(self.folder / "twin.json", records.to_plain(self.record))
 
 

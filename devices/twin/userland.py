@@ -164,13 +164,12 @@ class Userland(Twin):
         if Path(f"/run/netns/{self._namespace}").exists():
             return
         outside = f"twin{self.record.number}"
-        ip = ["ip"]
-        call([*ip, "netns", "add", self._namespace])
-        call([*ip, "link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns",
-              self._namespace])  # fmt: skip
-        call([*ip, "address", "add", f"{self.host_address}/24", "dev", outside])
-        call([*ip, "link", "set", outside, "up"])
-        inside = [*ip, "-n", self._namespace]
+        cable = ["type", "veth", "peer", "name", "eth0", "netns", self._namespace]
+        call(["ip", "netns", "add", self._namespace])
+        call(["ip", "link", "add", outside, *cable])
+        call(["ip", "address", "add", f"{self.host_address}/24", "dev", outside])
+        call(["ip", "link", "set", outside, "up"])
+        inside = ["ip", "-n", self._namespace]
         call([*inside, "address", "add", f"{self.record.host}/24", "dev", "eth0"])
         call([*inside, "link", "set", "eth0", "up"])
         call([*inside, "link", "set", "lo", "up"])

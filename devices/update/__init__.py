@@ -4,7 +4,7 @@
     shelf     the folder: signed metadata as The Update Framework has it, and objects by SHA-256
     delta     the difference of two bundles, where it is smaller than the new one
     pull      what a board does: what is newest, is it for us, fetch what is missing, try it
-    follow    how a board is told where to look
+    follow    configuring where a board looks
 
 Who may publish, that nothing is older than what was seen, and that nobody is kept in the dark, is
 TUF's to prove (python-tuf); that a release is for this board, newer, and works, is ours.

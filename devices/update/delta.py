@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from edgenets.errors import UpdateError
 from edgenets.extras import require
+
+if TYPE_CHECKING:
+    from zstandard import ZstdCompressionDict
 
 # Of the whole, packed; a difference that saves less is not worth its trouble.
 WORTH = 0.9
@@ -47,6 +50,8 @@ def apply(old: bytes, difference: bytes) -> bytes:
     return new
 
 
-def _at_hand(old: bytes) -> Any:
+def _at_hand(old: bytes) -> ZstdCompressionDict:
     zstd = require("zstandard")
-    return zstd.ZstdCompressionDict(old, dict_type=zstd.DICT_TYPE_RAWCONTENT)
+    found: ZstdCompressionDict
+    found = zstd.ZstdCompressionDict(old, dict_type=zstd.DICT_TYPE_RAWCONTENT)
+    return found

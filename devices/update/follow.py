@@ -1,4 +1,4 @@
-"""How a board is told where to look for newer releases, and whom to believe."""
+"""Configuring a board: where it looks for newer releases, and whom it believes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def follow(address: Address, url: str, root: Path, board: str, minutes: int = 15
         async with connect(address) as remote:
             python = await interpreter(remote)
             keeper = Keeper(remote, python)
-            record = (await keeper.ask("status"))["record"]
+            record = (await keeper.status())["record"]
             if record is None or not any(name.startswith("tuf-") for name in record["wheels"]):
                 raise UpdateError(
                     f"{address}: the release that serves cannot look for others; deploy it with "

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from edgenets import records
 from edgenets.errors import EdgenetsError, UpdateError
@@ -26,6 +26,9 @@ from ..keeper.errors import KeeperError
 from ..keeper.layout import Home
 from ..keeper.lock import locked
 from . import delta
+
+if TYPE_CHECKING:
+    from tuf.ngclient.updater import Updater
 
 CONFIGURATION = "update.json"
 TRUSTED_ROOT = "trusted-root.json"
@@ -94,7 +97,7 @@ def load_configuration(home: Home) -> Configuration:
     """Where this board looks.
 
     Raises:
-        UpdateError: it was not told.
+        UpdateError: that was not configured.
     """
     try:
         data = json.loads((home.root / CONFIGURATION).read_text())
@@ -103,7 +106,7 @@ def load_configuration(home: Home) -> Configuration:
         raise UpdateError(f"this board follows no shelf of releases: {exc}") from exc
 
 
-def _updater(home: Home, configuration: Configuration) -> Any:
+def _updater(home: Home, configuration: Configuration) -> Updater:
     """TUF's client, with metadata that is signed, not older than what was seen, and not expired.
 
     Raises:
@@ -115,7 +118,7 @@ def _updater(home: Home, configuration: Configuration) -> Any:
     disk.make_folder(folder / "targets")
     url = configuration.url.rstrip("/")
     try:
-        updater = client.Updater(
+        updater: Updater = client.Updater(
             str(folder), f"{url}/metadata/", str(folder / "targets"), f"{url}/targets/",
             bootstrap=(home.root / TRUSTED_ROOT).read_bytes(),
         )  # fmt: skip
@@ -133,7 +136,7 @@ def _updater(home: Home, configuration: Configuration) -> Any:
     return updater
 
 
-def _fetch(updater: Any, name: str, home: Home) -> bytes:
+def _fetch(updater: Updater, name: str, home: Home) -> bytes:
     """A target that TUF vouches for.
 
     Raises:
@@ -153,7 +156,7 @@ def _fetch(updater: Any, name: str, home: Home) -> bytes:
 
 
 def _fetch_objects(
-    updater: Any, home: Home, release: releases.Release, state: states.State,
+    updater: Updater, home: Home, release: releases.Release, state: states.State,
     say: Callable[[str], None],
 ) -> tuple[int, int]:  # fmt: skip
     """Fetch what is not here; bytes that were fetched, and that differences saved."""
@@ -175,7 +178,7 @@ def _fetch_objects(
 
 
 def _by_difference(
-    updater: Any, home: Home, sha256: str, state: states.State
+    updater: Updater, home: Home, sha256: str, state: states.State
 ) -> tuple[bytes | None, int]:
     """The new bundle made of one that is here; None where there is no such difference."""
     for id in (home.serving(), state.previous):

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgenets.bundle import Bundle
 from edgenets.errors import UpdateError
@@ -30,6 +30,9 @@ from ..deploy.compose import compose, service_of
 from ..deploy.wheelhouse import Supply
 from ..place import of_board
 from . import delta, keys
+
+if TYPE_CHECKING:
+    from tuf.api.metadata import Metadata
 
 # How long boards believe what they fetched. Whoever publishes refreshes it well before.
 ROOT_DAYS, TARGETS_DAYS, TIMESTAMP_DAYS = 3650, 400, 90
@@ -64,8 +67,9 @@ class Shelf:
         self._folder = folder
         self._signer = keys.load(key_folder, keys.RELEASE)
 
-        def read(name: str) -> Any:
-            return api.Metadata.from_file(str(self._metadata / name))
+        def read(name: str) -> Metadata[Any]:
+            found: Metadata[Any] = api.Metadata.from_file(str(self._metadata / name))
+            return found
 
         try:
             versions = [int(p.name.split(".")[0]) for p in self._metadata.glob("*.root.json")]
@@ -243,6 +247,6 @@ def _in(days: int) -> datetime:
     return (datetime.now(UTC) + timedelta(days=days)).replace(microsecond=0)
 
 
-def _write(signed: Any, path: Path) -> None:
+def _write(signed: Metadata[Any], path: Path) -> None:
     with replacing(path) as beside:
         beside.write_bytes(signed.to_bytes())

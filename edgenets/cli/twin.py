@@ -170,7 +170,7 @@ def fail(name: str, kind: str) -> None:
     """Have every read or write of a twin's card fail, or work again."""
     card = _find(name).sd
     if kind == "mend":
-        card.mend()
+        card.repair()
     else:
         card.fault(kind)
 
