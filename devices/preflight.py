@@ -29,7 +29,8 @@ _IMAGES_MB = 50
 # Of an accelerator: artifacts that it takes, what has it run them, and how to come to one.
 _RUNNERS = {
     "Coral": (
-        ("edgetpu-int8",), "--backend edgetpu has the accelerator do it",
+        ("edgetpu-int8",),
+        "--backend edgetpu has the accelerator do it",
         "`edgenets attach` makes one",
     ),
     "NVIDIA": (
@@ -37,7 +38,7 @@ _RUNNERS = {
         "on the board itself, `edgenets run --backend tensorrt` has the GPU do it",
         "`edgenets convert --to onnx --precision fp16` makes one",
     ),
-}  # fmt: skip
+}
 
 # What an OS and its file cache need beside it.
 _SYSTEM_MB = 160
@@ -74,9 +75,10 @@ def _system(place: Place) -> Iterator[Finding]:
     have = {
         "architecture": place.architecture,
         "Python": dotted(place.python) + (", brought" if place.own else "") if place.python else "",
-        "disk": "" if place.free_mb is None
+        "disk": ""
+        if place.free_mb is None
         else f"{place.free_mb:,} MB are free; {LEAST_FREE_MB} MB are needed",
-    }  # fmt: skip
+    }
     for about, text in have.items():
         if text and about not in stops:
             yield Finding("well", about, text)
@@ -87,8 +89,12 @@ def _wheels(
 ) -> Iterator[Finding]:
     wanted = packages_of(needs.extras_of(bundle, serve, backend), place.python or OLDEST_PYTHON)
     if place.wheels is None:
-        yield Finding("note", "wheels", f"not known beforehand: {', '.join(wanted)}; `edgenets "
-                      f"deploy` asks the index before it changes anything")  # fmt: skip
+        yield Finding(
+            "note",
+            "wheels",
+            f"not known beforehand: {', '.join(wanted)}; `edgenets "
+            f"deploy` asks the index before it changes anything",
+        )
         return
     missing = [package for package in wanted if package not in place.wheels]
     if missing:
@@ -132,5 +138,8 @@ def _accelerators(bundle: Bundle, place: Place, backend: str) -> Iterator[Findin
         elif any(a.form in taken for a in bundle.artifacts):
             yield Finding("note", name, f"its processor does the work, by {backend}; {run}")
         else:
-            yield Finding("note", name, f"{bundle.path.name} has no artifact for it; its processor "
-                          f"does the work. {make}")  # fmt: skip
+            yield Finding(
+                "note",
+                name,
+                f"{bundle.path.name} has no artifact for it; its processor does the work. {make}",
+            )

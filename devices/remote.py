@@ -59,9 +59,13 @@ class Remote:
         self._sudo: tuple[str, ...] | None = None  # not yet known
 
     async def run(
-        self, command: str, *, data: bytes = b"", timeout: float = COMMAND_TIMEOUT,
+        self,
+        command: str,
+        *,
+        data: bytes = b"",
+        timeout: float = COMMAND_TIMEOUT,
         check: bool = True,
-    ) -> Answer:  # fmt: skip
+    ) -> Answer:
         """Run a command of the board's shell.
 
         Raises:
@@ -76,9 +80,13 @@ class Remote:
         return answer
 
     async def root(
-        self, command: str, *, data: bytes = b"", timeout: float = COMMAND_TIMEOUT,
+        self,
+        command: str,
+        *,
+        data: bytes = b"",
+        timeout: float = COMMAND_TIMEOUT,
         check: bool = True,
-    ) -> Answer:  # fmt: skip
+    ) -> Answer:
         """Run a command as root; errors as `run`.
 
         Raises:
@@ -116,9 +124,11 @@ class Remote:
                 write(line)
 
     async def send(
-        self, command: str, write: Callable[[Callable[[bytes], Awaitable[None]]], Awaitable[None]],
+        self,
+        command: str,
+        write: Callable[[Callable[[bytes], Awaitable[None]]], Awaitable[None]],
         timeout: float,
-    ) -> Answer:  # fmt: skip
+    ) -> Answer:
         """Run a command and stream its stdin, at the pace of the board.
 
         Args:
@@ -193,9 +203,11 @@ async def connect(
 async def _open(address: Address, accept_new: bool, timeout: float) -> SSHClientConnection:
     asyncssh = require("asyncssh")
     options: dict[str, Any] = {
-        "connect_timeout": timeout, "login_timeout": timeout,
-        "keepalive_interval": KEEPALIVE_INTERVAL, "keepalive_count_max": KEEPALIVE_COUNT,
-    }  # fmt: skip
+        "connect_timeout": timeout,
+        "login_timeout": timeout,
+        "keepalive_interval": KEEPALIVE_INTERVAL,
+        "keepalive_count_max": KEEPALIVE_COUNT,
+    }
     if address.user is not None:
         options["username"] = address.user
     if address.port is not None:

@@ -89,10 +89,14 @@ def deploy(
 
 
 def deploy_all(
-    bundle: Bundle, addresses: Sequence[Address], serve: needs.ServeOptions | None = None, *,
-    supply: Supply | None = None, accept_new: bool = False,
+    bundle: Bundle,
+    addresses: Sequence[Address],
+    serve: needs.ServeOptions | None = None,
+    *,
+    supply: Supply | None = None,
+    accept_new: bool = False,
     observer: Callable[[Address], Observer] = lambda _: Observer(),
-) -> list[Outcome]:  # fmt: skip
+) -> list[Outcome]:
     """Deploy a bundle to several boards, some at once; what fails on one stops no other.
 
     Args:
@@ -125,9 +129,13 @@ def deploy_all(
 
 
 async def _deploy(
-    bundle: Bundle, address: Address, serve: needs.ServeOptions, supply: Supply, accept_new: bool,
+    bundle: Bundle,
+    address: Address,
+    serve: needs.ServeOptions,
+    supply: Supply,
+    accept_new: bool,
     observer: Observer,
-) -> Outcome:  # fmt: skip
+) -> Outcome:
     started = time.monotonic()
 
     def outcome(verdict: Verdict, serving: str | None, reason: str, sent: int = 0) -> Outcome:

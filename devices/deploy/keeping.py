@@ -141,9 +141,7 @@ class Keeper:
         """
         place = f"{HOME}/objects/{own.sha256}"
         # Read, and not only looked for: nothing else looks at it before tar does.
-        have = await self._remote.root(
-            f"echo '{own.sha256}  {place}' | sha256sum -c", check=False
-        )  # fmt: skip
+        have = await self._remote.root(f"echo '{own.sha256}  {place}' | sha256sum -c", check=False)
         if have.code:
             size = own.archive.stat().st_size
 
@@ -197,9 +195,12 @@ class Keeper:
         return self._read(await self._remote.root(line, data=raw, timeout=timeout, check=False))
 
     async def send(
-        self, objects: Mapping[str, Path], report: Callable[[int, int], None], *,
+        self,
+        objects: Mapping[str, Path],
+        report: Callable[[int, int], None],
+        *,
         verify: bool = False,
-    ) -> int:  # fmt: skip
+    ) -> int:
         """Send those objects that the board has not.
 
         Args:
@@ -213,8 +214,9 @@ class Keeper:
         Raises:
             DeviceError: they do not get there.
         """
-        reply = await self.ask("wanting", *(["verify"] if verify else []), data=list(objects),
-                              timeout=STAGE_TIMEOUT)  # fmt: skip
+        reply = await self.ask(
+            "wanting", *(["verify"] if verify else []), data=list(objects), timeout=STAGE_TIMEOUT
+        )
         wanting: dict[str, int] = reply["wanting"]
         if not wanting:
             return 0

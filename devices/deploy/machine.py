@@ -52,8 +52,11 @@ class Machine:
 
 # Bits of `vcgencmd get_throttled`, as Raspberry Pi documents them; 16 bits higher: since the start.
 _THROTTLED = {
-    0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "soft temperature limit",
-}  # fmt: skip
+    0: "under-voltage",
+    1: "frequency capped",
+    2: "throttled",
+    3: "soft temperature limit",
+}
 
 
 async def probe(remote: Remote) -> Machine:
@@ -124,8 +127,11 @@ def _throttled(text: str) -> tuple[str, ...]:
     except ValueError:
         return ()
     now = [name for bit, name in _THROTTLED.items() if bits >> bit & 1]
-    before = [f"{name} since it was started" for bit, name in _THROTTLED.items()
-              if bits >> bit + 16 & 1 and name not in now]  # fmt: skip
+    before = [
+        f"{name} since it was started"
+        for bit, name in _THROTTLED.items()
+        if bits >> bit + 16 & 1 and name not in now
+    ]
     return (*now, *before)
 
 

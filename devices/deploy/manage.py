@@ -89,9 +89,7 @@ async def interpreter(remote: Remote) -> str:
     return done.out.strip()
 
 
-def _do(
-    address: Address, work: Callable[[Remote], Awaitable[T]], accept_new: bool = False
-) -> T:  # fmt: skip
+def _do(address: Address, work: Callable[[Remote], Awaitable[T]], accept_new: bool = False) -> T:
     require("asyncssh")  # said at once, and in full
 
     async def once() -> T:

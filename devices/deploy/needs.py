@@ -84,8 +84,9 @@ def extras_of(bundle: Bundle, serve: ServeOptions, backend: str) -> list[str]:
     """
     known = importlib.metadata.metadata("edgenets").get_all("Provides-Extra") or []
     if unknown := set(serve.extras) - set(known):
-        raise DeviceError(f"edgenets has no extra {', '.join(sorted(unknown))}; it has "
-                          f"{', '.join(sorted(known))}")  # fmt: skip
+        raise DeviceError(
+            f"edgenets has no extra {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}"
+        )
     found = {_EXTRAS.get(backend, backend), *serve.extras}
     found |= {extra for start, extra in _SINKS.items() if _any(serve.sinks, start)}
     if any(source.startswith("mqtt:") for source in serve.sources):

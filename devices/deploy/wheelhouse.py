@@ -40,8 +40,9 @@ class Kind:
     def platforms(self) -> list[str]:
         """Platform tags that the board can run, best first (PEP 600)."""
         major, minor = self.libc
-        tags = [f"manylinux_{major}_{m}_{self.architecture}"
-                for m in range(minor, _OLDEST_LIBC - 1, -1)]  # fmt: skip
+        tags = [
+            f"manylinux_{major}_{m}_{self.architecture}" for m in range(minor, _OLDEST_LIBC - 1, -1)
+        ]
         return [*tags, f"manylinux2014_{self.architecture}", f"linux_{self.architecture}"]
 
     def __str__(self) -> str:

@@ -23,10 +23,13 @@ _SYS = Path("/sys")
 
 # Contents of a partition that belong to more than this disk.
 _SHARED = {
-    "LVM2_member": "a part of LVM", "linux_raid_member": "a part of RAID",
-    "crypto_LUKS": "an encrypted volume", "zfs_member": "a part of ZFS",
-    "bcache": "a part of a cache", "ceph_bluestore": "a part of Ceph",
-}  # fmt: skip
+    "LVM2_member": "a part of LVM",
+    "linux_raid_member": "a part of RAID",
+    "crypto_LUKS": "an encrypted volume",
+    "zfs_member": "a part of ZFS",
+    "bcache": "a part of a cache",
+    "ceph_bluestore": "a part of Ceph",
+}
 
 
 @dataclass(frozen=True)

@@ -55,9 +55,7 @@ def fetch(url: str, progress: Progress | None = None) -> Path:
     ) from last
 
 
-def _fetch(
-    url: str, path: Path, part: Path, report: Callable[[int, int, str], None]
-) -> Path:  # fmt: skip
+def _fetch(url: str, path: Path, part: Path, report: Callable[[int, int, str], None]) -> Path:
     """One try; OSError and EOFError where it may be tried again."""
     mark = part.with_name(f"{part.name}.json")  # which file the part is of, as the server names it
     known = _mark(mark)

@@ -95,9 +95,13 @@ class _Stale(Exception):
 
 
 def _once(
-    image: Image, target: Target, journal: Journal, map: BlockMap | None,
-    before_head: Callable[[bytes], None] | None, progress: Progress,
-) -> Report:  # fmt: skip
+    image: Image,
+    target: Target,
+    journal: Journal,
+    map: BlockMap | None,
+    before_head: Callable[[bytes], None] | None,
+    progress: Progress,
+) -> Report:
     """One run, from what the journal says is kept to the last byte read.
 
     Raises:
@@ -141,9 +145,13 @@ def _once(
 
 
 def _write(
-    image: Image, target: Target, journal: Journal, map: BlockMap | None, counts: _Counts,
+    image: Image,
+    target: Target,
+    journal: Journal,
+    map: BlockMap | None,
+    counts: _Counts,
     pace: _Pace,
-) -> None:  # fmt: skip
+) -> None:
     unkept: dict[int, bytes] = {}
     unflushed = 0
     for block in Blocks(image, map):
@@ -198,9 +206,13 @@ def _read_back(target: Target, counts: _Counts, task: Task) -> None:
 
 
 def _repair(
-    target: Target, expected: _Expected, data: memoryview, known: dict[bytes, int], found: bytes,
+    target: Target,
+    expected: _Expected,
+    data: memoryview,
+    known: dict[bytes, int],
+    found: bytes,
     counts: _Counts,
-) -> None:  # fmt: skip
+) -> None:
     """What differs is read once more; zeros that the card has not are written; else it is bad."""
     zeros = _holes(expected.matters, expected.filled)
     if zeros:

@@ -84,9 +84,11 @@ class Bootloader:
         what = " ".join(words[:2])
         try:
             done = subprocess.run(
-                ["fastboot", "-s", self.serial, *words], capture_output=True, text=True,
+                ["fastboot", "-s", self.serial, *words],
+                capture_output=True,
+                text=True,
                 timeout=timeout,
-            )  # fmt: skip
+            )
         except FileNotFoundError as exc:
             raise FlashError("boards are flashed by fastboot: apt-get install fastboot") from exc
         except subprocess.TimeoutExpired as exc:

@@ -30,8 +30,9 @@ class Fat:
 
     def has(self, name: str) -> bool:
         """Whether there is a file or folder of that name at its top."""
-        return any(found.split("::/")[-1].rstrip("/").lower() == name.lower()
-                   for found in self.names)  # fmt: skip
+        return any(
+            found.split("::/")[-1].rstrip("/").lower() == name.lower() for found in self.names
+        )
 
     def read(self, name: str) -> bytes:
         """A file.
@@ -50,9 +51,10 @@ class Fat:
         path = PurePosixPath(name)
         for parent in reversed(path.parents[:-1]):
             subprocess.run(
-                ["mmd", "-i", self._drive, "-D", "s", f"::/{parent}"], capture_output=True,
+                ["mmd", "-i", self._drive, "-D", "s", f"::/{parent}"],
+                capture_output=True,
                 env=self._environment,
-            )  # fmt: skip
+            )
         self._run("mcopy", "-o", "-", f"::/{name}", data=data)
         self.written[name] = data
 

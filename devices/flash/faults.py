@@ -26,16 +26,25 @@ def of_error(exc: OSError, path: Path, doing: str, offset: int) -> CardFault:
     """The fault behind an error of the system."""
     where = f"{path}: {doing} at {megabytes(offset)}"
     if exc.errno in _GONE or not path.exists():
-        return CardFault("removed", where, "the card is gone. Was it pulled out? Put it back and "
-                         "run the same command: it goes on where it stopped")  # fmt: skip
+        return CardFault(
+            "removed",
+            where,
+            "the card is gone. Was it pulled out? Put it back and "
+            "run the same command: it goes on where it stopped",
+        )
     if exc.errno == errno.ENOSPC:
         return CardFault("too small", where, "the card ends here, before the image does")
     if exc.errno in (errno.EROFS, errno.EPERM):
-        return CardFault("protected", where, "the card may only be read; look for the slider at "
-                         "its side")  # fmt: skip
+        return CardFault(
+            "protected", where, "the card may only be read; look for the slider at its side"
+        )
     text = os.strerror(exc.errno) if exc.errno else str(exc)
-    return CardFault("unreadable", where, f"{text}: the card has bad sectors, or its reader is "
-                     "failing; try another reader, then another card")  # fmt: skip
+    return CardFault(
+        "unreadable",
+        where,
+        f"{text}: the card has bad sectors, or its reader is "
+        "failing; try another reader, then another card",
+    )
 
 
 def damaged(path: Path, offset: int, bits: int | None) -> CardFault:
@@ -48,9 +57,13 @@ def damaged(path: Path, offset: int, bits: int | None) -> CardFault:
 def counterfeit(path: Path, claimed: int, real: int | None) -> CardFault:
     """A card that says it has more memory than it has."""
     has = "less" if real is None else f"about {megabytes(real)}"
-    return CardFault("counterfeit", str(path), f"says that it has {megabytes(claimed)}, and has "
-                     f"{has}: what is written beyond comes back wrong. It is a counterfeit; give "
-                     "it back")  # fmt: skip
+    return CardFault(
+        "counterfeit",
+        str(path),
+        f"says that it has {megabytes(claimed)}, and has "
+        f"{has}: what is written beyond comes back wrong. It is a counterfeit; give "
+        "it back",
+    )
 
 
 def too_small(path: Path, size: int, image: int) -> CardFault:

@@ -153,21 +153,28 @@ def _user_data(wanted: FirstBoot) -> str:
         config |= {"ssh_pwauth": False, "enable_ssh": True}
     if "install.sh" in wanted.files:
         # A unit, and not the installer itself: cloud-init runs this once, also if it was cut.
-        config["runcmd"] = [["sh", "-c", "\n".join(_make_installer())],
-                          ["systemctl", "start", "--no-block", INSTALLER]]  # fmt: skip
+        config["runcmd"] = [
+            ["sh", "-c", "\n".join(_make_installer())],
+            ["systemctl", "start", "--no-block", INSTALLER],
+        ]
     return "#cloud-config\n" + json.dumps(config, indent=1) + "\n"
 
 
 def _network(wanted: FirstBoot) -> str:
     """netplan's version 2."""
     config: dict[str, object] = {
-        "version": 2, "ethernets": {"eth0": {"dhcp4": True, "optional": True}},
-    }  # fmt: skip
+        "version": 2,
+        "ethernets": {"eth0": {"dhcp4": True, "optional": True}},
+    }
     if wanted.wifi:
-        config["wifis"] = {"wlan0": {
-            "dhcp4": True, "optional": True, "regulatory-domain": wanted.wifi.country,
-            "access-points": {wanted.wifi.name: {"password": wanted.wifi.password}},
-        }}  # fmt: skip
+        config["wifis"] = {
+            "wlan0": {
+                "dhcp4": True,
+                "optional": True,
+                "regulatory-domain": wanted.wifi.country,
+                "access-points": {wanted.wifi.name: {"password": wanted.wifi.password}},
+            }
+        }
     return json.dumps({"network": config}, indent=1) + "\n"
 
 
@@ -193,8 +200,10 @@ def first_run(wanted: FirstBoot) -> str:
         f"for boot in {mounts}; do",
         "    [ -f $boot/firstrun.sh ] || continue",
         "    sed -i 's| systemd.[^ ]*||g' $boot/cmdline.txt",
-        "    rm -f $boot/firstrun.sh", "done", "exit 0",
-    ]  # fmt: skip
+        "    rm -f $boot/firstrun.sh",
+        "done",
+        "exit 0",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -204,17 +213,20 @@ def _make_user(wanted: FirstBoot) -> list[str]:
     return [
         f"id {user} >/dev/null 2>&1 || useradd --create-home --shell /bin/bash {user}",
         "for group in sudo video audio render plugdev gpio i2c spi; do",
-        f"    usermod -aG $group {user} 2>/dev/null", "done",
+        f"    usermod -aG $group {user} 2>/dev/null",
+        "done",
         f"echo '{user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/010-{user}",
         f"chmod 440 /etc/sudoers.d/010-{user}",
         f"place=$(getent passwd {user} | cut -d: -f6)/.ssh",
         f"install -d -m 700 -o {user} -g {user} $place",
-        "cat > $place/authorized_keys <<'END'", keys, "END",
+        "cat > $place/authorized_keys <<'END'",
+        keys,
+        "END",
         f"chown {user}:{user} $place/authorized_keys",
         "chmod 600 $place/authorized_keys",
         "systemctl enable ssh 2>/dev/null",
         "systemctl disable userconfig 2>/dev/null",  # Raspberry Pi OS would ask for a user
-    ]  # fmt: skip
+    ]
 
 
 def _make_installer() -> list[str]:
@@ -260,9 +272,10 @@ def _command_line(text: str, mount: str) -> str:
     """The kernel's command line, with the script named; there is one line, and it stays one."""
     words = [word for word in text.split() if not word.startswith("systemd.run")]
     words += [
-        f"systemd.run={mount}/firstrun.sh", "systemd.run_success_action=reboot",
+        f"systemd.run={mount}/firstrun.sh",
+        "systemd.run_success_action=reboot",
         "systemd.unit=kernel-command-line.target",
-    ]  # fmt: skip
+    ]
     return " ".join(words) + "\n"
 
 

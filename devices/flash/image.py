@@ -83,7 +83,7 @@ class Image:
 
     def fill(
         self, buffers: Iterator[memoryview], wanted: Callable[[int, int], bool]
-    ) -> Iterator[tuple[memoryview, int]]:  # fmt: skip
+    ) -> Iterator[tuple[memoryview, int]]:
         """Its bytes, in memory that is given.
 
         Args:
@@ -101,9 +101,10 @@ class Image:
         try:
             with self.path.open("rb") as file:
                 filled = (
-                    self._fill_raw(file, buffers, wanted) if self.packing == "raw"
+                    self._fill_raw(file, buffers, wanted)
+                    if self.packing == "raw"
                     else self._fill_unpacked(file, buffers)
-                )  # fmt: skip
+                )
                 for into, count in filled:
                     made += count
                     yield into, count
@@ -131,7 +132,7 @@ class Image:
 
     def _fill_unpacked(
         self, file: BinaryIO, buffers: Iterator[memoryview]
-    ) -> Iterator[tuple[memoryview, int]]:  # fmt: skip
+    ) -> Iterator[tuple[memoryview, int]]:
         into, filled = next(buffers), 0
         for piece in self._pieces(file):
             rest = memoryview(piece)

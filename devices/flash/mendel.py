@@ -66,9 +66,13 @@ def images(source: Path) -> Iterator[Path]:
 
 
 def flash_mendel(
-    source: str, serial: str, confirm: Callable[[Bootloader], None], *,
-    proof: Proof | None = None, progress: Progress | None = None,
-) -> MendelReport:  # fmt: skip
+    source: str,
+    serial: str,
+    confirm: Callable[[Bootloader], None],
+    *,
+    proof: Proof | None = None,
+    progress: Progress | None = None,
+) -> MendelReport:
     """Write a release to a board.
 
     Args:

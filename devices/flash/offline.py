@@ -30,7 +30,7 @@ $keeper activate {release}
 
 def files(
     bundle: Bundle, board: Board, serve: needs.ServeOptions, supply: Supply, scratch: Path
-) -> dict[str, bytes]:  # fmt: skip
+) -> dict[str, bytes]:
     """The files that `install.sh` installs, by name.
 
     Args:
@@ -45,11 +45,10 @@ def files(
     own = place.own
     unpack = keeping.unpack_python(own, f"objects/{own.sha256}") if own else ""
     unpack += keeping.unpack_keeper(version, "keeper.tar")
-    script = _INSTALL.format(
-        home=HOME, unpack=unpack, python=place.interpreter, release=release.id
-    )  # fmt: skip
+    script = _INSTALL.format(home=HOME, unpack=unpack, python=place.interpreter, release=release.id)
     return {
-        "keeper.tar": keeper, "release.json": json.dumps(release.plain()).encode(),
+        "keeper.tar": keeper,
+        "release.json": json.dumps(release.plain()).encode(),
         **{f"objects/{sha256}": path.read_bytes() for sha256, path in objects.items()},
         "install.sh": script.encode(),
-    }  # fmt: skip
+    }

@@ -48,7 +48,7 @@ class BoardResult:
 
 def deploy(
     bundle: Path, inventory: Path, serve: Sequence[str] = (), plan: Plan | None = None
-) -> list[BoardResult]:  # fmt: skip
+) -> list[BoardResult]:
     """Deploy a bundle to every board of an inventory: group `canary` first, then in waves.
 
     Args:
@@ -63,10 +63,11 @@ def deploy(
     plan = plan or Plan()
     names = boards(inventory)
     settings = {
-        "bundle": str(bundle.resolve()), "serve": list(serve),
+        "bundle": str(bundle.resolve()),
+        "serve": list(serve),
         "waves": [int(w) if w.isdigit() else w for w in plan.waves],
         "most_failures": plan.most_failures,
-    }  # fmt: skip
+    }
     found: dict[str, BoardResult] = {}
     for answer in _play("deploy.yml", inventory, settings, plan.at_once):
         outcome = (answer.out.get("boards") or [{}])[0]
@@ -153,19 +154,27 @@ def _play(
 
 def _ansible(
     program: str, *arguments: str, results: Path | None = None
-) -> subprocess.CompletedProcess[str]:  # fmt: skip
+) -> subprocess.CompletedProcess[str]:
     environment = {
-        **os.environ, "ANSIBLE_CALLBACK_PLUGINS": str(_HERE / "plugins"),
-        "ANSIBLE_CALLBACKS_ENABLED": "edgenets_results", "ANSIBLE_NOCOLOR": "1",
-        "ANSIBLE_LOCALHOST_WARNING": "false", "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-        "ANSIBLE_DEPRECATION_WARNINGS": "false", "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        **os.environ,
+        "ANSIBLE_CALLBACK_PLUGINS": str(_HERE / "plugins"),
+        "ANSIBLE_CALLBACKS_ENABLED": "edgenets_results",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_LOCALHOST_WARNING": "false",
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+        "ANSIBLE_DEPRECATION_WARNINGS": "false",
+        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         "EDGENETS_FLEET_RESULTS": str(results or os.devnull),
-    }  # fmt: skip
+    }
     command = [str(Path(sys.executable).with_name(program)), *arguments]
     try:
         return subprocess.run(
-            command, capture_output=True, text=True, env=environment, timeout=_PATIENCE,
+            command,
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=_PATIENCE,
             stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        )
     except FileNotFoundError as exc:
         raise DeviceError(f"{command[0]}: not there; pip install 'edgenets[fleet]'") from exc

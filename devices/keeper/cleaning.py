@@ -26,8 +26,9 @@ def clean(home: Home, grace: float = 0.0) -> int:
     ids = _ids(home)
     keep = list(filter(None, (_load(home, id) for id in ids)))
     own = {python_folder(home.root, r.interpreter).name for r in keep if r.interpreter}
-    folders = {f.name for r in keep for f in (environment.path_of(home, r),
-                                              environment.code_of(home, r))}  # fmt: skip
+    folders = {
+        f.name for r in keep for f in (environment.path_of(home, r), environment.code_of(home, r))
+    }
     gone = _remove(home.releases, {NOTHING, *ids}, grace)
     gone += _remove(home.environments, folders, grace)
     gone += _remove(home.pythons, {_running(home), *own}, grace)

@@ -61,8 +61,9 @@ def make(home: Home, release: Release) -> bool:
         KeeperError: a step fails; the next try begins anew.
     """
     disk.make_folder(home.environments)
-    wanted = [(folder, step) for folder, step in _parts(home, release)
-              if not (folder / COMPLETE).exists()]  # fmt: skip
+    wanted = [
+        (folder, step) for folder, step in _parts(home, release) if not (folder / COMPLETE).exists()
+    ]
     for folder, step in wanted:
         disk.remove_folder(folder)
         step(home, release, folder)
@@ -87,8 +88,9 @@ def _unpack_python(home: Home, release: Release, folder: Path) -> None:
     assert release.interpreter is not None
     folder.mkdir(parents=True)
     archive = objects.path_of(home.objects, release.interpreter)
-    _call(["tar", "-xzf", str(archive), "-C", str(folder), "--strip-components=1",
-           "--no-same-owner"])  # fmt: skip
+    _call(
+        ["tar", "-xzf", str(archive), "-C", str(folder), "--strip-components=1", "--no-same-owner"]
+    )
 
 
 def _install(home: Home, release: Release, folder: Path) -> None:

@@ -35,9 +35,13 @@ def golden(home: Home, release: Release) -> str:
     """
     bundle = home.release(release.id) / BUNDLE
     command = [
-        str(environment.python_of(home, release)), "-m", "edgenets.cli.main", "selftest",
-        str(bundle), "--json",
-    ]  # fmt: skip
+        str(environment.python_of(home, release)),
+        "-m",
+        "edgenets.cli.main",
+        "selftest",
+        str(bundle),
+        "--json",
+    ]
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     variables |= {"HOME": "/nonexistent", "PYTHONPATH": str(environment.code_of(home, release))}
     try:

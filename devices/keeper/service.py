@@ -116,9 +116,13 @@ def install(home: Home, python: str) -> bool:
     names = _names("/etc/group")
     groups = " ".join(g for g in GROUPS if g in names)
     values = {
-        "home": home.root, "python": python, "user": USER, "work": WORK, "run": RUN,
+        "home": home.root,
+        "python": python,
+        "user": USER,
+        "work": WORK,
+        "run": RUN,
         "groups": f"SupplementaryGroups={groups}\n" if groups else "",
-    }  # fmt: skip
+    }
     wanted = {_UNITS / SERVICE: _SERVICE.format(**values), _UNITS / GUARD: _GUARD.format(**values)}
     if _RULES.parent.is_dir():
         wanted[_RULES] = _RULE
@@ -130,10 +134,12 @@ def install(home: Home, python: str) -> bool:
     done = home.root / "installed"
     output = hashlib.sha256("".join([*wanted.values(), target]).encode()).hexdigest()
     if (
-        not made and done.exists() and done.read_text() == output
+        not made
+        and done.exists()
+        and done.read_text() == output
         and all(path.exists() and path.read_text() == text for path, text in wanted.items())
         and drop_in.is_symlink()
-    ):  # fmt: skip
+    ):
         return False
     for path, text in wanted.items():
         disk.write(path, text.encode())
@@ -206,10 +212,13 @@ def last_words(lines: int = 4) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     said = [
-        line for line in output.decode("utf-8", "replace").splitlines()
-        if line.strip() and not line.startswith(("edgenets.service:", "Started ", "Starting ",
-                                                 "Stopped ", "Stopping "))
-    ]  # fmt: skip
+        line
+        for line in output.decode("utf-8", "replace").splitlines()
+        if line.strip()
+        and not line.startswith(
+            ("edgenets.service:", "Started ", "Starting ", "Stopped ", "Stopping ")
+        )
+    ]
     return " | ".join(said[-lines:])
 
 

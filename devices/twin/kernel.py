@@ -74,8 +74,10 @@ def fetch(folder: Path, mirror: str, suite: str, keyring: Path) -> None:
     for package, place in ((names[0], "kernel"), ("busybox-static", "busybox")):
         uris = call(["apt-get", "download", "--print-uris", package], environment=environment)
         file = uris.split()[1]
-        call(["sh", "-c", 'cd "$0" && apt-get download -qq "$1"', apt, package],
-             environment=environment)  # fmt: skip
+        call(
+            ["sh", "-c", 'cd "$0" && apt-get download -qq "$1"', apt, package],
+            environment=environment,
+        )
         call(["dpkg", "-x", apt / file, folder / place])
     image = next((folder / "kernel" / "boot").glob("vmlinuz-*"))
     shutil.copy(image, folder / "vmlinuz")

@@ -17,9 +17,7 @@ from .system import System
 from .tools import call, need
 
 # What the firmware takes, as config.txt of such a card names it.
-KERNEL, INITRD, TREE, LINE = (
-    "kernel8.img", "initramfs8", "bcm2837-rpi-3-b.dtb", "cmdline.txt",
-)  # fmt: skip
+KERNEL, INITRD, TREE, LINE = ("kernel8.img", "initramfs8", "bcm2837-rpi-3-b.dtb", "cmdline.txt")
 
 MEMORY = 1024  # MiB; the board has no other
 

@@ -54,9 +54,12 @@ def need(*programs: str) -> None:
 
 
 def call(
-    command: Sequence[str | Path], *, data: bytes | None = None, timeout: float = LONGEST,
+    command: Sequence[str | Path],
+    *,
+    data: bytes | None = None,
+    timeout: float = LONGEST,
     environment: dict[str, str] | None = None,
-) -> str:  # fmt: skip
+) -> str:
     """Run a program to its end; its stdout.
 
     Raises:

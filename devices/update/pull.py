@@ -119,9 +119,12 @@ def _updater(home: Home, configuration: Configuration) -> Updater:
     url = configuration.url.rstrip("/")
     try:
         updater: Updater = client.Updater(
-            str(folder), f"{url}/metadata/", str(folder / "targets"), f"{url}/targets/",
+            str(folder),
+            f"{url}/metadata/",
+            str(folder / "targets"),
+            f"{url}/targets/",
             bootstrap=(home.root / TRUSTED_ROOT).read_bytes(),
-        )  # fmt: skip
+        )
         updater.refresh()
     except exceptions.ExpiredMetadataError as exc:
         raise UpdateError(
@@ -156,9 +159,12 @@ def _fetch(updater: Updater, name: str, home: Home) -> bytes:
 
 
 def _fetch_objects(
-    updater: Updater, home: Home, release: releases.Release, state: states.State,
+    updater: Updater,
+    home: Home,
+    release: releases.Release,
+    state: states.State,
     say: Callable[[str], None],
-) -> tuple[int, int]:  # fmt: skip
+) -> tuple[int, int]:
     """Fetch what is not here; bytes that were fetched, and that differences saved."""
     fetched = saved = 0
     disk.make_folder(home.objects)

@@ -148,11 +148,13 @@ class Shelf:
                 self._add_file(f"objects/{sha256}", path)
             deltas = self._add_deltas(name, release.bundle, bundle.path)
             record = {
-                "release": release.plain(), "boards": [name],
-                "python": list(kind.python), "libc": list(kind.libc),
+                "release": release.plain(),
+                "boards": [name],
+                "python": list(kind.python),
+                "libc": list(kind.libc),
                 "architecture": kind.architecture,
                 "earlier": [release.bundle, *self._earlier(name)][: EARLIER + 1],
-            }  # fmt: skip
+            }
             self._add_bytes(f"channels/{name}.json", json.dumps(record, indent=1).encode())
             made.append(Published(release.id, number, (name,), self._held() - before, deltas))
         self._sign()
@@ -168,7 +170,7 @@ class Shelf:
         return {
             n.removeprefix("channels/").removesuffix(".json"): json.loads(self._read(n))
             for n in names
-        }  # fmt: skip
+        }
 
     def _number(self, board: str) -> int:
         channel = self._channel(board)
@@ -228,16 +230,20 @@ class Shelf:
         api = require("tuf.api.metadata")
         targets, snapshot = self._targets.signed, self._snapshot.signed
         timestamp = self._timestamp.signed
-        for part, days in ((targets, TARGETS_DAYS), (snapshot, TARGETS_DAYS),
-                           (timestamp, TIMESTAMP_DAYS)):  # fmt: skip
+        for part, days in (
+            (targets, TARGETS_DAYS),
+            (snapshot, TARGETS_DAYS),
+            (timestamp, TIMESTAMP_DAYS),
+        ):
             part.version += 1
             part.expires = _in(days)
         snapshot.meta["targets.json"] = api.MetaFile(targets.version)
         timestamp.snapshot_meta = api.MetaFile(snapshot.version)
         parts = {
             f"{targets.version}.targets.json": self._targets,
-            f"{snapshot.version}.snapshot.json": self._snapshot, "timestamp.json": self._timestamp,
-        }  # fmt: skip
+            f"{snapshot.version}.snapshot.json": self._snapshot,
+            "timestamp.json": self._timestamp,
+        }
         for name, signed in parts.items():
             signed.sign(self._signer)
             _write(signed, self._metadata / name)

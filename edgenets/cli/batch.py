@@ -19,7 +19,7 @@ from edgenets.cli.options import (
     size,
     table,
     variant_option,
-)  # fmt: skip
+)
 
 
 @click.command(
@@ -41,9 +41,12 @@ net.npz). Exit code 1 when a model could not be converted, or an artifact did no
 @variant_option
 @shape_option
 @click.option(
-    "--jobs", type=click.IntRange(1, 64), default=1, show_default=True,
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
     help="Processes at a time; each takes about a gigabyte of memory.",
-)  # fmt: skip
+)
 @json_option
 @click.pass_context
 def command(
@@ -56,9 +59,12 @@ def command(
     from edgenets.converters.routes.batch import BatchOptions, batch
 
     wanted = BatchOptions(
-        to, precision, variant, dict(shape),
+        to,
+        precision,
+        variant,
+        dict(shape),
         *(None if place is None else str(place) for place in (calibration, data)),
-    )  # fmt: skip
+    )
     found = batch(models, out, wanted, jobs, progress.for_stderr())
     if as_json:
         emit({"models": [{**records.to_plain(one), "well": one.well} for one in found]})

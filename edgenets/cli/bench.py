@@ -17,7 +17,7 @@ from edgenets.cli.options import (
     json_option,
     size,
     table,
-)  # fmt: skip
+)
 
 
 @click.command(

@@ -20,7 +20,7 @@ from edgenets.cli.options import (
     json_option,
     size,
     table,
-)  # fmt: skip
+)
 
 
 class _Quantity(click.ParamType):  # type: ignore[type-arg]
@@ -59,9 +59,10 @@ when nothing keeps the limits."""
 @click.argument("bundle", type=BundleName())
 @click.option("--max-p95", type=_TIME, help="Of a step or an image: 95 of a hundred are faster.")
 @click.option(
-    "--max-drop", type=click.FloatRange(0, 100),
+    "--max-drop",
+    type=click.FloatRange(0, 100),
     help="Points that may be lost from the float model; of what is no share, parts in a hundred.",
-)  # fmt: skip
+)
 @click.option("--max-size", type=_SIZE, help="Of the artifact's files.")
 @click.option("--backend", type=Several(BACKENDS[:-1]), help="Take no others.")
 @click.option("--precision", type=Several(PRECISIONS), help="Take no others.")
@@ -93,9 +94,10 @@ def command(
         for module in ("jinja2", "matplotlib"):
             extras.ensure(module)
     limits = choice.Limits(
-        max_p95, None if max_drop is None else max_drop / 100,
+        max_p95,
+        None if max_drop is None else max_drop / 100,
         None if max_size is None else int(max_size),
-    )  # fmt: skip
+    )
     counts = None if threads is None else counts_of(threads)
     rows = measured(opened, backend, precision, counts, seconds)
     found = candidates(opened, rows)
@@ -106,13 +108,15 @@ def command(
     if best is not None:
         choice.record(opened, best, target)
     if as_json:
-        emit({
-            "chosen": None if best is None else records.to_plain(best),
-            "limits": records.to_plain(limits),
-            "candidates": [{**records.to_plain(one), "why": why} for one, why in reasons],
-            "disturbed": {f"{r.name} × {r.threads}": r.disturbed for r in rows if r.disturbed},
-            "bundle": str(target) if best is not None else None,
-        })  # fmt: skip
+        emit(
+            {
+                "chosen": None if best is None else records.to_plain(best),
+                "limits": records.to_plain(limits),
+                "candidates": [{**records.to_plain(one), "why": why} for one, why in reasons],
+                "disturbed": {f"{r.name} × {r.threads}": r.disturbed for r in rows if r.disturbed},
+                "bundle": str(target) if best is not None else None,
+            }
+        )
     else:
         _show(opened, reasons, best, limits, target)
         warn(rows)
@@ -132,13 +136,16 @@ def _why(one: Any, best: Any, limits: Any) -> str:
 def _show(opened: Any, reasons: Any, best: Any, limits: Any, target: Path) -> None:
     rows = [
         (
-            one.name, f"{one.p95_us:.1f}", size(one.bytes),
+            one.name,
+            f"{one.p95_us:.1f}",
+            size(one.bytes),
             "–" if one.metric is None else opened.metric.shown(one.metric),
             "–" if one.loss is None else opened.metric.change(one.loss),
-            "●" if one.front else "", why,
+            "●" if one.front else "",
+            why,
         )
         for one, why in reasons
-    ]  # fmt: skip
+    ]
     name = opened.metric.name
     columns = ("artifact", "p95 µs", "size", name, "from float", "front", "")
     table(f"{opened.spec.name} on this machine; limits: {limits}", columns, rows)

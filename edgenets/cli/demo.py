@@ -40,13 +40,16 @@ def command(
     if as_json:
         emit(
             {
-                "bundle": str(found.bundle), "report": str(found.report),
-                "seconds": round(found.seconds, 1), "test_accuracy": found.test_accuracy,
-                "passed": found.verification.passed, "heard": _plain(found.hearing),
+                "bundle": str(found.bundle),
+                "report": str(found.report),
+                "seconds": round(found.seconds, 1),
+                "test_accuracy": found.test_accuracy,
+                "passed": found.verification.passed,
+                "heard": _plain(found.hearing),
                 "shipped": None if found.shipped is None else _plain(found.shipped),
                 "watched": None if found.watched is None else found.watched.summary.plain(),
             }
-        )  # fmt: skip
+        )
     else:
         _show(found)
     ctx.exit(0 if found.verification.passed else 1)
@@ -55,35 +58,43 @@ def command(
 def _plain(hearing: Any) -> dict[str, Any]:
     found = hearing.score
     return {
-        "artifact": hearing.artifact, "said": len(found.matches), "hits": found.hits,
-        "false_alarms": len(found.false_alarms), "seconds": round(found.seconds, 1),
+        "artifact": hearing.artifact,
+        "said": len(found.matches),
+        "hits": found.hits,
+        "false_alarms": len(found.false_alarms),
+        "seconds": round(found.seconds, 1),
         "cpu_ms_per_audio_s": hearing.cpu_ms_per_audio_s,
-    }  # fmt: skip
+    }
 
 
 def _show(found: Any) -> None:
     show(found.verification)
     rows = [
         (
-            m.spoken.label, f"{m.spoken.start:.2f} s",
+            m.spoken.label,
+            f"{m.spoken.start:.2f} s",
             "missed" if m.heard is None else f"{m.heard.time:.2f} s",
             "" if m.heard is None else f"{m.heard.score:.2f}",
             "" if m.latency is None else f"{1e3 * m.latency:+.0f} ms",
         )
         for m in found.hearing.score.matches
-    ]  # fmt: skip
+    ]
     table("The stream", ("word", "said at", "heard at", "score", "after its end"), rows)
     hearings = [("new", found.hearing)]
     if found.shipped is not None:
         hearings.insert(0, ("shipped", found.shipped))
     lines = [
         (
-            name, Path(h.bundle).name, h.artifact, f"{h.score.hits} of {len(h.score.matches)}",
-            str(len(h.score.false_alarms)), f"{h.score.seconds:.0f} s",
+            name,
+            Path(h.bundle).name,
+            h.artifact,
+            f"{h.score.hits} of {len(h.score.matches)}",
+            str(len(h.score.false_alarms)),
+            f"{h.score.seconds:.0f} s",
             f"{h.cpu_ms_per_audio_s:.2f} ms",
         )
         for name, h in hearings
-    ]  # fmt: skip
+    ]
     columns = ("", "bundle", "artifact", "heard", "false alarms", "of sound", "CPU a second")
     table("Heard", columns, lines)
     if found.watched is not None:

@@ -47,8 +47,9 @@ what it served before, by itself. Exit code 1 when a board does not serve the re
 @click.argument("hosts", nargs=-1, required=True, metavar="[USER@]HOST[:PORT]...")
 @click.option("--source", "sources", multiple=True, metavar="URI",
               help="As of `edgenets run`; default: the first camera or microphone.")  # fmt: skip
-@click.option("--sink", "sinks", multiple=True, metavar="URI",
-              help="Default: console:, which is the journal.")  # fmt: skip
+@click.option(
+    "--sink", "sinks", multiple=True, metavar="URI", help="Default: console:, which is the journal."
+)
 @click.option("--backend", type=click.Choice(BACKENDS[:-1]), help="Take no other backend.")
 @click.option("--threshold", "thresholds", multiple=True, metavar="[WORD=]X", help="0…1.")
 @click.option("--scene", type=KeyFile, help="TOML of zones, lines and labels; images alone.")
@@ -91,9 +92,13 @@ def command(
     supply = Supply(constraint, wheels, refresh, python)
     several = len(addresses) > 1
     outcomes = deploy_all(
-        opened, addresses, serve, supply=supply, accept_new=accept_new,
+        opened,
+        addresses,
+        serve,
+        supply=supply,
+        accept_new=accept_new,
         observer=lambda address: _observer(address, several),
-    )  # fmt: skip
+    )
     if as_json:
         emit({"boards": [records.to_plain(outcome) for outcome in outcomes]})
     else:
@@ -105,11 +110,15 @@ def show(outcomes: list[Outcome]) -> None:
     """A table of what became of boards."""
     rows = [
         (
-            o.address, o.verdict, o.serving or "–", f"{o.sent_bytes / 1e6:.1f} MB",
-            f"{o.seconds:.0f} s", o.reason,
+            o.address,
+            o.verdict,
+            o.serving or "–",
+            f"{o.sent_bytes / 1e6:.1f} MB",
+            f"{o.seconds:.0f} s",
+            o.reason,
         )
         for o in outcomes
-    ]  # fmt: skip
+    ]
     table("", ("board", "verdict", "serves", "sent", "took", "because"), rows)
 
 

@@ -39,12 +39,14 @@ def list_(as_json: bool) -> None:
         return
     rows = [
         (
-            name, board.processor.name, _sizes(board.processor.memory_mb),
+            name,
+            board.processor.name,
+            _sizes(board.processor.memory_mb),
             f"{board.system.image}, Python {board.system.python}",
             ", ".join(a.name for a in board.accelerators) or "–",
         )
         for name, board in boards.items()
-    ]  # fmt: skip
+    ]
     table("", ("board", "processor", "memory", "system", "accelerators"), rows)
 
 
@@ -60,19 +62,27 @@ def show(board: str, as_json: bool) -> None:
     if as_json:
         emit(records.to_plain(found))
         return
-    watts = "" if found.power.idle_w is None else (
-        f"; {found.power.idle_w:g} W idle, {found.power.load_w:g} W under load"
-    )  # fmt: skip
-    heat = "" if found.heat.slows_at_c is None else (
-        f"slows down at {found.heat.slows_at_c:g} °C, stops at {found.heat.stops_at_c:g} °C; "
-    )  # fmt: skip
+    watts = (
+        ""
+        if found.power.idle_w is None
+        else (f"; {found.power.idle_w:g} W idle, {found.power.load_w:g} W under load")
+    )
+    heat = (
+        ""
+        if found.heat.slows_at_c is None
+        else (
+            f"slows down at {found.heat.slows_at_c:g} °C, stops at {found.heat.stops_at_c:g} °C; "
+        )
+    )
     accelerators = [f"{a.name}: {a.needs}" for a in found.accelerators]
     rows = [
         ("board", found.name),
         ("processor", f"{found.processor.name}, {found.processor.architecture}"),
         ("memory", _sizes(found.processor.memory_mb)),
-        ("system", f"{found.system.image}, Python {found.system.python}, "
-                   f"glibc {found.system.libc}"),
+        (
+            "system",
+            f"{found.system.image}, Python {found.system.python}, glibc {found.system.libc}",
+        ),
         ("first boot", found.system.first_boot),
         ("backends", ", ".join(found.backends)),
         ("cameras", f"{', '.join(found.camera.sources)}: {found.camera.stack}"),
@@ -83,7 +93,7 @@ def show(board: str, as_json: bool) -> None:
         ("flash", f"by {found.flash.by}; {found.flash.card_mb / 1000:g} GB at least"),
         *(("note", text) for text in found.hints),
         *(("wheel", name) for name in found.wheels.values()),
-    ]  # fmt: skip
+    ]
     for name, text in rows:
         click.echo(f"{name:>13}  {text}")
 
@@ -154,10 +164,14 @@ def status(host: str, key: Path | None, known_hosts: Path | None, as_json: bool)
     if found["previous"]:
         click.echo(f"before    {found['previous']}")
     rows = [
-        (time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(line["time"])), line["event"],
-         line["release"] or "–", line["text"])
+        (
+            time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(line["time"])),
+            line["event"],
+            line["release"] or "–",
+            line["text"],
+        )
         for line in found["log"][-8:]
-    ]  # fmt: skip
+    ]
     if rows:
         table("", ("when", "what", "release", ""), rows)
 
@@ -167,9 +181,7 @@ def status(host: str, key: Path | None, known_hosts: Path | None, as_json: bool)
 @click.option("--lines", type=click.IntRange(1), default=50, show_default=True, help="The last.")
 @click.option("--follow", "-f", is_flag=True, help="Go on until Ctrl-C.")
 @host_options
-def logs(
-    host: str, lines: int, follow: bool, key: Path | None, known_hosts: Path | None
-) -> None:  # fmt: skip
+def logs(host: str, lines: int, follow: bool, key: Path | None, known_hosts: Path | None) -> None:
     """What the service on a board said."""
     from edgenets.devices.address import parse_address
     from edgenets.devices.deploy.manage import logs as device_logs

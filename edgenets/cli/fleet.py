@@ -91,8 +91,11 @@ def status(ctx: click.Context, inventory: Path, as_json: bool) -> None:
     if as_json:
         emit({"boards": found})
     else:
-        table("", ("board", "serves", "service", "p95", "problem"),
-              [_row(name, state) for name, state in found.items()])  # fmt: skip
+        table(
+            "",
+            ("board", "serves", "service", "p95", "problem"),
+            [_row(name, state) for name, state in found.items()],
+        )
     ctx.exit(1 if any("error" in state for state in found.values()) else 0)
 
 
@@ -120,7 +123,9 @@ def _row(name: str, state: dict[str, Any]) -> tuple[str, ...]:
     p95 = (live.get("latency_ms") or {}).get("p95")
     record = state["record"] or {}
     return (
-        name, f"{record.get('name', 'nothing')} {state['serving'] or ''}".strip(),
-        state["service"].get("ActiveState", "unknown"), "–" if p95 is None else f"{p95:.1f} ms",
+        name,
+        f"{record.get('name', 'nothing')} {state['serving'] or ''}".strip(),
+        state["service"].get("ActiveState", "unknown"),
+        "–" if p95 is None else f"{p95:.1f} ms",
         live.get("problem") or "",
-    )  # fmt: skip
+    )

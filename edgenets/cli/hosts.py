@@ -21,17 +21,19 @@ def host_options(function: F) -> F:
         function,
         click.option("--key", type=KeyFile, help="Private SSH key; else the agent's and ~/.ssh."),
         click.option(
-            "--known-hosts", type=click.Path(dir_okay=False, path_type=Path),
+            "--known-hosts",
+            type=click.Path(dir_okay=False, path_type=Path),
             help="In place of ~/.ssh/known_hosts.",
         ),
-    )  # fmt: skip
+    )
 
 
 python_option = click.option(
-    "--python", type=KeyFile,
+    "--python",
+    type=KeyFile,
     help="A Python for boards whose own is older than 3.11: an archive of python-build-standalone "
     "for their architecture, cpython-3.…-install_only.tar.gz.",
-)  # fmt: skip
+)
 
 
 def supply_options(function: F) -> F:
@@ -39,14 +41,15 @@ def supply_options(function: F) -> F:
     return _add(
         function,
         click.option(
-            "--wheels", type=click.Path(exists=True, file_okay=False, path_type=Path),
+            "--wheels",
+            type=click.Path(exists=True, file_okay=False, path_type=Path),
             help="A folder of wheels for the board, in place of the index.",
         ),
         click.option(
             "--constraint", type=KeyFile, help="Versions to keep to, a file as pip takes it."
         ),
         python_option,
-    )  # fmt: skip
+    )
 
 
 def health_options(function: F) -> F:

@@ -47,9 +47,10 @@ so. A microWakeWord model needs: pip install 'edgenets[microwakeword]'""",
 @click.option("--labels", type=_File, help="One a line.  [default: those in the file]")
 @click.option("--color", type=click.Choice(("rgb", "bgr", "grey")), help="Order of the channels.")
 @click.option(
-    "--resize", type=click.Choice(("stretch", "letterbox", "crop")),
+    "--resize",
+    type=click.Choice(("stretch", "letterbox", "crop")),
     help="How an image of another shape goes in.",
-)  # fmt: skip
+)
 @click.option("--mean", type=Numbers(), help="Taken from pixels of 0 … 255; one, or one a channel.")
 @click.option("--std", type=Numbers(), help="What they are divided by then; likewise.")
 @click.option("--out", type=AnyPath, help="The .edge file.  [default: NAME.edge]")
@@ -87,10 +88,12 @@ def command(
     if as_json:
         emit(
             {
-                "bundle": str(path), "bytes": path.stat().st_size,
-                "labels": list(bundle.spec.labels), "guesses": list(guesses),
+                "bundle": str(path),
+                "bytes": path.stat().st_size,
+                "labels": list(bundle.spec.labels),
+                "guesses": list(guesses),
             }
-        )  # fmt: skip
+        )
         return
     spec = bundle.spec
     for guess in guesses:

@@ -46,11 +46,14 @@ def command(bundle: str, card: bool, as_json: bool) -> None:
         state = sum(link.input.elements for link in artifact.states)
         rows.append(
             (
-                artifact.id, size(opened.size(artifact)),
-                "–" if figure is None else opened.metric.shown(figure), str(len(artifact.states)),
-                str(state), artifact.note,
+                artifact.id,
+                size(opened.size(artifact)),
+                "–" if figure is None else opened.metric.shown(figure),
+                str(len(artifact.states)),
+                str(state),
+                artifact.note,
             )
-        )  # fmt: skip
+        )
     table("", ("artifact", "size", "verified", "states", "values", "note"), rows)
     if (chosen := choice.choice_of(opened)) is not None:
         click.echo(

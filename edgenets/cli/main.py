@@ -148,9 +148,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _show_warning(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int,
-    file: TextIO | None = None, line: str | None = None,
-) -> None:  # fmt: skip
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     """A warning as one line, without the place in the source, which tells a user nothing."""
     click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {message}", err=True)
 

@@ -124,9 +124,12 @@ def variant_option(function: F) -> F:
 def shape_option(function: F) -> F:
     """Add `--shape`."""
     return click.option(
-        "--shape", type=_Shape(), multiple=True, metavar="[INPUT=]N,N,…",
+        "--shape",
+        type=_Shape(),
+        multiple=True,
+        metavar="[INPUT=]N,N,…",
         help="Size of one item of an input whose size is open.",
-    )(function)  # fmt: skip
+    )(function)
 
 
 def json_option(function: F) -> F:

@@ -71,9 +71,10 @@ def command(
     opened = zoo.load(bundle)
     own = read(python) if python else None
     place = (
-        of_board(load(device), own) if device is not None
+        of_board(load(device), own)
+        if device is not None
         else _ask(parse_address(host or "", key, known_hosts), accept_new, own)
-    )  # fmt: skip
+    )
     findings = preflight(opened, place, ServeOptions(backend=backend))
     well = preflight_verdict(findings)
     if as_json:

@@ -22,9 +22,12 @@ from edgenets.cli.options import (
 
 def _keys_option(function: Any) -> Any:
     return click.option(
-        "--keys", type=AnyPath, default=Path("release-keys"), show_default=True,
+        "--keys",
+        type=AnyPath,
+        default=Path("release-keys"),
+        show_default=True,
         help="The folder of the signing keys; nobody else's.",
-    )(function)  # fmt: skip
+    )(function)
 
 
 @click.group(
@@ -87,9 +90,12 @@ def publish(
     from edgenets.uri import shown
 
     serve = ServeOptions(
-        sources=sources, sinks=sinks, backend=backend, extras=("update", *extras),
+        sources=sources,
+        sinks=sinks,
+        backend=backend,
+        extras=("update", *extras),
         health=Health(inferences, latency, patience),
-    )  # fmt: skip
+    )
     for uri in (*sources, *sinks):
         if shown(uri) != uri:
             raise click.UsageError(
@@ -99,10 +105,13 @@ def publish(
     opened = Shelf(shelf, keys)
     with tempfile.TemporaryDirectory() as scratch:
         made = opened.publish(
-            zoo.load(bundle), {name: load(name) for name in boards}, serve,
-            Supply(constraint, wheels, False, python), Path(scratch),
+            zoo.load(bundle),
+            {name: load(name) for name in boards},
+            serve,
+            Supply(constraint, wheels, False, python),
+            Path(scratch),
             lambda text: click.echo(text, err=True),
-        )  # fmt: skip
+        )
     if as_json:
         emit({"published": records.to_plain(made)})
         return
@@ -139,8 +148,10 @@ def list_(shelf: Path, keys: Path, as_json: bool) -> None:
     if as_json:
         emit(found)
         return
-    rows = [(board, str(r["release"]["number"]), r["release"]["name"], r["release"]["version"])
-            for board, r in found.items()]  # fmt: skip
+    rows = [
+        (board, str(r["release"]["number"]), r["release"]["name"], r["release"]["version"])
+        for board, r in found.items()
+    ]
     table("", ("board", "number", "bundle", "edgenets"), rows)
 
 
@@ -149,8 +160,9 @@ def list_(shelf: Path, keys: Path, as_json: bool) -> None:
 @click.argument("url")
 @click.option("--shelf", type=AnyPath, required=True, help="The folder that the URL serves.")
 @click.option("--board", required=True, help="What the board is, as `device list` has it.")
-@click.option("--minutes", type=click.IntRange(1), default=15, show_default=True,
-              help="Between two looks.")  # fmt: skip
+@click.option(
+    "--minutes", type=click.IntRange(1), default=15, show_default=True, help="Between two looks."
+)
 @_keys_option
 @host_options
 @json_option

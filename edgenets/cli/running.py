@@ -89,9 +89,13 @@ def _writing(opened: Bundle, session: Session, arguments: RunArguments) -> Writi
     if arguments.suggestions is not None:
         raise click.UsageError("--suggestions are for the lines of a source, such as -")
     return Writing(
-        opened, session, arguments.prompt or "", tokens=arguments.tokens or 500,
-        sampling=_sampling(opened.spec, arguments), seed=arguments.seed,
-    )  # fmt: skip
+        opened,
+        session,
+        arguments.prompt or "",
+        tokens=arguments.tokens or 500,
+        sampling=_sampling(opened.spec, arguments),
+        seed=arguments.seed,
+    )
 
 
 def _sampling(spec: Any, arguments: RunArguments) -> Any:

@@ -32,10 +32,13 @@ def command(ctx: click.Context, bundle: str, as_json: bool) -> None:
         words = {True: "equal", False: "DIFFERENT", None: "not run"}
         rows = [
             (
-                t.id, words[t.passed], "–" if t.difference is None else f"{t.difference:.2g}",
-                f"{t.tolerance:g}", t.reason or t.runs_on,
+                t.id,
+                words[t.passed],
+                "–" if t.difference is None else f"{t.difference:.2g}",
+                f"{t.tolerance:g}",
+                t.reason or t.runs_on,
             )
             for t in trials
-        ]  # fmt: skip
+        ]
         table("", ("artifact", "answers", "difference", "tolerance", "on"), rows)
     ctx.exit(0 if passed else 1)

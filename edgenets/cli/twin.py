@@ -43,17 +43,20 @@ def build(mirror: str | None) -> None:
 
 @command.command(name="up")
 @click.argument("name")
-@click.option("--tier", type=click.Choice(("system", "userland", "raspberry")),
-              default="system", show_default=True,
-              help="A machine, a container, or a Raspberry Pi 3 with a flashed card.")  # fmt: skip
-@click.option("--memory", type=click.IntRange(256), default=1024, show_default=True,
-              help="MB; system alone.")  # fmt: skip
+@click.option(
+    "--tier",
+    type=click.Choice(("system", "userland", "raspberry")),
+    default="system",
+    show_default=True,
+    help="A machine, a container, or a Raspberry Pi 3 with a flashed card.",
+)
+@click.option(
+    "--memory", type=click.IntRange(256), default=1024, show_default=True, help="MB; system alone."
+)
 @click.option("--faults", is_flag=True, help="Its card can be made to fail; system alone.")
 @click.option("--card", type=ExistingFile, help="Start from this flashed card; not userland.")
 @json_option
-def up(
-    name: str, tier: str, memory: int, faults: bool, card: Path | None, as_json: bool
-) -> None:  # fmt: skip
+def up(name: str, tier: str, memory: int, faults: bool, card: Path | None, as_json: bool) -> None:
     """Make a twin, start it, and wait until it answers."""
     from edgenets import records
     from edgenets.devices.twin.twin import up as twin_up

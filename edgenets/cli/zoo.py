@@ -30,8 +30,11 @@ def command(as_json: bool) -> None:
                 "recipes": [{"name": n, "description": r.description} for n, r in recipes.items()],
                 "bundles": [
                     {
-                        "name": n, "labels": list(b.spec.labels), "bytes": b.path.stat().st_size,
-                        "artifacts": [a.id for a in b.artifacts], "task": b.spec.task,
+                        "name": n,
+                        "labels": list(b.spec.labels),
+                        "bytes": b.path.stat().st_size,
+                        "artifacts": [a.id for a in b.artifacts],
+                        "task": b.spec.task,
                         "metric": b.metric.name,
                         "verified": verified[n],
                         "path": str(b.path),
@@ -39,17 +42,19 @@ def command(as_json: bool) -> None:
                     for n, b in bundles.items()
                 ],
             }
-        )  # fmt: skip
+        )
         return
     table("Recipes", ("name", "what it makes"), [(n, r.description) for n, r in recipes.items()])
     rows = [
         (
-            name, several(b.spec.reported) or b.spec.task,
+            name,
+            several(b.spec.reported) or b.spec.task,
             _figure(b, verified[name]),
-            size(b.path.stat().st_size), str(len(b.artifacts)),
+            size(b.path.stat().st_size),
+            str(len(b.artifacts)),
         )
         for name, b in bundles.items()
-    ]  # fmt: skip
+    ]
     table("Bundles", ("name", "labels", "verified", "size", "artifacts"), rows)
 
 

@@ -39,9 +39,13 @@ def front(recipe: ModelRecipe, features: KerasTensor) -> KerasTensor:
     if recipe.front:
         x = layers.Reshape((-1, x.shape[2] * x.shape[3]), name="front_flat")(x)
     x = layers.Conv1D(
-        recipe.stem, recipe.stem_kernel, strides=stride, padding="causal", use_bias=False,
+        recipe.stem,
+        recipe.stem_kernel,
+        strides=stride,
+        padding="causal",
+        use_bias=False,
         name="stem",
-    )(x)  # fmt: skip
+    )(x)
     return _rectified(x, "stem")
 
 

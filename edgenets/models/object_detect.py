@@ -56,9 +56,8 @@ def build(recipe: ImageRecipe, labels: int) -> keras.Model:
         x = layers.SpatialDropout2D(recipe.model.dropout, name=f"dropout_{stride}")(x)
         box = separable(x, width, f"box_{stride}")
         box = layers.Conv2D(
-            4, 1, name=f"sides_{stride}",
-            bias_initializer=keras.initializers.Constant(_FIRST_SIDE),
-        )(box)  # fmt: skip
+            4, 1, name=f"sides_{stride}", bias_initializer=keras.initializers.Constant(_FIRST_SIDE)
+        )(box)
         outputs.append(layers.ReLU(name=f"boxes_{stride}")(box))
         kind = separable(x, width, f"score_{stride}")
         outputs.append(

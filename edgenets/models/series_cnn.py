@@ -26,9 +26,13 @@ def build(recipe: SeriesModelRecipe, outputs: int) -> keras.Model:
     for i, dilation in enumerate(recipe.dilations):
         entry = x
         x = layers.Conv1D(
-            recipe.channels, recipe.kernel, dilation_rate=dilation, padding="causal",
-            activation="relu", name=f"conv_{i}",
-        )(x)  # fmt: skip
+            recipe.channels,
+            recipe.kernel,
+            dilation_rate=dilation,
+            padding="causal",
+            activation="relu",
+            name=f"conv_{i}",
+        )(x)
         x = layers.Dropout(_INSIDE * recipe.dropout, name=f"dropout_{i}")(x)
         x = layers.Dense(recipe.channels, name=f"pointwise_{i}")(x)
         x = layers.Add(name=f"add_{i}")([entry, x])

@@ -47,9 +47,8 @@ class EvaluationModule(Protocol):
     """A module that measures a bundle."""
 
     def measure(
-        self, bundle: Bundle, session: Session, data: Path, split: Split | None,
-        progress: Progress,
-    ) -> Evaluation:  # fmt: skip
+        self, bundle: Bundle, session: Session, data: Path, split: Split | None, progress: Progress
+    ) -> Evaluation:
         """See `Task.evaluate`."""
         ...
 
@@ -66,9 +65,8 @@ class Room(ABC):
         """The module, imported now."""
 
     def evaluate(
-        self, bundle: Bundle, session: Session, data: Path, split: Split | None,
-        progress: Progress,
-    ) -> Evaluation:  # fmt: skip
+        self, bundle: Bundle, session: Session, data: Path, split: Split | None, progress: Progress
+    ) -> Evaluation:
         """See `Task.evaluate`."""
         return self._evaluation().measure(bundle, session, data, split, progress)
 

@@ -85,9 +85,8 @@ class Task(Protocol):
         ...
 
     def evaluate(
-        self, bundle: Bundle, session: Session, data: Path, split: Split | None,
-        progress: Progress,
-    ) -> Evaluation:  # fmt: skip
+        self, bundle: Bundle, session: Session, data: Path, split: Split | None, progress: Progress
+    ) -> Evaluation:
         """Measure a bundle on labeled data, through the pipeline that a device runs.
 
         Args:

@@ -224,9 +224,11 @@ def _layers() -> dict[str, type[Layer]]:
             self.between: Layer | None = None
             activation = getattr(layer, "activation", None)
             is_recurrent = hasattr(layer, "cell")
-            if activation is not None and not is_recurrent and (
-                activation.__name__ not in _JOINED_ACTIVATIONS
-            ):  # fmt: skip
+            if (
+                activation is not None
+                and not is_recurrent
+                and (activation.__name__ not in _JOINED_ACTIVATIONS)
+            ):
                 self.before = Range(name="before")
 
         def build(self, shape: Shape | None = None) -> None:
@@ -242,9 +244,13 @@ def _layers() -> dict[str, type[Layer]]:
                 return layer(*args, **kwargs)
             options = {"data_format": layer.data_format}
             x = keras.ops.depthwise_conv(
-                args[0], layer.depthwise_kernel, strides=layer.strides, padding=layer.padding,
-                dilation_rate=layer.dilation_rate, **options,
-            )  # fmt: skip
+                args[0],
+                layer.depthwise_kernel,
+                strides=layer.strides,
+                padding=layer.padding,
+                dilation_rate=layer.dilation_rate,
+                **options,
+            )
             x = keras.ops.conv(self.between(x), layer.pointwise_kernel, **options)
             x = x if layer.bias is None else x + layer.bias
             return layer.activation(x) if layer.activation is not None else x
@@ -254,8 +260,9 @@ def _layers() -> dict[str, type[Layer]]:
             mapping = [(v, _rounded(v, _channels_of(layer, v))) for v in _kernels_of(layer)]
             with (
                 keras.StatelessScope(state_mapping=mapping) as scope,
-                _with_states(layer), _with_range(layer, self.before),
-            ):  # fmt: skip
+                _with_states(layer),
+                _with_range(layer, self.before),
+            ):
                 made = self._applied(*args, **kwargs)
             # What is kept from call to call, such as where random numbers stand.
             for variable in self.non_trainable_variables:

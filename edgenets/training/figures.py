@@ -37,9 +37,12 @@ def finish(axes: Axes, x: str, y: str = "", legend: bool = True) -> None:
 
 
 def curves(
-    loss: Sequence[float], found: Sequence[float], path: Path,
-    name: str = "validation accuracy, %", scale: float = 100,
-) -> None:  # fmt: skip
+    loss: Sequence[float],
+    found: Sequence[float],
+    path: Path,
+    name: str = "validation accuracy, %",
+    scale: float = 100,
+) -> None:
     """Training loss, and what was found on the validation split times `scale`, against epochs."""
     figure = new_figure(7, 3.2)
     left = figure.subplots()

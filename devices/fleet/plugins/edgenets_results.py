@@ -38,8 +38,9 @@ class CallbackModule(CallbackBase):  # type: ignore[misc] # Ansible has no types
 
     def _write(self, result: Any, error: str) -> None:
         line = {
-            "board": result._host.get_name(), "out": result._result.get("stdout", ""),
+            "board": result._host.get_name(),
+            "out": result._result.get("stdout", ""),
             "error": error,
-        }  # fmt: skip
+        }
         with Path(os.environ["EDGENETS_FLEET_RESULTS"]).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

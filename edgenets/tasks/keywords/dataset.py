@@ -60,10 +60,14 @@ def _synthesised(recipe: KeywordRecipe, like: ClipSet, folder: Path, progress: P
     words = [label for label in like.labels if label not in recipe.decoding.background]
     with progress.task("speaking") as task:
         make_dataset(
-            words, folder, clips_per_word=recipe.data.synthetic, seed=recipe.seed,
-            sample_rate=like.sample_rate, clip_seconds=recipe.data.clip_seconds,
+            words,
+            folder,
+            clips_per_word=recipe.data.synthetic,
+            seed=recipe.seed,
+            sample_rate=like.sample_rate,
+            clip_seconds=recipe.data.clip_seconds,
             progress=task.update,
-        )  # fmt: skip
+        )
     clips = [c for c in find_clips(folder) if c.label in like.labels]
     return load_clips(clips, like.labels, like.sample_rate)
 

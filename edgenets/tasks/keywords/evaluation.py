@@ -33,9 +33,12 @@ class KeywordEvaluation:
 
 
 def evaluate(
-    spec: KeywordSpec, session: Session, clips: Sequence[Clip],
-    clip_seconds: float | None = None, progress: Progress | None = None,
-) -> KeywordEvaluation:  # fmt: skip
+    spec: KeywordSpec,
+    session: Session,
+    clips: Sequence[Clip],
+    clip_seconds: float | None = None,
+    progress: Progress | None = None,
+) -> KeywordEvaluation:
     """Stream every clip from a reset state and take the decision at its end.
 
     Args:
@@ -61,9 +64,11 @@ def evaluate(
             decided[i] = detector.posterior.argmax()
             task.update(i + 1, len(sounds))
     return KeywordEvaluation(
-        float(np.mean(decided == sounds.targets)), len(sounds), spec.labels,
+        float(np.mean(decided == sounds.targets)),
+        len(sounds),
+        spec.labels,
         confusion_of(sounds.targets, decided, len(spec.labels)),
-    )  # fmt: skip
+    )
 
 
 def measure(
@@ -72,12 +77,17 @@ def measure(
     """See `Task.evaluate`."""
     spec = spec_as(bundle.spec, KeywordSpec)
     clips = [
-        clip for clip in find_clips(data, spec.labels)
+        clip
+        for clip in find_clips(data, spec.labels)
         if split in (None, split_of(clip, spec.split.validation, spec.split.test))
-    ]  # fmt: skip
+    ]
     found = evaluate(spec, session, some(clips, data, split), progress=progress)
     return Evaluation(
-        "accuracy", found.accuracy, found.n,
-        f"accuracy {found.accuracy:.2%} of {found.n} clips", records.to_plain(found),
-        ("label", "clips", "right", "share"), rows_by_label(found.labels, found.confusion),
-    )  # fmt: skip
+        "accuracy",
+        found.accuracy,
+        found.n,
+        f"accuracy {found.accuracy:.2%} of {found.n} clips",
+        records.to_plain(found),
+        ("label", "clips", "right", "share"),
+        rows_by_label(found.labels, found.confusion),
+    )

@@ -16,9 +16,12 @@ MASK_SECONDS = 0.2
 
 
 def surround(
-    rng: np.random.Generator, sound: NDArray[np.float32], recipe: AugmentRecipe, rate: int,
+    rng: np.random.Generator,
+    sound: NDArray[np.float32],
+    recipe: AugmentRecipe,
+    rate: int,
     noises: Sequence[NDArray[np.float32]],
-) -> NDArray[np.float32]:  # fmt: skip
+) -> NDArray[np.float32]:
     """Sound in another room and another noise, (samples,); always with a microphone's hiss.
 
     Args:
@@ -34,9 +37,11 @@ def surround(
 
 
 def another_voice(
-    rng: np.random.Generator, frames: NDArray[np.float32], recipe: AugmentRecipe,
+    rng: np.random.Generator,
+    frames: NDArray[np.float32],
+    recipe: AugmentRecipe,
     features: AudioInput,
-) -> NDArray[np.float32]:  # fmt: skip
+) -> NDArray[np.float32]:
     """Another vocal tract and another microphone, on (frames, bands) log-mel."""
     shift = int(rng.integers(-recipe.band_shift, recipe.band_shift + 1))
     curve = augment.equalize(rng, features.bands, recipe.equalizer)
@@ -46,9 +51,12 @@ def another_voice(
 
 
 def mask_stretches(
-    rng: np.random.Generator, frames: NDArray[np.float32], recipe: AugmentRecipe,
-    features: AudioInput, bands: int,
-) -> None:  # fmt: skip
+    rng: np.random.Generator,
+    frames: NDArray[np.float32],
+    recipe: AugmentRecipe,
+    features: AudioInput,
+    bands: int,
+) -> None:
     """Blank stretches of time, and of so many bands at most, in place."""
     widest = int(MASK_SECONDS / features.frame_seconds)
     augment.mask(rng, frames, 0, recipe.time_masks, widest)

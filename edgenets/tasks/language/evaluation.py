@@ -67,9 +67,13 @@ def evaluate_language(
     count, cpu = len(tokens) - 1, time.process_time() - begun
     characters = max(1, len(text))
     return LanguageEvaluation(
-        count, total / count, bits(total / count), bits(total / characters), hits / count,
+        count,
+        total / count,
+        bits(total / count),
+        bits(total / characters),
+        hits / count,
         count / max(cpu, 1e-9),
-    )  # fmt: skip
+    )
 
 
 def measure(

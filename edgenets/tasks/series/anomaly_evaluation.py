@@ -44,9 +44,12 @@ class AnomalyEvaluation:
 
 
 def evaluate_anomaly(
-    spec: AnomalySpec, session: Session, corpus: Sequence[nab.Series],
-    profiles: Mapping[str, nab.Profile], progress: Progress | None = None,
-) -> AnomalyEvaluation:  # fmt: skip
+    spec: AnomalySpec,
+    session: Session,
+    corpus: Sequence[nab.Series],
+    profiles: Mapping[str, nab.Profile],
+    progress: Progress | None = None,
+) -> AnomalyEvaluation:
     """Stream every file of the benchmark, a reading at a time, from nothing known.
 
     The threshold of the standard profile is the best over the corpus, as the benchmark has it; the
@@ -79,9 +82,12 @@ def evaluate_anomaly(
 
 
 def _points(
-    name: str, scores: Mapping[str, NDArray[np.float64]], corpus: Sequence[nab.Series],
-    profiles: Mapping[str, nab.Profile], threshold: float | None,
-) -> Points:  # fmt: skip
+    name: str,
+    scores: Mapping[str, NDArray[np.float64]],
+    corpus: Sequence[nab.Series],
+    profiles: Mapping[str, nab.Profile],
+    threshold: float | None,
+) -> Points:
     """Points by every profile, at one threshold or at the best of each."""
     if threshold is not None:
         found = {n: nab.score(scores, corpus, p, threshold) for n, p in profiles.items()}
@@ -90,9 +96,7 @@ def _points(
     return Points(name, {n: b.score for n, b in best.items()}, next(iter(best.values())).value)
 
 
-def _without_net(
-    spec: AnomalySpec, pairs: Sequence[tuple[float, float]]
-) -> NDArray[np.float64]:  # fmt: skip
+def _without_net(spec: AnomalySpec, pairs: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
     """The anomaly score where the usual value at the time of day is all that is foreseen."""
     seasonal, anomaly_score, found = SeasonalProfile(spec.input), AnomalyScorer(spec.decoding), []
     for when, value in pairs:

@@ -41,9 +41,7 @@ def train_anomaly(recipe: AnomalyRecipe, data: Path, out: Path, progress: Progre
         f"{len(every)} series, {sum(len(one.came) for one in beginnings):,} readings to train on, "
         f"{sum(len(one.came) for one in held):,} behind them to judge by"
     )
-    spec = AnomalySpec(
-        recipe.name, "anomaly", (), recipe.features, recipe.decoding, StepSpec()
-    )  # fmt: skip
+    spec = AnomalySpec(recipe.name, "anomaly", (), recipe.features, recipe.decoding, StepSpec())
     job = Job(
         build=lambda: models.build_series(recipe.model, spec.scores),
         batches=BeginningBatches(beginnings, recipe.schedule.batch, recipe.seed),

@@ -52,9 +52,11 @@ def evaluate_forecast(
     cpu = time.process_time() - begun
     ahead = Ahead.of(answers, windows, spec.decoding.horizon)
     return ForecastEvaluation(
-        len(windows), errors(ahead.median, windows.following), ahead.coverage(windows.following),
+        len(windows),
+        errors(ahead.median, windows.following),
+        ahead.coverage(windows.following),
         1e6 * cpu / max(1, taken.shape[0] * taken.shape[1]),
-    )  # fmt: skip
+    )
 
 
 def measure(
@@ -66,8 +68,10 @@ def measure(
     series = scaled(table.values, spec.input)
     windows = split_windows(series, spec, split)
     found = evaluate_forecast(spec, session, windows, progress)
-    rows = [("this model", found.errors), ("last value", errors(last_value(windows),
-                                                              windows.following))]  # fmt: skip
+    rows = [
+        ("this model", found.errors),
+        ("last value", errors(last_value(windows), windows.following)),
+    ]
     if series.shape[1] >= spec.borders.train > spec.window + spec.decoding.horizon:
         train = series[:, : spec.borders.train]
         linear = Linear.fitted(train, spec.window, spec.decoding.horizon)

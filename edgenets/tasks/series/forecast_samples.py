@@ -43,8 +43,9 @@ def card(run: Run, items: int) -> list[str]:
     covered = (
         f" {test['coverage']:.1%} of what came lay between the quantiles "
         f"{spec.decoding.quantiles[0]:g} and {spec.decoding.quantiles[1]:g}."
-        if "coverage" in test else ""
-    )  # fmt: skip
+        if "coverage" in test
+        else ""
+    )
     return [
         f"- **Task**: forecasting, {ahead} readings ahead{every}, of "
         f"{', '.join(spec.input.columns)}.",
@@ -59,7 +60,7 @@ def card(run: Run, items: int) -> list[str]:
         + f".{covered} Artifacts below: on {items:,} windows of the validation part.",
         "- **Limits**: it knows this kind of series, at this interval. What never happened in "
         "the training part it does not foresee.",
-    ]  # fmt: skip
+    ]
 
 
 def _windows(run: Run, data: Path, split: Split) -> Windows:

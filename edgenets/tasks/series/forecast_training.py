@@ -64,12 +64,13 @@ def train_forecast(recipe: ForecastRecipe, data: Path, out: Path, progress: Prog
     for name, part in (("validation", validation), ("test", test)):
         ahead = forecast(trainer.model, part, spec)
         metrics[name] = {
-            "windows": len(part), **_named(errors(ahead.median, part.following)),
+            "windows": len(part),
+            **_named(errors(ahead.median, part.following)),
             "baselines": {
                 "last value": _named(errors(last_value(part), part.following)),
                 "linear": _named(errors(linear.forecast(part), part.following)),
             },
-        }  # fmt: skip
+        }
         coverage = ahead.coverage(part.following)
         if coverage is not None:
             metrics[name]["coverage"] = coverage

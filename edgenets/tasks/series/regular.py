@@ -72,17 +72,25 @@ class Regular:
         if reading.time is not None and self._time is not None and self._interval:
             passed = (reading.time - self._time) / self._interval
             if passed <= 0:
-                yield Oddity("order", f"{stamp_of(reading.time)} does not come after "
-                             f"{stamp_of(self._time)}; passed over")  # fmt: skip
+                yield Oddity(
+                    "order",
+                    f"{stamp_of(reading.time)} does not come after "
+                    f"{stamp_of(self._time)}; passed over",
+                )
                 return
             if passed < 1 - _TOLERANCE:
-                yield Oddity("early", f"{stamp_of(reading.time)} comes {passed:.2f} of an interval"
-                             f" of {self._interval:g} s after another; passed over")  # fmt: skip
+                yield Oddity(
+                    "early",
+                    f"{stamp_of(reading.time)} comes {passed:.2f} of an interval"
+                    f" of {self._interval:g} s after another; passed over",
+                )
                 return
             skipped = max(0, int(np.floor(passed + _TOLERANCE)) - 1)
         elif reading.time is not None and self._time is not None and reading.time <= self._time:
-            yield Oddity("order", f"{stamp_of(reading.time)} does not come after "
-                         f"{stamp_of(self._time)}; passed over")  # fmt: skip
+            yield Oddity(
+                "order",
+                f"{stamp_of(reading.time)} does not come after {stamp_of(self._time)}; passed over",
+            )
             return
         yield from self._steps(reading, skipped)
 
@@ -97,8 +105,11 @@ class Regular:
             if self._held + skipped > self._longest:
                 yield from self._begin_anew(f"{self._held} readings in a row are not whole")
                 return
-            yield Oddity("missing", f"{int(missing.sum())} of {self._columns} values are missing; "
-                         f"those before them are taken")  # fmt: skip
+            yield Oddity(
+                "missing",
+                f"{int(missing.sum())} of {self._columns} values are missing; "
+                f"those before them are taken",
+            )
         if not missing.any():
             self._held = 0
         if skipped > self._longest:
@@ -117,8 +128,11 @@ class Regular:
         """Steps on a straight line to a reading."""
         if not count or self._last is None or self._time is None or self._interval is None:
             return
-        yield Oddity("filled", f"{count} missing readings before a later one were drawn as a "
-                     f"straight line", count)  # fmt: skip
+        yield Oddity(
+            "filled",
+            f"{count} missing readings before a later one were drawn as a straight line",
+            count,
+        )
         for number in range(1, count + 1):
             part = number / (count + 1)
             time = self._time + number * self._interval

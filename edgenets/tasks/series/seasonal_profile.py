@@ -70,9 +70,12 @@ class SeasonalProfile:
         self._bin = int(second * self._input.bins // _DAY)
         usual, place = self._bins[self._bin], 2 * math.pi * second / _DAY
         return [
-            self.scaled(self._slow), self.scaled(self._slow if usual is None else usual),
-            0.0 if usual is None else 1.0, math.sin(place), math.cos(place),
-        ]  # fmt: skip
+            self.scaled(self._slow),
+            self.scaled(self._slow if usual is None else usual),
+            0.0 if usual is None else 1.0,
+            math.sin(place),
+            math.cos(place),
+        ]
 
     def scaled(self, value: float) -> float:
         """A value as the model knows it: in mean deviations from the level, large ones pressed."""

@@ -71,9 +71,7 @@ def read_readings(
     return parser.columns, readings
 
 
-def read_table(
-    path: Path, columns: Sequence[str] | None = None, longest_gap: int = 24
-) -> Table:  # fmt: skip
+def read_table(path: Path, columns: Sequence[str] | None = None, longest_gap: int = 24) -> Table:
     """Read a table of CSV or JSON lines.
 
     Args:

@@ -67,10 +67,11 @@ def split_windows(series: Real, spec: ForecastSpec, split: Split | None) -> Wind
     """
     borders, every = spec.borders, series.shape[1]
     first, last = {
-        None: (0, every), "train": (0, borders.train),
+        None: (0, every),
+        "train": (0, borders.train),
         "validation": (borders.train, borders.validation),
         "test": (borders.validation, borders.test),
-    }[split]  # fmt: skip
+    }[split]
     if last > every or last - max(first - spec.window, 0) < spec.window + spec.decoding.horizon:
         raise DataError(
             f"{every:,} readings have no window of {spec.window} and {spec.decoding.horizon} ahead "

@@ -65,9 +65,12 @@ def evaluate_speech(
         jiwer.process_words(said, found).wer if words else jiwer.process_characters(said, found).cer
     )
     return SpeechEvaluation(
-        len(said), sum(len(string.symbols) for string in strings), float(rate),
-        sum(a == b for a, b in zip(said, found, strict=True)) / len(said), cpu / seconds,
-    )  # fmt: skip
+        len(said),
+        sum(len(string.symbols) for string in strings),
+        float(rate),
+        sum(a == b for a, b in zip(said, found, strict=True)) / len(said),
+        cpu / seconds,
+    )
 
 
 # Strings of recordings that a model of speech is measured by.
@@ -79,8 +82,11 @@ def measure(
 ) -> Evaluation:
     """See `Task.evaluate`."""
     spec, shares = spec_as(bundle.spec, SpeechSpec), bundle.spec.split
-    found = [u for u in find_utterances(data)
-             if split in (None, u.split(shares.apart, shares.validation, shares.test))]  # fmt: skip
+    found = [
+        u
+        for u in find_utterances(data)
+        if split in (None, u.split(shares.apart, shares.validation, shares.test))
+    ]
     units: Units = "words" if spec.decoding.separator == " " else "characters"
     spoken = load_utterances(
         some(found, data, split), spec.labels[1:], units, spec.input.sample_rate

@@ -114,7 +114,7 @@ class StringBatches:
 
 def strings_to_measure(
     spoken: Spoken, count: int, words: tuple[int, int], seed: int
-) -> list[String]:  # fmt: skip
+) -> list[String]:
     """Strings to measure by, always the same ones of the same utterances.
 
     Args:
@@ -130,8 +130,9 @@ def strings_to_measure(
         for _ in range(int(rng.integers(words[0], words[1] + 1))):
             index = int(rng.integers(len(spoken)))
             parts += [
-                augment.change_speed(pcm16_to_float(spoken.sounds[index]), speed), _pause(rng, rate)
-            ]  # fmt: skip
+                augment.change_speed(pcm16_to_float(spoken.sounds[index]), speed),
+                _pause(rng, rate),
+            ]
             symbols += spoken.symbols[index]
         sound = np.concatenate([*parts, np.zeros(rate // 2, np.float32)])
         noise = augment.colored_noise(rng, len(sound))

@@ -80,10 +80,14 @@ def train_speech(recipe: SpeechRecipe, data: Path, out: Path, progress: Progress
         "test": _figures(trainer.model, test, recipe),
     }
     spec = SpeechSpec(
-        name=recipe.name, task="speech", labels=labels, input=features, decoding=recipe.decoding,
+        name=recipe.name,
+        task="speech",
+        labels=labels,
+        input=features,
+        decoding=recipe.decoding,
         step=StepSpec(frames=recipe.model.frames_per_step),
         split=SplitShares(recipe.data.validation, recipe.data.test, recipe.data.apart),
-    )  # fmt: skip
+    )
     return Trained(trainer.model, spec, metrics)
 
 
@@ -94,16 +98,20 @@ def load_split(recipe: SpeechRecipe, data: Path, split: Split, progress: Progres
         DataError: they cannot be read, or there are none.
     """
     wanted = recipe.data
-    found = [u for u in find_utterances(data)
-             if u.split(wanted.apart, wanted.validation, wanted.test) == split]  # fmt: skip
+    found = [
+        u
+        for u in find_utterances(data)
+        if u.split(wanted.apart, wanted.validation, wanted.test) == split
+    ]
     if not found:
         raise DataError(
             f"{data}: the {split} split has no recordings; larger fractions in the recipe's "
             f"[data], or apart = 'recordings', are needed"
         )
     with progress.task(f"reading {split}") as task:
-        return load_utterances(found, wanted.symbols, wanted.units, recipe.features.sample_rate,
-                               task.update)  # fmt: skip
+        return load_utterances(
+            found, wanted.symbols, wanted.units, recipe.features.sample_rate, task.update
+        )
 
 
 def measured(
@@ -133,6 +141,7 @@ def _figures(model: keras.Model, strings: Measured, recipe: SpeechRecipe) -> dic
     exact = [a == b for a, b in zip(found, strings.symbols, strict=True)]
     return {
         distance.METRIC: distance.accuracy(found, strings.symbols),
-        "exact": float(np.mean(exact)), "strings": len(exact),
+        "exact": float(np.mean(exact)),
+        "strings": len(exact),
         "symbols": sum(len(s) for s in strings.symbols),
-    }  # fmt: skip
+    }

@@ -63,9 +63,10 @@ def find_utterances(root: Path) -> list[Utterance]:
     if (root / TRANSCRIPTS).is_file():
         return _listed(root)
     files = sorted(
-        path for path in root.rglob("*")
+        path
+        for path in root.rglob("*")
         if path.suffix.lower() in audio.SUFFIXES and not path.name.startswith(".")
-    )  # fmt: skip
+    )
     named = [(path, _NAMED.fullmatch(path.stem)) for path in files]
     if files and all(found for _, found in named):
         return [Utterance(p, found["text"], found["speaker"]) for p, found in named if found]
@@ -103,9 +104,12 @@ def _listed(root: Path) -> list[Utterance]:
 
 
 def load_utterances(
-    utterances: Sequence[Utterance], symbols: Sequence[str], units: Units, sample_rate: int,
+    utterances: Sequence[Utterance],
+    symbols: Sequence[str],
+    units: Units,
+    sample_rate: int,
     progress: Callable[[int, int], None] | None = None,
-) -> Spoken:  # fmt: skip
+) -> Spoken:
     """Read utterances into memory as mono 16-bit sound at `sample_rate` Hz.
 
     Raises:

@@ -69,9 +69,10 @@ def measure(
     """See `Task.evaluate`."""
     spec, shares = spec_as(bundle.spec, TextSpec), bundle.spec.split
     texts = [
-        text for text in find_texts(data, spec.labels)
+        text
+        for text in find_texts(data, spec.labels)
         if split in (None, text.split(shares.validation, shares.test))
-    ]  # fmt: skip
+    ]
     found = evaluate_texts(spec, session, some(texts, data, split), progress)
     line = (
         f"accuracy {found.accuracy:.2%} of {found.n:,} texts, {found.unknown:.1%} of their words "

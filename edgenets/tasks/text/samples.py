@@ -55,8 +55,9 @@ def card(run: Run, items: int) -> list[str]:
 def texts_of(run: Run, data: Path, split: Split) -> Numbered:
     """The texts of a split, as the run's model takes them."""
     spec = run.spec_as(TextSpec)
-    return numbered(part_of(find_texts(data, spec.labels), spec.split, split), spec.input,
-                    spec.labels)  # fmt: skip
+    return numbered(
+        part_of(find_texts(data, spec.labels), spec.split, split), spec.input, spec.labels
+    )
 
 
 def _pieces(texts: Numbered) -> NDArray[np.int32]:

@@ -76,9 +76,10 @@ def train_text(recipe: TextRecipe, data: Path, out: Path, progress: Progress) ->
         decided = decide(trainer.model, texts)
         matrix = figures.confusion_matrix(texts.targets, decided, len(labels))
         metrics[name] = {
-            "accuracy": float(np.mean(decided == texts.targets)), "texts": len(texts),
+            "accuracy": float(np.mean(decided == texts.targets)),
+            "texts": len(texts),
             "confusion": matrix.tolist(),
-        }  # fmt: skip
+        }
     figures.confusion(matrix, labels, out / "confusion.png")
     spec = TextSpec(
         recipe.name, "text", labels, input, recipe.decoding, StepSpec(input="tokens"), shares

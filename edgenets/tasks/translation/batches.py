@@ -37,7 +37,7 @@ class SentenceBatches(ByLength):
 
     def __init__(
         self, sentences: Sentences, size: int, longest: int, word_dropout: float, seed: int
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Take sentences.
 
         Args:

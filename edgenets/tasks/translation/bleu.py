@@ -28,6 +28,5 @@ def similarity(found: Sequence[str], wanted: Sequence[str]) -> TextSimilarity:
     bleu, chrf = metrics.BLEU(), metrics.CHRF()
     score = bleu.corpus_score(list(found), [list(wanted)])
     return TextSimilarity(
-        score.score, chrf.corpus_score(list(found), [list(wanted)]).score,
-        str(bleu.get_signature()),
-    )  # fmt: skip
+        score.score, chrf.corpus_score(list(found), [list(wanted)]).score, str(bleu.get_signature())
+    )

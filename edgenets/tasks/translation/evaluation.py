@@ -46,9 +46,12 @@ class TranslationEvaluation:
 
 
 def evaluate_translation(
-    spec: TranslationSpec, session: Coupled, pairs: Sequence[Pair], pieces: Subwords,
+    spec: TranslationSpec,
+    session: Coupled,
+    pairs: Sequence[Pair],
+    pieces: Subwords,
     progress: Progress | None = None,
-) -> TranslationEvaluation:  # fmt: skip
+) -> TranslationEvaluation:
     """Translate sentences, and hold them against those of people.
 
     What a run refuses counts as an empty translation.
@@ -90,9 +93,13 @@ def measure(
     spec = spec_as(bundle.spec, TranslationSpec)
     assert isinstance(session, Coupled), "as it is loaded"
     pairs = split_pairs(
-        data, split or "test", spec.files, spec.input.source, spec.input.target,
+        data,
+        split or "test",
+        spec.files,
+        spec.input.source,
+        spec.input.target,
         spec.split.validation,
-    )  # fmt: skip
+    )
     found = evaluate_translation(
         spec, session, some(pairs, data, split), subwords_of(bundle), progress
     )

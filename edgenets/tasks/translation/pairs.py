@@ -66,7 +66,7 @@ def read_pairs(root: Path, name: str, source: str, target: str) -> list[Pair]:
 
 def split_pairs(
     root: Path, split: Split, files: tuple[str, str], source: str, target: str, validation: float
-) -> list[Pair]:  # fmt: skip
+) -> list[Pair]:
     """The pairs of a split; errors as `read_pairs`.
 
     A sentence of the test files that stands among those to train on as well is left out there.

@@ -82,9 +82,7 @@ def search(step: Step[S], start: S, decoding: TranslationDecoding, most: int) ->
     return max(ended, key=lambda item: item[0])[1]
 
 
-def _choices(
-    at: _Beginning[S], count: int
-) -> list[tuple[float, _Beginning[S], int]]:  # fmt: skip
+def _choices(at: _Beginning[S], count: int) -> list[tuple[float, _Beginning[S], int]]:
     """The likeliest ways on from a beginning."""
     most = min(2 * count, len(at.scores))
     best = np.argpartition(-at.scores, most - 1)[:most]
@@ -93,7 +91,7 @@ def _choices(
 
 def _follow(
     step: Step[S], pieces: tuple[int, ...], log_p: float, piece: int, state: S
-) -> _Beginning[S]:  # fmt: skip
+) -> _Beginning[S]:
     logits, following = step(piece, state)
     scores = log_softmax(logits)
     scores[list(NEVER)] = -np.inf

@@ -73,8 +73,12 @@ class Subwords:
             read = self._processor.LoadFromSerializedProto(bytes(model))
         except RuntimeError as exc:
             raise DataError(f"{where} {_REFUSED}") from exc
-        special = [self._processor.pad_id(), self._processor.bos_id(), self._processor.eos_id(),
-                   self._processor.unk_id()]  # fmt: skip
+        special = [
+            self._processor.pad_id(),
+            self._processor.bos_id(),
+            self._processor.eos_id(),
+            self._processor.unk_id(),
+        ]
         if not read or special != [PADDING, BEGIN, END, UNKNOWN]:
             raise DataError(f"{where} {_REFUSED} of edgenets")
         if input is not None and self.count != input.count:

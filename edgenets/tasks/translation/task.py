@@ -74,8 +74,10 @@ class Translation(Room, TokenCost):
         subwords_of(bundle)  # without it, nothing is translated
         spec = spec_as(bundle.spec, TranslationSpec)
         tokens = bundle.golden_tokens(spec.input.count)
-        given = {MEMORY: bundle.golden_given(MEMORY, spec.memory),
-                 START: bundle.golden_given(START, spec.start)}  # fmt: skip
+        given = {
+            MEMORY: bundle.golden_given(MEMORY, spec.memory),
+            START: bundle.golden_given(START, spec.start),
+        }
         return lambda session: answers(session, tokens, given)
 
     def input_of(self, spec: TranslationSpec) -> str:
@@ -86,8 +88,10 @@ class Translation(Room, TokenCost):
     def facts(self, run: Run) -> list[tuple[str, str]]:
         """See `Task.facts`."""
         taken = run.spec.input
-        return [(f"{taken.source} → {taken.target}", "languages"),
-                (f"{taken.count:,}", "sub-words of both")]  # fmt: skip
+        return [
+            (f"{taken.source} → {taken.target}", "languages"),
+            (f"{taken.count:,}", "sub-words of both"),
+        ]
 
     def given(self, spec: ModelSpec) -> Given | None:
         """See `Task.given`: of a sentence, to the decoder."""

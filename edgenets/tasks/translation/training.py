@@ -54,9 +54,8 @@ def train_translation(
             raise DataError(f"{data}: the {split} split has no pair; more of them are needed")
     progress.say("learning sub-words")
     asset = learn(
-        (text for pair in parts["train"] for text in (pair.source, pair.target)),
-        recipe.data.pieces,
-    )  # fmt: skip
+        (text for pair in parts["train"] for text in (pair.source, pair.target)), recipe.data.pieces
+    )
     pieces = Subwords(asset)
     train, validation = (divided(parts[split], pieces) for split in ("train", "validation"))
     batches = SentenceBatches(
@@ -81,9 +80,10 @@ def train_translation(
     trainer.fit()
     trainer.curves(f"validation, {NATS.name}")
     metrics: dict[str, Any] = {
-        "parameters": int(trainer.model.count_params()), "metric": BLEU.name,
+        "parameters": int(trainer.model.count_params()),
+        "metric": BLEU.name,
         "train": {"sentences": batches.items},
-    }  # fmt: skip
+    }
     for split in ("validation", "test"):
         found = translated(trainer.model, divided(parts[split], pieces).sources, recipe.decoding)
         near = similarity([pieces.decode(t) for t in found], [p.target for p in parts[split]])

@@ -16,9 +16,12 @@ class Translator:
     """Translates sentences, one after another."""
 
     def __init__(
-        self, spec: TranslationSpec, encoder: Session, decoder: Session,
+        self,
+        spec: TranslationSpec,
+        encoder: Session,
+        decoder: Session,
         decoding: TranslationDecoding | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Take the two sessions.
 
         Args:

@@ -248,9 +248,12 @@ class MaskDecoder:
     """A label for every pixel, and the regions that they make."""
 
     def __init__(
-        self, labels: Sequence[str], frame: ImageInput, decoding: MaskDecoding,
+        self,
+        labels: Sequence[str],
+        frame: ImageInput,
+        decoding: MaskDecoding,
         scale: float | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.labels, self._frame, self._decoding = tuple(labels), frame, decoding
         self._two = len(labels) == 2
         self._reported = [i for i, x in enumerate(labels) if x not in decoding.background]
@@ -317,13 +320,14 @@ class MaskDecoder:
         high = placement.height / inside.shape[0]
         return [
             Found(
-                label, 1.0,
+                label,
+                1.0,
                 (float(x * wide), float(y * high), float((x + w) * wide), float((y + h) * high)),
                 area=float(size / pixels),
             )
             for x, y, w, h, size in stats[1:].tolist()
             if size / pixels > self._decoding.smallest
-        ]  # fmt: skip
+        ]
 
     def _seen(self, shape: tuple[int, ...], p: Placement) -> tuple[int, int, int, int]:
         """Top, bottom, left and right of the image in an output of a shape."""

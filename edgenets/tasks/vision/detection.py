@@ -122,9 +122,10 @@ def _area(ops: ModuleType, boxes: KerasTensor) -> KerasTensor:
 
 def _complete_iou(ops: ModuleType, boxes: KerasTensor, target: KerasTensor) -> KerasTensor:
     """IoU less what middles and shapes differ by (Zheng et al. 2020, arXiv:1911.08287)."""
-    low, high = ops.maximum(boxes[..., :2], target[..., :2]), ops.minimum(
-        boxes[..., 2:], target[..., 2:]
-    )  # fmt: skip
+    low, high = (
+        ops.maximum(boxes[..., :2], target[..., :2]),
+        ops.minimum(boxes[..., 2:], target[..., 2:]),
+    )
     size = ops.maximum(high - low, 0.0)
     common = size[..., 0] * size[..., 1]
     union = _area(ops, boxes) + _area(ops, target) - common

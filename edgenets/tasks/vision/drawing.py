@@ -51,9 +51,12 @@ def draw(seen: Seen) -> Image:
 
 
 def _draw_box(
-    out: Image, box: tuple[float, float, float, float], text: str,
-    color: tuple[int, int, int], scale: float,
-) -> None:  # fmt: skip
+    out: Image,
+    box: tuple[float, float, float, float],
+    text: str,
+    color: tuple[int, int, int],
+    scale: float,
+) -> None:
     left, top, right, bottom = (round(v) for v in box)
     thick = max(1, round(2 * scale))
     require("cv2").rectangle(out, (left, top), (right - 1, bottom - 1), color, thick)

@@ -32,9 +32,12 @@ class ImageEvaluation:
 
 
 def evaluate_images(
-    spec: ImageSpec, session: Session, data: Path, split: Split | None = None,
+    spec: ImageSpec,
+    session: Session,
+    data: Path,
+    split: Split | None = None,
     progress: Progress | None = None,
-) -> ImageEvaluation:  # fmt: skip
+) -> ImageEvaluation:
     """Show every image to the model and judge its findings.
 
     Args:
@@ -73,8 +76,12 @@ def measure(
     """See `Task.evaluate`."""
     found = evaluate_images(spec_as(bundle.spec, ImageSpec), session, data, split, progress)
     return Evaluation(
-        found.metric, found.value, found.n,
-        f"{found.metric} {found.value:.2%} of {found.n} images", found.figures,
-        ("figure", "value"), tuple((n, f"{v:.2%}") for n, v in found.figures.items()),
+        found.metric,
+        found.value,
+        found.n,
+        f"{found.metric} {found.value:.2%} of {found.n} images",
+        found.figures,
+        ("figure", "value"),
+        tuple((n, f"{v:.2%}") for n, v in found.figures.items()),
         tuple(f"left out: {fault}" for fault in found.faults[:5]),
-    )  # fmt: skip
+    )

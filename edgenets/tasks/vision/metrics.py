@@ -114,8 +114,9 @@ class BoxMetric(Metric):
         found = decoder(spec)
         assert isinstance(found, BoxDecoder), "checked by ImageSpec"
         self._decoder, self.labels, self._decoding = found, spec.labels, decoding
-        self._coco = _Coco("bbox", [i for i, x in enumerate(spec.labels) if x not in
-                                    decoding.background])  # fmt: skip
+        self._coco = _Coco(
+            "bbox", [i for i, x in enumerate(spec.labels) if x not in decoding.background]
+        )
         self._limits = limits_of(spec.labels, decoding)
         self._reported: list[tuple[Boxes, NDArray[np.int64]]] = []  # image by image
 
@@ -248,10 +249,14 @@ class _Coco:
         key = "bbox" if self._kind == "bbox" else "segmentation"
         self._truths.append(
             {
-                "id": len(self._truths) + 1, "image_id": len(self._images), "iscrowd": 0,
-                "category_id": label, key: where, "area": area,
+                "id": len(self._truths) + 1,
+                "image_id": len(self._images),
+                "iscrowd": 0,
+                "category_id": label,
+                key: where,
+                "area": area,
             }
-        )  # fmt: skip
+        )
 
     def answer(self, label: int, where: Any, score: float) -> None:
         key = "bbox" if self._kind == "bbox" else "segmentation"
@@ -268,9 +273,11 @@ class _Coco:
         with contextlib.redirect_stdout(io.StringIO()):  # it tells what it does
             truth = coco.COCO()
             truth.dataset = {
-                "info": {}, "images": self._images, "annotations": self._truths,
+                "info": {},
+                "images": self._images,
+                "annotations": self._truths,
                 "categories": [{"id": i} for i in self._labels],
-            }  # fmt: skip
+            }
             truth.createIndex()
             run = evaluation.COCOeval(truth, truth.loadRes(self._answers), self._kind)
             most = 100 if self._kind == "bbox" else 1000  # a slide has hundreds of nuclei
@@ -285,9 +292,7 @@ class _Coco:
             if (table[0, :, i] >= 0).all()  # −1: there is none of it
         }
         present = [i for i, label in enumerate(run.params.catIds) if label in each]
-        return (
-            float(np.mean([*each.values()])), float(np.mean(table[:, :, present])), each,
-        )  # fmt: skip
+        return (float(np.mean([*each.values()])), float(np.mean(table[:, :, present])), each)
 
 
 def _sides(box: NDArray[np.float32]) -> list[float]:

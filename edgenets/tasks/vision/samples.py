@@ -16,9 +16,10 @@ from edgenets.tasks.vision.recipe import ImageRecipe
 from edgenets.tasks.vision.spec import ImageSpec
 
 _TASKS = {
-    "classify": "image classification", "detect": "object detection",
+    "classify": "image classification",
+    "detect": "object detection",
     "segment": "semantic segmentation",
-}  # fmt: skip
+}
 
 
 def shown(run: Run, data: Path, split: Split, most: int, progress: Progress) -> training.Shown:

@@ -159,8 +159,10 @@ class MaskDecoding:
 ImageDecoding = ClassDecoding | BoxDecoding | MaskDecoding
 
 _DECODINGS: dict[ImageTask, type] = {
-    "classify": ClassDecoding, "detect": BoxDecoding, "segment": MaskDecoding,
-}  # fmt: skip
+    "classify": ClassDecoding,
+    "detect": BoxDecoding,
+    "segment": MaskDecoding,
+}
 
 
 @dataclass(frozen=True)

@@ -88,9 +88,13 @@ class Tracker:
         return tuple(replace(f, track=numbers.get(i)) for i, f in enumerate(found))
 
     def _match(
-        self, group: list[int], found: Sequence[Found], free: list[_Track],
-        numbers: dict[int, int | None], time: float,
-    ) -> list[_Track]:  # fmt: skip
+        self,
+        group: list[int],
+        found: Sequence[Found],
+        free: list[_Track],
+        numbers: dict[int, int | None],
+        time: float,
+    ) -> list[_Track]:
         """Give a group's objects to tracks, the greatest overlap first; what tracks are left."""
         if not group or not free:
             return free

@@ -70,10 +70,13 @@ def train_images(recipe: ImageRecipe, data: Path, out: Path, progress: Progress)
         return detection.training_view(model, head_of(recipe).strides) if detects else model
 
     job = Job(
-        build, BATCHES[recipe.task](train, recipe), _loss(recipe),
+        build,
+        BATCHES[recipe.task](train, recipe),
+        _loss(recipe),
         lambda model: judged(view(model), spec, validation).value,
-        recipe.schedule, recipe.seed,
-    )  # fmt: skip
+        recipe.schedule,
+        recipe.seed,
+    )
     trainer = Trainer(job, out, progress)
     trainer.fit()
     model = view(trainer.model)
@@ -123,9 +126,13 @@ def labels_of(recipe: ImageRecipe, catalogue: Catalogue) -> tuple[str, ...]:
 
 
 def load_split(
-    recipe: ImageRecipe, catalogue: Catalogue, data: Path, split: Split, progress: Progress,
+    recipe: ImageRecipe,
+    catalogue: Catalogue,
+    data: Path,
+    split: Split,
+    progress: Progress,
     shrink: bool = False,
-) -> Examples:  # fmt: skip
+) -> Examples:
     """Read one split.
 
     Raises:

@@ -27,9 +27,12 @@ IGNORED = 255
 
 
 def movement(
-    rng: np.random.Generator, recipe: ImageAugmentRecipe, placement: Placement,
-    width: int, height: int,
-) -> Matrix:  # fmt: skip
+    rng: np.random.Generator,
+    recipe: ImageAugmentRecipe,
+    placement: Placement,
+    width: int,
+    height: int,
+) -> Matrix:
     """A random change of place around the one that the device makes.
 
     Args:
@@ -65,9 +68,13 @@ def moved_image(image: Image, matrix: Matrix, width: int, height: int) -> Image:
     cv2: Any = require("cv2")
     # warpAffine puts pixels on corners, where a placement has them in the middle of cells.
     out: Image = cv2.warpAffine(
-        image, _centred(matrix), (width, height), flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT, borderValue=(GREY, GREY, GREY),
-    )  # fmt: skip
+        image,
+        _centred(matrix),
+        (width, height),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(GREY, GREY, GREY),
+    )
     return out
 
 
@@ -75,9 +82,13 @@ def moved_mask(mask: NDArray[np.uint8], matrix: Matrix, width: int, height: int)
     """A mask in its frame; `IGNORED` where it does not reach."""
     cv2: Any = require("cv2")
     return cv2.warpAffine(
-        mask, _centred(matrix), (width, height), flags=cv2.INTER_NEAREST,
-        borderMode=cv2.BORDER_CONSTANT, borderValue=IGNORED,
-    )  # fmt: skip
+        mask,
+        _centred(matrix),
+        (width, height),
+        flags=cv2.INTER_NEAREST,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=IGNORED,
+    )
 
 
 def moved_boxes(

@@ -116,9 +116,12 @@ class BoxBatches(ImageBatches):
         return image, target
 
     def _whole(
-        self, rng: np.random.Generator, number: int, frame: tuple[float, float, float, float],
+        self,
+        rng: np.random.Generator,
+        number: int,
+        frame: tuple[float, float, float, float],
         shift: tuple[float, float] = (0.0, 0.0),
-    ) -> tuple[Image, NDArray[np.float32], NDArray[np.int64]]:  # fmt: skip
+    ) -> tuple[Image, NDArray[np.float32], NDArray[np.int64]]:
         example = self._examples.items[number]
         assert example.boxes is not None and example.numbers is not None
         matrix = self._movement(rng, example)
@@ -157,5 +160,7 @@ class MaskBatches(ImageBatches):
 
 
 BATCHES: dict[ImageTask, type[ImageBatches]] = {
-    "classify": ClassBatches, "detect": BoxBatches, "segment": MaskBatches,
-}  # fmt: skip
+    "classify": ClassBatches,
+    "detect": BoxBatches,
+    "segment": MaskBatches,
+}

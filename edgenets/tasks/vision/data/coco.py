@@ -50,9 +50,12 @@ def _files(root: Path) -> list[Path]:
         for folder in places
         if folder.is_dir()
         for file in sorted(folder.glob("*.json"))
-        if _split(file) is not None or folder.name == "annotations" or "coco" in file.name.lower()
-        or "annotation" in file.name.lower() or "instances" in file.name.lower()
-    ]  # fmt: skip
+        if _split(file) is not None
+        or folder.name == "annotations"
+        or "coco" in file.name.lower()
+        or "annotation" in file.name.lower()
+        or "instances" in file.name.lower()
+    ]
 
 
 def _split(file: Path) -> Split | None:
@@ -88,8 +91,10 @@ def _images(
     for image in data["images"]:
         try:
             sizes[image["id"]] = (
-                str(image["file_name"]), int(image["width"]), int(image["height"]),
-            )  # fmt: skip
+                str(image["file_name"]),
+                int(image["width"]),
+                int(image["height"]),
+            )
         except (KeyError, TypeError, ValueError):
             faults.append(Fault(file, "an image has no id, name or size; left out"))
     for note in data["annotations"]:

@@ -47,9 +47,12 @@ class Examples:
 
 
 def load(
-    images: Sequence[Labelled], labels: Sequence[str], foreground: bool = False,
-    shrink_to: ImageInput | None = None, progress: Callable[[int, int], None] | None = None,
-) -> Examples:  # fmt: skip
+    images: Sequence[Labelled],
+    labels: Sequence[str],
+    foreground: bool = False,
+    shrink_to: ImageInput | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Examples:
     """Read images.
 
     Args:

@@ -114,9 +114,12 @@ def _things(
             faults.append(Fault(file, f"line {number}: there is no class {line[:12]}; left out"))
             continue
         drawn = Thing(
-            label, (x - wide / 2) * width, (y - high / 2) * height,
-            (x + wide / 2) * width, (y + high / 2) * height,
-        )  # fmt: skip
+            label,
+            (x - wide / 2) * width,
+            (y - high / 2) * height,
+            (x + wide / 2) * width,
+            (y + high / 2) * height,
+        )
         thing, fault = checked_box(drawn, width, height, file)
         things += [thing] if thing is not None else []
         faults += [fault] if fault is not None else []
