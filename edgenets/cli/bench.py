@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +18,9 @@ from edgenets.cli.options import (
     size,
     table,
 )
+
+if TYPE_CHECKING:
+    from edgenets.artifact import Precision
 
 
 @click.command(
@@ -39,9 +42,14 @@ of 640 × 480 to what is found on it, or a thousand tokens."""
 @click.option("--seconds", type=Seconds(1, 3600), default=20.0, show_default=True, help="Of sound.")
 @json_option
 def command(
-    bundle: str, backend: Any, precision: Any, threads: str | None, every: bool, seconds: float,
+    bundle: str,
+    backend: tuple[str, ...] | None,
+    precision: tuple[Precision, ...] | None,
+    threads: str | None,
+    every: bool,
+    seconds: float,
     as_json: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Measure latency, CPU and memory of a bundle on this machine."""
     from edgenets import records, zoo
     from edgenets.selection import select

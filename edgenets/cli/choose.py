@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +22,12 @@ from edgenets.cli.options import (
     size,
     table,
 )
+
+if TYPE_CHECKING:
+    from edgenets.artifact import Precision
+    from edgenets.bundle import Bundle
+    from edgenets.choice import Chosen, Limits
+    from edgenets.runtime.pick import Candidate
 
 
 class _Quantity(click.ParamType):  # type: ignore[type-arg]
@@ -73,10 +80,19 @@ when nothing keeps the limits."""
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, bundle: str, max_p95: float | None, max_drop: float | None,
-    max_size: float | None, backend: Any, precision: Any, threads: str | None, seconds: float,
-    out: Path | None, report: Path | None, as_json: bool,
-) -> None:  # fmt: skip
+    ctx: click.Context,
+    bundle: str,
+    max_p95: float | None,
+    max_drop: float | None,
+    max_size: float | None,
+    backend: tuple[str, ...] | None,
+    precision: tuple[Precision, ...] | None,
+    threads: str | None,
+    seconds: float,
+    out: Path | None,
+    report: Path | None,
+    as_json: bool,
+) -> None:
     """Choose the best artifact for this machine, within limits."""
     from edgenets import bundle as bundles
     from edgenets import choice, extras, records, zoo
@@ -123,7 +139,7 @@ def command(
     ctx.exit(0 if best is not None else 1)
 
 
-def _why(one: Any, best: Any, limits: Any) -> str:
+def _why(one: Candidate, best: Chosen | None, limits: Limits) -> str:
     """Why a candidate was taken, or was not."""
     from edgenets.runtime.pick import broken
 
@@ -133,7 +149,13 @@ def _why(one: Any, best: Any, limits: Any) -> str:
     return found or "; ".join(broken(one, limits))
 
 
-def _show(opened: Any, reasons: Any, best: Any, limits: Any, target: Path) -> None:
+def _show(
+    opened: Bundle,
+    reasons: Sequence[tuple[Candidate, str]],
+    best: Chosen | None,
+    limits: Limits,
+    target: Path,
+) -> None:
     rows = [
         (
             one.name,

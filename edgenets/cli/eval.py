@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from edgenets.cli.options import BACKENDS, PRECISIONS, AnyData, BundleName, emit, json_option, table
 
 if TYPE_CHECKING:
+    from edgenets.artifact import Precision
     from edgenets.data.split import Split
 
 
@@ -31,7 +32,12 @@ Without --split all of the data counts, that which the model was trained on too.
 )
 @json_option
 def command(
-    bundle: str, data: Path, backend: str | None, precision: Any, split: Split | None, as_json: bool
+    bundle: str,
+    data: Path,
+    backend: str | None,
+    precision: Precision | None,
+    split: Split | None,
+    as_json: bool,
 ) -> None:
     """Measure a bundle's accuracy on labeled data.
 

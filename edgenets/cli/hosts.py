@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
-from edgenets.cli.options import Milliseconds, Seconds
-
-F = TypeVar("F", bound=Callable[..., Any])
+from edgenets.cli.options import F, Milliseconds, Seconds
 
 KeyFile = click.Path(exists=True, dir_okay=False, path_type=Path)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from edgenets.artifact import Precision
     from edgenets.bundle import Bundle
     from edgenets.runtime.bench import Row
 
@@ -25,7 +26,11 @@ def counts_of(threads: str) -> list[int]:
 
 
 def measured(
-    bundle: Bundle, names: Any, precisions: Any, counts: Sequence[int] | None, seconds: float
+    bundle: Bundle,
+    names: Sequence[str] | None,
+    precisions: Sequence[Precision] | None,
+    counts: Sequence[int] | None,
+    seconds: float,
 ) -> list[Row]:
     """As `edgenets.runtime.measuring.measured`, told on stderr; counts of None: all that help."""
     from edgenets import progress
@@ -37,7 +42,7 @@ def measured(
     )  # fmt: skip
 
 
-def warn(rows: Sequence[Any]) -> None:
+def warn(rows: Sequence[Row]) -> None:
     """Say what spoiled measurements, so that nobody takes them for more than they are."""
     disturbed: dict[str, list[str]] = {}
     for row in rows:

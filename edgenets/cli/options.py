@@ -146,12 +146,12 @@ _OLD_KEYS = {
 }  # fmt: skip
 
 
-def emit(data: Any) -> None:
+def emit(data: object) -> None:
     """Print one JSON object on stdout, in ASCII: a file's name need not be text."""
     click.echo(json.dumps(_with_old_keys(data), allow_nan=False))
 
 
-def _with_old_keys(data: Any) -> Any:
+def _with_old_keys(data: object) -> object:
     """The same, with the keys of before beside those of today."""
     if isinstance(data, list):
         return [_with_old_keys(value) for value in data]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -13,6 +12,7 @@ from edgenets.cli.options import (
     BACKENDS,
     AnyPath,
     BundleName,
+    F,
     emit,
     json_option,
     size,
@@ -20,7 +20,7 @@ from edgenets.cli.options import (
 )
 
 
-def _keys_option(function: Any) -> Any:
+def _keys_option(function: F) -> F:
     return click.option(
         "--keys",
         type=AnyPath,

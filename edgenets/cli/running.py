@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from edgenets.runtime.open import AnyRun
     from edgenets.runtime.textrun import Writing
     from edgenets.spec import ModelSpec
+    from edgenets.tasks.language.sampling import Sampling
+    from edgenets.tasks.speech.ctc import Grammar
     from edgenets.tasks.vision.zones import Scene
 
 
@@ -98,24 +100,28 @@ def _writing(opened: Bundle, session: Session, arguments: RunArguments) -> Writi
     )
 
 
-def _sampling(spec: Any, arguments: RunArguments) -> Any:
-    """How tokens are drawn: as the model has it, but for what was wished."""
+def _sampling(spec: ModelSpec, arguments: RunArguments) -> Sampling:
+    """How tokens are drawn: as the model has it, but for what was requested."""
     names = ("temperature", "top_k", "top_p")
     changes = {n: getattr(arguments, n) for n in names if getattr(arguments, n) is not None}
+    usual: Sampling = spec.decoding.sampling
     try:
-        return replace(spec.decoding.sampling, **changes)
+        return replace(usual, **changes)
     except ValueError as exc:
         raise click.UsageError(str(exc)) from exc
 
 
-def _grammar(arguments: RunArguments, spec: Any) -> Any:
+def _grammar(arguments: RunArguments, spec: ModelSpec) -> Grammar | None:
     """What may be said, where that was given."""
     if arguments.words is None and arguments.text is None:
         return None
+    from edgenets.spec import spec_as
     from edgenets.tasks.speech import grammar
+    from edgenets.tasks.speech.spec import SpeechSpec
 
     if arguments.words is not None and arguments.text is not None:
         raise click.UsageError("--words or --text, not both")
+    speech = spec_as(spec, SpeechSpec)
     if arguments.words is not None:
-        return grammar.read_words(arguments.words, spec)
-    return None if arguments.text is None else grammar.read_ngram(arguments.text, spec)
+        return grammar.read_words(arguments.words, speech)
+    return None if arguments.text is None else grammar.read_ngram(arguments.text, speech)

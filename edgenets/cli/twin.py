@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from edgenets.cli.options import emit, json_option, table
+
+if TYPE_CHECKING:
+    from edgenets.devices.twin.twin import Twin
 
 ExistingFile = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -169,7 +172,7 @@ def hear(name: str, sound: Path) -> None:
 @command.command(name="fail")
 @click.argument("name")
 @click.argument("kind", type=click.Choice(("read", "write", "mend")))
-def fail(name: str, kind: str) -> None:
+def fail(name: str, kind: Literal["read", "write", "mend"]) -> None:
     """Have every read or write of a twin's card fail, or work again."""
     card = _find(name).sd
     if kind == "mend":
@@ -186,7 +189,7 @@ def down(names: tuple[str, ...]) -> None:
         _find(name).down()
 
 
-def ssh_words(twin: Any) -> str:
+def ssh_words(twin: Twin) -> str:
     """The line that opens a shell on a twin."""
     place = twin.address()
     return (
@@ -195,7 +198,7 @@ def ssh_words(twin: Any) -> str:
     )
 
 
-def _find(name: str) -> Any:
+def _find(name: str) -> Twin:
     from edgenets.devices.twin.twin import find
 
     return find(name)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from edgenets.cli.options import emit, json_option, several, size, table
+
+if TYPE_CHECKING:
+    from edgenets.bundle import Bundle
 
 
 @click.command(
@@ -58,7 +61,7 @@ def command(as_json: bool) -> None:
     table("Bundles", ("name", "labels", "verified", "size", "artifacts"), rows)
 
 
-def _figure(bundle: Any, value: float | None) -> str:
+def _figure(bundle: Bundle, value: float | None) -> str:
     """The best verified figure, and of what where that does not go without saying."""
     if value is None:
         return "–"

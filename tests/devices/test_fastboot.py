@@ -112,9 +112,12 @@ class TestFlash:
 
     @pytest.mark.parametrize(
         ("size", "why"),
-        [("1000000", "no partition table for an eMMC of 1000000"), ("lots", "no size of its eMMC"),
-         ("62537072640", "needs partition-table-64gb.img")],
-    )  # fmt: skip
+        [
+            ("1000000", "no partition table for an eMMC of 1000000"),
+            ("lots", "does not report the size"),
+            ("62537072640", "needs partition-table-64gb.img"),
+        ],
+    )
     def test_an_emmc_that_nothing_is_known_of(
         self, tmp_path: Path, board: FastbootBoard, size: str, why: str
     ) -> None:
