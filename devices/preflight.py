@@ -122,7 +122,7 @@ def _senses(bundle: Bundle, place: Place) -> Iterator[Finding]:
     sense = "camera" if image else "microphone"
     if count is None:
         sound = "" if image else ", and PortAudio: libportaudio2"
-        text = f"this model needs one; `edgenets device probe` tells whether there is one{sound}"
+        text = f"this model needs one; `edgenets device probe` reports whether there is one{sound}"
         yield Finding("note", sense, text)
     elif count:
         yield Finding("well", sense, f"{count}")

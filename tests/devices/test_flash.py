@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import lzma
 import os
 import signal
@@ -17,9 +18,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zstandard
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edgenets.cli.main import cli
 from edgenets.devices.flash import bmap, disks
 from edgenets.devices.flash.engine import write
 from edgenets.devices.flash.flash import confirmation, confirmed
@@ -307,6 +310,23 @@ class TestInterruptions:
 
 def _pulled_out(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def test_the_keys_of_the_list_of_disks(monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = disks.Disk(Path("/dev/sdx"), 512, "Reader", "4C53", "usb", True, ())
+    monkeypatch.setattr(disks, "disks", lambda: [disk])
+    done = CliRunner().invoke(cli, ["flash", "--list", "--json"])
+    assert json.loads(done.stdout)["disks"] == [
+        {
+            "path": "/dev/sdx",
+            "size": 512,
+            "model": "Reader",
+            "serial": "4C53",
+            "transport": "usb",
+            "removable": True,
+            "obstacles": [],
+        }
+    ]
 
 
 @needs_root
