@@ -45,7 +45,7 @@ def gru(b: Builder, x: Signal, layer: Any, name: str, given: Sequence[Signal] = 
         # z·h + (1 − z)·n with one product fewer.
         return b.binary("add", n, b.binary("mul", z, b.binary("sub", h, n, name), name), name, "h")
 
-    return _unroll(b, x, layer, name, units, step, given)
+    return _unroll(b, x, layer, name, step, given)
 
 
 def lstm(b: Builder, x: Signal, layer: Any, name: str, given: Sequence[Signal] = ()) -> Signal:
@@ -82,7 +82,7 @@ def lstm(b: Builder, x: Signal, layer: Any, name: str, given: Sequence[Signal] =
         memory_now = b.binary("add", kept, b.binary("mul", take, n, name), name, "c_next")
         return b.binary("mul", show, activate(b, cell.activation, memory_now, name), name, "h")
 
-    out = _unroll(b, x, layer, name, units, step, given[:1])
+    out = _unroll(b, x, layer, name, step, given[:1])
     b.close_state(x, memory, memory_now, name)
     return out
 
@@ -100,14 +100,19 @@ def simple_rnn(
         from_h = b.linear(h, recurrent, np.zeros(units, np.float32), name, "h")
         return activate(b, cell.activation, b.binary("add", from_x, from_h, name), name)
 
-    return _unroll(b, x, layer, name, units, step, given)
+    return _unroll(b, x, layer, name, step, given)
 
 
 def _unroll(
-    b: Builder, x: Signal, layer: Any, name: str, units: int, step: Callable[[str, str], str],
+    b: Builder,
+    x: Signal,
+    layer: Any,
+    name: str,
+    step: Callable[[str, str], str],
     given: Sequence[Signal],
-) -> Signal:  # fmt: skip
+) -> Signal:
     """Run a cell over the frames of one step and keep its state."""
+    units = layer.cell.units
     if layer.go_backwards:
         raise ConversionError(
             f"layer '{name}' runs backwards in time; a stream has no end to begin at"

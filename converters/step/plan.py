@@ -8,7 +8,7 @@ is requantized.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +16,7 @@ from edgenets.errors import ConversionError
 from edgenets.quantization import Quantization, from_range
 
 from .calibrate import Calibration, Range
-from .graph import Activation, Binary, Concat, Constant, Lookup, Op, Pool, Slice, StepGraph
+from .graph import Activation, Binary, Concat, Constant, Lookup, Op, Pool, Slice, State, StepGraph
 from .passes import FIXED_RANGE
 
 ActivationType = Literal["int8", "int16"]
@@ -53,8 +53,8 @@ class Plan:
 
     dtype: ActivationType
     integer_ops: frozenset[str]  # outputs of the operations that compute in integers
-    # Those, what is held, and the states that are integers. The input and the output are float32
-    # at the border in every format: a graph quantizes in less time than NumPy does.
+    # Those, the per-sequence inputs, and the states that are integers. The input and the output are
+    # float32 at the border in every format: a graph quantizes in less time than NumPy does.
     integer_tensors: frozenset[str]
     quantization: Mapping[str, Quantization]  # of every tensor that an integer operation touches
 
@@ -70,6 +70,24 @@ def make_plan(graph: StepGraph, calibration: Calibration, dtype: ActivationType)
     Ensures: a state and its next value have one scale, as have all inputs and
         the output of a concatenation, slice or pooling.
     """
+    ranges = _ranges(graph, calibration, dtype)
+    ops = [op for op in graph.ops if _has_integer_form(op, graph)]
+    integer = frozenset(op.output for op in ops)
+    states = [s for s in graph.states if s.output in integer and not s.float_only]
+    groups = _grouped(graph, ops, states)
+    touched = _touched(ops, states)
+    merged = _merged(groups, {name: ranges[name] for name in touched})
+    fixed = _fixed(groups, ops, dtype)
+    quantization = {
+        name: fixed.get(groups.root(name)) or from_range(found.low, found.high, dtype)
+        for name, found in merged.items()
+    }
+    given = touched & set(graph.sequence_inputs)
+    return Plan(dtype, integer, integer | {s.input for s in states} | given, quantization)
+
+
+def _ranges(graph: StepGraph, calibration: Calibration, dtype: ActivationType) -> dict[str, Range]:
+    """The range of every tensor, before tensors share one."""
     ranges = _useful(graph, calibration.ranges(dtype), dtype)
     # What goes outside is not cut: a rare large answer is what somebody waits for.
     ranges |= {tensor: calibration.extremes[tensor] for _, tensor in graph.outputs}
@@ -78,39 +96,48 @@ def make_plan(graph: StepGraph, calibration: Calibration, dtype: ActivationType)
         if isinstance(op, Lookup):
             whole = Range(float(op.table.min()), float(op.table.max()))
             ranges[op.output] = ranges[op.output].union(whole)
-    integer = frozenset(op.output for op in graph.ops if _has_integer_form(op, graph))
-    groups = _Groups(graph.shapes)
-    touched = set()
-    for op in graph.ops:
-        if op.output in integer:
-            touched |= {op.output, *op.inputs} if not isinstance(op, Lookup) else {op.output}
-            if isinstance(op, (Concat, Slice, Pool)):
-                groups.join(op.output, *op.inputs)
-    states = [s for s in graph.states if s.output in integer and not s.float_only]
-    for state in states:
-        groups.join(state.input, state.output)
-        touched |= {state.input, state.output}
-    fixed = {
+    return ranges
+
+
+def _touched(ops: Sequence[Op], states: Sequence[State]) -> set[str]:
+    """Tensors that integer operations take or give; of a lookup's input none are integers."""
+    found = {op.output for op in ops}.union(*((s.input, s.output) for s in states))
+    return found.union(*(op.inputs for op in ops if not isinstance(op, Lookup)))
+
+
+def _fixed(groups: _Groups, ops: Sequence[Op], dtype: ActivationType) -> dict[str, Quantization]:
+    """Quantizations that activations set, by the root of their group."""
+    return {
         groups.root(op.output): _FIXED[dtype][op.kind]
-        for op in graph.ops
-        if op.output in integer and isinstance(op, Activation) and op.kind in FIXED_RANGE
+        for op in ops
+        if isinstance(op, Activation) and op.kind in FIXED_RANGE
     }
+
+
+def _merged(groups: _Groups, ranges: Mapping[str, Range]) -> dict[str, Range]:
+    """For each tensor the range that covers those of its group."""
     merged: dict[str, Range] = {}
-    for name in touched:
+    for name, own in ranges.items():
         root = groups.root(name)
-        merged[root] = merged[root].union(ranges[name]) if root in merged else ranges[name]
-    for name in sorted(touched):
+        merged[root] = merged[root].union(own) if root in merged else own
+    for name in sorted(ranges):
         if not merged[groups.root(name)].bounded:
             raise ConversionError(
                 f"'{name}' grows beyond all bounds while the model is calibrated, so no integers "
                 f"hold it; leave int8 and int16x8 out, or take another activation there"
             )
-    quantization = {
-        name: fixed.get(groups.root(name)) or _choose(merged[groups.root(name)], dtype)
-        for name in touched
-    }
-    held = touched & set(graph.sequence_inputs)
-    return Plan(dtype, integer, integer | {s.input for s in states} | held, quantization)
+    return {name: merged[groups.root(name)] for name in ranges}
+
+
+def _grouped(graph: StepGraph, ops: Sequence[Op], states: Sequence[State]) -> _Groups:
+    """Tensors that integer operations only move, and states with their next values."""
+    groups = _Groups(graph.shapes)
+    for op in ops:
+        if isinstance(op, (Concat, Slice, Pool)):
+            groups.join(op.output, *op.inputs)
+    for state in states:
+        groups.join(state.input, state.output)
+    return groups
 
 
 def _useful(graph: StepGraph, ranges: dict[str, Range], dtype: ActivationType) -> dict[str, Range]:
@@ -140,10 +167,6 @@ def _useful(graph: StepGraph, ranges: dict[str, Range], dtype: ActivationType) -
                 if low < high:
                     useful[name] = Range(low, high)
     return useful
-
-
-def _choose(found: Range, dtype: ActivationType) -> Quantization:
-    return from_range(found.low, found.high, dtype)
 
 
 def _has_integer_form(op: Op, graph: StepGraph) -> bool:

@@ -14,7 +14,8 @@ tflite-runtime 2.14.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
 from functools import singledispatchmethod
 from typing import Literal
 
@@ -40,6 +41,7 @@ from .graph import (
     Product,
     Requantize,
     Slice,
+    State,
     StepGraph,
 )
 from .plan import Plan
@@ -71,6 +73,17 @@ _AXES = (1, 3)
 _HYBRID = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 4, "FULLY_CONNECTED": 3}
 
 
+@dataclass(frozen=True)
+class _Kernel:
+    """What a convolution multiplies by, as TFLite has it."""
+
+    code: str  # of its operator
+    op: Linear | Conv | Depthwise
+    weights: NDArray[np.float32]
+    axis: int  # of the weights' output channels
+    integer: bool
+
+
 class TFLiteWriter:
     """Writes one step graph in one precision."""
 
@@ -91,24 +104,26 @@ class TFLiteWriter:
         graph = self._graph
         tokens = graph.input_type == "int32"
         sources = [self._tokens() if tokens else self._public_source(graph.input)]
-        sources += [self._new(s.input, self._is_integer(s.input)) for s in graph.states]
-        sources += [self._new(name, self._is_integer(name)) for name in graph.sequence_inputs]
+        others = (*(s.input for s in graph.states), *graph.sequence_inputs)
+        sources += [self._new(name, self._is_integer(name)) for name in others]
         for op in graph.ops:
             self._emit(op)
         results = [self._public_result(self._real_index(tensor)) for _, tensor in graph.outputs]
         for state in graph.states:
-            integer = self._is_integer(state.input)
-            following = (self._integer_index if integer else self._real_index)(state.output)
-            if following in sources or following in results:  # a name of its own for each
-                copy = self._model.tensor_like(following, self._model.shape(following))
-                self._reshape(following, copy)
-                following = copy
-            results.append(following)
+            results.append(self._next_state(state, {*sources, *results}))
         public_in = [input_name, *(s[0] for s in states), *graph.sequence_inputs]
         public_out = [*(name for name, _ in graph.outputs), *(s[1] for s in states)]
         return self._model.finish(
             list(zip(public_in, sources, strict=True)), list(zip(public_out, results, strict=True))
         )
+
+    def _next_state(self, state: State, named: Set[int]) -> int:
+        """The tensor of a state's next value; a copy where its tensor has a public name already."""
+        integer = self._is_integer(state.input)
+        following = (self._integer_index if integer else self._real_index)(state.output)
+        if following not in named:
+            return following
+        return self._into(following, self._model.tensor_like(following))
 
     # -- tensors -------------------------------------------------------------------------------
 
@@ -278,20 +293,20 @@ class TFLiteWriter:
     @_write.register
     def _(self, op: Linear, inputs: list[int], out: int, integer: bool) -> None:
         kernel = np.ascontiguousarray(op.weights.T)[:, None, None, :]
-        self._convolve("CONV_2D", op, kernel, 0, inputs[0], out, integer)
+        self._convolve(_Kernel("CONV_2D", op, kernel, 0, integer), inputs[0], out)
 
     @_write.register
     def _(self, op: Conv, inputs: list[int], out: int, integer: bool) -> None:
         kernel = np.ascontiguousarray(op.weights.transpose(3, 0, 1, 2))
         source, target = self._banded(inputs[0], op.bands), self._like_banded(out, op.bands_out)
-        self._convolve("CONV_2D", op, kernel, 0, source, target, integer)
+        self._convolve(_Kernel("CONV_2D", op, kernel, 0, integer), source, target)
         self._into(target, out)
 
     @_write.register
     def _(self, op: Depthwise, inputs: list[int], out: int, integer: bool) -> None:
         kernel = op.weights.reshape(1, *op.weights.shape[:2], -1)
         source, target = self._banded(inputs[0], op.bands), self._like_banded(out, op.bands_out)
-        self._convolve("DEPTHWISE_CONV_2D", op, kernel, 3, source, target, integer)
+        self._convolve(_Kernel("DEPTHWISE_CONV_2D", op, kernel, 3, integer), source, target)
         self._into(target, out)
 
     def _banded(self, source: int, bands: int) -> int:
@@ -311,11 +326,9 @@ class TFLiteWriter:
             self._reshape(source, target)
         return target
 
-    def _convolve(
-        self, code: str, op: Linear | Conv | Depthwise, kernel: NDArray[np.float32], axis: int,
-        source: int, out: int, integer: bool,
-    ) -> None:  # fmt: skip
-        """A convolution over (1, frames, bands, channels); `axis` is of the kernel's outputs."""
+    def _convolve(self, kernel: _Kernel, source: int, out: int) -> None:
+        """A convolution over (1, frames, bands, channels)."""
+        op, code = kernel.op, kernel.code
         fused = {"none": "NONE", "relu": "RELU", "relu6": "RELU6"}[op.fused]
         options: dict[str, object] = {
             "padding": self._model.schema.Padding.VALID, "strideW": 1, "strideH": 1,
@@ -329,41 +342,31 @@ class TFLiteWriter:
             }  # fmt: skip
         if isinstance(op, Depthwise):
             options["depthMultiplier"] = op.weights.shape[3]
-        inputs = [
-            source,
-            self._kernel(op, kernel, axis, integer),
-            self._bias(op, kernel, axis, integer),
-        ]
-        if not integer and self._weights == "int8":
+        inputs = [source, self._weights_of(kernel), self._bias(kernel)]
+        if not kernel.integer and self._weights == "int8":
             self._model.operator(code, inputs, [out], _HYBRID[code], **options)
         else:
-            self._operator(code, inputs, [out], integer, **options)
+            self._operator(code, inputs, [out], kernel.integer, **options)
 
-    def _kernel(
-        self, op: Linear | Conv | Depthwise, kernel: NDArray[np.float32], axis: int, integer: bool
-    ) -> int:
-        if integer or self._weights == "int8":
-            scales = self._scales(op, kernel, axis, integer)
-            return self._model.constant(quantize_weights(kernel, scales, axis), scales, axis)
-        return self._float_constant(kernel)
+    def _weights_of(self, kernel: _Kernel) -> int:
+        if kernel.integer or self._weights == "int8":
+            weights, axis, scales = kernel.weights, kernel.axis, self._scales(kernel)
+            return self._model.constant(quantize_weights(weights, scales, axis), scales, axis)
+        return self._float_constant(kernel.weights)
 
-    def _scales(
-        self, op: Linear | Conv | Depthwise, kernel: NDArray[np.float32], axis: int, integer: bool
-    ) -> NDArray[np.float32]:
-        q = self._plan.quantization[op.inputs[0]] if integer and self._plan is not None else None
-        scale = None if q is None else q.scale
-        return weight_scales(kernel, axis, op.bias, scale, self._graph.per_channel)
+    def _scales(self, kernel: _Kernel) -> NDArray[np.float32]:
+        op = kernel.op
+        scale = self._quantization(op.inputs[0]).scale if kernel.integer else None
+        return weight_scales(kernel.weights, kernel.axis, op.bias, scale, self._graph.per_channel)
 
-    def _bias(
-        self, op: Linear | Conv | Depthwise, kernel: NDArray[np.float32], axis: int, integer: bool
-    ) -> int:
-        if not integer or self._plan is None:
-            return self._float_constant(op.bias)
-        scales = self._scales(op, kernel, axis, integer) * np.float32(
-            self._plan.quantization[op.inputs[0]].scale
-        )
+    def _bias(self, kernel: _Kernel) -> int:
+        bias = kernel.op.bias
+        if not kernel.integer or self._plan is None:
+            return self._float_constant(bias)
+        scale = np.float32(self._quantization(kernel.op.inputs[0]).scale)
+        scales = self._scales(kernel) * scale
         wide = self._plan.dtype == "int16"
-        return self._model.constant(quantize_bias(op.bias, scales, wide), scales, 0)
+        return self._model.constant(quantize_bias(bias, scales, wide), scales, 0)
 
     def _float_constant(self, value: NDArray[np.float32]) -> int:
         if self._weights != "float16":

@@ -7,6 +7,7 @@ that is not in the table, ends the walk with an error that names it and the way 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,66 +40,74 @@ def walk(model: keras.Model) -> StepGraph:
     Raises:
         ConversionError: the model does not meet the requirements.
     """
-    topology = read(model)
-    shape = topology.input_shape
-    reads = any(type(call.layer).__name__ in READS_TOKENS for call in topology.calls)
-    if len(shape) not in ((2, 3, 4) if reads else (3, 4)) or None in shape[2:]:
-        raise ConversionError(
-            f"model '{model.name}' takes input of shape {shape}; a step model needs "
-            f"(batch, time, channels) or (batch, time, bands, channels), with time alone left "
-            f"open, or tokens, (batch, time), for an Embedding"
-        )
-    frames, channels = _total_stride(topology), math.prod(n or 0 for n in shape[2:])
-    builder = Builder()
-    tokens = len(shape) == 2
-    source = builder.source("tokens" if tokens else "features", (frames, channels))
-    bands = shape[2] or 0 if len(shape) == 4 else 0
-    signals = {
-        topology.input: Signal(source, frames, channels, bands, len(shape), tokens=tokens)
-    }  # fmt: skip
+    topology, builder = read(model), Builder()
+    source = _input(builder, topology, model.name)
+    signals = {topology.input: source}
     signals |= {given.name: _given(builder, given) for given in topology.given}
-    float_layers = set()
     for call in topology.calls:
         kind = check(call.layer, call.output)
         inputs = [signals[name] for name in call.inputs]
-        if not inputs:
-            raise ConversionError(f"layer '{call.output}' takes no tensor that the walk knows")
-        if kind not in TAKES_GIVEN and (given := next((s for s in inputs if s.given), None)):
-            raise ConversionError(
-                f"layer '{call.output}' ({kind}) takes '{given.tensor}', an input beside the "
-                f"sequence; such a one can be what an Attention looks at (batch, rows, channels), "
-                f"or the initial_state of a recurrent layer (batch, units)"
-            )
-        if kind not in READS_TOKENS and any(s.tokens for s in inputs):
-            raise ConversionError(
-                f"layer '{call.output}' ({kind}) takes the numbers of tokens themselves; put an "
-                f"Embedding before it, or give the model an axis of channels"
-            )
-        if kind not in TAKES_PADDING and any(s.padding for s in inputs):
-            raise ConversionError(
-                f"layer '{call.output}' ({kind}) stands between a left padding and the "
-                f"convolution or pooling that it is for; put the padding right before that one"
-            )
+        _check_inputs(kind, call.output, inputs)
         signals[call.output] = LAYERS[kind](builder, inputs, call.layer, call.output)
         if kind in UNBOUNDED:
-            float_layers.add(call.output)
+            builder.float_layers.add(call.output)
     outputs = [(name, _ended(signals[tensor], tensor)) for name, tensor in topology.outputs]
     if len({name for name, _ in outputs}) != len(outputs):
         raise ConversionError(f"model '{model.name}' has two outputs of one name; name its layers")
     _check_finite(builder)
     return StepGraph(
         model.name,
-        source,
+        source.tensor,
         tuple((name, s.tensor) for name, s in outputs),
-        frames,
+        source.frames,
         tuple(builder.ops),
         dict(builder.shapes),
         tuple(builder.states),
         warmup=max(-(-s.delay // s.frames) for _, s in outputs),
-        input_type="int32" if tokens else "float32",
-        sequence_inputs=_held(builder, topology),
-        float_layers=frozenset(float_layers | builder.float_layers),
+        input_type="int32" if source.tokens else "float32",
+        sequence_inputs=_sequence_inputs(builder, topology),
+        float_layers=frozenset(builder.float_layers),
     )
+
+
+def _input(builder: Builder, topology: Topology, model: str) -> Signal:
+    """The sequence that the model takes."""
+    shape = topology.input_shape
+    reads = any(type(call.layer).__name__ in READS_TOKENS for call in topology.calls)
+    if len(shape) not in ((2, 3, 4) if reads else (3, 4)) or None in shape[2:]:
+        raise ConversionError(
+            f"model '{model}' takes input of shape {shape}; a step model needs "
+            f"(batch, time, channels) or (batch, time, bands, channels), with time alone left "
+            f"open, or tokens, (batch, time), for an Embedding"
+        )
+    frames, channels = _total_stride(topology), math.prod(n or 0 for n in shape[2:])
+    tokens = len(shape) == 2
+    source = builder.source("tokens" if tokens else "features", (frames, channels))
+    bands = shape[2] or 0 if len(shape) == 4 else 0
+    return Signal(source, frames, channels, bands, len(shape), tokens=tokens)
+
+
+def _check_inputs(kind: str, layer: str, inputs: Sequence[Signal]) -> None:
+    """Refuse tensors that a layer of this kind cannot take."""
+    if not inputs:
+        raise ConversionError(f"layer '{layer}' takes no tensor that the walk knows")
+    given = next((s for s in inputs if s.given), None)
+    if given is not None and kind not in TAKES_GIVEN:
+        raise ConversionError(
+            f"layer '{layer}' ({kind}) takes '{given.tensor}', an input beside the sequence; such "
+            f"a one can be what an Attention looks at (batch, rows, channels), or the "
+            f"initial_state of a recurrent layer (batch, units)"
+        )
+    if kind not in READS_TOKENS and any(s.tokens for s in inputs):
+        raise ConversionError(
+            f"layer '{layer}' ({kind}) takes the numbers of tokens themselves; put an Embedding "
+            f"before it, or give the model an axis of channels"
+        )
+    if kind not in TAKES_PADDING and any(s.padding for s in inputs):
+        raise ConversionError(
+            f"layer '{layer}' ({kind}) stands between a left padding and the convolution or "
+            f"pooling that it is for; put the padding right before that one"
+        )
 
 
 def _given(builder: Builder, given: Given) -> Signal:
@@ -114,7 +123,7 @@ def _given(builder: Builder, given: Given) -> Signal:
     return Signal(source, rows, channels, rank=len(given.shape), sequence=False, given=True)
 
 
-def _held(builder: Builder, topology: Topology) -> tuple[str, ...]:
+def _sequence_inputs(builder: Builder, topology: Topology) -> tuple[str, ...]:
     """The inputs beside the sequence that are no states."""
     states = {state.input for state in builder.states}
     used = {name for op in builder.ops for name in op.inputs} | states
@@ -142,7 +151,7 @@ def _ended(output: Signal, layer: str) -> Signal:
 
 
 def _check_finite(builder: Builder) -> None:
-    """Refuse weights that are no numbers."""
+    """Refuse weights that are NaN or infinite."""
     for op in builder.ops:
         held: tuple[NDArray[np.float32], ...] = (op.table,) if isinstance(op, Lookup) else ()
         if isinstance(op, (Linear, Conv, Depthwise)):
