@@ -6,6 +6,7 @@ function inside.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import isclose, sqrt
 from typing import Any
@@ -77,49 +78,71 @@ def _constants(graph: Any) -> dict[str, float]:
     }
 
 
+_Operand = _Term | float  # a number is a constant of the graph
+
+
+def _erf(x: _Operand) -> _Term | None:
+    if isinstance(x, float) or not x.is_linear:
+        return None
+    return _Term(x.x, 1.0, 0, 0.0, 1.0, x.scale * x.offset)
+
+
+def _negative(x: _Operand) -> _Operand:
+    return -x if isinstance(x, float) else replace(x, scale=-x.scale)
+
+
+def _product(a: _Operand, b: _Operand) -> _Term | None:
+    if isinstance(a, float):
+        a, b = b, a
+    if isinstance(a, float):
+        return None
+    if isinstance(b, float):
+        return replace(a, scale=a.scale * b)
+    linear, other = (a, b) if a.power else (b, a)
+    if a.x != b.x or not linear.is_linear or other.power:
+        return None
+    return replace(other, power=1, scale=linear.scale * linear.offset * other.scale)
+
+
+def _quotient(a: _Operand, b: _Operand) -> _Term | None:
+    if isinstance(a, float) or not isinstance(b, float) or not b:
+        return None
+    return replace(a, scale=a.scale / b)
+
+
+def _sum(a: _Operand, b: _Operand) -> _Term | None:
+    """Of a constant and a term with an error function in it that was not multiplied by x."""
+    if isinstance(a, float):
+        a, b = b, a
+    if isinstance(a, float) or not isinstance(b, float) or not a.share or a.power:
+        return None
+    return replace(a, scale=1.0, offset=a.scale * a.offset + b, share=a.scale * a.share)
+
+
+def _difference(a: _Operand, b: _Operand) -> _Term | None:
+    return _sum(a, _negative(b))
+
+
+# What operators give for terms and constants; None: nothing that can be part of a GELU.
+_RULES: dict[str, Callable[..., _Operand | None]] = {
+    "Add": _sum,
+    "Div": _quotient,
+    "Erf": _erf,
+    "Mul": _product,
+    "Neg": _negative,
+    "Sub": _difference,
+}
+
+
 def _term(node: Any, terms: dict[str, _Term], constants: dict[str, float]) -> _Term | None:
     """What a node gives, where that can be part of a GELU."""
-    names = list(node.input)
 
-    def of(name: str) -> _Term:
-        return terms.get(name, _Term(name, 1.0, 1, 1.0))
+    def of(name: str) -> _Operand:
+        return constants.get(name, terms.get(name, _Term(name, 1.0, 1, 1.0)))
 
-    if node.op_type == "Erf" and of(names[0]).is_linear:
-        linear = of(names[0])
-        return _Term(linear.x, 1.0, 0, 0.0, 1.0, linear.scale * linear.offset)
-    if node.op_type == "Neg":
-        return replace(of(names[0]), scale=-of(names[0]).scale)
-    if len(names) != 2:
-        return None
-    a, b = names
-    if node.op_type == "Mul":
-        if b in constants or a in constants:
-            a, b = (a, b) if b in constants else (b, a)
-            return replace(of(a), scale=of(a).scale * constants[b])
-        one, two = of(a), of(b)
-        if one.x == two.x and one.power + two.power == 1 and (one.share == 0 or two.share == 0):
-            linear, other = (one, two) if one.power else (two, one)
-            if linear.is_linear:
-                scale = linear.scale * linear.offset * other.scale
-                return replace(other, power=1, scale=scale)
-        return None
-    if node.op_type == "Div" and b in constants and constants[b]:
-        return replace(of(a), scale=of(a).scale / constants[b])
-    if node.op_type in ("Add", "Sub"):
-        sign = -1.0 if node.op_type == "Sub" else 1.0
-        if b in constants and of(a).share:
-            term, added, factor = of(a), sign * constants[b], 1.0
-        elif a in constants and of(b).share:
-            term, added, factor = of(b), constants[a], sign
-        else:
-            return None
-        if term.power:
-            return None
-        scale = factor * term.scale
-        return replace(
-            term, scale=1.0, offset=scale * term.offset + added, share=scale * term.share
-        )
-    return None
+    rule = _RULES.get(node.op_type)
+    found = None if rule is None else rule(*map(of, node.input))
+    return found if isinstance(found, _Term) else None
 
 
 def _without_unused(graph: Any) -> None:

@@ -50,31 +50,12 @@ class _Direction:
 @operator("GRU", "LSTM", "RNN")
 def recurrent(node: Node) -> list[Value]:
     """Y, Y_h and, of an LSTM, Y_c."""
-    tf, x, w = node.tf, node.value(0), node.value(1)
+    tf, x = node.tf, node.value(0)
     batch_first = bool(node.get("layout", 0))
     tensor = x.lying((1, 0, 2)) if batch_first else x.as_onnx
-    steps, items = (int(d) for d in tensor.shape[:2])
-    hidden, ways = node.value(2).shape[2], w.shape[0]
-    if steps > _LONGEST:
-        raise node.refusal(f"would be {steps} steps one by one; {_LONGEST} are the most")
-    if node.has(4) and not (node.value(4).is_constant and (node.constant(4) == steps).all()):
-        raise node.refusal("takes sequences of lengths of their own; give them one by one")
-    if node.get("input_forget", 0):
-        raise node.refusal("has one gate for input and forgetting, which is not known")
-    kind = node.get("direction", "forward")
-    step = {"GRU": _gru, "LSTM": _lstm, "RNN": _rnn}[node.op]
-    every, h_last, c_last = [], [], []
-    for way in range(ways):
-        backward = kind == "reverse" or way == 1
-        direction = _direction(node, tensor, way, items, hidden, batch_first)
-        h, c, outputs = direction.h, direction.c, []
-        inputs = tf.unstack(direction.gates, steps, axis=0)
-        for gates in reversed(inputs) if backward else inputs:
-            h, c = step(node, direction, gates, h, c)
-            outputs.append(h)
-        every.append(tf.stack(outputs[::-1] if backward else outputs, 0))
-        h_last.append(h)
-        c_last.append(c)
+    _check(node, int(tensor.shape[0]))
+    ways = range(node.value(1).shape[0])
+    every, h_last, c_last = zip(*(_run(node, tensor, way) for way in ways), strict=True)
     axis = 1 if batch_first else 0
     results = [tf.stack(every, 1), tf.stack(h_last, axis)]
     if batch_first:
@@ -84,10 +65,33 @@ def recurrent(node: Node) -> list[Value]:
     return [Value.plain(t) for t in results]
 
 
-def _direction(
-    node: Node, x: Any, way: int, items: int, hidden: int, batch_first: bool
-) -> _Direction:
+def _check(node: Node, steps: int) -> None:
+    """Refuse what cannot be unrolled."""
+    if steps > _LONGEST:
+        raise node.refusal(f"would be {steps} steps one by one; {_LONGEST} are the most")
+    if node.has(4) and not (node.value(4).is_constant and (node.constant(4) == steps).all()):
+        raise node.refusal("takes sequences of lengths of their own; give them one by one")
+    if node.get("input_forget", 0):
+        raise node.refusal("has one gate for input and forgetting, which is not known")
+
+
+def _run(node: Node, x: Any, way: int) -> tuple[Any, Any, Any]:
+    """One way through time: every h, (time, items, hidden), the last h, and an LSTM's last c."""
     tf = node.tf
+    step = {"GRU": _gru, "LSTM": _lstm, "RNN": _rnn}[node.op]
+    backward = node.get("direction", "forward") == "reverse" or way == 1
+    direction = _direction(node, x, way)
+    h, c, outputs = direction.h, direction.c, []
+    inputs = tf.unstack(direction.gates, int(x.shape[0]), axis=0)
+    for gates in reversed(inputs) if backward else inputs:
+        h, c = step(node, direction, gates, h, c)
+        outputs.append(h)
+    return tf.stack(outputs[::-1] if backward else outputs, 0), h, c
+
+
+def _direction(node: Node, x: Any, way: int) -> _Direction:
+    tf = node.tf
+    items, hidden = int(x.shape[1]), node.value(2).shape[2]
     gates = {"GRU": 3, "LSTM": 4, "RNN": 1}[node.op]
     w, r = node.value(1).as_onnx[way], node.value(2).as_onnx[way]
     bias = node.value(3).as_onnx[way] if node.has(3) else np.zeros(2 * gates * hidden, np.float32)
@@ -101,7 +105,7 @@ def _direction(
         if not node.has(index):
             return tf.zeros((items, hidden))
         given = node.value(index).as_onnx
-        return given[:, way] if batch_first else given[way]
+        return given[:, way] if node.get("layout", 0) else given[way]
 
     return _Direction(
         parts, r, behind, state(5), state(6) if node.op == "LSTM" else None,

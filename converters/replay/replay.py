@@ -153,12 +153,12 @@ def _grid_of(node: Node, given: list[Value]) -> Grid | None:
     grids = {value.grid for value in given if value.grid is not None}
     if not grids or node.op in _KNOW:
         return None
-    if node.op == "Relu" and all(grid.zero == 0 for grid in grids):
-        return next(iter(grids))
+    grid, *others = grids
+    moves = node.op in _MOVES or (node.op == "Relu" and grid.zero == 0)
     data = given if node.op == "Concat" else given[:1]
-    if node.op not in _MOVES or len(grids) > 1 or any(value.grid is None for value in data):
+    if not moves or others or any(value.grid is None for value in data):
         raise node.refusal("computes with integers between a QuantizeLinear and a DequantizeLinear")
-    return next(iter(grids))
+    return grid
 
 
 def _done(node: Node) -> list[Value]:

@@ -7,6 +7,7 @@ TFLite's own operator is taken where it does the same.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,34 +31,53 @@ def resize(node: Node) -> Value:
     """Nearest, linear or cubic, along rows and columns or any other axes."""
     x = node.value()
     sizes, scales = _wanted(node, x)
-    mode = node.get("mode", "nearest")
+    way = _way_of(node)
+    matrices = {
+        axis: _matrix(way, x.shape[axis], sizes[axis], scales[axis])
+        for axis in range(x.rank)
+        if sizes[axis] != x.shape[axis]
+    }
+    if x.rank == 4 and set(matrices) <= {2, 3}:
+        made = _by_operator(node, x, way.mode, matrices, sizes)
+        if made is not None:
+            return made
+    return _by_products(node, x, way.mode, matrices)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How new pixels are made of old ones, in ONNX's words."""
+
+    mode: str
+    grid: str  # coordinate_transformation_mode
+    rounding: str  # nearest_mode, or "simple": as before opset 11
+    cubic: float = 0.0  # cubic_coeff_a
+    only_inside: bool = False  # exclude_outside
+
+
+def _way_of(node: Node) -> _Way:
     if node.get("antialias", 0):
         raise node.refusal("smooths what it makes smaller, which TFLite does not")
     grid = node.get("coordinate_transformation_mode", "half_pixel")
-    if node.op == "Upsample" or node.opset < 11:
+    rounding = node.get("nearest_mode", "round_prefer_floor")
+    if _is_old(node):
         grid, rounding = "asymmetric", "simple"
-    else:
-        rounding = node.get("nearest_mode", "round_prefer_floor")
     if grid == "tf_crop_and_resize":
         raise node.refusal("cuts a region out as it resizes; do that before")
     if grid not in _KNOWN:
         raise node.refusal(f"lays pixels over one another by {grid}, which is not known")
-    changed = [axis for axis in range(x.rank) if sizes[axis] != x.shape[axis]]
-    matrices = {
-        axis: _matrix(mode, grid, rounding, x.shape[axis], sizes[axis], scales[axis],
-                      node.get("cubic_coeff_a", -0.75), bool(node.get("exclude_outside", 0)))
-        for axis in changed
-    }  # fmt: skip
-    if x.rank == 4 and set(changed) <= {2, 3}:
-        made = _by_operator(node, x, mode, matrices, sizes)
-        if made is not None:
-            return made
-    return _by_products(node, x, mode, matrices)
+    cubic, only_inside = node.get("cubic_coeff_a", -0.75), bool(node.get("exclude_outside", 0))
+    return _Way(node.get("mode", "nearest"), grid, rounding, cubic, only_inside)
+
+
+def _is_old(node: Node) -> bool:
+    """Whether it is of before opset 11, where there was one grid."""
+    return node.op == "Upsample" or node.opset < 11
 
 
 def _wanted(node: Node, x: Value) -> tuple[list[int], list[float]]:
     """Sizes and factors of every axis."""
-    if node.op == "Upsample" or node.opset < 11:
+    if _is_old(node):
         scales = node.get("scales") or [float(s) for s in node.constant(1)]
         return [_size(n, s) for n, s in zip(x.shape, scales, strict=True)], scales
     axes = node.get("axes") or list(range(x.rank))
@@ -80,17 +100,8 @@ def _size(size: int, scale: float) -> int:
     return int(np.floor(np.float32(size) * np.float32(scale)))
 
 
-def _matrix(
-    mode: str,
-    grid: str,
-    rounding: str,
-    size: int,
-    wanted: int,
-    scale: float,
-    a: float,
-    only_inside: bool = False,
-) -> Matrix:
-    """How much of each pixel is in each new one."""
+def _places(grid: str, size: int, wanted: int, scale: float) -> NDArray[np.float64]:
+    """Where each new pixel lies among those of before."""
     # In 32 bits, as runtimes compute it: what lies halfway between two pixels does so there alone.
     i, factor = np.arange(wanted, dtype=np.float32), np.float32(scale)
     match grid:
@@ -106,32 +117,38 @@ def _matrix(
             at = (i + np.float32(0.5)) / factor
         case _:
             at = i / factor
-    at = np.asarray(at, np.float64)
+    return np.asarray(at, np.float64)
+
+
+def _matrix(way: _Way, size: int, wanted: int, scale: float) -> Matrix:
+    """How much of each pixel is in each new one."""
+    at = _places(way.grid, size, wanted, scale)
     made = np.zeros((wanted, size), np.float64)
     rows = np.arange(wanted)
-    if mode == "nearest":
-        if rounding == "simple":  # before opset 11, as ONNX Runtime has it
+    if way.mode == "nearest":
+        rounding = way.rounding
+        if rounding == "simple":  # as ONNX Runtime has it
             rounding = "ceil" if scale < 1 else "floor"
         made[rows, _whole(at, rounding).clip(0, size - 1)] = 1
         return made.astype(np.float32)
     low = np.floor(at).astype(int)
     part = at - low
-    if mode == "linear":
-        weights = {0: 1 - part, 1: part}
-    else:  # Keys, "Cubic convolution interpolation", 1981
-        weights = {
-            -1: ((a * (part + 1) - 5 * a) * (part + 1) + 8 * a) * (part + 1) - 4 * a,
-            0: ((a + 2) * part - (a + 3)) * part**2 + 1,
-            1: ((a + 2) * (1 - part) - (a + 3)) * (1 - part) ** 2 + 1,
-        }
-        weights[2] = 1 - sum(weights.values())
+    weights = {0: 1 - part, 1: part} if way.mode == "linear" else _cubic(part, way.cubic)
     for offset, weight in weights.items():
         at_pixel = low + offset
-        if only_inside:
+        if way.only_inside:
             weight = weight * ((at_pixel >= 0) & (at_pixel < size))
         np.add.at(made, (rows, at_pixel.clip(0, size - 1)), weight)
     made /= made.sum(axis=1, keepdims=True)
     return made.astype(np.float32)
+
+
+def _cubic(part: NDArray[np.float64], a: float) -> dict[int, NDArray[np.float64]]:
+    """Weights of four pixels, by their offset (Keys, "Cubic convolution interpolation", 1981)."""
+    before = ((a * (part + 1) - 5 * a) * (part + 1) + 8 * a) * (part + 1) - 4 * a
+    here = ((a + 2) * part - (a + 3)) * part**2 + 1
+    behind = ((a + 2) * (1 - part) - (a + 3)) * (1 - part) ** 2 + 1
+    return {-1: before, 0: here, 1: behind, 2: 1 - (before + here + behind)}
 
 
 def _whole(at: NDArray[np.floating[Any]], rounding: str) -> NDArray[np.int64]:
@@ -157,11 +174,11 @@ def _by_operator(
     tf = node.tf
     for grid, (half, corners) in _GRIDS.items():
         rounding = "floor" if grid == "asymmetric" else "round_prefer_ceil"
+        way = _Way(mode, grid, rounding)
         own = {
-            axis: _matrix(mode, grid, rounding, x.shape[axis], sizes[axis],
-                          sizes[axis] / x.shape[axis], 0.0)
+            axis: _matrix(way, x.shape[axis], sizes[axis], sizes[axis] / x.shape[axis])
             for axis in matrices
-        }  # fmt: skip
+        }
         if all(np.allclose(own[axis], matrices[axis], atol=1e-6) for axis in matrices):
             name = "ResizeNearestNeighbor" if mode == "nearest" else "ResizeBilinear"
             made = getattr(tf.raw_ops, name)(

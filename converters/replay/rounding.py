@@ -39,23 +39,28 @@ def quantize(node: Node) -> Value:
 def dequantize(node: Node) -> Value:
     """What was rounded by the graph is real already; constants are made so."""
     x = node.value()
-    if x.dtype == np.float32:
-        scale, zero = (node.constant(i) if node.has(i) else np.zeros(()) for i in (1, 2))
-        if scale.size > 1 or x.grid is None:
-            raise node.refusal("makes real numbers of what is not known to be integers")
-        if (float(scale.reshape(())), int(zero.reshape(()))) != (x.grid.scale, x.grid.zero):
-            raise node.refusal("has another scale than its integers were made with")
-        return Value(x.tensor, x.order)
+    return _rounded(node, x) if x.dtype == np.float32 else _constant(node)
+
+
+def _rounded(node: Node, x: Value) -> Value:
+    scale, zero = (node.constant(i) if node.has(i) else np.zeros(()) for i in (1, 2))
+    if scale.size > 1 or x.grid is None:
+        raise node.refusal("makes real numbers of what is not known to be integers")
+    if Grid(float(scale.reshape(())), int(zero.reshape(()))) != x.grid:
+        raise node.refusal("has another scale than its integers were made with")
+    return Value(x.tensor, x.order)
+
+
+def _constant(node: Node) -> Value:
     integers, scale = node.constant(0), node.constant(1)
     zero = node.constant(2) if node.has(2) else np.zeros((), integers.dtype)
-    axis = node.get("axis", 1) % max(x.rank, 1) if x.rank else 0
     if node.get("block_size", 0):
         raise node.refusal("has a scale for every block of a tensor; one a channel is known")
     if scale.size > 1:
-        shape = [1] * x.rank
-        shape[axis] = scale.size
+        shape = [1] * integers.ndim
+        shape[node.get("axis", 1) % integers.ndim] = scale.size
         scale, zero = scale.reshape(shape), zero.reshape(shape) if zero.size > 1 else zero
-    elif x.rank:
+    elif integers.ndim:
         scale, zero = scale.reshape(()), zero.reshape(())
     real = ((integers.astype(np.float64) - zero.astype(np.float64)) * scale).astype(np.float32)
     return Value.plain(real)

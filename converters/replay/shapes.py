@@ -175,17 +175,10 @@ def tile(node: Node) -> Value:
 def pad(node: Node) -> Value:
     """With something around it; what is to be cut off instead, is."""
     x, tf = node.value(), node.tf
-    pads = node.numbers("pads", 1) or []
-    axes = whole_numbers(node.constant(3)) if node.has(3) else list(range(x.rank))
-    around = [(0, 0)] * x.rank
-    for i, axis in enumerate(axes):
-        around[x.place(axis)] = (pads[i], pads[i + len(axes)])
+    around = _around(node, x)
     sizes = [int(d) for d in x.tensor.shape]
-    tensor = x.tensor[
-        tuple(
-            slice(max(-b, 0), n - max(-e, 0)) for n, (b, e) in zip(sizes, around, strict=True)
-        )
-    ]  # fmt: skip
+    kept = [slice(max(-b, 0), n - max(-e, 0)) for n, (b, e) in zip(sizes, around, strict=True)]
+    tensor = x.tensor[tuple(kept)]
     around = [(max(b, 0), max(e, 0)) for b, e in around]
     mode = node.get("mode", "constant")
     if mode == "constant":
@@ -202,6 +195,16 @@ def pad(node: Node) -> Value:
             numbers = numbers % size if mode == "wrap" else numbers.clip(0, size - 1)
             tensor = tf.gather(tensor, numbers.astype(np.int32), axis=axis)
     return Value(tensor, x.order)
+
+
+def _around(node: Node, x: Value) -> list[tuple[int, int]]:
+    """What is put before and behind, by the tensor's axes; negative: what is cut off."""
+    pads = node.numbers("pads", 1) or []
+    axes = whole_numbers(node.constant(3)) if node.has(3) else list(range(x.rank))
+    around = [(0, 0)] * x.rank
+    for i, axis in enumerate(axes):
+        around[x.place(axis)] = (pads[i], pads[i + len(axes)])
+    return around
 
 
 @operator("DepthToSpace", "SpaceToDepth")

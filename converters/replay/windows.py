@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from .node import Node
@@ -54,60 +54,82 @@ def window_of(
     axes = len(kernel)
     if axes > 2:
         raise node.refusal(f"moves over {axes} axes; one and two are known")
-    ones, noughts = (1,) * axes, (0,) * axes
-    strides = tuple(node.get("strides", ones))
-    dilations = tuple(node.get("dilations", ones))
-    spans = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
-    auto, found = node.get("auto_pad", "NOTSET"), node.get("pads", noughts * 2)
-    pads = [(int(found[i]), int(found[i + axes])) for i in range(axes)]
-    if auto == "VALID":
-        pads = [(0, 0)] * axes
-    if transposed:
-        pads, output = _spread(node, sizes, strides, spans, pads)
-        beyond = list(noughts)
-    else:
-        if auto.startswith("SAME"):
-            pads = [
-                _halves(_lacking(n, s, span), auto)
-                for n, s, span in zip(sizes, strides, spans, strict=True)
-            ]
-        room = [n + sum(p) - span for n, p, span in zip(sizes, pads, spans, strict=True)]
-        up = node.get("ceil_mode", 0)
-        output = [(-(-r // s) if up else r // s) + 1 for r, s in zip(room, strides, strict=True)]
-        if up:  # a window that would begin in what is put behind is none
-            for axis, (n, s, p) in enumerate(zip(sizes, strides, pads, strict=True)):
-                if (output[axis] - 1) * s >= n + p[0]:
-                    output[axis] -= 1
-        beyond = [
-            max((count - 1) * s - r, 0) for count, s, r in zip(output, strides, room, strict=True)
-        ]
-    if min(output) < 1:
+    strides = node.get("strides", (1,) * axes)
+    dilations = node.get("dilations", (1,) * axes)
+    moves = [_Move(*one) for one in zip(sizes, kernel, strides, dilations, strict=True)]
+    ends = _spread(node, moves) if transposed else _gathered(node, moves)
+    if min(end.output for end in ends) < 1:
         raise node.refusal("has a window that is larger than what it moves over")
-    one = (1,) * (2 - axes)  # what moves over one axis has one row
-    return Window(
-        (*one, *sizes), (*one, *kernel), (*one, *strides), (*one, *dilations),
-        (*((0, 0) for _ in one), *pads), (*(0 for _ in one), *beyond), (*one, *output),
-    )  # fmt: skip
+    if axes == 1:  # what moves over one axis has one row
+        moves, ends = [_Move(1, 1, 1, 1), *moves], [_End((0, 0), 0, 1), *ends]
+    columns = ((*astuple(m), *astuple(end)) for m, end in zip(moves, ends, strict=True))
+    return Window(*zip(*columns, strict=True))
 
 
-def _spread(
-    node: Node, sizes: Sequence[int], strides: Sequence[int], spans: Sequence[int],
-    pads: list[tuple[int, int]],
-) -> tuple[list[tuple[int, int]], list[int]]:  # fmt: skip
+@dataclass(frozen=True)
+class _Move:
+    """A window's way along one axis; fields as of `Window`."""
+
+    size: int
+    kernel: int
+    stride: int
+    dilation: int
+
+    @property
+    def span(self) -> int:
+        return (self.kernel - 1) * self.dilation + 1
+
+
+@dataclass(frozen=True)
+class _End:
+    """What an axis is padded by, and its size afterwards; fields as of `Window`."""
+
+    pads: tuple[int, int]
+    beyond: int
+    output: int
+
+
+def _pads(node: Node, axes: int) -> list[tuple[int, int]]:
+    """The padding that a node names."""
+    if node.get("auto_pad", "NOTSET") == "VALID":
+        return [(0, 0)] * axes
+    found = node.get("pads", (0,) * axes * 2)
+    return [(int(found[i]), int(found[i + axes])) for i in range(axes)]
+
+
+def _gathered(node: Node, moves: Sequence[_Move]) -> list[_End]:
+    """Of a window that gathers, as a convolution's or a pooling's."""
+    auto, up = node.get("auto_pad", "NOTSET"), bool(node.get("ceil_mode", 0))
+    pads = _pads(node, len(moves))
+    if auto.startswith("SAME"):
+        pads = [_halves(_lacking(m.size, m.stride, m.span), auto) for m in moves]
+    return [_end(move, around, up) for move, around in zip(moves, pads, strict=True)]
+
+
+def _end(move: _Move, pads: tuple[int, int], up: bool) -> _End:
+    """One axis; `up`: its size is rounded up."""
+    room = move.size + sum(pads) - move.span
+    output = (-(-room // move.stride) if up else room // move.stride) + 1
+    if up and (output - 1) * move.stride >= move.size + pads[0]:
+        output -= 1  # a window that would begin in what is put behind is none
+    return _End(pads, max((output - 1) * move.stride - room, 0), output)
+
+
+def _spread(node: Node, moves: Sequence[_Move]) -> list[_End]:
     """What is cut off around what a transposed window gives, and what remains."""
-    more = node.get("output_padding", (0,) * len(sizes))
+    more = node.get("output_padding", (0,) * len(moves))
     auto, wanted = node.get("auto_pad", "NOTSET"), node.get("output_shape")
     if auto.startswith("SAME") and not wanted:
-        wanted = [n * s for n, s in zip(sizes, strides, strict=True)]
-    whole = [
-        (n - 1) * s + span + m for n, s, span, m in zip(sizes, strides, spans, more, strict=True)
+        wanted = [m.size * m.stride for m in moves]
+    whole = [(m.size - 1) * m.stride + m.span + extra for m, extra in zip(moves, more, strict=True)]
+    if not wanted:
+        pads = _pads(node, len(moves))
+        return [_End(p, 0, w - sum(p)) for w, p in zip(whole, pads, strict=True)]
+    auto = auto if auto == "SAME_UPPER" else "SAME_LOWER"  # as the specification has it
+    return [
+        _End(_halves(max(w - size, 0), auto), 0, int(size))
+        for w, size in zip(whole, list(wanted)[-len(moves) :], strict=True)
     ]
-    if wanted:
-        wanted = list(wanted)[-len(sizes) :]
-        auto = auto if auto == "SAME_UPPER" else "SAME_LOWER"  # as the specification has it
-        pads = [_halves(max(w - size, 0), auto) for w, size in zip(whole, wanted, strict=True)]
-        return pads, [int(size) for size in wanted]
-    return pads, [w - sum(p) for w, p in zip(whole, pads, strict=True)]
 
 
 def _lacking(size: int, stride: int, span: int) -> int:
