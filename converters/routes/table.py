@@ -189,18 +189,13 @@ def _from_tflite(job: Job, given: Written, precision: Precision) -> Written:
 def _round_onnx(job: Job, given: Written, precision: Precision) -> Written:
     (content,) = given.files.values()
     model, quantize = require("onnx").load_model_from_string(content), job.quantize
-    options: dict[str, Any] = {
-        "keep": quantize.keep_float,
-        "per_channel": quantize.per_channel,
-        "symmetric": quantize.symmetric,
-    }
     if job.source.kind != "keras":
         _check_kept(job, list(onnxnames.ends_of(model)))
     made = {
         "fp16": lambda: onnxround.halved(model),
         "dynamic": lambda: onnxround.weights_in_bytes(model, quantize.per_channel),
-        "int8": lambda: onnxround.quantized(model, job.samples or {}, **options),
-        "int16x8": lambda: onnxround.quantized(model, job.samples or {}, wide=True, **options),
+        "int8": lambda: onnxround.quantized(model, job.samples or {}, quantize),
+        "int16x8": lambda: onnxround.quantized(model, job.samples or {}, quantize, wide=True),
     }[precision]()
     return _as_onnx(made, given.artifact.inputs, given.artifact.outputs, precision)
 

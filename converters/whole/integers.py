@@ -6,11 +6,12 @@ import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from edgenets.artifact import Precision, TensorInfo
 from edgenets.errors import ConversionError
 from edgenets.extras import require
+from edgenets.recipeparts import QuantizeRecipe
 
 from .. import formats
 from ..formats import Written
@@ -18,6 +19,9 @@ from ..step.openvino import to_ir
 from . import onnxnames, onnxround, tflite
 from .function import Function
 from .samples import Samples
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 
 def seen(layer: str) -> str:
@@ -81,15 +85,16 @@ class OnnxIntegers:
     ) -> None:  # fmt: skip
         """Take a float ONNX artifact whose nodes say what layers they come from; those of `always`
         stay float whatever else does."""
-        self._always = frozenset(always)
-        self._options: dict[str, Any] = {"per_channel": per_channel, "symmetric": symmetric}
+        self._recipe = QuantizeRecipe(
+            keep_float=tuple(always), per_channel=per_channel, symmetric=symmetric
+        )
         (content,) = given.files.values()
         self._given, self._samples, self._openvino = given, samples, openvino
         self._model = require("onnx").load_model_from_string(content)
         self._folder = tempfile.TemporaryDirectory(prefix="edgenets-")
         self._cache = Path(self._folder.name) / "ranges.json"
         self._ends = onnxnames.ends_of(self._model)
-        self.layers = tuple(name for name in self._ends if name not in self._always)
+        self.layers = tuple(name for name in self._ends if name not in always)
         if not self.layers:
             raise ConversionError("its nodes have no names by which they could be kept float")
 
@@ -97,16 +102,14 @@ class OnnxIntegers:
         """See `Integers`."""
         if set(self.layers) <= set(keep):
             raise ConversionError("with all layers in float nothing is left to round; take fp32")
-        model = onnxround.quantized(
-            self._model, self._samples, keep=self._always | set(keep), cache=self._cache,
-            **self._options,
-        )  # fmt: skip
+        recipe = replace(self._recipe, keep_float=(*self._recipe.keep_float, *keep))
+        model = onnxround.quantized(self._model, self._samples, recipe, cache=self._cache)
         return self._artifact(model, {}, "int8")
 
     def probed(self) -> tuple[Written, Written]:
         """See `Integers`."""
         rounded = onnxround.raw_quantized(
-            self._model, self._samples, keep=self._always, cache=self._cache, **self._options
+            self._model, self._samples, self._recipe, cache=self._cache
         )
         public = {value.name for value in self._model.graph.output}
         ends = {seen(k): end for k, end in self._ends.items() if end[-1] not in public}
@@ -115,7 +118,9 @@ class OnnxIntegers:
         others = {name: tensor for name, tensor in there.items() if tensor}
         return self._artifact(self._model, plain, "fp32"), self._artifact(rounded, others, "int8")
 
-    def _artifact(self, model: Any, ends: Mapping[str, str], precision: Precision) -> Written:
+    def _artifact(
+        self, model: ModelProto, ends: Mapping[str, str], precision: Precision
+    ) -> Written:
         """A model with more outputs as an artifact."""
         given = self._given.artifact
         shown, infos = onnxnames.with_outputs(model, ends)

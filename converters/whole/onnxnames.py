@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from edgenets.artifact import TensorInfo
 from edgenets.extras import require
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, NodeProto
 
 # Operators whose weights are matrices.
 PRODUCTS = ("Conv", "ConvTranspose", "MatMul", "Gemm")
@@ -22,7 +25,9 @@ MOVING = ("Transpose", "Reshape", "Squeeze", "Unsqueeze", "Identity", "Cast")
 _RECTIFIERS = ("Relu", "Clip")
 
 
-def shortened(model: Any, layer_of: Callable[[Any], str] = lambda node: "") -> Any:
+def shortened(
+    model: ModelProto, layer_of: Callable[[NodeProto], str] = lambda node: ""
+) -> ModelProto:
     """Inner tensors and nodes by short names: long ones are a third of a small file.
 
     Args:
@@ -56,13 +61,13 @@ def layer_of(name: str) -> str:
     return layer if number.isdecimal() and "/" not in layer else ""
 
 
-def ends_of(model: Any) -> dict[str, tuple[str, ...]]:
+def ends_of(model: ModelProto) -> dict[str, tuple[str, ...]]:
     """The last result of every layer that has weights or adds up, in the order of the net.
 
     Of a file whose nodes say no layer, every node is one, by its own name. Where nothing but a
     rectifier follows, its result stands behind: it becomes a part of the rounding.
     """
-    follows: dict[str, list[Any]] = {}
+    follows: dict[str, list[NodeProto]] = {}
     for node in model.graph.node:
         for name in node.input:
             follows.setdefault(name, []).append(node)
@@ -77,7 +82,7 @@ def ends_of(model: Any) -> dict[str, tuple[str, ...]]:
     return ends
 
 
-def rounded_end(model: Any, end: Sequence[str]) -> str:
+def rounded_end(model: ModelProto, end: Sequence[str]) -> str:
     """Where the last result of a layer is in a rounded model; nothing where it is not known."""
     nodes = model.graph.node
     makers = {name: node.op_type for node in nodes for name in node.output}
@@ -85,19 +90,26 @@ def rounded_end(model: Any, end: Sequence[str]) -> str:
     if len(end) == 1 or makers.get(there) in _RECTIFIERS:
         return there
     # The rectifier is gone: the integers' range begins where it did.
-    stored = {n.output[0] for n in nodes if n.op_type == "QuantizeLinear" and n.input[0] == there}
-    read = [n.output[0] for n in nodes if n.op_type == "DequantizeLinear" and n.input[0] in stored]
-    return read[0] if read else ""
+    stored = _results(model, "QuantizeLinear", {there})
+    return next(iter(_results(model, "DequantizeLinear", set(stored))), "")
 
 
-def with_outputs(model: Any, tensors: Mapping[str, str]) -> tuple[Any, tuple[TensorInfo, ...]]:
+def _results(model: ModelProto, operator: str, of: set[str]) -> list[str]:
+    """What nodes of an operator make of these tensors."""
+    nodes = model.graph.node
+    return [n.output[0] for n in nodes if n.op_type == operator and n.input[0] in of]
+
+
+def with_outputs(
+    model: ModelProto, tensors: Mapping[str, str]
+) -> tuple[ModelProto, tuple[TensorInfo, ...]]:
     """A copy that gives inner tensors besides its outputs, and what they are.
 
     Args:
         tensors: inner ones in float32, by the names that they are to have outside.
     """
     onnx = require("onnx")
-    copy = onnx.ModelProto()
+    copy: ModelProto = onnx.ModelProto()
     copy.CopyFrom(model)
     known = {v.name: v for v in onnx.shape_inference.infer_shapes(model).graph.value_info}
     infos = []
@@ -112,12 +124,12 @@ def with_outputs(model: Any, tensors: Mapping[str, str]) -> tuple[Any, tuple[Ten
     return copy, tuple(infos)
 
 
-def rename(model: Any, names: dict[str, str]) -> None:
+def rename(model: ModelProto, names: dict[str, str]) -> None:
     """Give tensors other names, everywhere: branches and bodies of loops see those outside."""
     _rename(model.graph, names)
 
 
-def _rename(graph: Any, names: dict[str, str]) -> None:
+def _rename(graph: GraphProto, names: dict[str, str]) -> None:
     for node in graph.node:
         node.input[:] = [names.get(n, n) for n in node.input]
         node.output[:] = [names.get(n, n) for n in node.output]

@@ -6,7 +6,7 @@ import inspect
 import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,17 @@ from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
 from edgenets.native import quiet_logging
 from edgenets.quantization import per_channel_scales, quantize_weights
+from edgenets.recipeparts import QuantizeRecipe
 
 from ..sources.onnx_file import opset_of
 from .onnxnames import MOVING, PRODUCTS, layer_of, shortened
 from .samples import Samples, items_of
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto, TensorProto
+
+    # (weights, name) → initializers and nodes that give the weights; None: they stay as they are.
+    _Store = Callable[[NDArray[np.float32], str], tuple[list[TensorProto], list[NodeProto]] | None]
 
 # Scales of channels came to QuantizeLinear with the one, integers of 16 bits with the other.
 _OPSET_AXIS, _OPSET_INT16 = 13, 21
@@ -27,11 +34,14 @@ _OPSET_AXIS, _OPSET_INT16 = 13, 21
 _FEW = 64
 
 
-def halved(model: Any) -> Any:
+Weights = NDArray[np.float32]
+
+
+def halved(model: ModelProto) -> ModelProto:
     """Weights stored in 16 bits, and cast back where they are used."""
     onnx = require("onnx")
 
-    def stored(weights: NDArray[Any], name: str) -> tuple[list[Any], list[Any]]:
+    def stored(weights: Weights, name: str) -> tuple[list[TensorProto], list[NodeProto]]:
         half = onnx.numpy_helper.from_array(weights.astype(np.float16), f"{name}/half")
         cast = onnx.helper.make_node("Cast", [half.name], [name], to=onnx.TensorProto.FLOAT)
         return [half], [cast]
@@ -39,13 +49,13 @@ def halved(model: Any) -> Any:
     return _stored_otherwise(model, stored)
 
 
-def weights_in_bytes(model: Any, per_channel: bool = True) -> Any:
+def weights_in_bytes(model: ModelProto, per_channel: bool = True) -> ModelProto:
     """Weights of convolutions and products stored in 8 bits with a scale a channel, or with one."""
     onnx = require("onnx")
     model = _of_opset(model, _OPSET_AXIS)
     axes = _channel_axes(model)
 
-    def stored(weights: NDArray[Any], name: str) -> tuple[list[Any], list[Any]] | None:
+    def stored(weights: Weights, name: str) -> tuple[list[TensorProto], list[NodeProto]] | None:
         if name not in axes:
             return None
         axis = axes[name]
@@ -65,76 +75,93 @@ def weights_in_bytes(model: Any, per_channel: bool = True) -> Any:
 
 
 def quantized(
-    model: Any, samples: Samples, wide: bool = False, keep: Collection[str] = (),
-    cache: Path | None = None, per_channel: bool = True, symmetric: bool = False,
-) -> Any:  # fmt: skip
+    model: ModelProto,
+    samples: Samples,
+    quantize: QuantizeRecipe,
+    wide: bool = False,
+    cache: Path | None = None,
+) -> ModelProto:
     """Activations in integers, calibrated on samples (ONNX Runtime's static quantization).
 
     Args:
         samples: (items, …) of every input, as the model takes them.
+        quantize: layers, or nodes by their whole names, that stay float; whether weights have a
+            scale a channel, or one a layer; whether the zero of activations is 0 and biases stay
+            float, as TensorRT's parser wants it.
         wide: activations of 16 bits instead of 8.
-        keep: layers, or nodes by their whole names, that stay float.
         cache: a file where ranges are kept, so that they are looked for once.
-        per_channel: whether weights have a scale a channel, or one a layer.
-        symmetric: whether the zero of activations is 0 and biases stay float, as TensorRT's parser
-            wants it.
 
     Raises:
         ConversionError: the tool refuses it.
     """
-    rounded = raw_quantized(model, samples, wide, keep, cache, per_channel, symmetric)
+    rounded = raw_quantized(model, samples, quantize, wide, cache)
     return shortened(rounded, _own_names(model))
 
 
-def _own_names(model: Any) -> Callable[[Any], str]:
+def _own_names(model: ModelProto) -> Callable[[NodeProto], str]:
     """What a node was called before rounding put others around it."""
     known = {node.name for node in model.graph.node if layer_of(node.name)}
     return lambda node: layer_of(node.name) if node.name in known else ""
 
 
 def raw_quantized(
-    model: Any, samples: Samples, wide: bool = False, keep: Collection[str] = (),
-    cache: Path | None = None, per_channel: bool = True, symmetric: bool = False,
-) -> Any:  # fmt: skip
+    model: ModelProto,
+    samples: Samples,
+    quantize: QuantizeRecipe,
+    wide: bool = False,
+    cache: Path | None = None,
+) -> ModelProto:
     """The same as the tool writes it: inner tensors that it rounds keep their names."""
     onnx, tool = require("onnx"), require("onnxruntime.quantization")
+    float_nodes = _float_nodes(model, quantize.keep_float)
+    model = _of_opset(model, _OPSET_INT16 if wide else _OPSET_AXIS)
+    remaining = items_of(samples)
+    given = {"get_next": lambda _: next(remaining, None)}
+    reader = type("Reader", (tool.CalibrationDataReader,), given)()
+    with tempfile.TemporaryDirectory(prefix="edgenets-") as folder, quiet_logging():
+        source, target = (Path(folder) / f"{n}.onnx" for n in ("a", "b"))
+        onnx.save(model, source)
+        try:
+            tool.quantize_static(
+                source,
+                target,
+                reader,
+                quant_format=tool.QuantFormat.QDQ,
+                per_channel=quantize.per_channel,
+                activation_type=tool.QuantType.QInt16 if wide else tool.QuantType.QInt8,
+                weight_type=tool.QuantType.QInt8,
+                # Gates in float make an unrolled GRU half as large, and nearer.
+                op_types_to_quantize=list(PRODUCTS) if _unrolled(model) else None,
+                extra_options={
+                    "ActivationSymmetric": wide or quantize.symmetric,
+                    "WeightSymmetric": True,
+                    "QuantizeBias": not quantize.symmetric,
+                },
+                nodes_to_exclude=float_nodes,
+                **_cached(tool, cache),
+            )
+        except Exception as exc:  # it raises what its passes raise
+            raise ConversionError(f"quantize_static refuses the model: {exc}") from exc
+        made: ModelProto = onnx.load(target)
+        return made
+
+
+def _float_nodes(model: ModelProto, keep: Collection[str]) -> list[str]:
+    """Names of the nodes that stay float with these layers and nodes.
+
+    Raises:
+        ConversionError: one of them has no node of its own.
+    """
     nodes = [node for node in model.graph.node if node.op_type not in MOVING]
     known = {name for node in nodes for name in (node.name, layer_of(node.name))}
     if folded := sorted(set(keep) - known):
         raise ConversionError(
             f"became a part of another layer, and stays float with that alone: {', '.join(folded)}"
         )
-    model = _of_opset(model, _OPSET_INT16 if wide else _OPSET_AXIS)
-    reader: Any = type("Reader", (tool.CalibrationDataReader,), {"get_next": lambda self: None})()
-    remaining = iter(items_of(samples))
-    reader.get_next = lambda: next(remaining, None)
-    with tempfile.TemporaryDirectory(prefix="edgenets-") as folder, quiet_logging():
-        source, target = (Path(folder) / f"{n}.onnx" for n in ("a", "b"))
-        onnx.save(model, source)
-        try:
-            tool.quantize_static(
-                source, target, reader, quant_format=tool.QuantFormat.QDQ,
-                per_channel=per_channel,
-                activation_type=tool.QuantType.QInt16 if wide else tool.QuantType.QInt8,
-                weight_type=tool.QuantType.QInt8,
-                # Gates in float make an unrolled GRU half as large, and nearer.
-                op_types_to_quantize=list(PRODUCTS) if _unrolled(model) else None,
-                extra_options={
-                    "ActivationSymmetric": wide or symmetric, "WeightSymmetric": True,
-                    "QuantizeBias": not symmetric,
-                },
-                nodes_to_exclude=[
-                    node.name for node in model.graph.node
-                    if node.name in keep or layer_of(node.name) in keep
-                ],
-                **_cached(tool, cache),
-            )  # fmt: skip
-        except Exception as exc:  # it raises what its passes raise
-            raise ConversionError(f"quantize_static refuses the model: {exc}") from exc
-        return onnx.load(target)
+    return [n.name for n in model.graph.node if n.name in keep or layer_of(n.name) in keep]
 
 
-def _of_opset(model: Any, least: int) -> Any:
+def _of_opset(model: ModelProto, least: int) -> ModelProto:
     """The model in an opset that is at least so new.
 
     Raises:
@@ -145,7 +172,8 @@ def _of_opset(model: Any, least: int) -> Any:
         return model
     try:
         with quiet_logging():
-            return require("onnx").version_converter.convert_version(model, least)
+            made: ModelProto = require("onnx").version_converter.convert_version(model, least)
+            return made
     except Exception as exc:  # of ONNX's C++ side
         raise ConversionError(f"is of opset {own}, and not of {least}: {first_line(exc)}") from exc
 
@@ -156,7 +184,7 @@ def _cached(tool: Any, cache: Path | None) -> dict[str, Any]:
     return {"calibration_cache_path": cache} if cache and "calibration_cache_path" in known else {}
 
 
-def _unrolled(model: Any) -> bool:
+def _unrolled(model: ModelProto) -> bool:
     """Whether there are gates, and weights that are used step after step."""
     held = {t.name for t in model.graph.initializer if len(t.dims) > 1}
     uses = sum(name in held for node in model.graph.node for name in node.input)
@@ -164,24 +192,19 @@ def _unrolled(model: Any) -> bool:
     return gates and uses > 2 * len(held)
 
 
-def _stored_otherwise(model: Any, stored: Any) -> Any:
+def _stored_otherwise(model: ModelProto, stored: _Store) -> ModelProto:
     """A copy whose float weights are stored as `stored` says."""
     onnx = require("onnx")
-    copy = onnx.ModelProto()
+    copy: ModelProto = onnx.ModelProto()
     copy.CopyFrom(model)
-    kept, nodes = [], []
+    kept: list[TensorProto] = []
+    nodes: list[NodeProto] = []
     for weights in copy.graph.initializer:
         array = onnx.numpy_helper.to_array(weights)
-        made = (
-            stored(array, weights.name)
-            if array.dtype == np.float32 and array.size >= _FEW
-            else None
-        )
-        if made is None:
-            kept.append(weights)
-        else:
-            kept += made[0]
-            nodes += made[1]
+        large = array.dtype == np.float32 and array.size >= _FEW
+        made = stored(array, weights.name) if large else None
+        kept += [weights] if made is None else made[0]
+        nodes += [] if made is None else made[1]
     every = [*nodes, *copy.graph.node]
     del copy.graph.initializer[:], copy.graph.node[:]
     copy.graph.initializer.extend(kept)
@@ -189,7 +212,7 @@ def _stored_otherwise(model: Any, stored: Any) -> Any:
     return copy
 
 
-def _channel_axes(model: Any) -> dict[str, int]:
+def _channel_axes(model: ModelProto) -> dict[str, int]:
     """The axis of output channels of each weight, by name."""
     found = {}
     axes = {"Conv": 0, "ConvTranspose": 1, "MatMul": 1, "Gemm": 1}

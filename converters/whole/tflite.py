@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgenets.artifact import Precision, TensorInfo
 from edgenets.errors import ConversionError, first_line
@@ -20,6 +21,9 @@ from ..formats import Written
 from ..sources import tflite_file
 from .function import Function
 from .samples import Samples, items_of
+
+if TYPE_CHECKING:
+    from tensorflow.lite import TFLiteConverter
 
 
 def write(
@@ -38,33 +42,23 @@ def write(
         ConversionError: the converter refuses the model; it says why.
     """
     if keep and formats.activation_type(precision):
-        if precision != "int8" or source.has_ranges:
-            raise ConversionError(
-                f"TFLiteConverter keeps no layers float in {precision}"
-                f"{' of a net that was trained with ranges' if source.has_ranges else ''}"
-            )
+        _check_partial(source, precision)
         assert samples is not None, "checked by convert"
         return Integers(source, samples, per_channel).write(keep)
     tf = require("tensorflow")
-    with quiet_logging():
-        converter = tf.lite.TFLiteConverter.from_concrete_functions([source.function])
+    converter = _converter(source, per_channel)
     if precision != "fp32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter._experimental_disable_per_channel = not per_channel  # it has no other face
     if precision == "fp16":
         converter.target_spec.supported_types = [tf.float16]
-    if precision in ("int8", "int16x8") and not source.has_ranges:
+    operators = {
+        "int8": tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
+        "int16x8": tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+    }
+    if precision in operators and not source.has_ranges:
         assert samples is not None, "checked by convert"
-        names = [info.name for info in source.inputs]
-        converter.representative_dataset = lambda: (
-            [item[name] for name in names] for item in items_of(samples)
-        )
-        operators = tf.lite.OpsSet
-        converter.target_spec.supported_ops = [
-            operators.TFLITE_BUILTINS_INT8
-            if precision == "int8"
-            else operators.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
-        ]
+        converter.representative_dataset = _dataset(source, samples)
+        converter.target_spec.supported_ops = [operators[precision]]
     if precision == "int8":  # the pixels as they come, and what an Edge TPU wants
         converter.inference_input_type = converter.inference_output_type = tf.int8
     try:
@@ -73,6 +67,26 @@ def write(
     except Exception as exc:  # it raises ConverterError, RuntimeError, ValueError …
         raise ConversionError(f"TFLiteConverter refuses the model: {first_line(exc)}") from exc
     return named(model, source, precision)
+
+
+def _check_partial(source: Function, precision: Precision) -> None:
+    """Refuse layers in float where the converter has no way to keep some."""
+    if precision != "int8" or source.has_ranges:
+        trained = " of a model that was trained with ranges" if source.has_ranges else ""
+        raise ConversionError(f"TFLiteConverter keeps no layers float in {precision}{trained}")
+
+
+def _converter(source: Function, per_channel: bool) -> TFLiteConverter:
+    with quiet_logging():
+        made = require("tensorflow").lite.TFLiteConverter.from_concrete_functions([source.function])
+    made._experimental_disable_per_channel = not per_channel  # there is no public option
+    return made
+
+
+def _dataset(source: Function, samples: Samples) -> Callable[[], Iterator[list[NDArray[Any]]]]:
+    """Items as the converter asks for them, in the order of the inputs."""
+    names = [info.name for info in source.inputs]
+    return lambda: ([item[name] for name in names] for item in items_of(samples))
 
 
 class Integers:
@@ -85,14 +99,9 @@ class Integers:
         """Calibrate; arguments and errors as `write`."""
         tf = require("tensorflow")
         self._source = source
-        names = [info.name for info in source.inputs]
-        with quiet_logging():
-            converter = tf.lite.TFLiteConverter.from_concrete_functions([source.function])
+        converter = _converter(source, per_channel)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter._experimental_disable_per_channel = not per_channel
-        converter.representative_dataset = lambda: (
-            [item[name] for name in names] for item in items_of(samples)
-        )
+        converter.representative_dataset = _dataset(source, samples)
         self._options = tf.lite.experimental.QuantizationDebugOptions
         try:
             with captured_stderr(), quiet_logging(), _without_warnings():

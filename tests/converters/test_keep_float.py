@@ -88,7 +88,7 @@ class TestKeepFloat:
         assert all("TFLiteConverter (tensorflow)" in w.route for w in found.written)
         (content,) = Conversion(Job(one)).convert("onnx", "fp32").files.values()
         with pytest.raises(ConversionError, match=f"part of another layer, .*: {norm}"):
-            onnxround.quantized(load_model_from_string(content), {}, keep=(norm,))
+            onnxround.quantized(load_model_from_string(content), {}, job.quantize)
 
     def test_nodes_of_an_onnx_file(self, tmp_path: Path) -> None:
         """Whose names are its maker's own."""
