@@ -46,16 +46,9 @@ def attach(bundle: Bundle, files: Sequence[Path], out: Path) -> tuple[Attached, 
         MissingExtra: the compiler is needed, and is not on the PATH.
         ConversionError: the compiler refuses an artifact.
     """
-    sources = sources_of(bundle)
-    made = [_of(path, sources) for path in files] or [
-        (given, edgetpu.compiled(given)) for given in sources
-    ]
-    if sorted(w.artifact.id for _, w in made) != sorted(_compiled_id(s) for s in sources):
-        raise ModelError(
-            f"{bundle.path}: of {', '.join(s.artifact.id for s in sources)} each needs one file"
-        )
+    made = _made(bundle, files)
     artifacts, others = bundle.contents()
-    if absent := {golden_name(s.artifact) for s in sources} - others.keys():
+    if absent := {golden_name(given.artifact) for given, _ in made} - others.keys():
         raise ModelError(f"{bundle.path}: has no {min(absent)}, which the board is held against")
     known = {w.artifact.id for _, w in made}
     artifacts = {a: f for a, f in artifacts.items() if a.id not in known}
@@ -75,8 +68,18 @@ def attach(bundle: Bundle, files: Sequence[Path], out: Path) -> tuple[Attached, 
     return tuple(found)
 
 
-def _compiled_id(source: Written) -> str:
-    return id_of("edgetpu", "int8", source.artifact.part)
+def _made(bundle: Bundle, files: Sequence[Path]) -> list[tuple[Written, Written]]:
+    """Each artifact that an Edge TPU could run, and what it was compiled to."""
+    sources = sources_of(bundle)
+    if not files:
+        return [(given, edgetpu.compiled(given)) for given in sources]
+    made = [_of(path, sources) for path in files]
+    wanted = sorted(id_of("edgetpu", "int8", given.artifact.part) for given in sources)
+    if sorted(written.artifact.id for _, written in made) != wanted:
+        raise ModelError(
+            f"{bundle.path}: of {', '.join(s.artifact.id for s in sources)} each needs one file"
+        )
+    return made
 
 
 def extract(bundle: Bundle, folder: Path) -> list[Path]:

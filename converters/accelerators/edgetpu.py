@@ -23,7 +23,7 @@ from .said import Said
 OPERATOR = "edgetpu-custom-op"
 
 # Of a tensor: name, shape, type, scale and zero point.
-_Face = tuple[str, tuple[int, ...], str, float, int]
+_Signature = tuple[str, tuple[int, ...], str, float, int]
 
 # Tensors that a message names.
 _SHOWN = 2
@@ -98,8 +98,8 @@ def obstacles(path: Path, model: bytes, given: Written) -> Iterator[str]:
 class _Facts:
     """What a file says of itself."""
 
-    inputs: frozenset[_Face]
-    outputs: frozenset[_Face]
+    inputs: frozenset[_Signature]
+    outputs: frozenset[_Signature]
     operators: Counter[str]
     custom: set[str]
 
@@ -109,22 +109,23 @@ def _facts(path: Path, model: bytes) -> _Facts:
     try:
         graph = tree.subgraphs[0]
         inputs, outputs = (
-            frozenset(_face(graph.tensors[i]) for i in numbers)
+            frozenset(_signature(graph.tensors[i]) for i in numbers)
             for numbers in (graph.inputs, graph.outputs)
         )
-        return _Facts(inputs, outputs, _counted(tree), tflite_file.custom_of(tree))
+        names = [tflite_file.operator_name(tree, op)[0] for op in graph.operators]
+        return _Facts(inputs, outputs, Counter(names), tflite_file.custom_of(tree))
     except Exception as exc:  # of a damaged file, whatever its bytes make of themselves
         raise ModelError(f"{path}: is a damaged TFLite file") from exc
 
 
-def _other(verb: str, found: Set[_Face], infos: Sequence[TensorInfo]) -> Iterator[str]:
+def _other(verb: str, found: Set[_Signature], infos: Sequence[TensorInfo]) -> Iterator[str]:
     wanted = {_announced(info) for info in infos}
     if found != wanted:
         own, other = sorted(found - wanted), sorted(wanted - found)
         yield f"{verb} {_listed(own)} where its source {verb} {_listed(other)}"
 
 
-def _face(tensor: Any) -> _Face:
+def _signature(tensor: Any) -> _Signature:
     q = tensor.quantization
     scaled = q is not None and q.scale is not None and len(q.scale) == 1
     shape = tuple(int(d) for d in (tensor.shape if tensor.shape is not None else ()))
@@ -133,30 +134,18 @@ def _face(tensor: Any) -> _Face:
     return name, shape, tflite_file.type_of(tensor), scale, zero
 
 
-def _announced(info: TensorInfo) -> _Face:
+def _announced(info: TensorInfo) -> _Signature:
     q = info.quantization
     scale, zero = (float(np.float32(q.scale)), q.zero_point) if q else (0.0, 0)
     return info.name, info.shape, info.dtype, scale, zero
 
 
-def _listed(faces: list[_Face]) -> str:
+def _listed(signatures: list[_Signature]) -> str:
     parts = [
         f"'{name}' {list(shape)} {kind}"
         + (f" of scale {scale:g}, zero point {zero}" if scale else "")
-        for name, shape, kind, scale, zero in faces[:_SHOWN]
+        for name, shape, kind, scale, zero in signatures[:_SHOWN]
     ]
-    if len(faces) > _SHOWN:
-        parts.append(f"and {len(faces) - _SHOWN} more")
+    if len(signatures) > _SHOWN:
+        parts.append(f"and {len(signatures) - _SHOWN} more")
     return ", ".join(parts) or "nothing else"
-
-
-def _counted(tree: Any) -> Counter[str]:
-    """Operators by name."""
-    names = tflite_file.names_of("BuiltinOperator")
-    found: Counter[str] = Counter()
-    for operator in tree.subgraphs[0].operators:
-        code = tree.operatorCodes[operator.opcodeIndex]
-        number = max(code.builtinCode, code.deprecatedBuiltinCode)
-        custom = (code.customCode or b"").decode("utf-8", "replace")
-        found[custom or names.get(number, str(number))] += 1
-    return found

@@ -79,15 +79,7 @@ def compile(model: bytes, stem: str) -> tuple[bytes, Said]:
     with tempfile.TemporaryDirectory(prefix="edgenets-") as folder:
         source = Path(folder) / f"{stem}.tflite"
         source.write_bytes(model)
-        try:
-            done = subprocess.run(
-                shlex.split(command(str(source), folder)), capture_output=True, text=True,
-                errors="replace", timeout=_PATIENCE,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired as exc:
-            raise ConversionError(f"{COMPILER}: still not done after {_PATIENCE:.0f} s") from exc
-        except OSError as exc:
-            raise ConversionError(f"{COMPILER}: cannot be started: {exc}") from exc
+        done = _run(shlex.split(command(str(source), folder)))
         made = Path(folder) / f"{stem}{ENDING}"
         said = parse(done.stdout)
         if done.returncode or not made.is_file():
@@ -98,6 +90,17 @@ def compile(model: bytes, stem: str) -> tuple[bytes, Said]:
             why = "; ".join(f"{s.operator}: {s.status}" for s in said.shares[:3])
             raise ConversionError(f"{COMPILER} mapped nothing of {stem} ({why})")
         return made.read_bytes(), said
+
+
+def _run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            arguments, capture_output=True, text=True, errors="replace", timeout=_PATIENCE
+        )
+    except subprocess.TimeoutExpired as exc:
+        raise ConversionError(f"{COMPILER}: still not done after {_PATIENCE:.0f} s") from exc
+    except OSError as exc:
+        raise ConversionError(f"{COMPILER}: cannot be started: {exc}") from exc
 
 
 def _bytes(log: str, caption: str) -> int | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgenets.artifact import OPEN
+from edgenets.artifact import OPEN, Format
 from edgenets.errors import ModelError
 from edgenets.findings import Finding, Level, well
 
@@ -36,7 +36,7 @@ class Target:
     """A board, as far as artifacts are concerned."""
 
     name: str
-    backends: tuple[str, ...]
+    backends: tuple[Format, ...]
     memory_mb: int  # of the smallest that is sold
     edge_tpu: bool = False
     cuda: bool = False
@@ -119,9 +119,9 @@ def _tflite(graph: Graph, item: Written, target: Target) -> Iterator[Finding]:
 
 
 def _onnx(found: OnnxFacts, item: Written, target: Target) -> Iterator[Finding]:
-    if found.foreign:
+    if found.third_party:
         yield Finding(
-            "stop", "operators", f"{', '.join(found.foreign)}: of a domain that ONNX Runtime "
+            "stop", "operators", f"{', '.join(found.third_party)}: of a domain that ONNX Runtime "
             f"does not have",
         )  # fmt: skip
     needs = f"needs ONNX Runtime {found.runtime} or newer" if found.runtime else ""

@@ -7,7 +7,7 @@ maps what stands before the first operator that it cannot; everything behind it 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .operators import Graph, Operator
@@ -44,15 +44,10 @@ def mapping(graph: Graph) -> Mapping:
     """Which operators would be mapped."""
     mapped: list[Operator] = []
     left: list[tuple[Operator, str]] = []
-    last: Operator | None = None  # up to which all was mapped
-    split: Operator | None = None
     behind: set[int] = set()  # tensors that come from the CPU
+    last: Operator | None = None  # up to which all was mapped
     for operator in graph.operators:
-        why = obstacle(operator)
-        takes = {t.number for t in operator.inputs if not t.is_constant}
-        if not why and mapped and takes & behind:
-            why = _BEHIND
-            split = split or last
+        why = obstacle(operator) or (_BEHIND if operator.takes & behind else "")
         if not why:
             mapped.append(operator)
             continue
@@ -60,8 +55,14 @@ def mapping(graph: Graph) -> Mapping:
         if mapped:  # what comes before the first divides nothing
             last = last or operator
             behind |= {t.number for t in operator.outputs}
-    held = {t.number: t.size for o in mapped for t in o.inputs if t.is_constant}
-    return Mapping(tuple(mapped), tuple(left), split, sum(held.values()))
+    split = last if any(why == _BEHIND for _, why in left) else None
+    return Mapping(tuple(mapped), tuple(left), split, _weights(mapped))
+
+
+def _weights(operators: Sequence[Operator]) -> int:
+    """Bytes of their constants, each counted once."""
+    sizes = {t.number: t.size for o in operators for t in o.inputs if t.is_constant}
+    return sum(sizes.values())
 
 
 def obstacle(operator: Operator) -> str:

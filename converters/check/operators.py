@@ -31,7 +31,7 @@ class Tensor:
     is_dynamic: bool  # some axis is open
     is_quantized: bool
     is_variable: bool  # it stays from one run to the next
-    is_zero: bool  # a constant of noughts
+    is_zero: bool  # a constant of zeros
     values: tuple[float, ...] = ()  # of a small constant
 
     @property
@@ -50,10 +50,15 @@ class Operator:
     is_custom: bool
     inputs: tuple[Tensor, ...]  # those that are left out are not among them
     outputs: tuple[Tensor, ...]
-    options: Any  # of the schema, or None
+    options: object  # of the schema, or None
+
+    @property
+    def takes(self) -> set[int]:
+        """Numbers of the tensors that it waits for."""
+        return {t.number for t in self.inputs if not t.is_constant}
 
     def option(self, name: str, default: Any = 0) -> Any:
-        """What it was told; the schema's own names."""
+        """One of its options, by the schema's own name."""
         return getattr(self.options, name, default)
 
 
@@ -84,26 +89,20 @@ def read(path: Path, model: bytes) -> Graph:
 def _graph(tree: Any) -> Graph:
     graph = tree.subgraphs[0]
     tensors = [_tensor(i, t, tree.buffers) for i, t in enumerate(graph.tensors)]
+
+    def of(places: Any) -> tuple[Tensor, ...]:
+        return tuple(tensors[i] for i in _listed(places) if i >= 0)
+
     operators = []
-    names = tflite_file.names_of("BuiltinOperator")
     for place, operator in enumerate(graph.operators):
-        code = tree.operatorCodes[operator.opcodeIndex]
-        number = max(code.builtinCode, code.deprecatedBuiltinCode)
-        custom = code.customCode.decode("utf-8", "replace") if code.customCode else ""
-        operators.append(
-            Operator(
-                place, custom or names.get(number, f"operator {number}"),
-                code.version, bool(custom),
-                tuple(tensors[i] for i in _listed(operator.inputs) if i >= 0),
-                tuple(tensors[i] for i in _listed(operator.outputs) if i >= 0),
-                operator.builtinOptions or operator.builtinOptions2,
-            )
-        )  # fmt: skip
-    return Graph(
-        tuple(operators), tuple(tensors[i] for i in graph.inputs),
-        tuple(tensors[i] for i in graph.outputs), len(tree.subgraphs),
-        sum(t.size for t in tensors if t.is_constant),
-    )  # fmt: skip
+        name, is_custom = tflite_file.operator_name(tree, operator)
+        version = tree.operatorCodes[operator.opcodeIndex].version
+        options = operator.builtinOptions or operator.builtinOptions2
+        taken, given = of(operator.inputs), of(operator.outputs)
+        operators.append(Operator(place, name, version, is_custom, taken, given, options))
+    weights = sum(t.size for t in tensors if t.is_constant)
+    inputs, outputs = of(graph.inputs), of(graph.outputs)
+    return Graph(tuple(operators), inputs, outputs, len(tree.subgraphs), weights)
 
 
 def _listed(places: Any) -> list[int]:

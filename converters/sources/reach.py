@@ -7,10 +7,16 @@ TensorFlow's loader does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from edgenets.extras import require
+
+if TYPE_CHECKING:
+    from tensorflow.core.framework.attr_value_pb2 import AttrValue, NameAttrList
+    from tensorflow.core.framework.graph_pb2 import GraphDef
+    from tensorflow.core.framework.node_def_pb2 import NodeDef
+    from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 
 # Operators with effects that stay within the session: variables, calls, branches, random numbers,
 # tables of constants. Of all others that TensorFlow says have a state, none is needed by a net.
@@ -50,31 +56,39 @@ _RESTORES = frozenset({"RestoreV2"})
 _READ = "/Read/ReadVariableOp"
 
 
-def outside(meta: Any, fetched: Iterable[str]) -> Iterator[tuple[str, str]]:
+def outside(meta: MetaGraphDef, fetched: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Operators that reach beyond the model: each with its node's name.
 
     Args:
-        meta: a MetaGraphDef.
         fetched: tensors or nodes that are asked for.
     """
     graph, stateful = meta.graph_def, _stateful()
-    for node in (*graph.node, *(n for f in graph.library.function for n in f.node_def)):
-        if node.op in _SAVES | _RESTORES:
-            continue
-        within = node.op in _WITHIN or node.op.startswith(_WITHIN_FAMILIES)
-        known_by = any(part in node.op for part in _OUTSIDE_PARTS) or node.op in _OUTSIDE
-        if known_by or (stateful.get(node.op, False) and not within):
+    for node in nodes_of(graph):
+        if node.op not in _SAVES | _RESTORES and _is_outside(node.op, stateful):
             yield node.op, node.name
     by_hand = [*fetched, *_initial(meta), *_variables(meta)]
-    for node in _called(graph, by_hand):
-        if node.op in _SAVES | _RESTORES:
-            yield node.op, node.name
-    for node in _called(graph, [meta.saver_def.restore_op_name]):
-        if node.op in _SAVES:
-            yield node.op, node.name
+    for names, refused in (
+        (by_hand, _SAVES | _RESTORES),
+        ([meta.saver_def.restore_op_name], _SAVES),
+    ):
+        yield from ((n.op, n.name) for n in _called(graph, names) if n.op in refused)
 
 
-def _initial(meta: Any) -> Iterator[str]:
+def nodes_of(graph: GraphDef) -> Iterator[NodeDef]:
+    """The nodes of a graph and of its functions."""
+    yield from graph.node
+    for function in graph.library.function:
+        yield from function.node_def
+
+
+def _is_outside(operator: str, stateful: Mapping[str, bool]) -> bool:
+    if operator in _OUTSIDE or any(part in operator for part in _OUTSIDE_PARTS):
+        return True
+    within = operator in _WITHIN or operator.startswith(_WITHIN_FAMILIES)
+    return stateful.get(operator, False) and not within
+
+
+def _initial(meta: MetaGraphDef) -> Iterator[str]:
     """What the loader runs after it has restored the variables."""
     for name in ("saved_model_main_op", "legacy_init_op"):
         if name in meta.collection_def:
@@ -84,7 +98,7 @@ def _initial(meta: Any) -> Iterator[str]:
             yield tensor.name
 
 
-def _variables(meta: Any) -> Iterator[str]:
+def _variables(meta: MetaGraphDef) -> Iterator[str]:
     """What may be run for the sake of variables: freezing reads them by their names, and a loader
     that finds nothing to restore them by goes by what the file lists of them."""
     yield from (node.name for node in meta.graph_def.node if node.name.endswith(_READ))
@@ -102,7 +116,7 @@ def _variables(meta: Any) -> Iterator[str]:
             )  # fmt: skip
 
 
-def _called(graph: Any, fetched: Iterable[str]) -> Iterator[Any]:
+def _called(graph: GraphDef, fetched: Iterable[str]) -> Iterator[NodeDef]:
     """Nodes that are run for these, inside of functions, too."""
     nodes = {node.name: node for node in graph.node}
     functions = {f.signature.name: f for f in graph.library.function}
@@ -125,12 +139,12 @@ def _called(graph: Any, fetched: Iterable[str]) -> Iterator[Any]:
             called |= _functions_of(node) & functions.keys()
 
 
-def _functions_of(node: Any) -> set[str]:
+def _functions_of(node: NodeDef) -> set[str]:
     """Names that may be of functions which a node calls."""
     return {node.op, *(f.name for value in node.attr.values() for f in functions_in(value))}
 
 
-def functions_in(value: Any) -> list[Any]:
+def functions_in(value: AttrValue) -> list[NameAttrList]:
     """What an attribute says of functions, and they of others.
 
     Another kind's field is not touched: that would make the value one of this kind.

@@ -24,7 +24,7 @@ from edgenets.extras import require
 from edgenets.native import captured_stderr, quiet_logging
 
 from ..whole.samples import count, one_by_one
-from .reach import functions_in, outside
+from .reach import functions_in, nodes_of, outside
 from .source import Answers, Source
 
 # Of the graph that is for use, not for training.
@@ -83,7 +83,7 @@ def _name_apart(graph: Any) -> None:
     """Give functions names that no other file's have: TensorFlow has one list of them for all."""
     mark = hashlib.sha256(graph.SerializeToString(deterministic=True)).hexdigest()[:12]
     names = {f.signature.name: f"{f.signature.name}_{mark}" for f in graph.library.function}
-    for node in (*graph.node, *(n for f in graph.library.function for n in f.node_def)):
+    for node in nodes_of(graph):
         node.op = names.get(node.op, node.op)
         for value in node.attr.values():
             for called in functions_in(value):

@@ -116,6 +116,15 @@ def names_of(enumeration: str) -> dict[int, str]:
     }
 
 
+def operator_name(tree: Any, operator: Any) -> tuple[str, bool]:
+    """What an operator of a tree is called, and whether it is custom, not one of TFLite's own."""
+    code = tree.operatorCodes[operator.opcodeIndex]
+    if code.customCode:
+        return code.customCode.decode("utf-8", "replace"), True
+    number = max(code.builtinCode, code.deprecatedBuiltinCode)
+    return names_of("BuiltinOperator").get(number, f"operator {number}"), False
+
+
 def packed(tree: Any) -> bytes:
     """A tree of the schema as a file."""
     builder = require("flatbuffers").Builder(1 << 16)
