@@ -6,12 +6,14 @@ import os
 from collections.abc import Callable, Sequence
 
 from edgenets import backend as backends
-from edgenets.artifact import FORMATS, Precision
+from edgenets.artifact import FORMATS, Artifact, Precision
 from edgenets.bundle import Bundle
 from edgenets.errors import BackendError
 from edgenets.progress import Progress
 
 from .bench import Row, bench
+
+_Job = tuple[Artifact, str, int]  # an artifact, a backend, a number of threads
 
 
 def every_count() -> list[int]:
@@ -24,11 +26,14 @@ def every_count() -> list[int]:
 
 
 def measured(
-    bundle: Bundle, names: Sequence[str] | None = None,
-    precisions: Sequence[Precision] | None = None, counts: Sequence[int] = (1,),
-    seconds: float = 20.0, say: Callable[[str], None] = lambda _: None,
+    bundle: Bundle,
+    names: Sequence[str] | None = None,
+    precisions: Sequence[Precision] | None = None,
+    counts: Sequence[int] = (1,),
+    seconds: float = 20.0,
+    say: Callable[[str], None] = lambda _: None,
     progress: Progress | None = None,
-) -> list[Row]:  # fmt: skip
+) -> list[Row]:
     """Measure all that is requested and can run.
 
     Args:
@@ -40,40 +45,58 @@ def measured(
     Raises:
         BackendError: nothing of it can run.
     """
-    computing = [name for name in backends.BACKENDS if name != "null"]
-    wanted = [
-        (a, name)
-        for a in bundle.artifacts
-        for name in names or computing
-        if backends.runs(name, a) and (precisions is None or a.precision in precisions)
-    ]
+    wanted = _wanted(bundle, names, precisions)
     obstacles = {name: backends.why_not(name) for name in dict.fromkeys(n for _, n in wanted)}
-    for name, why in obstacles.items():
+    for name, obstacle in obstacles.items():
         # Of an accelerator that is not there, who did not ask for it need not hear.
-        if why and (names or name in FORMATS):
-            say(f"left out: {why}")
-    # What is done elsewhere takes none of these threads.
-    jobs = [
-        (a, name, count)
-        for a, name in wanted
-        if obstacles[name] is None
-        for count in (counts if name in FORMATS else counts[:1])
-    ]
+        if obstacle and (names or name in FORMATS):
+            say(f"left out: {obstacle}")
+    jobs = _jobs([(a, name) for a, name in wanted if obstacles[name] is None], counts)
     if not jobs:
         raise BackendError(f"{bundle.path}: nothing of what was asked for can be run here")
+    rows, refused = _rows(bundle, jobs, seconds, progress or Progress())
+    if not rows:
+        raise list(refused.values())[-1]
+    for what, why in refused.items():
+        say(f"left out: {what}: {why}")
+    return rows
+
+
+def _jobs(available: Sequence[tuple[Artifact, str]], counts: Sequence[int]) -> list[_Job]:
+    """Each by every number of threads; an accelerator takes none of them."""
+    return [
+        (artifact, name, count)
+        for artifact, name in available
+        for count in (counts if name in FORMATS else counts[:1])
+    ]
+
+
+def _rows(
+    bundle: Bundle, jobs: Sequence[_Job], seconds: float, progress: Progress
+) -> tuple[list[Row], dict[str, BackendError]]:
+    """What was measured, and what a backend refused and why."""
     rows: list[Row] = []
-    refused, left = None, []
-    with (progress or Progress()).task("measuring") as task:
+    refused: dict[str, BackendError] = {}
+    with progress.task("measuring") as task:
         for done, (artifact, name, count) in enumerate(jobs, 1):
             try:
                 rows.append(bench(bundle, artifact.id, count, seconds, name))
             except BackendError as exc:  # of one; the others are measured all the same
-                refused = exc
-                left.append(f"left out: {artifact.id} by {name} × {count}: {exc}")
+                refused[f"{artifact.id} by {name} × {count}"] = exc
             else:
                 task.update(done, len(jobs), artifact.id)
-    if not rows and refused is not None:
-        raise refused
-    for line in left:
-        say(line)
-    return rows
+    return rows, refused
+
+
+def _wanted(
+    bundle: Bundle, names: Sequence[str] | None, precisions: Sequence[Precision] | None
+) -> list[tuple[Artifact, str]]:
+    """Artifacts, each with every backend that could run it somewhere."""
+    computing = [name for name in backends.BACKENDS if name != "null"]
+    return [
+        (artifact, name)
+        for artifact in bundle.artifacts
+        if precisions is None or artifact.precision in precisions
+        for name in names or computing
+        if backends.runs(name, artifact)
+    ]

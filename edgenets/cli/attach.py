@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from edgenets.cli.options import AnyPath, BundleName, emit, json_option, size, table
+
+if TYPE_CHECKING:
+    from edgenets.bundle import Bundle
+    from edgenets.converters.accelerators.attach import Attached
 
 
 @click.command(
@@ -34,36 +39,39 @@ passed the gate; that it answers like it, `edgenets selftest` proves on the boar
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, bundle: str, files: tuple[Path, ...], extract: Path | None,
-    out: Path | None, as_json: bool,
-) -> None:  # fmt: skip
+    ctx: click.Context,
+    bundle: str,
+    files: tuple[Path, ...],
+    extract: Path | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
     """Put what an accelerator's compiler made into a bundle.
 
     FILE is an *_edgetpu.tflite that was compiled from the bundle's tflite-int8; a .log of the same
     name beside it is read.
     """
-    from edgenets import records, zoo
-    from edgenets.bundle import check_place
-    from edgenets.choice import choice_of
-    from edgenets.converters.accelerators.attach import attach
-    from edgenets.converters.accelerators.attach import extract as attach_extract
-    from edgenets.converters.accelerators.edgetpu_compiler import (
-        command as edgetpu_compiler_command,
-    )
+    from edgenets import zoo
     from edgenets.converters.accelerators.edgetpu_compiler import is_here
 
     if extract is not None and (files or out is not None):
         raise click.UsageError("--extract writes what is to be compiled; no FILE and no --out")
     opened = zoo.load(bundle)
-    elsewhere = not files and not is_here()
-    if extract is not None or elsewhere:
-        written = attach_extract(opened, extract or Path())
-        commands = [edgetpu_compiler_command(str(path)) for path in written]
-        if as_json:
-            emit({"extracted": [str(path) for path in written], "commands": commands})
-        else:
-            _tell(bundle, written, commands, out)
+    if extract is not None or not (files or is_here()):
+        _extract(opened, bundle, extract or Path(), out, as_json)
         ctx.exit(1 if extract is None else 0)
+    _attach(opened, bundle, files, out, as_json)
+
+
+def _attach(
+    opened: Bundle, bundle: str, files: tuple[Path, ...], out: Path | None, as_json: bool
+) -> None:
+    """Write the bundle with what was compiled in it."""
+    from edgenets import records
+    from edgenets.bundle import check_place
+    from edgenets.choice import choice_of
+    from edgenets.converters.accelerators.attach import attach
+
     if out is None and not Path(bundle).is_file():
         raise click.UsageError(f"{bundle} is a shipped bundle; say where to write its copy: --out")
     target = out or opened.path
@@ -73,17 +81,30 @@ def command(
     if as_json:
         emit({"bundle": str(target), "attached": [records.to_plain(one) for one in found]})
         return
-    for one in found:
-        click.echo(f"{target}: {one.id}, {size(one.bytes)}, {one.said}")
-        if one.said.shares:
-            rows = [(s.operator, str(s.count), s.status) for s in one.said.shares]
-            table("", ("operator", "count", "the compiler says"), rows)
+    _show(found, target)
     if chosen is not None:
         click.echo(f"What `edgenets choose` took before, {chosen.id}, is no choice any more.")
     click.echo(f"Next: edgenets deploy {target} BOARD --backend edgetpu")
 
 
-def _tell(bundle: str, written: Any, commands: Any, out: Path | None) -> None:
+def _show(found: Sequence[Attached], target: Path) -> None:
+    for one in found:
+        click.echo(f"{target}: {one.id}, {size(one.bytes)}, {one.said}")
+        if one.said.shares:
+            rows = [(s.operator, str(s.count), s.status) for s in one.said.shares]
+            table("", ("operator", "count", "the compiler says"), rows)
+
+
+def _extract(opened: Bundle, bundle: str, folder: Path, out: Path | None, as_json: bool) -> None:
+    """Write what is to be compiled, and say what to type where the compiler is."""
+    from edgenets.converters.accelerators.attach import extract
+    from edgenets.converters.accelerators.edgetpu_compiler import command as compiler_command
+
+    written = extract(opened, folder)
+    commands = [compiler_command(str(path)) for path in written]
+    if as_json:
+        emit({"extracted": [str(path) for path in written], "commands": commands})
+        return
     for path in written:
         click.echo(f"written: {path}")
     click.echo("To compile it, on x86-64 Linux with Coral's edgetpu-compiler:")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +18,11 @@ from edgenets.cli.options import (
     size,
 )  # fmt: skip
 from edgenets.cli.preflight import MARKS, BoardName
+
+if TYPE_CHECKING:
+    from edgenets.artifact import Format, Precision
+    from edgenets.converters.check.check import Checked, Target
+    from edgenets.converters.formats import Written
 
 
 @click.command(
@@ -43,10 +49,15 @@ and service. Exit code 1 when no artifact could run."""
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, model: str, target: str, to: tuple[Any, ...] | None,
-    precision: tuple[Any, ...] | None, calibration: Path | None, shape: tuple[Any, ...],
+    ctx: click.Context,
+    model: str,
+    target: str,
+    to: tuple[Format, ...] | None,
+    precision: tuple[Precision, ...] | None,
+    calibration: Path | None,
+    shape: tuple[tuple[str, tuple[int, ...]], ...],
     as_json: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Check whether a model fits a board: operators, memory, versions.
 
     MODEL is a bundle, a folder with converted artifacts, or a model of your own as `edgenets
@@ -54,40 +65,62 @@ def command(
     """
     from edgenets.converters.check.check import check
     from edgenets.converters.routes.apart import check as check_apart
-    from edgenets.converters.store import index_of
-    from edgenets.converters.store import load as saved_artifacts
 
-    wanted, path = target_of(target), Path(model)
-    converted = index_of(path).is_file()
-    own = path.exists() and path.suffix != ".edge" and not converted
-    if not own and (calibration is not None or shape):
+    wanted = target_of(target)
+    if _is_own(Path(model)):
+        backends, shapes = to or wanted.backends, dict(shape)
+        every = check_apart(Path(model), wanted, backends, precision, calibration, shapes)
+    elif calibration is not None or shape:
         raise click.UsageError("--calibration and --shape are for a model of your own")
-    if converted:
-        found = check(saved_artifacts(path)[0], wanted)
-    elif own:
-        found = check_apart(
-            path, wanted, to or wanted.backends, precision, calibration, dict(shape)
-        )
     else:
-        found = check(_of_bundle(model), wanted)
-    if to or precision:
-        there = ", ".join(one.id for one in found)
-        found = tuple(one for one in found if _is_wanted(one.id, to, precision))
-        if not found:
-            raise click.UsageError(f"{model} has nothing of that, only {there}")
-    if as_json:
-        emit({"target": wanted.name, "artifacts": [_plain(one) for one in found]})
-    else:
-        for one in found:
-            made = size(one.bytes) if one.bytes else "not made"
-            click.secho(f"{one.id} on {wanted.name}, {made}", bold=True)
-            for finding in one.findings:
-                mark, color = MARKS[finding.level]
-                click.echo(f"  {click.style(mark, fg=color)} {finding.about:<12} {finding.text}")
+        every = check(_written(model), wanted)
+    found = [one for one in every if _is_wanted(one.id, to, precision)]
+    if every and not found:
+        raise click.UsageError(f"{model} has nothing of that, only {_names(every)}")
+    (_emit if as_json else _show)(found, wanted.name)
     ctx.exit(0 if any(one.well for one in found) else 1)
 
 
-def target_of(name: str) -> Any:
+def _is_own(path: Path) -> bool:
+    """Whether it is a model that is no artifact yet."""
+    from edgenets.converters.store import index_of
+
+    return path.exists() and path.suffix != ".edge" and not index_of(path).is_file()
+
+
+def _written(model: str) -> list[Written]:
+    """The artifacts of a folder that has some, or of a bundle."""
+    from edgenets import zoo
+    from edgenets.converters.formats import Written
+    from edgenets.converters.store import index_of, load
+
+    if index_of(Path(model)).is_file():
+        return load(Path(model))[0]
+    bundle = zoo.load(model)
+    return [Written(a, bundle.files(a)) for a in bundle.artifacts]
+
+
+def _names(found: Sequence[Checked]) -> str:
+    return ", ".join(one.id for one in found)
+
+
+def _emit(found: Sequence[Checked], board: str) -> None:
+    from edgenets import records
+
+    plain = [{**records.to_plain(one), "well": one.well} for one in found]
+    emit({"target": board, "artifacts": plain})
+
+
+def _show(found: Sequence[Checked], board: str) -> None:
+    for one in found:
+        made = size(one.bytes) if one.bytes else "not made"
+        click.secho(f"{one.id} on {board}, {made}", bold=True)
+        for finding in one.findings:
+            mark, color = MARKS[finding.level]
+            click.echo(f"  {click.style(mark, fg=color)} {finding.about:<12} {finding.text}")
+
+
+def target_of(name: str) -> Target:
     """A board, as far as artifacts are concerned."""
     from edgenets.converters.check.check import Target
     from edgenets.devices.board import load as load_board
@@ -95,29 +128,16 @@ def target_of(name: str) -> Any:
     board = load_board(name)
     names = {accelerator.name for accelerator in board.accelerators}
     return Target(
-        board.name, board.backends, min(board.processor.memory_mb),
-        any("Coral" in name or "Edge TPU" in name for name in names),
-        any("NVIDIA" in name for name in names),
-    )  # fmt: skip
-
-
-def _plain(one: Any) -> dict[str, Any]:
-    from edgenets import records
-
-    plain: dict[str, Any] = records.to_plain(one)
-    return {**plain, "well": one.well}
-
-
-def _is_wanted(id: str, to: Any, precision: Any) -> bool:
-    format, _, kind = id.partition("-")
-    return (to is None or format in to) and (
-        precision is None or any(p in kind.split("-") for p in precision)
+        board.name,
+        board.backends,
+        min(board.processor.memory_mb),
+        edge_tpu=any("Coral" in name or "Edge TPU" in name for name in names),
+        cuda=any("NVIDIA" in name for name in names),
     )
 
 
-def _of_bundle(name: str) -> list[Any]:
-    from edgenets import zoo
-    from edgenets.converters.formats import Written
-
-    bundle = zoo.load(name)
-    return [Written(a, bundle.files(a)) for a in bundle.artifacts]
+def _is_wanted(id: str, to: Collection[str] | None, precision: Collection[str] | None) -> bool:
+    format, _, kind = id.partition("-")
+    return (not to or format in to) and (
+        not precision or any(p in kind.split("-") for p in precision)
+    )
