@@ -5,15 +5,24 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Set
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgenets.cli.hosts import supply_options
 from edgenets.cli.options import BundleName, emit, json_option, table
 
-# What a board is told for its first start, and what is of use with a bundle alone.
+if TYPE_CHECKING:
+    from edgenets.devices.board import Board
+    from edgenets.devices.flash.disks import Disk
+    from edgenets.devices.flash.first_boot import FirstBoot, Wifi
+    from edgenets.devices.flash.flash import Proof
+    from edgenets.devices.flash.image import Image
+
+# Settings of a board's first start, and what is of use with a bundle alone.
 _FIRST_BOOT = {"hostname", "user", "ssh_keys", "wifi", "country", "timezone"}
 _BUNDLE = {"sources", "sinks", "wheels", "constraint", "python"}
 
@@ -52,7 +61,7 @@ interruption goes on where it stopped."""
 @click.option("--user", help="Who may log in, and become root.")
 @click.option("--ssh-key", "ssh_keys", type=_File, multiple=True, help="The user's, public.")
 @click.option("--wifi", help="Name of the wireless network.")
-@click.option("--country", help="Whose radio rules hold, as DE.")
+@click.option("--country", help="Wi-Fi regulatory domain: an ISO country code.")
 @click.option("--timezone", help="As Europe/Berlin.")
 @click.option("--device", help="The board, as `edgenets device list` names it.")
 @click.option("--bundle", type=BundleName(), help="What it serves; needs --device.")
@@ -60,70 +69,119 @@ interruption goes on where it stopped."""
 @click.option("--sink", "sinks", multiple=True, metavar="URI", help="As of `edgenets run`.")
 @supply_options
 @json_option
-@click.pass_context
-def command(
-    ctx: click.Context, image: str | None, target: str | None, list_: bool,
-    map_: Path | None,
-    sha256: str | None, signature: Path | None, keyring: Path | None,
-    confirm: str | None, hostname: str | None, user: str | None, ssh_keys: tuple[Path, ...],
-    wifi: str | None, country: str | None, timezone: str | None, device: str | None,
-    bundle: str | None, sources: tuple[str, ...], sinks: tuple[str, ...], wheels: Path | None,
-    constraint: Path | None, python: Path | None, as_json: bool,
-) -> None:  # fmt: skip
+def command(**options: Any) -> None:
     """Write an image to a card, and read every byte back."""
-    from edgenets import records
     from edgenets.devices.board import load
-    from edgenets.devices.flash.first_boot import FirstBoot
-    from edgenets.devices.flash.flash import Proof, confirmed, flash
-    from edgenets.progress import for_stderr
+    from edgenets.devices.flash.flash import Proof
 
-    if list_:
-        _list(as_json)
+    wanted = _Options(**options)
+    if wanted.list_:
+        _list(wanted.as_json)
         return
-    given = {p.name for p in ctx.command.params if p.name and ctx.params.get(p.name)}
-    if device is not None and image is None and not given & (_FIRST_BOOT | _BUNDLE):
-        _explain(load(device), device, as_json)
+    image, target, device = wanted.image, wanted.target, wanted.device
+    if device is not None and image is None and not wanted.given(_FIRST_BOOT | _BUNDLE):
+        _explain(load(device), device, wanted.as_json)
         return
     if image is None or target is None:
         raise click.UsageError("an image and a target are needed; --list shows disks")
-    if (signature is None) != (keyring is None):
+    if (wanted.signature is None) != (wanted.keyring is None):
         raise click.UsageError("--signature and --keyring go together")
-    proof = Proof(sha256, signature, keyring, map_)
-    if bundle is None and (idle := given & _BUNDLE):
+    proof = Proof(wanted.sha256, wanted.signature, wanted.keyring, wanted.map_)
+    if wanted.bundle is None and (idle := wanted.given(_BUNDLE)):
         raise click.UsageError(f"{_names(idle)}: of use with --bundle alone")
     if re.match(r"fastboot(:|$)", target):
-        if given & (_FIRST_BOOT | {"bundle", "map_"}):
+        if wanted.given(_FIRST_BOOT | {"bundle", "map_"}):
             raise click.UsageError(
                 "Mendel Linux reads no settings at its first start; log in to it "
                 "by mdt shell, then: edgenets deploy"
             )
-        _fastboot(image, target.partition(":")[2], confirm, proof, as_json)
+        _fastboot(image, target.partition(":")[2], wanted.confirm, proof, wanted.as_json)
         return
-    ask = confirmed(confirm) if confirm else _ask
-    if bundle is not None and device is None:
+    _card(image, Path(target), wanted, proof)
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What was typed."""
+
+    image: str | None
+    target: str | None
+    list_: bool
+    map_: Path | None
+    sha256: str | None
+    signature: Path | None
+    keyring: Path | None
+    confirm: str | None
+    hostname: str | None
+    user: str | None
+    ssh_keys: tuple[Path, ...]
+    wifi: str | None
+    country: str | None
+    timezone: str | None
+    device: str | None
+    bundle: str | None
+    sources: tuple[str, ...]
+    sinks: tuple[str, ...]
+    wheels: Path | None
+    constraint: Path | None
+    python: Path | None
+    as_json: bool
+
+    def given(self, names: Set[str]) -> set[str]:
+        """Those of some options that were given."""
+        return {name for name in names if getattr(self, name)}
+
+
+def _check_settings(wanted: _Options) -> None:
+    """Refuse settings that this card could not take."""
+    from edgenets.devices.board import load
+
+    if wanted.bundle is not None and wanted.device is None:
         raise click.UsageError("--bundle needs --device: wheels are a board's own")
-    if country is not None and wifi is None:
+    if wanted.country is not None and wanted.wifi is None:
         raise click.UsageError("--country: of use with --wifi alone")
-    if device is not None and given & (_FIRST_BOOT | {"bundle"}):
-        board = load(device)
-        if board.system.first_boot == "none":
-            raise click.UsageError(f"{board.system.image} reads no settings at its first start; "
-                                   f"flash it as it is, then: edgenets deploy")  # fmt: skip
+    if wanted.device is not None and wanted.given(_FIRST_BOOT | {"bundle"}):
+        system = load(wanted.device).system
+        if system.first_boot == "none":
+            raise click.UsageError(
+                f"{system.image} reads no settings at its first start; flash it as it is, then: "
+                f"edgenets deploy"
+            )
+
+
+def _first_boot(wanted: _Options) -> FirstBoot:
+    """What the board is to be from its first start on."""
+    from edgenets.devices.flash.first_boot import FirstBoot
+
     try:
-        first_boot = FirstBoot(
-            hostname=hostname, user=user, timezone=timezone,
-            ssh_keys=tuple(key.read_text().strip() for key in ssh_keys),
-            wifi=_wifi(wifi, country),
-            files={} if bundle is None
-            else _files(bundle, str(device), sources, sinks, (constraint, wheels, False, python)),
-        )  # fmt: skip
+        return FirstBoot(
+            hostname=wanted.hostname,
+            user=wanted.user,
+            timezone=wanted.timezone,
+            ssh_keys=tuple(key.read_text().strip() for key in wanted.ssh_keys),
+            wifi=_wifi(wanted.wifi, wanted.country),
+            files=_files(wanted),
+        )
     except ValueError as exc:
         raise click.UsageError(str(exc)) from exc
+
+
+def _card(image: str, target: Path, wanted: _Options, proof: Proof) -> None:
+    """A card, in this machine."""
+    from edgenets import records
+    from edgenets.devices.flash.flash import confirmed, flash
+    from edgenets.progress import for_stderr
+
+    _check_settings(wanted)
     report = flash(
-        image, Path(target), ask, proof=proof,
-        first_boot=first_boot, progress=for_stderr(),
-    )  # fmt: skip
-    if as_json:
+        image,
+        target,
+        confirmed(wanted.confirm) if wanted.confirm else _ask,
+        proof=proof,
+        first_boot=_first_boot(wanted),
+        progress=for_stderr(),
+    )
+    if wanted.as_json:
         emit(records.to_plain(report))
         return
     rate = report.written_bytes / max(report.write_seconds, 1e-6) / 1e6
@@ -139,7 +197,7 @@ def command(
     )
 
 
-def _fastboot(image: str, serial: str, confirm: str | None, proof: Any, as_json: bool) -> None:
+def _fastboot(image: str, serial: str, confirm: str | None, proof: Proof, as_json: bool) -> None:
     """A Coral Dev Board, by its bootloader."""
     from edgenets import records
     from edgenets.devices.flash.mendel import flash_mendel
@@ -169,7 +227,7 @@ def _names(options: set[str]) -> str:
     return ", ".join(f"--{word}" for word in words)
 
 
-def _explain(board: Any, device: str, as_json: bool) -> None:
+def _explain(board: Board, device: str, as_json: bool) -> None:
     """How a board is flashed."""
     if as_json:
         from edgenets import records
@@ -192,7 +250,7 @@ def _explain(board: Any, device: str, as_json: bool) -> None:
         click.echo("As the board's makers have it; not tried on hardware.")
 
 
-def _wifi(name: str | None, country: str | None) -> Any:
+def _wifi(name: str | None, country: str | None) -> Wifi | None:
     """The wireless network; its password stands in no list of processes."""
     from edgenets.devices.flash.first_boot import Wifi
 
@@ -206,10 +264,7 @@ def _wifi(name: str | None, country: str | None) -> Any:
     return Wifi(name, password, country)
 
 
-def _files(
-    bundle: str, device: str, sources: tuple[str, ...], sinks: tuple[str, ...],
-    supply: tuple[Any, ...],
-) -> dict[str, bytes]:  # fmt: skip
+def _files(wanted: _Options) -> dict[str, bytes]:
     """What is to be installed without a network."""
     import tempfile
 
@@ -219,13 +274,13 @@ def _files(
     from edgenets.devices.deploy.wheelhouse import Supply
     from edgenets.devices.flash.offline import files
 
+    if wanted.bundle is None:
+        return {}
+    serve = ServeOptions(sources=wanted.sources, sinks=wanted.sinks)
+    supply = Supply(wanted.constraint, wanted.wheels, python=wanted.python)
     with tempfile.TemporaryDirectory() as scratch:
-        found: dict[str, bytes] = files(
-            zoo.load(bundle), load(device),
-            ServeOptions(sources=sources, sinks=sinks),
-            Supply(*supply), Path(scratch),
-        )  # fmt: skip
-    return found
+        board = load(str(wanted.device))
+        return files(zoo.load(wanted.bundle), board, serve, supply, Path(scratch))
 
 
 def _list(as_json: bool) -> None:
@@ -244,7 +299,7 @@ def _list(as_json: bool) -> None:
     table("", ("disk", "model", "serial", "size", ""), rows)
 
 
-def _ask(disk: Any, image: Any) -> None:
+def _ask(disk: Disk, image: Image) -> None:
     """Have the disk's serial typed: a letter too few at the end of /dev/sd is soon written."""
     from edgenets.devices.flash.flash import confirmation as flash_confirmation
 
