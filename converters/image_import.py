@@ -1,4 +1,4 @@
-"""Models of images that others trained, as files: what they take and give, and a bundle of them.
+"""Third-party models of images, as files: what they take and give, and a bundle of them.
 
 Nothing here is proven, for there is no model to hold the file against; the bundle
 says so. What the file does not say (the colors' order, the normalisation) is
@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from edgenets import __version__, backend
 from edgenets.archive import member_name
@@ -29,6 +30,9 @@ from .sources import tflite_file
 
 # A list of labels in another encoding than this is rare, and says so by being unreadable.
 _LONGEST_LABELS = 1 << 20  # bytes
+
+# A line of a list of labels that begins with its number.
+_NUMBERED = re.compile(r"(\d+):* (.+)")
 
 
 @dataclass(frozen=True)
@@ -145,27 +149,31 @@ def _input(artifact: Artifact, options: ImportOptions, guesses: list[str]) -> Im
     layout = _layout(artifact.files[0], info)
     _, *rest = info.shape
     height, width, channels = rest if layout == "nhwc" else (rest[1], rest[2], rest[0])
-    mean, std, why = _normalisation(info)
-    if options.mean is not None or options.std is not None:
-        mean, std = options.mean or (0.0,), options.std or (1.0,)
-    else:
-        guesses.append(f"normalisation (pixel − {mean[0]:g}) / {std[0]:g}: {why}")
-    color: Any = options.color or ("grey" if channels == 1 else "rgb")
-    if options.color is None:
+    mean, std = _normalisation(info, options, guesses)
+    color: Any = options.color  # `ImageInput` refuses what is none
+    resize: Any = options.resize
+    if color is None:
+        color = "grey" if channels == 1 else "rgb"
         guesses.append(f"color {color}: what nearly all models take")
-    resize: Any = options.resize or "stretch"
-    if options.resize is None:
+    if resize is None:
+        resize = "stretch"
         guesses.append("resize stretch: both sides to the model's size")
     try:
         return ImageInput(
-            name=info.name, height=height, width=width, color=color, resize=resize, mean=mean,
-            std=std, layout="nhwc" if layout == "nhwc" else "nchw",
-        )  # fmt: skip
+            name=info.name,
+            height=height,
+            width=width,
+            color=color,
+            resize=resize,
+            mean=mean,
+            std=std,
+            layout=layout,
+        )
     except ValueError as exc:
         raise ModelError(f"{artifact.files[0]}: {exc}") from exc
 
 
-def _layout(file: str, info: TensorInfo) -> str:
+def _layout(file: str, info: TensorInfo) -> Literal["nhwc", "nchw"]:
     if len(info.shape) == 4 and info.shape[0] == 1:
         if info.shape[3] in (1, 3):
             return "nhwc"
@@ -176,18 +184,29 @@ def _layout(file: str, info: TensorInfo) -> str:
     )
 
 
-def _normalisation(info: TensorInfo) -> tuple[tuple[float, ...], tuple[float, ...], str]:
-    """The mean and deviation that make the input what it was trained on, and why."""
+def _normalisation(
+    info: TensorInfo, options: ImportOptions, guesses: list[str]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The mean and deviation that make the input what it was trained on."""
+    if options.mean is not None or options.std is not None:
+        return options.mean or (0.0,), options.std or (1.0,)
+    mean, std, why = _usual_normalisation(info)
+    guesses.append(f"normalisation (pixel − {mean:g}) / {std:g}: {why}")
+    return (mean,), (std,)
+
+
+def _usual_normalisation(info: TensorInfo) -> tuple[float, float, str]:
+    """A mean and a deviation, and why it is these."""
     q = info.quantization
     if q is not None:  # the integers of the tensor are the pixels themselves, moved for int8
         first = -128 if info.dtype == "int8" else 0
         mean, std = float(q.zero_point - first), 1 / q.scale
-        return (mean,), (std,), "its input's quantization says that pixels go in as they are"
+        return mean, std, "its input's quantization says that pixels go in as they are"
     if info.dtype != "float32":
-        return (0.0,), (1.0,), f"its input is {info.dtype} without a scale"
+        return 0.0, 1.0, f"its input is {info.dtype} without a scale"
     if info.shape[1] in (1, 3):
-        return (0.0,), (255.0,), "usual for models with the channels first: 0 … 1"
-    return (127.5,), (127.5,), "usual for TensorFlow's models: −1 … 1"
+        return 0.0, 255.0, "usual for models with the channels first: 0 … 1"
+    return 127.5, 127.5, "usual for TensorFlow's models: −1 … 1"
 
 
 def _labels(
@@ -216,17 +235,8 @@ def _labels(
 
 def _listed(text: str) -> tuple[str, ...]:
     """Labels that can be reported apart and shown; numbers before them are no part of them."""
-    lines = [line.strip() for line in text.splitlines()]
-    while lines and not lines[-1]:
-        lines.pop()
-    numbered = [line.partition(" ") for line in lines]
-    if lines and all(
-        head.rstrip(":").isdigit() and int(head.rstrip(":")) in (i, i + 1) and rest
-        for i, (head, _, rest) in enumerate(numbered)
-    ):
-        lines = [rest.strip() for _, _, rest in numbered]
     found: list[str] = []
-    for number, line in enumerate(lines):
+    for number, line in enumerate(_unnumbered(text.rstrip())):
         name = "".join(c if c.isprintable() else " " for c in line.replace("/", "∕")).strip()
         name = name or f"label {number}"
         same = sum(x == name or x.startswith(f"{name} (") for x in found)
@@ -234,12 +244,21 @@ def _listed(text: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _unnumbered(text: str) -> list[str]:
+    """Lines, without the numbers before them where each has its own: `3 cat`, `3: cat`."""
+    lines = [line.strip() for line in text.splitlines()]
+    numbered = [_NUMBERED.fullmatch(line) for line in lines]
+    if all(m and int(m[1]) in (i, i + 1) for i, m in enumerate(numbered)):
+        return [m[2].strip() for m in numbered if m]
+    return lines
+
+
 def _card(path: Path, spec: ImageSpec, guesses: list[str]) -> str:
     frame = spec.input
     lines = [
         f"# {spec.name}",
         "",
-        f"A model of others, imported from `{path.name}` as it is, for the task “{spec.task}”. "
+        f"A third-party model, imported from `{path.name}` as it is, for the task “{spec.task}”. "
         f"There is no model to prove it by. Licence: as its author states.",
         "",
         f"- **Input**: {frame.width} × {frame.height}, {frame.color}, by {frame.resize}, "

@@ -8,7 +8,7 @@ where they disagree, it says so. A difference of less than two standard errors i
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -237,30 +237,35 @@ def _vanishing(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> C
     kept = cnn.untrained.norms[at]
     parts = [_Part(kept > _VANISHED, f"{at} steps back, within what it can see, the cnn has "
                    f"{kept:.2g} of the peak")]  # fmt: skip
-    plain = next((net for net in recurrent if net.family == "rnn"), None)
-    gone = None if plain is None else plain.untrained.back(_BACK)
-    if gone is None:
-        parts.append(_Part(None, "there is no plain cell to compare with"))
-        return _vanishing_claim(text, parts)
-    vanishes = gone < _VANISHED
-    parts.append(
-        _Part(vanishes, f"the plain cell's {'vanishes' if vanishes else 'does not vanish'}")
-    )
-    gated = [net for net in recurrent if net.family != "rnn"]
-    if plain is not None and gated:
-        before = plain.trained.back(_BACK) or 0.0
-        eased = [n.family for n in gated if (n.trained.back(_BACK) or 0.0) > 2 * before]
-        carry = "carries" if len(eased) == 1 else "carry"
-        parts.append(_Part(bool(eased), f"trained, the {' and the '.join(eased)} {carry} it further"
-                           if eased else "trained gates carry it no further"))  # fmt: skip
-    return _vanishing_claim(text, parts)
-
-
-def _vanishing_claim(text: str, parts: Sequence[_Part]) -> Claim:
+    parts += _vanishing_in_time(recurrent)
     return _claim(
         "vanishing gradient", "little prone", "prone; LSTM and GRU ease it",
         f"norm {_BACK} steps back, of its peak: {text}", parts,
     )  # fmt: skip
+
+
+def _vanishing_in_time(recurrent: list[Measured]) -> Iterator[_Part]:
+    """Of the plain cell, and of gated ones beside it."""
+    plain = next((net for net in recurrent if net.family == "rnn"), None)
+    gone = None if plain is None else plain.untrained.back(_BACK)
+    if plain is None or gone is None:
+        yield _Part(None, "there is no plain cell to compare with")
+        return
+    vanishes = gone < _VANISHED
+    yield _Part(vanishes, f"the plain cell's {'vanishes' if vanishes else 'does not vanish'}")
+    gated = [net for net in recurrent if net is not plain]
+    if gated:
+        yield _eased(plain, gated)
+
+
+def _eased(plain: Measured, gated: Sequence[Measured]) -> _Part:
+    """Whether training carries the gradient of gated cells further than the plain cell's."""
+    before = plain.trained.back(_BACK) or 0.0
+    eased = [net.family for net in gated if (net.trained.back(_BACK) or 0.0) > 2 * before]
+    if not eased:
+        return _Part(False, "trained gates carry it no further")
+    carry = "carries" if len(eased) == 1 else "carry"
+    return _Part(True, f"trained, the {' and the '.join(eased)} {carry} it further")
 
 
 def _inputs(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
