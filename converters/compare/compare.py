@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,9 @@ from ..step.convert import Conversion
 from ..steptime import step_us
 from ..verdicts import Report
 from . import families, gradients, memory, recall, speed, tasks
+
+if TYPE_CHECKING:
+    from keras import Model
 
 # Inputs back to which the gradient is followed, in steps of the net.
 DISTANCE = 500
@@ -212,7 +215,7 @@ def _measure(family: str, run: Run, data: Path, progress: Progress) -> Measured:
     )  # fmt: skip
 
 
-def _shifts(run: Run, model: Any, task: tasks.Task) -> dict[str, float]:
+def _shifts(run: Run, model: Model, task: tasks.Task) -> dict[str, float]:
     """The test metric where sound is moved, either way by turns; of keywords alone."""
     if not isinstance(task, tasks.Keywords):
         return {}
@@ -233,7 +236,7 @@ def _unpooled(run: Run, data: Path, progress: Progress) -> dict[str, float]:
     return _shifts(bare, bare.model(), tasks.task_of(bare, data, progress))
 
 
-def _untrained(run: Run, model: Any) -> list[Any]:
+def _untrained(run: Run, model: Model) -> list[Model]:
     """Networks as one was before its training; products that began at zero let nothing be felt."""
     keras, made = require("keras"), []
     for seed in range(_BUILDS):
@@ -251,7 +254,7 @@ def _untrained(run: Run, model: Any) -> list[Any]:
     return made
 
 
-def _felt(family: str, nets: Sequence[Any], came: NDArray[Any], frames: int) -> Felt:
+def _felt(family: str, nets: Sequence[Model], came: NDArray[Any], frames: int) -> Felt:
     """The gradient over long test sequences; of several networks the geometric mean."""
     each = []
     for net in nets:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgenets import models
 from edgenets.errors import RecipeError
 from edgenets.recipe import load_recipe
 from edgenets.recipeparts import Recipe
+
+if TYPE_CHECKING:
+    from keras import Model
 
 FAMILIES = ("cnn", "gru", "lstm", "rnn")
 
@@ -128,7 +131,7 @@ def count(recipe: Any) -> int:
     return int(build(recipe).count_params())
 
 
-def build(recipe: Any, labels: int = _LABELS, tokens: int = _WORDS) -> Any:
+def build(recipe: Any, labels: int = _LABELS, tokens: int = _WORDS) -> Model:
     """An untrained network of a recipe.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from edgenets.artifact import Artifact
 
 from ..step.graph import StepGraph
 from ..step.liveness import Turn, peak
+
+if TYPE_CHECKING:
+    from keras import Model
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ def state_bytes(artifact: Artifact) -> int:
     return sum(info.elements * np.dtype(info.dtype).itemsize for info in infos)
 
 
-def by_kind(model: Any) -> dict[str, int]:
+def by_kind(model: Model) -> dict[str, int]:
     """A Keras model's parameters by the kind of the layer, the most first."""
     found: Counter[str] = Counter()
     for layer in model.layers:

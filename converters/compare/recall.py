@@ -8,13 +8,16 @@ longest lag, and the networks are of one size, so that what differs is what they
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.extras import require
 from edgenets.models.recurrent import cell_of
+
+if TYPE_CHECKING:
+    from keras import Model
 
 LAGS = (5, 20, 80, 200)  # steps from the symbol to the question
 STEPS, _BATCH = 250, 64
@@ -39,7 +42,7 @@ def recall(
     return {lag: _taught(family, lag, steps or STEPS) for lag in lags or LAGS}
 
 
-def net_of(family: str) -> Any:
+def net_of(family: str) -> Model:
     """An untrained network, from (batch, steps, symbols) to (batch, symbols)."""
     keras = require("keras")
     layers, width = keras.layers, _WIDTHS[family]

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from edgenets import child, records
 from edgenets.errors import ModelError
 from edgenets.extras import require
 from edgenets.runs import load_keras
+
+if TYPE_CHECKING:
+    from keras import Model
 
 LENGTHS = (64, 256, 512)  # steps of the network
 BATCH, LARGE_BATCH = 16, 64
@@ -76,7 +79,7 @@ def measure(path: Path, frames: int, count: int) -> Timing:
     """Measure in this process, which must not have imported TensorFlow yet."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
     require("tensorflow")
-    model: Any = load_keras(path)
+    model: Model = load_keras(path)
     model.compile("adam", "mean_squared_error")
     for items, length in _TINY:
         came, wanted = _batch(model, items, length * frames)
@@ -99,7 +102,7 @@ def memory_of(call: Callable[[], object]) -> float:
     return _status("VmHWM") - before
 
 
-def _times(model: Any, count: int, time: int) -> tuple[float, float]:
+def _times(model: Model, count: int, time: int) -> tuple[float, float]:
     """Milliseconds of a training step and of inference."""
     came, wanted = _batch(model, count, time)
     return (
@@ -108,7 +111,7 @@ def _times(model: Any, count: int, time: int) -> tuple[float, float]:
     )
 
 
-def _batch(model: Any, count: int, time: int) -> tuple[Any, Any]:
+def _batch(model: Model, count: int, time: int) -> tuple[Any, Any]:
     """Numbers of no meaning, of the shapes that the network takes and gives."""
     rng = np.random.default_rng(0)
     shape = (count, time, *model.input_shape[2:])

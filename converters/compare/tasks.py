@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from edgenets.tasks.series.windows import Windows, scaled, split_windows
 from edgenets.tasks.text.samples import texts_of
 
 from ..verify import answers_of
+
+if TYPE_CHECKING:
+    from keras import Model
 
 # Lengths that networks are tested at, as parts of the length that they were taught at.
 FACTORS = (0.5, 1.0, 2.0, 10.0)
@@ -68,7 +71,7 @@ def task_of(run: Run, data: Path, progress: Progress) -> Task:
     return found
 
 
-def figure(run: Run, model: Any, samples: Samples) -> float:
+def figure(run: Run, model: Model, samples: Samples) -> float:
     """The task's metric of a Keras model."""
     assert isinstance(run.spec, StreamSpec), "there are no others to compare"
     decisions = sequence_task(run.spec.task).decisions(run.spec)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .node import Node, operator
 from .value import Value
 from .windows import Window, one_axis, padded, two_axes, window_of
+
+if TYPE_CHECKING:
+    from tensorflow import Tensor
 
 
 @operator("Conv")
@@ -22,12 +25,14 @@ def convolution(node: Node) -> Value:
     return _finished(node, made, x.rank)
 
 
-def _kernel(kernel: Value) -> Any:
+def _kernel(kernel: Value) -> Tensor:
     """(rows, columns, in, out), from ONNX's (out, in, …)."""
     return kernel.lying((2, 3, 1, 0)) if kernel.rank == 4 else kernel.lying((2, 1, 0))[None]
 
 
-def _convolved(node: Node, x: Any, kernel: Any, window: Window, groups: int, padding: str) -> Any:
+def _convolved(
+    node: Node, x: Tensor, kernel: Tensor, window: Window, groups: int, padding: str
+) -> Tensor:
     tf = node.tf
     strides, dilations = (1, *window.strides, 1), (1, *window.dilations, 1)
     channels, out = int(x.shape[-1]), int(kernel.shape[-1])
@@ -64,7 +69,7 @@ def transposed(node: Node) -> Value:
     return _finished(node, tf.concat(parts, -1) if groups > 1 else parts[0], x.rank)
 
 
-def _spread(node: Node, x: Any, kernel: Any, window: Window) -> Any:
+def _spread(node: Node, x: Tensor, kernel: Tensor, window: Window) -> Tensor:
     tf, channels = node.tf, int(kernel.shape[2])
     sizes, strides, spans, wanted = window.sizes, window.strides, window.kernel, window.output
     same = all(
@@ -90,7 +95,7 @@ def _spread(node: Node, x: Any, kernel: Any, window: Window) -> Any:
     return tf.slice(made, [0, *(before for before, _ in window.pads), 0], [-1, *wanted, channels])
 
 
-def _finished(node: Node, made: Any, rank: int) -> Value:
+def _finished(node: Node, made: Tensor, rank: int) -> Value:
     """With the bias, and of the rank that the input had."""
     if node.has(2):
         made = node.tf.nn.bias_add(made, node.value(2).as_onnx)

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import isclose, sqrt
-from typing import Any
+from typing import TYPE_CHECKING
 
 from edgenets.extras import require
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, NodeProto
 
 # Of what a graph's 32-bit constants may be off by.
 _CLOSE = 1e-5
@@ -43,12 +46,12 @@ class _Term:
         )  # fmt: skip
 
 
-def with_gelus(model: Any) -> Any:
+def with_gelus(model: ModelProto) -> ModelProto:
     """A copy of an `onnx.ModelProto` in which every written-out GELU is a node of that name."""
     onnx = require("onnx")
     if not any(node.op_type == "Erf" for node in model.graph.node):
         return model
-    copy = onnx.ModelProto()
+    copy: ModelProto = onnx.ModelProto()
     copy.CopyFrom(model)
     constants = _constants(copy.graph)
     terms: dict[str, _Term] = {}
@@ -64,7 +67,7 @@ def with_gelus(model: Any) -> Any:
     return copy
 
 
-def _constants(graph: Any) -> dict[str, float]:
+def _constants(graph: GraphProto) -> dict[str, float]:
     """Single numbers that stand in a graph, by name."""
     onnx = require("onnx")
     named = [(tensor.name, tensor) for tensor in graph.initializer]
@@ -134,7 +137,7 @@ _RULES: dict[str, Callable[..., _Operand | None]] = {
 }
 
 
-def _term(node: Any, terms: dict[str, _Term], constants: dict[str, float]) -> _Term | None:
+def _term(node: NodeProto, terms: dict[str, _Term], constants: dict[str, float]) -> _Term | None:
     """What a node gives, where that can be part of a GELU."""
 
     def of(name: str) -> _Operand:
@@ -145,7 +148,7 @@ def _term(node: Any, terms: dict[str, _Term], constants: dict[str, float]) -> _T
     return found if isinstance(found, _Term) else None
 
 
-def _without_unused(graph: Any) -> None:
+def _without_unused(graph: GraphProto) -> None:
     """Leave out what nothing takes any more."""
     wanted = {value.name for value in graph.output}
     kept = []

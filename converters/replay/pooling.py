@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from .node import Node, operator
 from .value import Value
 from .windows import Window, one_axis, padded, surrounded, two_axes, window_of
+
+if TYPE_CHECKING:
+    from tensorflow import Tensor
 
 
 @operator("MaxPool")
@@ -49,7 +52,7 @@ def _window(node: Node) -> tuple[Value, Window]:
     return x, window
 
 
-def _pooled(node: Node, name: str, x: Any, window: Window, padding: str) -> Any:
+def _pooled(node: Node, name: str, x: Tensor, window: Window, padding: str) -> Tensor:
     arguments = {"value" if name == "AvgPool" else "input": x}
     return getattr(node.tf.raw_ops, name)(
         **arguments, ksize=(1, *window.kernel, 1), strides=(1, *window.strides, 1), padding=padding

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .node import Node, operator
 from .value import Value
+
+if TYPE_CHECKING:
+    from tensorflow import Tensor
 
 # More steps make files that no board loads in good time.
 _LONGEST = 2000
@@ -37,13 +40,13 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], float, float]] = {
 class _Direction:
     """The weights of one way through time."""
 
-    gates: Any  # (time, items, gates · hidden): the input's part of all gates, bias added
-    recurrent: Any  # (gates · hidden, hidden)
-    bias: Any  # (gates · hidden,), of the recurrent part
-    h: Any  # (items, hidden), before the first step
-    c: Any  # the same, of an LSTM
-    peepholes: Any  # (3 · hidden,), of an LSTM that has them
-    functions: Sequence[Callable[[Any], Any]]
+    gates: Tensor  # (time, items, gates · hidden): the input's part of all gates, bias added
+    recurrent: Tensor  # (gates · hidden, hidden)
+    bias: Tensor  # (gates · hidden,), of the recurrent part
+    h: Tensor  # (items, hidden), before the first step
+    c: Tensor  # the same, of an LSTM
+    peepholes: Tensor  # (3 · hidden,), of an LSTM that has them
+    functions: Sequence[Callable[[Tensor], Tensor]]
     clip: float | None
 
 
@@ -75,7 +78,7 @@ def _check(node: Node, steps: int) -> None:
         raise node.refusal("has one gate for input and forgetting, which is not known")
 
 
-def _run(node: Node, x: Any, way: int) -> tuple[Any, Any, Any]:
+def _run(node: Node, x: Tensor, way: int) -> tuple[Tensor, Tensor, Tensor | None]:
     """One way through time: every h, (time, items, hidden), the last h, and an LSTM's last c."""
     tf = node.tf
     step = {"GRU": _gru, "LSTM": _lstm, "RNN": _rnn}[node.op]
@@ -89,7 +92,7 @@ def _run(node: Node, x: Any, way: int) -> tuple[Any, Any, Any]:
     return tf.stack(outputs[::-1] if backward else outputs, 0), h, c
 
 
-def _direction(node: Node, x: Any, way: int) -> _Direction:
+def _direction(node: Node, x: Tensor, way: int) -> _Direction:
     tf = node.tf
     items, hidden = int(x.shape[1]), node.value(2).shape[2]
     gates = {"GRU": 3, "LSTM": 4, "RNN": 1}[node.op]
@@ -101,7 +104,7 @@ def _direction(node: Node, x: Any, way: int) -> _Direction:
     flat = tf.reshape(x, (-1, int(x.shape[2])))
     parts = tf.reshape(tf.matmul(flat, w, transpose_b=True) + before, (-1, items, gates * hidden))
 
-    def state(index: int) -> Any:
+    def state(index: int) -> Tensor:
         if not node.has(index):
             return tf.zeros((items, hidden))
         given = node.value(index).as_onnx
@@ -114,7 +117,7 @@ def _direction(node: Node, x: Any, way: int) -> _Direction:
     )  # fmt: skip
 
 
-def _functions(node: Node, way: int) -> list[Callable[[Any], Any]]:
+def _functions(node: Node, way: int) -> list[Callable[[Tensor], Tensor]]:
     usual = {
         "GRU": ["Sigmoid", "Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "RNN": ["Tanh"],
     }[node.op]  # fmt: skip
@@ -122,7 +125,7 @@ def _functions(node: Node, way: int) -> list[Callable[[Any], Any]]:
     alphas, betas = list(node.get("activation_alpha", ())), list(node.get("activation_beta", ()))
     if (alphas or betas) and way:
         raise node.refusal("has activations with numbers of their own in two directions")
-    made: list[Callable[[Any], Any]] = []
+    made: list[Callable[[Tensor], Tensor]] = []
     for name in names:
         if name not in _FUNCTIONS:
             raise node.refusal(f"has the activation {name}, which is not known")
@@ -135,16 +138,20 @@ def _functions(node: Node, way: int) -> list[Callable[[Any], Any]]:
     return made
 
 
-def _clipped(node: Node, way: _Direction, x: Any) -> Any:
+def _clipped(node: Node, way: _Direction, x: Tensor) -> Tensor:
     return x if way.clip is None else node.tf.clip_by_value(x, -way.clip, way.clip)
 
 
-def _rnn(node: Node, way: _Direction, gates: Any, h: Any, c: Any) -> tuple[Any, Any]:
+def _rnn(
+    node: Node, way: _Direction, gates: Tensor, h: Tensor, c: Tensor
+) -> tuple[Tensor, Tensor | None]:
     total = gates + node.tf.matmul(h, way.recurrent, transpose_b=True)
     return way.functions[0](_clipped(node, way, total)), None
 
 
-def _gru(node: Node, way: _Direction, gates: Any, h: Any, c: Any) -> tuple[Any, Any]:
+def _gru(
+    node: Node, way: _Direction, gates: Tensor, h: Tensor, c: Tensor
+) -> tuple[Tensor, Tensor | None]:
     tf, f, g = node.tf, *way.functions
     size = int(h.shape[-1])
     z, r, n = tf.split(gates, 3, -1)
@@ -163,7 +170,9 @@ def _gru(node: Node, way: _Direction, gates: Any, h: Any, c: Any) -> tuple[Any, 
     return n + z * (h - n), None
 
 
-def _lstm(node: Node, way: _Direction, gates: Any, h: Any, c: Any) -> tuple[Any, Any]:
+def _lstm(
+    node: Node, way: _Direction, gates: Tensor, h: Tensor, c: Tensor
+) -> tuple[Tensor, Tensor | None]:
     tf, (f, g, q) = node.tf, way.functions
     i, o, forget, n = tf.split(gates + tf.matmul(h, way.recurrent, transpose_b=True), 4, -1)
     if way.peepholes is not None:

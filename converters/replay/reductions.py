@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .node import Node, operator
 from .value import Order, Value
+
+if TYPE_CHECKING:
+    from tensorflow import Tensor
 
 _REDUCED: dict[str, Callable[[Any, Any, Any, bool], Any]] = {
     "ReduceL1": lambda tf, x, axes, keep: tf.reduce_sum(tf.abs(x), axes, keep),
@@ -71,7 +74,7 @@ def shares(node: Node) -> Value:
     return Value(_shares(node, x.tensor, x.place(axis)), x.order)
 
 
-def _shares(node: Node, tensor: Any, axis: int) -> Any:
+def _shares(node: Node, tensor: Tensor, axis: int) -> Tensor:
     tf = node.tf
     if node.op == "Softmax":
         return tf.nn.softmax(tensor, axis)

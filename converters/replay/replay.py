@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from .gelu import with_gelus
 from .node import OPERATORS, Node
 from .value import Grid, Value
 
+if TYPE_CHECKING:
+    from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
+
 # To add operators: a module with functions that `operator` marks, and its name here.
 _MODULES = (
     "convolutions", "elementwise", "norms", "pooling", "products", "recurrent", "reductions",
@@ -29,13 +32,15 @@ _MODULES = (
 Scope = dict[str, Value]
 
 
-def unknown(model: Any) -> tuple[str, ...]:
+def unknown(model: ModelProto) -> tuple[str, ...]:
     """Operators of an `onnx.ModelProto` that cannot be replayed."""
     _load()
     return tuple(sorted({node.op_type for node in _every(model.graph)} - OPERATORS.keys() - {"If"}))
 
 
-def replay(model: Any, inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]) -> Function:
+def replay(
+    model: ModelProto, inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]
+) -> Function:
     """Do a graph's operators in TensorFlow.
 
     What depends on no input is computed now, and is a constant of the function.
@@ -80,7 +85,7 @@ def _load() -> None:
         importlib.import_module(f"{__package__}.{name}")
 
 
-def _every(graph: Any) -> Iterator[Any]:
+def _every(graph: GraphProto) -> Iterator[NodeProto]:
     """Its nodes, and those of graphs within."""
     for node in graph.node:
         yield node
@@ -89,7 +94,7 @@ def _every(graph: Any) -> Iterator[Any]:
                 yield from _every(attribute.g)
 
 
-def _run(graph: Any, scope: Scope, opset: int) -> None:
+def _run(graph: GraphProto, scope: Scope, opset: int) -> None:
     """Put what a graph's nodes give into the scope."""
     numpy_helper = require("onnx").numpy_helper
     for tensor in graph.initializer:
@@ -103,7 +108,7 @@ def _run(graph: Any, scope: Scope, opset: int) -> None:
             scope[name] = value
 
 
-def _node(proto: Any, scope: Mapping[str, Value], opset: int) -> Node:
+def _node(proto: NodeProto, scope: Mapping[str, Value], opset: int) -> Node:
     return Node(
         proto.op_type, proto.name or proto.output[0],
         {a.name: _attribute(proto.op_type, a) for a in proto.attribute},
@@ -111,7 +116,7 @@ def _node(proto: Any, scope: Mapping[str, Value], opset: int) -> Node:
     )  # fmt: skip
 
 
-def _attribute(op: str, attribute: Any) -> Any:
+def _attribute(op: str, attribute: AttributeProto) -> Any:
     onnx = require("onnx")
     found = onnx.helper.get_attribute_value(attribute)
     if isinstance(found, bytes):

@@ -8,13 +8,16 @@ TFLite's own operator is taken where it does the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .node import Node, operator
 from .value import Value
+
+if TYPE_CHECKING:
+    from tensorflow import Tensor
 
 Matrix = NDArray[np.float32]  # (out, in)
 
@@ -208,5 +211,5 @@ def _by_products(node: Node, x: Value, mode: str, matrices: dict[int, Matrix]) -
     return Value(tensor, order)
 
 
-def _two(tf: Any, tensor: Any) -> Any:
+def _two(tf: Any, tensor: Tensor) -> Tensor:
     return tf.reshape(tensor, (-1, int(tensor.shape[-1])))

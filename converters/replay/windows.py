@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .node import Node
 from .value import Value, last
+
+if TYPE_CHECKING:
+    from tensorflow import Tensor
 
 
 @dataclass(frozen=True)
@@ -142,14 +145,14 @@ def _halves(whole: int, auto: str) -> tuple[int, int]:
     return (large, small) if auto == "SAME_LOWER" else (small, large)
 
 
-def two_axes(node: Node, x: Value) -> Any:
+def two_axes(node: Node, x: Value) -> Tensor:
     """(items, rows, columns, channels); what has one axis becomes one row."""
     if x.rank == 4:
         return x.channels_last
     return node.tf.expand_dims(x.channels_last, 1)
 
 
-def padded(node: Node, x: Any, window: Window, mode: str = "CONSTANT") -> tuple[Any, str]:
+def padded(node: Node, x: Tensor, window: Window, mode: str = "CONSTANT") -> tuple[Tensor, str]:
     """A tensor with noughts around it, or as it is where "SAME" says the same.
 
     Args:
@@ -164,13 +167,13 @@ def padded(node: Node, x: Any, window: Window, mode: str = "CONSTANT") -> tuple[
     return surrounded(node, x, window, mode), "VALID"
 
 
-def surrounded(node: Node, x: Any, window: Window, mode: str = "CONSTANT") -> Any:
+def surrounded(node: Node, x: Tensor, window: Window, mode: str = "CONSTANT") -> Tensor:
     """A tensor with noughts around it; arguments as `padded`."""
     if not any(map(sum, window.around)):
         return x
     return node.tf.pad(x, [(0, 0), *window.around, (0, 0)], mode)
 
 
-def one_axis(node: Node, x: Any, rank: int) -> Value:
+def one_axis(node: Node, x: Tensor, rank: int) -> Value:
     """What `two_axes` made two of, as it was."""
     return Value(node.tf.squeeze(x, 1) if rank == 3 else x, last(rank))

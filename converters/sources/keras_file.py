@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from edgenets.training import aware
 
 from ..whole.function import inputs_of, outputs_of
 from .source import Answers, Source
+
+if TYPE_CHECKING:
+    from keras import Model
 
 # Classes that are code, or that fetch or read something while they are made.
 _CODE = {
@@ -66,7 +69,7 @@ def read(path: Path) -> Source:
     return source_of(model, path)
 
 
-def source_of(model: Any, path: Path, names: Sequence[str] = ()) -> Source:
+def source_of(model: Model, path: Path, names: Sequence[str] = ()) -> Source:
     """A Keras model that is in memory already.
 
     One that was trained with rounding answers as the plain network does that was trained so.

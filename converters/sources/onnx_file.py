@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from edgenets.onnxruntime import session_options
 
 from ..whole.samples import one_by_one
 from .source import Answers, Source
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, ValueInfoProto
 
 # Seen in no model of a device; a file that says so is broken or hostile.
 _LARGEST = 1 << 30  # bytes
@@ -48,12 +51,12 @@ def read(path: Path) -> Source:
     )  # fmt: skip
 
 
-def opset_of(model: Any) -> int:
+def opset_of(model: ModelProto) -> int:
     """The version of ONNX's own operators that it uses; 0: of none."""
     return next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 0)
 
 
-def _take_out_constants(model: Any) -> None:
+def _take_out_constants(model: ModelProto) -> None:
     """Leave constants out of the inputs, among which files of before 2018 have them."""
     initial = {t.name for t in model.graph.initializer}
     given = [value for value in model.graph.input if value.name not in initial]
@@ -62,7 +65,7 @@ def _take_out_constants(model: Any) -> None:
     model.ir_version = max(model.ir_version, _CONSTANTS_APART)
 
 
-def precision_of(model: Any) -> Precision:
+def precision_of(model: ModelProto) -> Precision:
     """What its weights and activations were rounded to."""
     kinds = {node.op_type for node in model.graph.node}
     if kinds & {"QLinearConv", "QLinearMatMul", "QuantizeLinear", "ConvInteger", "MatMulInteger"}:
@@ -70,7 +73,7 @@ def precision_of(model: Any) -> Precision:
     return "dynamic" if "DequantizeLinear" in kinds else "fp32"
 
 
-def _check(path: Path, model: Any) -> None:
+def _check(path: Path, model: ModelProto) -> None:
     """Refuse what no runtime should see."""
     onnx = require("onnx")
     if not model.graph.node:
@@ -99,7 +102,7 @@ def _check(path: Path, model: Any) -> None:
         raise ModelError(f"{path}: ONNX's checker refuses it: {first_line(exc)}") from exc
 
 
-def _info(path: Path, value: Any) -> TensorInfo:
+def _info(path: Path, value: ValueInfoProto) -> TensorInfo:
     onnx = require("onnx")
     kind = value.type.tensor_type
     if value.type.WhichOneof("value") != "tensor_type":
@@ -112,7 +115,7 @@ def _info(path: Path, value: Any) -> TensorInfo:
         raise ModelError(f"{path}: {exc}") from exc
 
 
-def _answering(path: Path, model: Any) -> Any:
+def _answering(path: Path, model: ModelProto) -> Any:
     """What ONNX Runtime makes of it, item by item."""
     held: list[Any] = []
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,9 +16,13 @@ from edgenets.errors import ConversionError
 
 from .activations import activate
 from .builder import Builder, Signal
+from .graph import Weights
+
+if TYPE_CHECKING:
+    from keras import Layer
 
 
-def gru(b: Builder, x: Signal, layer: Any, name: str, given: Sequence[Signal] = ()) -> Signal:
+def gru(b: Builder, x: Signal, layer: Layer, name: str, given: Sequence[Signal] = ()) -> Signal:
     """Gated recurrent unit, both of Keras's forms (Cho et al. 2014, arXiv:1406.1078)."""
     cell = layer.cell
     units = cell.units
@@ -48,7 +52,7 @@ def gru(b: Builder, x: Signal, layer: Any, name: str, given: Sequence[Signal] = 
     return _unroll(b, x, layer, name, step, given)
 
 
-def lstm(b: Builder, x: Signal, layer: Any, name: str, given: Sequence[Signal] = ()) -> Signal:
+def lstm(b: Builder, x: Signal, layer: Layer, name: str, given: Sequence[Signal] = ()) -> Signal:
     """Long short-term memory (Hochreiter and Schmidhuber 1997; with forget gate, Gers 2000)."""
     cell = layer.cell
     units = cell.units
@@ -88,7 +92,7 @@ def lstm(b: Builder, x: Signal, layer: Any, name: str, given: Sequence[Signal] =
 
 
 def simple_rnn(
-    b: Builder, x: Signal, layer: Any, name: str, given: Sequence[Signal] = ()
+    b: Builder, x: Signal, layer: Layer, name: str, given: Sequence[Signal] = ()
 ) -> Signal:
     """The plain recurrent cell (Elman 1990)."""
     cell = layer.cell
@@ -106,7 +110,7 @@ def simple_rnn(
 def _unroll(
     b: Builder,
     x: Signal,
-    layer: Any,
+    layer: Layer,
     name: str,
     step: Callable[[str, str], str],
     given: Sequence[Signal],
@@ -134,7 +138,7 @@ def _unroll(
     return replace(x, tensor=b.concat(outputs, 0, name, "sequence"), channels=units)
 
 
-def _gate(b: Builder, cell: Any, x: str, name: str) -> str:
+def _gate(b: Builder, cell: Layer, x: str, name: str) -> str:
     """The gates' activation, of all gates in one tensor."""
     if getattr(cell.recurrent_activation, "__name__", "") == "softmax":
         raise ConversionError(
@@ -143,7 +147,7 @@ def _gate(b: Builder, cell: Any, x: str, name: str) -> str:
     return activate(b, cell.recurrent_activation, x, name)
 
 
-def _weights(cell: Any, columns: int) -> tuple[Any, Any, Any]:
+def _weights(cell: Layer, columns: int) -> tuple[Weights, Weights, Weights]:
     kernel, recurrent = (np.asarray(w, np.float32) for w in (cell.kernel, cell.recurrent_kernel))
     if cell.bias is not None:
         return kernel, recurrent, np.asarray(cell.bias, np.float32)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,20 +18,23 @@ from .activations import activate
 from .builder import Builder, Signal
 from .graph import Pair
 
-Handler = Callable[[Builder, list[Signal], Any, str], Signal]
+if TYPE_CHECKING:
+    from keras import Layer, Variable
+
+Handler = Callable[[Builder, list[Signal], "Layer", str], Signal]
 
 
-def array(value: Any) -> NDArray[np.float32]:
+def array(value: Variable) -> NDArray[np.float32]:
     """A Keras variable in NumPy."""
     return np.asarray(value, np.float32)
 
 
-def bias(layer: Any, size: int) -> NDArray[np.float32]:
+def bias(layer: Layer, size: int) -> NDArray[np.float32]:
     """A layer's bias, or zeros."""
     return array(layer.bias) if layer.use_bias else np.zeros(size, np.float32)
 
 
-def finish(b: Builder, out: Signal, layer: Any, name: str) -> Signal:
+def finish(b: Builder, out: Signal, layer: Layer, name: str) -> Signal:
     """Apply a layer's own activation."""
     if out.bands and getattr(layer.activation, "__name__", "") == "softmax":
         raise ConversionError(f"layer '{name}': a softmax in every band has no step form")
@@ -47,7 +50,7 @@ def one(inputs: list[Signal], name: str) -> Signal:
     return inputs[0]
 
 
-def conv(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+def conv(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
     """Conv1D and Conv2D."""
     if layer.groups != 1:
         raise ConversionError(f"layer '{name}' has {layer.groups} groups; only 1 has a step form")
@@ -60,7 +63,7 @@ def conv(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
     return finish(b, out, layer, name)
 
 
-def depthwise(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+def depthwise(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
     """DepthwiseConv1D and DepthwiseConv2D."""
     x = _padded(b, one(inputs, name), layer, name, pads_with_zeros=True)
     weights = _kernel(layer.kernel)
@@ -71,7 +74,7 @@ def depthwise(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal
     return finish(b, out, layer, name)
 
 
-def separable(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+def separable(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
     """SeparableConv1D and SeparableConv2D."""
     x = _padded(b, one(inputs, name), layer, name, pads_with_zeros=True)
     spread, pointwise = _kernel(layer.depthwise_kernel), _kernel(layer.pointwise_kernel)
@@ -84,14 +87,14 @@ def separable(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal
 def pooling(kind: Literal["average", "max"]) -> Handler:
     """AveragePooling and MaxPooling, 1D and 2D."""
 
-    def handler(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+    def handler(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
         x = _padded(b, one(inputs, name), layer, name, pads_with_zeros=False)
         return b.pool(x, kind, _pair(layer.pool_size), _pair(layer.strides), name)
 
     return handler
 
 
-def zero_padding(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+def zero_padding(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
     """ZeroPadding1D and ZeroPadding2D."""
     (first, last), (low, high) = _edges(layer.padding)
     if last:
@@ -102,7 +105,7 @@ def zero_padding(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Sig
     return replace(x, padding=x.padding + first)
 
 
-def cropping(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+def cropping(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
     """Cropping1D and Cropping2D."""
     x = one(inputs, name)
     (first, last), (low, high) = _edges(layer.cropping)
@@ -129,13 +132,13 @@ def _pair(value: Any) -> Pair:
     return int(value[0]), int(value[1]) if len(value) > 1 else 1
 
 
-def _kernel(value: Any) -> NDArray[np.float32]:
+def _kernel(value: Variable) -> NDArray[np.float32]:
     """(frames, bands, …), with one band where Keras has none."""
     weights = array(value)
     return weights if weights.ndim == 4 else weights[:, None]
 
 
-def _padded(b: Builder, x: Signal, layer: Any, name: str, *, pads_with_zeros: bool) -> Signal:
+def _padded(b: Builder, x: Signal, layer: Layer, name: str, *, pads_with_zeros: bool) -> Signal:
     """The layer's own padding, before what it looks at."""
     kernel = _pair(layer.kernel_size if hasattr(layer, "kernel_size") else layer.pool_size)
     dilation, stride = _pair(getattr(layer, "dilation_rate", (1,))), _pair(layer.strides)

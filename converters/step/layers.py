@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,8 +19,11 @@ from . import convolutions as over_time
 from .builder import Builder, Signal
 from .convolutions import Handler, array, bias, finish, one
 
+if TYPE_CHECKING:
+    from keras import Layer
 
-def _embedding(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+
+def _embedding(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
     x = one(inputs, name)
     if not x.tokens:
         raise ConversionError(
@@ -37,7 +40,7 @@ def _embedding(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signa
     return replace(x, tensor=tensor, channels=table.shape[1], rank=3, tokens=False)
 
 
-def _reversible_embedding(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+def _reversible_embedding(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
     """A table of embeddings; what are no tokens is scored against its rows instead."""
     x = one(inputs, name)
     if x.tokens:
@@ -51,7 +54,7 @@ def _reversible_embedding(b: Builder, inputs: list[Signal], layer: Any, name: st
     return replace(x, tensor=scores, channels=tied.shape[1])
 
 
-def _attention(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+def _attention(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
     """Dot-product attention (Luong et al. 2015, arXiv:1508.04025) to what is given."""
     query, value, key = (*inputs, inputs[1])[:3] if len(inputs) > 1 else (inputs[0],) * 3
     if query.given or not (value.given and key.given):
@@ -78,7 +81,7 @@ def _attention(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signa
     return replace(query, tensor=tensor, channels=value.channels)
 
 
-def _rescaling(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+def _rescaling(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
     x = one(inputs, name)
     factor, offset = (
         np.broadcast_to(np.asarray(value, np.float32), (x.depth,))
@@ -87,7 +90,7 @@ def _rescaling(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signa
     return replace(x, tensor=b.scale(x.tensor, factor, offset, name, x.rows))
 
 
-def _dense(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+def _dense(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
     x = one(inputs, name)
     weights = array(layer.kernel)
     offset = bias(layer, weights.shape[1])
@@ -99,7 +102,7 @@ def _dense(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
     return finish(b, out, layer, name)
 
 
-def _batch_norm(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+def _batch_norm(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
     x = one(inputs, name)
     axis = layer.axis if isinstance(layer.axis, int) else layer.axis[0]
     if not _over_channels(axis, x):
@@ -114,8 +117,8 @@ def _batch_norm(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Sign
     return replace(x, tensor=b.scale(x.tensor, factor, offset, name, x.rows))
 
 
-def _recurrent(cell: Callable[[Builder, Signal, Any, str, list[Signal]], Signal]) -> Handler:
-    def handler(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+def _recurrent(cell: Callable[[Builder, Signal, Layer, str, list[Signal]], Signal]) -> Handler:
+    def handler(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
         x, *given = inputs
         if x.given or any(not signal.given for signal in given):
             raise ConversionError(
@@ -127,16 +130,16 @@ def _recurrent(cell: Callable[[Builder, Signal, Any, str, list[Signal]], Signal]
     return handler
 
 
-def _same(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+def _same(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
     """A layer that does nothing at inference."""
     return one(inputs, name)
 
 
-def _activation(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+def _activation(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
     return finish(b, one(inputs, name), layer, name)
 
 
-def _relu(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+def _relu(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
     x = one(inputs, name)
     kind = {(None, False): "relu", (6, False): "relu6", (None, True): "leaky_relu"}.get(
         (layer.max_value, bool(layer.negative_slope))
@@ -150,12 +153,12 @@ def _relu(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
     return replace(x, tensor=b.activation(kind, x.tensor, name, layer.negative_slope))
 
 
-def _leaky_relu(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+def _leaky_relu(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
     x = one(inputs, name)
     return replace(x, tensor=b.activation("leaky_relu", x.tensor, name, layer.negative_slope))
 
 
-def _softmax(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+def _softmax(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
     x = one(inputs, name)
     if x.bands or not _over_channels(layer.axis, x):
         raise ConversionError(
@@ -166,7 +169,7 @@ def _softmax(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
 
 
 def _merge(kind: str) -> Handler:
-    def handler(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+    def handler(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
         _together(inputs, name)
         if inputs[0].bands and len({s.channels for s in inputs}) != 1:
             raise ConversionError(f"layer '{name}' joins bands of different numbers of channels")
@@ -178,7 +181,7 @@ def _merge(kind: str) -> Handler:
     return handler
 
 
-def _concatenate(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+def _concatenate(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
     first = inputs[0]
     channels = sum(s.channels for s in inputs)
     along_bands = bool(first.bands) and layer.axis in (-2, 2)
@@ -196,7 +199,7 @@ def _concatenate(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Sig
     return replace(first, tensor=b.concat(parts, 1, name), channels=channels)
 
 
-def _reshape(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+def _reshape(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
     """Other bands for the same frames: a frame's numbers stay where they are."""
     x = one(inputs, name)
     if not hasattr(layer, "target_shape"):
@@ -210,7 +213,7 @@ def _reshape(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
     return replace(x, bands=shape[0] if len(shape) == 2 else 0, rank=2 + len(shape))
 
 
-def _time_distributed(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+def _time_distributed(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
     inner = type(layer.layer).__name__
     if inner == "Flatten":
         return replace(one(inputs, name), bands=0, rank=3)
@@ -247,7 +250,7 @@ def _together(inputs: list[Signal], name: str, *, same_bands: bool = True) -> No
         )
 
 
-def _global_average(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+def _global_average(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
     """The mean of all frames so far: a sum and a count as state, which stay float."""
     x = one(inputs, name)
     if not x.sequence:  # there is one frame
@@ -267,7 +270,7 @@ def _global_average(b: Builder, inputs: list[Signal], layer: Any, name: str) -> 
     return Signal(mean, 1, x.channels, rank=rank, delay=x.delay // x.frames, sequence=False)
 
 
-def _global_max(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Signal:
+def _global_max(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
     """The maximum of all frames so far."""
     x = one(inputs, name)
     if not x.sequence:  # there is one frame
@@ -283,7 +286,7 @@ def _global_max(b: Builder, inputs: list[Signal], layer: Any, name: str) -> Sign
     return Signal(peak, 1, x.channels, rank=rank, delay=x.delay // x.frames, sequence=False)
 
 
-def check(layer: Any, name: str) -> str:
+def check(layer: Layer, name: str) -> str:
     """The name in `LAYERS` of a layer.
 
     Raises:

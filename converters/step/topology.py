@@ -14,6 +14,7 @@ from edgenets.errors import ConversionError
 
 if TYPE_CHECKING:
     import keras
+    from keras import Layer
 
 
 # Name of the model's input; no layer can be called so, as Keras allows no slash.
@@ -24,7 +25,7 @@ _INPUT = "/input"
 class Call:
     """One use of one layer."""
 
-    layer: Any  # keras.Layer, or a keras.ops operation that stands between layers, as in `x + y`
+    layer: Layer  # or a keras.ops operation that stands between layers, as in `x + y`
     inputs: tuple[str, ...]  # names of the tensors that it takes
     output: str  # name of the tensor that it gives
 
@@ -73,7 +74,7 @@ def read(model: keras.Model) -> Topology:
     return Topology(tuple(calls), _INPUT, tuple(first.shape), outputs, given)
 
 
-def _unfold(model: Any, inputs: list[str], prefix: str, calls: list[Call]) -> list[str]:
+def _unfold(model: keras.Model, inputs: list[str], prefix: str, calls: list[Call]) -> list[str]:
     """Append a model's calls; give the names of its output tensors."""
     if _is_sequential(model):
         tensor = inputs[0]
@@ -103,7 +104,7 @@ def _unfold(model: Any, inputs: list[str], prefix: str, calls: list[Call]) -> li
     return found
 
 
-def _append(layer: Any, inputs: list[str], unique: str, calls: list[Call]) -> str:
+def _append(layer: Layer, inputs: list[str], unique: str, calls: list[Call]) -> str:
     if _is_sequential(layer) or _is_functional(layer):
         tensor, *others = _unfold(layer, inputs, f"{unique}/", calls)
         if others:
@@ -178,11 +179,11 @@ def _tensors(value: Any) -> Iterator[tuple[str, int, int]]:
             yield from _tensors(item)
 
 
-def _is_sequential(layer: Any) -> bool:
+def _is_sequential(layer: Layer) -> bool:
     return type(layer).__name__ == "Sequential"
 
 
-def _is_functional(layer: Any) -> bool:
+def _is_functional(layer: Layer) -> bool:
     return (type(layer).__name__ in ("Functional", "Model") and hasattr(layer, "_functional")) or (
         type(layer).__name__ == "Functional"
     )

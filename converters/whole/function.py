@@ -11,11 +11,15 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgenets.artifact import OPEN, TensorInfo
 from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
+
+if TYPE_CHECKING:
+    from keras import Layer, Model
+    from tensorflow.types.experimental import ConcreteFunction
 
 # What Keras calls an input that nobody named: by how many tensors there were before.
 _UNNAMED = re.compile(r"keras_tensor(_\d+)?")
@@ -30,7 +34,7 @@ Shapes = Mapping[str, Sequence[int]]
 class Function:
     """What converters are given."""
 
-    function: Any  # a concrete function without variables
+    function: ConcreteFunction  # without variables
     inputs: tuple[TensorInfo, ...]  # of one item, in the function's order
     outputs: tuple[TensorInfo, ...]  # the same
     # Whether ranges of integers stand in it (fake quantization).
@@ -61,7 +65,7 @@ class Function:
         return ""
 
 
-def freeze(model: Any, outputs: Sequence[str] = (), shapes: Shapes | None = None) -> Function:
+def freeze(model: Model, outputs: Sequence[str] = (), shapes: Shapes | None = None) -> Function:
     """Trace a Keras model for a single item.
 
     Recurrent layers are unrolled: a loop is what converters fail on, or write as operators that no
@@ -103,7 +107,7 @@ def freeze(model: Any, outputs: Sequence[str] = (), shapes: Shapes | None = None
     return made
 
 
-def inputs_of(model: Any) -> tuple[TensorInfo, ...]:
+def inputs_of(model: Model) -> tuple[TensorInfo, ...]:
     """A Keras model's inputs for one item, called as its maker did, where he did."""
     many = len(model.inputs) > 1
     return tuple(
@@ -112,7 +116,7 @@ def inputs_of(model: Any) -> tuple[TensorInfo, ...]:
     )
 
 
-def outputs_of(model: Any) -> tuple[TensorInfo, ...]:
+def outputs_of(model: Model) -> tuple[TensorInfo, ...]:
     """A Keras model's outputs, called as Keras does, and each otherwise than all else."""
     names: list[str] = []
     known = {info.name for info in inputs_of(model)}
@@ -131,7 +135,9 @@ def _info(name: str, tensor: Any) -> TensorInfo:
         raise ConversionError(str(exc)) from exc
 
 
-def frozen(traced: Any, sources: Sequence[TensorInfo], outputs: Sequence[str]) -> Function:
+def frozen(
+    traced: ConcreteFunction, sources: Sequence[TensorInfo], outputs: Sequence[str]
+) -> Function:
     """A traced function without its variables.
 
     Args:
@@ -182,7 +188,7 @@ def fixed(info: TensorInfo, shapes: Shapes | None) -> TensorInfo:
 
 
 @contextmanager
-def _unrolled(model: Any) -> Iterator[None]:
+def _unrolled(model: Model) -> Iterator[None]:
     """Recurrent layers without their loops, for as long as this lasts."""
     layers = [layer for layer in _within(model) if hasattr(layer, "unroll")]
     before = [layer.unroll for layer in layers]
@@ -202,7 +208,7 @@ def _said(exc: Exception) -> str:
 
 
 @contextmanager
-def _watched(model: Any) -> Iterator[dict[str, str]]:
+def _watched(model: Model) -> Iterator[dict[str, str]]:
     """The scopes in which layers are called, for as long as this lasts, with the layers' names.
 
     Scopes are numbered as they come, so that a layer's name does not tell its own.
@@ -230,7 +236,7 @@ def _watched(model: Any) -> Iterator[dict[str, str]]:
             object.__delattr__(layer, "call")
 
 
-def _leaves(model: Any) -> Iterator[Any]:
+def _leaves(model: Model) -> Iterator[Layer]:
     """Layers that are no models of layers, each once."""
     keras, seen = require("keras"), set()
     for layer in model.layers:
@@ -240,7 +246,7 @@ def _leaves(model: Any) -> Iterator[Any]:
                 yield leaf
 
 
-def _within(layer: Any) -> Iterator[Any]:
+def _within(layer: Layer) -> Iterator[Layer]:
     """A layer and all that it is made of, models in models and wrapped layers."""
     yield layer
     parts = list(getattr(layer, "layers", ()))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from edgenets.native import captured_stderr, quiet_logging
 
 from .function import Function
 from .onnxnames import PRODUCTS, rename, shortened
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
 
 # As the step models have it: what OpenVINO and ONNX Runtime of the last years read.
 _OPSET = 13
@@ -32,7 +35,7 @@ _SLOWER = "converting to ONNX takes longer"
 _TF_PRODUCTS = ("Conv2D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "MatMul", "BatchMatMulV2")
 
 
-def to_onnx(source: Function) -> Any:
+def to_onnx(source: Function) -> ModelProto:
     """The model in float32, an `onnx.ModelProto` with the names of the function.
 
     Raises:
@@ -99,14 +102,14 @@ def _without_copies() -> Iterator[None]:
             os.environ[_ERRORS] = before
 
 
-def _layers(model: Any, source: Function) -> Callable[[Any], str]:
+def _layers(model: ModelProto, source: Function) -> Callable[[NodeProto], str]:
     """What tells the layer that a node comes from.
 
     Of a product that took in what stood behind it, tf2onnx forgets the name; those of both graphs
     stand in the same order.
     """
 
-    def named(node: Any) -> str:
+    def named(node: NodeProto) -> str:
         return next(iter(source.layers_of(node.name)), "")
 
     operations = source.function.graph.get_operations()
@@ -121,7 +124,7 @@ def _layers(model: Any, source: Function) -> Callable[[Any], str]:
 
 def from_tflite(
     model: bytes, artifact: Artifact
-) -> tuple[Any, tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
+) -> tuple[ModelProto, tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
     """A TFLite file as an `onnx.ModelProto`, its scales as they are; with its inputs and outputs.
 
     Args:
@@ -176,7 +179,7 @@ def _teach_hard_swish() -> None:
             context.replace_inputs(node, [source, scaled])
 
 
-def _without_erfc(model: Any) -> None:
+def _without_erfc(model: ModelProto) -> None:
     """1 − Erf(x) for Erfc(x), which tf2onnx writes for Keras's gelu and ONNX has not."""
     onnx, nodes = require("onnx"), []
     for node in model.graph.node:
@@ -192,7 +195,7 @@ def _without_erfc(model: Any) -> None:
     model.graph.node.extend(nodes)
 
 
-def _prepared(model: Any, layer_of: Callable[[Any], str]) -> Any:
+def _prepared(model: ModelProto, layer_of: Callable[[NodeProto], str]) -> ModelProto:
     """Normalisations folded into convolutions, and constants into one (ONNX Runtime's passes)."""
     onnx, shape = require("onnx"), require("onnxruntime.quantization.shape_inference")
     with tempfile.TemporaryDirectory(prefix="edgenets-") as folder, quiet_logging():

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgenets.artifact import TensorInfo
 from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
 from edgenets.native import quiet_logging
 
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
-def fix_shapes(model: Any, inputs: Sequence[TensorInfo]) -> tuple[Any, tuple[TensorInfo, ...]]:
+
+def fix_shapes(
+    model: ModelProto, inputs: Sequence[TensorInfo]
+) -> tuple[ModelProto, tuple[TensorInfo, ...]]:
     """A copy whose inputs have these shapes, and what its outputs are then.
 
     Args:
@@ -22,7 +27,7 @@ def fix_shapes(model: Any, inputs: Sequence[TensorInfo]) -> tuple[Any, tuple[Ten
         ConversionError: a shape that follows from them stays open, or they fit no operator.
     """
     onnx, tools = require("onnx"), require("onnxruntime.tools.onnx_model_utils")
-    copy = onnx.ModelProto()
+    copy: ModelProto = onnx.ModelProto()
     copy.CopyFrom(model)
     try:
         with quiet_logging():
