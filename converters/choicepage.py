@@ -16,9 +16,13 @@ from .report_appendix import Point, pareto
 
 
 def write(
-    path: Path, name: str, metric: Metric, rows: Sequence[tuple[Any, str]], chosen: Chosen | None,
+    path: Path,
+    name: str,
+    metric: Metric,
+    rows: Sequence[tuple[Any, str]],
+    chosen: Chosen | None,
     limits: Limits,
-) -> None:  # fmt: skip
+) -> None:
     """Write the page, whole or not at all.
 
     Args:
@@ -32,8 +36,9 @@ def write(
         Point(
             one.id.partition("-")[0], one.name.partition("-")[2], one.p95_us, one.metric, one.front
         )
-        for one, _ in rows if one.metric is not None
-    ]  # fmt: skip
+        for one, _ in rows
+        if one.metric is not None
+    ]
     text = template("choice.html").render(
         name=name, metric=metric, rows=rows, chosen=chosen, limits=limits, version=__version__,
         machine=this_machine(), image=to_svg(pareto(points, metric, "p95, µs")) if points else "",

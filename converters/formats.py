@@ -17,7 +17,7 @@ from edgenets.artifact import (
     StateLink,
     TensorInfo,
     id_of,
-)  # fmt: skip
+)
 from edgenets.errors import ConversionError, UnsupportedPrecision
 from edgenets.progress import Progress
 from edgenets.quantization import Quantization
@@ -37,9 +37,12 @@ MISSING: dict[tuple[Format, Precision], str] = {
     ("openvino", "int16x8"): (
         "OpenVINO has no 16-bit integer activations; int8, or fp16, is its nearest"
     ),
-    **{("edgetpu", p): "the Edge TPU computes in eight-bit integers alone"
-       for p in PRECISIONS if p != "int8"},
-}  # fmt: skip
+    **{
+        ("edgetpu", p): "the Edge TPU computes in eight-bit integers alone"
+        for p in PRECISIONS
+        if p != "int8"
+    },
+}
 
 WEIGHTS_ALONE = "weights are stored in 8 bits; activations stay float"
 
@@ -59,9 +62,11 @@ NOTES: dict[tuple[Format, Precision], str] = {
 
 # What the files of a format end in; the first is the one to open.
 _ENDINGS: dict[Format, tuple[str, ...]] = {
-    "tflite": (".tflite",), "onnx": (".onnx",), "openvino": (".xml", ".bin"),
+    "tflite": (".tflite",),
+    "onnx": (".onnx",),
+    "openvino": (".xml", ".bin"),
     "edgetpu": ("_edgetpu.tflite",),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -93,10 +98,12 @@ def activation_type(precision: Precision) -> ActivationType | None:
 
 
 def each(
-    to: Sequence[Format], precisions: Sequence[Precision],
-    write: Callable[[Format, Precision], Written], excused: type[ConversionError],
+    to: Sequence[Format],
+    precisions: Sequence[Precision],
+    write: Callable[[Format, Precision], Written],
+    excused: type[ConversionError],
     progress: Progress | None = None,
-) -> Converted:  # fmt: skip
+) -> Converted:
     """Every format in every precision.
 
     Args:
@@ -124,9 +131,13 @@ def _sensible(format: Format, precisions: Sequence[Precision]) -> Sequence[Preci
 
 
 def whole(
-    format: Format, precision: Precision, contents: Sequence[bytes], inputs: Sequence[TensorInfo],
-    outputs: Sequence[TensorInfo], note: str | None = None,
-) -> Written:  # fmt: skip
+    format: Format,
+    precision: Precision,
+    contents: Sequence[bytes],
+    inputs: Sequence[TensorInfo],
+    outputs: Sequence[TensorInfo],
+    note: str | None = None,
+) -> Written:
     """An artifact without a state, of what its files hold.
 
     Args:
@@ -134,9 +145,13 @@ def whole(
     """
     files = _files(format, id_of(format, precision), contents)
     artifact = Artifact(
-        format, precision, tuple(files), tuple(inputs), tuple(outputs),
+        format,
+        precision,
+        tuple(files),
+        tuple(inputs),
+        tuple(outputs),
         note=NOTES.get((format, precision), "") if note is None else note,
-    )  # fmt: skip
+    )
     return Written(artifact, files)
 
 
@@ -145,9 +160,12 @@ def _files(format: Format, stem: str, contents: Sequence[bytes]) -> dict[str, by
 
 
 def write(
-    graph: StepGraph, format: Format, precision: Precision, plan: Plan | None = None,
+    graph: StepGraph,
+    format: Format,
+    precision: Precision,
+    plan: Plan | None = None,
     part: Part = "",
-) -> Written:  # fmt: skip
+) -> Written:
     """Write a step graph in one format and precision.
 
     Requires: `passes.simplify` ran; a plan of the right integers, and
@@ -179,15 +197,19 @@ def write(
     files = _files(format, id_of(format, precision, part), contents)
     read = ("read (openvino)",) if format == "openvino" else ()
     return Written(
-        describe(graph, format, precision, plan, tuple(files), part), files,
+        describe(graph, format, precision, plan, tuple(files), part),
+        files,
         ("walk (edgenets)", "write (edgenets)", *read),
-    )  # fmt: skip
+    )
 
 
 def _onnx(
-    graph: StepGraph, precision: Precision, plan: Plan | None, names: list[tuple[str, str]],
+    graph: StepGraph,
+    precision: Precision,
+    plan: Plan | None,
+    names: list[tuple[str, str]],
     weights_only: bool = False,
-) -> bytes:  # fmt: skip
+) -> bytes:
     # What has integer weights by its plan has them anyway; this is about the layers that have not.
     weights = {"fp16": "float16", "dynamic": "int8-dynamic"}.get(precision, "float32")
     if weights_only and precision == "dynamic":
@@ -233,8 +255,13 @@ def describe(
         return replace(info(name, name), shape=(1, rows, channels))
 
     return Artifact(
-        format, precision, files, (info(graph.input, INPUTS[graph.input_type]),),
+        format,
+        precision,
+        files,
+        (info(graph.input, INPUTS[graph.input_type]),),
         tuple(info(tensor, public) for public, tensor in graph.outputs),
-        tuple(link(s) for s in graph.states), note=NOTES.get((format, precision), ""),
-        sequence_inputs=tuple(map(held, graph.sequence_inputs)), part=part,
-    )  # fmt: skip
+        tuple(link(s) for s in graph.states),
+        note=NOTES.get((format, precision), ""),
+        sequence_inputs=tuple(map(held, graph.sequence_inputs)),
+        part=part,
+    )

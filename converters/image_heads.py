@@ -31,9 +31,13 @@ Labels = tuple[str, ...]
 
 
 def decoding_of(
-    task: ImageTask, artifact: Artifact, session: Session, frame: ImageInput, labels: Labels,
+    task: ImageTask,
+    artifact: Artifact,
+    session: Session,
+    frame: ImageInput,
+    labels: Labels,
     guesses: list[str],
-) -> tuple[ImageDecoding, Labels]:  # fmt: skip
+) -> tuple[ImageDecoding, Labels]:
     """The decoding of a model, and its labels, which may need a background before them.
 
     Args:
@@ -140,9 +144,12 @@ def _yolo(
         f"{'fractions of the image' if normalised else 'pixels'}, scores as {scores}"
     )
     head = YoloHead(
-        output=info.name, transposed=transposed, objectness=objectness, normalised=normalised,
+        output=info.name,
+        transposed=transposed,
+        objectness=objectness,
+        normalised=normalised,
         scores=scores,
-    )  # fmt: skip
+    )
     return BoxDecoding(head=head, background=_nothing(labels))
 
 

@@ -111,9 +111,13 @@ def _artifact(path: Path, model: bytes) -> Artifact:
         raise ModelError(f"{path}: takes {len(inputs)} inputs; a model of images takes one")
     precision: Precision = "fp32" if inputs[0].dtype == "float32" else "int8"
     return Artifact(
-        format, precision, (member_name(path.name),), inputs, outputs,
+        format,
+        precision,
+        (member_name(path.name),),
+        inputs,
+        outputs,
         note="third-party: not proven against a model",
-    )  # fmt: skip
+    )
 
 
 def _onnx_tensors(
@@ -126,8 +130,13 @@ def _onnx_tensors(
         )
     except Exception as exc:  # ONNX Runtime's error classes share no base but Exception
         raise ModelError(f"{path}: ONNX Runtime refuses it: {first_line(exc)}") from exc
-    kinds = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(int8)": "int8",
-             "tensor(int32)": "int32", "tensor(int64)": "int64"}  # fmt: skip
+    kinds = {
+        "tensor(float)": "float32",
+        "tensor(uint8)": "uint8",
+        "tensor(int8)": "int8",
+        "tensor(int32)": "int32",
+        "tensor(int64)": "int64",
+    }
 
     def info(tensor: Any) -> TensorInfo:
         if not all(isinstance(d, int) for d in tensor.shape):

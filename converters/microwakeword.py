@@ -65,13 +65,17 @@ def bundle_of(path: Path, out: Path) -> Bundle:
         labels=(word,),
         input=MicroFrontendInput(),
         decoding=KeywordDecoding(
-            settings.sliding_window_size, settings.probability_cutoff, {}, REFRACTORY, (),
+            settings.sliding_window_size,
+            settings.probability_cutoff,
+            {},
+            REFRACTORY,
+            (),
             "probabilities",
         ),
         step=StepSpec(
             artifact.inputs[0].name, artifact.outputs[0].name, artifact.inputs[0].shape[1]
         ),
-    )  # fmt: skip
+    )
     files = {artifact.files[0]: model}
     session = backend.load("tflite", artifact, files)
     sound = golden_sound(spec)
@@ -132,9 +136,14 @@ def _artifact(path: Path, model: bytes) -> Artifact:
             f"wake word model takes [1, frames, 40] and gives [1, 1]"
         )
     return Artifact(
-        "tflite", "int8", (path.name,), (infos[0],), (infos[1],), internal_state=True,
+        "tflite",
+        "int8",
+        (path.name,),
+        (infos[0],),
+        (infos[1],),
+        internal_state=True,
         note="third-party: not proven against a model",
-    )  # fmt: skip
+    )
 
 
 def _info(path: Path, found: dict[str, Any]) -> TensorInfo:

@@ -53,9 +53,11 @@ class _Index:
 
 
 def save(
-    folder: Path, written: Sequence[Written], missing: Sequence[str] = (),
+    folder: Path,
+    written: Sequence[Written],
+    missing: Sequence[str] = (),
     origin: Origin | None = None,
-) -> Path:  # fmt: skip
+) -> Path:
     """Write artifacts to `folder/artifacts`; give that folder.
 
     Ones of before are removed: what lies there is of one model and one calibration.
@@ -76,10 +78,13 @@ def save(
                 beside.write_bytes(data)
             digests[name] = hashlib.sha256(data).hexdigest()
     index = _Index(
-        tuple(w.artifact for w in written), digests, tuple(missing), origin,
+        tuple(w.artifact for w in written),
+        digests,
+        tuple(missing),
+        origin,
         {w.artifact.id: w.route for w in written if w.route},
         {w.artifact.id: w.said for w in written if w.said},
-    )  # fmt: skip
+    )
     write_json(target / INDEX, records.to_plain(index))
     return target
 

@@ -59,9 +59,12 @@ def of_file(path: Path, model: bytes, given: Written, said: Said | None = None) 
     name = f"{Path(artifact.files[0]).stem}{edgetpu_compiler.ENDING}"
     note = "; ".join(filter(None, (artifact.note, f"for the Edge TPU, {said}")))
     made = replace(
-        artifact, format="edgetpu", files=(name,), note=note,
+        artifact,
+        format="edgetpu",
+        files=(name,),
+        note=note,
         compiled_from=hashlib.sha256(content).hexdigest(),
-    )  # fmt: skip
+    )
     return Written(made, {name: model}, said=said)
 
 

@@ -107,9 +107,11 @@ def _tflite(graph: Graph, item: Written, target: Target) -> Iterator[Finding]:
     for other in older:
         if missing := list(versions.lacking(graph, other)):
             yield Finding(
-                "note", "operators", f"{other.name}, where that is installed instead, lacks "
+                "note",
+                "operators",
+                f"{other.name}, where that is installed instead, lacks "
                 f"{'; '.join(missing[:_SHOWN])}{_and_more(missing)}",
-            )  # fmt: skip
+            )
     if graph.graphs > 1:
         yield Finding("note", "operators", f"{graph.graphs} graphs in it: branches or loops")
     most, where = memory.peak(graph)
@@ -121,16 +123,18 @@ def _tflite(graph: Graph, item: Written, target: Target) -> Iterator[Finding]:
 def _onnx(found: OnnxFacts, item: Written, target: Target) -> Iterator[Finding]:
     if found.third_party:
         yield Finding(
-            "stop", "operators", f"{', '.join(found.third_party)}: of a domain that ONNX Runtime "
-            f"does not have",
-        )  # fmt: skip
+            "stop",
+            "operators",
+            f"{', '.join(found.third_party)}: of a domain that ONNX Runtime does not have",
+        )
     needs = f"needs ONNX Runtime {found.runtime} or newer" if found.runtime else ""
     if not needs:
         needs = "which is newer than what is known of ONNX Runtime here"
     yield Finding(
-        "well" if found.runtime else "note", "operators",
+        "well" if found.runtime else "note",
+        "operators",
         f"{found.operators}, of opset {found.opset}, {needs}",
-    )  # fmt: skip
+    )
     if found.peak is not None:
         yield _memory(found.peak, found.where, item, target)
     if target.cuda:
@@ -193,11 +197,14 @@ def _edge_tpu(graph: Graph, item: Written) -> Iterator[Finding]:
         yield Finding("note", "Edge TPU", f"and {len(found.left) - _SHOWN} more on the CPU")
     if found.split is not None:
         yield Finding(
-            "note", "Edge TPU", f"the graph would be divided at {found.split.name} "
-            f"({found.split.place})",
-        )  # fmt: skip
+            "note",
+            "Edge TPU",
+            f"the graph would be divided at {found.split.name} ({found.split.place})",
+        )
     if found.beyond:
         yield Finding(
-            "note", "Edge TPU", f"{found.beyond / 1e6:.1f} MB of weights do not fit on the chip; "
+            "note",
+            "Edge TPU",
+            f"{found.beyond / 1e6:.1f} MB of weights do not fit on the chip; "
             f"they would be sent at every inference",
-        )  # fmt: skip
+        )

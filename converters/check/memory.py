@@ -20,7 +20,9 @@ def peak(graph: Graph) -> tuple[int, str]:
         Turn([t.number for t in o.inputs], [t.number for t in o.outputs]) for o in graph.operators
     ]
     most, place = most_alive(
-        turns, {t.number: t.size for t in (*graph.inputs, *made)},
-        [t.number for t in graph.inputs], [t.number for t in graph.outputs],
-    )  # fmt: skip
+        turns,
+        {t.number: t.size for t in (*graph.inputs, *made)},
+        [t.number for t in graph.inputs],
+        [t.number for t in graph.outputs],
+    )
     return most, "its input" if place < 0 else f"{graph.operators[place].name} ({place})"

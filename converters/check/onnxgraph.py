@@ -54,9 +54,13 @@ def facts(content: bytes) -> OnnxFacts:
     third_party = {f"{n.domain}.{n.op_type}" for n in model.graph.node if n.domain not in _DOMAINS}
     peak, where = _peak(model.graph)
     return OnnxFacts(
-        len(model.graph.node), opset, _RUNTIMES.get(max(opset, min(_RUNTIMES)), ""),
-        tuple(sorted(third_party)), peak, where,
-    )  # fmt: skip
+        len(model.graph.node),
+        opset,
+        _RUNTIMES.get(max(opset, min(_RUNTIMES)), ""),
+        tuple(sorted(third_party)),
+        peak,
+        where,
+    )
 
 
 def _sizes(graph: GraphProto) -> dict[str, int]:

@@ -126,9 +126,14 @@ class Comparison:
 
 
 def compare(
-    task: str, names: Sequence[str], data: Path, out: Path, parameters: int | None = None,
-    epochs: int | None = None, progress: Progress | None = None,
-) -> Comparison:  # fmt: skip
+    task: str,
+    names: Sequence[str],
+    data: Path,
+    out: Path,
+    parameters: int | None = None,
+    epochs: int | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
     """Train a network of each family, all of about one size, and measure them.
 
     A network that is there already, of the same recipe, is not trained again.
@@ -265,10 +270,11 @@ def _felt(family: str, nets: Sequence[Model], came: NDArray[Any], frames: int) -
         steps = np.exp(np.mean(np.log(each), axis=0))
     steps /= max(float(steps.max()), 1e-300)
     return Felt(
-        tuple(float(f"{x:.4g}") for x in steps), gradients.reach(steps),
+        tuple(float(f"{x:.4g}") for x in steps),
+        gradients.reach(steps),
         # A recurrent network has none; where its gradient is zero, float32 has ended.
         gradients.receptive_field(steps) if family == "cnn" else None,
-    )  # fmt: skip
+    )
 
 
 def _forms(written: Sequence[Written], report: Report, task: tasks.Task) -> tuple[Form, ...]:

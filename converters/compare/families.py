@@ -35,24 +35,27 @@ class _Base:
 
 _BASES = {
     "keywords": _Base(
-        "kws-gru", "kws-dscnn",
+        "kws-gru",
+        "kws-dscnn",
         lambda model, cell, width: replace(model, cell=cell, units=(width, width)),
         lambda model, width: replace(model, channels=(width,) * len(model.channels)),
         28,
     ),
     "text": _Base(
-        "text-sentiment", "text-sentiment-cnn",
+        "text-sentiment",
+        "text-sentiment-cnn",
         lambda model, cell, width: replace(model, cell=cell, units=(width,)),
         lambda model, width: replace(model, channels=width),
         5,
     ),
     "series": _Base(
-        "forecast", "forecast-cnn",
+        "forecast",
+        "forecast-cnn",
         lambda model, cell, width: replace(model, cell=cell, units=(width,)),
         lambda model, width: replace(model, channels=width),
         8,
     ),
-}  # fmt: skip
+}
 
 TASKS = tuple(_BASES)
 

@@ -76,8 +76,7 @@ def _gradients(found: Comparison) -> Figure:
         for net in found.nets:
             # What is zero has no place on this axis: the line ends there.
             norms = [x if x > _FLOOR else math.nan for x in getattr(net, name).norms]
-            axes.plot(range(len(norms)), norms, color=_COLORS[net.family], lw=1.4,
-                      label=net.family)  # fmt: skip
+            axes.plot(range(len(norms)), norms, color=_COLORS[net.family], lw=1.4, label=net.family)
         axes.axhline(GONE, color=INK, lw=0.8, ls=":")
         axes.set_yscale("log")
         axes.set_ylim(_FLOOR, 2)
@@ -95,8 +94,9 @@ def _lengths(found: Comparison) -> Figure:
         values = [scale * value for value in net.at_length.values()]
         axes.plot(places, values, "o-", color=_COLORS[net.family], lw=1.4, label=net.family)
     axes.set_xscale("log")
-    axes.set_xticks([float(x) for x in found.nets[0].at_length],
-                    [f"×{x}" for x in found.nets[0].at_length])  # fmt: skip
+    axes.set_xticks(
+        [float(x) for x in found.nets[0].at_length], [f"×{x}" for x in found.nets[0].at_length]
+    )
     axes.minorticks_off()
     unit = ", %" if found.measure.share else ""
     finish(axes, "length, of that which was taught", f"{found.metric}{unit}")
@@ -111,10 +111,14 @@ def _times(found: Comparison) -> Figure:
         for timing in net.timings:
             every = timing is net.timings[-1]
             axes.plot(
-                list(map(int, timing.training_ms)), list(timing.training_ms.values()),
-                "o-" if every else "o:", color=_COLORS[net.family], lw=1.4,
-                label=net.family if every else None, alpha=1 if every else 0.6,
-            )  # fmt: skip
+                list(map(int, timing.training_ms)),
+                list(timing.training_ms.values()),
+                "o-" if every else "o:",
+                color=_COLORS[net.family],
+                lw=1.4,
+                label=net.family if every else None,
+                alpha=1 if every else 0.6,
+            )
 
     for net in found.nets:
         draw(net)

@@ -67,9 +67,14 @@ def _claim(aspect: str, cnn: str, rnn: str, measured: str, parts: Sequence[_Part
     """A claim, with the verdict that its parts come to."""
     known = {part.holds for part in parts if part.holds is not None}
     verdict: Word = (
-        "not measured" if not known else "in part" if len(known) == 2
-        else "agrees" if True in known else "disagrees"
-    )  # fmt: skip
+        "not measured"
+        if not known
+        else "in part"
+        if len(known) == 2
+        else "agrees"
+        if True in known
+        else "disagrees"
+    )
     return Claim(aspect, cnn, rnn, measured, verdict, "; ".join(part.why for part in parts))
 
 
@@ -78,18 +83,26 @@ def _data(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
     lead = found.measure.loss(cnn.test, best.test)
     sure = _sure(found, best.test, cnn.test)
     ahead = 0 if abs(lead) <= sure else 1 if lead < 0 else -1  # 1: the recurrent network is
-    words = {1: f"the recurrent {best.family} is ahead", 0: f"the cnn is as good as the "
-             f"{best.family}, as far as the test can tell", -1: "the cnn is ahead"}  # fmt: skip
+    words = {
+        1: f"the recurrent {best.family} is ahead",
+        0: f"the cnn is as good as the {best.family}, as far as the test can tell",
+        -1: "the cnn is ahead",
+    }
     if found.task == "keywords":  # a spectrogram is a grid, and speech a sequence
-        parts = [_Part(ahead <= 0, f"of a spectrogram, which is both: {words[ahead]}"),
-                 _Part(ahead >= 0, "the claim names either family")]  # fmt: skip
+        parts = [
+            _Part(ahead <= 0, f"of a spectrogram, which is both: {words[ahead]}"),
+            _Part(ahead >= 0, "the claim names either family"),
+        ]
     else:
         parts = [_Part(ahead > 0, f"of a sequence: {words[ahead]}")]
     figures = ", ".join(f"{net.family} {found.measure.shown(net.test)}" for net in found.nets)
     return _claim(
-        "data", "for what lies on a grid: images, spectrograms", "for sequences: text, speech",
-        f"test {found.metric} at equal size: {figures}", parts,
-    )  # fmt: skip
+        "data",
+        "for what lies on a grid: images, spectrograms",
+        "for sequences: text, speech",
+        f"test {found.metric} at equal size: {figures}",
+        parts,
+    )
 
 
 def _architecture(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
@@ -99,8 +112,10 @@ def _architecture(found: Comparison, cnn: Measured, recurrent: list[Measured]) -
         return f"{net.family}: {', '.join(parts)}"
 
     text = f"parameters by layer: {'; '.join(map(kinds, found.nets))}"
-    sides = ("local filters, then pooling, which forgives a shift",
-             "a cell whose hidden state takes the input and the state before")  # fmt: skip
+    sides = (
+        "local filters, then pooling, which forgives a shift",
+        "a cell whose hidden state takes the input and the state before",
+    )
     if not cnn.at_shift:
         why = "the layers are what the claim says; shifts are measured on keywords alone"
         return _claim("architecture", *sides, text, [_Part(None, why)])
@@ -111,18 +126,28 @@ def _architecture(found: Comparison, cnn: Measured, recurrent: list[Measured]) -
     lost = {name: at["0"] - at[by] for name, at in shifted.items()}
     losses = ", ".join(f"{name} {100 * loss:.1f}" for name, loss in lost.items())
     sure = _sure(found, cnn.at_shift["0"], cnn.at_shift[by])
-    parts = [_Part(lost["cnn"] <= sure, f"the cnn {'keeps' if lost['cnn'] <= sure else 'loses'} "
-                   f"its accuracy under a shift")]  # fmt: skip
+    parts = [
+        _Part(
+            lost["cnn"] <= sure,
+            f"the cnn {'keeps' if lost['cnn'] <= sure else 'loses'} its accuracy under a shift",
+        )
+    ]
     if cnn.at_shift_unpooled:
         more = lost["cnn without pooling"] - lost["cnn"]
         parts.append(
-            _Part(more > sure, "pooling is what forgives it" if more > sure
-                  else "without pooling it forgives as much")
-        )  # fmt: skip
+            _Part(
+                more > sure,
+                "pooling is what forgives it"
+                if more > sure
+                else "without pooling it forgives as much",
+            )
+        )
     return _claim(
-        "architecture", *sides,
-        f"{text}; points lost where sound is moved by {by} frames: {losses}", parts,
-    )  # fmt: skip
+        "architecture",
+        *sides,
+        f"{text}; points lost where sound is moved by {by} frames: {losses}",
+        parts,
+    )
 
 
 def _memory_of_past(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
@@ -134,20 +159,31 @@ def _memory_of_past(found: Comparison, cnn: Measured, recurrent: list[Measured])
     text += ", ".join(f"{net.family} {net.state_bytes:,}" for net in found.nets)
     field = cnn.untrained.receptive_field
     parts = [
-        _Part(True, f"the cnn ends at its receptive field, {field} steps, but a stream keeps what "
-              f"it needs of them: that is a state, too") if field is not None
+        _Part(
+            True,
+            f"the cnn ends at its receptive field, {field} steps, but a stream keeps what "
+            f"it needs of them: that is a state, too",
+        )
+        if field is not None
         else _Part(False, "global pooling gives the cnn a memory without end")
-    ]  # fmt: skip
+    ]
     ends = [net for net in recurrent if net.trained.reach is not None]
     parts.append(
-        _Part(False, f"a hidden state forgets as well: after its training the "
-              f"{ends[0].family} feels {ends[0].trained.reach} steps") if ends
+        _Part(
+            False,
+            f"a hidden state forgets as well: after its training the "
+            f"{ends[0].family} feels {ends[0].trained.reach} steps",
+        )
+        if ends
         else _Part(True, "the recurrent networks feel as far back as was measured")
-    )  # fmt: skip
+    )
     return _claim(
-        "memory of the past", "none but its receptive field", "a hidden state, without end",
-        text, parts,
-    )  # fmt: skip
+        "memory of the past",
+        "none but its receptive field",
+        "a hidden state, without end",
+        text,
+        parts,
+    )
 
 
 def _processing(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
@@ -188,13 +224,15 @@ def _strength(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Cl
         None: f"in {recall.STEPS} steps of training neither learns long lags better",
         True: f"the {best.family} learns long lags that the cnn does not",
         False: f"the cnn, which sees {recall.SEEN} steps, learns lags that no cell does in "
-               f"{recall.STEPS} steps of training",
-    }[holds]  # fmt: skip
+        f"{recall.STEPS} steps of training",
+    }[holds]
     return _claim(
-        "strength", "patterns in space", "dependencies in time",
+        "strength",
+        "patterns in space",
+        "dependencies in time",
         f"a symbol named after so many steps: {text} (chance {recall.CHANCE:.0%})",
         [_Part(None, "patterns in space are not this task's"), _Part(holds, why)],
-    )  # fmt: skip
+    )
 
 
 def _training(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
@@ -211,20 +249,31 @@ def _training(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Cl
 
     median = statistics.median(net.timings[-1].training_ms[last] for net in recurrent)
     quicker = median / cnn.timings[-1].training_ms[last]
-    parts = [_Part(quicker > _QUICKER, f"a step of the cnn is ×{quicker:.1f} as quick as the "
-                   f"median recurrent network's")]  # fmt: skip
+    parts = [
+        _Part(
+            quicker > _QUICKER,
+            f"a step of the cnn is ×{quicker:.1f} as quick as the median recurrent network's",
+        )
+    ]
     if many:
         others = max(map(gain, recurrent))
         holds = gain(cnn) > _GAIN and gain(cnn) > _GAIN * others
-        parts.append(_Part(holds, f"cores help the cnn ×{gain(cnn):.2f}, recurrent networks up to "
-                           f"×{others:.2f}"))  # fmt: skip
+        parts.append(
+            _Part(
+                holds,
+                f"cores help the cnn ×{gain(cnn):.2f}, recurrent networks up to ×{others:.2f}",
+            )
+        )
     else:
         parts.append(_Part(None, "this machine has one core to train on"))
     return _claim(
-        "training", "parallel", "sequential",
+        "training",
+        "parallel",
+        "sequential",
         f"a training step from {first} to {last} steps of sequence: "
-        + "; ".join(map(losses, found.nets)), parts,
-    )  # fmt: skip
+        + "; ".join(map(losses, found.nets)),
+        parts,
+    )
 
 
 def _vanishing(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
@@ -235,13 +284,20 @@ def _vanishing(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> C
     field = cnn.untrained.receptive_field
     at = min(_BACK, (field or DISTANCE) - 1, len(cnn.untrained.norms) - 1)
     kept = cnn.untrained.norms[at]
-    parts = [_Part(kept > _VANISHED, f"{at} steps back, within what it can see, the cnn has "
-                   f"{kept:.2g} of the peak")]  # fmt: skip
+    parts = [
+        _Part(
+            kept > _VANISHED,
+            f"{at} steps back, within what it can see, the cnn has {kept:.2g} of the peak",
+        )
+    ]
     parts += _vanishing_in_time(recurrent)
     return _claim(
-        "vanishing gradient", "little prone", "prone; LSTM and GRU ease it",
-        f"norm {_BACK} steps back, of its peak: {text}", parts,
-    )  # fmt: skip
+        "vanishing gradient",
+        "little prone",
+        "prone; LSTM and GRU ease it",
+        f"norm {_BACK} steps back, of its peak: {text}",
+        parts,
+    )
 
 
 def _vanishing_in_time(recurrent: list[Measured]) -> Iterator[_Part]:
@@ -279,9 +335,10 @@ def _inputs(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Clai
         """The lengths at which a network is worse than at its own."""
         own = net.at_length["1"]
         return " and ".join(
-            f"×{x}" for x, value in net.at_length.items()
+            f"×{x}"
+            for x, value in net.at_length.items()
             if found.measure.loss(own, value) > _sure(found, own, value)
-        )  # fmt: skip
+        )
 
     losing = [f"the {net.family} at {lost(net)}" for net in recurrent if lost(net)]
     return _claim(

@@ -39,9 +39,12 @@ def _convolved(
     if groups == channels and int(kernel.shape[2]) == 1 and groups > 1:
         shape = (*(int(d) for d in kernel.shape[:2]), channels, out // channels)
         return tf.raw_ops.DepthwiseConv2dNative(
-            input=x, filter=tf.reshape(kernel, shape), strides=strides, padding=padding,
+            input=x,
+            filter=tf.reshape(kernel, shape),
+            strides=strides,
+            padding=padding,
             dilations=dilations,
-        )  # fmt: skip
+        )
     if groups == 1:
         return tf.raw_ops.Conv2D(
             input=x, filter=kernel, strides=strides, padding=padding, dilations=dilations
@@ -81,9 +84,12 @@ def _spread(node: Node, x: Tensor, kernel: Tensor, window: Window) -> Tensor:
     whole = [(n - 1) * s + max(k, s) for n, s, k in zip(sizes, strides, spans, strict=True)]
     shape = [int(x.shape[0]), *(wanted if same else whole), channels]
     made = tf.raw_ops.Conv2DBackpropInput(
-        input_sizes=np.array(shape, np.int32), filter=kernel, out_backprop=x,
-        strides=(1, *strides, 1), padding="SAME" if same else "VALID",
-    )  # fmt: skip
+        input_sizes=np.array(shape, np.int32),
+        filter=kernel,
+        out_backprop=x,
+        strides=(1, *strides, 1),
+        padding="SAME" if same else "VALID",
+    )
     if same:
         return made
     lacking = [

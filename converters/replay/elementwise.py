@@ -42,7 +42,7 @@ _SIMPLE: dict[str, Callable[[Any, Any], Any]] = {
     "Sqrt": lambda tf, x: tf.sqrt(x),
     "Tan": lambda tf, x: tf.tan(x),
     "Tanh": lambda tf, x: tf.tanh(x),
-}  # fmt: skip
+}
 
 _PAIRS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "Add": lambda tf, a, b: tf.add(a, b),
@@ -57,7 +57,7 @@ _PAIRS: dict[str, Callable[[Any, Any, Any], Any]] = {
     "Pow": lambda tf, a, b: _power(tf, a, b),
     "Sub": lambda tf, a, b: tf.subtract(a, b),
     "Xor": lambda tf, a, b: tf.math.logical_xor(a, b),
-}  # fmt: skip
+}
 
 
 def _power(tf: Any, a: Any, b: Any) -> Any:

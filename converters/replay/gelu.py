@@ -41,9 +41,11 @@ class _Term:
         return self.power == 1 and all(
             isclose(found, wanted, rel_tol=_CLOSE)
             for found, wanted in (
-                (abs(self.inner), sqrt(0.5)), (self.scale * self.offset, 0.5), (half, 0.5),
+                (abs(self.inner), sqrt(0.5)),
+                (self.scale * self.offset, 0.5),
+                (half, 0.5),
             )
-        )  # fmt: skip
+        )
 
 
 def with_gelus(model: ModelProto) -> ModelProto:

@@ -88,7 +88,10 @@ def neighbours(node: Node) -> Value:
     if size % 2 == 0:
         raise node.refusal("is of an even number of channels, which lie on no two sides of one")
     made = node.tf.nn.local_response_normalization(
-        x.channels_last, size // 2, node.get("bias", 1.0), node.get("alpha", 1e-4) / size,
+        x.channels_last,
+        size // 2,
+        node.get("bias", 1.0),
+        node.get("alpha", 1e-4) / size,
         node.get("beta", 0.75),
-    )  # fmt: skip
+    )
     return Value(made, last(x.rank))

@@ -33,7 +33,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], float, float]] = {
     "Softplus": (lambda tf, x, a, b: tf.nn.softplus(x), 0.0, 0.0),
     "Softsign": (lambda tf, x, a, b: x / (1.0 + tf.abs(x)), 0.0, 0.0),
     "Tanh": (lambda tf, x, a, b: tf.tanh(x), 0.0, 0.0),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -111,16 +111,21 @@ def _direction(node: Node, x: Tensor, way: int) -> _Direction:
         return given[:, way] if node.get("layout", 0) else given[way]
 
     return _Direction(
-        parts, r, behind, state(5), state(6) if node.op == "LSTM" else None,
-        node.value(7).as_onnx[way] if node.has(7) else None, _functions(node, way),
+        parts,
+        r,
+        behind,
+        state(5),
+        state(6) if node.op == "LSTM" else None,
+        node.value(7).as_onnx[way] if node.has(7) else None,
+        _functions(node, way),
         node.get("clip"),
-    )  # fmt: skip
+    )
 
 
 def _functions(node: Node, way: int) -> list[Callable[[Tensor], Tensor]]:
-    usual = {
-        "GRU": ["Sigmoid", "Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "RNN": ["Tanh"],
-    }[node.op]  # fmt: skip
+    usual = {"GRU": ["Sigmoid", "Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "RNN": ["Tanh"]}[
+        node.op
+    ]
     names = (node.get("activations") or usual * 2)[way * len(usual) :][: len(usual)]
     alphas, betas = list(node.get("activation_alpha", ())), list(node.get("activation_beta", ()))
     if (alphas or betas) and way:

@@ -24,7 +24,7 @@ _REDUCED: dict[str, Callable[[Any, Any, Any, bool], Any]] = {
     "ReduceProd": lambda tf, x, axes, keep: tf.reduce_prod(x, axes, keep),
     "ReduceSum": lambda tf, x, axes, keep: tf.reduce_sum(x, axes, keep),
     "ReduceSumSquare": lambda tf, x, axes, keep: tf.reduce_sum(x * x, axes, keep),
-}  # fmt: skip
+}
 
 
 @operator(*_REDUCED)

@@ -110,10 +110,13 @@ def _run(graph: GraphProto, scope: Scope, opset: int) -> None:
 
 def _node(proto: NodeProto, scope: Mapping[str, Value], opset: int) -> Node:
     return Node(
-        proto.op_type, proto.name or proto.output[0],
+        proto.op_type,
+        proto.name or proto.output[0],
         {a.name: _attribute(proto.op_type, a) for a in proto.attribute},
-        tuple(scope[name] if name else None for name in proto.input), len(proto.output), opset,
-    )  # fmt: skip
+        tuple(scope[name] if name else None for name in proto.input),
+        len(proto.output),
+        opset,
+    )
 
 
 def _attribute(op: str, attribute: AttributeProto) -> Any:

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 Matrix = NDArray[np.float32]  # (out, in)
 
 # TensorFlow's two switches (half_pixel_centers, align_corners) as ONNX says them.
-_GRIDS = {
-    "half_pixel": (True, False), "asymmetric": (False, False), "align_corners": (False, True),
-}  # fmt: skip
+_GRIDS = {"half_pixel": (True, False), "asymmetric": (False, False), "align_corners": (False, True)}
 
 _KNOWN = (*_GRIDS, "half_pixel_symmetric", "pytorch_half_pixel", "tf_half_pixel_for_nn")
 
@@ -185,9 +183,11 @@ def _by_operator(
         if all(np.allclose(own[axis], matrices[axis], atol=1e-6) for axis in matrices):
             name = "ResizeNearestNeighbor" if mode == "nearest" else "ResizeBilinear"
             made = getattr(tf.raw_ops, name)(
-                images=x.channels_last, size=np.array(sizes[2:], np.int32), align_corners=corners,
+                images=x.channels_last,
+                size=np.array(sizes[2:], np.int32),
+                align_corners=corners,
                 half_pixel_centers=half,
-            )  # fmt: skip
+            )
             return Value(made, (0, 2, 3, 1))
     return None
 

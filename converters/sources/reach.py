@@ -111,9 +111,11 @@ def _variables(meta: MetaGraphDef) -> Iterator[str]:
             except Exception:  # protobuf's DecodeError: it is of something else than variables
                 continue
             yield from (
-                listed.variable_name, listed.initializer_name, listed.snapshot_name,
+                listed.variable_name,
+                listed.initializer_name,
+                listed.snapshot_name,
                 listed.initial_value_name,
-            )  # fmt: skip
+            )
 
 
 def _called(graph: GraphDef, fetched: Iterable[str]) -> Iterator[NodeDef]:

@@ -54,9 +54,11 @@ def read(path: Path) -> Source:
     graph = tf.Graph()
     try:
         with (
-            quiet_logging(), captured_stderr(), graph.as_default(),
+            quiet_logging(),
+            captured_stderr(),
+            graph.as_default(),
             tf.compat.v1.Session(graph=graph) as session,
-        ):  # fmt: skip
+        ):
             meta = tf.compat.v1.saved_model.load(session, [_TAG], str(path))
             called = _chosen(path, meta.signature_def)
             # A map of protobuf's has another order in every process.
@@ -74,9 +76,14 @@ def read(path: Path) -> Source:
     inputs = tuple(_info(path, n, t) for n, t in taken)
     outputs = tuple(_info(path, n, t) for n, t in given)
     return Source(
-        path, "saved_model", path.name, signature, inputs, outputs,
+        path,
+        "saved_model",
+        path.name,
+        signature,
+        inputs,
+        outputs,
         _answering(signature, inputs, outputs),
-    )  # fmt: skip
+    )
 
 
 def _name_apart(graph: Any) -> None:
@@ -168,9 +175,11 @@ def function_of(signature: Signature, shapes: Mapping[str, tuple[int, ...]], inf
 
     def imported(*values: Any) -> Any:
         return tf.graph_util.import_graph_def(
-            signature.graph, input_map=dict(zip(signature.inputs, values, strict=True)),
-            return_elements=list(signature.outputs), name="",
-        )  # fmt: skip
+            signature.graph,
+            input_map=dict(zip(signature.inputs, values, strict=True)),
+            return_elements=list(signature.outputs),
+            name="",
+        )
 
     try:
         with quiet_logging():

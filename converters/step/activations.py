@@ -93,9 +93,11 @@ class _Around:
         """factor · x + offset."""
         channels = self._b.shapes[x][1]
         return self._b.scale(
-            x, np.full(channels, factor, np.float32), np.full(channels, offset, np.float32),
+            x,
+            np.full(channels, factor, np.float32),
+            np.full(channels, offset, np.float32),
             self._layer,
-        )  # fmt: skip
+        )
 
     def both(self, kind: str, x: str, y: str) -> str:
         """Two tensors, element by element."""

@@ -110,9 +110,13 @@ class Builder:
     # -- operations on tensors -----------------------------------------------------------------
 
     def linear(
-        self, x: str, weights: NDArray[np.float32], bias: NDArray[np.float32], layer: str,
+        self,
+        x: str,
+        weights: NDArray[np.float32],
+        bias: NDArray[np.float32],
+        layer: str,
         what: str = "linear",
-    ) -> str:  # fmt: skip
+    ) -> str:
         """A matrix product frame by frame: (in, out) weights, (out,) bias."""
         op = Linear((x,), self._name(layer, what), layer, weights, bias)
         return self._add(op, (self.shapes[x][0], weights.shape[1]))
@@ -164,9 +168,13 @@ class Builder:
         return self._add(op, (shape[0], shape[1]))
 
     def scale(
-        self, x: str, factor: NDArray[np.float32], offset: NDArray[np.float32], layer: str,
+        self,
+        x: str,
+        factor: NDArray[np.float32],
+        offset: NDArray[np.float32],
+        layer: str,
         bands: int = 1,
-    ) -> str:  # fmt: skip
+    ) -> str:
         """x · factor + offset, a channel at a time; of every band alike."""
         weights = np.asarray(factor, np.float32).reshape(1, 1, -1, 1)
         offset = np.asarray(offset, np.float32)
@@ -176,9 +184,14 @@ class Builder:
     # -- operations on signals, which know time ------------------------------------------------
 
     def conv(
-        self, x: Signal, weights: NDArray[np.float32], bias: NDArray[np.float32], stride: Pair,
-        dilation: Pair, layer: str,
-    ) -> Signal:  # fmt: skip
+        self,
+        x: Signal,
+        weights: NDArray[np.float32],
+        bias: NDArray[np.float32],
+        stride: Pair,
+        dilation: Pair,
+        layer: str,
+    ) -> Signal:
         """A convolution over time and bands: (kernel frames, kernel bands, in, out) weights."""
         if weights.shape[:2] == (1, 1) != stride:
             # What is left out is left out first: OpenVINO 2026.4 moves the stride of such a
@@ -193,9 +206,14 @@ class Builder:
         return self._banded(op, out, len(bias))
 
     def depthwise(
-        self, x: Signal, weights: NDArray[np.float32], bias: NDArray[np.float32], stride: Pair,
-        dilation: Pair, layer: str,
-    ) -> Signal:  # fmt: skip
+        self,
+        x: Signal,
+        weights: NDArray[np.float32],
+        bias: NDArray[np.float32],
+        stride: Pair,
+        dilation: Pair,
+        layer: str,
+    ) -> Signal:
         """A convolution of each channel by itself: (…, channels, multiplier) weights."""
         window, out = self._window(x, _reach(weights.shape, stride, dilation), layer)
         name = self._name(layer, "depthwise")

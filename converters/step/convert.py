@@ -86,9 +86,12 @@ class Steps:
     """A model as a step graph; what several artifacts begin with is made once."""
 
     def __init__(
-        self, model: keras.Model, clips: Clips | None = None,
-        quantize: QuantizeRecipe | None = None, progress: Progress | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        model: keras.Model,
+        clips: Clips | None = None,
+        quantize: QuantizeRecipe | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         """Walk a model; arguments and errors as `convert`."""
         self._clips, self._quantize = clips, quantize or QuantizeRecipe()
         self._progress = progress or Progress()
@@ -99,9 +102,13 @@ class Steps:
         self._fixed = isolate_fixed(self.graph)
 
     def write(
-        self, format: Format, precision: Precision, part: Part = "",
-        keep_float: Collection[str] = (), probes: Sequence[str] = (),
-    ) -> Written:  # fmt: skip
+        self,
+        format: Format,
+        precision: Precision,
+        part: Part = "",
+        keep_float: Collection[str] = (),
+        probes: Sequence[str] = (),
+    ) -> Written:
         """One artifact.
 
         Args:

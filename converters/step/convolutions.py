@@ -57,9 +57,13 @@ def conv(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
     x = _padded(b, one(inputs, name), layer, name, pads_with_zeros=True)
     weights = _kernel(layer.kernel)
     out = b.conv(
-        x, weights, bias(layer, weights.shape[3]), _pair(layer.strides),
-        _pair(layer.dilation_rate), name,
-    )  # fmt: skip
+        x,
+        weights,
+        bias(layer, weights.shape[3]),
+        _pair(layer.strides),
+        _pair(layer.dilation_rate),
+        name,
+    )
     return finish(b, out, layer, name)
 
 
@@ -68,9 +72,13 @@ def depthwise(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Sign
     x = _padded(b, one(inputs, name), layer, name, pads_with_zeros=True)
     weights = _kernel(layer.kernel)
     out = b.depthwise(
-        x, weights, bias(layer, weights.shape[2] * weights.shape[3]), _pair(layer.strides),
-        _pair(layer.dilation_rate), name,
-    )  # fmt: skip
+        x,
+        weights,
+        bias(layer, weights.shape[2] * weights.shape[3]),
+        _pair(layer.strides),
+        _pair(layer.dilation_rate),
+        name,
+    )
     return finish(b, out, layer, name)
 
 

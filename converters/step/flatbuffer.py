@@ -22,9 +22,13 @@ _IDENTIFIER = b"TFL3"
 _ALIGNMENT = 16  # bytes, of a buffer's content
 
 _TYPES = {
-    "float32": "FLOAT32", "float16": "FLOAT16", "int8": "INT8", "int16": "INT16",
-    "int32": "INT32", "int64": "INT64",
-}  # fmt: skip
+    "float32": "FLOAT32",
+    "float16": "FLOAT16",
+    "int8": "INT8",
+    "int16": "INT16",
+    "int32": "INT32",
+    "int64": "INT64",
+}
 
 
 class FlatModel:
@@ -80,9 +84,7 @@ class FlatModel:
         """A nameless tensor whose value is stored in the integers of one quantization."""
         return self._stored(value, ([q.scale], [q.zero_point], 0))
 
-    def _stored(
-        self, value: NDArray[Any], q: tuple[list[float], list[int], int] | None
-    ) -> int:  # fmt: skip
+    def _stored(self, value: NDArray[Any], q: tuple[list[float], list[int], int] | None) -> int:
         data = np.ascontiguousarray(value)
         key = (str(data.dtype), data.tobytes())
         if key not in self._constants:
@@ -93,9 +95,13 @@ class FlatModel:
         return self._add("", data.shape, str(data.dtype), self._constants[key], q)
 
     def _add(
-        self, name: str, shape: Sequence[int], dtype: str, buffer: int,
+        self,
+        name: str,
+        shape: Sequence[int],
+        dtype: str,
+        buffer: int,
         q: tuple[list[float], list[int], int] | None,
-    ) -> int:  # fmt: skip
+    ) -> int:
         tensor = self.schema.TensorT()
         tensor.name = name.encode()
         tensor.shape = np.asarray([abs(d) for d in shape], np.int32)
@@ -112,9 +118,13 @@ class FlatModel:
         return len(self._graph.tensors) - 1
 
     def operator(
-        self, code: str, inputs: Sequence[int], outputs: Sequence[int], version: int = 1,
+        self,
+        code: str,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        version: int = 1,
         **options: Any,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Append an operator; `options` are fields of its options table."""
         op = self.schema.OperatorT()
         op.opcodeIndex = self._code(getattr(self.schema.BuiltinOperator, code), version)

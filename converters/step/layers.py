@@ -313,8 +313,11 @@ def check(layer: Layer, name: str) -> str:
 
 # Layers whose state grows without bound, so that no integer could hold it.
 UNBOUNDED = (
-    "GlobalAveragePooling1D", "GlobalAveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D",
-)  # fmt: skip
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+)
 
 # Layers that take up left padding, or hand it on unchanged.
 TAKES_PADDING = frozenset({

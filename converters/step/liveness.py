@@ -18,9 +18,11 @@ class Turn(Generic[Key]):
 
 
 def peak(
-    turns: Sequence[Turn[Key]], sizes: Mapping[Key, int], first: Collection[Key],
+    turns: Sequence[Turn[Key]],
+    sizes: Mapping[Key, int],
+    first: Collection[Key],
     results: Collection[Key],
-) -> tuple[int, int]:  # fmt: skip
+) -> tuple[int, int]:
     """The most that is alive at once.
 
     A tensor is alive from the operation that makes it to the last that takes it; results stay.

@@ -52,9 +52,8 @@ def open_softmax(file: OnnxFile, x: str, name: str) -> str:
 
 
 def write_lookup(
-    file: OnnxFile, op: Lookup, tokens: str, stored: Stored,
-    q: Quantization | None,
-) -> str:  # fmt: skip
+    file: OnnxFile, op: Lookup, tokens: str, stored: Stored, q: Quantization | None
+) -> str:
     """Rows of a table by their numbers; gives the name of the output.
 
     Args:

@@ -44,9 +44,10 @@ def to_ir(onnx_model: bytes, half: bool) -> tuple[bytes, bytes]:
             raise ConversionError(f"openvino: it cannot read the ONNX form: {reason(exc)}") from exc
         # It folds what is constant but leaves weights in the integers that they came in.
         simplify = optional(
-            "openvino._offline_transformations", ("apply_moc_transformations",),
+            "openvino._offline_transformations",
+            ("apply_moc_transformations",),
             without="OpenVINO artifacts are written as they were read, a little larger",
-        )  # fmt: skip
+        )
         if simplify is not None:
             simplify[0](model, cf=False)
         # Nodes are numbered as they come in a process; names of inner ones say nothing.

@@ -60,9 +60,12 @@ def fold_scales(graph: StepGraph) -> StepGraph:
             factor.reshape(before.weights.shape[2:]) if isinstance(before, Depthwise) else factor
         )
         return replace(
-            before, output=after.output, weights=(before.weights * spread).astype(np.float32),
-            bias=(before.bias * factor + after.bias).astype(np.float32), fused=after.fused,
-        )  # fmt: skip
+            before,
+            output=after.output,
+            weights=(before.weights * spread).astype(np.float32),
+            bias=(before.bias * factor + after.bias).astype(np.float32),
+            fused=after.fused,
+        )
 
     return _merge_pairs(graph, fold)
 

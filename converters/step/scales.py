@@ -12,9 +12,12 @@ _LARGEST_BIAS = 1 << 30
 
 
 def weight_scales(
-    weights: NDArray[np.float32], axis: int, bias: NDArray[np.float32], input_scale: float | None,
+    weights: NDArray[np.float32],
+    axis: int,
+    bias: NDArray[np.float32],
+    input_scale: float | None,
     per_channel: bool = True,
-) -> NDArray[np.float32]:  # fmt: skip
+) -> NDArray[np.float32]:
     """Symmetric int8 scales, one a slice along `axis`.
 
     A channel whose weights are all but zero, as pruning and batch normalisation

@@ -258,9 +258,12 @@ class TFLiteWriter:
     def _(self, op: Pool, inputs: list[int], out: int, integer: bool) -> None:
         code = "AVERAGE_POOL_2D" if op.kind == "average" else "MAX_POOL_2D"
         options = {
-            "padding": self._model.schema.Padding.VALID, "strideH": op.stride[0],
-            "strideW": op.stride[1], "filterHeight": op.size[0], "filterWidth": op.size[1],
-        }  # fmt: skip
+            "padding": self._model.schema.Padding.VALID,
+            "strideH": op.stride[0],
+            "strideW": op.stride[1],
+            "filterHeight": op.size[0],
+            "filterWidth": op.size[1],
+        }
         source, target = self._banded(inputs[0], op.bands), self._like_banded(out, op.bands_out)
         self._operator(code, [source], [target], integer, **options)
         self._into(target, out)
@@ -331,15 +334,20 @@ class TFLiteWriter:
         op, code = kernel.op, kernel.code
         fused = {"none": "NONE", "relu": "RELU", "relu6": "RELU6"}[op.fused]
         options: dict[str, object] = {
-            "padding": self._model.schema.Padding.VALID, "strideW": 1, "strideH": 1,
-            "dilationWFactor": 1, "dilationHFactor": 1,
+            "padding": self._model.schema.Padding.VALID,
+            "strideW": 1,
+            "strideH": 1,
+            "dilationWFactor": 1,
+            "dilationHFactor": 1,
             "fusedActivationFunction": getattr(self._activation, fused),
-        }  # fmt: skip
+        }
         if not isinstance(op, Linear):
             options |= {
-                "strideH": op.stride[0], "strideW": op.stride[1],
-                "dilationHFactor": op.dilation[0], "dilationWFactor": op.dilation[1],
-            }  # fmt: skip
+                "strideH": op.stride[0],
+                "strideW": op.stride[1],
+                "dilationHFactor": op.dilation[0],
+                "dilationWFactor": op.dilation[1],
+            }
         if isinstance(op, Depthwise):
             options["depthMultiplier"] = op.weights.shape[3]
         inputs = [source, self._weights_of(kernel), self._bias(kernel)]

@@ -51,9 +51,12 @@ class TFLiteIntegers:
     """By TensorFlow's converter."""
 
     def __init__(
-        self, source: Function, samples: Samples, per_channel: bool = True,
+        self,
+        source: Function,
+        samples: Samples,
+        per_channel: bool = True,
         always: Collection[str] = (),
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Take a function; layers of `always` stay float whatever else does."""
         self._source, self._made = source, tflite.Integers(source, samples, per_channel)
         self._always = frozenset(always)
@@ -80,9 +83,14 @@ class OnnxIntegers:
     """By ONNX Runtime's quantizer; the same read by OpenVINO where that is wanted."""
 
     def __init__(
-        self, given: Written, samples: Samples, openvino: bool = False, per_channel: bool = True,
-        symmetric: bool = False, always: Collection[str] = (),
-    ) -> None:  # fmt: skip
+        self,
+        given: Written,
+        samples: Samples,
+        openvino: bool = False,
+        per_channel: bool = True,
+        symmetric: bool = False,
+        always: Collection[str] = (),
+    ) -> None:
         """Take a float ONNX artifact whose nodes say what layers they come from; those of `always`
         stay float whatever else does."""
         self._recipe = QuantizeRecipe(

@@ -41,9 +41,10 @@ def rounded(given: Written, precision: Precision, samples: Samples | None) -> Wr
                 _halve(quantizer)
             else:
                 recipe = {
-                    "dynamic": recipes.dynamic_wi8_afp32, "int8": recipes.static_wi8_ai8,
+                    "dynamic": recipes.dynamic_wi8_afp32,
+                    "int8": recipes.static_wi8_ai8,
                     "int16x8": recipes.static_wi8_ai16,
-                }[precision]()  # fmt: skip
+                }[precision]()
                 quantizer.load_quantization_recipe(recipe)
             ranges = None
             if quantizer.need_calibration:
@@ -63,15 +64,17 @@ def _halve(quantizer: Any) -> None:
     """Weights stored in 16 bits."""
     types = require("litert_quantizer.qtyping")
     quantizer.update_quantization_recipe(
-        regex=".*", operation_name=types.TFLOperationName.ALL_SUPPORTED,
+        regex=".*",
+        operation_name=types.TFLOperationName.ALL_SUPPORTED,
         op_config=types.OpQuantizationConfig(
             weight_tensor_config=types.TensorQuantizationConfig(
                 num_bits=16, dtype=types.TensorDataType.FLOAT
             ),
-            compute_precision=types.ComputePrecision.FLOAT, explicit_dequantize=True,
+            compute_precision=types.ComputePrecision.FLOAT,
+            explicit_dequantize=True,
         ),
         algorithm_key=require("litert_quantizer.algorithm_manager").AlgorithmName.FLOAT_CASTING,
-    )  # fmt: skip
+    )
 
 
 def _signed(model: bytes, given: Written) -> tuple[bytes, dict[str, str]]:

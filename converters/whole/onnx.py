@@ -56,12 +56,15 @@ def to_onnx(source: Function) -> ModelProto:
             with graph.as_default():
                 tf.import_graph_def(graph_def, name="")
             model = _converted(
-                graph_def, name="edgenets", opset=_OPSET, input_names=inputs,
+                graph_def,
+                name="edgenets",
+                opset=_OPSET,
+                input_names=inputs,
                 output_names=outputs,
                 shape_override={
                     name: list(info.shape) for name, info in zip(inputs, source.inputs, strict=True)
                 },
-            )  # fmt: skip
+            )
     except Exception as exc:  # tf2onnx raises what its passes raise
         raise ConversionError(f"tf2onnx refuses the model: {exc}") from exc
     infos = (*source.inputs, *source.outputs)

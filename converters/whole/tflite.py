@@ -27,9 +27,12 @@ if TYPE_CHECKING:
 
 
 def write(
-    source: Function, precision: Precision, samples: Samples | None, keep: Collection[str] = (),
+    source: Function,
+    precision: Precision,
+    samples: Samples | None,
+    keep: Collection[str] = (),
     per_channel: bool = True,
-) -> Written:  # fmt: skip
+) -> Written:
     """Convert to one precision.
 
     Args:
@@ -106,9 +109,10 @@ class Integers:
         try:
             with captured_stderr(), quiet_logging(), _without_warnings():
                 self._debugger = tf.lite.experimental.QuantizationDebugger(
-                    converter=converter, debug_dataset=converter.representative_dataset,
+                    converter=converter,
+                    debug_dataset=converter.representative_dataset,
                     debug_options=self._options(fully_quantize=True),
-                )  # fmt: skip
+                )
         except Exception as exc:  # as `write`
             raise ConversionError(f"TFLiteConverter refuses the model: {first_line(exc)}") from exc
         self.plain = bytes(self._debugger.calibrated_model)  # in float

@@ -31,9 +31,11 @@ passed the gate; that it answers like it, `edgenets selftest` proves on the boar
 )
 @click.argument("bundle", type=BundleName())
 @click.argument(
-    "files", nargs=-1, metavar="[FILE]...",
+    "files",
+    nargs=-1,
+    metavar="[FILE]...",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-)  # fmt: skip
+)
 @click.option("--extract", type=AnyPath, help="Write what is to be compiled there; no more.")
 @click.option("--out", type=AnyPath, help="The bundle to write.  [default: the same]")
 @json_option

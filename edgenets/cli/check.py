@@ -8,15 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgenets.cli.options import (
-    FORMATS,
-    PRECISIONS,
-    Several,
-    emit,
-    json_option,
-    shape_option,
-    size,
-)  # fmt: skip
+from edgenets.cli.options import FORMATS, PRECISIONS, Several, emit, json_option, shape_option, size
 from edgenets.cli.preflight import MARKS, BoardName
 
 if TYPE_CHECKING:
@@ -42,9 +34,10 @@ and service. Exit code 1 when no artifact could run."""
 @click.option("--to", type=Several(FORMATS), help="Of a model that is no artifact yet.")
 @click.option("--precision", type=Several(PRECISIONS), help="The same.")
 @click.option(
-    "--calibration", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    "--calibration",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Items that int8 is calibrated on: .npy, or .npz with an array an input.",
-)  # fmt: skip
+)
 @shape_option
 @json_option
 @click.pass_context

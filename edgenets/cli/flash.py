@@ -207,8 +207,11 @@ def _fastboot(image: str, serial: str, confirm: str | None, proof: Proof, as_jso
         if confirm is not None and confirm != board.serial:
             raise click.UsageError(f"the board there is {board.serial}, not {confirm}")
         if confirm is None:
-            _type(board.serial, f"{image} is about to be written to the board {board.serial}",
-                  board.serial)  # fmt: skip
+            _type(
+                board.serial,
+                f"{image} is about to be written to the board {board.serial}",
+                board.serial,
+            )
 
     report = flash_mendel(image, serial, ask, proof=proof, progress=for_stderr())
     if as_json:
@@ -236,9 +239,10 @@ def _explain(board: Board, device: str, as_json: bool) -> None:
         return
     by = {
         "card": [f"sudo edgenets flash IMAGE /dev/sdX --device {device} …"],
-        "fastboot": ["edgenets flash RELEASE.zip fastboot"], "steps": [],
+        "fastboot": ["edgenets flash RELEASE.zip fastboot"],
+        "steps": [],
         "installer": [f"install {board.system.image} as its makers say; then: edgenets deploy"],
-    }[board.flash.by]  # fmt: skip
+    }[board.flash.by]
     click.echo(f"{board.name}, {board.system.image}")
     for line in by:
         click.echo(f"  {line}")
@@ -292,10 +296,15 @@ def _list(as_json: bool) -> None:
         emit({"disks": [{**records.to_plain(d), "path": str(d.path)} for d in found]})
         return
     rows = [
-        (str(d.path), d.model or "–", d.serial or "–", f"{d.size / 1e9:,.1f} GB",
-         "; ".join(d.obstacles) or "may be written")
+        (
+            str(d.path),
+            d.model or "–",
+            d.serial or "–",
+            f"{d.size / 1e9:,.1f} GB",
+            "; ".join(d.obstacles) or "may be written",
+        )
         for d in found
-    ]  # fmt: skip
+    ]
     table("", ("disk", "model", "serial", "size", ""), rows)
 
 
@@ -304,8 +313,9 @@ def _ask(disk: Disk, image: Image) -> None:
     from edgenets.devices.flash.flash import confirmation as flash_confirmation
 
     wanted = flash_confirmation(disk)
-    _type(wanted.rpartition(":")[0], f"{image.path.name} is about to be written to\n  {disk}",
-          wanted)  # fmt: skip
+    _type(
+        wanted.rpartition(":")[0], f"{image.path.name} is about to be written to\n  {disk}", wanted
+    )
 
 
 def _type(serial: str, what: str, confirmation: str) -> None:
