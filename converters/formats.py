@@ -86,7 +86,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Converted:
-    """What came of a conversion."""
+    """The outcome of a conversion."""
 
     written: tuple[Written, ...]
     missing: tuple[str, ...]  # why a wanted precision is not there, a sentence each

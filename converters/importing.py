@@ -1,4 +1,4 @@
-"""Models of others become bundles in a process of their own: an interpreter that a damaged file
+"""Third-party models become bundles in a process of their own: an interpreter that a damaged file
 crashes ends alone.
 
 It is `python -m edgenets.converters.importing QUESTION`, which prints JSON.

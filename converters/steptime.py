@@ -1,4 +1,4 @@
-"""What a step of an artifact, or a call of a whole form, takes on this machine."""
+"""What a step of an artifact, or a call of a whole-sequence model, takes on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`compare`: networks of one size and of several families, on one task, network by net."""
+"""`compare`: networks of one size and of several families, on one task, network by network."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from . import families, gradients, memory, recall, speed, tasks
 if TYPE_CHECKING:
     from keras import Model
 
-# Inputs back to which the gradient is followed, in steps of the net.
+# Inputs back to which the gradient is followed, in steps of the network.
 DISTANCE = 500
 
 # Sequences that a gradient is averaged over.
@@ -51,7 +51,7 @@ _MEASURED = "measured.json"
 
 @dataclass(frozen=True)
 class Felt:
-    """How far back an answer feels its inputs, in steps of the net."""
+    """How far back an answer feels its inputs, in steps of the network."""
 
     # Newest first, as parts of the peak; as many as there are test data for, up to DISTANCE + 1.
     norms: tuple[float, ...]
@@ -79,7 +79,7 @@ class Form:
 
 @dataclass(frozen=True)
 class Measured:
-    """All that was measured of one family's net."""
+    """All that was measured of one family's network."""
 
     family: str
     architecture: str
@@ -108,13 +108,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came of a comparison."""
+    """The outcome of a comparison."""
 
     task: str
     metric: str
     items: int  # test items that it is measured on
     kind: str  # of those
-    unit: str  # what a stream's cost is told for
+    unit: str  # what a stream's cost is reported for
     taught: str  # what all of them were taught with
     nets: tuple[Measured, ...]
     seconds: float
@@ -232,7 +232,7 @@ def _shifts(run: Run, model: Model, task: tasks.Task) -> dict[str, float]:
 
 
 def _unpooled(run: Run, data: Path, progress: Progress) -> dict[str, float]:
-    """The same of the model that has no pooling over time, trained alike; nothing of other nets."""
+    """The same of the model without pooling over time, trained alike; nothing of other models."""
     recipe = families.without_pooling(run.recipe)
     if recipe is None:
         return {}

@@ -1,8 +1,8 @@
 """What a training step takes, by length and batch, on one core and on all: in a process of its own.
 
 A process of its own may be held to one core before TensorFlow counts them, sees no accelerator, and
-its peak memory is that of one net. It is `python -m edgenets.converters.compare.speed RUN CORES`,
-which prints JSON.
+its peak memory is that of one network. It is `python -m edgenets.converters.compare.speed RUN
+CORES`, which prints JSON.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _times(model: Model, count: int, time: int) -> tuple[float, float]:
 
 
 def _batch(model: Model, count: int, time: int) -> tuple[Any, Any]:
-    """Numbers of no meaning, of the shapes that the network takes and gives."""
+    """Random inputs, of the shapes that the network takes and gives."""
     rng = np.random.default_rng(0)
     shape = (count, time, *model.input_shape[2:])
     if model.inputs[0].dtype == "int32":

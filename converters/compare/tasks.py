@@ -43,13 +43,13 @@ class Samples:
     items: Sequence[NDArray[Any]] | NDArray[Any]  # (frames, numbers) each, of the model's type
     targets: Sequence[Any]
     last: int | None = None  # steps at the end that the decision is made of; None: all
-    factor: float = 1.0  # its length, as a part of what was taught; it may not be just as wished
+    factor: float = 1.0  # its length, as a part of what was taught; it may not be just as requested
 
 
 class Task(Protocol):
     """One task, of one run."""
 
-    unit: str  # what the cost of a stream is told for
+    unit: str  # what the cost of a stream is reported for
     steps_per_unit: float
     step: str  # what a step of the network takes
 
@@ -60,7 +60,7 @@ class Task(Protocol):
     def stretches(self, frames: int, count: int) -> NDArray[Any]:
         """Long sequences, (count, frames, numbers), of test data drawn at random.
 
-        They are shorter than what was wished for where there are none so long.
+        They are shorter than what was asked for where there are none so long.
         """
         ...
 

@@ -100,7 +100,7 @@ def two(node: Node) -> Value:
 
 @operator("Div")
 def divided(node: Node) -> Value:
-    """a / b; whole numbers are cut off towards nought."""
+    """a / b; whole numbers are cut off towards zero."""
     (a, b), order = together(node.values())
     if np.issubdtype(node.value().dtype, np.integer):
         return Value(node.tf.truncatediv(a, b), order)
@@ -166,7 +166,7 @@ def clipped(node: Node) -> Value:
 
 @operator("LeakyRelu")
 def leaky(node: Node) -> Value:
-    """x, and α · x below nought."""
+    """x, and α · x below zero."""
     x = node.value()
     return Value(node.tf.nn.leaky_relu(x.tensor, node.get("alpha", 0.01)), x.order)
 
@@ -181,7 +181,7 @@ def slopes(node: Node) -> Value:
 
 @operator("Elu", "Celu", "Selu", "ThresholdedRelu")
 def exponential(node: Node) -> Value:
-    """x, and what falls to a floor below nought."""
+    """x, and what falls to a floor below zero."""
     x, tf = node.value(), node.tf
     alpha = node.get("alpha", 1.6732632423543772 if node.op == "Selu" else 1.0)
     gamma = node.get("gamma", 1.0507009873554805 if node.op == "Selu" else 1.0)
@@ -221,7 +221,7 @@ def gelu(node: Node) -> Value:
 
 @operator("Shrink")
 def shrink(node: Node) -> Value:
-    """Nought within a band, and nearer to it by a bias outside."""
+    """Zero within a band, and nearer to it by a bias outside."""
     x, tf = node.value(), node.tf
     limit, bias, t = node.get("lambd", 0.5), node.get("bias", 0.0), x.tensor
     above = tf.cast(t > limit, x.dtype) * (t - bias)

@@ -153,7 +153,7 @@ def two_axes(node: Node, x: Value) -> Tensor:
 
 
 def padded(node: Node, x: Tensor, window: Window, mode: str = "CONSTANT") -> tuple[Tensor, str]:
-    """A tensor with noughts around it, or as it is where "SAME" says the same.
+    """A tensor with zeros around it, or as it is where "SAME" says the same.
 
     Args:
         x: (items, rows, columns, channels).
@@ -168,7 +168,7 @@ def padded(node: Node, x: Tensor, window: Window, mode: str = "CONSTANT") -> tup
 
 
 def surrounded(node: Node, x: Tensor, window: Window, mode: str = "CONSTANT") -> Tensor:
-    """A tensor with noughts around it; arguments as `padded`."""
+    """A tensor with zeros around it; arguments as `padded`."""
     if not any(map(sum, window.around)):
         return x
     return node.tf.pad(x, [(0, 0), *window.around, (0, 0)], mode)

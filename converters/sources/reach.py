@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 
 # Operators with effects that stay within the session: variables, calls, branches, random numbers,
-# tables of constants. Of all others that TensorFlow says have a state, none is needed by a net.
+# tables of constants. Of all others that TensorFlow says have a state, none is needed by a model.
 _WITHIN = frozenset({
     "Assert", "AssignAddVariableOp", "AssignSubVariableOp", "AssignVariableOp", "Case",
     "CheckNumerics", "CheckNumericsV2", "CudnnRNN", "CudnnRNNV2", "CudnnRNNV3", "DestroyResourceOp",

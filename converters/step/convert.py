@@ -35,7 +35,7 @@ Clips = NDArray[Any] | Sequence[Rolls]
 
 @dataclass(frozen=True)
 class Conversion(formats.Converted):
-    """What came of a conversion to step artifacts."""
+    """The outcome of a conversion to step artifacts."""
 
     graph: StepGraph
 

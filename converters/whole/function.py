@@ -39,16 +39,16 @@ class Function:
     outputs: tuple[TensorInfo, ...]  # the same
     # Whether ranges of integers stand in it (fake quantization).
     has_ranges: bool = False
-    # Layers by the scope that their operations stand in, in the order of the net.
+    # Layers by the scope that their operations stand in, in the order of the network.
     scopes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Their names, in the order of the net."""
+        """Their names, in the order of the network."""
         return tuple(dict.fromkeys(self.scopes.values()))
 
     def layers_of(self, name: str) -> tuple[str, ...]:
-        """The layers that an operation comes from, in the order of the net.
+        """The layers that an operation comes from, in the order of the network.
 
         Args:
             name: of an operation; of one that several became, their names with semicolons between.

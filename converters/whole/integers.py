@@ -1,4 +1,4 @@
-"""A whole form in int8 with some of its layers in float, made many times from one calibration."""
+"""A whole-sequence model in int8 with some layers in float, many times from one calibration."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Integers(Protocol):
         ...
 
     def probed(self) -> tuple[Written, Written]:
-        """The float form and the rounded one, whose layers' ends are outputs called `seen`."""
+        """The float variant and the rounded one, whose layers' ends are outputs called `seen`."""
         ...
 
 

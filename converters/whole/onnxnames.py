@@ -62,7 +62,7 @@ def layer_of(name: str) -> str:
 
 
 def ends_of(model: ModelProto) -> dict[str, tuple[str, ...]]:
-    """The last result of every layer that has weights or adds up, in the order of the net.
+    """The last result of every layer that has weights or adds up, in the order of the network.
 
     Of a file whose nodes say no layer, every node is one, by its own name. Where nothing but a
     rectifier follows, its result stands behind: it becomes a part of the rounding.

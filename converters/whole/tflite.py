@@ -122,7 +122,7 @@ class Integers:
 
     @property
     def layers(self) -> dict[str, str]:
-        """The last result of every layer that computes something, in the order of the net.
+        """The last result of every layer that computes something, in the order of the network.
 
         Operators that several layers became are the first one's: the others only follow it.
         """
