@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from edgenets.errors import SinkError
-from edgenets.events import AnySummary, Event
+from edgenets.events import Event, Summary
 
 from .sinks import Sinks
 from .vitals import Vitals
 
 AnyEvent = TypeVar("AnyEvent", bound=Event)
-Sum = TypeVar("Sum", bound=AnySummary)
+Sum = TypeVar("Sum", bound=Summary)
 
 
 class Delivery(ABC, Generic[AnyEvent, Sum]):

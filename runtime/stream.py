@@ -10,7 +10,7 @@ import numpy as np
 
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
-from edgenets.events import Notice, Result, Summary, Transcript
+from edgenets.events import Notice, Result, SoundSummary, Transcript
 from edgenets.sound.audio import Sound
 from edgenets.spec import spec_as
 from edgenets.tasks import sound_task
@@ -32,7 +32,7 @@ _MOST_AGES = 100_000
 _LONGEST_GAP = 60  # s
 
 
-class Run(Delivery["Result | Transcript | Notice", Summary]):
+class Run(Delivery["Result | Transcript | Notice", SoundSummary]):
     """One run of a bundle on a source. Iterate over it for the results."""
 
     def __init__(
@@ -60,7 +60,7 @@ class Run(Delivery["Result | Transcript | Notice", Summary]):
         self._offset = 0  # samples of this recording before the keyword detector was last reset
         self._ages: deque[float] = deque(maxlen=_MOST_AGES)
         self.vitals = Vitals()
-        self.summary = Summary(str(bundle.path), session.artifact.id, session.runs_on)
+        self.summary = SoundSummary(str(bundle.path), session.artifact.id, session.runs_on)
 
     @property
     def spec(self) -> SoundSpec:

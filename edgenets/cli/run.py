@@ -127,7 +127,6 @@ def command(
     """
     from edgenets import zoo
     from edgenets.cli.running import RunArguments, made
-    from edgenets.cli.summaries import sentence
     from edgenets.runtime.load import load
     from edgenets.runtime.vitals import telling
     from edgenets.selection import Request, select
@@ -162,7 +161,7 @@ def command(
     if as_json:
         emit(summary.plain())
     else:
-        click.echo(sentence(summary), err=True)
+        click.echo(summary.sentence(), err=True)
 
 
 def _with_thresholds(spec: Any, texts: tuple[str, ...]) -> Any:

@@ -12,8 +12,6 @@ from typing import Protocol
 
 from edgenets.events import Event
 
-from .plain import plain
-
 
 def open_sink(rest: str) -> JsonlSink:
     """Append to a file or named pipe, or write to stdout for `-` or nothing."""
@@ -28,7 +26,7 @@ class JsonlSink:
 
     def write(self, event: Event) -> None:
         """One line, in ASCII: the name of a file need not be text."""
-        self._out.write(json.dumps(plain(event)) + "\n")
+        self._out.write(json.dumps(event.plain()) + "\n")
 
     def close(self) -> None:
         """Let go of a file that was opened here."""

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from edgenets.errors import SinkError
 from edgenets.events import Event, Seen
 
-from .plain import plain
-
 # Events that wait for a network that is away: what is lost beyond it is counted.
 BACKLOG = 1000
 
@@ -55,7 +53,7 @@ class RemoteSink(ABC):
         """
         if isinstance(event, Seen) and self._says_nothing_new(event):
             return
-        data = json.dumps(plain(event)).encode()
+        data = json.dumps(event.plain()).encode()
         with self._changed:
             if len(self._waiting) >= self._backlog:
                 self._waiting.popleft()

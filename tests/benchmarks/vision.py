@@ -21,7 +21,6 @@ from edgenets import zoo
 from edgenets.events import Seen
 from edgenets.runtime.cameras import Frame
 from edgenets.runtime.load import load
-from edgenets.runtime.sinks.plain import plain
 from edgenets.selection import select
 from edgenets.tasks.vision import image
 from edgenets.tasks.vision.pipeline import ImagePipeline
@@ -50,7 +49,7 @@ def main(bundle: str = "object-detect", path: str | None = None) -> None:
         frame = Frame(pixels, number, number / 30, bare)
         found = watcher.look(frame.image).found
         event = Seen("camera", number, frame.time, time.perf_counter() - bare, found)
-        plain(event)  # what a sink is given
+        event.plain()  # what a sink is given
         done = time.perf_counter()
         tracker.update(found, frame.time)
         followed = time.perf_counter()

@@ -10,7 +10,6 @@ import pytest
 
 from edgenets.events import Transcript
 from edgenets.runtime.sinks.console import ConsoleSink
-from edgenets.runtime.sinks.plain import plain
 from edgenets.sound.input import AudioInput
 from edgenets.stepspec import StepSpec
 from edgenets.tasks.speech.pipeline import Line, SpeechTranscriber
@@ -75,7 +74,7 @@ class TestShown:
     event = Transcript("mic", "12", True, 1.0, 1.5, 1.8, 0.02)
 
     def test_as_data(self) -> None:
-        assert plain(self.event) == {
+        assert self.event.plain() == {
             "event": "transcript", "source": "mic", "text": "12", "start": 1.0, "end": 1.5,
             "time": 1.8, "age_ms": 20.0,
         }  # fmt: skip

@@ -1,0 +1,114 @@
+"""What a run over images tells its sinks, and what it came to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.events import Event, Summary, ages
+from edgenets.painter import Painter
+from edgenets.tasks.vision.image import Image
+from edgenets.tasks.vision.results import Found
+from edgenets.tasks.vision.zones import Crossing
+
+
+@dataclass(frozen=True)
+class Seen(Event):
+    """What was found in one image."""
+
+    source: str  # the camera, stream or file
+    frame: int  # number of the image in its source, from 0
+    time: float  # s: in a recording, its own time; live, since the source was opened
+    age: float  # s from the capture of the image to this result
+    found: tuple[Found, ...]
+    zones: tuple[tuple[str, ...], ...] = ()  # the zones that each of `found` is in
+    crossings: tuple[Crossing, ...] = ()
+    # For sinks that show images; never written as data.
+    image: Image | None = None
+    mask: NDArray[np.uint8] | None = None  # segment: label number a pixel, over the image
+    path: Path | None = None  # of an image on disk
+    labels: tuple[str, ...] = ()  # of the model
+    background: tuple[str, ...] = ()  # those of them that are no finding
+
+    def plain(self) -> dict[str, Any]:
+        """See `Event.plain`."""
+        found = [_plain(thing) for thing in self.found]
+        for thing, zones in zip(found, self.zones, strict=False):
+            thing["zones"] = list(zones)
+        line = {**self._plain("seen", frame=self.frame), "found": found}
+        if self.path is not None:
+            line["path"] = str(self.path)
+        if self.crossings:
+            line["crossings"] = [vars(crossing) for crossing in self.crossings]
+        return line
+
+    def console(self, painter: Painter) -> str:
+        """What an image shows, if it is an image on disk or something has changed."""
+        counts = Counter(found.label for found in self.found)
+        labels = sorted(counts)
+        if self.path is not None:  # of live images an order that changes would be news
+            scores = {x: max(f.score for f in self.found if f.label == x) for x in labels}
+            labels.sort(key=lambda label: -scores[label])
+        text = " · ".join(f"{counts[x]} × {x}" if counts[x] > 1 else x for x in labels) or "–"
+        news = painter.is_news(self.source, text) or self.path is not None
+        crossed = "".join(f"  {c.label} → {c.line} {c.direction}" for c in self.crossings)
+        if not news and not crossed:
+            return ""
+        best = max((found.score for found in self.found), default=0.0)
+        where = self.path.name if self.path is not None else f"{self.time:8.2f} s"
+        score = f"{best:4.2f}" if self.found else "    "
+        return (
+            f"{where}  {painter.paint(f'{text:<28}', '1;36')} {score}  {1e3 * self.age:5.1f} ms"
+            f"{painter.paint(crossed, '35')}\n"
+        )
+
+
+@dataclass
+class WatchSummary(Summary):
+    """What a run over images came to; it grows while the run goes on."""
+
+    frames: dict[str, int] = field(default_factory=dict)  # images looked at, per source
+    dropped: dict[str, int] = field(default_factory=dict)  # images nobody looked at, per cause
+    objects: dict[str, int] = field(default_factory=dict)  # followed objects or findings, a label
+    crossings: dict[str, int] = field(default_factory=dict)  # per line and direction
+    age_ms_p50: float | None = None
+    age_ms_p95: float | None = None
+
+    @property
+    def rate(self) -> float | None:
+        """Images a second, of all sources together."""
+        return sum(self.frames.values()) / self.wall_seconds if self.wall_seconds else None
+
+    def plain(self) -> Mapping[str, Any]:
+        """See `Summary.plain`."""
+        return {**vars(self), "frames_per_s": self.rate}
+
+    def _counted(self) -> list[str]:
+        things = ", ".join(f"{x} ×{n}" for x, n in sorted(self.objects.items())) or "nothing"
+        count = sum(self.frames.values())
+        parts = [f"saw {things} in {count:,} images"]
+        if self.rate is not None and count:
+            parts.append(f"{self.rate:.1f} a second")
+            parts.append(f"{1e3 * self.cpu_seconds / count:.1f} ms CPU each")
+        parts += ages(self.age_ms_p50, self.age_ms_p95)
+        return parts + [f"{name} ×{n}" for name, n in sorted(self.crossings.items())]
+
+    def _lost(self) -> list[str]:
+        return [f"{n:,} passed over ({cause})" for cause, n in sorted(self.dropped.items())]
+
+
+def _plain(thing: Found) -> dict[str, Any]:
+    line: dict[str, Any] = {"label": thing.label, "score": round(thing.score, 4)}
+    if thing.box is not None:
+        line["box"] = [round(v, 1) for v in thing.box]
+    if thing.area is not None:
+        line["area"] = round(thing.area, 5)
+    if thing.track is not None:
+        line["track"] = thing.track
+    return line
