@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from edgenets import zoo
 from edgenets.artifact import Precision
@@ -124,7 +124,7 @@ def _results(events: Iterable[Event], notice: Callable[[Notice], None]) -> Itera
         if isinstance(event, Notice):
             notice(event)
         elif not isinstance(event, Written):  # those are `write`'s
-            yield event
+            yield cast("Found", event)
 
 
 def _log(notice: Notice) -> None:
