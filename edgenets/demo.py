@@ -21,7 +21,7 @@ from edgenets import api, demo_camera, zoo
 from edgenets.artifact import Precision
 from edgenets.bundle import Bundle
 from edgenets.demo_camera import Watched
-from edgenets.events import Result
+from edgenets.events import Result, SoundSummary
 from edgenets.progress import Progress
 from edgenets.recipe import load_recipe
 from edgenets.selection import select
@@ -135,18 +135,19 @@ def listen(bundle: Bundle, stream: Stream, path: Path) -> Hearing:
         BackendError: nothing in the bundle can be run here.
     """
     from edgenets.runtime.load import load
-    from edgenets.runtime.stream import Run as SoundRun
+    from edgenets.runtime.open import open_run
 
     path.parent.mkdir(parents=True, exist_ok=True)
     audio.write_wav(path, stream.sound, stream.sample_rate)
     selected = select(bundle)
-    run = SoundRun(bundle, load(bundle, selected), str(path))
+    run = open_run(bundle, load(bundle, selected), (str(path),))
     results = [event for event in run if isinstance(event, Result)]
     found = score(
         [Spoken(w.label, w.start, w.end) for w in stream.words],
         [Heard(r.label, r.time, r.score) for r in results],
         len(stream.sound) / stream.sample_rate,
     )
+    assert isinstance(run.summary, SoundSummary), "a model of sound is run"
     cost = run.summary.cpu_ms_per_audio_s
     return Hearing(str(bundle.path), selected.artifact.id, found, cost, path)
 

@@ -54,14 +54,16 @@ def watch_demo(seconds: float, say: Callable[[str], None]) -> Watched:
         SourceError: the stream cannot be opened.
     """
     from edgenets.runtime.load import load
-    from edgenets.runtime.watch import Watch
+    from edgenets.runtime.open import RunOptions, open_run
 
     bundle = zoo.load(SHIPPED)
     selected = select(bundle)
     with stream(Smear()) as url:
-        run = Watch(bundle, load(bundle, selected), (url,), seconds=seconds)
+        run = open_run(bundle, load(bundle, selected), (url,), options=RunOptions(seconds=seconds))
         sinks = ("web:0",) if find_spec("uvicorn") is not None else ()
-        return Watched(SHIPPED, selected.artifact.id, run.deliver(sinks, say))
+        summary = run.deliver(sinks, say)
+        assert isinstance(summary, WatchSummary), "a model of images is run"
+        return Watched(SHIPPED, selected.artifact.id, summary)
 
 
 @contextlib.contextmanager

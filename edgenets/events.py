@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from edgenets.painter import Painter
 
 if TYPE_CHECKING:
+    from edgenets.tasks.embed.pipeline import Embedding as Embedding
     from edgenets.tasks.keywords.events import Result as Result
     from edgenets.tasks.language.events import Suggested as Suggested
     from edgenets.tasks.language.events import TextSummary as TextSummary
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 # Module of `edgenets.tasks` → what of it can be imported from here as well.
 _HOMES = {
+    "embed.pipeline": ("Embedding",),
     "keywords.events": ("Result",),
     "language.events": ("Suggested", "TextSummary", "Written"),
     "series.events": ("Anomaly", "Forecast", "SeriesSummary"),
@@ -137,6 +139,14 @@ class Summary(Record):
     def _lost(self) -> list[str]:
         """What was not taken of the input, in words."""
         return []
+
+
+@dataclass
+class AgedSummary(Summary):
+    """The same, of live input, whose results have ages worth a summary."""
+
+    age_ms_p50: float | None = None  # from capture to result
+    age_ms_p95: float | None = None
 
 
 def ages(p50: float | None, p95: float | None) -> list[str]:

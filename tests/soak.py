@@ -24,9 +24,9 @@ from edgenets import demo_camera, zoo
 from edgenets.events import Seen
 from edgenets.runtime.load import load
 from edgenets.runtime.sinks import Sinks
-from edgenets.runtime.watch import Watch
 from edgenets.selection import select
 from edgenets.tasks.vision.smear import Smear
+from tests.runs import run_of
 
 FRAME, MODEL = 1 / 30, 0.050  # s
 
@@ -43,8 +43,8 @@ def soak(seconds: float) -> dict[str, Any]:
     demo_camera.RATE = 1 / FRAME
     bundle = zoo.load(demo_camera.SHIPPED)
     with demo_camera.stream(Smear()) as url:
-        watch = Watch(bundle, load(bundle, select(bundle)), [url], seconds=seconds)
-        look = watch.watcher.look
+        watch = run_of(bundle, load(bundle, select(bundle)), [url], seconds=seconds)
+        look = watch.pipeline.look
 
         def slow(image: Any) -> Any:
             begun = time.perf_counter()
@@ -52,7 +52,7 @@ def soak(seconds: float) -> dict[str, Any]:
             time.sleep(max(0.0, MODEL - (time.perf_counter() - begun)))
             return found
 
-        watch.watcher.look = slow  # type: ignore[method-assign]
+        watch.pipeline.look = slow  # type: ignore[method-assign]
         said: list[str] = []
         sinks = Sinks(["web:0"], said.append, watch)
         ended = threading.Event()

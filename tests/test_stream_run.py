@@ -25,11 +25,11 @@ from edgenets.errors import BackendError, SinkError, SourceError
 from edgenets.events import Notice, Result
 from edgenets.runtime.load import load
 from edgenets.runtime.sources import SOURCES, Block, Boundary, Item, Source, SourceNotice
-from edgenets.runtime.stream import Run
 from edgenets.selection import Request, select
 from edgenets.sound import audio
 from tests.bundles import HEARD_AT, fake_bundle, make_fake, quiet
 from tests.commands import PATIENCE, Call, call, spawn
+from tests.runs import run_of
 
 __all__ = ["call", "fake_bundle"]  # fixtures
 
@@ -61,7 +61,7 @@ def steps_in(seconds: float) -> int:
 class TestFile:
     def test_what_is_heard_and_counted(self, bundle: Bundle, tmp_path: Path) -> None:
         path = write(tmp_path / "a.wav", 3.0)
-        run = Run(bundle, session(bundle), str(path))
+        run = run_of(bundle, session(bundle), str(path))
         (event,) = list(run)
         assert isinstance(event, Result)
         assert (event.source, event.label) == (str(path), "yes")
@@ -79,24 +79,24 @@ class TestFile:
 
     @pytest.mark.parametrize("rate", [8_000, 44_100])
     def test_another_rate(self, bundle: Bundle, tmp_path: Path, rate: int) -> None:
-        run = Run(bundle, session(bundle), str(write(tmp_path / "a.wav", 1.0, rate)))
+        run = run_of(bundle, session(bundle), str(write(tmp_path / "a.wav", 1.0, rate)))
         assert [event.time for event in run] == pytest.approx([HEARD_AT])
         assert run.summary.audio_seconds == pytest.approx(1.0, abs=0.01)
 
     def test_it_ends_after_so_many_seconds(self, bundle: Bundle, tmp_path: Path) -> None:
         path = write(tmp_path / "a.wav", 3.0)
-        run = Run(bundle, session(bundle), str(path), seconds=1.0)
+        run = run_of(bundle, session(bundle), str(path), seconds=1.0)
         list(run)
         assert 1.0 <= run.summary.audio_seconds <= 1.05
 
     def test_other_thresholds(self, bundle: Bundle, tmp_path: Path) -> None:
         path = write(tmp_path / "a.wav", 3.0)
-        run = Run(bundle, session(bundle), str(path), spec=quiet())
+        run = run_of(bundle, session(bundle), str(path), spec=quiet())
         assert list(run) == [] and run.summary.detections == {}
         assert run.summary.age_ms_p50 is None
 
     def test_one_too_short_for_a_frame(self, bundle: Bundle, tmp_path: Path) -> None:
-        run = Run(bundle, session(bundle), str(write(tmp_path / "a.wav", 0.02)))
+        run = run_of(bundle, session(bundle), str(write(tmp_path / "a.wav", 0.02)))
         assert list(run) == [] and run.summary.steps == 0
         assert run.summary.audio_seconds == pytest.approx(0.02)
 
@@ -105,7 +105,7 @@ def test_a_folder_is_heard_recording_by_recording(bundle: Bundle, tmp_path: Path
     for name in ("b.wav", "a.wav", "c.wav"):
         write(tmp_path / name, 1.0)
     (tmp_path / "bad.wav").write_bytes(b"no sound")
-    run = Run(bundle, session(bundle), str(tmp_path))
+    run = run_of(bundle, session(bundle), str(tmp_path))
     events = list(run)
     assert [(Path(e.source).name, e.time) for e in events if isinstance(e, Result)] == [
         (name, pytest.approx(HEARD_AT)) for name in ("a.wav", "b.wav", "c.wav")
@@ -147,7 +147,7 @@ def test_what_is_lost_is_counted_and_times_stay_true(bundle: Bundle, script: Scr
         SourceNotice("overrun", "the sound card overflowed", count=3),
         block(0.1),
     )
-    run = Run(bundle, session(bundle), "script:")
+    run = run_of(bundle, session(bundle), "script:")
     events = list(run)
     (word,) = (e for e in events if isinstance(e, Result))
     assert word.time == pytest.approx(HEARD_AT)  # in the silence that stands for what was lost
@@ -168,7 +168,7 @@ def test_a_night_without_a_microphone_is_not_computed(bundle: Bundle, script: Sc
         Boundary(Path("next.wav")),
         block(1.0),
     )
-    run = Run(bundle, session(bundle), "script:")
+    run = run_of(bundle, session(bundle), "script:")
     words = [e for e in run if isinstance(e, Result)]
     assert [w.time for w in words] == pytest.approx([HEARD_AT, 36_001 + HEARD_AT, HEARD_AT])
     assert [w.source for w in words] == ["script", "script", "next.wav"]
@@ -182,7 +182,7 @@ def test_however_sound_is_cut_the_same_is_heard(bundle: Bundle, script: Script) 
     for size in (0.001, 0.013, 0.04, 0.3, 2.0):
         count = round(2.0 / size)
         script.items = tuple(block(size) for _ in range(count))
-        run = Run(bundle, session(bundle), "script:")
+        run = run_of(bundle, session(bundle), "script:")
         assert [e.time for e in run] == pytest.approx([HEARD_AT])
         assert run.summary.steps == steps_in(count * size)
 
@@ -193,7 +193,7 @@ def test_an_error_of_the_source_comes_out(bundle: Bundle, script: Script, tmp_pa
         raise SourceError("it broke")
 
     script.items = broken()  # type: ignore[assignment]
-    run = Run(bundle, session(bundle), "script:")
+    run = run_of(bundle, session(bundle), "script:")
     with pytest.raises(SourceError, match="it broke"):
         run.deliver([f"jsonl:{tmp_path}/out"], lambda text: None)
     assert run.summary.detections == {"yes": 1} and run.summary.audio_seconds == 1.0
@@ -201,7 +201,7 @@ def test_an_error_of_the_source_comes_out(bundle: Bundle, script: Script, tmp_pa
 
 
 def test_without_sinks_the_source_is_let_go(bundle: Bundle, script: Script, tmp_path: Path) -> None:
-    run = Run(bundle, session(bundle), "script:")
+    run = run_of(bundle, session(bundle), "script:")
     with pytest.raises(SinkError):
         run.deliver([f"jsonl:{tmp_path}"], lambda text: None)
     assert script._closed
@@ -209,7 +209,7 @@ def test_without_sinks_the_source_is_let_go(bundle: Bundle, script: Script, tmp_
 
 def test_a_full_disk_does_not_stop_it(bundle: Bundle, tmp_path: Path) -> None:
     said: list[str] = []
-    run = Run(bundle, session(bundle), str(write(tmp_path / "a.wav", 1.0)))
+    run = run_of(bundle, session(bundle), str(write(tmp_path / "a.wav", 1.0)))
     summary = run.deliver(["jsonl:/dev/full", f"jsonl:{tmp_path}/out"], said.append)
     assert summary.sink_failures == 1 and "No space left" in said[0]
     assert summary.audio_seconds == 1.0
@@ -217,11 +217,11 @@ def test_a_full_disk_does_not_stop_it(bundle: Bundle, tmp_path: Path) -> None:
 
 
 def test_another_thread_may_stop_it(bundle: Bundle) -> None:
-    run = Run(bundle, session(bundle), "null:")  # without end
+    run = run_of(bundle, session(bundle), "null:")  # without end
     threading.Timer(0.2, run.stop).start()
     list(run)
     assert run.summary.audio_seconds > 0
-    stopped = Run(bundle, session(bundle), "null:")
+    stopped = run_of(bundle, session(bundle), "null:")
     stopped.stop()
     assert list(stopped) == []
 

@@ -14,6 +14,7 @@ from edgenets.errors import ModelError
 from edgenets.events import (
     Anomaly,
     Classified,
+    Embedding,
     Event,
     Forecast,
     Notice,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 Found = (
     Result | Transcript | Seen | Classified | Suggested | Translation | Forecast | Anomaly
+    | Embedding
 )  # fmt: skip
 
 
@@ -109,7 +111,7 @@ def write(
         DataError: the model has no token for something in the prompt.
     """
     from edgenets.runtime.load import load as load_session
-    from edgenets.runtime.textrun import Writing
+    from edgenets.runtime.writing import Writing
 
     opened = as_bundle(bundle)
     if "prompt" not in task_of(opened.spec.task).run_options:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from edgenets.backend import Session
     from edgenets.bundle import Bundle
     from edgenets.runtime.open import AnyRun
-    from edgenets.runtime.textrun import Writing
+    from edgenets.runtime.writing import Writing
     from edgenets.spec import ModelSpec
     from edgenets.tasks.language.sampling import Sampling
     from edgenets.tasks.speech.ctc import Grammar
@@ -86,7 +86,7 @@ def _scene(path: Path | None) -> Scene | None:
 
 def _writing(opened: Bundle, session: Session, arguments: RunArguments) -> Writing:
     """A text that goes on."""
-    from edgenets.runtime.textrun import Writing
+    from edgenets.runtime.writing import Writing
 
     if arguments.suggestions is not None:
         raise click.UsageError("--suggestions are for the lines of a source, such as -")

@@ -14,7 +14,7 @@ from edgenets.errors import ModelError, RecordError
 
 if TYPE_CHECKING:
     from edgenets.spec import ModelSpec
-    from edgenets.tasks.task import SequenceTask, SoundTask, Task
+    from edgenets.tasks.task import LineTask, SequenceTask, SoundTask, Task
 
 # Task → what it is; imported when it is used.
 TASKS = {
@@ -73,6 +73,18 @@ def sound_task(name: str) -> SoundTask:
     if not hasattr(found, "stepper"):
         raise ModelError(f"{name}: is no task of models that listen")
     return cast("SoundTask", found)
+
+
+def line_task(name: str) -> LineTask:
+    """A task of models that take lines.
+
+    Raises:
+        ModelError: it is another's.
+    """
+    found = task_of(name)
+    if not hasattr(found, "lines"):
+        raise ModelError(f"{name}: is no task of models that take lines")
+    return cast("LineTask", found)
 
 
 def named(data: Mapping[str, Any], where: str, default: str | None = None) -> Task:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,37 @@ from edgenets.sound import features
 from edgenets.sound.audio import Sound
 from edgenets.tasks.sound import SoundSpec
 
+if TYPE_CHECKING:
+    from edgenets.events import Event
+    from edgenets.tasks.sound_summary import SoundSummary
+
 # (frames, bands) float32 of a step, and (labels,) float32
 Observer = Callable[[NDArray[np.float32], NDArray[np.float32]], None]
 
-Decision = TypeVar("Decision")
+
+class Reportable(Protocol):
+    """A decision, as a run reports it."""
+
+    @property
+    def time(self) -> float:
+        """s of stream until the end of the sound that decided it."""
+        ...
+
+    def event(self, source: str, before: float, age: float) -> Event:
+        """What sinks are given.
+
+        Args:
+            before: s of the source before the stream began.
+            age: s from the capture of the sound that decided it to now.
+        """
+        ...
+
+    def count(self, summary: SoundSummary) -> None:
+        """Add it to what a run came to."""
+        ...
+
+
+Decision = TypeVar("Decision", bound=Reportable)
 
 
 class Stepper(ABC, Generic[Decision]):

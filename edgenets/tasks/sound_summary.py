@@ -6,20 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from edgenets.events import Summary, ages
+from edgenets.events import AgedSummary, ages
 
 
 @dataclass
-class SoundSummary(Summary):
+class SoundSummary(AgedSummary):
     """What a run over sound came to; it grows while the run goes on."""
 
     audio_seconds: float = 0.0
     steps: int = 0
     detections: dict[str, int] = field(default_factory=dict)  # per word
     utterances: int = 0  # that ended
+    results: dict[str, int] = field(default_factory=dict)  # of other kinds, by what they are
     samples_lost: int = 0
-    age_ms_p50: float | None = None
-    age_ms_p95: float | None = None
 
     @property
     def cpu_ms_per_audio_s(self) -> float | None:
@@ -34,7 +33,9 @@ class SoundSummary(Summary):
         heard = ", ".join(f"{w} ×{n}" for w, n in sorted(self.detections.items()))
         if self.utterances:
             heard = f"{self.utterances} utterance{'s' if self.utterances > 1 else ''}"
-        parts = [f"heard {heard or 'nothing'} in {self.audio_seconds:.1f} s"]
+        others = [f"{kind} ×{n:,}" for kind, n in self.results.items()]
+        heard = ", ".join([*([heard] if heard else []), *others]) or "nothing"
+        parts = [f"heard {heard} in {self.audio_seconds:.1f} s"]
         if self.cpu_ms_per_audio_s is not None:
             parts.append(f"{self.cpu_ms_per_audio_s:.2f} ms CPU a second of sound")
         return parts + ages(self.age_ms_p50, self.age_ms_p95)

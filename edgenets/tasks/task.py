@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from edgenets.runs import Run
     from edgenets.spec import ModelSpec
     from edgenets.tasks.evaluation import Evaluation
+    from edgenets.tasks.lines import LinePipeline
     from edgenets.tasks.metrics import Decisions
+    from edgenets.tasks.options import RunOptions
     from edgenets.tasks.sound_pipeline import Stepper
     from edgenets.tasks.speech.ctc import Grammar
 
@@ -173,5 +175,22 @@ class SoundTask(SequenceTask, Protocol):
 
         Args:
             grammar: what may be said, to models of speech.
+        """
+        ...
+
+
+class LineTask(SequenceTask, Protocol):
+    """A job of models that take text or readings, a line at a time."""
+
+    def lines(
+        self, bundle: Bundle, session: Session, spec: Any, options: RunOptions
+    ) -> LinePipeline[Any]:
+        """The pipeline from lines to events.
+
+        Args:
+            spec: the bundle's, with other thresholds perhaps.
+
+        Raises:
+            DataError: something that the bundle carries beside its model is damaged.
         """
         ...

@@ -9,9 +9,9 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from edgenets.errors import SourceError
+from edgenets.tasks.lines import Line as Line
 from edgenets.uri import shown
 
 from ..sources import SourceNotice
@@ -22,15 +22,6 @@ LINES = {
     "file": "edgenets.runtime.lines.file",
     "mqtt": "edgenets.runtime.lines.mqtt",
 }
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of text, without its end."""
-
-    text: str
-    number: int  # in its source, from 1
-    captured: float  # s of time.monotonic() when it was read
 
 
 class LineSource(ABC):

@@ -18,9 +18,9 @@ import numpy as np
 
 from edgenets import zoo
 from edgenets.runtime.load import load
-from edgenets.runtime.watch import Watch
 from edgenets.selection import select
 from edgenets.tasks.vision.smear import Smear
+from tests.runs import run_of
 
 IMAGES, ROUNDS = 500, 5
 
@@ -74,7 +74,7 @@ def _bare(bundle: zoo.Bundle, video: Path) -> float:
 
 def _piped(bundle: zoo.Bundle, video: Path, out: Path) -> float:
     """Images a second of a run with a sink."""
-    watch = Watch(bundle, load(bundle, select(bundle)), [str(video)])
+    watch = run_of(bundle, load(bundle, select(bundle)), [str(video)])
     begun = time.perf_counter()
     watch.deliver([f"jsonl:{out}"], print)
     return sum(watch.summary.frames.values()) / (time.perf_counter() - begun)

@@ -21,7 +21,7 @@ from edgenets.events import Classified, Notice, Suggested
 from edgenets.recipe import parse
 from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
-from edgenets.runtime.textrun import TextRun, Writing
+from edgenets.runtime.writing import Writing
 from edgenets.selection import Request, select
 from edgenets.tasks.language.evaluation import evaluate_language
 from edgenets.tasks.language.pipeline import Writer
@@ -33,6 +33,7 @@ from edgenets.tasks.language.training import stream_nats
 from edgenets.tasks.text.evaluation import evaluate_texts
 from edgenets.training.train import train
 from tests.commands import Call, call
+from tests.runs import run_of
 
 from . import grammar
 
@@ -144,7 +145,7 @@ class TestLanguage:
 
     def test_lines_in_suggestions_out(self, stories: Bundle, tmp_path: Path) -> None:
         (tmp_path / "lines").write_text("the c\nthe Ω\n\nthe bird \n")
-        run = TextRun(stories, session_of(stories, "tflite"), str(tmp_path / "lines"), 1)
+        run = run_of(stories, session_of(stories, "tflite"), str(tmp_path / "lines"), suggestions=1)
         first, strange, last = run
         assert isinstance(first, Suggested) and first.words[0][0] == "cat" and first.line == 1
         assert isinstance(strange, Notice) and "line 2: 'Ω' (character 5" in strange.text
@@ -249,7 +250,7 @@ class TestTexts:
     def test_lines_in_labels_out(self, opinions: Bundle, tmp_path: Path) -> None:
         path = tmp_path / "lines"
         path.write_text("the film is lovely\n…\n\nlovely at first but so\tzzz so is DULL\n")
-        events = list(TextRun(opinions, session_of(opinions, "onnx"), str(path)))
+        events = list(run_of(opinions, session_of(opinions, "onnx"), str(path)))
         first, middle, last = events
         assert isinstance(first, Classified) and first.label == "good" and first.unknown == 0
         assert isinstance(middle, Classified) and middle.tokens == middle.unknown == 1
@@ -259,7 +260,7 @@ class TestTexts:
 
     def test_a_line_without_a_word_is_passed_over(self, opinions: Bundle, tmp_path: Path) -> None:
         (tmp_path / "lines").write_text("film\n\x07\n")
-        run = TextRun(opinions, session_of(opinions, "tflite"), str(tmp_path / "lines"))
+        run = run_of(opinions, session_of(opinions, "tflite"), str(tmp_path / "lines"))
         assert [type(e) for e in run] == [Classified, Notice]
 
     def test_by_the_command_line(self, opinions: Bundle, call: Call, tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from edgenets.converters import project
 from edgenets.errors import DataError, SourceError
 from edgenets.events import Anomaly, Notice
 from edgenets.recipe import parse
-from edgenets.runtime.anomalyrun import AnomalyRun
 from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
 from edgenets.selection import Request, select
@@ -32,6 +31,7 @@ from edgenets.tasks.series.seasonal_profile import NUMBERS, SeasonalInput, Seaso
 from edgenets.tasks.series.spec import AnomalySpec
 from edgenets.training.train import train
 from tests.commands import Call, call
+from tests.runs import run_of
 
 from . import waves
 
@@ -174,7 +174,7 @@ def spoilt(path: Path) -> Path:
 class TestRoad:
     @pytest.mark.parametrize("format", FORMATS)
     def test_what_was_spoilt_is_found(self, unusual: Bundle, tmp_path: Path, format: str) -> None:
-        run = AnomalyRun(unusual, session_of(unusual, format), str(spoilt(tmp_path / "t.csv")))
+        run = run_of(unusual, session_of(unusual, format), str(spoilt(tmp_path / "t.csv")))
         events = list(run)
         found = [e for e in events if isinstance(e, Anomaly) and e.anomaly_score > 1.5]
         assert [(e.column, e.line) for e in found] == [("load", 702)] and found[0].alarm
@@ -203,7 +203,7 @@ class TestRoad:
         lines[400] = lines[399]
         lines[500] = "what?"
         (tmp_path / "t.csv").write_text("\n".join(lines))
-        run = AnomalyRun(unusual, session_of(unusual), str(tmp_path / "t.csv"), every=100)
+        run = run_of(unusual, session_of(unusual), str(tmp_path / "t.csv"), every=100)
         events = list(run)
         assert [e.kind for e in events if isinstance(e, Notice)] == ["missing", "order", "skipped"]
         told = [e for e in events if isinstance(e, Anomaly) and not e.alarm]
@@ -215,11 +215,11 @@ class TestRoad:
     def test_no_table(self, unusual: Bundle, tmp_path: Path, text: str, message: str) -> None:
         (tmp_path / "t.csv").write_text(text)
         with pytest.raises(SourceError, match=message):
-            list(AnomalyRun(unusual, session_of(unusual), str(tmp_path / "t.csv")))
+            list(run_of(unusual, session_of(unusual), str(tmp_path / "t.csv")))
 
     def test_a_short_table_is_silent_and_says_so(self, unusual: Bundle, tmp_path: Path) -> None:
         path = waves.write(tmp_path / "t.csv", waves.waves(20))
-        (notice,) = AnomalyRun(unusual, session_of(unusual), str(path))
+        (notice,) = run_of(unusual, session_of(unusual), str(path))
         assert isinstance(notice, Notice) and "the first 150 of a series are silent" in notice.text
 
     def test_by_the_command_line(self, unusual: Bundle, call: Call, tmp_path: Path) -> None:

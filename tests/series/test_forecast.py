@@ -22,7 +22,6 @@ from edgenets.events import Forecast, Notice
 from edgenets.recipe import load_recipe, parse
 from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
-from edgenets.runtime.seriesrun import SeriesRun
 from edgenets.selection import Request, select
 from edgenets.tasks.series import forecast_training as training
 from edgenets.tasks.series.baselines import Linear, errors, last_value
@@ -34,6 +33,7 @@ from edgenets.tasks.series.table import read_table
 from edgenets.tasks.series.windows import Windows, scaled, split_windows, windows_of
 from edgenets.training.train import train
 from tests.commands import Call, call, spawn
+from tests.runs import run_of
 
 from . import waves
 
@@ -171,13 +171,13 @@ class TestRoad:
             assert found.readings == count
 
     def test_a_file_is_told_of_at_its_end(self, made: tuple[runs.Run, Bundle], table: Path) -> None:
-        run = SeriesRun(made[1], session_of(made[1]), str(table))
+        run = run_of(made[1], session_of(made[1]), str(table))
         (event,) = run
         assert isinstance(event, Forecast) and event.readings == 1500 and event.line == 1501
         assert event.median.shape == (HORIZON, 2) and event.columns == waves.COLUMNS
         assert event.low is not None and (event.low < event.high).mean() > 0.9
         assert run.summary.forecasts == 1500 - SEGMENT + 1 and run.summary.told == 1
-        every = list(SeriesRun(made[1], session_of(made[1]), str(table), every=100))
+        every = list(run_of(made[1], session_of(made[1]), str(table), every=100))
         assert [e.readings for e in every if isinstance(e, Forecast)] == list(range(100, 1501, 100))
 
     def test_what_is_odd_is_said_and_survived(
@@ -192,7 +192,7 @@ class TestRoad:
         lines[60] = lines[60].replace(",", ",x", 1)
         del lines[80:100]
         path.write_text("\n".join(lines))
-        run = SeriesRun(made[1], session_of(made[1]), str(path))
+        run = run_of(made[1], session_of(made[1]), str(path))
         events = list(run)
         kinds = [e.kind for e in events if isinstance(e, Notice)]
         assert kinds.count("skipped") == 3 and {"missing", "filled", "order", "gap"} <= set(kinds)
@@ -212,7 +212,7 @@ class TestRoad:
     ) -> None:
         (tmp_path / "t.csv").write_text(text)
         with pytest.raises(SourceError, match=message):
-            list(SeriesRun(made[1], session_of(made[1]), str(tmp_path / "t.csv")))
+            list(run_of(made[1], session_of(made[1]), str(tmp_path / "t.csv")))
 
     def test_memory_is_flat_and_errors_bounded_over_many_readings(
         self, made: tuple[runs.Run, Bundle]

@@ -11,7 +11,6 @@ import pytest
 from edgenets import zoo
 from edgenets.events import Transcript
 from edgenets.runtime.load import load
-from edgenets.runtime.stream import Run
 from edgenets.selection import Request, select
 from edgenets.sound import audio
 from edgenets.tasks.speech.distance import edits
@@ -20,6 +19,7 @@ from edgenets.tasks.speech.grammar import read_words
 from edgenets.tasks.speech.spec import SpeechSpec
 from edgenets.tasks.speech.strings import String, strings_to_measure
 from edgenets.tasks.speech.utterances import find_utterances, load_utterances
+from tests.runs import run_of
 
 DIGITS = Path(__file__).parents[3] / "shared" / "data" / "fsdd"
 
@@ -54,7 +54,7 @@ def test_a_recording_is_written_down_utterance_by_utterance(
     path, pause = tmp_path / "said.wav", np.zeros(12_000, np.float32)
     audio.write_wav(path, np.concatenate([x for s in strings[:4] for x in (s.sound, pause)]), 8000)
     session = load(bundle, select(bundle))
-    events = [e for e in Run(bundle, session, str(path)) if isinstance(e, Transcript)]
+    events = [e for e in run_of(bundle, session, str(path)) if isinstance(e, Transcript)]
     lines = [e for e in events if e.final]
     said = "".join(bundle.spec.text_of(s.symbols) for s in strings[:4])
     assert edits("".join(line.text for line in lines), said) <= 1
@@ -71,6 +71,6 @@ def test_a_list_of_words_is_kept_to(strings: list[String], tmp_path: Path) -> No
     other = "".join(str((int(digit) + 1) % 10) for digit in said)
     (tmp_path / "words").write_text(f"{said}\n{other}\n")
     audio.write_wav(tmp_path / "said.wav", string.sound, 8000)
-    run = Run(bundle, load(bundle, select(bundle)), str(tmp_path / "said.wav"),
+    run = run_of(bundle, load(bundle, select(bundle)), str(tmp_path / "said.wav"),
               grammar=read_words(tmp_path / "words", bundle.spec))  # fmt: skip
     assert [e.text for e in run if isinstance(e, Transcript) and e.final] == [said]

@@ -26,7 +26,6 @@ from edgenets.events import Notice, Translation
 from edgenets.recipe import parse
 from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
-from edgenets.runtime.translationrun import TranslationRun
 from edgenets.selection import Request, select
 from edgenets.signature import check_face
 from edgenets.tasks.translation.batches import Sentences
@@ -38,6 +37,7 @@ from edgenets.tasks.translation.training import translated
 from edgenets.tasks.translation.translator import Translator
 from edgenets.training.train import train
 from tests.commands import Call, call
+from tests.runs import run_of
 from tests.translation import phrases
 
 __all__ = ["call"]  # a fixture
@@ -138,7 +138,7 @@ def test_a_beam_is_at_least_as_likely(bundle: Bundle, data: Path) -> None:
 def test_lines_in_translations_out(bundle: Bundle, tmp_path: Path) -> None:
     lines = ["red two", "", "猫 猫", "one " * 300, "blue 猫"]
     (tmp_path / "lines").write_text("\n".join(lines))
-    run = TranslationRun(bundle, session_of(bundle, "tflite"), str(tmp_path / "lines"))
+    run = run_of(bundle, session_of(bundle, "tflite"), str(tmp_path / "lines"))
     first, strange, long, last = run
     assert isinstance(first, Translation) and first.translation == "zwei rot" and first.whole
     assert first.line == 1 and 0.5 < first.probability <= 1

@@ -15,7 +15,7 @@ import pytest
 
 from edgenets.errors import SinkError
 from edgenets.events import Notice, Seen
-from edgenets.runtime.courier import Courier
+from edgenets.runtime.run import DeliveryQueue
 from edgenets.runtime.sinks import Sinks, open_sink, remote, webhook
 from edgenets.tasks.vision.drawing import draw
 from edgenets.tasks.vision.results import Found
@@ -280,7 +280,7 @@ class TestEnd:
             def close(self) -> None: ...
 
         stopped = threading.Event()
-        courier = Courier(Blocked(), False, stopped.is_set)  # type: ignore[arg-type]
+        courier = DeliveryQueue(Blocked(), False, stopped.is_set)  # type: ignore[arg-type]
         threading.Timer(0.3, stopped.set).start()
         begun = time.monotonic()
         for number in range(12):
@@ -346,7 +346,7 @@ class TestCourier:
 
     def test_live_pictures_are_left_out_and_remarks_never(self) -> None:
         slow = self.Slow(0.02)
-        courier = Courier(slow, drops=True)  # type: ignore[arg-type]
+        courier = DeliveryQueue(slow, drops=True)  # type: ignore[arg-type]
         begun = time.monotonic()
         for number in range(100):
             courier.give(seen(number))
@@ -361,7 +361,7 @@ class TestCourier:
 
     def test_recordings_wait_and_lose_nothing(self) -> None:
         slow = self.Slow(0.002)
-        courier = Courier(slow, drops=False)  # type: ignore[arg-type]
+        courier = DeliveryQueue(slow, drops=False)  # type: ignore[arg-type]
         for number in range(60):
             courier.give(seen(number))
         courier.close()

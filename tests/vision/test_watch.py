@@ -19,13 +19,14 @@ from edgenets.errors import RecordError, SourceError
 from edgenets.events import Notice, Seen
 from edgenets.runtime import watch as module
 from edgenets.runtime.cameras import Camera, Frame
+from edgenets.runtime.image_run import ImageRun
 from edgenets.runtime.load import load
 from edgenets.runtime.selftest import selftest
-from edgenets.runtime.watch import Watch
 from edgenets.selection import select
 from edgenets.tasks.vision.pipeline import Smoother
 from edgenets.tasks.vision.zones import Line, Scene, Zone
 from tests.commands import Call, call
+from tests.runs import run_of
 
 from . import models, servers
 
@@ -47,8 +48,9 @@ def segment(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return models.make_bundle(tmp_path_factory.mktemp("b") / "mask.edge", models.SEGMENT)
 
 
-def run(bundle: Bundle, *uris: str, **options: Any) -> Watch:
-    return Watch(bundle, load(bundle, select(bundle)), uris, **options)
+def run(bundle: Bundle, *uris: str, **options: Any) -> ImageRun:
+    made: ImageRun = run_of(bundle, load(bundle, select(bundle)), uris, **options)
+    return made
 
 
 def moving(path: Path, count: int = 40) -> Path:
@@ -249,13 +251,13 @@ def test_the_golden_picture_is_answered(classify: Bundle, detect: Bundle, segmen
 def test_old_pictures_are_never_looked_at(detect: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model slower than its camera: results are of images that have just come."""
     watch = run(detect, "null:64x64?rate=100", seconds=2.0)
-    look = watch.watcher.look
+    look = watch.pipeline.look
 
     def slow(image: Any) -> Any:
         time.sleep(0.05)
         return look(image)
 
-    monkeypatch.setattr(watch.watcher, "look", slow)
+    monkeypatch.setattr(watch.pipeline, "look", slow)
     ages = [e.age for e in watch if isinstance(e, Seen)]
     assert len(ages) > 10 and watch.summary.dropped[module.NEWER] > 50
     # At most an image's time waiting, and the model's own; twice that is the promise.

@@ -24,10 +24,10 @@ from edgenets.errors import SinkError
 from edgenets.events import Notice, Seen
 from edgenets.runtime.load import load
 from edgenets.runtime.sinks import open_sink
-from edgenets.runtime.watch import Watch
 from edgenets.runtime.web.server import is_loopback
 from edgenets.selection import select
 from edgenets.tasks.vision.results import Found
+from tests.runs import run_of
 
 from . import models, servers
 
@@ -49,7 +49,7 @@ class Running:
     ) -> None:
         self.port = servers.free_port()
         self.address = f"http://{host}:{self.port}"
-        self.watch = Watch(bundle, load(bundle, select(bundle)), uris)
+        self.watch = run_of(bundle, load(bundle, select(bundle)), uris)
         self.said: list[str] = []
         sink = f"web:{self.port}{options}"
         self.thread = threading.Thread(
@@ -350,18 +350,18 @@ class TestBrowser:
 def listening() -> Iterator[Any]:
     """A shipped bundle on endless silence, as fast as a microphone would bring it."""
     from edgenets import zoo
-    from edgenets.runtime.stream import Run
+    from tests.runs import run_of
 
     bundle = zoo.load("kws-gru")
-    run = Run(bundle, load(bundle, select(bundle)), "null:30")
+    run = run_of(bundle, load(bundle, select(bundle)), "null:30")
     port = servers.free_port()
-    push, said = run._detector.push, []
+    push, said = run._pipeline.push, []
 
     def slowly(samples: Any) -> Any:
         time.sleep(0.04)
         return push(samples)
 
-    run._detector.push = slowly  # type: ignore[method-assign]
+    run._pipeline.push = slowly  # type: ignore[method-assign]
     thread = threading.Thread(target=lambda: run.deliver([f"web:{port}"], said.append))
     thread.start()
     servers.wait_for_port(port)

@@ -4,14 +4,44 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.backend import Session
+from edgenets.events import Event
+from edgenets.painter import Painter
+from edgenets.sparkline import sparkline
 from edgenets.tasks.embed.metric import unit
 from edgenets.tasks.embed.spec import EmbedSpec
 from edgenets.tasks.sound_pipeline import Stepper
+from edgenets.tasks.sound_summary import SoundSummary
+
+# Numbers of a vector that a line shows.
+_SHOWN = 40
+
+# Decimals of a number in JSON: a ten-thousandth of a vector's length is far below what int8 tells.
+_DECIMALS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding(Event):
+    """What the sound of the last moments is."""
+
+    source: str
+    vector: NDArray[np.float32]  # (numbers,), of length 1
+    time: float  # s of stream until the end of that sound
+    age: float  # s from the capture of that sound to this result
+
+    def plain(self) -> dict[str, Any]:
+        """See `Event.plain`."""
+        return self._plain("embedding", vector=[round(x, _DECIMALS) for x in self.vector.tolist()])
+
+    def console(self, painter: Painter) -> str:
+        """See `Event.console`."""
+        shape = painter.paint(sparkline(self.vector[:_SHOWN].astype(np.float64)), "36")
+        return f"{self.time:8.2f} s  {shape}  {len(self.vector)} numbers\n"
 
 
 @dataclass(frozen=True)
@@ -20,6 +50,14 @@ class Embedded:
 
     vector: NDArray[np.float32]  # (numbers,), of length 1
     time: float  # s of stream until the end of that sound
+
+    def event(self, source: str, before: float, age: float) -> Embedding:
+        """See `Reportable.event`."""
+        return Embedding(source, self.vector, before + self.time, age)
+
+    def count(self, summary: SoundSummary) -> None:
+        """See `Reportable.count`."""
+        summary.results["embeddings"] = summary.results.get("embeddings", 0) + 1
 
 
 class Embedder(Stepper[Embedded]):

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from edgenets.backend import Session
 from edgenets.tasks.keywords.decoding import KeywordDecoder
+from edgenets.tasks.keywords.events import Result
 from edgenets.tasks.keywords.spec import KeywordSpec
 from edgenets.tasks.sound import SoundSpec
 from edgenets.tasks.sound_pipeline import Stepper
+from edgenets.tasks.sound_summary import SoundSummary
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,14 @@ class Detection:
     label: str
     score: float  # smoothed posterior, 0…1
     time: float  # s of stream until the end of the sound that decided it
+
+    def event(self, source: str, before: float, age: float) -> Result:
+        """See `Reportable.event`."""
+        return Result(source, self.label, self.score, before + self.time, age)
+
+    def count(self, summary: SoundSummary) -> None:
+        """See `Reportable.count`."""
+        summary.detections[self.label] = summary.detections.get(self.label, 0) + 1
 
 
 class KeywordDetector(Stepper[Detection]):

@@ -13,7 +13,11 @@ from edgenets.tasks.room import EvaluationModule, SamplesModule
 from edgenets.tasks.task import Trained
 
 if TYPE_CHECKING:
+    from edgenets.backend import Session
+    from edgenets.bundle import Bundle
+    from edgenets.tasks.language.lines import SuggestedLines
     from edgenets.tasks.metrics import Decisions
+    from edgenets.tasks.options import RunOptions
 
 
 class Language(TextRoom):
@@ -47,3 +51,13 @@ class Language(TextRoom):
         from edgenets.tasks.language.metric import NextTokens
 
         return NextTokens()
+
+    def lines(
+        self, bundle: Bundle, session: Session, spec: LanguageSpec, options: RunOptions
+    ) -> SuggestedLines:
+        """See `LineTask.lines`."""
+        from edgenets.tasks.language.events import TextSummary
+        from edgenets.tasks.language.lines import SuggestedLines
+
+        summary = TextSummary(str(bundle.path), session.artifact.id, session.runs_on)
+        return SuggestedLines(spec, session, summary, options.suggestions)

@@ -14,8 +14,12 @@ from edgenets.tasks.series.spec import AnomalySpec
 from edgenets.tasks.task import Medium, Trained
 
 if TYPE_CHECKING:
+    from edgenets.backend import Session
+    from edgenets.bundle import Bundle
     from edgenets.runs import Run
     from edgenets.tasks.metrics import Decisions
+    from edgenets.tasks.options import RunOptions
+    from edgenets.tasks.series.anomaly_lines import AnomalyLines
 
 
 class Anomaly(SequenceRoom, GoldenFrames, Cost):
@@ -57,3 +61,13 @@ class Anomaly(SequenceRoom, GoldenFrames, Cost):
     def facts(self, run: Run) -> list[tuple[str, str]]:
         """See `Task.facts`."""
         return [(f"{run.metrics['train']['series']:,}", "series, no label")]
+
+    def lines(
+        self, bundle: Bundle, session: Session, spec: AnomalySpec, options: RunOptions
+    ) -> AnomalyLines:
+        """See `LineTask.lines`."""
+        from edgenets.tasks.series.anomaly_lines import AnomalyLines
+        from edgenets.tasks.series.events import SeriesSummary
+
+        summary = SeriesSummary(str(bundle.path), session.artifact.id, session.runs_on)
+        return AnomalyLines(spec, session, summary, options.every)

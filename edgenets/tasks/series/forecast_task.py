@@ -15,8 +15,12 @@ from edgenets.tasks.series.spec import ForecastSpec
 from edgenets.tasks.task import Medium, Trained
 
 if TYPE_CHECKING:
+    from edgenets.backend import Session
+    from edgenets.bundle import Bundle
     from edgenets.runs import Run
     from edgenets.tasks.metrics import Decisions
+    from edgenets.tasks.options import RunOptions
+    from edgenets.tasks.series.forecast_lines import ForecastLines
 
 
 class Forecast(SequenceRoom, GoldenFrames, Cost):
@@ -66,3 +70,13 @@ class Forecast(SequenceRoom, GoldenFrames, Cost):
             (str(len(run.spec.input.columns)), "columns"),
             *((shown(v[name]), f"{name} of {n}") for n, v in baselines.items()),
         ]
+
+    def lines(
+        self, bundle: Bundle, session: Session, spec: ForecastSpec, options: RunOptions
+    ) -> ForecastLines:
+        """See `LineTask.lines`."""
+        from edgenets.tasks.series.events import SeriesSummary
+        from edgenets.tasks.series.forecast_lines import ForecastLines
+
+        summary = SeriesSummary(str(bundle.path), session.artifact.id, session.runs_on)
+        return ForecastLines(spec, session, summary, options.every)

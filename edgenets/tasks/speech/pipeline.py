@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from edgenets.backend import Session
 from edgenets.tasks.keywords.decoding import softmax
 from edgenets.tasks.sound_pipeline import Stepper
+from edgenets.tasks.sound_summary import SoundSummary
 from edgenets.tasks.speech.ctc import Grammar
+from edgenets.tasks.speech.events import Transcript
 from edgenets.tasks.speech.spec import SpeechSpec
 from edgenets.tasks.speech.transcriber import Phrase, Transcriber
 
@@ -24,6 +26,15 @@ class Line:
     start: float  # s of stream at which its first symbol was seen; of an empty one: `time`
     end: float  # s, of the last
     time: float  # s of stream until the end of the sound that decided it
+
+    def event(self, source: str, before: float, age: float) -> Transcript:
+        """See `Reportable.event`."""
+        start, end, time = (before + at for at in (self.start, self.end, self.time))
+        return Transcript(source, self.text, self.final, start, end, time, age)
+
+    def count(self, summary: SoundSummary) -> None:
+        """See `Reportable.count`."""
+        summary.utterances += self.final
 
 
 class SpeechTranscriber(Stepper[Line]):

@@ -13,7 +13,11 @@ from edgenets.tasks.room import EvaluationModule, SamplesModule
 from edgenets.tasks.task import Trained
 
 if TYPE_CHECKING:
+    from edgenets.backend import Session
+    from edgenets.bundle import Bundle
     from edgenets.tasks.metrics import Decisions
+    from edgenets.tasks.options import RunOptions
+    from edgenets.tasks.text.lines import ClassifiedLines
 
 
 class Text(TextRoom):
@@ -45,3 +49,13 @@ class Text(TextRoom):
         from edgenets.tasks.text.metric import TextLabels
 
         return TextLabels()
+
+    def lines(
+        self, bundle: Bundle, session: Session, spec: TextSpec, options: RunOptions
+    ) -> ClassifiedLines:
+        """See `LineTask.lines`."""
+        from edgenets.tasks.language.events import TextSummary
+        from edgenets.tasks.text.lines import ClassifiedLines
+
+        summary = TextSummary(str(bundle.path), session.artifact.id, session.runs_on)
+        return ClassifiedLines(spec, session, summary)

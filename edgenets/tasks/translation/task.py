@@ -20,8 +20,11 @@ from edgenets.tasks.translation.recipe import TranslationRecipe
 from edgenets.tasks.translation.spec import MEMORY, START, TranslationSpec
 
 if TYPE_CHECKING:
+    from edgenets.backend import Session
     from edgenets.bundle import Bundle
     from edgenets.runs import Run
+    from edgenets.tasks.options import RunOptions
+    from edgenets.tasks.translation.lines import TranslatedLines
 
 
 class Translation(Room, TokenCost):
@@ -96,3 +99,15 @@ class Translation(Room, TokenCost):
     def given(self, spec: ModelSpec) -> Given | None:
         """See `Task.given`: of a sentence, to the decoder."""
         return given_of(spec_as(spec, TranslationSpec))
+
+    def lines(
+        self, bundle: Bundle, session: Session, spec: TranslationSpec, options: RunOptions
+    ) -> TranslatedLines:
+        """See `LineTask.lines`."""
+        from edgenets.backend import Coupled
+        from edgenets.tasks.language.events import TextSummary
+        from edgenets.tasks.translation.lines import TranslatedLines
+
+        assert isinstance(session, Coupled), "as it is loaded"
+        summary = TextSummary(str(bundle.path), session.artifact.form, session.runs_on)
+        return TranslatedLines(bundle, session, summary, options.beam)

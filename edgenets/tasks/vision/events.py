@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.events import Event, Summary, ages
+from edgenets.events import AgedSummary, Event, ages
 from edgenets.painter import Painter
 from edgenets.tasks.vision.image import Image
 from edgenets.tasks.vision.results import Found
@@ -70,15 +70,13 @@ class Seen(Event):
 
 
 @dataclass
-class WatchSummary(Summary):
+class WatchSummary(AgedSummary):
     """What a run over images came to; it grows while the run goes on."""
 
     frames: dict[str, int] = field(default_factory=dict)  # images looked at, per source
     dropped: dict[str, int] = field(default_factory=dict)  # images nobody looked at, per cause
     objects: dict[str, int] = field(default_factory=dict)  # followed objects or findings, a label
     crossings: dict[str, int] = field(default_factory=dict)  # per line and direction
-    age_ms_p50: float | None = None
-    age_ms_p95: float | None = None
 
     @property
     def rate(self) -> float | None:

@@ -1,4 +1,4 @@
-"""`Watch`: sources of images through one model to sinks, until they or the user end it.
+"""`ImageRun`: sources of images through one model to sinks, until they or the user end it.
 
 Each source is read and decoded by a thread of its own; this thread looks at their
 images, one of each in turn; another one delivers. Between them stand short
@@ -9,17 +9,16 @@ images are passed over.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from queue import Empty, SimpleQueue
-
-import numpy as np
+from typing import Any
 
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
-from edgenets.errors import RecipeError, SinkError
-from edgenets.events import Notice, Seen, WatchSummary
+from edgenets.errors import RecipeError
+from edgenets.events import Event, Notice, Seen, WatchSummary
 from edgenets.spec import spec_as
+from edgenets.tasks.options import RunOptions
 from edgenets.tasks.vision.pipeline import ImagePipeline, Smoother
 from edgenets.tasks.vision.results import Findings, Found
 from edgenets.tasks.vision.spec import ImageSpec
@@ -28,19 +27,14 @@ from edgenets.tasks.vision.zones import LineCounter, Scene, foot
 
 from .cameras import Frame, SourceNotice, open_camera
 from .cameras.feed import Ended, Feed
-from .courier import Courier
+from .run import DeliveryQueue, Run
 from .sinks import Sinks
-from .vitals import Vitals
 
 # A live source that gives nothing for longer is marked stale: what a page shows of it is old.
 STALE_AFTER = 3.0  # s
 
 # How long a source that hangs in third-party code is waited for at the end.
 _LAST_WAIT = 1.0  # s
-
-# Ages kept for the percentiles of the summary: the last hour of 30 images a second.
-_MOST_AGES = 100_000
-
 
 # Causes of images' being passed over.
 NEWER, SLOW_SINKS = "a newer one came", "sinks too slow"
@@ -60,43 +54,39 @@ class _Stream:
         self.recorded = False  # whether it has a time of its own: a video file
 
 
-class Watch:
+class ImageRun(Run[WatchSummary]):
     """One run of a bundle on sources of images. Iterate over it for the results."""
 
     def __init__(
-        self, bundle: Bundle, session: Session, source_uris: Sequence[str], *,
-        spec: ImageSpec | None = None, scene: Scene | None = None, seconds: float | None = None,
-    ) -> None:  # fmt: skip
+        self, bundle: Bundle, session: Session, uris: Sequence[str], spec: Any, options: RunOptions
+    ) -> None:
         """Open the sources.
 
         Args:
-            spec: the bundle's spec with other thresholds; None takes the bundle's own.
-            scene: what to tell of; None tells of everything.
-            seconds: end after this long, of a recording in its own time; None goes on to the end
-                of all sources.
+            spec: the bundle's, with other thresholds perhaps.
+            options: the `scene` to report, and the `seconds` after which it ends, of a recording
+                in its own time.
 
         Raises:
             SourceError: one cannot be opened.
+            RecipeError: the scene is about another model.
         """
-        self.scene = scene or Scene()
-        self.spec = _asked(spec_as(spec or bundle.spec, ImageSpec), self.scene)
-        found = self.spec
-        self.watcher = ImagePipeline(found, session)
-        self._seconds = seconds
+        super().__init__(WatchSummary(str(bundle.path), session.artifact.id, session.runs_on))
+        self.scene = options.scene or Scene()
+        self.spec = _asked(spec_as(spec, ImageSpec), self.scene)
+        self.pipeline = ImagePipeline(self.spec, session)
+        self._seconds = options.seconds
         self._ready: SimpleQueue[Feed | None] = SimpleQueue()
         self._streams: dict[Feed, _Stream] = {}
         self._closed = False
         try:
-            for uri in source_uris:
-                feed = Feed(open_camera(uri), self._ready, alone=len(source_uris) == 1)
+            for uri in uris:
+                feed = Feed(open_camera(uri), self._ready, alone=len(uris) == 1)
                 self._streams[feed] = _Stream(feed, self._unused(feed.camera.name), self.scene)
         except Exception:
             self.stop()
             raise
         self.source_name = ", ".join(s.name for s in self._streams.values())
-        self._ages: deque[float] = deque(maxlen=_MOST_AGES)
-        self.vitals = Vitals()
-        self.summary = WatchSummary(str(bundle.path), session.artifact.id, session.runs_on)
 
     def _unused(self, name: str) -> str:
         """A name for a source that no other has: one may be given twice."""
@@ -120,7 +110,7 @@ class Watch:
             ValueError: it is no label, or the value is not in (0, 1].
         """
         self.spec = self.spec.with_threshold(label, value)
-        self.watcher.use(self.spec)
+        self.pipeline.use(self.spec)
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -128,60 +118,52 @@ class Watch:
         passed = sum(feed.dropped for feed in self._streams)
         return {**self.summary.dropped, **({NEWER: passed} if passed else {})}
 
-    def __iter__(self) -> Iterator[Seen | Notice]:
+    def __iter__(self) -> Iterator[Event]:
         """Results and notices, as they come.
 
         Raises:
             SourceError: the last source that was left failed.
         """
-        started, cpu = time.monotonic(), time.process_time()
         for feed in self._streams:
             feed.start()
-        try:
-            while not self._closed and not all(f.ended for f in self._streams):
-                try:
-                    ready = self._ready.get(timeout=STALE_AFTER / 2)
-                except Empty:
-                    ready = None
-                self.vitals.turn()
-                if ready is not None:
-                    yield from self._take(self._streams[ready])
-                yield from self._stale()
-                over = self._seconds is not None and time.monotonic() - started >= self._seconds
-                # A recording goes on to its own time, however fast or slow it is read.
-                if over and not any(s.recorded and not f.ended for f, s in self._streams.items()):
-                    break
-        finally:
-            self.stop()
-            for feed in self._streams:
-                feed.join(_LAST_WAIT)
-            self._finish(time.monotonic() - started, time.process_time() - cpu)
+        with self._timed() as started:
+            try:
+                yield from self._until_the_end(started)
+            finally:
+                self.stop()
+                for feed in self._streams:
+                    feed.join(_LAST_WAIT)
+                self.summary.dropped = self.dropped
 
-    def deliver(self, sink_uris: Sequence[str], complain: Callable[[str], None]) -> WatchSummary:
-        """Run to the end, into sinks.
+    def _until_the_end(self, started: float) -> Iterator[Event]:
+        while not self._closed and not all(f.ended for f in self._streams):
+            try:
+                ready = self._ready.get(timeout=STALE_AFTER / 2)
+            except Empty:
+                ready = None
+            self.vitals.turn()
+            if ready is not None:
+                yield from self._take(self._streams[ready])
+            yield from self._stale()
+            over = self._seconds is not None and time.monotonic() - started >= self._seconds
+            # A recording goes on to its own time, however fast or slow it is read.
+            if over and not any(s.recorded and not f.ended for f, s in self._streams.items()):
+                break
 
-        Raises:
-            SinkError: a sink cannot be opened; one that fails later is only complained of.
-            SourceError: the last source that was left failed.
-        """
-        try:
-            sinks = Sinks(sink_uris, complain, self)
-        except SinkError:
-            self.stop()
-            raise
+    def _into(self, sinks: Sinks, complain: Callable[[str], None]) -> None:
+        """All events into sinks, by a thread of its own."""
         live = any(f.camera.live for f in self._streams)
-        courier = Courier(sinks, live, lambda: self._closed, complain)
+        queue = DeliveryQueue(sinks, live, lambda: self._closed, complain)
         try:
             for event in self:
-                courier.give(event)
+                queue.give(event)
         finally:
-            courier.close()
+            queue.close()
             self.summary.sink_failures = sinks.failures
-            if courier.dropped:
-                self.summary.dropped[SLOW_SINKS] = courier.dropped
-        return self.summary
+            if queue.dropped:
+                self.summary.dropped[SLOW_SINKS] = queue.dropped
 
-    def _take(self, stream: _Stream) -> Iterator[Seen | Notice]:
+    def _take(self, stream: _Stream) -> Iterator[Event]:
         item = stream.feed.take()
         if isinstance(item, Frame):
             stream.stale = False
@@ -191,14 +173,14 @@ class Watch:
             else:
                 yield self._look(stream, item)
         elif isinstance(item, SourceNotice):
-            yield self._notice(stream, item.kind, item.text, item.count)
+            yield self._notice(stream.name, item.kind, item.text, stream.time, item.count)
         elif isinstance(item, Ended) and item.error is not None:
             if all(f.ended for f in self._streams) and not self._closed:
                 raise item.error
-            yield self._notice(stream, "failed", str(item.error))
+            yield self._notice(stream.name, "failed", str(item.error), stream.time)
 
     def _look(self, stream: _Stream, frame: Frame) -> Seen:
-        findings = self.watcher.look(frame.image)
+        findings = self.pipeline.look(frame.image)
         stream.time = frame.time
         height, width = frame.image.shape[:2]
         still = frame.path is not None  # single images have nothing to do with each other
@@ -264,19 +246,7 @@ class Watch:
             if now - feed.seen_at > STALE_AFTER:
                 stream.stale = True
                 text = f"{stream.name}: no image for {now - feed.seen_at:.0f} s"
-                yield self._notice(stream, "stale", text)
-
-    def _notice(self, stream: _Stream, kind: str, text: str, count: int = 1) -> Notice:
-        self.summary.notices[kind] = self.summary.notices.get(kind, 0) + count
-        self.vitals.notice(kind, text)
-        return Notice(stream.name, kind, text, stream.time)
-
-    def _finish(self, wall: float, cpu: float) -> None:
-        self.summary.wall_seconds, self.summary.cpu_seconds = wall, cpu
-        self.summary.dropped = self.dropped
-        if self._ages:
-            p50, p95 = np.percentile(self._ages, (50, 95))
-            self.summary.age_ms_p50, self.summary.age_ms_p95 = 1e3 * p50, 1e3 * p95
+                yield self._notice(stream.name, "stale", text, stream.time)
 
 
 def _asked(spec: ImageSpec, scene: Scene) -> ImageSpec:

@@ -1,0 +1,70 @@
+"""Readings in, what is unusual about them out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from edgenets.backend import Session
+from edgenets.events import Event
+from edgenets.tasks.lines import Line
+from edgenets.tasks.series.anomaly_pipeline import Detector
+from edgenets.tasks.series.events import Anomaly, SeriesSummary
+from edgenets.tasks.series.lines import ReadingLines
+from edgenets.tasks.series.readings import Reading, stamp_of
+from edgenets.tasks.series.spec import AnomalySpec
+
+
+class AnomalyLines(ReadingLines):
+    """What is unusual, in every column of any table."""
+
+    def __init__(
+        self, spec: AnomalySpec, session: Session, summary: SeriesSummary, every: int | None
+    ) -> None:
+        """`every`: report every so many readings as well, usual ones too; None: none of them."""
+        super().__init__(summary, None)
+        self._spec, self._session, self._every = spec, session, every
+        self._detectors: list[Detector] = []
+        self._time: float | None = None
+
+    def take(self, reading: Reading, line: Line) -> Iterator[Event]:
+        """See `ReadingLines.take`."""
+        if reading.time is not None and self._time is not None and reading.time <= self._time:
+            late = f"{stamp_of(reading.time)} does not come after {stamp_of(self._time)}"
+            yield self.notice("order", f"line {line.number}: {late}; passed over")
+            return
+        self._time = reading.time if reading.time is not None else self._time
+        columns = self.parser.columns or ()
+        while len(self._detectors) < len(columns):
+            self._detectors.append(Detector(self._spec, self._session))
+        self.summary.readings += 1
+        regular = self._every is not None and self.summary.readings % self._every == 0
+        if reading.missing:
+            missing = f"{reading.missing} of {len(columns)} values are missing"
+            yield self.notice(
+                "missing", f"line {line.number}: {missing}; nothing is thought of them"
+            )
+        values = reading.values.tolist()
+        for column, value, detector in zip(columns, values, self._detectors, strict=True):
+            if math.isnan(value):
+                continue
+            judged = detector.push(reading.time, value)
+            if not judged.alarm and not regular:
+                continue
+            if judged.alarm:
+                self.summary.alarms[column] = self.summary.alarms.get(column, 0) + 1
+            self.summary.reported += 1
+            yield Anomaly(
+                self.source, column, value, judged.expected, judged.anomaly_score, judged.alarm,
+                line.number, reading.time, *self.times(line),
+            )  # fmt: skip
+
+    def finish(self) -> Iterator[Event]:
+        """See `LinePipeline.finish`."""
+        yield from super().finish()
+        settle = self._spec.decoding.settle
+        if self.summary.readings <= settle:
+            yield self.notice(
+                "short", f"{self.summary.readings} readings; the first {settle} of a series are "
+                f"silent, since all is new there",
+            )  # fmt: skip
