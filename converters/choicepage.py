@@ -11,8 +11,8 @@ from edgenets.choice import Chosen, Limits, this_machine
 from edgenets.files import replacing
 from edgenets.metrics import Metric
 
-from .report import template, to_svg
-from .report_appendix import Point, pareto
+from .verify.report import template, to_svg
+from .verify.report_appendix import Point, pareto
 
 
 def write(
@@ -39,7 +39,7 @@ def write(
         for one, _ in rows
         if one.metric is not None
     ]
-    text = template("choice.html").render(
+    text = template(Path(__file__).with_name("choice.html")).render(
         name=name, metric=metric, rows=rows, chosen=chosen, limits=limits, version=__version__,
         machine=this_machine(), image=to_svg(pareto(points, metric, "p95, µs")) if points else "",
     )  # fmt: skip

@@ -60,6 +60,9 @@ NOTES: dict[tuple[Format, Precision], str] = {
 }
 
 
+# The integers of activations; where a precision is not here, they stay float.
+_ACTIVATIONS: dict[str, ActivationType] = {"int8": "int8", "int16x8": "int16"}
+
 # What the files of a format end in; the first is the one to open.
 _ENDINGS: dict[Format, tuple[str, ...]] = {
     "tflite": (".tflite",),
@@ -92,9 +95,14 @@ class Converted:
     missing: tuple[str, ...]  # why a wanted precision is not there, a sentence each
 
 
-def activation_type(precision: Precision) -> ActivationType | None:
+def seen(name: str) -> str:
+    """Name of an inner tensor, or a layer's end, that an artifact gives besides its outputs."""
+    return f"{name}/seen"
+
+
+def activation_type(precision: str) -> ActivationType | None:
     """The integers that activations become, or None where they stay float."""
-    return {"int8": "int8", "int16x8": "int16"}.get(precision)  # type: ignore[return-value]
+    return _ACTIVATIONS.get(precision)
 
 
 def each(

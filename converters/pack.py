@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,28 +16,34 @@ from edgenets.spec import ModelSpec
 from edgenets.tasks import task_of
 
 from .formats import Written
-from .verdicts import Report
+from .verify.verdicts import Report
 
 
-def pack(
-    path: Path, spec: ModelSpec, written: Sequence[Written], report: Report, card: str,
-    licence: str, only: Collection[str] | None = None, assets: Mapping[str, bytes] | None = None,
-) -> Bundle:  # fmt: skip
+@dataclass(frozen=True)
+class Contents:
+    """What a bundle is made of."""
+
+    spec: ModelSpec
+    written: Sequence[Written]
+    report: Report  # the verification of just these artifacts
+    card: str  # the model card, Markdown
+    licence: str  # of the model
+    assets: Mapping[str, bytes] = field(default_factory=dict)  # files that the model needs, by name
+
+
+def pack(path: Path, contents: Contents, only: Collection[str] | None = None) -> Bundle:
     """Write a bundle of the artifacts that passed, and open it.
 
     Args:
         path: the `.edge` file.
-        report: the verification of just these artifacts.
-        card: the model card, Markdown.
-        licence: of the model.
         only: ids of the artifacts to take, or forms of a model of several networks, such as
             `tflite-int8`; None takes all that passed.
-        assets: files that the model needs beside, by name.
 
     Raises:
         GateFailed: none passed, or one that was asked for did not.
         ModelError: one that was asked for does not exist.
     """
+    spec, written, report = contents.spec, contents.written, contents.report
     passed = {v.id for v in report.verdicts if v.passed}
     known = {w.artifact.id: w for w in written}
     # A network without its other half is no model.
@@ -56,9 +63,9 @@ def pack(
     task = task_of(spec.task)
     others = {
         REPORT: json.dumps(records.to_plain(report), indent=1, allow_nan=False).encode(),
-        CARD: card.encode(),
+        CARD: contents.card.encode(),
         **task.golden(spec),
-        **(assets or {}),
+        **contents.assets,
     }
     for item in chosen:
         name = backend.backend_of(item.artifact)
@@ -68,7 +75,7 @@ def pack(
             raise GateFailed(f"{item.artifact.id} answers the golden data with no numbers")
         others[golden_name(item.artifact)] = output.astype("<f4").tobytes()
     write(
-        path, spec, {w.artifact: w.files for w in chosen}, others, licence,
+        path, spec, {w.artifact: w.files for w in chosen}, others, contents.licence,
         f"edgenets {__version__}",
     )  # fmt: skip
     bundle = Bundle(path)

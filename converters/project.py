@@ -10,31 +10,51 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from edgenets import records, runs
-from edgenets.artifact import FORMATS, PRECISIONS, Format, Precision
+from edgenets.artifact import FORMATS, PRECISIONS, Artifact, Format, Precision
 from edgenets.bundle import Bundle
 from edgenets.choice import this_machine
 from edgenets.errors import ModelError
 from edgenets.files import replacing, write_json
 from edgenets.progress import Progress
 
-from . import card, report, store
-from .appendix import Appendix, Wanted, appendix_of
-from .family import family_of
+from . import store
+from .accelerators.edgetpu import recompiled
+from .families import family as families
 from .formats import Converted, Written
-from .pack import pack
-from .report_appendix import sections
-from .subjects import subjects_of
-from .verdicts import Report
+from .pack import Contents, pack
+from .verify import card, mixed_precision, report
+from .verify.appendix import Appendix, Wanted, appendix_of
+from .verify.judge import Judge, Reference
+from .verify.mixed_precision import Repair, Subject, is_rounded, search_each, write_repairs
+from .verify.report_appendix import sections
+from .verify.verdicts import Report
 
 REPORT, REPORT_PAGE = "report.json", "report.html"
 
+# What is about artifacts of before once a folder is converted again.
+STALE = (
+    REPORT, REPORT_PAGE, mixed_precision.MIXED_PRECISION, mixed_precision.OLD_MIXED_PRECISION,
+)  # fmt: skip
+
 # Where in the report's JSON that stands which decides nothing.
 APPENDIX = "beside"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder of artifacts, and how they are verified, whatever model they came from."""
+
+    folder: Path
+    reference: Callable[[Progress], Reference]
+    # What the mixed-precision search needs of each artifact.
+    subjects: Callable[[Progress], Callable[[Artifact], Subject]]
+    page: Callable[[Report, Sequence[Written], Sequence[report.Section]], str]
 
 
 def convert_run(
@@ -50,7 +70,8 @@ def convert_run(
         ConversionError: the model cannot be converted, or integers are wanted without data.
     """
     progress = progress or Progress()
-    found = family_of(run.spec).convert(run, data, to, precisions, progress)
+    wanted = families.Wanted(to, precisions)
+    found = families.family_of(run.spec).convert(run, data, wanted, progress)
     store.save(run.folder, found.written, found.missing)
     return found
 
@@ -58,7 +79,31 @@ def convert_run(
 def verify_run(
     run: runs.Run, data: Path, progress: Progress | None = None, wanted: Wanted | None = None
 ) -> Report:
-    """Verify `RUN/artifacts` on the validation split; write `report.json` and `report.html`.
+    """Verify `RUN/artifacts` on the validation split; see `verify_project`."""
+    return verify_project(_of_run(run, data), progress, wanted)
+
+
+def search_run(
+    run: runs.Run, data: Path, progress: Progress | None = None, wanted: Wanted | None = None
+) -> tuple[tuple[Repair, ...], Report]:
+    """Search mixed precision for what did not pass; see `search_project`."""
+    return search_project(_of_run(run, data), progress, wanted)
+
+
+def _of_run(run: runs.Run, data: Path) -> Project:
+    family = families.family_of(run.spec)
+    return Project(
+        run.folder,
+        lambda progress: family.reference(run, data, progress),
+        lambda progress: family.subjects(run, data, progress),
+        lambda found, written, extra: report.page(found, run, [report.routes(written), *extra]),
+    )
+
+
+def verify_project(
+    project: Project, progress: Progress | None = None, wanted: Wanted | None = None
+) -> Report:
+    """Verify a folder's artifacts; write `report.json` and `report.html`.
 
     Args:
         wanted: in the report, beside the gate.
@@ -67,29 +112,49 @@ def verify_run(
         ModelError: nothing was converted.
     """
     progress = progress or Progress()
-    written, missing = store.load(run.folder)
-    found = family_of(run.spec).verify(run, written, missing, data, progress)
+    written, missing = store.load(project.folder)
+    found = Judge(project.reference(progress)).verify(written, missing, progress)
     # Whatever becomes of what stands beside it: the verdict is there.
-    save_verdict(run.folder, found, written, Appendix(this_machine()))
+    save_verdict(project.folder, found, written, Appendix(this_machine()))
     beside = appendix_of(
-        written, found, wanted or Wanted(), lambda: subjects_of(run, data, progress), progress
+        written, found, wanted or Wanted(), lambda: project.subjects(progress), progress
     )
-    page = report.page(found, run, [report.routes(written), *sections(found, beside)])
-    save_report(run.folder, found, written, page, beside)
+    save_verdict(project.folder, found, written, beside)
+    with replacing(project.folder / REPORT_PAGE) as file:
+        file.write_text(project.page(found, written, sections(found, beside)), encoding="utf-8")
     return found
 
 
-def save_report(
-    folder: Path, found: Report, written: Sequence[Written], page: str, beside: Appendix
-) -> None:
-    """Write `report.json`, tied to the artifacts that it is about, and `report.html`."""
-    save_verdict(folder, found, written, beside)
-    with replacing(folder / REPORT_PAGE) as file:
-        file.write_text(page, encoding="utf-8")
+def search_project(
+    project: Project, progress: Progress | None = None, wanted: Wanted | None = None
+) -> tuple[tuple[Repair, ...], Report]:
+    """Make integer artifacts that did not pass with their quantization-sensitive layers in float,
+    and verify all of them again.
+
+    Returns:
+        what was done about each, and the new report.
+
+    Raises:
+        ModelError: they were not verified.
+        ConversionError: layers cannot be kept float one by one.
+    """
+    progress = progress or Progress()
+    written, missing = store.load(project.folder)
+    found = load_report(project.folder, written)
+    failed = [v.id for v in found.verdicts if not v.passed and is_rounded(v.precision)]
+    if not failed:
+        return (), found
+    subjects = project.subjects(progress)
+    repairs, remade = search_each(written, failed, subjects, progress)
+    remade, gone = recompiled(remade)
+    store.save(project.folder, remade, (*missing, *gone), store.origin(project.folder))
+    write_repairs(project.folder, repairs)
+    wanted = replace(wanted or Wanted(), repairs=repairs)
+    return repairs, verify_project(project, progress, wanted)
 
 
 def save_verdict(folder: Path, found: Report, written: Sequence[Written], beside: Appendix) -> None:
-    """The same without the page."""
+    """Write `report.json`, tied to the artifacts that it is about."""
     plain = {"artifacts": fingerprint(written), **records.to_plain(found)}
     write_json(folder / REPORT, {**plain, APPENDIX: records.to_plain(beside)})
 
@@ -108,9 +173,8 @@ def pack_run(run: runs.Run, path: Path, only: Collection[str] | None = None) -> 
     found = load_report(run.folder, written)
     chosen = only if only is not None else run.recipe.bundle.artifacts
     text = card.write(run, found)
-    return pack(
-        path, run.spec, written, found, text, run.recipe.bundle.licence, chosen, run.assets()
-    )
+    licence = run.recipe.bundle.licence
+    return pack(path, Contents(run.spec, written, found, text, licence, run.assets()), chosen)
 
 
 def load_report(folder: Path, written: Sequence[Written]) -> Report:

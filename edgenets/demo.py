@@ -33,8 +33,8 @@ from edgenets.training.figures import BLUE, INK, ORANGE, new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from edgenets.converters.report import Section
-    from edgenets.converters.verdicts import Report
+    from edgenets.converters.verify.report import Section
+    from edgenets.converters.verify.verdicts import Report
 
 RECIPE = "custom-words"
 SHIPPED, SHIPPED_WORDS = "kws-gru", ("yes", "stop", "left", "go")
@@ -89,7 +89,7 @@ def demo(words: Sequence[str], out: Path, seed: int = 1, progress: Progress | No
         MissingExtra: a package of the `convert` extra is not installed.
     """
     from edgenets.converters.project import sections_of
-    from edgenets.converters.report import write
+    from edgenets.converters.verify.report import write
 
     progress = progress or Progress()
     started = time.monotonic()
@@ -154,7 +154,7 @@ def listen(bundle: Bundle, stream: Stream, path: Path) -> Hearing:
 
 def _section(title: str, hearing: Hearing) -> Section:
     """The part of the report that shows a stream and what was heard in it."""
-    from edgenets.converters.report import Section, to_svg
+    from edgenets.converters.verify.report import Section, to_svg
 
     found = hearing.score
     rows = tuple(

@@ -21,8 +21,8 @@ _LONG = (
     "vision/test_road.py", "converters/test_compare.py", "devices/test_cuts.py", "test_live.py",
     "vision/test_soak.py", "language/test_road.py", "translation/test_road.py",
     "converters/test_routes.py", "devices/test_update.py", "series/test_forecast.py",
-    "converters/test_mend.py", "converters/test_mend_whole.py", "converters/test_drawn.py",
-    "test_aware.py",
+    "converters/test_mixed_precision.py", "converters/test_mixed_precision_whole.py",
+    "converters/test_drawn.py", "test_aware.py",
 )  # fmt: skip
 
 

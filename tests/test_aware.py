@@ -19,7 +19,8 @@ from edgenets.converters.routes.conversion import Conversion, convert_source
 from edgenets.converters.routes.converter import Job
 from edgenets.converters.sources.keras_file import source_of
 from edgenets.converters.sources.source import open_source
-from edgenets.converters.whole.verify import verify_source
+from edgenets.converters.verify.judge import Judge
+from edgenets.converters.verify.sources import SourceReference
 from edgenets.data.items import Items
 from edgenets.errors import RecipeError
 from edgenets.training import aware
@@ -259,7 +260,7 @@ def test_its_ranges_go_into_every_format(ending: str, tmp_path: Path) -> None:
     assert {w.artifact.id for w in found.written} == {
         f"{format}-{precision}" for format in FORMATS for precision in ("fp32", "int8")
     }  # fmt: skip
-    report = verify_source(source, found.written, Items({"image": x}))
+    report = Judge(SourceReference(source, Items({"image": x}))).verify(found.written)
     by_chance = ("agreement", "metric_drop")  # it learned nothing
     for verdict in report.verdicts:
         failed = [c for c in verdict.checks if not c.passed and c.name not in by_chance]

@@ -10,7 +10,7 @@ from typing import get_args, get_type_hints
 import pytest
 
 from edgenets import recipe, zoo
-from edgenets.converters.family import FAMILIES, family_of
+from edgenets.converters.families.family import FAMILIES, family_of
 from edgenets.errors import ModelError, RecordError
 from edgenets.recipeparts import Recipe
 from edgenets.records import parse, to_plain

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from edgenets.artifact import TensorInfo
-from edgenets.errors import ModelError
+from edgenets.artifact import TensorInfo, id_of
+from edgenets.errors import EdgenetsError, ModelError
 
 from ..formats import Written
 from ..sources import tflite_file
@@ -152,3 +152,27 @@ def _listed(signatures: list[_Signature]) -> str:
     if len(signatures) > _SHOWN:
         parts.append(f"and {len(signatures) - _SHOWN} more")
     return ", ".join(parts) or "nothing else"
+
+
+def recompiled(written: Sequence[Written]) -> tuple[list[Written], list[str]]:
+    """Artifacts of the compiler made anew of what they were made of, where that is another by now.
+
+    Returns:
+        all of them, and why one could not be.
+    """
+    made, gone = [], []
+    sources = {w.artifact.id: w for w in written}
+    for item in written:
+        source = sources.get(id_of("tflite", "int8", item.artifact.part))
+        if not item.artifact.compiled_from or source is None:
+            made.append(item)
+            continue
+        (content,) = source.files.values()
+        if hashlib.sha256(content).hexdigest() == item.artifact.compiled_from:
+            made.append(item)
+            continue
+        try:
+            made.append(replace(compiled(source), route=item.route))
+        except EdgenetsError as exc:
+            gone.append(f"{item.artifact.id}: what it was compiled from was made anew; {exc}")
+    return made, gone

@@ -26,11 +26,11 @@ from edgenets.stepspec import StreamSpec
 from edgenets.training.train import train
 
 from .. import project, store
-from ..appendix import Wanted
 from ..formats import Written
 from ..step.convert import Conversion
 from ..steptime import step_us
-from ..verdicts import Report
+from ..verify.appendix import Wanted
+from ..verify.verdicts import Report
 from . import families, gradients, memory, recall, speed, tasks
 
 if TYPE_CHECKING:
@@ -125,13 +125,20 @@ class Comparison:
         return metric_of(self.metric)
 
 
+@dataclass(frozen=True)
+class Effort:
+    """How large the networks are, and how long they are trained."""
+
+    parameters: int | None = None  # None: as many as the network that is shipped for the task
+    epochs: int | None = None  # None: few, as a comparison needs them
+
+
 def compare(
     task: str,
     names: Sequence[str],
     data: Path,
     out: Path,
-    parameters: int | None = None,
-    epochs: int | None = None,
+    effort: Effort | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Train a network of each family, all of about one size, and measure them.
@@ -142,18 +149,17 @@ def compare(
         task: one of `families.TASKS`.
         names: families, of `families.FAMILIES`.
         out: folder that gets a run folder of each.
-        parameters: of a network; None: as many as the one that is shipped for the task.
-        epochs: None: few, as a comparison needs them.
 
     Raises:
         DataError: the data cannot be used.
         RecipeError: a family has no network of that size, or `out` holds other runs.
     """
-    progress = progress or Progress()
+    progress, effort = progress or Progress(), effort or Effort()
     begun = time.monotonic()
     trained: list[Run] = []
     for family in names:
-        recipe = families.fitted(families.recipe_of(task, family, parameters, epochs), data)
+        recipe = families.recipe_of(task, family, effort.parameters, effort.epochs)
+        recipe = families.fitted(recipe, data)
         progress.say(f"{family}: training")
         trained.append(train(recipe, data, out / family, progress))
     nets = []

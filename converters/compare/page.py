@@ -10,7 +10,7 @@ from edgenets import __version__, records
 from edgenets.files import replacing, write_json
 from edgenets.training.figures import BLUE, INK, ORANGE, finish, new_figure
 
-from ..report import template, to_svg
+from ..verify.report import template, to_svg
 from . import recall, speed
 from .compare import DISTANCE, Comparison, Felt, Measured
 from .gradients import GONE
@@ -50,7 +50,7 @@ def page(found: Comparison) -> str:
     Raises:
         MissingExtra: jinja2 or matplotlib is not installed.
     """
-    text: str = template("compare.html", Path(__file__).parent).render(
+    text: str = template(Path(__file__).with_name("compare.html")).render(
         found=found, claims=claims(found), shown=found.measure.shown, colors=_COLORS,
         gradients=to_svg(_gradients(found)), lengths=to_svg(_lengths(found)),
         times=to_svg(_times(found)), lags=to_svg(_lags(found)), back=_BACK,

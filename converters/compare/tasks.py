@@ -21,7 +21,7 @@ from edgenets.tasks.series.forecast_training import load
 from edgenets.tasks.series.windows import Windows, scaled, split_windows
 from edgenets.tasks.text.samples import texts_of
 
-from ..verify import answers_of
+from ..families.steps import answers_of
 
 if TYPE_CHECKING:
     from keras import Model

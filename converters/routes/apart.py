@@ -9,7 +9,7 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,73 +18,62 @@ from edgenets.artifact import Format, Precision
 from edgenets.errors import ModelError
 from edgenets.recipeparts import QuantizeRecipe
 
-from ..appendix import Wanted
 from ..check.check import Checked, Target
 from ..formats import Converted
-from ..repair import Repair
-from ..verdicts import Report
+from ..verify.appendix import Wanted
+from ..verify.mixed_precision import Repair
+from ..verify.verdicts import Report
 from . import folder
 from .conversion import Seen
 from .converter import Variant
 
 
-def convert(
-    path: Path,
-    out: Path,
-    to: Sequence[Format],
-    precisions: Sequence[Precision] | None,
-    calibration: Path | None,
-    variant: Variant,
-    shapes: Mapping[str, Sequence[int]],
-    live: bool = True,
-    quantize: QuantizeRecipe | None = None,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Request:
+    """Artifacts that are asked for of a file."""
+
+    to: tuple[Format, ...]
+    precisions: tuple[Precision, ...] | None = None  # None: every one that the model can have
+    calibration: str | None = None  # path of the items
+    variant: Variant = "auto"
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of open inputs, by name
+    quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
+
+
+def convert(path: Path, out: Path, request: Request, live: bool = True) -> dict[str, Any]:
     """`folder.convert_file`, as `report_of` tells of it; errors as that.
 
     Args:
         live: whether its progress is shown.
-        quantize: how integers are made.
     """
-    options = _options(to, precisions, calibration, variant, shapes, quantize)
-    found: dict[str, Any] = _ask(path, live, do="convert", out=str(out), **options)
+    found: dict[str, Any] = _ask(path, live, do="convert", out=str(out), request=request)
     return found
 
 
-def explain(
-    path: Path, to: Sequence[Format], precisions: Sequence[Precision] | None,
-    calibration: Path | None, variant: Variant, shapes: Mapping[str, Sequence[int]],
-    quantize: QuantizeRecipe | None = None,
-) -> dict[str, Any]:  # fmt: skip
+def explain(path: Path, request: Request) -> dict[str, Any]:
     """`folder.explain` in plain values: the conversion paths to every artifact."""
-    options = _options(to, precisions, calibration, variant, shapes, quantize)
-    found: dict[str, Any] = _ask(path, do="explain", **options)
+    found: dict[str, Any] = _ask(path, do="explain", request=request)
     return found
 
 
 def verify(target: Path, data: Path, live: bool = True, wanted: Wanted | None = None) -> Report:
     """`folder.verify_folder`; errors as that."""
-    plain = records.to_plain(wanted or Wanted())
-    found = _ask(target, live, do="verify", data=str(data), wanted=plain)
+    found = _ask(target, live, do="verify", data=str(data), wanted=wanted or Wanted())
     return records.parse(Report, found, str(target))
 
 
-def mend(
+def search(
     target: Path, data: Path, live: bool = True, wanted: Wanted | None = None
 ) -> tuple[tuple[Repair, ...], Report]:
-    """`folder.mend_folder`; errors as that."""
-    plain = records.to_plain(wanted or Wanted())
-    found = _ask(target, live, do="mend", data=str(data), wanted=plain)
+    """`folder.search_folder`; errors as that."""
+    found = _ask(target, live, do="search", data=str(data), wanted=wanted or Wanted())
     repairs = tuple(records.parse(Repair, one, str(target)) for one in found["repairs"])
     return repairs, records.parse(Report, found["report"], str(target))
 
 
-def check(
-    path: Path, target: Target, to: Sequence[Format], precisions: Sequence[Precision] | None,
-    calibration: Path | None, shapes: Mapping[str, Sequence[int]],
-) -> tuple[Checked, ...]:  # fmt: skip
+def check(path: Path, target: Target, request: Request) -> tuple[Checked, ...]:
     """`folder.check_file`; errors as that."""
-    options = _options(to, precisions, calibration, "auto", shapes)
-    found = _ask(path, do="check", target=records.to_plain(target), **options)
+    found = _ask(path, do="check", target=target, request=request)
     return tuple(records.parse(Checked, one, str(path)) for one in found)
 
 
@@ -102,20 +91,9 @@ def report_of(found: Converted) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _options(
-    to: Sequence[Format], precisions: Sequence[Precision] | None, calibration: Path | None,
-    variant: Variant, shapes: Mapping[str, Sequence[int]], quantize: QuantizeRecipe | None = None,
-) -> dict[str, Any]:  # fmt: skip
-    return {
-        "to": to, "precisions": precisions, "variant": variant, "shapes": dict(shapes),
-        "calibration": None if calibration is None else str(calibration),
-        "quantize": records.to_plain(quantize or QuantizeRecipe()),
-    }  # fmt: skip
-
-
 def _ask(path: Path, live: bool = True, **question: Any) -> Any:
-    text = json.dumps({"path": str(path), **question})
-    return child.ask(__name__, (text,), None, str(path), ModelError, live=live)
+    plain = records.to_plain({"path": str(path), **question})
+    return child.ask(__name__, (json.dumps(plain),), None, str(path), ModelError, live=live)
 
 
 def _asked() -> Any:
@@ -123,31 +101,26 @@ def _asked() -> Any:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
     question = json.loads(sys.argv[1])
-    path, reporter = Path(question["path"]), progress.for_stderr()
-    if question["do"] == "verify":
+    do, path, reporter = question["do"], Path(question["path"]), progress.for_stderr()
+    if do in ("verify", "search"):
+        data = Path(question["data"])
         wanted = records.parse(Wanted, question["wanted"], "what is wanted")
-        report = folder.verify_folder(path, Path(question["data"]), None, reporter, wanted)
-        return records.to_plain(report)
-    if question["do"] == "mend":
-        wanted = records.parse(Wanted, question["wanted"], "what is wanted")
-        repairs, report = folder.mend_folder(path, Path(question["data"]), None, reporter, wanted)
-        told_repairs = [records.to_plain(one) for one in repairs]
-        return {"repairs": told_repairs, "report": records.to_plain(report)}
-    given = question["calibration"]
-    job = folder.job_of(
-        path, Path(given) if given else None, question["variant"],
-        {name: tuple(shape) for name, shape in question["shapes"].items()},
-        records.parse(QuantizeRecipe, question["quantize"]), reporter,
-    )  # fmt: skip
-    if question["do"] == "check":
+        if do == "verify":
+            return records.to_plain(folder.verify_folder(path, data, None, reporter, wanted))
+        repairs, report = folder.search_folder(path, data, None, reporter, wanted)
+        return records.to_plain({"repairs": repairs, "report": report})
+    request = records.parse(Request, question["request"], "the request")
+    items = Path(request.calibration) if request.calibration else None
+    job = folder.job_of(path, items, request.variant, request.shapes, request.quantize, reporter)
+    if do == "check":
         target = records.parse(Target, question["target"], "the target")
-        checked = folder.check_file(job, target, question["to"], question["precisions"])
-        return [records.to_plain(one) for one in checked]
-    if question["do"] == "explain":
-        routes = folder.explain(job, question["to"], question["precisions"])
+        return records.to_plain(folder.check_file(job, target, request.to, request.precisions))
+    if do == "explain":
+        routes = folder.explain(job, request.to, request.precisions)
         return {id: [_plain(one) for one in every] for id, every in routes.items()}
-    found = folder.convert_file(job, Path(question["out"]), question["to"], question["precisions"])
-    return report_of(found)
+    return report_of(
+        folder.convert_file(job, Path(question["out"]), request.to, request.precisions)
+    )
 
 
 def _plain(seen: Seen) -> dict[str, Any]:

@@ -180,16 +180,14 @@ def _one(entry: Entry, folder: Path) -> Entry:
         if options.calibration is not None and calibration is None:
             raise DataError(f"{options.calibration}: has no {path.stem}.npz to calibrate it on")
         folder.mkdir(parents=True, exist_ok=True)
-        plain = apart.convert(
-            path,
-            folder,
+        request = apart.Request(
             options.to,
             options.precisions,
-            calibration,
+            str(calibration) if calibration else None,
             options.variant,
             options.shapes,
-            live=False,
         )
+        plain = apart.convert(path, folder, request, live=False)
         entry = replace(
             entry, artifacts=tuple(_made(one) for one in plain["artifacts"]),
             missing=tuple(plain["missing"]),

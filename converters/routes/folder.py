@@ -7,35 +7,33 @@ FOLDER/report.json, report.html    what verification found
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgenets.artifact import FORMATS, PRECISIONS, Format, Precision, TensorInfo, id_of
-from edgenets.choice import this_machine
+from edgenets.artifact import FORMATS, PRECISIONS, Artifact, Format, Precision, TensorInfo, id_of
 from edgenets.data.items import read_items
-from edgenets.errors import ConversionError, EdgenetsError, ModelError
+from edgenets.errors import ConversionError, ModelError
 from edgenets.findings import Finding
 from edgenets.progress import Progress
 from edgenets.recipeparts import GateRecipe, QuantizeRecipe
 
 from .. import store
-from ..accelerators import edgetpu
-from ..appendix import Appendix, Wanted, appendix_of
 from ..check.check import Checked, Target, check
 from ..formats import Converted, Written
-from ..project import REPORT, REPORT_PAGE, load_report, save_report, save_verdict
-from ..repair import MENDED, Repair, is_rounded, repaired, write_repairs
-from ..report import page_of_file
-from ..report_appendix import sections
+from ..project import STALE, Project, search_project, verify_project
 from ..sources.source import Source, open_source
-from ..verdicts import Report
+from ..verify.appendix import Wanted
+from ..verify.judge import Judge
+from ..verify.mixed_precision import Repair, Subject
+from ..verify.report import Section, page_of_file
+from ..verify.sources import SourceReference
+from ..verify.subjects import Subjects
+from ..verify.verdicts import Report
 from ..whole.samples import spread
-from ..whole.verify import Judge, verify_source
 from .conversion import Conversion, Seen, convert_source
 from .converter import Job, Variant
-from .mend import Subjects
 
 
 def job_of(
@@ -90,7 +88,7 @@ def convert_file(
     _check_ours(out, path)
     found = convert_source(job, to, precisions or precisions_of(job.source))
     # They are about artifacts of before.
-    for stale in (REPORT, REPORT_PAGE, MENDED):
+    for stale in STALE:
         (out / stale).unlink(missing_ok=True)
     shapes = {k: tuple(v) for k, v in job.shapes.items()}
     items = digest(Path(job.calibration)) if job.calibration else ""
@@ -127,80 +125,39 @@ def verify_folder(
         ModelError: nothing was converted there, or its source is gone or changed.
         DataError: the items cannot be read.
     """
-    written, missing = store.load(folder)
-    origin = origin_of(folder)
-    path = Path(origin.path)
-    source = open_source(path)
-    items = read_items(data, _sized(source, origin.shapes))
-    progress = progress or Progress()
-    found = verify_source(source, written, items, gate, missing, progress)
-
-    def subjects() -> Any:
-        job = _again(folder, origin, progress)
-        judge = Judge(job.source, items, gate)
-        return Subjects(job, items.samples, judge.wanted, judge.verdict).of
-
-    # Whatever becomes of what stands beside it: the verdict is there.
-    save_verdict(folder, found, written, Appendix(this_machine()))
-    beside = appendix_of(written, found, wanted or Wanted(), subjects, progress)
-    page = page_of_file(found, path, written, sections(found, beside))
-    save_report(folder, found, written, page, beside)
-    return found
+    return verify_project(_project(folder, data, gate), progress, wanted)
 
 
-def mend_folder(
+def search_folder(
     folder: Path, data: Path, gate: GateRecipe | None = None, progress: Progress | None = None,
     wanted: Wanted | None = None,
 ) -> tuple[tuple[Repair, ...], Report]:  # fmt: skip
-    """Mend the artifacts in int8 that did not pass, and verify all of them again.
-
-    Returns:
-        a repair of each, and the new report.
+    """Search mixed precision for the artifacts that did not pass; see `search_project`.
 
     Raises:
         ModelError: as `verify_folder`; or it was not verified.
         ConversionError: it cannot be calibrated any more, or has no layers by name.
     """
-    progress = progress or Progress()
-    written, missing = store.load(folder)
-    report, origin = load_report(folder, written), origin_of(folder)
-    failed = [v.id for v in report.verdicts if not v.passed and is_rounded(v.precision)]
-    if not failed:
-        return (), report
-    job = _again(folder, origin, progress)
-    items = read_items(data, _sized(job.source, origin.shapes))
-    judge = Judge(job.source, items, gate)
-    subjects = Subjects(job, items.samples, judge.wanted, judge.verdict)
-    repairs, mended = repaired(written, failed, subjects.of, progress)
-    mended, gone = _recompiled(mended)
-    store.save(folder, mended, (*missing, *gone), origin)
-    write_repairs(folder, repairs)
-    found = replace(wanted or Wanted(), repairs=repairs)
-    return repairs, verify_folder(folder, data, gate, progress, found)
+    return search_project(_project(folder, data, gate), progress, wanted)
 
 
-def _recompiled(written: Sequence[Written]) -> tuple[list[Written], list[str]]:
-    """Artifacts of a compiler made anew of what they were made of, where that is another by now.
+def _project(folder: Path, data: Path, gate: GateRecipe | None) -> Project:
+    """A folder's artifacts, of a file."""
 
-    Returns:
-        all of them, and why one could not be.
-    """
-    made, gone = [], []
-    sources = {w.artifact.id: w for w in written}
-    for item in written:
-        source = sources.get(id_of("tflite", "int8", item.artifact.part))
-        if not item.artifact.compiled_from or source is None:
-            made.append(item)
-            continue
-        (content,) = source.files.values()
-        if hashlib.sha256(content).hexdigest() == item.artifact.compiled_from:
-            made.append(item)
-            continue
-        try:
-            made.append(replace(edgetpu.compiled(source), route=item.route))
-        except EdgenetsError as exc:
-            gone.append(f"{item.artifact.id}: what it was compiled from was mended; {exc}")
-    return made, gone
+    def reference(progress: Progress, source: Source | None = None) -> SourceReference:
+        origin = origin_of(folder)
+        source = source or open_source(Path(origin.path))
+        return SourceReference(source, read_items(data, _sized(source, origin.shapes)), gate)
+
+    def subjects(progress: Progress) -> Callable[[Artifact], Subject]:
+        job = _again(folder, origin_of(folder), progress)
+        found = reference(progress, job.source)
+        return Subjects(job, found.items.samples, found.wanted, Judge(found).verdict).of
+
+    def page(found: Report, written: Sequence[Written], extra: Sequence[Section]) -> str:
+        return page_of_file(found, Path(origin_of(folder).path), written, extra)
+
+    return Project(folder, reference, subjects, page)
 
 
 def _again(folder: Path, origin: store.Origin, progress: Progress) -> Job:

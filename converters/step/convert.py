@@ -77,11 +77,6 @@ def convert(
     return Conversion(found.written, found.missing, steps.graph)
 
 
-def seen(tensor: str) -> str:
-    """What an inner tensor is called that an artifact gives besides its outputs."""
-    return f"{tensor}/seen"
-
-
 class Steps:
     """A model as a step graph; what several artifacts begin with is made once."""
 
@@ -131,7 +126,7 @@ class Steps:
             kept = self._fixed.float_layers | set(keep_float)
             graph = replace(self._fixed, float_layers=kept)
             plan = make_plan(graph, self._calibration, dtype)
-        outputs = (*graph.outputs, *((seen(name), name) for name in probes))
+        outputs = (*graph.outputs, *((formats.seen(name), name) for name in probes))
         return formats.write(replace(graph, outputs=outputs), format, precision, plan, part)
 
     @cached_property

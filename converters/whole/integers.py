@@ -24,11 +24,6 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 
-def seen(layer: str) -> str:
-    """What a layer's end is called where it is given besides the outputs."""
-    return f"{layer}/seen"
-
-
 class Integers(Protocol):
     """A model, calibrated."""
 
@@ -71,7 +66,9 @@ class TFLiteIntegers:
         rounded = self._made.raw(self._always)
         both = set(tflite.results_of(rounded)) & set(tflite.results_of(self._made.plain))
         public = set(tflite.outputs_of(rounded))
-        ends = {seen(k): name for k, name in self._made.layers.items() if name in both - public}
+        ends = {
+            formats.seen(k): name for k, name in self._made.layers.items() if name in both - public
+        }
         infos = (*self._source.outputs, *(TensorInfo(n, (1,), "float32") for n in ends))
         source = replace(self._source, outputs=infos)
         names = list(ends.values())
@@ -120,7 +117,7 @@ class OnnxIntegers:
             self._model, self._samples, self._recipe, cache=self._cache
         )
         public = {value.name for value in self._model.graph.output}
-        ends = {seen(k): end for k, end in self._ends.items() if end[-1] not in public}
+        ends = {formats.seen(k): end for k, end in self._ends.items() if end[-1] not in public}
         there = {name: onnxnames.rounded_end(rounded, end) for name, end in ends.items()}
         plain = {name: end[-1] for name, end in ends.items() if there[name]}
         others = {name: tensor for name, tensor in there.items() if tensor}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from edgenets.converters.image_import import Imported
     from edgenets.converters.step.convert import Conversion
-    from edgenets.converters.verdicts import Report
+    from edgenets.converters.verify.verdicts import Report
     from edgenets.tasks.vision.spec import ImageTask
 
 

@@ -48,7 +48,7 @@ def command(
     RECIPE is a TOML file, or the name of a shipped recipe.
     """
     from edgenets import api, progress
-    from edgenets.converters.report import as_json as report_json
+    from edgenets.converters.verify.report import as_json as report_json
     from edgenets.recipe import load_recipe
 
     found = load_recipe(recipe)

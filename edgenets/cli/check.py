@@ -57,12 +57,14 @@ def command(
     convert` takes it.
     """
     from edgenets.converters.check.check import check
+    from edgenets.converters.routes.apart import Request
     from edgenets.converters.routes.apart import check as check_apart
 
     wanted = target_of(target)
     if _is_own(Path(model)):
-        backends, shapes = to or wanted.backends, dict(shape)
-        every = check_apart(Path(model), wanted, backends, precision, calibration, shapes)
+        items = None if calibration is None else str(calibration)
+        request = Request(to or wanted.backends, precision, items, shapes=dict(shape))
+        every = check_apart(Path(model), wanted, request)
     elif calibration is not None or shape:
         raise click.UsageError("--calibration and --shape are for a model of your own")
     else:

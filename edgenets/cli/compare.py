@@ -43,7 +43,7 @@ def command(
     and the cost of a stream; it prints what textbooks say, beside what was measured.
     """
     from edgenets import progress
-    from edgenets.converters.compare.compare import compare
+    from edgenets.converters.compare.compare import Effort, compare
     from edgenets.converters.compare.page import as_json as compare_json
     from edgenets.converters.compare.page import write
     from edgenets.converters.compare.textbook import claims as compare_claims
@@ -56,7 +56,7 @@ def command(
         )
     if len(names) < 2:
         raise click.BadParameter("two families at least", param_hint="--families")
-    found = compare(task, names, data, out, parameters, epochs, progress.for_stderr())
+    found = compare(task, names, data, out, Effort(parameters, epochs), progress.for_stderr())
     path = write(out, found)
     if as_json:
         emit(compare_json(found))

@@ -82,7 +82,7 @@ def command(
     """
     from edgenets import progress, runs
     from edgenets.converters.project import convert_run
-    from edgenets.converters.routes.apart import convert
+    from edgenets.converters.routes.apart import Request, convert
     from edgenets.converters.routes.apart import explain as explain_apart
     from edgenets.converters.routes.apart import report_of as conversion_report
     from edgenets.recipeparts import QuantizeRecipe
@@ -106,17 +106,15 @@ def command(
         return
     if data is not None:
         raise click.UsageError("--data is for a run folder; a model of your own: --calibration")
-    shapes = dict(shape)
     kept = tuple(name.strip() for name in (keep_float or "").split(",") if name.strip())
     quantize = QuantizeRecipe(keep_float=kept, per_channel=not per_tensor, symmetric=symmetric)
+    items = None if calibration is None else str(calibration)
+    request = Request(to, precision, items, variant, dict(shape), quantize)
     if explain:
-        _explain(
-            explain_apart(model, to, precision, calibration, variant, shapes, quantize=quantize),
-            as_json,
-        )
+        _explain(explain_apart(model, request), as_json)
         return
     folder = out or model.parent
-    made = convert(model, folder, to, precision, calibration, variant, shapes, quantize=quantize)
+    made = convert(model, folder, request)
     _show(folder, made, as_json)
     if not as_json:
         click.echo(f"Next: edgenets verify {folder} --data ITEMS.npz")

@@ -35,8 +35,8 @@ Exit code 1: at least one does not. The report is written to RUN/report.html and
 )
 @click.option(
     "--mixed-precision", is_flag=True,
-    help="Of integer artifacts that fail, find the layers that spoil them, keep the fewest in "
-    "float, and verify again; a model of your own is calibrated as it was converted.",
+    help="Of integer artifacts that fail, find the quantization-sensitive layers, keep the "
+    "fewest in float, and verify again; a model of your own is calibrated as it was converted.",
 )  # fmt: skip
 @click.option(
     "--layers", is_flag=True,
@@ -64,12 +64,10 @@ def command(
     into: its artifacts are held against the model in its own library.
     """
     from edgenets import progress, records, runs
-    from edgenets.converters.appendix import Wanted
-    from edgenets.converters.mendrun import mend_run
-    from edgenets.converters.project import verify_run
-    from edgenets.converters.report import as_json as report_json
-    from edgenets.converters.routes.apart import mend as mend_apart
-    from edgenets.converters.routes.apart import verify
+    from edgenets.converters.project import search_run, verify_run
+    from edgenets.converters.routes.apart import search, verify
+    from edgenets.converters.verify.appendix import Wanted
+    from edgenets.converters.verify.report import as_json as report_json
 
     trained = (run / runs.MODEL).is_file()
     repairs: tuple[Any, ...] = ()
@@ -77,11 +75,11 @@ def command(
     if trained:
         report = verify_run(runs.load(run), data, progress.for_stderr(), wanted)
         if mixed_precision and not report.passed:
-            repairs, report = mend_run(runs.load(run), data, progress.for_stderr(), wanted)
+            repairs, report = search_run(runs.load(run), data, progress.for_stderr(), wanted)
     else:
         report = verify(run, data, wanted=wanted)
         if mixed_precision and not report.passed:
-            repairs, report = mend_apart(run, data, wanted=wanted)
+            repairs, report = search(run, data, wanted=wanted)
     if as_json:
         plain = {"repairs": [records.to_plain(one) for one in repairs]} if mixed_precision else {}
         beside = json.loads((run / "report.json").read_text(encoding="utf-8")).get("beside")
@@ -131,7 +129,8 @@ def _show_repair(repair: Any, report: Any) -> None:
     from edgenets.metrics import metric_of
 
     if repair.why:
-        click.echo(f"{repair.id} was not mended: {repair.why.removeprefix(f'{repair.id}: ')}")
+        why = repair.why.removeprefix(f"{repair.id}: ")
+        click.echo(f"{repair.id}: no mixed precision: {why}")
         return
     metric, sizes = report.metric, {v.id: v.size for v in report.verdicts}
     where = f"leaves its model at {repair.first}" if repair.first else "leaves it at no one layer"

@@ -27,11 +27,12 @@ from edgenets.converters.accelerators.attach import attach, extract
 from edgenets.converters.accelerators.said import Said, Share
 from edgenets.converters.check.check import Target, check
 from edgenets.converters.formats import Written
-from edgenets.converters.report import page_of_file
 from edgenets.converters.routes.conversion import Conversion, convert_source
 from edgenets.converters.routes.converter import Job
 from edgenets.converters.sources.keras_file import source_of
-from edgenets.converters.whole.verify import verify_source
+from edgenets.converters.verify.judge import Judge
+from edgenets.converters.verify.report import page_of_file
+from edgenets.converters.verify.sources import SourceReference
 from edgenets.data.items import Items
 from edgenets.errors import (
     BundleError,
@@ -328,7 +329,7 @@ class TestRoute:
         store.save(tmp_path, found.written)
         assert store.load(tmp_path)[0] == list(found.written)
         items = Items(wholes.items(job.source, 20, 1))
-        report = verify_source(job.source, found.written, items)
+        report = Judge(SourceReference(job.source, items)).verify(found.written)
         assert [v.id for v in report.verdicts] == ["tflite-fp32", "tflite-int8"]
         (one,) = report.compiled
         assert one.id == "edgetpu-int8" and one.operators and "of " in one.said
@@ -339,7 +340,9 @@ class TestRoute:
     def test_where_one_is_plugged_in_it_is_run(self, job: Job) -> None:
         """The stand-in cannot compute what its compiler made: the gate does not let it pass."""
         found = convert_source(job, ["edgetpu"], ["int8"])
-        report = verify_source(job.source, found.written, Items(wholes.items(job.source, 8, 1)))
+        report = Judge(SourceReference(job.source, Items(wholes.items(job.source, 8, 1)))).verify(
+            found.written
+        )
         assert not report.compiled and not report.passed
         # A report of nothing that was run passes nothing, either.
         assert not replace(report, verdicts=()).passed

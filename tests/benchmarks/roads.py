@@ -31,7 +31,8 @@ from edgenets.converters.routes.conversion import Conversion
 from edgenets.converters.routes.converter import Job
 from edgenets.converters.sources.keras_file import source_of
 from edgenets.converters.sources.source import Source, open_source
-from edgenets.converters.whole.verify import verify_source
+from edgenets.converters.verify.judge import Judge
+from edgenets.converters.verify.sources import SourceReference
 from edgenets.data.items import Items
 from edgenets.errors import ConversionError
 from edgenets.native import captured_stderr, quiet_logging
@@ -155,7 +156,11 @@ def ours(source: Source, outcome: Outcome) -> None:
         outcome.ours = f"refused: {str(exc).splitlines()[0][:110]}"
         return
     outcome.ours_s = time.perf_counter() - begun
-    verdict = verify_source(source, [written], Items(sized(source, HELD_OUT, 1))).verdicts[0]
+    verdict = (
+        Judge(SourceReference(source, Items(sized(source, HELD_OUT, 1))))
+        .verify([written])
+        .verdicts[0]
+    )
     by_chance = ("agreement", "metric_drop")  # nothing was learned
     failed = [c.name for c in verdict.checks if not c.passed and c.name not in by_chance]
     outcome.ours = verdict.error or (f"not equal: {', '.join(failed)}" if failed else "equal")

@@ -24,7 +24,8 @@ from edgenets.converters.routes.conversion import convert_source
 from edgenets.converters.routes.converter import Job
 from edgenets.converters.sources.keras_file import source_of
 from edgenets.converters.sources.source import Source
-from edgenets.converters.whole.verify import verify_source
+from edgenets.converters.verify.judge import Judge
+from edgenets.converters.verify.sources import SourceReference
 from edgenets.data.items import Items
 from edgenets.errors import ConversionError
 from tests.converters import nets
@@ -213,7 +214,7 @@ def equal(source: Source, count: int = 6) -> None:
     items = {info.name: rng.standard_normal((count, *info.shape[1:])).astype(np.float32)}
     found = convert_source(Job(source, variant="whole"), FORMATS, _FLOATS)
     assert not found.missing, found.missing
-    report = verify_source(source, found.written, Items(items))
+    report = Judge(SourceReference(source, Items(items))).verify(found.written)
     for verdict in report.verdicts:
         assert not verdict.error, (verdict.id, verdict.error)
         # Decisions of networks that learned nothing hang by hairs.

@@ -10,21 +10,22 @@ from onnx import load_model_from_string
 
 from edgenets import backend
 from edgenets.artifact import FORMATS, Format
-from edgenets.converters.appendix import Wanted
 from edgenets.converters.routes.conversion import Conversion, convert_source
 from edgenets.converters.routes.converter import Job
 from edgenets.converters.routes.folder import convert_file, job_of, verify_folder
-from edgenets.converters.routes.mend import Subjects
 from edgenets.converters.sources.onnx_file import read as read_onnx
+from edgenets.converters.verify.appendix import Wanted
+from edgenets.converters.verify.judge import Judge
+from edgenets.converters.verify.sources import SourceReference
+from edgenets.converters.verify.subjects import Subjects
 from edgenets.converters.whole import onnxround
 from edgenets.converters.whole.integers import OnnxIntegers
 from edgenets.converters.whole.samples import one_by_one
-from edgenets.converters.whole.verify import Judge
 from edgenets.data.items import Items
 from edgenets.errors import ConversionError
 from edgenets.recipeparts import QuantizeRecipe
 from tests.converters import wholes
-from tests.converters.test_mend_whole import source
+from tests.converters.test_mixed_precision_whole import source
 
 pytestmark = pytest.mark.slow
 
@@ -43,14 +44,15 @@ class TestKeepFloat:
 
     @pytest.mark.parametrize("format", FORMATS)
     def test_it_is_heard_when_an_artefact_is_made_anew(self, format: Format) -> None:
-        """What mending makes with nothing else in float is the artifact that there was."""
+        """What is made with nothing else in float is the artifact that there was."""
         one = source()
         layer = next(x.name for x in one.model.layers if "depthwise" in x.name)
         items = wholes.items(one, 16)
         job = Job(one, items, quantize=QuantizeRecipe(keep_float=(layer,)))
         before = Conversion(job).convert(format, "int8")
-        judge = Judge(one, Items(items))
-        subject = Subjects(job, items, judge.wanted, judge.verdict).of(before.artifact)
+        reference = SourceReference(one, Items(items))
+        judge = Judge(reference)
+        subject = Subjects(job, items, reference.wanted, judge.verdict).of(before.artifact)
         assert layer not in subject.layers
         again = subject.make(frozenset())
         given = [one_by_one(backend.load(format, w.artifact, w.files).run, items)

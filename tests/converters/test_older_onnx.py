@@ -14,8 +14,9 @@ from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_te
 from edgenets.converters.routes.conversion import convert_source
 from edgenets.converters.routes.converter import Job
 from edgenets.converters.sources.source import open_source
+from edgenets.converters.verify.judge import Judge
+from edgenets.converters.verify.sources import SourceReference
 from edgenets.converters.whole.onnxround import weights_in_bytes
-from edgenets.converters.whole.verify import verify_source
 from edgenets.data.items import Items
 from edgenets.errors import ModelError
 
@@ -50,7 +51,7 @@ def carried(path: Path, shape: tuple[int, ...] = (12,)) -> set[str]:
         Job(source, items), ("onnx", "openvino"), ("fp32", "fp16", "dynamic", "int8")
     )
     assert not found.missing, found.missing
-    report = verify_source(source, found.written, Items(items))
+    report = Judge(SourceReference(source, Items(items))).verify(found.written)
     for verdict in report.verdicts:
         failed = [c for c in verdict.checks if not c.passed and c.name not in _BY_CHANCE]
         assert not verdict.error and not failed, verdict
@@ -98,7 +99,7 @@ def test_branches_see_what_stands_around_them(tmp_path: Path) -> None:
     weights = {"w": random(12, 8), "nought": np.zeros((), np.float32)}
     source = open_source(saved(tmp_path / "a.onnx", nodes, weights))
     found = convert_source(Job(source, {"x": random(24, 12)}), ("onnx",), ("int8",))
-    report = verify_source(source, found.written, Items({"x": random(24, 12)}))
+    report = Judge(SourceReference(source, Items({"x": random(24, 12)}))).verify(found.written)
     (verdict,) = report.verdicts
     assert not verdict.error, verdict.error
     assert all(c.passed for c in verdict.checks if c.name not in _BY_CHANCE), verdict

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from edgenets.converters.appendix import Wanted
 from edgenets.converters.routes.folder import convert_file, job_of, verify_folder
+from edgenets.converters.verify.appendix import Wanted
 
 pytestmark = pytest.mark.slow
 

@@ -20,7 +20,8 @@ from edgenets.converters.routes.find import routes
 from edgenets.converters.routes.table import CONVERTERS
 from edgenets.converters.sources.keras_file import source_of
 from edgenets.converters.sources.source import Source, open_source
-from edgenets.converters.whole.verify import verify_source
+from edgenets.converters.verify.judge import Judge
+from edgenets.converters.verify.sources import SourceReference
 from edgenets.data.items import Items
 from edgenets.errors import ConversionError
 from tests.commands import Call, call
@@ -40,7 +41,9 @@ def _rest(source: Source, name: str) -> tuple[int, ...]:
 
 def check(source: Source, found: Converted) -> None:
     """Every artifact passes the gate on items that it was not calibrated on."""
-    report = verify_source(source, found.written, Items(wholes.items(source, 20, 1)))
+    report = Judge(SourceReference(source, Items(wholes.items(source, 20, 1)))).verify(
+        found.written
+    )
     assert len(report.verdicts) == len(found.written)
     for verdict in report.verdicts:
         assert not verdict.error, (verdict.id, verdict.error)
@@ -283,7 +286,9 @@ class TestRoads:
         whole = convert_source(job_of(source), ("tflite",), ("fp32",)).written[0]
         assert step.artifact.states and not whole.artifact.states
         assert step.route == ("walk (edgenets)", "write (edgenets)")
-        report = verify_source(source, (step, whole), Items(wholes.items(source, 4)))
+        report = Judge(SourceReference(source, Items(wholes.items(source, 4)))).verify(
+            (step, whole)
+        )
         assert report.passed
 
     @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from edgenets.artifact import Artifact, TensorInfo
 from edgenets.backend import Options
 from edgenets.converters import store
 from edgenets.converters.formats import Written
-from edgenets.converters.verify import Verdict
+from edgenets.converters.verify.verdicts import Verdict
 from edgenets.errors import BackendError
 from tests.converters import broken, nets
 from tests.converters.converted import answers

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from edgenets import records
 from edgenets.artifact import PRECISIONS
 from edgenets.backend import BACKENDS
-from edgenets.converters.pack import pack
+from edgenets.converters.families.steps import StepReference
+from edgenets.converters.pack import Contents, pack
 from edgenets.converters.step.convert import convert
-from edgenets.converters.verify import Report, Verdict, verify
+from edgenets.converters.verify.judge import Judge
+from edgenets.converters.verify.verdicts import Report, Verdict
 from edgenets.errors import DataError, GateFailed
 from edgenets.stepspec import StepSpec
 from edgenets.tasks.task import Samples
@@ -223,7 +225,7 @@ def test_a_model_that_takes_bands(trained: Trained) -> None:
     spec = replace(trained.spec, name="bands", step=StepSpec(frames=1))
     clips = trained.samples.features[:40]
     written = convert(model, clips, precisions=("fp32", "fp16")).written
-    found = verify(model, spec, written, trained.samples, GATE)
+    found = Judge(StepReference(model, spec, trained.samples, GATE)).verify(written)
     assert {v.id: v.passed for v in found.verdicts} == {w.artifact.id: True for w in written}
 
 
@@ -244,7 +246,7 @@ def test_something_to_verify_on_is_needed(trained: Trained, clips: slice) -> Non
     samples = trained.samples
     few = Samples(samples.features[clips, :1], samples.targets[clips])
     with pytest.raises(DataError, match="nothing to verify on"):
-        verify(trained.model, trained.spec, (), few, GATE)
+        StepReference(trained.model, trained.spec, few, GATE)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +265,9 @@ def test_nets_that_drop_frames(trained: Trained, chain: list[Any]) -> None:
     assert made.graph.frames == 2
     step = StepSpec(frames=2, warmup=made.graph.warmup)
     samples = Samples(trained.samples.features[:9], model_says(model, trained)[:9])
-    found = verify(model, replace(trained.spec, step=step), made.written, samples, GATE)
+    found = Judge(StepReference(model, replace(trained.spec, step=step), samples, GATE)).verify(
+        made.written
+    )
     assert found.passed, found
 
 
@@ -279,9 +283,9 @@ def test_only_what_passed_enters_a_bundle(trained: Trained, tmp_path: Path) -> N
     bad = broken.reordered(trained.get("onnx-int8"), [1, 2, 0])
     found = trained.verify(good, bad)
     path = tmp_path / "glides.edge"
-    bundle = pack(path, trained.spec, (good, bad), found, "# Card", "MIT")
+    bundle = pack(path, Contents(trained.spec, (good, bad), found, "# Card", "MIT"))
     assert [a.id for a in bundle.manifest.artifacts] == ["tflite-int8"]
     with pytest.raises(GateFailed, match="onnx-int8 did not pass"):
-        pack(path, trained.spec, (good, bad), found, "# Card", "MIT", only=["onnx-int8"])
+        pack(path, Contents(trained.spec, (good, bad), found, "# Card", "MIT"), ["onnx-int8"])
     with pytest.raises(GateFailed, match="nothing to put"):
-        pack(path, trained.spec, (bad,), found, "# Card", "MIT")
+        pack(path, Contents(trained.spec, (bad,), found, "# Card", "MIT"))

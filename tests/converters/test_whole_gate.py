@@ -12,15 +12,16 @@ import pytest
 from keras import layers
 from onnx import load_model_from_string, numpy_helper
 
-from edgenets.converters import closeness, verdicts
 from edgenets.converters.formats import Written
 from edgenets.converters.routes import table
 from edgenets.converters.routes.conversion import Conversion, convert_source
 from edgenets.converters.routes.converter import Job
 from edgenets.converters.sources.keras_file import source_of
 from edgenets.converters.sources.source import Source
+from edgenets.converters.verify import comparison, verdicts
+from edgenets.converters.verify.judge import Judge
+from edgenets.converters.verify.sources import SourceReference
 from edgenets.converters.whole import litert
-from edgenets.converters.whole.verify import verify_source
 from edgenets.data.items import Items
 from edgenets.errors import DataError, ModelError
 from edgenets.recipeparts import QuantizeRecipe
@@ -62,8 +63,8 @@ def test_small_numbers_that_are_gone(heads: Source, precision: Any) -> None:
     job = Job(heads)
     item = Conversion(job).convert("onnx", precision)
     items = Items(wholes.items(heads, 20))
-    (good,) = verify_source(heads, [item], items).verdicts
-    (bad,) = verify_source(heads, [with_nought(item)], items).verdicts
+    (good,) = Judge(SourceReference(heads, items)).verify([item]).verdicts
+    (bad,) = Judge(SourceReference(heads, items)).verify([with_nought(item)]).verdicts
     assert good.passed, good.checks
     assert not bad.error and not bad.passed
     failed = {c.name for c in bad.checks if not c.passed}
@@ -76,13 +77,15 @@ def test_small_numbers_that_are_gone(heads: Source, precision: Any) -> None:
     ("values", "spread"), [([0.5, 0.5], 5e-4), ([0.0, 0.0], 1e-6), ([1.0, 3.0], 1.0)]
 )
 def test_what_errors_are_measured_by(values: list[float], spread: float) -> None:
-    assert verdicts.spread_of(np.array(values)) == pytest.approx(spread)
+    assert comparison.spread_of(np.array(values)) == pytest.approx(spread)
 
 
 class TestWhatIsRight:
     def report(self, source: Source, targets: Any) -> verdicts.Report:
         written = [Conversion(Job(source)).convert("onnx", "fp32")]
-        return verify_source(source, written, Items(wholes.items(source, 20), targets))
+        return Judge(SourceReference(source, Items(wholes.items(source, 20), targets))).verify(
+            written
+        )
 
     def test_of_decisions_it_is_the_place(self, heads: Source) -> None:
         with pytest.raises(DataError, match="holds float64; of an output of 4 numbers it is the"):
@@ -115,7 +118,7 @@ class TestWhatIsRight:
         written = [Conversion(Job(source, shapes=shapes)).convert("onnx", "fp32")]
         beyond = {n: np.full_like(v, 1000) for n, v in wholes.items(source, 4).items()}
         with pytest.raises(DataError, match=r"cannot compute these items: .*is not in \[0, 9\)"):
-            verify_source(source, written, Items(beyond))
+            Judge(SourceReference(source, Items(beyond))).verify(written)
 
 
 def test_a_road_that_ends_late_does_not_spoil_the_others(
@@ -151,7 +154,7 @@ def test_figures_that_are_none() -> None:
     wide = np.full((3, 2), np.inf, np.float32)
     ones = np.ones((3, 2), np.float32)
     for outputs, stream in (((wide, ones), (ones, ones)), ((ones, ones), (wide, ones))):
-        assert not closeness.closeness([outputs], stream).finite
+        assert not comparison.compare([outputs], stream).finite
 
 
 def test_every_converter_says_why_it_is_closed() -> None:

@@ -10,8 +10,10 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
+from edgenets.converters.families.steps import StepReference
 from edgenets.converters.step.convert import Conversion, convert
-from edgenets.converters.verify import Report, verify
+from edgenets.converters.verify.judge import Judge
+from edgenets.converters.verify.verdicts import Report
 from edgenets.recipeparts import GateRecipe
 from edgenets.sound.input import AudioInput
 from edgenets.stepspec import StepSpec
@@ -54,7 +56,8 @@ class Trained:
 
     def verify(self, *written: Any, gate: GateRecipe = GATE) -> Report:
         """The gate on some artifacts."""
-        return verify(self.model, self.spec, written, self.samples, gate)
+        reference = StepReference(self.model, self.spec, self.samples, gate)
+        return Judge(reference).verify(written)
 
     def get(self, id: str) -> Any:
         return next(w for w in self.conversion.written if w.artifact.id == id)

@@ -17,10 +17,12 @@ from edgenets.backend import Coupled
 from edgenets.backend import load as load_artifact
 from edgenets.bundle import Bundle
 from edgenets.converters import project
+from edgenets.converters.families.family import family_of
+from edgenets.converters.families.translation import _rolls
 from edgenets.converters.formats import Written
-from edgenets.converters.pack import pack
+from edgenets.converters.pack import Contents, pack
 from edgenets.converters.store import load as load_artefacts
-from edgenets.converters.translation import _rolls
+from edgenets.converters.verify.judge import Judge
 from edgenets.errors import DataError, GateFailed
 from edgenets.events import Notice, Translation
 from edgenets.recipe import parse
@@ -176,6 +178,10 @@ def test_by_the_python_face(bundle: Bundle, tmp_path: Path) -> None:
     assert [e.translation for e in found if isinstance(e, Translation)] == ["vier", "fünf"]
 
 
+def judge_of(run: runs.Run, data: Path) -> Judge:
+    return Judge(family_of(run.spec).reference(run, data, edgenets.progress.Progress()))
+
+
 class TestGate:
     """No half of a model passes by itself, and none that is another's."""
 
@@ -188,24 +194,20 @@ class TestGate:
         project.convert_run(other, data, ("tflite",), ("fp32", "int8"))
         mixed = [w for w in self.written(run) if w.artifact.id == "tflite-int8-encoder"]
         mixed += [w for w in self.written(other) if w.artifact.id == "tflite-int8-decoder"]
-        from edgenets.converters.family import family_of
-
-        report = family_of(run.spec).verify(run, mixed, (), data, edgenets.progress.Progress())
+        report = judge_of(run, data).verify(mixed)
         assert not any(verdict.passed for verdict in report.verdicts)
 
     def test_a_half_alone(self, run: runs.Run, data: Path, tmp_path: Path) -> None:
-        from edgenets.converters.family import family_of
-
         halves = [w for w in self.written(run) if w.artifact.id == "onnx-fp32-encoder"]
-        report = family_of(run.spec).verify(run, halves, (), data, edgenets.progress.Progress())
+        report = judge_of(run, data).verify(halves)
         assert "has no decoder beside it" in report.verdicts[0].error
         with pytest.raises(GateFailed):
-            pack(tmp_path / "x.edge", run.spec, halves, report, "", "x", None, run.assets())
+            pack(tmp_path / "x.edge", Contents(run.spec, halves, report, "", "x", run.assets()))
 
     def test_what_divides_text_is_needed(self, run: runs.Run, tmp_path: Path) -> None:
         report = project.load_report(run.folder, self.written(run))
         with pytest.raises(ValueError, match=r"pieces\.model, which the model needs, is no member"):
-            pack(tmp_path / "x.edge", run.spec, self.written(run), report, "", "x")
+            pack(tmp_path / "x.edge", Contents(run.spec, self.written(run), report, "", "x"))
 
     def test_a_form_is_packed_with_both_halves(self, run: runs.Run, tmp_path: Path) -> None:
         found = project.pack_run(run, tmp_path / "one.edge", {"openvino-int8"})
@@ -224,7 +226,7 @@ def test_a_bundle_that_cannot_divide_text_does_not_pass_its_test(
         project.load_report(run.folder, load_artefacts(run.folder)[0]),
         tmp_path / "x.edge",
     )
-    pack(path, run.spec, written, report, "", "x", None, {PIECES: asset})
+    pack(path, Contents(run.spec, written, report, "", "x", {PIECES: asset}))
     with pytest.raises(DataError, match=r"x\.edge: pieces\.model"):
         selftest(Bundle(path))
     (tmp_path / "lines").write_text("one\n")

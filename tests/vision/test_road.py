@@ -15,12 +15,13 @@ import pytest
 from edgenets import runs
 from edgenets.bundle import Bundle
 from edgenets.converters import project
+from edgenets.converters.families.images import ImageReference
 from edgenets.converters.formats import Written
-from edgenets.converters.image_verify import verify_images
 from edgenets.converters.routes.conversion import Conversion, convert_source
 from edgenets.converters.routes.converter import Job
 from edgenets.converters.sources.keras_file import source_of
 from edgenets.converters.store import load as load_artefacts
+from edgenets.converters.verify.judge import Judge
 from edgenets.errors import ConversionError, DataError, ModelError
 from edgenets.recipe import parse
 from edgenets.runtime.selftest import selftest
@@ -193,8 +194,8 @@ class TestGate:
             training.load_split(recipe, catalogue, made.data, "validation", training.Progress()),
         )
         spec: Any = made.run.spec
-        (verdict,) = verify_images(made.run.model(), spec, [written], part, recipe.gate).verdicts
-        return verdict
+        judge = Judge(ImageReference(made.run.model(), spec, part, recipe.gate))
+        return judge.verdict(written)
 
     def test_another_model_in_the_same_shape(self, made: Made) -> None:
         model = made.run.model()

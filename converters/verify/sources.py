@@ -17,15 +17,13 @@ from numpy.typing import NDArray
 from edgenets import backend
 from edgenets.data.items import Items
 from edgenets.errors import DataError, EdgenetsError, first_line
-from edgenets.metrics import metric_of
-from edgenets.progress import Progress
 from edgenets.recipeparts import GateRecipe
 
-from ..closeness import closeness, verdict
 from ..formats import Written
 from ..sources.source import Answers, Source
-from ..verdicts import Compiled, Report, Verdict, broken, verdicts_of
-from .samples import Samples, one_by_one, rows_of
+from ..whole.samples import Samples, one_by_one, rows_of
+from .judge import Outputs
+from .verdicts import Report
 
 # Of what is the same everywhere.
 _NO_VARIANCE = 1e-24
@@ -42,37 +40,20 @@ class _Scale:
     agreement: Callable[[NDArray[Any], NDArray[Any]], float]
 
 
-def verify_source(
-    source: Source, written: Sequence[Written], items: Items, gate: GateRecipe | None = None,
-    missing: Sequence[str] = (), progress: Progress | None = None,
-) -> Report:  # fmt: skip
-    """Hold artifacts against the model that they came from.
-
-    Args:
-        items: at best ones that the model was not trained on, with what is right.
-        gate: what an artifact must hold; `metric_drop` in points of what is decided.
-
-    Returns:
-        a report; an artifact that cannot be run has a verdict that says why.
-
-    Raises:
-        DataError: the model gives no numbers for these items.
-    """
-    judge = Judge(source, items, gate)
-    absent = {w.artifact.id: why for w in written if (why := _no_accelerator(w))}
-    here = [w for w in written if w.artifact.id not in absent]
-    return Report(
-        source.name, (), judge.metric, judge.reference, len(items), "items",
-        verdicts_of(here, judge.verdict, progress), tuple(missing),
-        tuple(_compiled(w, absent[w.artifact.id]) for w in written if w.artifact.id in absent),
-    )  # fmt: skip
-
-
-class Judge:
-    """A model's answers to items, against which artifacts are held; arguments as above."""
+class SourceReference:
+    """A model's answers to items; see `Reference`."""
 
     def __init__(self, source: Source, items: Items, gate: GateRecipe | None = None) -> None:
-        self._items, self._gate = items, gate or GateRecipe()
+        """Take a model.
+
+        Args:
+            items: at best ones that the model was not trained on, with what is right.
+            gate: what an artifact must hold; `metric_drop` in points of what is decided.
+
+        Raises:
+            DataError: the model gives no numbers for these items.
+        """
+        self.items, self.gate = items, gate or GateRecipe()
         try:
             self.wanted = source.answer(items.samples)
         except EdgenetsError:
@@ -88,31 +69,24 @@ class Judge:
         self._by_tensor = dict(zip(names, items.samples.values(), strict=True))
         self._first = next(iter(self.wanted.values()))
         self._scale = _scale_of(self._first, items.targets)
-        self.metric, self.reference = self._scale.metric, self._scale.score(self._first)
+        self.header = Report(
+            source.name, (), self._scale.metric, self._scale.score(self._first), len(items), "items"
+        )
 
-    def verdict(self, item: Written) -> Verdict:
-        """What the gate says of one artifact."""
-        artifact, wanted, items, gate = item.artifact, self.wanted, self._items, self._gate
-        try:
-            session = backend.load(backend.backend_of(artifact), artifact, item.files)
-            if is_step(item):
-                given = _stepped(session, self._by_tensor, wanted)
-            else:
-                given = _called(session, items)
-        except EdgenetsError as exc:
-            return broken(item, str(exc))
-        pairs = list(zip(given, wanted.values(), strict=False))
-        if len(given) != len(wanted) or any(a.shape != b.shape for a, b in pairs):
-            shapes = [list(values.shape[1:]) for values in given]
-            return broken(
-                item, f"gives {shapes}; its model {[list(v.shape[1:]) for v in wanted.values()]}"
-            )
-        close = closeness(pairs)
-        decided = np.nan_to_num(given[0])
-        return verdict(
-            item, session.runs_on, self._scale.score(decided), self.reference,
-            self._scale.agreement(decided, self._first), close, metric_of(self.metric), gate,
-        )  # fmt: skip
+    def run(self, items: Sequence[Written]) -> list[Outputs]:
+        """See `Reference.run`."""
+        (item,) = items
+        session = backend.load(backend.backend_of(item.artifact), item.artifact, item.files)
+        if is_step(item):
+            found = _stepped(session, self._by_tensor, self.wanted)
+        else:
+            found = _called(session, self.items)
+
+        def score() -> tuple[float, float]:
+            decided = np.nan_to_num(found[0])
+            return self._scale.score(decided), self._scale.agreement(decided, self._first)
+
+        return [Outputs(session.runs_on, found, [*self.wanted.values()], score)]
 
 
 def _reason(exc: Exception) -> str:
@@ -121,19 +95,6 @@ def _reason(exc: Exception) -> str:
     places = ("<", "[", "{", "File ", "Stack trace")
     said = [x for x in lines if x and not x.endswith(":") and not x.startswith(places)]
     return said[-1] if said else first_line(exc)
-
-
-def _no_accelerator(item: Written) -> str:
-    """Why what was compiled cannot be run here; nothing where it can, or was not compiled."""
-    if not item.artifact.compiled_from:
-        return ""
-    return backend.why_not(backend.backend_of(item.artifact)) or ""
-
-
-def _compiled(item: Written, why: str) -> Compiled:
-    shares = item.said.shares if item.said else ()
-    rows = tuple((s.operator, str(s.count), s.status) for s in shares)
-    return Compiled(item.artifact.id, str(item.said or ""), why, rows)
 
 
 def _called(session: backend.Session, items: Items) -> list[NDArray[Any]]:

@@ -20,7 +20,7 @@ from edgenets.stepspec import StreamSpec
 from edgenets.tasks import task_of
 from edgenets.training.figures import BLUE, INK, ORANGE, finish, new_figure
 
-from .formats import Written
+from ..formats import Written
 from .verdicts import Report, Verdict
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _compiled(report: Report) -> list[Section]:
 
 
 def _rendered(report: Report, extra: Sequence[Section], **about: Any) -> str:
-    text: str = template("report.html").render(
+    text: str = template(_HERE / "report.html").render(
         report=report, apart=report.metric != "agreement", extra=extra, version=__version__,
         sizes=_svg(_sizes(report)), errors=_svg(_errors(report)),
         percent=lambda x: f"{100 * x:.2f} %",
@@ -112,11 +112,11 @@ def _rendered(report: Report, extra: Sequence[Section], **about: Any) -> str:
     return text
 
 
-def template(name: str, folder: Path = _HERE) -> Any:
-    """A page of this package; it knows the `style` that all of them have."""
+def template(path: Path) -> Any:
+    """A page of HTML; it knows the `style` that all of them have."""
     jinja2 = require("jinja2")
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    page = environment.from_string((folder / name).read_text(encoding="utf-8"))
+    page = environment.from_string(path.read_text(encoding="utf-8"))
     page.globals["style"] = jinja2.utils.markupsafe.Markup(
         (_HERE / "page.css").read_text(encoding="utf-8")
     )

@@ -1,4 +1,4 @@
-"""Whole forms that leave their model: where, and the fewest layers in float that mend them."""
+"""Whole forms that leave their model: where, and the fewest layers in float that make them pass."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from onnx.numpy_helper import to_array
 
 from edgenets import backend
 from edgenets.artifact import FORMATS, Format
-from edgenets.converters import closeness, project, store
+from edgenets.converters import project, store
 from edgenets.converters.formats import Written
-from edgenets.converters.mendrun import mend_run
-from edgenets.converters.repair import MENDED, Repair
 from edgenets.converters.routes import folder as folders
 from edgenets.converters.routes.conversion import Conversion, convert_source
 from edgenets.converters.routes.converter import Job
 from edgenets.converters.routes.folder import convert_file, job_of, verify_folder
-from edgenets.converters.routes.mend import Subjects
 from edgenets.converters.sources import tflite_file
 from edgenets.converters.sources.keras_file import source_of
 from edgenets.converters.sources.source import Source
+from edgenets.converters.verify import judge as judging
+from edgenets.converters.verify import mixed_precision
+from edgenets.converters.verify.judge import Judge
+from edgenets.converters.verify.mixed_precision import MIXED_PRECISION, LayerError, Repair
+from edgenets.converters.verify.sources import SourceReference
+from edgenets.converters.verify.subjects import Subjects, whole_errors, whole_subject
 from edgenets.converters.whole.function import freeze
 from edgenets.converters.whole.integers import Integers, OnnxIntegers, TFLiteIntegers
-from edgenets.converters.whole.mend import errors_of, subject_of
 from edgenets.converters.whole.samples import one_by_one
-from edgenets.converters.whole.verify import Judge, verify_source
 from edgenets.data.items import Items, read_items
 from edgenets.errors import ConversionError, ModelError
 from edgenets.recipeparts import GateRecipe, QuantizeRecipe
@@ -79,7 +80,7 @@ class TestLayers:
     @pytest.mark.parametrize("format", FORMATS)
     def test_errors_of_a_sound_artefact(self, format: Format) -> None:
         made = integers(format)
-        errors = errors_of(made, wholes.items(source(), 8, 1))
+        errors = whole_errors(made, wholes.items(source(), 8, 1))
         assert len(errors) >= 4
         assert all(1e-4 < e.error < 0.1 for e in errors), errors
 
@@ -88,7 +89,7 @@ class TestLayers:
         one = source()
         made = integers(format, one)
         items = wholes.items(one, 6, 2)
-        subject = subject_of(made, items, one.answer(items), lambda written: pytest.fail("no"))
+        subject = whole_subject(made, items, one.answer(items), lambda written: pytest.fail("no"))
         # What adds up between floats is in float with them.
         layers = [layer for layer in made.layers if not layer.startswith("add")]
         plain, kept = (subject.distance(made.write(x)) for x in ((), layers))
@@ -124,11 +125,11 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Broken:
     return Broken(folder)
 
 
-def test_the_net_that_breaks_is_mended_in_every_format(broken: Broken, call: Call) -> None:
+def test_the_net_that_breaks_passes_in_every_format(broken: Broken, call: Call) -> None:
     out = broken.folder / "out"
     before = verify_folder(out, broken.test)
     assert {v.id for v in before.verdicts if not v.passed} == {f"{f}-int8" for f in FORMATS}
-    done = call("verify", out, "--data", broken.test, "--mend", "--json")
+    done = call("verify", out, "--data", broken.test, "--mixed-precision", "--json")
     found = done.json()
     assert done.code == 0 and found["passed"]
     by_id = {v["id"]: v for v in found["verdicts"]}
@@ -140,13 +141,13 @@ def test_the_net_that_breaks_is_mended_in_every_format(broken: Broken, call: Cal
         assert after > before.reference - 0.01 > repair["tries"][0]["metric"] + 0.1
         print(f"{repair['id']}: {repair['tries'][0]['metric']:.3f} → {after:.3f} with "
               f"{', '.join(repair['kept'])} in float")  # fmt: skip
-    assert (out / MENDED).is_file()
+    assert (out / MIXED_PRECISION).is_file()
     written, _ = store.load(out)
     notes = {w.artifact.id: w.artifact.note for w in written}
     assert all("kept float" in notes[f"{f}-int8"] for f in FORMATS)
     assert store.origin(out) is not None  # it can be verified again
-    # Nothing is left to mend.
-    assert folders.mend_folder(out, broken.test)[0] == ()
+    # Nothing is left to do.
+    assert folders.search_folder(out, broken.test)[0] == ()
 
 
 def test_what_it_was_calibrated_on_is_needed(broken: Broken, tmp_path: Path) -> None:
@@ -155,13 +156,13 @@ def test_what_it_was_calibrated_on_is_needed(broken: Broken, tmp_path: Path) -> 
     job = job_of(broken.folder / "stripes.keras", calibration)
     convert_file(job, tmp_path, to=("tflite",), precisions=("int8",))
     with pytest.raises(ModelError, match="not verified yet"):
-        folders.mend_folder(tmp_path, broken.test)
+        folders.search_folder(tmp_path, broken.test)
     assert not verify_folder(tmp_path, broken.test).passed
     before = calibration.read_bytes()
     for spoil in (lambda: calibration.write_bytes(before + b"x"), calibration.unlink):
         spoil()
         with pytest.raises(ConversionError, match=r"calibrated on are not there.*--calibration"):
-            folders.mend_folder(tmp_path, broken.test)
+            folders.search_folder(tmp_path, broken.test)
 
 
 def test_a_run_of_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,9 +174,9 @@ def test_a_run_of_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         c.value for v in project.verify_run(run, data).verdicts for c in v.checks
         if c.name == "relative_error" and v.precision == "int8"
     ]  # fmt: skip
-    monkeypatch.setattr(closeness, "_RELATIVE", 0.6 * min(x for x in limits if x is not None))
+    monkeypatch.setattr(judging, "_RELATIVE_ERROR", 0.6 * min(x for x in limits if x is not None))
     assert not project.verify_run(run, data).passed
-    repairs, report = mend_run(run, data)
+    repairs, report = project.search_run(run, data)
     assert report.passed, report
     assert {r.id for r in repairs} == {"tflite-int8", "onnx-int8"}
     for repair in repairs:
@@ -184,16 +185,14 @@ def test_a_run_of_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_many_layers_are_not_all_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    from edgenets.converters import mend as mending
-    from edgenets.converters.mend import LayerError
-    from tests.converters.test_mend import subject
+    from tests.converters.test_mixed_precision import subject
 
     one, made = subject({"e"}, {"e": 0.5})
     errors = tuple(LayerError(x, {"e": 0.6}.get(x, 0.1)) for x in "abcdef")
-    monkeypatch.setattr(mending, "_TRIED", 2)
+    monkeypatch.setattr(mixed_precision, "_TRIED", 2)
     from dataclasses import replace
 
-    found: Any = mending.mend(replace(one, errors=lambda: errors))
+    found: Any = mixed_precision.search(replace(one, errors=lambda: errors))
     assert found.best.kept == ("e",)
     # Where errors grow, one more, and that with the one before.
     assert {m for m in made if m} == {frozenset("a"), frozenset("e"), frozenset("de")}
@@ -225,16 +224,16 @@ def test_what_was_wished_is_kept_to(broken: Broken, tmp_path: Path) -> None:
     job = job_of(broken.folder / "stripes.keras", calibration, quantize=recipe)
     convert_file(job, tmp_path, to=("tflite", "onnx"), precisions=("int8",))
     assert not verify_folder(tmp_path, broken.test).passed
-    repairs, report = folders.mend_folder(tmp_path, broken.test)
+    repairs, report = folders.search_folder(tmp_path, broken.test)
     origin = store.origin(tmp_path)
     assert origin is not None and origin.quantize == recipe
     assert {r.id for r in repairs} == {"tflite-int8", "onnx-int8"}
     by_id = {v.id: v.passed for v in report.verdicts}
     assert all(by_id[r.id] == r.passed for r in repairs), (repairs, by_id)
-    # What mending makes has one scale a layer.
+    # What is made has one scale a layer.
     items = read_items(broken.test, job.source.inputs)
-    judge = Judge(job.source, items)
-    subjects = Subjects(job, items.samples, judge.wanted, judge.verdict)
+    reference = SourceReference(job.source, items)
+    subjects = Subjects(job, items.samples, reference.wanted, Judge(reference).verdict)
     for item in store.load(tmp_path)[0]:
         made = subjects.of(item.artifact).make(frozenset())
         assert most_scales(made) == 1, made.artifact.id
@@ -253,23 +252,25 @@ def most_scales(written: Written) -> int:
     return max(held[n.input[1]].size for n in rounded)
 
 
-def test_one_that_cannot_be_mended_does_not_stop_the_others(broken: Broken, tmp_path: Path) -> None:
+def test_one_without_mixed_precision_does_not_stop_the_others(
+    broken: Broken, tmp_path: Path
+) -> None:
     job = job_of(broken.folder / "stripes.keras", broken.folder / "calibration.npy")
     convert_file(job, tmp_path, to=("tflite",), precisions=("int8", "int16x8"))
     gate = GateRecipe(metric_drop=0.05, agreement=1.0)  # which no rounding keeps altogether
     written, _ = store.load(tmp_path)
     verify_folder(tmp_path, broken.test, gate)
-    from edgenets.converters.repair import repaired
     from edgenets.progress import Progress
 
     items = read_items(broken.test, job.source.inputs)
-    judge = Judge(job.source, items)
-    subjects = Subjects(job, items.samples, judge.wanted, judge.verdict)
-    repairs, mended = repaired(written, [w.artifact.id for w in written], subjects.of, Progress())
+    reference = SourceReference(job.source, items)
+    subjects = Subjects(job, items.samples, reference.wanted, Judge(reference).verdict)
+    failed = [w.artifact.id for w in written]
+    repairs, after = mixed_precision.search_each(written, failed, subjects.of, Progress())
     assert [(r.id, bool(r.why)) for r in repairs] == [
         ("tflite-int8", False), ("tflite-int16x8", True),
     ]  # fmt: skip
-    assert "in int8 alone" in repairs[1].why and mended[1] == written[1]
+    assert "in int8 alone" in repairs[1].why and after[1] == written[1]
 
 
 def test_the_report_shows_times_layers_repairs_and_boards(broken: Broken, call: Call) -> None:
@@ -291,10 +292,12 @@ def test_the_report_shows_times_layers_repairs_and_boards(broken: Broken, call: 
     for text in ("tflite-int8 leaves its model at tamed", "Raspberry Pi 4 with a Coral USB",
                  "Median of a call", "not every artifact"):  # fmt: skip
         assert text in page, text
-    after = call("verify", out, "--data", broken.test, "--mend", "--layers", "--json").json()
+    after = call(
+        "verify", out, "--data", broken.test, "--mixed-precision", "--layers", "--json"
+    ).json()
     assert len(after["beside"]["repairs"]) == 2
     page = (out / "report.html").read_text()
-    assert "tflite-int8, mended" in page and "before it was mended" in page
+    assert "tflite-int8, mixed precision" in page and "with all layers in integers" in page
     assert "every artifact equals the model" in page
 
 
@@ -312,6 +315,6 @@ def test_symmetric_integers() -> None:
     zeros = [held[n.input[2]] for n in model.graph.node if n.op_type.endswith("Linear")]
     assert zeros and not any(z.any() for z in zeros)
     assert not any(z.dtype == np.int32 for z in zeros)
-    report = verify_source(one, found.written, Items(wholes.items(one, 20, 1)))
+    report = Judge(SourceReference(one, Items(wholes.items(one, 20, 1)))).verify(found.written)
     for verdict in report.verdicts:
         assert next(c for c in verdict.checks if c.name == "relative_error").passed, verdict

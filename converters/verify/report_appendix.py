@@ -1,4 +1,4 @@
-"""The report's sections beside the gate: times, layers, repairs, boards."""
+"""The report's sections beside the gate: times, layers, mixed precision, boards."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from edgenets.metrics import Metric, metric_of
 from edgenets.training.figures import INK, finish, new_figure
 
 from .appendix import Appendix
-from .mend import LIMITS, LayerError, left_at
-from .repair import Repair
+from .mixed_precision import LIMITS, LayerError, Repair, left_at
 from .report import COLORS, Section, to_svg, within_all
 from .verdicts import Report
 
@@ -71,7 +70,7 @@ def sections(report: Report, beside: Appendix) -> list[Section]:
 def _sections(report: Report, beside: Appendix) -> Iterator[Section]:
     if beside.step_us:
         yield _times(report, beside)
-    yield from (_repaired(one, report) for one in beside.repairs)
+    yield from (_mixed_precision(one, report) for one in beside.repairs)
     if beside.layers:
         yield _layers(beside)
     for board, checked in beside.boards.items():
@@ -121,19 +120,20 @@ def _layers(beside: Appendix) -> Section:
         (id, one.layer, f"{100 * one.error:.2f} %")
         for id, errors in beside.layers.items() for one in errors
     )  # fmt: skip
-    mended = {r.id for r in beside.repairs if r.kept}
+    mixed = {r.id for r in beside.repairs if r.kept}
     left = [
-        f"{id} left its model at {layer} before it was mended"
-        if id in mended
+        f"{id} left its model at {layer} with all layers in integers"
+        if id in mixed
         else f"{id} leaves its model at {layer}"
         for id, errors in beside.layers.items()
         if (layer := left_at(errors, _precision(id)))
     ]
     text = (
-        "Root mean square of the difference over that of the model's own, layer after layer, for "
-        f"the same items. {'; '.join(left) or 'None is beyond what rounding alone does'}."
+        "Relative RMS error: root mean square of the difference over that of the model's own, "
+        "layer after layer, for the same items. "
+        f"{'; '.join(left) or 'None is beyond what rounding alone does'}."
     )
-    columns = ("artifact", "layer", "away")
+    columns = ("artifact", "layer", "relative RMS error")
     svg = to_svg(_lines(beside))
     return Section("Layer by layer", text, svg, columns, rows, "every layer", True)
 
@@ -154,16 +154,16 @@ def _lines(beside: Appendix) -> Figure:
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
     axes.set_xticks(range(len(names)), names, rotation=60, ha="right", fontsize=7)
-    finish(axes, "", "away, %")
+    finish(axes, "", "relative RMS error, %")
     return figure
 
 
-def _repaired(repair: Repair, report: Report) -> Section:
+def _mixed_precision(repair: Repair, report: Report) -> Section:
     """What was tried for one artifact, and what came of it."""
     where = f"It left its model at {repair.first}" if repair.first else "It left it at no one layer"
     shown = metric_of(report.metric).shown
     if repair.why:
-        return Section(f"{repair.id}, not mended", repair.why, last=True)
+        return Section(f"{repair.id}, no mixed precision", repair.why, last=True)
     came = "does not pass"
     if repair.passed:
         came = f"passes with {', '.join(repair.kept)} in float" if repair.kept else "passes anew"
@@ -177,7 +177,7 @@ def _repaired(repair: Repair, report: Report) -> Section:
     )  # fmt: skip
     columns = ("layers in float", report.metric, "bytes", "a call", "gate")
     text = f"{where}; it {came}."
-    return Section(f"{repair.id}, mended", text, "", columns, rows, "try by try", True)
+    return Section(f"{repair.id}, mixed precision", text, "", columns, rows, "try by try", True)
 
 
 def _precision(id: str) -> Precision:

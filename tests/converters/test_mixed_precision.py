@@ -14,13 +14,14 @@ import pytest
 from edgenets import runs
 from edgenets.artifact import FORMATS, Artifact, Format, TensorInfo
 from edgenets.bundle import Bundle
+from edgenets.converters.families.steps import StepReference
 from edgenets.converters.formats import Written
-from edgenets.converters.mend import LayerError, Subject, left_at, mend
 from edgenets.converters.step import convert as converting
 from edgenets.converters.step.convert import Steps
-from edgenets.converters.stepmend import errors_of, layers_of, subject_of
-from edgenets.converters.verdicts import Check, Verdict
-from edgenets.converters.verify import Judge
+from edgenets.converters.verify.judge import Judge
+from edgenets.converters.verify.mixed_precision import LayerError, Subject, left_at, search
+from edgenets.converters.verify.subjects import layers_of, step_errors, step_subject
+from edgenets.converters.verify.verdicts import Check, Verdict
 from edgenets.quantization import Quantization
 from edgenets.recipeparts import GateRecipe, QuantizeRecipe
 from edgenets.training.train import train
@@ -49,8 +50,8 @@ class TestErrors:
     @pytest.mark.parametrize("format", FORMATS)
     def test_of_a_sound_artefact(self, trained: Trained, format: Format) -> None:
         steps = steps_of(trained.model)
-        exact = errors_of(steps, format, "fp32", stream(trained))
-        rounded = errors_of(steps, format, "int8", stream(trained))
+        exact = step_errors(steps, format, "fp32", stream(trained))
+        rounded = step_errors(steps, format, "int8", stream(trained))
         assert [e.layer for e in exact] == [e.layer for e in rounded]
         assert [e.layer for e in exact][-2:] == grus(trained)
         assert all(e.error < 1e-5 for e in exact)
@@ -76,7 +77,7 @@ class TestErrors:
             return replace(plan, quantization=wrong)
 
         monkeypatch.setattr(converting, "make_plan", spoiled)
-        errors = errors_of(steps_of(trained.model), format, "int8", stream(trained))
+        errors = step_errors(steps_of(trained.model), format, "int8", stream(trained))
         assert left_at(errors, "int8") == layer
 
 
@@ -110,24 +111,24 @@ def subject(needed: set[str], helps: dict[str, float]) -> tuple[Subject, list[fr
 class TestSearch:
     def test_what_passes_is_left_as_it_is(self) -> None:
         one, made = subject(set(), {})
-        found = mend(one)
+        found = search(one)
         assert found.best.verdict.passed and found.best.kept == () and len(found.tries) == 1
         assert made == [frozenset()]
 
     def test_the_layer_that_helps_most_comes_first(self) -> None:
         one, _ = subject({"d"}, {"d": 0.5, "a": 0.1})
-        found = mend(one)
+        found = search(one)
         assert [t.kept for t in found.tries] == [(), ("d",)] and found.best.kept == ("d",)
 
     def test_what_is_not_needed_is_let_go(self) -> None:
         one, _ = subject({"b", "e"}, {"a": 0.4, "e": 0.3, "b": 0.2})
-        found = mend(one)
+        found = search(one)
         assert ("a", "b", "e") in [t.kept for t in found.tries]
         assert found.best.kept == ("b", "e") and found.best.verdict.passed
 
-    def test_what_cannot_be_mended_is_said(self) -> None:
+    def test_what_cannot_pass_is_said(self) -> None:
         one, _ = subject({"z"}, {})
-        found = mend(one, most=2)
+        found = search(one, most=2)
         assert not found.best.verdict.passed and max(len(t.kept) for t in found.tries) == 2
 
     def test_the_first_beyond_the_limit(self) -> None:
@@ -161,11 +162,12 @@ def wild(model: keras.Model) -> keras.Model:
 def test_a_net_that_breaks_in_eight_bits(trained: Trained, format: Format) -> None:
     model = wild(trained.model)
     steps = steps_of(model)
-    judge = Judge(model, trained.spec, trained.samples, GATE)
-    found = mend(subject_of(steps, format, "int8", stream(trained), judge.verdict))
+    reference = StepReference(model, trained.spec, trained.samples, GATE)
+    judge = Judge(reference)
+    found = search(step_subject(steps, format, "int8", stream(trained), judge.verdict))
     before, after = found.tries[0].verdict, found.best.verdict
     assert not before.passed
-    assert after.passed and after.metric > judge.reference - 0.02
+    assert after.passed and after.metric > reference.header.reference - 0.02
     assert 0 < len(found.best.kept) < len(layers_of(steps.graph))
     assert found.first in {e.layer for e in found.errors}
 
@@ -193,20 +195,21 @@ def test_nncf_and_a_gru(trained: Trained, tmp_path: Path) -> None:
         return Written(replace(artifact, precision="int8"), files)
 
     steps = steps_of(trained.model)
-    ours = subject_of(steps, "openvino", "int8", stream(trained), lambda w: judge.verdict(w))
-    judge = Judge(trained.model, trained.spec, trained.samples, GATE)
+    ours = step_subject(steps, "openvino", "int8", stream(trained), lambda w: judge.verdict(w))
+    reference = StepReference(trained.model, trained.spec, trained.samples, GATE)
+    judge = Judge(reference)
     layers = tuple(dict.fromkeys(op.layer for op in steps.graph.ops))
-    found = mend(replace(ours, make=make, layers=layers, errors=None))
+    found = search(replace(ours, make=make, layers=layers, errors=None))
     first, best = found.tries[0].verdict, found.best
     told = [(t.kept, round(t.verdict.metric, 3), t.verdict.passed) for t in found.tries]
     print(told)
     if first.passed:
         pytest.skip("this NNCF quantizes the network as it should be")
-    assert first.metric < judge.reference - 0.2, told
-    assert best.verdict.passed and best.verdict.metric >= judge.reference - 0.005, told
+    assert first.metric < reference.header.reference - 0.2, told
+    assert best.verdict.passed and best.verdict.metric >= reference.header.reference - 0.005, told
 
 
-def test_a_run_folder_is_mended(tones: Path, tmp_path: Path, call: Call) -> None:
+def test_mixed_precision_of_a_run_folder(tones: Path, tmp_path: Path, call: Call) -> None:
     """A trained model that eight bits do not hold: the gate fails, and what spoils it is found."""
     folder = tmp_path / "run"
     gate = GateRecipe(samples=24, stream_steps=500)
@@ -215,7 +218,7 @@ def test_a_run_folder_is_mended(tones: Path, tmp_path: Path, call: Call) -> None
     words = ("--to", "tflite,onnx", "--precision", "fp32,int8")
     assert call("convert", folder, "--data", tones, *words).code == 0
     assert call("verify", folder, "--data", tones).code == 1
-    told = call("verify", folder, "--data", tones, "--mend", "--json")
+    told = call("verify", folder, "--data", tones, "--mixed-precision", "--json")
     found = told.json()
     assert told.code == 0 and found["passed"]
     kept = {one["id"]: one["kept"] for one in found["repairs"]}
@@ -224,11 +227,11 @@ def test_a_run_folder_is_mended(tones: Path, tmp_path: Path, call: Call) -> None
         assert not one["tries"][0]["passed"] and one["tries"][0]["kept"] == []
         assert all(t["bytes"] > 0 for t in one["tries"])
         assert all(t["step_us"] > 0 for t in one["tries"] if t["passed"])
-    saved = json.loads((folder / "mended.json").read_text())["repairs"]
+    saved = json.loads((folder / "mixed_precision.json").read_text())["repairs"]
     assert saved == found["repairs"]
-    # What was mended is what is packed, and says so.
+    # What is in mixed precision is what is packed, and says so.
     assert call("bundle", folder, "--out", tmp_path / "tones.edge").code == 0
     notes = {a.id: a.note for a in Bundle(tmp_path / "tones.edge").artifacts}
     assert all("kept float" in notes[id] for id in kept)
-    shown = call("verify", folder, "--data", tones, "--mend")
+    shown = call("verify", folder, "--data", tones, "--mixed-precision")
     assert shown.code == 0 and "layers in float" not in shown.out  # nothing is left to do

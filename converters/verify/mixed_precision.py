@@ -1,27 +1,30 @@
-"""Where an artifact leaves its model, and the fewest layers that have to stay float.
+"""Mixed precision: the fewest layers that have to stay float for an artifact to pass.
 
-Which converter made it does not matter: a subject says what its layers are, makes
-the artifact with some of them in float, and judges it.
+Which converter made it does not matter: a subject says what its layers are, makes the artifact
+with some of them in float, and judges it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edgenets.artifact import Precision
+from edgenets import records
+from edgenets.artifact import Artifact, Precision
 from edgenets.errors import BackendError, ConversionError
+from edgenets.files import write_json
 from edgenets.progress import Progress
 
-from .formats import Written
+from ..formats import Written, activation_type
+from ..steptime import step_us
 from .verdicts import Verdict
 
-# RMS of a difference over that of the tensor, beyond which an artifact has left its model. Layers
+# What was tried, beside the report; and what versions before called it.
+MIXED_PRECISION, OLD_MIXED_PRECISION = "mixed_precision.json", "mended.json"
+
+# Relative RMS error beyond which an artifact has left its model. Layers
 # that are only rounded stay below it, the ends of deep networks included.
 LIMITS: dict[Precision, float] = {
     "fp32": 1e-3, "fp16": 0.02, "dynamic": 0.1, "int8": 0.25, "int16x8": 0.05,
@@ -36,24 +39,12 @@ _TRIED, _PAIRS = 12, 4
 _CLEARLY = 0.8
 
 
-# How far away what is no number is said to be: JSON has none, and it is not near.
-_NOWHERE = 1e9
-
-
-def away(found: NDArray[Any], wanted: NDArray[Any]) -> float:
-    """RMS of a difference over the RMS of what is wanted."""
-    difference = np.asarray(found, np.float64) - wanted
-    scale = float(np.sqrt(np.mean(np.square(wanted, dtype=np.float64))))
-    distance = float(np.sqrt(np.mean(difference**2))) / max(scale, 1e-12)
-    return min(distance, _NOWHERE) if np.isfinite(distance) else _NOWHERE
-
-
 @dataclass(frozen=True)
 class LayerError:
     """How far one layer's output is from the model's."""
 
     layer: str
-    error: float  # RMS of the difference over the RMS of the model's
+    error: float  # relative RMS error
 
 
 @dataclass(frozen=True)
@@ -80,8 +71,8 @@ class Try:
 
 
 @dataclass(frozen=True)
-class Mended:
-    """What came of it."""
+class Search:
+    """What a search found."""
 
     errors: tuple[LayerError, ...]
     first: str  # layer at which it leaves its model; nothing where it stays near everywhere
@@ -96,7 +87,7 @@ class Mended:
         return max(self.tries, key=lambda one: (one.verdict.agreement, -len(one.kept)))
 
 
-def mend(subject: Subject, most: int | None = None, progress: Progress | None = None) -> Mended:
+def search(subject: Subject, most: int | None = None, progress: Progress | None = None) -> Search:
     """Find the fewest layers that have to stay float for an artifact to pass.
 
     That layer is kept which brings the output nearest, then that which does so besides it, until
@@ -142,7 +133,7 @@ def mend(subject: Subject, most: int | None = None, progress: Progress | None = 
                 tries.append(fewer)
                 if fewer.verdict.passed:
                     kept.remove(layer)
-    return Mended(errors, first, tuple(tries))
+    return Search(errors, first, tuple(tries))
 
 
 def _growth(errors: Sequence[LayerError]) -> dict[str, float]:
@@ -195,3 +186,97 @@ def _candidates(
     for layer in [x for x in left if x in grown][:_PAIRS]:
         if layer in before and before[layer] not in kept:
             yield before[layer], layer
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One set of layers in float."""
+
+    kept: tuple[str, ...]
+    metric: float
+    bytes: int
+    step_us: float | None  # median of a step, on this machine; None: it cannot be run
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What was done about one artifact."""
+
+    id: str
+    first: str  # layer at which it left its model; nothing where none stands out
+    errors: tuple[LayerError, ...]
+    tries: tuple[Tried, ...]
+    kept: tuple[str, ...]
+    passed: bool
+    why: str = ""  # nothing could be tried
+
+
+@dataclass(frozen=True)
+class _File:
+    repairs: tuple[Repair, ...]
+
+
+def search_each(
+    written: Sequence[Written], failed: Collection[str], subject_of: Callable[[Artifact], Subject],
+    progress: Progress,
+) -> tuple[tuple[Repair, ...], list[Written]]:  # fmt: skip
+    """Search for every artifact that did not pass.
+
+    Args:
+        written: all of a model.
+        failed: ids of those that did not pass.
+        subject_of: what the search needs of one.
+
+    Returns:
+        what was done about each that had failed, and all artifacts, the new ones in their places.
+    """
+    repairs, all_of_them = [], []
+    for item in written:
+        if item.artifact.id not in failed:
+            all_of_them.append(item)
+            continue
+        progress.say(f"{item.artifact.id}: looking for its quantization-sensitive layers")
+        try:
+            found = search(subject_of(item.artifact), progress=progress)
+        except ConversionError as exc:  # of this one alone
+            repairs.append(Repair(item.artifact.id, "", (), (), (), False, str(exc)))
+            all_of_them.append(item)
+            continue
+        repairs.append(_repair(item, found))
+        all_of_them.append(_noted(found.best, item))
+    return tuple(repairs), all_of_them
+
+
+def write_repairs(folder: Path, repairs: Sequence[Repair]) -> None:
+    """Keep what was tried beside the report."""
+    write_json(folder / MIXED_PRECISION, records.to_plain(_File(tuple(repairs))))
+
+
+def is_rounded(precision: str) -> bool:
+    """Whether activations are integers."""
+    return activation_type(precision) is not None
+
+
+def _noted(best: Try, before: Written) -> Written:
+    """An artifact that says which of its layers are in float."""
+    if not best.kept and not best.verdict.passed:
+        return before
+    artifact = best.written.artifact
+    kept = f"{', '.join(best.kept)} kept float" if best.kept else ""
+    note = "; ".join(filter(None, (artifact.note, kept)))
+    return replace(best.written, artifact=replace(artifact, note=note), route=before.route)
+
+
+def _repair(item: Written, found: Search) -> Repair:
+    tries = tuple(
+        Tried(
+            one.kept, one.verdict.metric, one.verdict.size,
+            None if one.verdict.error else round(step_us(one.written), 2), one.verdict.passed,
+        )
+        for one in found.tries
+    )  # fmt: skip
+    best = found.best
+    return Repair(
+        item.artifact.id, found.first, found.errors, tries, best.kept, best.verdict.passed
+    )

@@ -1,4 +1,4 @@
-"""What stands in a report beside the gate: times, layers, repairs, boards. It decides nothing."""
+"""What a report has beside the gate: times, layers, mixed precision, boards. It decides nothing."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from edgenets.errors import EdgenetsError
 from edgenets.metrics import metric_of
 from edgenets.progress import Progress
 
-from .check.check import Checked, Target, check
-from .formats import Written
-from .mend import LayerError, Subject
-from .repair import Repair, is_rounded
-from .steptime import step_us
+from ..check.check import Checked, Target, check
+from ..formats import Written
+from ..steptime import step_us
+from .mixed_precision import LayerError, Repair, Subject, is_rounded
 from .verdicts import Report
 
 
@@ -77,7 +76,7 @@ def appendix_of(
         if is_rounded(v.precision) and not v.error and (wanted.layers or not v.passed)
     }  # fmt: skip
     boards = {t.name: check(written, t) for t in wanted.targets}
-    # Of what was mended, layers are shown as they were before; they say why it was.
+    # Of what is in mixed precision, layers are shown as they were before; they say why it is.
     before = {r.id: r.errors for r in wanted.repairs if r.errors}
     layers = before | _layers(here, rounded - before.keys(), subjects, progress)
     return Appendix(this_machine(), times, layers, wanted.repairs, boards)
