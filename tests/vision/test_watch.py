@@ -17,7 +17,7 @@ import pytest
 from edgenets.bundle import Bundle
 from edgenets.errors import RecordError, SourceError
 from edgenets.events import Notice, Seen
-from edgenets.runtime import watch as module
+from edgenets.runtime import image_run as module
 from edgenets.runtime.cameras import Camera, Frame
 from edgenets.runtime.image_run import ImageRun
 from edgenets.runtime.load import load
