@@ -78,7 +78,7 @@ PROBES: dict[str, tuple[str, ...]] = {
     "pillow": ("tests/vision/test_layouts.py",),
     "pycocotools": ("tests/vision/test_road.py",),
     "jiwer": ("tests/speech",),
-    "onnx": (_STEP, "tests/converters/test_replay.py", "tests/converters/test_sources.py"),
+    "onnx": (_STEP, "tests/converters/test_sources.py", "tests/converters/test_routes.py"),
     "tf2onnx": ("tests/converters/test_routes.py", "tests/vision/test_road.py"),
     "flatbuffers": (_STEP, "tests/converters/test_routes.py"),
     "jinja2": ("tests/converters/test_verify.py", _SMOKE, "-k", "not test_it_runs or verify"),
