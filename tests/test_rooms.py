@@ -11,8 +11,8 @@ import pytest
 
 import edgenets
 from edgenets import runs
+from edgenets.artifact import FORMATS, Precision
 from edgenets.bundle import Bundle
-from edgenets.converters import project
 from edgenets.recipe import parse
 from edgenets.tasks import TASKS, task_of
 from edgenets.training.train import train
@@ -21,7 +21,7 @@ from tests.tiny import TINY, recipe_of, source_of
 
 __all__ = ["call"]  # a fixture
 
-FORMATS, PRECISIONS = ("tflite", "onnx", "openvino"), ("fp32", "int8")
+PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp(request.param)
     data = TINY[request.param].data(folder / "data")
     run = train(parse(recipe_of(request.param)), data, folder / "run")
-    project.convert_run(run, data, FORMATS, PRECISIONS)
-    report = project.verify_run(run, data)
+    edgenets.convert(run.folder, None, FORMATS, PRECISIONS, data=data)
+    report = edgenets.verify(run.folder, data)
     failed = {v.id: [c for c in v.checks if not c.passed] for v in report.verdicts if not v.passed}
     assert not failed
-    return Made(run, data, project.pack_run(run, folder / f"{run.spec.name}.edge"))
+    return Made(run, data, edgenets.pack(run.folder, folder / f"{run.spec.name}.edge"))
 
 
 def test_it_is_in_every_format_as_integers(made: Made) -> None:

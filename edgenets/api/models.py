@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
+
 from edgenets import recipe, runs
 from edgenets.artifact import FORMATS, PRECISIONS, Format, Precision
 from edgenets.bundle import Bundle
@@ -16,8 +18,8 @@ from edgenets.recipeparts import Recipe
 if TYPE_CHECKING:
     import keras
 
+    from edgenets.converters.formats import Converted
     from edgenets.converters.image_import import Imported
-    from edgenets.converters.step.convert import Conversion
     from edgenets.converters.verify.verdicts import Report
     from edgenets.tasks.vision.spec import ImageTask
 
@@ -44,31 +46,43 @@ def aware(model: keras.Model) -> keras.Model:
 
 def convert(
     model: keras.Model | str | Path,
-    calibration: Any = None,
+    calibration: NDArray[Any] | None = None,
     to: Sequence[Format] = FORMATS,
     precisions: Sequence[Precision] = PRECISIONS,
-) -> Conversion:
-    """Convert a recurrent or causal Keras model to step artifacts.
+    *,
+    data: str | Path | None = None,
+) -> Converted:
+    """Convert a run folder's model, or a recurrent or causal Keras model to step artifacts.
 
     Args:
-        model: a Keras model, or the path of a `.keras` file.
-        calibration: (clips, frames, channels) float32; needed for int8 and int16x8 alone.
+        model: a run folder of `train`, into whose `artifacts/` it is converted; a Keras model; or
+            the path of a `.keras` file.
+        calibration: (clips, frames, channels) float32 of a Keras model; needed for int8 and
+            int16x8 alone.
+        data: what a run folder's model was trained on; likewise.
 
     Returns:
         the artifacts, and what is missing.
 
     Raises:
-        ModelError: the file cannot be read.
-        ConversionError: the model has no step form.
+        ModelError: the file or the folder cannot be read.
+        ConversionError: the model has no step form, or integers are wanted without data.
     """
+    from edgenets.converters.project import convert_run
     from edgenets.converters.step.convert import convert as convert_steps
 
     if isinstance(model, (str, Path)):
+        if Path(model).is_dir():
+            given = None if data is None else Path(data)
+            return convert_run(runs.load(Path(model)), given, to, precisions)
         model = runs.load_keras(Path(model))
     return convert_steps(model, calibration, to, precisions)
 
 
-def verify(run: str | Path, data: str | Path, progress: Progress | None = None) -> Report:
+def verify(
+    run: str | Path, data: str | Path, progress: Progress | None = None, *,
+    mixed_precision: bool = False,
+) -> Report:  # fmt: skip
     """Hold a run folder's artifacts against the model that they were made of.
 
     Writes `report.json` and `report.html` into the folder.
@@ -76,14 +90,20 @@ def verify(run: str | Path, data: str | Path, progress: Progress | None = None) 
     Args:
         run: a run folder that was converted.
         data: as it was trained on; its validation split is taken.
+        mixed_precision: of integer artifacts that fail, keep the fewest layers in float with which
+            they pass.
 
     Raises:
         ModelError: nothing was converted.
         DataError: the data cannot be used.
     """
-    from edgenets.converters.project import verify_run
+    from edgenets.converters.project import search_run, verify_run
 
-    return verify_run(runs.load(Path(run)), Path(data), progress)
+    opened = runs.load(Path(run))
+    report = verify_run(opened, Path(data), progress)
+    if mixed_precision and not report.passed:
+        _, report = search_run(opened, Path(data), progress)
+    return report
 
 
 def pack(run: str | Path, out: str | Path, only: Sequence[str] | None = None) -> Bundle:
