@@ -144,7 +144,12 @@ def test_importing_brings_no_framework(module: str) -> None:
 @pytest.mark.parametrize(
     "module",
     [
-        "stream",
+        "open",
+        "run",
+        "sound_run",
+        "image_run",
+        "line_run",
+        "writing",
         "load",
         "evaluate",
         "bench",
