@@ -16,7 +16,7 @@ from keras import layers
 
 from edgenets.cli.compare import command
 from edgenets.converters.compare import families, gradients, memory, recall, speed
-from edgenets.converters.compare.compare import Comparison, compare
+from edgenets.converters.compare.compare import Comparison, Effort, compare
 from edgenets.converters.compare.textbook import claims
 from edgenets.converters.step.passes import simplify
 from edgenets.converters.step.walk import walk
@@ -142,7 +142,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(folder: Path, quick: None) -> Comparison:
-    return compare("text", ("cnn", "gru"), folder / "data", folder / "out", epochs=2)
+    return compare("text", ("cnn", "gru"), folder / "data", folder / "out", Effort(epochs=2))
 
 
 @pytest.mark.slow
@@ -180,7 +180,7 @@ class TestComparison:
             "--out", folder / "out",
         )  # fmt: skip
         assert told.code == 0, told.err
-        assert asked[0][:6] == ("text", ("cnn", "gru"), folder / "data", folder / "out", None, 2)
+        assert asked[0][:5] == ("text", ("cnn", "gru"), folder / "data", folder / "out", Effort(None, 2))
         assert "What books say" in told.out and "measured   test accuracy at equal" in told.out
         page = (folder / "out" / "compare.html").read_text()
         assert page.count("<svg") == 4 and not re.search(r'(src|href)="https?:', page)

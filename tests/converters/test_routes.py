@@ -216,7 +216,7 @@ class TestFiles:
     def test_it_is_explained(self, folder: Path, call: Call) -> None:
         found = call("convert", folder / "net.keras", "--explain", "--json").json()
         step, whole = found["tflite-fp32"][:2]
-        assert "its size is fixed, so the whole form is meant" in step["closed"]
+        assert "its size is fixed, so the whole-sequence model is meant" in step["closed"]
         assert whole["taken"] and whole["route"][0] == "freeze (tensorflow)"
         why = ("--calibration", "its size is fixed", "was not trained with rounding")
         assert all(any(part in one["closed"] for part in why) for one in found["onnx-int8"])
