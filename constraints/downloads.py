@@ -10,7 +10,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-# Smaller ones are told of in one line, together.
+# Smaller ones are reported in one line, together.
 _NOTABLE = 5.0  # MB
 
 

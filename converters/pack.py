@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,26 +43,10 @@ def pack(path: Path, contents: Contents, only: Collection[str] | None = None) ->
         GateFailed: none passed, or one that was asked for did not.
         ModelError: one that was asked for does not exist.
     """
-    spec, written, report = contents.spec, contents.written, contents.report
-    passed = {v.id for v in report.verdicts if v.passed}
-    known = {w.artifact.id: w for w in written}
-    # A network without its other half is no model.
-    halves = {w.artifact.form for id, w in known.items() if w.artifact.part and id not in passed}
-    passed -= {id for id, w in known.items() if w.artifact.form in halves}
-    if only is not None:
-        wanted = {id for id, w in known.items() if {id, w.artifact.form} & set(only)}
-        if absent := sorted(set(only) - known.keys() - {w.artifact.form for w in written}):
-            raise ModelError(
-                f"no such artifacts: {', '.join(absent)}; there are {', '.join(known)}"
-            )
-        if failed := sorted(wanted - passed):
-            raise GateFailed(f"{', '.join(failed)} did not pass the gate and cannot enter a bundle")
-    chosen = [w for id, w in known.items() if id in passed and (only is None or id in wanted)]
-    if not chosen:
-        raise GateFailed("no artifact passed the gate: there is nothing to put into a bundle")
+    spec, chosen = contents.spec, _chosen(contents.written, contents.report, only)
     task = task_of(spec.task)
     others = {
-        REPORT: json.dumps(records.to_plain(report), indent=1, allow_nan=False).encode(),
+        REPORT: json.dumps(records.to_plain(contents.report), indent=1, allow_nan=False).encode(),
         CARD: contents.card.encode(),
         **task.golden(spec),
         **contents.assets,
@@ -81,3 +65,29 @@ def pack(path: Path, contents: Contents, only: Collection[str] | None = None) ->
     bundle = Bundle(path)
     bundle.check()
     return bundle
+
+
+def _chosen(
+    written: Sequence[Written], report: Report, only: Collection[str] | None
+) -> list[Written]:
+    """What passed, and of it what is to be taken; see `pack`."""
+    passed = {v.id for v in report.verdicts if v.passed}
+    known = {w.artifact.id: w for w in written}
+    # A network without its other half is no model.
+    halves = {w.artifact.form for id, w in known.items() if w.artifact.part and id not in passed}
+    passed -= {id for id, w in known.items() if w.artifact.form in halves}
+    wanted = known.keys() if only is None else _requested(known, only)
+    if only is not None and (failed := sorted(wanted - passed)):
+        raise GateFailed(f"{', '.join(failed)} did not pass the gate and cannot enter a bundle")
+    chosen = [item for id, item in known.items() if id in passed and id in wanted]
+    if not chosen:
+        raise GateFailed("no artifact passed the gate: there is nothing to put into a bundle")
+    return chosen
+
+
+def _requested(known: Mapping[str, Written], only: Collection[str]) -> Set[str]:
+    """The ids of the artifacts that are named, by their own ids or by that of their form."""
+    forms = {item.artifact.form for item in known.values()}
+    if absent := sorted(set(only) - known.keys() - forms):
+        raise ModelError(f"no such artifacts: {', '.join(absent)}; there are {', '.join(known)}")
+    return {id for id, item in known.items() if {id, item.artifact.form} & set(only)}

@@ -1,4 +1,4 @@
-"""edgenets: train, quantize, convert, prove and run compact nets on edge devices.
+"""edgenets: train, quantize, convert, prove and run compact models on edge devices.
 
     import edgenets
 

@@ -30,7 +30,7 @@ _BOUNDARY = "frame"
 
 @dataclass(frozen=True)
 class Watched:
-    """What came of it."""
+    """What it came to."""
 
     bundle: str
     artifact: str
@@ -47,7 +47,7 @@ def watch_demo(seconds: float, say: Callable[[str], None]) -> Watched:
 
     Args:
         seconds: for how long.
-        say: told the live page's address.
+        say: called with the live page's address.
 
     Raises:
         MissingExtra: OpenCV is not installed.

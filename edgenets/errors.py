@@ -1,6 +1,6 @@
 """What can go wrong, as one tree.
 
-    EdgenetsError                 exit code 2: the user can mend it; the message says how
+    EdgenetsError                 exit code 2: the user can fix it; the message says how
     ├── RecordError               a recipe or manifest value of the wrong kind
     ├── RecipeError               a recipe that cannot be read or is not consistent
     ├── DataError                 recordings or a data folder that cannot be used

@@ -1,4 +1,4 @@
-"""What was looked at before something is done, and what came of it."""
+"""What was looked at before something is done, and what it came to."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 Each source is read and decoded by a thread of its own; this thread looks at their
 images, one of each in turn; another one delivers. Between them stand short
 queues, so a slow sink holds up neither, and a slow model only means that live
-images are passed over.
+images are dropped.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ STALE_AFTER = 3.0  # s
 # How long a source that hangs in third-party code is waited for at the end.
 _LAST_WAIT = 1.0  # s
 
-# Causes of images' being passed over.
+# Causes of images' being dropped.
 NEWER, SLOW_SINKS = "a newer one came", "sinks too slow"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from edgenets import backend as backends
 from edgenets.artifact import FORMATS, Artifact, Precision
@@ -25,36 +26,41 @@ def every_count() -> list[int]:
     return counts
 
 
+@dataclass(frozen=True)
+class Requested:
+    """What is to be measured."""
+
+    backends: Sequence[str] | None = None  # None: all
+    precisions: Sequence[Precision] | None = None  # None: all
+    threads: Sequence[int] = (1,)  # numbers of them
+    seconds: float = 20.0  # as of `bench`
+
+
 def measured(
     bundle: Bundle,
-    names: Sequence[str] | None = None,
-    precisions: Sequence[Precision] | None = None,
-    counts: Sequence[int] = (1,),
-    seconds: float = 20.0,
+    requested: Requested,
     say: Callable[[str], None] = lambda _: None,
     progress: Progress | None = None,
 ) -> list[Row]:
     """Measure all that is requested and can run.
 
     Args:
-        names: of backends; None: all.
-        counts: numbers of threads.
-        seconds: as of `bench`.
         say: called with what was left out, and why.
 
     Raises:
         BackendError: nothing of it can run.
     """
-    wanted = _wanted(bundle, names, precisions)
+    wanted = _wanted(bundle, requested.backends, requested.precisions)
     obstacles = {name: backends.why_not(name) for name in dict.fromkeys(n for _, n in wanted)}
     for name, obstacle in obstacles.items():
         # Of an accelerator that is not there, who did not ask for it need not hear.
-        if obstacle and (names or name in FORMATS):
+        if obstacle and (requested.backends or name in FORMATS):
             say(f"left out: {obstacle}")
-    jobs = _jobs([(a, name) for a, name in wanted if obstacles[name] is None], counts)
+    available = [(a, name) for a, name in wanted if obstacles[name] is None]
+    jobs = _jobs(available, requested.threads)
     if not jobs:
         raise BackendError(f"{bundle.path}: nothing of what was asked for can be run here")
-    rows, refused = _rows(bundle, jobs, seconds, progress or Progress())
+    rows, refused = _rows(bundle, jobs, requested.seconds, progress or Progress())
     if not rows:
         raise list(refused.values())[-1]
     for what, why in refused.items():

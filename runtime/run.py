@@ -111,7 +111,7 @@ class DeliveryQueue:
             drops: leave out the oldest image where sinks are too slow, as live sources need
                 it; else wait for them.
             stopped: whether the run is to end, sinks or no sinks.
-            complain: told where a sink hangs at the end.
+            complain: called where a sink hangs at the end.
         """
         self._sinks, self._drops = sinks, drops
         self._stopped, self._complain = stopped, complain

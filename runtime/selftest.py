@@ -20,7 +20,7 @@ TOLERANCE = {"fp32": 1e-3, "fp16": 2e-2, "dynamic": 0.5, "int8": 1.0, "int16x8":
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of one artifact."""
+    """The outcome of one artifact."""
 
     id: str
     passed: bool | None  # None: no backend for it on this machine

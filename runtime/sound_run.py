@@ -69,7 +69,7 @@ class SoundRun(Run[SoundSummary]):
         self._pipeline.use(self._pipeline.spec.with_threshold(label, value))
 
     def observe(self, observer: Observer) -> None:
-        """Have every step's frames and posterior told to a function, which must be quick."""
+        """Have every step's frames and posterior given to a function, which must be quick."""
         self._pipeline.observer = observer
 
     def stop(self) -> None:

@@ -119,7 +119,8 @@ def test_all_that_is_no_code_is_there(device: Device) -> None:
     place = "import edgenets; print(edgenets.__file__)"
     package = Path(device.run("python", "-c", place).stdout.strip()).parent
     assert package.is_relative_to(device.folder)
-    assert (package / "py.typed").exists() and (package / "converters" / "report.html").exists()
+    for name in ("py.typed", "converters/verify/report.html", "converters/choice.html"):
+        assert (package / name).exists()
 
 
 def test_help(device: Device) -> None:

@@ -96,7 +96,7 @@ class Ear:
         self.process.wait(PATIENCE)
 
     def wait_for(self, kind: str, fits: Callable[[dict[str, Any]], bool] = bool) -> dict[str, Any]:
-        """The next event of a kind that fits; whatever comes before it is passed over."""
+        """The next event of a kind that fits; whatever comes before it is dropped."""
         until = time.monotonic() + PATIENCE
         while (left := until - time.monotonic()) > 0:
             try:

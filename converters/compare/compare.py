@@ -116,7 +116,7 @@ class Comparison:
     kind: str  # of those
     unit: str  # what a stream's cost is reported for
     taught: str  # what all of them were taught with
-    nets: tuple[Measured, ...]
+    networks: tuple[Measured, ...]
     seconds: float
 
     @property
@@ -162,15 +162,15 @@ def compare(
         recipe = families.fitted(recipe, data)
         progress.say(f"{family}: training")
         trained.append(train(recipe, data, out / family, progress))
-    nets = []
+    networks = []
     for family, run in zip(names, trained, strict=True):
         progress.say(f"{family}: measuring")
-        nets.append(_measured(family, run, data, progress))
+        networks.append(_measured(family, run, data, progress))
     first = trained[0]
     count, kind = first.test_size
     return Comparison(
         task, first.metric, count, kind, tasks.KINDS[first.spec.task].unit,
-        _taught(first), tuple(nets), round(time.monotonic() - begun, 1),
+        _taught(first), tuple(networks), round(time.monotonic() - begun, 1),
     )  # fmt: skip
 
 
@@ -254,22 +254,22 @@ def _untrained(run: Run, model: Model) -> list[Model]:
         keras.utils.set_random_seed(seed)
         if run.spec.task == "text":
             tokens = next(x for x in model.layers if type(x).__name__ == "Embedding").input_dim
-            net = families.build(run.recipe, tokens=tokens)
+            network = families.build(run.recipe, tokens=tokens)
         else:
-            net = families.build(run.recipe, labels=len(run.spec.labels))
+            network = families.build(run.recipe, labels=len(run.spec.labels))
         rng = np.random.default_rng(seed)
-        for variable in net.trainable_variables:
+        for variable in network.trainable_variables:
             if len(variable.shape) > 1 and not np.any(variable):
                 variable.assign(rng.standard_normal(variable.shape) / np.sqrt(variable.shape[0]))
-        made.append(net)
+        made.append(network)
     return made
 
 
-def _felt(family: str, nets: Sequence[Model], came: NDArray[Any], frames: int) -> Felt:
+def _felt(family: str, networks: Sequence[Model], came: NDArray[Any], frames: int) -> Felt:
     """The gradient over long test sequences; of several networks the geometric mean."""
     each = []
-    for net in nets:
-        found = gradients.norms(net, came.reshape(*came.shape[:2], *net.input_shape[2:]))
+    for network in networks:
+        found = gradients.norms(network, came.reshape(*came.shape[:2], *network.input_shape[2:]))
         steps = np.sqrt(np.square(found).reshape(-1, frames).sum(axis=1))
         each.append(steps / max(float(steps.max()), 1e-300))
     with np.errstate(divide="ignore"):

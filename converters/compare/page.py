@@ -73,10 +73,16 @@ def _gradients(found: Comparison) -> Figure:
     figure = new_figure(9.6, 3.6)
     sides = figure.subplots(1, 2, sharey=True)
     for axes, name in zip(sides, ("untrained", "trained"), strict=True):
-        for net in found.nets:
+        for network in found.networks:
             # What is zero has no place on this axis: the line ends there.
-            norms = [x if x > _FLOOR else math.nan for x in getattr(net, name).norms]
-            axes.plot(range(len(norms)), norms, color=_COLORS[net.family], lw=1.4, label=net.family)
+            norms = [x if x > _FLOOR else math.nan for x in getattr(network, name).norms]
+            axes.plot(
+                range(len(norms)),
+                norms,
+                color=_COLORS[network.family],
+                lw=1.4,
+                label=network.family,
+            )
         axes.axhline(GONE, color=INK, lw=0.8, ls=":")
         axes.set_yscale("log")
         axes.set_ylim(_FLOOR, 2)
@@ -89,13 +95,14 @@ def _lengths(found: Comparison) -> Figure:
     figure = new_figure(4.8, 3.2)
     axes = figure.subplots()
     scale = 100 if found.measure.share else 1
-    for net in found.nets:
-        places = [float(x) for x in net.at_length]
-        values = [scale * value for value in net.at_length.values()]
-        axes.plot(places, values, "o-", color=_COLORS[net.family], lw=1.4, label=net.family)
+    for network in found.networks:
+        places = [float(x) for x in network.at_length]
+        values = [scale * value for value in network.at_length.values()]
+        axes.plot(places, values, "o-", color=_COLORS[network.family], lw=1.4, label=network.family)
     axes.set_xscale("log")
     axes.set_xticks(
-        [float(x) for x in found.nets[0].at_length], [f"×{x}" for x in found.nets[0].at_length]
+        [float(x) for x in found.networks[0].at_length],
+        [f"×{x}" for x in found.networks[0].at_length],
     )
     axes.minorticks_off()
     unit = ", %" if found.measure.share else ""
@@ -107,21 +114,21 @@ def _times(found: Comparison) -> Figure:
     figure = new_figure(4.8, 3.2)
     axes = figure.subplots()
 
-    def draw(net: Measured) -> None:
-        for timing in net.timings:
-            every = timing is net.timings[-1]
+    def draw(network: Measured) -> None:
+        for timing in network.timings:
+            every = timing is network.timings[-1]
             axes.plot(
                 list(map(int, timing.training_ms)),
                 list(timing.training_ms.values()),
                 "o-" if every else "o:",
-                color=_COLORS[net.family],
+                color=_COLORS[network.family],
                 lw=1.4,
-                label=net.family if every else None,
+                label=network.family if every else None,
                 alpha=1 if every else 0.6,
             )
 
-    for net in found.nets:
-        draw(net)
+    for network in found.networks:
+        draw(network)
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xticks(list(speed.LENGTHS), [str(n) for n in speed.LENGTHS])
@@ -133,13 +140,13 @@ def _times(found: Comparison) -> Figure:
 def _lags(found: Comparison) -> Figure:
     figure = new_figure(4.8, 3.2)
     axes = figure.subplots()
-    for net in found.nets:
-        lags = [int(lag) for lag in net.recall]
-        values = [100 * share for share in net.recall.values()]
-        axes.plot(lags, values, "o-", color=_COLORS[net.family], lw=1.4, label=net.family)
+    for network in found.networks:
+        lags = [int(lag) for lag in network.recall]
+        values = [100 * share for share in network.recall.values()]
+        axes.plot(lags, values, "o-", color=_COLORS[network.family], lw=1.4, label=network.family)
     axes.axhline(100 * recall.CHANCE, color=INK, lw=0.8, ls=":")
     axes.set_xscale("log")
-    axes.set_xticks([int(x) for x in found.nets[0].recall], list(found.nets[0].recall))
+    axes.set_xticks([int(x) for x in found.networks[0].recall], list(found.networks[0].recall))
     axes.minorticks_off()
     finish(axes, "steps from the symbol to the question (dotted: chance)", "named rightly, %")
     return figure

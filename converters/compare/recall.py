@@ -63,16 +63,16 @@ def net_of(family: str) -> Model:
 def _taught(family: str, lag: int, steps: int) -> float:
     keras = require("keras")
     keras.utils.set_random_seed(lag)
-    net = net_of(family)
-    net.compile(
+    network = net_of(family)
+    network.compile(
         keras.optimizers.Adam(3e-3, global_clipnorm=1.0),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     rng = np.random.default_rng(lag)
     for _ in range(steps):
-        net.train_on_batch(*_sequences(rng, lag, _BATCH))
+        network.train_on_batch(*_sequences(rng, lag, _BATCH))
     came, wanted = _sequences(rng, lag, 512)
-    answer = np.asarray(net(came, training=False))
+    answer = np.asarray(network(came, training=False))
     return float(np.mean(answer.argmax(axis=-1) == wanted))
 
 

@@ -52,8 +52,8 @@ class _Part:
 
 def claims(found: Comparison) -> list[Claim]:
     """The table, claim by claim; none where one of the two families is not there."""
-    cnn = next((net for net in found.nets if net.family == "cnn"), None)
-    recurrent = [net for net in found.nets if net.family != "cnn"]
+    cnn = next((network for network in found.networks if network.family == "cnn"), None)
+    recurrent = [network for network in found.networks if network.family != "cnn"]
     if cnn is None or not recurrent:
         return []
     makers: Sequence[Callable[[Comparison, Measured, list[Measured]], Claim]] = (
@@ -79,7 +79,7 @@ def _claim(aspect: str, cnn: str, rnn: str, measured: str, parts: Sequence[_Part
 
 
 def _data(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
-    best = (min if found.measure.lower else max)(recurrent, key=lambda net: net.validation)
+    best = (min if found.measure.lower else max)(recurrent, key=lambda network: network.validation)
     lead = found.measure.loss(cnn.test, best.test)
     sure = _sure(found, best.test, cnn.test)
     ahead = 0 if abs(lead) <= sure else 1 if lead < 0 else -1  # 1: the recurrent network is
@@ -95,7 +95,9 @@ def _data(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
         ]
     else:
         parts = [_Part(ahead > 0, f"of a sequence: {words[ahead]}")]
-    figures = ", ".join(f"{net.family} {found.measure.shown(net.test)}" for net in found.nets)
+    figures = ", ".join(
+        f"{network.family} {found.measure.shown(network.test)}" for network in found.networks
+    )
     return _claim(
         "data",
         "for what lies on a grid: images, spectrograms",
@@ -106,12 +108,12 @@ def _data(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
 
 
 def _architecture(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
-    def kinds(net: Measured) -> str:
-        every = sum(net.by_kind.values())
-        parts = [f"{kind} {n / every:.0%}" for kind, n in list(net.by_kind.items())[:3]]
-        return f"{net.family}: {', '.join(parts)}"
+    def kinds(network: Measured) -> str:
+        every = sum(network.by_kind.values())
+        parts = [f"{kind} {n / every:.0%}" for kind, n in list(network.by_kind.items())[:3]]
+        return f"{network.family}: {', '.join(parts)}"
 
-    text = f"parameters by layer: {'; '.join(map(kinds, found.nets))}"
+    text = f"parameters by layer: {'; '.join(map(kinds, found.networks))}"
     sides = (
         "local filters, then pooling, which forgives a shift",
         "a cell whose hidden state takes the input and the state before",
@@ -120,7 +122,7 @@ def _architecture(found: Comparison, cnn: Measured, recurrent: list[Measured]) -
         why = "the layers are what the claim says; shifts are measured on keywords alone"
         return _claim("architecture", *sides, text, [_Part(None, why)])
     by = max(cnn.at_shift, key=int)
-    shifted = {net.family: net.at_shift for net in found.nets}
+    shifted = {network.family: network.at_shift for network in found.networks}
     if cnn.at_shift_unpooled:
         shifted["cnn without pooling"] = cnn.at_shift_unpooled
     lost = {name: at["0"] - at[by] for name, at in shifted.items()}
@@ -152,11 +154,12 @@ def _architecture(found: Comparison, cnn: Measured, recurrent: list[Measured]) -
 
 def _memory_of_past(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
     text = "; ".join(
-        f"{net.family}: {_reach(net.untrained)} untrained, {_reach(net.trained)} trained"
-        for net in found.nets
+        f"{network.family}: {_reach(network.untrained)} untrained, "
+        f"{_reach(network.trained)} trained"
+        for network in found.networks
     )
     text = f"steps that count more than 1 % of the peak: {text}; bytes of a stream: "
-    text += ", ".join(f"{net.family} {net.state_bytes:,}" for net in found.nets)
+    text += ", ".join(f"{network.family} {network.state_bytes:,}" for network in found.networks)
     field = cnn.untrained.receptive_field
     parts = [
         _Part(
@@ -167,7 +170,7 @@ def _memory_of_past(found: Comparison, cnn: Measured, recurrent: list[Measured])
         if field is not None
         else _Part(False, "global pooling gives the cnn a memory without end")
     ]
-    ends = [net for net in recurrent if net.trained.reach is not None]
+    ends = [network for network in recurrent if network.trained.reach is not None]
     parts.append(
         _Part(
             False,
@@ -189,35 +192,47 @@ def _memory_of_past(found: Comparison, cnn: Measured, recurrent: list[Measured])
 def _processing(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
     first, last = _ends(cnn)
 
-    def took(net: Measured, length: str) -> float:
-        return net.timings[-1].inference_ms[length]
+    def took(network: Measured, length: str) -> float:
+        return network.timings[-1].inference_ms[length]
 
     text = ", ".join(
-        f"{net.family} {took(net, last):.1f} ms (×{took(net, last) / took(net, first):.1f})"
-        for net in found.nets
+        f"{network.family} {took(network, last):.1f} ms "
+        f"(×{took(network, last) / took(network, first):.1f})"
+        for network in found.networks
     )
-    larger = ", ".join(f"{n.family} {n.timings[-1].large_inference_ms:.0f} ms" for n in found.nets)
-    quicker = statistics.median(took(net, last) for net in recurrent) / took(cnn, last)
-    grown = statistics.median(took(net, last) / took(net, first) for net in recurrent)
+    larger = ", ".join(
+        f"{n.family} {n.timings[-1].large_inference_ms:.0f} ms" for n in found.networks
+    )
+    quicker = statistics.median(took(network, last) for network in recurrent) / took(cnn, last)
+    grown = statistics.median(took(network, last) / took(network, first) for network in recurrent)
     times = int(last) / int(first)
     return _claim(
-        "processing", "all places at once", "step after step",
+        "processing",
+        "all places at once",
+        "step after step",
         f"whole sequences of {last} steps in a batch (and their growth from {first}): {text}; four "
         f"times the batch, half as long: {larger}",
-        [_Part(quicker > _QUICKER, f"the cnn is ×{quicker:.1f} as quick as the median recurrent "
-               f"net"),
-         _Part(grown > times / 2, f"of ×{times:.0f} the steps RNNs take ×{grown:.1f} the "
-               f"time; as a stream comes, both wait for the next input")],
-    )  # fmt: skip
+        [
+            _Part(
+                quicker > _QUICKER,
+                f"the cnn is ×{quicker:.1f} as quick as the median recurrent net",
+            ),
+            _Part(
+                grown > times / 2,
+                f"of ×{times:.0f} the steps RNNs take ×{grown:.1f} the "
+                f"time; as a stream comes, both wait for the next input",
+            ),
+        ],
+    )
 
 
 def _strength(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
     lags = list(cnn.recall)
     text = "; ".join(
-        f"{net.family}: " + ", ".join(f"{lag} {net.recall[lag]:.0%}" for lag in lags)
-        for net in found.nets
+        f"{network.family}: " + ", ".join(f"{lag} {network.recall[lag]:.0%}" for lag in lags)
+        for network in found.networks
     )
-    best = max(recurrent, key=lambda net: sum(net.recall[lag] for lag in lags[-2:]))
+    best = max(recurrent, key=lambda network: sum(network.recall[lag] for lag in lags[-2:]))
     gain = max((best.recall[lag] - cnn.recall[lag] for lag in lags[-2:]), key=abs)
     holds = None if abs(gain) < 0.1 else gain > 0
     why = {
@@ -239,15 +254,15 @@ def _training(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Cl
     first, last = _ends(cnn)
     many = cnn.timings[-1].cores > 1
 
-    def gain(net: Measured) -> float:
-        return net.timings[0].training_ms[last] / net.timings[-1].training_ms[last]
+    def gain(network: Measured) -> float:
+        return network.timings[0].training_ms[last] / network.timings[-1].training_ms[last]
 
-    def losses(net: Measured) -> str:
-        every = net.timings[-1]
-        text = f"{net.family} {every.training_ms[first]:.0f} → {every.training_ms[last]:.0f} ms"
-        return f"{text}, ×{gain(net):.2f} by {every.cores} cores" if many else text
+    def losses(network: Measured) -> str:
+        every = network.timings[-1]
+        text = f"{network.family} {every.training_ms[first]:.0f} → {every.training_ms[last]:.0f} ms"
+        return f"{text}, ×{gain(network):.2f} by {every.cores} cores" if many else text
 
-    median = statistics.median(net.timings[-1].training_ms[last] for net in recurrent)
+    median = statistics.median(network.timings[-1].training_ms[last] for network in recurrent)
     quicker = median / cnn.timings[-1].training_ms[last]
     parts = [
         _Part(
@@ -271,15 +286,15 @@ def _training(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Cl
         "parallel",
         "sequential",
         f"a training step from {first} to {last} steps of sequence: "
-        + "; ".join(map(losses, found.nets)),
+        + "; ".join(map(losses, found.networks)),
         parts,
     )
 
 
 def _vanishing(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
     text = "; ".join(
-        f"{net.family}: {_norm(net.untrained)} untrained, {_norm(net.trained)} trained"
-        for net in found.nets
+        f"{network.family}: {_norm(network.untrained)} untrained, {_norm(network.trained)} trained"
+        for network in found.networks
     )
     field = cnn.untrained.receptive_field
     at = min(_BACK, (field or DISTANCE) - 1, len(cnn.untrained.norms) - 1)
@@ -302,14 +317,14 @@ def _vanishing(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> C
 
 def _vanishing_in_time(recurrent: list[Measured]) -> Iterator[_Part]:
     """Of the plain cell, and of gated ones beside it."""
-    plain = next((net for net in recurrent if net.family == "rnn"), None)
+    plain = next((network for network in recurrent if network.family == "rnn"), None)
     gone = None if plain is None else plain.untrained.back(_BACK)
     if plain is None or gone is None:
         yield _Part(None, "there is no plain cell to compare with")
         return
     vanishes = gone < _VANISHED
     yield _Part(vanishes, f"the plain cell's {'vanishes' if vanishes else 'does not vanish'}")
-    gated = [net for net in recurrent if net is not plain]
+    gated = [network for network in recurrent if network is not plain]
     if gated:
         yield _eased(plain, gated)
 
@@ -317,7 +332,9 @@ def _vanishing_in_time(recurrent: list[Measured]) -> Iterator[_Part]:
 def _eased(plain: Measured, gated: Sequence[Measured]) -> _Part:
     """Whether training carries the gradient of gated cells further than the plain cell's."""
     before = plain.trained.back(_BACK) or 0.0
-    eased = [net.family for net in gated if (net.trained.back(_BACK) or 0.0) > 2 * before]
+    eased = [
+        network.family for network in gated if (network.trained.back(_BACK) or 0.0) > 2 * before
+    ]
     if not eased:
         return _Part(False, "trained gates carry it no further")
     carry = "carries" if len(eased) == 1 else "carry"
@@ -327,20 +344,20 @@ def _eased(plain: Measured, gated: Sequence[Measured]) -> _Part:
 def _inputs(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
     shown = found.measure.shown
     text = "; ".join(
-        f"{net.family} " + ", ".join(f"×{x} {shown(v)}" for x, v in net.at_length.items())
-        for net in found.nets
+        f"{network.family} " + ", ".join(f"×{x} {shown(v)}" for x, v in network.at_length.items())
+        for network in found.networks
     )
 
-    def lost(net: Measured) -> str:
+    def lost(network: Measured) -> str:
         """The lengths at which a network is worse than at its own."""
-        own = net.at_length["1"]
+        own = network.at_length["1"]
         return " and ".join(
             f"×{x}"
-            for x, value in net.at_length.items()
+            for x, value in network.at_length.items()
             if found.measure.loss(own, value) > _sure(found, own, value)
         )
 
-    losing = [f"the {net.family} at {lost(net)}" for net in recurrent if lost(net)]
+    losing = [f"the {network.family} at {lost(network)}" for network in recurrent if lost(network)]
     return _claim(
         "inputs", "of a fixed size", "of any size",
         f"test {found.metric} at other lengths: {text}",
@@ -353,22 +370,26 @@ def _inputs(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Clai
 
 def _memory(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
     text = "; ".join(
-        f"{net.family} {net.parameters:,} parameters, {net.timings[-1].training_mb:.0f} MB in "
-        f"training, {net.live_values:,} values alive in a step, {net.state_bytes:,} bytes a stream"
-        for net in found.nets
+        f"{network.family} {network.parameters:,} parameters, "
+        f"{network.timings[-1].training_mb:.0f} MB in training, {network.live_values:,} values "
+        f"alive in a step, {network.state_bytes:,} bytes a stream"
+        for network in found.networks
     )
     measures: dict[str, Callable[[Measured], float]] = {
-        "training": lambda net: net.timings[-1].training_mb,
-        "a step": lambda net: net.live_values,
-        "a stream": lambda net: net.state_bytes,
+        "training": lambda network: network.timings[-1].training_mb,
+        "a step": lambda network: network.live_values,
+        "a stream": lambda network: network.state_bytes,
     }
     parts = []
     for what, of in measures.items():
         median = statistics.median(map(of, recurrent))
         parts.append(
-            _Part(of(cnn) < median, f"{what} of the cnn takes "
-                  f"{of(cnn) / max(median, 1e-9):.0%} of the median recurrent network's")
-        )  # fmt: skip
+            _Part(
+                of(cnn) < median,
+                f"{what} of the cnn takes "
+                f"{of(cnn) / max(median, 1e-9):.0%} of the median recurrent network's",
+            )
+        )
     return _claim("use of memory", "lower", "higher", text, parts)
 
 
@@ -380,8 +401,8 @@ def _sure(found: Comparison, a: float, b: float) -> float:
     return float(_SURE * ((a * (1 - a) + b * (1 - b)) / found.items) ** 0.5)
 
 
-def _ends(net: Measured) -> tuple[str, str]:
-    lengths = sorted(net.timings[-1].training_ms, key=int)
+def _ends(network: Measured) -> tuple[str, str]:
+    lengths = sorted(network.timings[-1].training_ms, key=int)
     return lengths[0], lengths[-1]
 
 

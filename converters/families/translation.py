@@ -65,12 +65,14 @@ class Translation:
         if data is not None and any(activation_type(p) for p in wanted.precisions):
             sentences = divided(pairs_of(run, data, "train"), subwords_of(run))
             rolls = _rolls(reader, sentences, recipe.quantize.samples)
-        nets: tuple[tuple[Any, list[Rolls] | None, Part], ...] = (
+        networks: tuple[tuple[Any, list[Rolls] | None, Part], ...] = (
             (reader, rolls[0], "encoder"), (writer, rolls[1], "decoder"),
         )  # fmt: skip
         parts = [
-            convert(net, clips, wanted.formats, wanted.precisions, recipe.quantize, progress, part)
-            for net, clips, part in nets
+            convert(
+                network, clips, wanted.formats, wanted.precisions, recipe.quantize, progress, part
+            )
+            for network, clips, part in networks
         ]
         # Form by form, the two networks of each after one another.
         written = [item for both in zip(*(p.written for p in parts), strict=True) for item in both]

@@ -78,7 +78,7 @@ def check(path: Path, target: Target, request: Request) -> tuple[Checked, ...]:
 
 
 def report_of(found: Converted) -> dict[str, Any]:
-    """What came of a conversion, in plain values."""
+    """The outcome of a conversion, in plain values."""
     return {
         "artifacts": [
             {

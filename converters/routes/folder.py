@@ -161,7 +161,7 @@ def _project(folder: Path, data: Path, gate: GateRecipe | None) -> Project:
 
 
 def _again(folder: Path, origin: store.Origin, progress: Progress) -> Job:
-    """The job that a folder's artifacts came of."""
+    """The job that a folder's artifacts came from."""
     variant: Any = origin.variant
     items = Path(origin.calibration)
     there = origin.calibration and items.is_file()
@@ -230,7 +230,7 @@ def digest(path: Path) -> str:
 
 
 def _named(source: Source, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-    """Wishes by the names of inputs."""
+    """Sizes by the names of inputs."""
     names = [info.name for info in source.inputs]
     if "" in shapes and len(names) > 1:
         raise ModelError(

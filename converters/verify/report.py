@@ -182,8 +182,8 @@ def _sizes(report: Report) -> Figure:
     for v in report.verdicts:
         if not v.error:
             forms.setdefault((v.format, v.precision), []).append(v)
-    for (format, precision), nets in forms.items():
-        place = sum(v.size for v in nets) / 1024, scale * nets[0].metric
+    for (format, precision), parts in forms.items():
+        place = sum(v.size for v in parts) / 1024, scale * parts[0].metric
         axes.scatter(*place, color=COLORS[format], s=42, zorder=3)
         # Formats of one size lie close to each other: each has its own height for its names.
         axes.annotate(

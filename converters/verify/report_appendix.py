@@ -159,7 +159,7 @@ def _lines(beside: Appendix) -> Figure:
 
 
 def _mixed_precision(repair: Repair, report: Report) -> Section:
-    """What was tried for one artifact, and what came of it."""
+    """What was tried for one artifact, and what it came to."""
     where = f"It left its model at {repair.first}" if repair.first else "It left it at no one layer"
     shown = metric_of(report.metric).shown
     if repair.why:

@@ -60,7 +60,7 @@ def step_subject(
 
 
 def layers_of(graph: StepGraph) -> tuple[str, ...]:
-    """Layers that compute in integers where they may, in the order of the net."""
+    """Layers that compute in integers where they may, in the order of the model."""
     weighted = {op.layer for op in graph.ops if op.weighted}
     every = dict.fromkeys(op.layer for op in graph.ops)
     return tuple(name for name in every if name in weighted - set(graph.float_layers))

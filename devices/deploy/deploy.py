@@ -77,7 +77,7 @@ def deploy(
         accept_new: trust a board that was never seen.
 
     Returns:
-        what became of it; a release that does not hold is no exception but a verdict.
+        what beit came to; a release that does not hold is no exception but a verdict.
 
     Raises:
         DeviceError: the board is not reached, or lacks what is needed. It was not changed.

@@ -45,6 +45,21 @@ def load(path: Path) -> BlockMap:
     Raises:
         FlashError: it is none, damaged, or of a newer version.
     """
+    raw, root = _parsed(path)
+    _check_own(path, raw, root)
+    try:
+        size, block = _number(root, "ImageSize"), _number(root, "BlockSize")
+        ranges = tuple(_range(e, block, size) for e in root.iterfind("BlockMap/Range"))
+    except (TypeError, ValueError) as exc:
+        raise FlashError(f"{path}: damaged: {exc}") from exc
+    ends = [0, *(r.end for r in ranges)]
+    if not ranges or any(r.start < end for r, end in zip(ranges, ends, strict=False)):
+        raise FlashError(f"{path}: damaged: its ranges do not follow one another")
+    return BlockMap(size, ranges)
+
+
+def _parsed(path: Path) -> tuple[bytes, ElementTree.Element]:
+    """The file, and its document, of a kind and a version that are known."""
     try:
         raw = path.read_bytes()
         if len(raw) > _LONGEST or b"<!DOCTYPE" in raw or b"<!ENTITY" in raw:
@@ -61,16 +76,7 @@ def load(path: Path) -> BlockMap:
         raise FlashError(f"{path}: a block map of version {version}; 1 and 2 are known")
     if (root.findtext("ChecksumType") or "sha256").strip() != "sha256":
         raise FlashError(f"{path}: its checksums are no SHA-256")
-    _check_own(path, raw, root)
-    try:
-        size, block = _number(root, "ImageSize"), _number(root, "BlockSize")
-        ranges = tuple(_range(e, block, size) for e in root.iterfind("BlockMap/Range"))
-    except (TypeError, ValueError) as exc:
-        raise FlashError(f"{path}: damaged: {exc}") from exc
-    ends = [0, *(r.end for r in ranges)]
-    if not ranges or any(r.start < end for r, end in zip(ranges, ends, strict=False)):
-        raise FlashError(f"{path}: damaged: its ranges do not follow one another")
-    return BlockMap(size, ranges)
+    return raw, root
 
 
 def _range(element: ElementTree.Element, block: int, size: int) -> Range:

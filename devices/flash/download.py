@@ -55,17 +55,23 @@ def fetch(url: str, progress: Progress | None = None) -> Path:
     ) from last
 
 
-def _fetch(url: str, path: Path, part: Path, report: Callable[[int, int, str], None]) -> Path:
-    """One try; OSError and EOFError where it may be tried again."""
-    mark = part.with_name(f"{part.name}.json")  # which file the part is of, as the server names it
-    known = _mark(mark)
-    have = part.stat().st_size if part.exists() and known else 0
+def _request(url: str, path: Path, have: int, known: str) -> urllib.request.Request:
+    """For a file, where another is there already; or for the rest of one that is there in part."""
     request = urllib.request.Request(url)
     if path.exists() and (whole := _mark(path.with_name(f".{path.name}.json"))):
         request.add_header("If-None-Match", whole)
     elif have:
         request.add_header("Range", f"bytes={have}-")
         request.add_header("If-Range", known)
+    return request
+
+
+def _fetch(url: str, path: Path, part: Path, report: Callable[[int, int, str], None]) -> Path:
+    """One try; OSError and EOFError where it may be tried again."""
+    mark = part.with_name(f"{part.name}.json")  # which file the part is of, as the server names it
+    known = _mark(mark)
+    have = part.stat().st_size if part.exists() and known else 0
+    request = _request(url, path, have, known)
     try:
         answer = urllib.request.urlopen(request, timeout=_TIMEOUT)
     except urllib.error.HTTPError as exc:
@@ -83,15 +89,7 @@ def _fetch(url: str, path: Path, part: Path, report: Callable[[int, int, str], N
         total = have + int(length) if length else None
         if tag:
             write_json(mark, {"tag": tag})
-        with part.open("r+b" if have else "wb") as file:
-            file.seek(have)
-            while data := answer.read(_CHUNK):
-                file.write(data)
-                have += len(data)
-                if total:
-                    report(have, total, f"{have / 1e6:.0f} of {total / 1e6:.0f} MB")
-            file.flush()
-            os.fsync(file.fileno())
+        have = _received(answer, part, have, total, report)
     if total is not None and have < total:
         raise EOFError(f"the connection broke after {have:,} of {total:,} bytes")
     part.replace(path)
@@ -99,6 +97,23 @@ def _fetch(url: str, path: Path, part: Path, report: Callable[[int, int, str], N
     if tag:
         write_json(path.with_name(f".{path.name}.json"), {"tag": tag})
     return path
+
+
+def _received(
+    answer: http.client.HTTPResponse, part: Path, have: int, total: int | None,
+    report: Callable[[int, int, str], None],
+) -> int:  # fmt: skip
+    """Write what comes behind what is there; how many bytes there are then."""
+    with part.open("r+b" if have else "wb") as file:
+        file.seek(have)
+        while data := answer.read(_CHUNK):
+            file.write(data)
+            have += len(data)
+            if total:
+                report(have, total, f"{have / 1e6:.0f} of {total / 1e6:.0f} MB")
+        file.flush()
+        os.fsync(file.fileno())
+    return have
 
 
 def check_sha256(path: Path, expected: str) -> None:

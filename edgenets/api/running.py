@@ -179,10 +179,10 @@ def bench(
     Raises:
         BackendError: nothing of what was requested can run here.
     """
-    from edgenets.runtime.measuring import measured
+    from edgenets.runtime.measuring import Requested, measured
 
     opened = as_bundle(bundle)
-    return measured(opened, backends, precisions, threads, seconds)
+    return measured(opened, Requested(backends, precisions, threads, seconds))
 
 
 def choose(
@@ -198,11 +198,11 @@ def choose(
         BackendError: nothing in the bundle can run here.
     """
     from edgenets.choice import Limits, record
-    from edgenets.runtime.measuring import every_count, measured
+    from edgenets.runtime.measuring import Requested, every_count, measured
     from edgenets.runtime.pick import candidates, pick
 
     opened = as_bundle(bundle)
-    rows = measured(opened, None, None, every_count(), seconds)
+    rows = measured(opened, Requested(threads=every_count(), seconds=seconds))
     best = pick(candidates(opened, rows), limits or Limits())
     if best is not None:
         record(opened, best, Path(out))

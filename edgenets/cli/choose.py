@@ -95,7 +95,7 @@ def command(
 ) -> None:
     """Choose the best artifact for this machine, within limits."""
     from edgenets import bundle as bundles
-    from edgenets import choice, extras, records, zoo
+    from edgenets import choice, records, zoo
     from edgenets.converters.choicepage import write
     from edgenets.runtime.pick import candidates, pick
 
@@ -104,11 +104,7 @@ def command(
         raise click.UsageError(f"{bundle} is a shipped bundle; say where to write its copy: --out")
     target = out or opened.path
     bundles.check_place(target)
-    if report is not None:
-        if not report.parent.is_dir():
-            raise click.UsageError(f"--report {report}: there is no folder {report.parent}")
-        for module in ("jinja2", "matplotlib"):
-            extras.ensure(module)
+    _check_page(report)
     limits = choice.Limits(
         max_p95,
         None if max_drop is None else max_drop / 100,
@@ -124,19 +120,29 @@ def command(
     if best is not None:
         choice.record(opened, best, target)
     if as_json:
-        emit(
-            {
-                "chosen": None if best is None else records.to_plain(best),
-                "limits": records.to_plain(limits),
-                "candidates": [{**records.to_plain(one), "why": why} for one, why in reasons],
-                "disturbed": {f"{r.name} × {r.threads}": r.disturbed for r in rows if r.disturbed},
-                "bundle": str(target) if best is not None else None,
-            }
-        )
+        plain = None if best is None else records.to_plain(best)
+        emit({
+            "chosen": plain, "limits": records.to_plain(limits),
+            "candidates": [{**records.to_plain(one), "why": why} for one, why in reasons],
+            "disturbed": {f"{r.name} × {r.threads}": r.disturbed for r in rows if r.disturbed},
+            "bundle": plain and str(target),
+        })  # fmt: skip
     else:
         _show(opened, reasons, best, limits, target)
         warn(rows)
     ctx.exit(0 if best is not None else 1)
+
+
+def _check_page(report: Path | None) -> None:
+    """Refuse a page that could not be written in the end, before anything is measured."""
+    from edgenets import extras
+
+    if report is None:
+        return
+    if not report.parent.is_dir():
+        raise click.UsageError(f"--report {report}: there is no folder {report.parent}")
+    for module in ("jinja2", "matplotlib"):
+        extras.ensure(module)
 
 
 def _why(one: Candidate, best: Chosen | None, limits: Limits) -> str:

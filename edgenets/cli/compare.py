@@ -30,7 +30,9 @@ OUT/compare.json. A network that OUT holds already is measured again, not traine
 )
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path),
               help="Folder of the report and of the runs.")  # fmt: skip
-@click.option("--parameters", type=click.IntRange(1000), help="Of each net.  [default: as shipped]")
+@click.option(
+    "--parameters", type=click.IntRange(1000), help="Of each network.  [default: as shipped]"
+)
 @click.option("--epochs", type=click.IntRange(1), help="Of each training.  [default: few]")
 @json_option
 def command(
@@ -70,19 +72,30 @@ def _show(found: Any, claims: Any) -> None:
     shown = found.measure.shown
     table(
         f"{found.task}: test {found.metric} on {found.items:,} {found.kind}",
-        ("family", "parameters", found.metric, "int8", "step", f"steps of a {found.unit}",
-         "int8 size", "training"),
+        (
+            "family",
+            "parameters",
+            found.metric,
+            "int8",
+            "step",
+            f"steps of a {found.unit}",
+            "int8 size",
+            "training",
+        ),
         [
             (
-                net.family, f"{net.parameters:,}", shown(net.test),
-                found.measure.change(net.form("tflite-int8").loss),
-                f"{net.form('tflite-int8').step_us:.1f} µs",
-                f"{net.form('tflite-int8').step_ms:.3g} ms", size(net.form("tflite-int8").bytes),
-                f"{net.seconds:.0f} s",
+                network.family,
+                f"{network.parameters:,}",
+                shown(network.test),
+                found.measure.change(network.form("tflite-int8").loss),
+                f"{network.form('tflite-int8').step_us:.1f} µs",
+                f"{network.form('tflite-int8').step_ms:.3g} ms",
+                size(network.form("tflite-int8").bytes),
+                f"{network.seconds:.0f} s",
             )
-            for net in found.nets
+            for network in found.networks
         ],
-    )  # fmt: skip
+    )
     if claims:
         click.secho("What books say, and what was measured\n", bold=True)
     for claim in claims:

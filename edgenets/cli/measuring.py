@@ -36,10 +36,11 @@ def measured(
     from edgenets import progress
     from edgenets.runtime import measuring
 
+    every = measuring.every_count() if counts is None else counts
+    requested = measuring.Requested(names, precisions, every, seconds)
     return measuring.measured(
-        bundle, names, precisions, measuring.every_count() if counts is None else counts, seconds,
-        lambda text: click.echo(text, err=True), progress.for_stderr(),
-    )  # fmt: skip
+        bundle, requested, lambda text: click.echo(text, err=True), progress.for_stderr()
+    )
 
 
 def warn(rows: Sequence[Row]) -> None:

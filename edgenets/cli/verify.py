@@ -125,7 +125,7 @@ def show(report: Any) -> None:
 
 
 def _show_repair(repair: Any, report: Any) -> None:
-    """What was tried for one artifact, and what came of it."""
+    """What was tried for one artifact, and what it came to."""
     from edgenets.metrics import metric_of
 
     if repair.why:

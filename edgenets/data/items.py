@@ -45,22 +45,12 @@ def read_items(path: Path, inputs: Sequence[TensorInfo]) -> Items:
     """
     arrays = _read(path)
     named = ", ".join(filter(None, arrays))
-    if len(inputs) == 1 and inputs[0].name not in arrays:
-        own = [name for name in (*_ONLY, "") if name in arrays]
-        # The only one there is, whatever it is called: files of others have long names.
-        own = own or [name for name in arrays if name not in TARGETS]
-        if len(own) == 1:
-            arrays[inputs[0].name] = arrays.pop(own[0])
-    samples = {}
+    if len(inputs) == 1:
+        _name_the_only(arrays, inputs[0].name)
     for info in inputs:
-        if info.name not in arrays and not named:
-            names = ", ".join(i.name for i in inputs)
-            raise DataError(
-                f"{path}: is one array; the model takes {names}, so give a .npz of them"
-            )
         if info.name not in arrays:
-            raise DataError(f"{path}: has no '{info.name}', which the model takes; it has {named}")
-        samples[info.name] = _checked(path, info, arrays.pop(info.name))
+            raise DataError(f"{path}: {_missing(info, inputs, named)}")
+    samples = {info.name: _checked(path, info, arrays.pop(info.name)) for info in inputs}
     found = [arrays.pop(name) for name in TARGETS if name in arrays]
     if arrays:
         raise DataError(
@@ -71,6 +61,25 @@ def read_items(path: Path, inputs: Sequence[TensorInfo]) -> Items:
     if len(counts) != 1:
         raise DataError(f"{path}: its arrays have {sorted(counts)} items; one number is needed")
     return Items(samples, found[0] if found else None)
+
+
+def _name_the_only(arrays: dict[str, NDArray[Any]], name: str) -> None:
+    """Call the one array that there is as the model's one input, whatever it was called."""
+    if name in arrays:
+        return
+    own = [known for known in (*_ONLY, "") if known in arrays]
+    # Files of others have long names.
+    own = own or [other for other in arrays if other not in TARGETS]
+    if len(own) == 1:
+        arrays[name] = arrays.pop(own[0])
+
+
+def _missing(info: TensorInfo, inputs: Sequence[TensorInfo], named: str) -> str:
+    """Why an input has no array."""
+    if named:
+        return f"has no '{info.name}', which the model takes; it has {named}"
+    names = ", ".join(i.name for i in inputs)
+    return f"is one array; the model takes {names}, so give a .npz of them"
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:

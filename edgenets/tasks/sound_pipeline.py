@@ -57,7 +57,7 @@ class Stepper(ABC, Generic[Decision]):
 
     def __init__(self, spec: SoundSpec, session: Session) -> None:
         self.spec, self.session = spec, session
-        # Told of every step's frames and posterior, where somebody looks.
+        # Given every step's frames and posterior, where somebody looks.
         self.observer: Observer | None = None
         self._features = features.extractor(spec.input, spec.step.frames)
         self._hop, self._window = spec.input.hop, spec.input.window

@@ -127,7 +127,7 @@ def plain_of(model: keras.Model) -> keras.Model:
 
 
 def is_aware(model: keras.Model) -> bool:
-    """Whether `aware` made a net."""
+    """Whether `aware` made a model."""
     return any(type(x).__module__ == __name__ for x in getattr(model, "layers", ()))
 
 

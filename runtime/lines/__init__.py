@@ -34,7 +34,7 @@ class LineSource(ABC):
 
     @abstractmethod
     def __iter__(self) -> Iterator[Line | SourceNotice]:
-        """Lines, and notices of those that were passed over, until the end or `close`.
+        """Lines, and notices of those that were dropped, until the end or `close`.
 
         Raises:
             SourceError: it cannot be read, or is no text from its first line on.

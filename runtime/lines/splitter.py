@@ -60,7 +60,7 @@ class Splitter:
         where = f"{self._name}, line {self._number}"
         if dropped:
             return SourceNotice(
-                "skipped", f"{where}: {dropped:,} bytes long, passed over; {LONGEST:,} are the most"
+                "skipped", f"{where}: {dropped:,} bytes long, dropped; {LONGEST:,} are the most"
             )
         fault = _fault(data)
         if fault is None:
@@ -68,7 +68,7 @@ class Splitter:
             return Line(text.removeprefix("\ufeff"), self._number, time.monotonic())
         if self._number == 1:
             raise SourceError(f"{where}: {fault}: this is no text; UTF-8, a line each, is needed")
-        return SourceNotice("skipped", f"{where}: {fault}; passed over")
+        return SourceNotice("skipped", f"{where}: {fault}; dropped")
 
 
 def _fault(data: bytes) -> str | None:

@@ -22,7 +22,7 @@ LAST_WAIT = 5.0  # s
 _LAST_RETRY = 0.3  # s between the tries then
 _LEAVE = 1.0  # s that the thread has to leave
 
-# Failures in a row from which a person is told.
+# Failures in a row from which a person is notified.
 _TELL_AFTER = 3
 
 
@@ -47,7 +47,7 @@ class RemoteSink(ABC):
         """Deliver one event; False, or an OSError: not now."""
 
     def write(self, event: Event) -> None:
-        """Take an event. Images with nothing on them are told of once, until something is.
+        """Take an event. Images with nothing on them are reported once, until something is.
 
         Where the backlog is full, its oldest event is lost, and counted.
         """

@@ -43,7 +43,7 @@ class Block:
 
 @dataclass(frozen=True)
 class SourceNotice:
-    """Something that the user should be told, and that the stream survives."""
+    """Something that the user should know, and that the stream survives."""
 
     kind: Literal["overrun", "lost", "back", "skipped"]
     text: str

@@ -1,7 +1,7 @@
 """A microphone: `mic:default`, or `mic:NAME` with a part of its name; `?rate=…&channels=…`.
 
 The reader waits at one queue, `_inbox`, and nowhere else: PortAudio's callback puts
-sound there, its thread of errands puts what came of opening a device, `close` puts None.
+sound there, its thread of errands puts the outcome of opening a device, `close` puts None.
 A queue's `put` takes no lock that a signal handler could find taken.
 """
 

@@ -29,7 +29,7 @@ class _Collector:
         found = self._state.snapshot()
         counter, gauge = core.CounterMetricFamily, core.GaugeMetricFamily
         yield counter("edgenets_results", "Images looked at.", value=found["results"])
-        dropped = counter("edgenets_dropped", "Images passed over.", labels=["cause"])
+        dropped = counter("edgenets_dropped", "Images dropped.", labels=["cause"])
         for cause, count in found["dropped"].items():
             dropped.add_metric([cause], count)
         yield dropped

@@ -174,7 +174,7 @@ class State:
             if key not in before:
                 name = found.label if found.track is None else f"{found.label} #{found.track}"
                 self._tell(seen.source, "seen", f"{name} ({found.score:.2f})")
-        # A number is told of once, though its object may be hidden now and then.
+        # A number is reported once, though its object may be hidden now and then.
         numbers = {key for key in before if isinstance(key, int)}
         if len(numbers) > _MOST_NUMBERS:
             numbers = set(sorted(numbers)[-_MOST_NUMBERS // 2 :])

@@ -148,9 +148,9 @@ def found(folder: Path, quick: None) -> Comparison:
 @pytest.mark.slow
 class TestComparison:
     def test_every_figure_is_there(self, found: Comparison) -> None:
-        cnn, gru = found.nets
+        cnn, gru = found.networks
         assert (cnn.family, gru.family) == ("cnn", "gru") and found.metric == "accuracy"
-        for net in found.nets:
+        for net in found.networks:
             assert {f.id for f in net.forms} == {
                 f"{f}-{p}" for f in ("tflite", "onnx", "openvino") for p in ("fp32", "int8")
             }  # fmt: skip
@@ -180,7 +180,13 @@ class TestComparison:
             "--out", folder / "out",
         )  # fmt: skip
         assert told.code == 0, told.err
-        assert asked[0][:5] == ("text", ("cnn", "gru"), folder / "data", folder / "out", Effort(None, 2))
+        assert asked[0][:5] == (
+            "text",
+            ("cnn", "gru"),
+            folder / "data",
+            folder / "out",
+            Effort(None, 2),
+        )
         assert "What books say" in told.out and "measured   test accuracy at equal" in told.out
         page = (folder / "out" / "compare.html").read_text()
         assert page.count("<svg") == 4 and not re.search(r'(src|href)="https?:', page)

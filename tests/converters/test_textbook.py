@@ -40,13 +40,13 @@ def net(family: str, **changes: Any) -> Measured:
     return replace(made, **changes)
 
 
-def claim(aspect: str, *nets: Measured, task: str = "text", metric: str = "accuracy") -> Claim:
-    found = Comparison(task, metric, 1000, "texts", "words", "5 epochs", nets, 1.0)
+def claim(aspect: str, *networks: Measured, task: str = "text", metric: str = "accuracy") -> Claim:
+    found = Comparison(task, metric, 1000, "texts", "words", "5 epochs", networks, 1.0)
     return next(c for c in claims(found) if c.aspect == aspect)
 
 
-def verdict(aspect: str, *nets: Measured, **of: str) -> str:
-    return claim(aspect, *nets, **of).verdict
+def verdict(aspect: str, *networks: Measured, **of: str) -> str:
+    return claim(aspect, *networks, **of).verdict
 
 
 def test_what_it_takes_to_compare() -> None:
@@ -61,14 +61,16 @@ def test_what_it_takes_to_compare() -> None:
      ("keywords", 0.95, 0.9, "in part"), ("keywords", 0.85, 0.9, "in part")],
 )  # fmt: skip
 def test_data(task: str, cnn: float, gru: float, expected: str) -> None:
-    nets = net("cnn", test=cnn), net("gru", test=gru), net("rnn", test=0.99, validation=0.1)
-    assert verdict("data", *nets, task=task) == expected
+    networks = net("cnn", test=cnn), net("gru", test=gru), net("rnn", test=0.99, validation=0.1)
+    assert verdict("data", *networks, task=task) == expected
 
 
 def test_data_by_an_error_that_should_be_low() -> None:
-    nets = net("cnn", test=0.40, validation=0.40), net("gru", test=0.37, validation=0.37)
-    assert verdict("data", *nets, metric="MSE") == "agrees"
-    assert verdict("data", nets[0], replace(nets[1], test=0.398), metric="MSE") == "disagrees"
+    networks = net("cnn", test=0.40, validation=0.40), net("gru", test=0.37, validation=0.37)
+    assert verdict("data", *networks, metric="MSE") == "agrees"
+    assert (
+        verdict("data", networks[0], replace(networks[1], test=0.398), metric="MSE") == "disagrees"
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,9 +79,9 @@ def test_data_by_an_error_that_should_be_low() -> None:
 )
 def test_architecture(cnn: float, bare: float, expected: str) -> None:
     moved = [{"0": 0.9, "10": after} for after in (cnn, bare, 0.8)]
-    nets = (net("cnn", at_shift=moved[0], at_shift_unpooled=moved[1]),
+    networks = (net("cnn", at_shift=moved[0], at_shift_unpooled=moved[1]),
             net("gru", at_shift=moved[2]))  # fmt: skip
-    assert verdict("architecture", *nets, task="keywords") == expected
+    assert verdict("architecture", *networks, task="keywords") == expected
     assert verdict("architecture", net("cnn"), net("gru")) == "not measured"
 
 
@@ -88,8 +90,8 @@ def test_architecture(cnn: float, bare: float, expected: str) -> None:
     [(31, 1.0, "agrees"), (31, 0.9, "in part"), (None, 0.9, "disagrees"), (None, 1.0, "in part")],
 )
 def test_memory_of_the_past(ends: int | None, trained: float, expected: str) -> None:
-    nets = net("cnn", untrained=falling(0.99, ends)), net("gru", trained=falling(trained))
-    assert verdict("memory of the past", *nets) == expected
+    networks = net("cnn", untrained=falling(0.99, ends)), net("gru", trained=falling(trained))
+    assert verdict("memory of the past", *networks) == expected
 
 
 def test_processing() -> None:
@@ -109,8 +111,8 @@ def test_processing() -> None:
 )
 def test_strength(cnn: float, gru: float, expected: str) -> None:
     both = [{"5": 1.0, "20": 1.0, "80": 0.1, "200": share} for share in (cnn, gru)]
-    nets = net("cnn", recall=both[0]), net("gru", recall=both[1])
-    assert verdict("strength", *nets) == expected
+    networks = net("cnn", recall=both[0]), net("gru", recall=both[1])
+    assert verdict("strength", *networks) == expected
 
 
 @pytest.mark.parametrize(
@@ -120,13 +122,13 @@ def test_strength(cnn: float, gru: float, expected: str) -> None:
      ((40, 25), (40, 25), "disagrees")],
 )  # fmt: skip
 def test_training(cnn: tuple[float, float], gru: tuple[float, float], expected: str) -> None:
-    nets = net("cnn", timings=timed(*cnn)), net("gru", timings=timed(*gru))
-    assert verdict("training", *nets) == expected
+    networks = net("cnn", timings=timed(*cnn)), net("gru", timings=timed(*gru))
+    assert verdict("training", *networks) == expected
 
 
 def test_one_core_says_nothing_of_cores() -> None:
-    nets = net("cnn", timings=timed(10, cores=1)), net("gru", timings=timed(30, cores=1))
-    found = claim("training", *nets)
+    networks = net("cnn", timings=timed(10, cores=1)), net("gru", timings=timed(30, cores=1))
+    found = claim("training", *networks)
     assert found.verdict == "agrees" and "one core" in found.why and "by 1 cores" not in found.why
 
 
@@ -136,14 +138,14 @@ def test_one_core_says_nothing_of_cores() -> None:
      (1.0, 0.9, 1.0, "in part"), (0.9, 1.0, 0.9, "in part")],
 )  # fmt: skip
 def test_vanishing(cnn: float, gru: float, rnn: float, expected: str) -> None:
-    nets = (net("cnn", untrained=falling(cnn)), net("gru", trained=falling(gru)),
+    networks = (net("cnn", untrained=falling(cnn)), net("gru", trained=falling(gru)),
             net("rnn", untrained=falling(rnn), trained=falling(rnn)))  # fmt: skip
-    assert verdict("vanishing gradient", *nets) == expected
+    assert verdict("vanishing gradient", *networks) == expected
 
 
 def test_vanishing_without_a_plain_cell_is_of_the_convolutions_alone() -> None:
-    nets = net("cnn", untrained=falling(0.99, 31)), net("gru", trained=falling(0.5))
-    found = claim("vanishing gradient", *nets)
+    networks = net("cnn", untrained=falling(0.99, 31)), net("gru", trained=falling(0.5))
+    found = claim("vanishing gradient", *networks)
     assert found.verdict == "agrees" and "no plain cell" in found.why and "30 steps" in found.why
 
 
@@ -154,8 +156,8 @@ def test_vanishing_without_a_plain_cell_is_of_the_convolutions_alone() -> None:
 )  # fmt: skip
 def test_inputs(cnn: dict[str, float], rnn: dict[str, float], expected: str) -> None:
     own = {"0.5": 0.9, "1": 0.9, "10": 0.9}
-    nets = net("cnn", at_length=own | cnn), net("gru"), net("rnn", at_length=own | rnn)
-    assert verdict("inputs", *nets) == expected
+    networks = net("cnn", at_length=own | cnn), net("gru"), net("rnn", at_length=own | rnn)
+    assert verdict("inputs", *networks) == expected
 
 
 def test_memory() -> None:

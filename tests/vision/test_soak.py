@@ -22,5 +22,5 @@ def test_results_stay_young_and_memory_flat() -> None:
     )  # fmt: skip
     found = json.loads(done.stdout)
     assert done.returncode == 0 and found["kept"], found
-    # The model takes longer than images need to come, so some are passed over.
+    # The model takes longer than images need to come, so some are dropped.
     assert found["passed_over"] and found["results"] > 5 * SECONDS

@@ -50,20 +50,12 @@ def find_clips(root: Path, labels: Sequence[str] | None = None) -> list[Clip]:
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; give a folder of LABEL/*.wav or *.flac")
-    folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
-    if labels is not None:
-        missing = set(labels) - {p.name for p in folders}
-        if missing:
-            raise DataError(f"{root}: no folder for the label(s) {', '.join(sorted(missing))}")
-        folders = [p for p in folders if p.name in labels]
-    else:
-        folders = [p for p in folders if p.name not in NO_LABELS]
+    folders = _folders(root, labels)
     clips = [
         Clip(path, folder.name, speaker_of(path))
         for folder in folders
         for path in sorted(folder.iterdir())
-        # macOS leaves ._NAME.wav beside what it copies.
-        if path.suffix.lower() in audio.SUFFIXES and not path.name.startswith(".")
+        if _is_sound(path)
     ]
     empty = {p.name for p in folders} - {c.label for c in clips}
     if empty:
@@ -71,6 +63,21 @@ def find_clips(root: Path, labels: Sequence[str] | None = None) -> list[Clip]:
     if not clips:
         raise DataError(f"{root}: no LABEL/*.wav or *.flac below it")
     return clips
+
+
+def _folders(root: Path, labels: Sequence[str] | None) -> list[Path]:
+    """The folders of some labels, or of all; see `find_clips`."""
+    folders = sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    if labels is None:
+        return [p for p in folders if p.name not in NO_LABELS]
+    if missing := set(labels) - {p.name for p in folders}:
+        raise DataError(f"{root}: no folder for the label(s) {', '.join(sorted(missing))}")
+    return [p for p in folders if p.name in labels]
+
+
+def _is_sound(path: Path) -> bool:
+    # macOS leaves ._NAME.wav beside what it copies.
+    return path.suffix.lower() in audio.SUFFIXES and not path.name.startswith(".")
 
 
 def speaker_of(path: Path) -> str | None:

@@ -30,7 +30,7 @@ class Heard:
 
 @dataclass(frozen=True)
 class Match:
-    """A word that was said, and what became of it."""
+    """A word that was said, and what beit came to."""
 
     spoken: Spoken
     heard: Heard | None  # None: missed

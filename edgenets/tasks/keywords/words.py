@@ -1,6 +1,6 @@
 """What is said in a synthetic data set: the user's words, and what must not be taken for them.
 
-Unknown words teach a net what to leave alone: other common words, above all
+Unknown words teach a model what to leave alone: other common words, above all
 those that sound like the user's, short phrases, and halves of the user's words.
 None of them may be one of the user's words to the ear, whatever its spelling.
 """
@@ -116,6 +116,16 @@ def label_of(word: str) -> str:
     return _HYPHENS_AND_SPACES.sub("_", bare).strip("_")
 
 
+def _labels(words: Sequence[str]) -> tuple[str, ...]:
+    """The labels of words, each there once."""
+    if isinstance(words, str) or not words:
+        raise DataError("a list of one or more words is needed")
+    labels = tuple(label_of(word) for word in words)
+    if twice := sorted({label for label in labels if labels.count(label) > 1}):
+        raise DataError(f"the same word more than once: {', '.join(twice)}")
+    return labels
+
+
 def vocabulary(words: Sequence[str]) -> Vocabulary:
     """Find what is unknown beside the user's words.
 
@@ -123,12 +133,7 @@ def vocabulary(words: Sequence[str]) -> Vocabulary:
         DataError: no words, one that `label_of` refuses, or two that are the same or sound it.
         MissingExtra: espeak-ng is not installed or does not load.
     """
-    if isinstance(words, str) or not words:
-        raise DataError("a list of one or more words is needed")
-    labels = tuple(label_of(word) for word in words)
-    twice = sorted({label for label in labels if labels.count(label) > 1})
-    if twice:
-        raise DataError(f"the same word more than once: {', '.join(twice)}")
+    labels = _labels(words)
     said = tuple(" ".join(unicodedata.normalize("NFC", word).split()) for word in words)
     parts = {part: None for word in said for part in _parts(word)}
     sounds = _sounds([*said, *parts, *COMMON, *PHRASES])
@@ -142,15 +147,20 @@ def vocabulary(words: Sequence[str]) -> Vocabulary:
     if not others:
         raise DataError("no common word is left that is not one of yours")
     near = {o: None for own in mine.values() for o in _nearest(own, others, sounds)}
-    halves = (Half(word, first) for word in said for first in (True, False))
     return Vocabulary(
         words=said,
         labels=labels,
         others=others,
         near=(*near, *unknown(parts)),
         phrases=unknown(PHRASES),
-        halves=tuple(half for half in halves if _free(half, mine)),
+        halves=_halves(said, mine),
     )
+
+
+def _halves(said: Sequence[str], mine: dict[str, _Sounds]) -> tuple[Half, ...]:
+    """The first and the second half of every word, where it is none of the words itself."""
+    every = (Half(word, first) for word in said for first in (True, False))
+    return tuple(half for half in every if _free(half, mine))
 
 
 # How a text sounds: a word's phonemes, for each of its words.
@@ -177,7 +187,7 @@ def _refuse_homophones(mine: dict[str, _Sounds]) -> None:
     for word, sounds in mine.items():
         other = heard.setdefault(_flat(sounds), word)
         if other != word:
-            raise DataError(f"{other!r} and {word!r} sound the same: no net can tell them apart")
+            raise DataError(f"{other!r} and {word!r} sound the same: no model can tell them apart")
 
 
 def _holds(sounds: _Sounds, own: _Sounds) -> bool:

@@ -28,9 +28,9 @@ _PIECE = 2048
 
 @dataclass(frozen=True)
 class LanguageEvaluation:
-    """How well a text was foreseen, as one stream."""
+    """How well a text was predicted, as one stream."""
 
-    n: int  # tokens that were foreseen
+    n: int  # tokens that were predicted
     nats: float  # a token
     bits: float  # a token
     bits_a_character: float

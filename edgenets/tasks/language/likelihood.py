@@ -17,7 +17,7 @@ def nats(
     """−ln p of each token.
 
     Args:
-        logits: (steps, vocabulary), what was foreseen for each of `tokens`.
+        logits: (steps, vocabulary), what was predicted for each of `tokens`.
         tokens: (steps,), what came.
 
     Returns:

@@ -55,7 +55,7 @@ class LanguageDecoding:
 class TextDecoding:
     """How scores become a label."""
 
-    background: tuple[str, ...] = ()  # labels that are told to nobody
+    background: tuple[str, ...] = ()  # labels that are reported to nobody
 
 
 @dataclass(frozen=True)

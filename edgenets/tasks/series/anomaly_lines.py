@@ -31,7 +31,7 @@ class AnomalyLines(ReadingLines):
         """See `ReadingLines.take`."""
         if reading.time is not None and self._time is not None and reading.time <= self._time:
             late = f"{stamp_of(reading.time)} does not come after {stamp_of(self._time)}"
-            yield self.notice("order", f"line {line.number}: {late}; passed over")
+            yield self.notice("order", f"line {line.number}: {late}; dropped")
             return
         self._time = reading.time if reading.time is not None else self._time
         columns = self.parser.columns or ()

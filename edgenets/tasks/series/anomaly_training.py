@@ -78,7 +78,7 @@ def behind(series: OneSeries, recipe: AnomalyRecipe) -> Known:
 
 
 def judged(model: keras.Model, held: list[Known]) -> float:
-    """Mean absolute error of what is foreseen, scaled; every piece from an empty state."""
+    """Mean absolute error of what is predicted, scaled; every piece from an empty state."""
     longest = max(len(one.came) for one in held)
     seasonal = np.zeros((len(held), longest, held[0].seasonal.shape[1]), np.float32)
     for row, one in zip(seasonal, held, strict=True):

@@ -1,4 +1,4 @@
-"""What any forecast must be held against: the last value, and a linear net."""
+"""What any forecast must be held against: the last value, and a linear model."""
 
 from __future__ import annotations
 

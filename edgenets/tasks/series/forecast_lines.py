@@ -59,7 +59,7 @@ class ForecastLines(ReadingLines):
         if not self.summary.forecasts:
             raise SourceError(
                 f"{self.source}: {self._forecaster.readings} readings; "
-                f"{self._spec.input.segment} at least, one after another, are needed to foresee "
+                f"{self._spec.input.segment} at least, one after another, are needed to forecast "
                 f"anything"
             )
 

@@ -1,7 +1,7 @@
 """Readings in, forecasts out: at every reading, by states that are interleaved.
 
 A step takes a stretch of readings, a day of hours for example, and its state goes on from the
-stretch before. To foresee at every reading and not once a stretch, as many states as a stretch has
+stretch before. To forecast at every reading and not once a stretch, as many states as a stretch has
 readings take turns: each sees every reading once, and the stretches of each follow each other.
 """
 
@@ -25,7 +25,7 @@ class ForecastWindows:
     median: NDArray[np.float64]  # (horizon, columns)
     low: NDArray[np.float64] | None  # (horizon, columns) of the lower quantile
     high: NDArray[np.float64] | None  # the same of the higher
-    readings: int  # that it was foreseen from
+    readings: int  # that it was forecast from
 
 
 class Forecaster:

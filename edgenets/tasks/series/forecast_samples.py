@@ -59,7 +59,7 @@ def card(run: Run, items: int) -> list[str]:
         + "; ".join(f"{name} MSE {v[MSE.name]:.4f}, MAE {v['MAE']:.4f}" for name, v in figures)
         + f".{covered} Artifacts below: on {items:,} windows of the validation part.",
         "- **Limits**: it knows this kind of series, at this interval. What never happened in "
-        "the training part it does not foresee.",
+        "the training part it does not predict.",
     ]
 
 

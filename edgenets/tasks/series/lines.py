@@ -32,7 +32,7 @@ class ReadingLines(LinePipeline[SeriesSummary]):
             text = f"{self.source}, line {line.number}: {exc}"
             if not self.summary.readings and line.number == 1:
                 raise SourceError(text) from exc
-            yield self.notice("skipped", f"{text}; passed over")
+            yield self.notice("skipped", f"{text}; dropped")
             return False
         if reading is None:
             return False

@@ -247,7 +247,7 @@ def _pairs(
             )
         if np.isnan(scores).any():
             row = int(np.isnan(scores).argmax())
-            raise DataError(f"{series.name}: the score of row {row} is NaN; mend the detector")
+            raise DataError(f"{series.name}: the score of row {row} is NaN; fix the detector")
         pairs.append((series, scores))
     return pairs
 

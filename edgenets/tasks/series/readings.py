@@ -91,7 +91,10 @@ class ReadingParser:
         self._width = len(cells)
         if any(map(_is_measured, cells[1:] or cells)):  # values already: there is no header
             return self._headless(cells)
-        names = [cell.strip().strip('"') for cell in cells]
+        self._take_header([cell.strip().strip('"') for cell in cells])
+        return None
+
+    def _take_header(self, names: list[str]) -> None:
         times = [i for i, name in enumerate(names) if name.lower() in TIMES]
         self._time = times[0] if times else None
         wanted = self.columns or tuple(n for i, n in enumerate(names) if i != self._time)
@@ -104,7 +107,6 @@ class ReadingParser:
             raise DataError("the header names no column of values")
         self.columns = wanted
         self._places = [names.index(name) for name in wanted]
-        return None
 
     def _headless(self, cells: list[str]) -> Reading:
         timed = not _is_measured(cells[0]) and len(cells) > 1
@@ -137,12 +139,16 @@ class ReadingParser:
             data = json.loads(text)
         except (ValueError, RecursionError) as exc:
             raise DataError(f"no JSON: {exc}") from exc
-        if isinstance(data, list):
-            known = self.columns or tuple(f"column {i + 1}" for i in range(len(data)))
-            if len(data) != len(known):
-                raise DataError(f"{len(data)} values where {len(known)} are needed")
-            self.columns = known
-            return _reading(None, [_number(value) for value in data])
+        return self._listed(data) if isinstance(data, list) else self._named(data)
+
+    def _listed(self, data: list[Any]) -> Reading:
+        known = self.columns or tuple(f"column {i + 1}" for i in range(len(data)))
+        if len(data) != len(known):
+            raise DataError(f"{len(data)} values where {len(known)} are needed")
+        self.columns = known
+        return _reading(None, [_number(value) for value in data])
+
+    def _named(self, data: dict[str, Any]) -> Reading:
         lowered = {str(key).lower(): key for key in data}
         key = next((lowered[name] for name in TIMES if name in lowered), None)
         if self.columns is None:

@@ -1,7 +1,7 @@
 """Readings at equal intervals: networks know no other time.
 
 Small gaps are bridged by a straight line, long ones begin anew; what comes twice, too early or out
-of order is passed over. Whatever is done is said.
+of order is dropped. Whatever is done is said.
 """
 
 from __future__ import annotations
@@ -74,22 +74,21 @@ class Regular:
             if passed <= 0:
                 yield Oddity(
                     "order",
-                    f"{stamp_of(reading.time)} does not come after "
-                    f"{stamp_of(self._time)}; passed over",
+                    f"{stamp_of(reading.time)} does not come after {stamp_of(self._time)}; dropped",
                 )
                 return
             if passed < 1 - _TOLERANCE:
                 yield Oddity(
                     "early",
                     f"{stamp_of(reading.time)} comes {passed:.2f} of an interval"
-                    f" of {self._interval:g} s after another; passed over",
+                    f" of {self._interval:g} s after another; dropped",
                 )
                 return
             skipped = max(0, int(np.floor(passed + _TOLERANCE)) - 1)
         elif reading.time is not None and self._time is not None and reading.time <= self._time:
             yield Oddity(
                 "order",
-                f"{stamp_of(reading.time)} does not come after {stamp_of(self._time)}; passed over",
+                f"{stamp_of(reading.time)} does not come after {stamp_of(self._time)}; dropped",
             )
             return
         yield from self._steps(reading, skipped)
@@ -98,7 +97,7 @@ class Regular:
         missing = np.isnan(reading.values)
         if self._last is None:
             if missing.any():
-                yield Oddity("missing", "the first reading is not whole; passed over")
+                yield Oddity("missing", "the first reading is not whole; dropped")
                 return
         elif missing.any():
             self._held += 1

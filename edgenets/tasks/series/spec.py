@@ -1,4 +1,4 @@
-"""What models of series are: which columns, at which interval, and what is foreseen."""
+"""What models of series are: which columns, at which interval, and what is predicted."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class AnomalySpec(StreamSpec):
 
     @property
     def scores(self) -> int:
-        """Numbers of an answer: what is foreseen, and ln of how far it may be from it."""
+        """Numbers of an answer: what is predicted, and ln of how far it may be from it."""
         return 2
 
     def with_thresholds(self, value: float) -> AnomalySpec:

@@ -26,7 +26,7 @@ class Table:
     columns: tuple[str, ...]
     values: NDArray[np.float64]  # (readings, columns), finite
     interval: float | None  # s; None where the table has no times
-    notices: tuple[str, ...] = ()  # what was missing, filled or passed over
+    notices: tuple[str, ...] = ()  # what was missing, filled or dropped
 
     def __len__(self) -> int:
         return len(self.values)

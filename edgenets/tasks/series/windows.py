@@ -82,7 +82,7 @@ def split_windows(series: Real, spec: ForecastSpec, split: Split | None) -> Wind
 
 @dataclass(frozen=True)
 class Ahead:
-    """What was foreseen after windows, scaled."""
+    """Forecasts after windows, scaled."""
 
     median: Real  # (windows, horizon)
     low: Real | None  # of the lower quantile

@@ -116,7 +116,7 @@ class Beam:
 
         Args:
             width: how many things are kept in mind.
-            weight: how much the grammar counts against the net.
+            weight: how much the grammar counts against the model.
         """
         self._width, self._grammar, self._weight = width, grammar, weight
         self.reset()

@@ -22,7 +22,7 @@ class CtcDecoding:
     endpoint: float = 0.7  # s of silence that end an utterance
     longest: float = 20.0  # s after which it ends in any case
     separator: str = ""  # between symbols: nothing between letters, a space between words
-    background: tuple[str, ...] = (BLANK_LABEL,)  # labels that are told to nobody
+    background: tuple[str, ...] = (BLANK_LABEL,)  # labels that are reported to nobody
 
     def __post_init__(self) -> None:
         if not 1 <= self.width <= 1000:

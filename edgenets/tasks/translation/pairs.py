@@ -45,23 +45,28 @@ def read_pairs(root: Path, name: str, source: str, target: str) -> list[Pair]:
         rows = (line.removesuffix("\r") for line in _lines(listed))
         found = [_divided(listed, number, row) for number, row in enumerate(rows, 1)]
     else:
-        files = [_found(root, f"{name}.{language}") for language in (source, target)]
-        if files[0] is None or files[1] is None:
-            missing = source if files[0] is None else target
-            raise DataError(
-                f"{root}: has neither {name}.{missing}, nor {name}.{missing}.gz, nor {name}.tsv"
-            )
-        sides = [[line.strip() for line in _lines(file)] for file in files if file is not None]
-        if len(sides[0]) != len(sides[1]):
-            raise DataError(
-                f"{files[0]} has {len(sides[0]):,} lines and {files[1]} {len(sides[1]):,}; a "
-                f"sentence and its translation stand in lines of one number"
-            )
-        found = [Pair(a, b) for a, b in zip(*sides, strict=True)]
+        found = _side_by_side(root, name, source, target)
     kept = [pair for pair in found if pair.source and pair.target]
     if not kept:
         raise DataError(f"{root}: {name} has no sentence with a translation")
     return kept
+
+
+def _side_by_side(root: Path, name: str, source: str, target: str) -> list[Pair]:
+    """The pairs of two files, a side each; see `read_pairs`."""
+    first, second = (_found(root, f"{name}.{language}") for language in (source, target))
+    if first is None or second is None:
+        missing = source if first is None else target
+        raise DataError(
+            f"{root}: has neither {name}.{missing}, nor {name}.{missing}.gz, nor {name}.tsv"
+        )
+    one, other = ([line.strip() for line in _lines(file)] for file in (first, second))
+    if len(one) != len(other):
+        raise DataError(
+            f"{first} has {len(one):,} lines and {second} {len(other):,}; a sentence and its "
+            f"translation stand in lines of one number"
+        )
+    return [Pair(a, b) for a, b in zip(one, other, strict=True)]
 
 
 def split_pairs(

@@ -68,7 +68,7 @@ def softmax(x: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def limits_of(labels: Sequence[str], decoding: ClassDecoding | BoxDecoding) -> NDArray[np.float32]:
-    """The score from which each label is told of; the background never is."""
+    """The score from which each label is reported; the background never is."""
     return np.array(
         [
             np.inf if x in decoding.background else decoding.thresholds.get(x, decoding.threshold)

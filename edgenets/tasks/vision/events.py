@@ -50,12 +50,7 @@ class Seen(Event):
 
     def console(self, painter: Painter) -> str:
         """What an image shows, if it is an image on disk or something has changed."""
-        counts = Counter(found.label for found in self.found)
-        labels = sorted(counts)
-        if self.path is not None:  # of live images an order that changes would be news
-            scores = {x: max(f.score for f in self.found if f.label == x) for x in labels}
-            labels.sort(key=lambda label: -scores[label])
-        text = " · ".join(f"{counts[x]} × {x}" if counts[x] > 1 else x for x in labels) or "–"
+        text = self._labels_in_words()
         news = painter.is_news(self.source, text) or self.path is not None
         crossed = "".join(f"  {c.label} → {c.line} {c.direction}" for c in self.crossings)
         if not news and not crossed:
@@ -67,6 +62,14 @@ class Seen(Event):
             f"{where}  {painter.paint(f'{text:<28}', '1;36')} {score}  {1e3 * self.age:5.1f} ms"
             f"{painter.paint(crossed, '35')}\n"
         )
+
+    def _labels_in_words(self) -> str:
+        counts = Counter(found.label for found in self.found)
+        labels = sorted(counts)
+        if self.path is not None:  # of live images an order that changes would be news
+            scores = {x: max(f.score for f in self.found if f.label == x) for x in labels}
+            labels.sort(key=lambda label: -scores[label])
+        return " · ".join(f"{counts[x]} × {x}" if counts[x] > 1 else x for x in labels) or "–"
 
 
 @dataclass
@@ -98,7 +101,7 @@ class WatchSummary(AgedSummary):
         return parts + [f"{name} ×{n}" for name, n in sorted(self.crossings.items())]
 
     def _lost(self) -> list[str]:
-        return [f"{n:,} passed over ({cause})" for cause, n in sorted(self.dropped.items())]
+        return [f"{n:,} dropped ({cause})" for cause, n in sorted(self.dropped.items())]
 
 
 def _plain(thing: Found) -> dict[str, Any]:

@@ -68,10 +68,11 @@ def _places(rng: np.random.Generator, width: int, height: int) -> list[tuple[int
 
 
 def _ellipse(
-    slide: NDArray[np.float32], x: float, y: float, axes: tuple[float, float], angle: float,
+    slide: NDArray[np.float32], place: tuple[float, float], axes: tuple[float, float], angle: float,
     color: tuple[int, int, int], share: float = 1.0,
 ) -> None:  # fmt: skip
-    """One soft-edged ellipse, which lets through what `share` leaves."""
+    """One soft-edged ellipse about a place, which lets through what `share` leaves."""
+    x, y = place
     cv2: Any = require("cv2")
     reach = int(max(axes)) + 8
     top, left = max(0, int(y) - reach), max(0, int(x) - reach)
@@ -88,23 +89,23 @@ def _ellipse(
 def _red_cell(rng: np.random.Generator, slide: NDArray[np.float32], x: int, y: int) -> None:
     size = _RADIUS * rng.uniform(0.85, 1.05)
     axes, angle = (size, size * rng.uniform(0.85, 1.0)), rng.uniform(0, 180)
-    _ellipse(slide, x, y, axes, angle, _RED_CELL)
+    _ellipse(slide, (x, y), axes, angle, _RED_CELL)
     if rng.random() < 0.6:  # the pale middle of a cell that lies flat
         inner = (0.42 * axes[0], 0.42 * axes[1])
-        _ellipse(slide, x + 2, y - 2, inner, angle, _PALE, 0.85)
+        _ellipse(slide, (x + 2, y - 2), inner, angle, _PALE, 0.85)
 
 
 def _white_cell(rng: np.random.Generator, slide: NDArray[np.float32], x: int, y: int) -> None:
     size = 1.75 * _RADIUS
-    _ellipse(slide, x, y, (size, 0.94 * size), rng.uniform(0, 180), _PLASMA)
+    _ellipse(slide, (x, y), (size, 0.94 * size), rng.uniform(0, 180), _PLASMA)
     start = rng.uniform(0, 2 * np.pi)
     for lobe in range(4):
         turn = start + 1.1 * lobe
         place = (x + 0.45 * size * np.cos(turn), y + 0.45 * size * np.sin(turn))
         axes = (0.36 * size, 0.28 * size)
-        _ellipse(slide, *place, axes, float(np.rad2deg(turn)), _NUCLEUS, 0.95)
+        _ellipse(slide, place, axes, float(np.rad2deg(turn)), _NUCLEUS, 0.95)
 
 
 def _platelet(rng: np.random.Generator, slide: NDArray[np.float32], x: int, y: int) -> None:
     size = _RADIUS * rng.uniform(0.28, 0.36)
-    _ellipse(slide, x, y, (size, 0.8 * size), rng.uniform(0, 180), _PLATELET, 0.9)
+    _ellipse(slide, (x, y), (size, 0.8 * size), rng.uniform(0, 180), _PLATELET, 0.9)

@@ -65,8 +65,8 @@ class ClassDecoding:
     kind: Literal["class"] = "class"
     output: str = "logits"  # (1, labels)
     scores: Scores = "logits"
-    top: int = 1  # labels that are told of, the best first
-    threshold: float = 0.5  # score from which a label is told of
+    top: int = 1  # labels that are reported, the best first
+    threshold: float = 0.5  # score from which a label is reported
     thresholds: dict[str, float] = field(default_factory=dict)  # per label, over `threshold`
     background: tuple[str, ...] = ()  # labels that are no finding
 
@@ -125,7 +125,7 @@ class BoxDecoding:
 
     kind: Literal["boxes"] = "boxes"
     head: BoxHead = field(default_factory=PointHead)
-    threshold: float = 0.4  # score from which an object is told of
+    threshold: float = 0.4  # score from which an object is reported
     thresholds: dict[str, float] = field(default_factory=dict)  # per label, over `threshold`
     iou: float = 0.5  # overlap beyond which the lesser of two boxes of a label goes
     most: int = 100  # objects an image
@@ -147,7 +147,7 @@ class MaskDecoding:
     output: str = "logits"  # (1, rows, columns, labels), at the input's size or a part of it
     background: tuple[str, ...] = ("background",)  # labels that are no finding
     instances: bool = False  # tell of every connected region, not of the label's whole area
-    smallest: float = 0.0  # part of the image below which a region is not told of
+    smallest: float = 0.0  # part of the image below which a region is not reported
     threshold: float = 0.5  # for two labels: posterior of the second from which it holds
 
     def __post_init__(self) -> None:

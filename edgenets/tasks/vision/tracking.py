@@ -26,7 +26,7 @@ class TrackRules:
 
     high: float = 0.5  # score from which an object may begin a track
     overlap: float = 0.25  # IoU with the predicted box that a match needs
-    confirm: int = 2  # images in a row from which an object is told of by a number
+    confirm: int = 2  # images in a row from which an object is reported by a number
     patience: float = 1.0  # s that a track outlives its object's being seen
 
     def __post_init__(self) -> None:
