@@ -59,9 +59,13 @@ def pack(path: Path, contents: Contents, only: Collection[str] | None = None) ->
             raise GateFailed(f"{item.artifact.id} answers the golden data with no numbers")
         others[golden_name(item.artifact)] = output.astype("<f4").tobytes()
     write(
-        path, spec, {w.artifact: w.files for w in chosen}, others, contents.licence,
+        path,
+        spec,
+        {w.artifact: w.files for w in chosen},
+        others,
+        contents.licence,
         f"edgenets {__version__}",
-    )  # fmt: skip
+    )
     bundle = Bundle(path)
     bundle.check()
     return bundle

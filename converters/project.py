@@ -39,8 +39,11 @@ REPORT, REPORT_PAGE = "report.json", "report.html"
 
 # What is about artifacts of before once a folder is converted again.
 STALE = (
-    REPORT, REPORT_PAGE, mixed_precision.MIXED_PRECISION, mixed_precision.OLD_MIXED_PRECISION,
-)  # fmt: skip
+    REPORT,
+    REPORT_PAGE,
+    mixed_precision.MIXED_PRECISION,
+    mixed_precision.OLD_MIXED_PRECISION,
+)
 
 # Where in the report's JSON that stands which decides nothing.
 APPENDIX = "beside"

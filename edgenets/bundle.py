@@ -86,8 +86,11 @@ class Manifest:
         """What a compiler made is there beside what passed the gate, of which it made it."""
         if not artifact.compiled_from:
             return
-        proven = {self.members[f"artifacts/{a.files[0]}"].sha256
-                  for a in self.artifacts if not a.compiled_from}  # fmt: skip
+        proven = {
+            self.members[f"artifacts/{a.files[0]}"].sha256
+            for a in self.artifacts
+            if not a.compiled_from
+        }
         if artifact.compiled_from not in proven:
             raise ValueError(f"{artifact.id}: was compiled from an artifact that is not there")
 
@@ -290,9 +293,13 @@ def _of_today(name: str) -> str:
 
 
 def write(
-    path: Path, spec: ModelSpec, artifacts: Mapping[Artifact, Mapping[str, bytes]],
-    others: Mapping[str, bytes], licence: str, made_by: str,
-) -> None:  # fmt: skip
+    path: Path,
+    spec: ModelSpec,
+    artifacts: Mapping[Artifact, Mapping[str, bytes]],
+    others: Mapping[str, bytes],
+    licence: str,
+    made_by: str,
+) -> None:
     """Write a bundle, whole or not at all.
 
     Args:
@@ -304,10 +311,13 @@ def write(
     members = {f"artifacts/{n}": d for files in artifacts.values() for n, d in files.items()}
     members |= others
     manifest = Manifest(
-        FORMAT_VERSION, spec, tuple(artifacts),
+        FORMAT_VERSION,
+        spec,
+        tuple(artifacts),
         {n: Member(hashlib.sha256(d).hexdigest(), len(d)) for n, d in members.items()},
-        licence, made_by,
-    )  # fmt: skip
+        licence,
+        made_by,
+    )
     check_place(path)
     text = json.dumps(records.to_plain(manifest), indent=1, ensure_ascii=False, allow_nan=False)
     archive.write(path, {MANIFEST: text.encode(), **members})

@@ -40,9 +40,13 @@ def ask(
     variables = {**os.environ, **(environment or {})}
     try:
         done = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=None if live else subprocess.PIPE, text=True,
-            timeout=timeout, env=variables,
-        )  # fmt: skip
+            command,
+            stdout=subprocess.PIPE,
+            stderr=None if live else subprocess.PIPE,
+            text=True,
+            timeout=timeout,
+            env=variables,
+        )
     except subprocess.TimeoutExpired as exc:
         raise error(f"{what}: still not done after {exc.timeout:.0f} s") from exc
     try:

@@ -110,6 +110,10 @@ def record(bundle: Bundle, chosen: Chosen, out: Path) -> None:
     text = json.dumps(records.to_plain(chosen), indent=1, ensure_ascii=False, allow_nan=False)
     manifest = bundle.manifest
     bundles.write(
-        out, manifest.spec, artifacts, {**others, CHOICE: text.encode()}, manifest.licence,
+        out,
+        manifest.spec,
+        artifacts,
+        {**others, CHOICE: text.encode()},
+        manifest.licence,
         manifest.made_by,
-    )  # fmt: skip
+    )

@@ -105,9 +105,13 @@ def demo(words: Sequence[str], out: Path, seed: int = 1, progress: Progress | No
     progress.say("\n3 · training, converting, verifying, bundling")
     recipe = load_recipe(RECIPE).with_seed(seed)
     built = api.build(
-        recipe, data, out / f"{recipe.name}.edge", run_folder=out / "run", precisions=PRECISIONS,
+        recipe,
+        data,
+        out / f"{recipe.name}.edge",
+        run_folder=out / "run",
+        precisions=PRECISIONS,
         progress=progress,
-    )  # fmt: skip
+    )
     run, report, bundle = built.run, built.report, built.bundle
     progress.say("\n4 · the new bundle listens to voices that it never heard")
     stream = make_stream(words, seed=seed + 1, count=SAID * len(words))

@@ -219,9 +219,10 @@ class GateRecipe:
         old = {"clips": "samples", "pictures": "samples", "images": "samples"}
         found = {old.get(key, key): value for key, value in data.items()}
         drops = [
-            value for name, default in (("accuracy_drop", _POINTS), ("relative_loss", _PART))
+            value
+            for name, default in (("accuracy_drop", _POINTS), ("relative_loss", _PART))
             if (value := found.pop(name, default)) != default
-        ]  # fmt: skip
+        ]
         if len(drops) > 1 or (drops and "metric_drop" in found):
             raise ValueError("say metric_drop once, not accuracy_drop or relative_loss beside it")
         return found | ({"metric_drop": drops[0]} if drops else {})

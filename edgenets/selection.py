@@ -108,12 +108,14 @@ def _candidates(bundle: Bundle, request: Request) -> list[Artifact]:
     answers = bundle.spec.parts[-1] if bundle.spec.parts else ""
     return sorted(
         (
-            a for a in bundle.artifacts
-            if a.part == answers and request.precision in (None, a.precision)
+            a
+            for a in bundle.artifacts
+            if a.part == answers
+            and request.precision in (None, a.precision)
             and (request.backend in (None, "null") or backends.runs(request.backend, a))
         ),
         key=_rank,
-    )  # fmt: skip
+    )
 
 
 def _rank(artifact: Artifact) -> int:

@@ -70,9 +70,12 @@ class Row:
 
 
 def bench(
-    bundle: Bundle, id: str, threads: int = 1, seconds: float = 20.0,
+    bundle: Bundle,
+    id: str,
+    threads: int = 1,
+    seconds: float = 20.0,
     backend_name: str | None = None,
-) -> Row:  # fmt: skip
+) -> Row:
     """Measure one artifact in a process of its own.
 
     Args:

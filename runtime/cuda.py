@@ -78,16 +78,22 @@ class Gpu:
     def put(self, place: int, values: NDArray[Any]) -> None:
         """Copy to the GPU, in the order of the stream."""
         self._call(
-            "cuMemcpyHtoDAsync_v2", _POINTER(place), ctypes.c_void_p(values.ctypes.data),
-            ctypes.c_size_t(values.nbytes), ctypes.c_void_p(self.stream),
-        )  # fmt: skip
+            "cuMemcpyHtoDAsync_v2",
+            _POINTER(place),
+            ctypes.c_void_p(values.ctypes.data),
+            ctypes.c_size_t(values.nbytes),
+            ctypes.c_void_p(self.stream),
+        )
 
     def take(self, values: NDArray[Any], place: int) -> None:
         """Copy from the GPU, in the order of the stream; it is there after `wait`."""
         self._call(
-            "cuMemcpyDtoHAsync_v2", ctypes.c_void_p(values.ctypes.data), _POINTER(place),
-            ctypes.c_size_t(values.nbytes), ctypes.c_void_p(self.stream),
-        )  # fmt: skip
+            "cuMemcpyDtoHAsync_v2",
+            ctypes.c_void_p(values.ctypes.data),
+            _POINTER(place),
+            ctypes.c_size_t(values.nbytes),
+            ctypes.c_void_p(self.stream),
+        )
 
     def wait(self) -> None:
         """Wait until all that was asked for is done."""

@@ -25,9 +25,12 @@ class Evaluated:
 
 
 def evaluate(
-    bundle: Bundle, data: Path, request: Request | None = None, split: Split | None = None,
+    bundle: Bundle,
+    data: Path,
+    request: Request | None = None,
+    split: Split | None = None,
     progress: Progress | None = None,
-) -> Evaluated:  # fmt: skip
+) -> Evaluated:
     """Measure a bundle on labeled data.
 
     Args:

@@ -33,9 +33,11 @@ class Pollution:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.found = "; ".join(self._signs())
 
     def _signs(self) -> Iterator[str]:

@@ -102,9 +102,12 @@ class DeliveryQueue:
     """Gives events to sinks, in order, from a thread of its own."""
 
     def __init__(
-        self, sinks: Sinks, drops: bool, stopped: Callable[[], bool] = lambda: False,
+        self,
+        sinks: Sinks,
+        drops: bool,
+        stopped: Callable[[], bool] = lambda: False,
         complain: Callable[[str], None] = lambda _: None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Start the thread.
 
         Args:

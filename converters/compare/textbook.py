@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from . import recall
+from .claim import Claim as Claim
+from .claim import Part, claim
 from .compare import DISTANCE, Comparison, Felt, Measured
-
-Word = Literal["agrees", "in part", "disagrees", "not measured"]
 
 # Standard errors of a difference that a test cannot tell from chance.
 _SURE = 2.0
@@ -28,26 +26,6 @@ _QUICKER, _GAIN = 1.5, 1.1
 
 # Steps back at which gradients are compared, and what has vanished there, of the peak.
 _BACK, _VANISHED = 200, 0.01
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A claim about each family, and what was measured."""
-
-    aspect: str
-    cnn: str
-    rnn: str
-    measured: str
-    verdict: Word
-    why: str
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A part of a claim: whether figures bear it out, or None, and in words."""
-
-    holds: bool | None
-    why: str
 
 
 def claims(found: Comparison) -> list[Claim]:
@@ -63,21 +41,6 @@ def claims(found: Comparison) -> list[Claim]:
     return [make(found, cnn, recurrent) for make in makers]
 
 
-def _claim(aspect: str, cnn: str, rnn: str, measured: str, parts: Sequence[_Part]) -> Claim:
-    """A claim, with the verdict that its parts come to."""
-    known = {part.holds for part in parts if part.holds is not None}
-    verdict: Word = (
-        "not measured"
-        if not known
-        else "in part"
-        if len(known) == 2
-        else "agrees"
-        if True in known
-        else "disagrees"
-    )
-    return Claim(aspect, cnn, rnn, measured, verdict, "; ".join(part.why for part in parts))
-
-
 def _data(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
     best = (min if found.measure.lower else max)(recurrent, key=lambda network: network.validation)
     lead = found.measure.loss(cnn.test, best.test)
@@ -90,15 +53,15 @@ def _data(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
     }
     if found.task == "keywords":  # a spectrogram is a grid, and speech a sequence
         parts = [
-            _Part(ahead <= 0, f"of a spectrogram, which is both: {words[ahead]}"),
-            _Part(ahead >= 0, "the claim names either family"),
+            Part(ahead <= 0, f"of a spectrogram, which is both: {words[ahead]}"),
+            Part(ahead >= 0, "the claim names either family"),
         ]
     else:
-        parts = [_Part(ahead > 0, f"of a sequence: {words[ahead]}")]
+        parts = [Part(ahead > 0, f"of a sequence: {words[ahead]}")]
     figures = ", ".join(
         f"{network.family} {found.measure.shown(network.test)}" for network in found.networks
     )
-    return _claim(
+    return claim(
         "data",
         "for what lies on a grid: images, spectrograms",
         "for sequences: text, speech",
@@ -120,7 +83,7 @@ def _architecture(found: Comparison, cnn: Measured, recurrent: list[Measured]) -
     )
     if not cnn.at_shift:
         why = "the layers are what the claim says; shifts are measured on keywords alone"
-        return _claim("architecture", *sides, text, [_Part(None, why)])
+        return claim("architecture", *sides, text, [Part(None, why)])
     by = max(cnn.at_shift, key=int)
     shifted = {network.family: network.at_shift for network in found.networks}
     if cnn.at_shift_unpooled:
@@ -129,7 +92,7 @@ def _architecture(found: Comparison, cnn: Measured, recurrent: list[Measured]) -
     losses = ", ".join(f"{name} {100 * loss:.1f}" for name, loss in lost.items())
     sure = _sure(found, cnn.at_shift["0"], cnn.at_shift[by])
     parts = [
-        _Part(
+        Part(
             lost["cnn"] <= sure,
             f"the cnn {'keeps' if lost['cnn'] <= sure else 'loses'} its accuracy under a shift",
         )
@@ -137,14 +100,14 @@ def _architecture(found: Comparison, cnn: Measured, recurrent: list[Measured]) -
     if cnn.at_shift_unpooled:
         more = lost["cnn without pooling"] - lost["cnn"]
         parts.append(
-            _Part(
+            Part(
                 more > sure,
                 "pooling is what forgives it"
                 if more > sure
                 else "without pooling it forgives as much",
             )
         )
-    return _claim(
+    return claim(
         "architecture",
         *sides,
         f"{text}; points lost where sound is moved by {by} frames: {losses}",
@@ -162,25 +125,25 @@ def _memory_of_past(found: Comparison, cnn: Measured, recurrent: list[Measured])
     text += ", ".join(f"{network.family} {network.state_bytes:,}" for network in found.networks)
     field = cnn.untrained.receptive_field
     parts = [
-        _Part(
+        Part(
             True,
             f"the cnn ends at its receptive field, {field} steps, but a stream keeps what "
             f"it needs of them: that is a state, too",
         )
         if field is not None
-        else _Part(False, "global pooling gives the cnn a memory without end")
+        else Part(False, "global pooling gives the cnn a memory without end")
     ]
     ends = [network for network in recurrent if network.trained.reach is not None]
     parts.append(
-        _Part(
+        Part(
             False,
             f"a hidden state forgets as well: after its training the "
             f"{ends[0].family} feels {ends[0].trained.reach} steps",
         )
         if ends
-        else _Part(True, "the recurrent networks feel as far back as was measured")
+        else Part(True, "the recurrent networks feel as far back as was measured")
     )
-    return _claim(
+    return claim(
         "memory of the past",
         "none but its receptive field",
         "a hidden state, without end",
@@ -206,18 +169,18 @@ def _processing(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> 
     quicker = statistics.median(took(network, last) for network in recurrent) / took(cnn, last)
     grown = statistics.median(took(network, last) / took(network, first) for network in recurrent)
     times = int(last) / int(first)
-    return _claim(
+    return claim(
         "processing",
         "all places at once",
         "step after step",
         f"whole sequences of {last} steps in a batch (and their growth from {first}): {text}; four "
         f"times the batch, half as long: {larger}",
         [
-            _Part(
+            Part(
                 quicker > _QUICKER,
                 f"the cnn is ×{quicker:.1f} as quick as the median recurrent net",
             ),
-            _Part(
+            Part(
                 grown > times / 2,
                 f"of ×{times:.0f} the steps RNNs take ×{grown:.1f} the "
                 f"time; as a stream comes, both wait for the next input",
@@ -241,12 +204,12 @@ def _strength(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Cl
         False: f"the cnn, which sees {recall.SEEN} steps, learns lags that no cell does in "
         f"{recall.STEPS} steps of training",
     }[holds]
-    return _claim(
+    return claim(
         "strength",
         "patterns in space",
         "dependencies in time",
         f"a symbol named after so many steps: {text} (chance {recall.CHANCE:.0%})",
-        [_Part(None, "patterns in space are not this task's"), _Part(holds, why)],
+        [Part(None, "patterns in space are not this task's"), Part(holds, why)],
     )
 
 
@@ -265,7 +228,7 @@ def _training(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Cl
     median = statistics.median(network.timings[-1].training_ms[last] for network in recurrent)
     quicker = median / cnn.timings[-1].training_ms[last]
     parts = [
-        _Part(
+        Part(
             quicker > _QUICKER,
             f"a step of the cnn is ×{quicker:.1f} as quick as the median recurrent network's",
         )
@@ -274,14 +237,14 @@ def _training(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Cl
         others = max(map(gain, recurrent))
         holds = gain(cnn) > _GAIN and gain(cnn) > _GAIN * others
         parts.append(
-            _Part(
+            Part(
                 holds,
                 f"cores help the cnn ×{gain(cnn):.2f}, recurrent networks up to ×{others:.2f}",
             )
         )
     else:
-        parts.append(_Part(None, "this machine has one core to train on"))
-    return _claim(
+        parts.append(Part(None, "this machine has one core to train on"))
+    return claim(
         "training",
         "parallel",
         "sequential",
@@ -300,13 +263,13 @@ def _vanishing(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> C
     at = min(_BACK, (field or DISTANCE) - 1, len(cnn.untrained.norms) - 1)
     kept = cnn.untrained.norms[at]
     parts = [
-        _Part(
+        Part(
             kept > _VANISHED,
             f"{at} steps back, within what it can see, the cnn has {kept:.2g} of the peak",
         )
     ]
     parts += _vanishing_in_time(recurrent)
-    return _claim(
+    return claim(
         "vanishing gradient",
         "little prone",
         "prone; LSTM and GRU ease it",
@@ -315,30 +278,30 @@ def _vanishing(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> C
     )
 
 
-def _vanishing_in_time(recurrent: list[Measured]) -> Iterator[_Part]:
+def _vanishing_in_time(recurrent: list[Measured]) -> Iterator[Part]:
     """Of the plain cell, and of gated ones beside it."""
     plain = next((network for network in recurrent if network.family == "rnn"), None)
     gone = None if plain is None else plain.untrained.back(_BACK)
     if plain is None or gone is None:
-        yield _Part(None, "there is no plain cell to compare with")
+        yield Part(None, "there is no plain cell to compare with")
         return
     vanishes = gone < _VANISHED
-    yield _Part(vanishes, f"the plain cell's {'vanishes' if vanishes else 'does not vanish'}")
+    yield Part(vanishes, f"the plain cell's {'vanishes' if vanishes else 'does not vanish'}")
     gated = [network for network in recurrent if network is not plain]
     if gated:
         yield _eased(plain, gated)
 
 
-def _eased(plain: Measured, gated: Sequence[Measured]) -> _Part:
+def _eased(plain: Measured, gated: Sequence[Measured]) -> Part:
     """Whether training carries the gradient of gated cells further than the plain cell's."""
     before = plain.trained.back(_BACK) or 0.0
     eased = [
         network.family for network in gated if (network.trained.back(_BACK) or 0.0) > 2 * before
     ]
     if not eased:
-        return _Part(False, "trained gates carry it no further")
+        return Part(False, "trained gates carry it no further")
     carry = "carries" if len(eased) == 1 else "carry"
-    return _Part(True, f"trained, the {' and the '.join(eased)} {carry} it further")
+    return Part(True, f"trained, the {' and the '.join(eased)} {carry} it further")
 
 
 def _inputs(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Claim:
@@ -358,12 +321,12 @@ def _inputs(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Clai
         )
 
     losing = [f"the {network.family} at {lost(network)}" for network in recurrent if lost(network)]
-    return _claim(
+    return claim(
         "inputs", "of a fixed size", "of any size",
         f"test {found.metric} at other lengths: {text}",
-        [_Part(bool(lost(cnn)), f"the cnn loses at {lost(cnn)}" if lost(cnn)
+        [Part(bool(lost(cnn)), f"the cnn loses at {lost(cnn)}" if lost(cnn)
                else "a causal cnn takes any length as well"),
-         _Part(not losing, f"{', '.join(losing)} lose, too" if losing
+         Part(not losing, f"{', '.join(losing)} lose, too" if losing
                else "recurrent networks lose at none")],
     )  # fmt: skip
 
@@ -384,13 +347,13 @@ def _memory(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> Clai
     for what, of in measures.items():
         median = statistics.median(map(of, recurrent))
         parts.append(
-            _Part(
+            Part(
                 of(cnn) < median,
                 f"{what} of the cnn takes "
                 f"{of(cnn) / max(median, 1e-9):.0%} of the median recurrent network's",
             )
         )
-    return _claim("use of memory", "lower", "higher", text, parts)
+    return claim("use of memory", "lower", "higher", text, parts)
 
 
 def _sure(found: Comparison, a: float, b: float) -> float:

@@ -63,9 +63,10 @@ class Images:
         source = source_of(model, run.folder, training.output_names(model))
         calibration = None if shown is None else {source.inputs[0].name: shown}
         kept = QuantizeRecipe(
-            keep_float=recipe.keep_float, per_channel=recipe.per_channel,
+            keep_float=recipe.keep_float,
+            per_channel=recipe.per_channel,
             symmetric=recipe.symmetric,
-        )  # fmt: skip
+        )
         return Job(source, calibration, "whole", quantize=kept, progress=progress)
 
     def reference(self, run: Run, data: Path, progress: Progress) -> ImageReference:

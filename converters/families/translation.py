@@ -66,8 +66,9 @@ class Translation:
             sentences = divided(pairs_of(run, data, "train"), subwords_of(run))
             rolls = _rolls(reader, sentences, recipe.quantize.samples)
         networks: tuple[tuple[Any, list[Rolls] | None, Part], ...] = (
-            (reader, rolls[0], "encoder"), (writer, rolls[1], "decoder"),
-        )  # fmt: skip
+            (reader, rolls[0], "encoder"),
+            (writer, rolls[1], "decoder"),
+        )
         parts = [
             convert(
                 network, clips, wanted.formats, wanted.precisions, recipe.quantize, progress, part
@@ -154,8 +155,10 @@ class TranslationReference:
         self._writer = translation_rnn.decoder(model)
         self._given = self._memories()
         self._scores = self._answers()
-        self._streams = [long_stream([item[:, None] for item in items], gate.stream_steps)[:, 0]
-                         for items in (self._read, self._came)]  # fmt: skip
+        self._streams = [
+            long_stream([item[:, None] for item in items], gate.stream_steps)[:, 0]
+            for items in (self._read, self._came)
+        ]
         read = self._reader.predict_on_batch(self._streams[0][None])
         self._read_whole = _joined(read[MEMORY][0], read[START][0])
         first = {name: value[None] for name, value in self._given[0].items()}
@@ -171,8 +174,9 @@ class TranslationReference:
         if absent := {"encoder", "decoder"} - parts.keys():
             raise BackendError(f"the variant has no {' and no '.join(sorted(absent))} beside it")
         compare: dict[Part, Callable[[backend.Session], _Compared]] = {
-            "encoder": self._encoder, "decoder": self._decoder,
-        }  # fmt: skip
+            "encoder": self._encoder,
+            "decoder": self._decoder,
+        }
         sessions: dict[Part, backend.Session] = {}
         compared: dict[Part, _Compared] = {}
         for part, item in parts.items():

@@ -82,13 +82,16 @@ def report_of(found: Converted) -> dict[str, Any]:
     return {
         "artifacts": [
             {
-                "id": w.artifact.id, "files": list(w.files), "bytes": w.size,
-                "note": w.artifact.note, "route": list(w.route),
+                "id": w.artifact.id,
+                "files": list(w.files),
+                "bytes": w.size,
+                "note": w.artifact.note,
+                "route": list(w.route),
             }
             for w in found.written
         ],
         "missing": list(found.missing),
-    }  # fmt: skip
+    }
 
 
 def _ask(path: Path, live: bool = True, **question: Any) -> Any:

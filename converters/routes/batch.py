@@ -96,9 +96,12 @@ class _State:
 
 
 def batch(
-    models: Sequence[Path], out: Path, options: BatchOptions, jobs: int = 1,
+    models: Sequence[Path],
+    out: Path,
+    options: BatchOptions,
+    jobs: int = 1,
     progress: Progress | None = None,
-) -> tuple[Entry, ...]:  # fmt: skip
+) -> tuple[Entry, ...]:
     """Convert models, and verify them where there are items.
 
     A model that went well before, with the same options, is not converted again.
@@ -189,9 +192,10 @@ def _one(entry: Entry, folder: Path) -> Entry:
         )
         plain = apart.convert(path, folder, request, live=False)
         entry = replace(
-            entry, artifacts=tuple(_made(one) for one in plain["artifacts"]),
+            entry,
+            artifacts=tuple(_made(one) for one in plain["artifacts"]),
             missing=tuple(plain["missing"]),
-        )  # fmt: skip
+        )
         if options.data is not None:
             if (data := _items(options.data, path)) is None:
                 raise DataError(f"{options.data}: has no {path.stem}.npz to verify it on")

@@ -14,9 +14,7 @@ from ..sources.source import Source
 from ..whole.samples import Samples
 
 # What a model is on its way: as it came, a step graph, a TensorFlow function, or artifacts.
-Form = Literal[
-    "keras", "saved_model", "step", "function", "onnx", "tflite", "openvino", "edgetpu"
-]  # fmt: skip
+Form = Literal["keras", "saved_model", "step", "function", "onnx", "tflite", "openvino", "edgetpu"]
 
 # Step models take the newest frames and a state; whole ones all of an item at once.
 Variant = Literal["auto", "step", "whole"]

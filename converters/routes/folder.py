@@ -37,10 +37,13 @@ from .converter import Job, Variant
 
 
 def job_of(
-    path: Path, calibration: Path | None = None, variant: Variant = "auto",
-    shapes: Mapping[str, tuple[int, ...]] | None = None, quantize: QuantizeRecipe | None = None,
+    path: Path,
+    calibration: Path | None = None,
+    variant: Variant = "auto",
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    quantize: QuantizeRecipe | None = None,
     progress: Progress | None = None,
-) -> Job:  # fmt: skip
+) -> Job:
     """A model to be converted.
 
     Args:
@@ -72,9 +75,11 @@ def explain(
 
 
 def convert_file(
-    job: Job, out: Path, to: Sequence[Format] = FORMATS,
+    job: Job,
+    out: Path,
+    to: Sequence[Format] = FORMATS,
     precisions: Sequence[Precision] | None = None,
-) -> Converted:  # fmt: skip
+) -> Converted:
     """Convert a model into `out/artifacts`.
 
     Args:
@@ -113,9 +118,12 @@ def _check_ours(folder: Path, path: Path) -> None:
 
 
 def verify_folder(
-    folder: Path, data: Path, gate: GateRecipe | None = None, progress: Progress | None = None,
+    folder: Path,
+    data: Path,
+    gate: GateRecipe | None = None,
+    progress: Progress | None = None,
     wanted: Wanted | None = None,
-) -> Report:  # fmt: skip
+) -> Report:
     """Hold the artifacts of a folder against the file that they came from.
 
     Args:
@@ -129,9 +137,12 @@ def verify_folder(
 
 
 def search_folder(
-    folder: Path, data: Path, gate: GateRecipe | None = None, progress: Progress | None = None,
+    folder: Path,
+    data: Path,
+    gate: GateRecipe | None = None,
+    progress: Progress | None = None,
     wanted: Wanted | None = None,
-) -> tuple[tuple[Repair, ...], Report]:  # fmt: skip
+) -> tuple[tuple[Repair, ...], Report]:
     """Search mixed precision for the artifacts that did not pass; see `search_project`.
 
     Raises:

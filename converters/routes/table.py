@@ -36,8 +36,10 @@ _ROUNDED: dict[Precision, tuple[Precision, ...]] = {_FLOAT: PRECISIONS[1:]}
 _SAME: dict[Precision, tuple[Precision, ...]] = {p: (p,) for p in PRECISIONS}
 _WITH_RANGES: dict[Precision, tuple[Precision, ...]] = {_FLOAT: (_FLOAT,), "int8": ("int8",)}
 _IR: dict[Precision, tuple[Precision, ...]] = {
-    _FLOAT: (_FLOAT, "fp16"), "dynamic": ("dynamic",), "int8": ("int8",),
-}  # fmt: skip
+    _FLOAT: (_FLOAT, "fp16"),
+    "dynamic": ("dynamic",),
+    "int8": ("int8",),
+}
 
 
 def _needs_samples(job: Job, precision: Precision) -> str:

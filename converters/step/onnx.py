@@ -332,10 +332,14 @@ class OnnxWriter:
         image = self._weighted_image(op)
         stored = self._stored(op, np.ascontiguousarray(weights), axis=0)
         out = self._file.node(
-            "Conv", [image, stored, self._bias(op, weights, axis=0)], f"{op.output}/image",
-            group=group, kernel_shape=weights.shape[2:], strides=op.stride,
+            "Conv",
+            [image, stored, self._bias(op, weights, axis=0)],
+            f"{op.output}/image",
+            group=group,
+            kernel_shape=weights.shape[2:],
+            strides=op.stride,
             dilations=op.dilation,
-        )  # fmt: skip
+        )
         self._real[op.output] = self._fuse(op, from_image(self._file, out, op, self._graph, "/sum"))
 
     def _weighted_input(self, op: Op, shape: tuple[int, int] | None = None) -> str:

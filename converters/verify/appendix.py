@@ -53,9 +53,12 @@ class Appendix:
 
 
 def appendix_of(
-    written: Sequence[Written], report: Report, wanted: Wanted,
-    subjects: Callable[[], Callable[[Artifact], Subject]], progress: Progress,
-) -> Appendix:  # fmt: skip
+    written: Sequence[Written],
+    report: Report,
+    wanted: Wanted,
+    subjects: Callable[[], Callable[[Artifact], Subject]],
+    progress: Progress,
+) -> Appendix:
     """Measure and look.
 
     Args:
@@ -63,8 +66,9 @@ def appendix_of(
     """
     if wanted.only_verdict:
         return Appendix(this_machine())
-    here = [w for w in written if any(v.id == w.artifact.id and not v.error
-                                      for v in report.verdicts)]  # fmt: skip
+    here = [
+        w for w in written if any(v.id == w.artifact.id and not v.error for v in report.verdicts)
+    ]
     times = {}
     with progress.task("timing") as task:
         for done, item in enumerate(here, 1):
@@ -72,9 +76,10 @@ def appendix_of(
                 times[item.artifact.id] = round(step_us(item), 2)
             task.update(done, len(here), item.artifact.id)
     rounded = {
-        v.id for v in report.verdicts
+        v.id
+        for v in report.verdicts
         if is_rounded(v.precision) and not v.error and (wanted.layers or not v.passed)
-    }  # fmt: skip
+    }
     boards = {t.name: check(written, t) for t in wanted.targets}
     # Of what is in mixed precision, layers are shown as they were before; they say why it is.
     before = {r.id: r.errors for r in wanted.repairs if r.errors}
@@ -83,9 +88,11 @@ def appendix_of(
 
 
 def _layers(
-    written: Sequence[Written], ids: Collection[str],
-    subjects: Callable[[], Callable[[Artifact], Subject]], progress: Progress,
-) -> dict[str, tuple[LayerError, ...]]:  # fmt: skip
+    written: Sequence[Written],
+    ids: Collection[str],
+    subjects: Callable[[], Callable[[Artifact], Subject]],
+    progress: Progress,
+) -> dict[str, tuple[LayerError, ...]]:
     found: dict[str, tuple[LayerError, ...]] = {}
     chosen = [w for w in written if w.artifact.id in ids]
     if not chosen:

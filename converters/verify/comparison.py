@@ -61,11 +61,13 @@ def compare(outputs: Sequence[Pair], stream: Pair | None = None) -> Differences:
     if stream is not None:
         finite = finite and bool(np.isfinite(stream[0]).all())
     return Differences(
-        bool(finite), max(float(e.max()) for e in errors),
+        bool(finite),
+        max(float(e.max()) for e in errors),
         float(np.mean([e.mean() for e in errors])),
         max(float(e.max()) / max(1.0, spread) for e, spread in both),
-        max(float(e.mean()) / spread for e, spread in both), drift,
-    )  # fmt: skip
+        max(float(e.mean()) / spread for e, spread in both),
+        drift,
+    )
 
 
 def relative_rms_error(found: NDArray[Any], wanted: NDArray[Any]) -> float:

@@ -71,9 +71,11 @@ class Judge:
         self._reference = reference
 
     def verify(
-        self, written: Sequence[Written], missing: Sequence[str] = (),
+        self,
+        written: Sequence[Written],
+        missing: Sequence[str] = (),
         progress: Progress | None = None,
-    ) -> Report:  # fmt: skip
+    ) -> Report:
         """Judge artifacts.
 
         Args:

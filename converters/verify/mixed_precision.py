@@ -27,8 +27,12 @@ MIXED_PRECISION, OLD_MIXED_PRECISION = "mixed_precision.json", "mended.json"
 # Relative RMS error beyond which an artifact has left its model. Layers
 # that are only rounded stay below it, the ends of deep networks included.
 LIMITS: dict[Precision, float] = {
-    "fp32": 1e-3, "fp16": 0.02, "dynamic": 0.1, "int8": 0.25, "int16x8": 0.05,
-}  # fmt: skip
+    "fp32": 1e-3,
+    "fp16": 0.02,
+    "dynamic": 0.1,
+    "int8": 0.25,
+    "int16x8": 0.05,
+}
 
 
 # Layers that are tried at most before one is kept; models of images have a hundred. And those that
@@ -152,9 +156,12 @@ def left_at(errors: Sequence[LayerError], precision: Precision) -> str:
 
 
 def _most_helpful(
-    subject: Subject, kept: Sequence[str], errors: Sequence[LayerError], room: int,
+    subject: Subject,
+    kept: Sequence[str],
+    errors: Sequence[LayerError],
+    room: int,
     progress: Progress,
-) -> tuple[str, ...]:  # fmt: skip
+) -> tuple[str, ...]:
     """Of the layers that are not kept yet, that, or those, which help most besides those that are.
 
     Two have to help clearly more than one does. Nothing: none can be kept.
@@ -218,9 +225,11 @@ class _File:
 
 
 def search_each(
-    written: Sequence[Written], failed: Collection[str], subject_of: Callable[[Artifact], Subject],
+    written: Sequence[Written],
+    failed: Collection[str],
+    subject_of: Callable[[Artifact], Subject],
     progress: Progress,
-) -> tuple[tuple[Repair, ...], list[Written]]:  # fmt: skip
+) -> tuple[tuple[Repair, ...], list[Written]]:
     """Search for every artifact that did not pass.
 
     Args:
@@ -271,11 +280,14 @@ def _noted(best: Try, before: Written) -> Written:
 def _repair(item: Written, found: Search) -> Repair:
     tries = tuple(
         Tried(
-            one.kept, one.verdict.metric, one.verdict.size,
-            None if one.verdict.error else round(step_us(one.written), 2), one.verdict.passed,
+            one.kept,
+            one.verdict.metric,
+            one.verdict.size,
+            None if one.verdict.error else round(step_us(one.written), 2),
+            one.verdict.passed,
         )
         for one in found.tries
-    )  # fmt: skip
+    )
     best = found.best
     return Repair(
         item.artifact.id, found.first, found.errors, tries, best.kept, best.verdict.passed

@@ -76,8 +76,9 @@ def _sections(report: Report, beside: Appendix) -> Iterator[Section]:
     for board, checked in beside.boards.items():
         rows = tuple(
             ("" if number else one.id, _MARKS[f.level], f.about, f.text)
-            for one in checked for number, f in enumerate(one.findings)
-        )  # fmt: skip
+            for one in checked
+            for number, f in enumerate(one.findings)
+        )
         well = ", ".join(one.id for one in checked if one.well) or "nothing"
         text = f"Read from the files, and so a prediction. Nothing would stop: {well}."
         columns = ("artifact", "", "about", "what is expected")
@@ -88,11 +89,15 @@ def _times(report: Report, beside: Appendix) -> Section:
     front, shown = beside.front(report), metric_of(report.metric).shown
     rows = tuple(
         (
-            v.id, f"{beside.step_us[v.id]:,.1f} µs", f"{v.size:,}", shown(v.metric),
+            v.id,
+            f"{beside.step_us[v.id]:,.1f} µs",
+            f"{v.size:,}",
+            shown(v.metric),
             "●" if v.id in front else "",
         )
-        for v in report.verdicts if v.id in beside.step_us
-    )  # fmt: skip
+        for v in report.verdicts
+        if v.id in beside.step_us
+    )
     text = (
         f"Median of a call on one thread of {beside.machine}, with a state where there is one and "
         f"without features or preprocessing; `edgenets bench` measures more, on the board that "
@@ -109,17 +114,20 @@ def _pareto(report: Report, beside: Appendix, front: set[str]) -> Figure:
     return pareto(
         [
             Point(v.format, v.precision, beside.step_us[v.id], v.metric, v.id in front)
-            for v in report.verdicts if v.id in beside.step_us and not v.error
+            for v in report.verdicts
+            if v.id in beside.step_us and not v.error
         ],
-        metric, "a call, µs",
-    )  # fmt: skip
+        metric,
+        "a call, µs",
+    )
 
 
 def _layers(beside: Appendix) -> Section:
     rows = tuple(
         (id, one.layer, f"{100 * one.error:.2f} %")
-        for id, errors in beside.layers.items() for one in errors
-    )  # fmt: skip
+        for id, errors in beside.layers.items()
+        for one in errors
+    )
     mixed = {r.id for r in beside.repairs if r.kept}
     left = [
         f"{id} left its model at {layer} with all layers in integers"
@@ -169,12 +177,14 @@ def _mixed_precision(repair: Repair, report: Report) -> Section:
         came = f"passes with {', '.join(repair.kept)} in float" if repair.kept else "passes anew"
     rows = tuple(
         (
-            ", ".join(one.kept) or "none", shown(one.metric), f"{one.bytes:,}",
+            ", ".join(one.kept) or "none",
+            shown(one.metric),
+            f"{one.bytes:,}",
             "–" if one.step_us is None else f"{one.step_us:.1f} µs",
             "passed" if one.passed else "failed",
         )
         for one in repair.tries
-    )  # fmt: skip
+    )
     columns = ("layers in float", report.metric, "bytes", "a call", "gate")
     text = f"{where}; it {came}."
     return Section(f"{repair.id}, mixed precision", text, "", columns, rows, "try by try", True)

@@ -121,10 +121,14 @@ def _stepped(session: backend.Session, items: Samples, wanted: Answers) -> list[
         *(link.input for link in artifact.states if link.initial_input),
     ]
     given = {i.name: items[i.name].reshape(len(sequences), -1, i.shape[-1]) for i in once}
-    found = np.stack([
-        backend.answers(session, rows, {n: v[number] for n, v in given.items()} if given else None)
-        for number, rows in enumerate(rows_of(sequences))
-    ])  # fmt: skip
+    found = np.stack(
+        [
+            backend.answers(
+                session, rows, {n: v[number] for n, v in given.items()} if given else None
+            )
+            for number, rows in enumerate(rows_of(sequences))
+        ]
+    )
     ends = np.cumsum([info.shape[-1] for info in artifact.outputs])[:-1]
     apart = np.split(found, ends, axis=-1)
     return [_as_model(a, b) for a, b in zip(apart, wanted.values(), strict=False)]

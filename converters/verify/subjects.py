@@ -35,9 +35,12 @@ _FEW = 16
 
 
 def step_subject(
-    steps: Steps, format: Format, precision: Precision, features: NDArray[Any],
+    steps: Steps,
+    format: Format,
+    precision: Precision,
+    features: NDArray[Any],
     judge: Callable[[Written], Verdict],
-) -> Subject:  # fmt: skip
+) -> Subject:
     """One artifact of a step model.
 
     Args:
@@ -53,10 +56,13 @@ def step_subject(
         return relative_rms_error(found, reference)
 
     return Subject(
-        precision, layers_of(steps.graph),
-        lambda kept: steps.write(format, precision, keep_float=kept), distance, judge,
+        precision,
+        layers_of(steps.graph),
+        lambda kept: steps.write(format, precision, keep_float=kept),
+        distance,
+        judge,
         lambda: step_errors(steps, format, precision, features),
-    )  # fmt: skip
+    )
 
 
 def layers_of(graph: StepGraph) -> tuple[str, ...]:
@@ -136,9 +142,13 @@ def whole_subject(
         return max(relative_rms_error(found[name], value) for name, value in right.items())
 
     return Subject(
-        "int8", integers.layers, lambda kept: integers.write(kept), distance, judge,
+        "int8",
+        integers.layers,
+        lambda kept: integers.write(kept),
+        distance,
+        judge,
         lambda: whole_errors(integers, few),
-    )  # fmt: skip
+    )
 
 
 def whole_errors(integers: Integers, items: Samples) -> tuple[LayerError, ...]:
@@ -205,9 +215,13 @@ class Subjects:
             )
         elif isinstance(given, Written) and given.artifact.format == "onnx":
             integers = OnnxIntegers(
-                given, samples, format == "openvino", quantize.per_channel, quantize.symmetric,
+                given,
+                samples,
+                format == "openvino",
+                quantize.per_channel,
+                quantize.symmetric,
                 quantize.keep_float,
-            )  # fmt: skip
+            )
         else:
             raise ConversionError(
                 f"{artifact.id}: nothing says which layers it has; give the Keras model, or a file "

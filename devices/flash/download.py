@@ -100,9 +100,12 @@ def _fetch(url: str, path: Path, part: Path, report: Callable[[int, int, str], N
 
 
 def _received(
-    answer: http.client.HTTPResponse, part: Path, have: int, total: int | None,
+    answer: http.client.HTTPResponse,
+    part: Path,
+    have: int,
+    total: int | None,
     report: Callable[[int, int, str], None],
-) -> int:  # fmt: skip
+) -> int:
     """Write what comes behind what is there; how many bytes there are then."""
     with part.open("r+b" if have else "wb") as file:
         file.seek(have)

@@ -62,9 +62,12 @@ def deploy(
 
 
 def flash(
-    image: str | Path, target: str | Path, confirm: str, first_boot: FirstBoot | None = None,
+    image: str | Path,
+    target: str | Path,
+    confirm: str,
+    first_boot: FirstBoot | None = None,
     progress: Progress | None = None,
-) -> FlashReport:  # fmt: skip
+) -> FlashReport:
     """Write an image to a card, and read every byte back.
 
     Args:

@@ -80,9 +80,12 @@ def convert(
 
 
 def verify(
-    run: str | Path, data: str | Path, progress: Progress | None = None, *,
+    run: str | Path,
+    data: str | Path,
+    progress: Progress | None = None,
+    *,
     mixed_precision: bool = False,
-) -> Report:  # fmt: skip
+) -> Report:
     """Hold a run folder's artifacts against the model that they were made of.
 
     Writes `report.json` and `report.html` into the folder.
@@ -163,9 +166,11 @@ def build(
 
 
 def import_model(
-    model: str | Path, out: str | Path, task: ImageTask | None = None,
+    model: str | Path,
+    out: str | Path,
+    task: ImageTask | None = None,
     labels: str | Path | None = None,
-) -> Imported:  # fmt: skip
+) -> Imported:
     """Make a bundle of a third-party model.
 
     Args:

@@ -134,10 +134,13 @@ def _log(notice: Notice) -> None:
 
 
 def evaluate(
-    bundle: Bundle | str | Path, data: str | Path, split: Split | None = None,
-    backend: str | None = None, precision: Precision | None = None,
+    bundle: Bundle | str | Path,
+    data: str | Path,
+    split: Split | None = None,
+    backend: str | None = None,
+    precision: Precision | None = None,
     progress: Progress | None = None,
-) -> Evaluated:  # fmt: skip
+) -> Evaluated:
     """Measure a bundle on labeled data, through the pipeline that a device runs.
 
     Args:
@@ -166,10 +169,12 @@ def selftest(bundle: Bundle | str | Path) -> list[Trial]:
 
 
 def bench(
-    bundle: Bundle | str | Path, backends: Sequence[str] | None = None,
-    precisions: Sequence[Precision] | None = None, threads: Sequence[int] = (1,),
+    bundle: Bundle | str | Path,
+    backends: Sequence[str] | None = None,
+    precisions: Sequence[Precision] | None = None,
+    threads: Sequence[int] = (1,),
     seconds: float = 20.0,
-) -> list[Row]:  # fmt: skip
+) -> list[Row]:
     """Measure what artifacts cost on this machine, each in a process of its own.
 
     Args:
@@ -186,9 +191,11 @@ def bench(
 
 
 def choose(
-    bundle: Bundle | str | Path, out: str | Path, limits: Limits | None = None,
+    bundle: Bundle | str | Path,
+    out: str | Path,
+    limits: Limits | None = None,
     seconds: float = 20.0,
-) -> Chosen | None:  # fmt: skip
+) -> Chosen | None:
     """Measure all artifacts of a bundle here, and record the fastest within limits in a copy.
 
     Returns:

@@ -16,7 +16,7 @@ from edgenets.cli.options import (
     emit,
     json_option,
     size,
-)  # fmt: skip
+)
 from edgenets.cli.verify import show
 
 
@@ -62,12 +62,13 @@ def command(
     if as_json:
         emit(
             {
-                "bundle": str(path), "bytes": path.stat().st_size,
+                "bundle": str(path),
+                "bytes": path.stat().st_size,
                 "test": run.metrics["test"][run.metric],
                 "artifacts": [a.id for a in built.bundle.artifacts],
                 "report": report_json(report),
             }
-        )  # fmt: skip
+        )
     else:
         show(report)
         click.echo(f"{path}: {size(path.stat().st_size)}. Report: {run.folder / 'report.html'}")

@@ -121,12 +121,15 @@ def command(
         choice.record(opened, best, target)
     if as_json:
         plain = None if best is None else records.to_plain(best)
-        emit({
-            "chosen": plain, "limits": records.to_plain(limits),
-            "candidates": [{**records.to_plain(one), "why": why} for one, why in reasons],
-            "disturbed": {f"{r.name} × {r.threads}": r.disturbed for r in rows if r.disturbed},
-            "bundle": plain and str(target),
-        })  # fmt: skip
+        emit(
+            {
+                "chosen": plain,
+                "limits": records.to_plain(limits),
+                "candidates": [{**records.to_plain(one), "why": why} for one, why in reasons],
+                "disturbed": {f"{r.name} × {r.threads}": r.disturbed for r in rows if r.disturbed},
+                "bundle": plain and str(target),
+            }
+        )
     else:
         _show(opened, reasons, best, limits, target)
         warn(rows)

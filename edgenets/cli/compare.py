@@ -28,8 +28,12 @@ OUT/compare.json. A network that OUT holds already is measured again, not traine
 @click.option(
     "--families", default=",".join(_FAMILIES), show_default=True, help="With commas between."
 )
-@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path),
-              help="Folder of the report and of the runs.")  # fmt: skip
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the report and of the runs.",
+)
 @click.option(
     "--parameters", type=click.IntRange(1000), help="Of each network.  [default: as shipped]"
 )

@@ -20,7 +20,7 @@ from edgenets.cli.options import (
     size,
     table,
     variant_option,
-)  # fmt: skip
+)
 
 
 @click.command(
@@ -45,9 +45,10 @@ edgetpu_compiler on the PATH, and is for models of your own; of a bundle: `edgen
 )
 @click.option("--data", type=AnyData, help="What a run folder is calibrated on.")
 @click.option(
-    "--calibration", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    "--calibration",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Items that a model of your own is calibrated on: .npy, or .npz with an array an input.",
-)  # fmt: skip
+)
 @variant_option
 @shape_option
 @click.option(
@@ -129,11 +130,13 @@ def _show(folder: Path, report: dict[str, Any], as_json: bool) -> None:
     routes = any(one["route"] for one in made)
     rows = [
         (
-            one["id"], size(one["bytes"]),
-            *((" → ".join(one["route"]) or "as it came",) if routes else ()), one["note"],
+            one["id"],
+            size(one["bytes"]),
+            *((" → ".join(one["route"]) or "as it came",) if routes else ()),
+            one["note"],
         )
         for one in made
-    ]  # fmt: skip
+    ]
     columns = ("artifact", "size", *(("route",) if routes else ()), "")
     table(str(folder / "artifacts"), columns, rows)
     for line in report["missing"]:
@@ -152,8 +155,10 @@ def _explain(routes: dict[str, Any], as_json: bool) -> None:
             if one["closed"]:
                 click.secho(f"    closed: {one['closed']}", fg="red")
                 continue
-            click.secho(f"    {'taken' if one['taken'] else 'open, and longer'}",
-                        fg="green" if one["taken"] else None)  # fmt: skip
+            click.secho(
+                f"    {'taken' if one['taken'] else 'open, and longer'}",
+                fg="green" if one["taken"] else None,
+            )
             for leg in one["legs"] if one["taken"] else ():
                 click.echo(
                     f"      {leg['name']} requires {leg['requires']}; ensures {leg['ensures']}"

@@ -16,7 +16,7 @@ from edgenets.cli.options import (
     emit,
     json_option,
     several,
-)  # fmt: skip
+)
 
 _File = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -52,23 +52,31 @@ prints its summary."""
 @click.argument("bundle", type=BundleName())
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option(
-    "--sink", "sinks", multiple=True, metavar="URI",
+    "--sink",
+    "sinks",
+    multiple=True,
+    metavar="URI",
     help="Where results go; may be given several times.  [default: console:]",
-)  # fmt: skip
+)
 @click.option("--backend", type=click.Choice(BACKENDS), help="Use only this backend.")
 @click.option("--precision", type=click.Choice(PRECISIONS), help="Use only this precision.")
 @click.option(
-    "--threads", type=click.IntRange(1, 256),
+    "--threads",
+    type=click.IntRange(1, 256),
     help="Number of CPU threads.  [default: as `edgenets choose` recorded, or 1]",
-)  # fmt: skip
+)
 @click.option(
-    "--threshold", "thresholds", multiple=True, metavar="[LABEL=]X",
+    "--threshold",
+    "thresholds",
+    multiple=True,
+    metavar="[LABEL=]X",
     help="Score from which a label is reported, 0 to 1; of one label, or of all.",
-)  # fmt: skip
+)
 @click.option(
-    "--seconds", type=Seconds(0, min_open=True),
+    "--seconds",
+    type=Seconds(0, min_open=True),
     help="Stop after this much sound or video, of a live source after this time.",
-)  # fmt: skip
+)
 @click.option(
     "--scene", type=_File, help="TOML file of zones, lines and labels to report (images)."
 )
@@ -80,9 +88,10 @@ prints its summary."""
 )
 @click.option("--prompt", help="Text to continue (language models).")
 @click.option(
-    "--tokens", type=click.IntRange(1),
+    "--tokens",
+    type=click.IntRange(1),
     help="Number of tokens to generate (language models).  [default: 500]",
-)  # fmt: skip
+)
 @click.option(
     "--temperature", type=float, help="Sampling temperature; 0: always the most likely token."
 )
@@ -90,24 +99,28 @@ prints its summary."""
     "--top-k", type=click.IntRange(0), help="Sample from the K most likely tokens; 0: from all."
 )
 @click.option(
-    "--top-p", type=float,
+    "--top-p",
+    type=float,
     help="Nucleus sampling: the smallest token set with cumulative probability of at least P.",
-)  # fmt: skip
+)
 @click.option(
     "--seed", type=click.IntRange(0), help="Random seed; the same seed generates the same text."
 )
 @click.option(
-    "--suggestions", type=click.IntRange(1, 100),
+    "--suggestions",
+    type=click.IntRange(1, 100),
     help="Words to suggest after each line (language models).  [default: 3]",
-)  # fmt: skip
+)
 @click.option(
-    "--every", type=click.IntRange(1),
+    "--every",
+    type=click.IntRange(1),
     help="Report every Nth reading (time series).  [default: 1; of a file, the last one only]",
-)  # fmt: skip
+)
 @click.option(
-    "--beam", type=click.IntRange(1, 1000),
+    "--beam",
+    type=click.IntRange(1, 1000),
     help="Beam width; 1: greedy, the fastest (translation).  [default: the model's]",
-)  # fmt: skip
+)
 @json_option
 def command(
     bundle: str,

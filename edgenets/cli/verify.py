@@ -34,19 +34,24 @@ Exit code 1: at least one does not. The report is written to RUN/report.html and
     "your own .npy, or .npz with an array an input and perhaps 'y', which is right.",
 )
 @click.option(
-    "--mixed-precision", is_flag=True,
+    "--mixed-precision",
+    is_flag=True,
     help="Of integer artifacts that fail, find the quantization-sensitive layers, keep the "
     "fewest in float, and verify again; a model of your own is calibrated as it was converted.",
-)  # fmt: skip
+)
 @click.option(
-    "--layers", is_flag=True,
+    "--layers",
+    is_flag=True,
     help="Put the layers of every integer artifact into the report, not of those alone that fail.",
-)  # fmt: skip
+)
 @click.option(
-    "--target", "targets", type=BoardName(), multiple=True,
+    "--target",
+    "targets",
+    type=BoardName(),
+    multiple=True,
     help="A board, of which the report says what it would make of the artifacts; several may be "
     "given.",
-)  # fmt: skip
+)
 @json_option
 @click.pass_context
 def command(
@@ -101,22 +106,29 @@ def show(report: Any) -> None:
     apart = report.metric != "agreement"  # a model without what is right has no other figure
     rows = [
         (
-            v.id, size(v.size), shown(v.metric), *((f"{v.agreement:.2%}",) if apart else ()),
+            v.id,
+            size(v.size),
+            shown(v.metric),
+            *((f"{v.agreement:.2%}",) if apart else ()),
             _number(v.max_error),
             *((_number(v.stream_error), _number(v.drift)) if streams else ()),
             "passed" if v.passed else _why(v),
         )
         for v in report.verdicts
-    ]  # fmt: skip
+    ]
     title = (
         f"{report.model}: the model has {report.metric} {shown(report.reference)} on "
         f"{report.items} {report.kind}"
     )
     columns = (
-        "artifact", "size", report.metric,
-        *(("agreement",) if apart else ()), "max error",
-        *(("stream error", "drift") if streams else ()), "gate",
-    )  # fmt: skip
+        "artifact",
+        "size",
+        report.metric,
+        *(("agreement",) if apart else ()),
+        "max error",
+        *(("stream error", "drift") if streams else ()),
+        "gate",
+    )
     table(title, columns, rows)
     for line in report.missing:
         click.echo(f"Not there: {line}.")
@@ -136,12 +148,14 @@ def _show_repair(repair: Any, report: Any) -> None:
     where = f"leaves its model at {repair.first}" if repair.first else "leaves it at no one layer"
     rows = [
         (
-            ", ".join(one.kept) or "none", metric_of(metric).shown(one.metric), size(one.bytes),
+            ", ".join(one.kept) or "none",
+            metric_of(metric).shown(one.metric),
+            size(one.bytes),
             "–" if one.step_us is None else f"{one.step_us:.1f}",
             "passed" if one.passed else "failed",
         )
         for one in repair.tries
-    ]  # fmt: skip
+    ]
     title = f"{repair.id} {where}"
     table(title, ("layers in float", metric, "size", "step µs", "gate"), rows)
     if repair.passed and repair.kept:

@@ -55,8 +55,11 @@ class TFLiteSession:
         name, module = _package(options.interpreter)
         self.runs_on = f"{_described(name, module)}, {options.threads} thread(s)"
         self._package, self._module, self._model, self._threads = (
-            name, module, model, options.threads
-        )  # fmt: skip
+            name,
+            module,
+            model,
+            options.threads,
+        )
         self._initial = initial_state(artifact)
         self._held = held(artifact)
         self._holds = [link.hold for link in artifact.states]
@@ -113,9 +116,10 @@ class TFLiteSession:
         try:
             with captured_stderr():  # it announces its delegates there
                 self._interpreter = self._module.Interpreter(
-                    model_content=self._model, num_threads=self._threads,
+                    model_content=self._model,
+                    num_threads=self._threads,
                     experimental_delegates=delegates,
-                )  # fmt: skip
+                )
                 # Of a file that says what else: `_view` refuses it.
                 self._names = _by_name(self._interpreter.get_input_details())
         except Exception as exc:  # of a damaged file, whatever its bytes make of themselves

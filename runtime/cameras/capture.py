@@ -128,8 +128,11 @@ def ffmpeg(target: str, name: str) -> Capture:
     cv2 = require("cv2")
     patience = int(1000 * ANSWER_PATIENCE)
     settings = [
-        cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, patience, cv2.CAP_PROP_READ_TIMEOUT_MSEC, patience,
-    ]  # fmt: skip
+        cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+        patience,
+        cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+        patience,
+    ]
     with ffmpeg_options.for_streams():
         capture = opened(lambda: cv2.VideoCapture(target, cv2.CAP_FFMPEG, settings))
     if capture is None:

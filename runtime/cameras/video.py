@@ -57,6 +57,8 @@ class Video(Camera):
             raise SourceError(f"{self.name}: holds no image that can be decoded")
         if number < self._count - _MISCOUNTED:
             yield SourceNotice(
-                "skipped", f"{self.name}: ends after {number} of {self._count} images; it is cut "
-                f"off or damaged", self._count - number,
-            )  # fmt: skip
+                "skipped",
+                f"{self.name}: ends after {number} of {self._count} images; it is cut "
+                f"off or damaged",
+                self._count - number,
+            )

@@ -75,9 +75,10 @@ def refresh() -> None:
     """
     sounddevice = library()
     again = optional(
-        "sounddevice", ("_terminate", "_initialize"),
+        "sounddevice",
+        ("_terminate", "_initialize"),
         without="a microphone that is plugged in later is not found before a restart",
-    )  # fmt: skip
+    )
     if open_streams or again is None:
         return
     terminate, initialize = again
@@ -129,9 +130,10 @@ def _let_go() -> None:
     if done.wait(EXIT_PATIENCE):
         return
     handler = optional(
-        "sounddevice", ("_exit_handler",),
+        "sounddevice",
+        ("_exit_handler",),
         without="this program may hang at its end while the sound server does",
-    )  # fmt: skip
+    )
     if handler is not None:
         atexit.unregister(*handler)
 

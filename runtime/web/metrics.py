@@ -45,9 +45,10 @@ class _Collector:
         yield objects
         rate = gauge("edgenets_rate", "Images a second, of late.", labels=["source"])
         age = gauge(
-            "edgenets_age_seconds", "From capture to result, of late.",
+            "edgenets_age_seconds",
+            "From capture to result, of late.",
             labels=["source", "quantile"],
-        )  # fmt: skip
+        )
         for source in found["sources"]:
             rate.add_metric([source["name"]], source["rate"])
             age.add_metric([source["name"], "0.5"], source["age_ms_p50"] / 1e3)
@@ -58,11 +59,13 @@ class _Collector:
         memory = 1e6 * machine["memory_mb"]
         yield gauge("edgenets_memory_bytes", "Resident memory of the process.", value=memory)
         yield gauge(
-            "edgenets_cpu_ratio", "Cores that the process keeps busy.",
+            "edgenets_cpu_ratio",
+            "Cores that the process keeps busy.",
             value=machine["cpu_percent"] / 100,
-        )  # fmt: skip
+        )
         if machine["temperature"] is not None:
             yield gauge(
-                "edgenets_temperature_celsius", "Of the hottest part.",
+                "edgenets_temperature_celsius",
+                "Of the hottest part.",
                 value=machine["temperature"],
-            )  # fmt: skip
+            )

@@ -56,11 +56,12 @@ class Spectrogram:
             columns, count = self._ring[numbers], self._count
             posterior = self._posterior
         return {
-            "count": count, "bands": self._bands, "kept": self._size,
+            "count": count,
+            "bands": self._bands,
+            "kept": self._size,
             "columns": base64.b64encode(columns.tobytes()).decode(),
             "column_seconds": self._column_seconds,
             "scores": {
-                label: round(float(p), 3)
-                for label, p in zip(self._labels, posterior, strict=True)
+                label: round(float(p), 3) for label, p in zip(self._labels, posterior, strict=True)
             },
-        }  # fmt: skip
+        }

@@ -185,8 +185,11 @@ class State:
 
     def _tell(self, source: str, kind: str, text: str) -> None:
         event = {
-            "at": round(time.time(), 2), "source": source, "kind": kind, "text": text,
-        }  # fmt: skip
+            "at": round(time.time(), 2),
+            "source": source,
+            "kind": kind,
+            "text": text,
+        }
         self._events.append(event)
 
     def _about(self) -> dict[str, Any]:
@@ -194,18 +197,21 @@ class State:
             return {"labels": []}
         spec, summary = self.run.spec, self.run.summary
         return {
-            "model": spec.name, "task": spec.task, "artifact": summary.artifact,
+            "model": spec.name,
+            "task": spec.task,
+            "artifact": summary.artifact,
             "runs_on": summary.runs_on,
             "labels": [
                 {
-                    "label": x, "threshold": spec.threshold_of(x),
+                    "label": x,
+                    "threshold": spec.threshold_of(x),
                     "color": "#{2:02x}{1:02x}{0:02x}".format(*color_of(x, spec.labels)),
                 }
                 for x in spec.reported
             ],
             "counts": dict(summary.detections if self.sound is not None else summary.objects),
             "crossings": dict(getattr(summary, "crossings", {})),
-        }  # fmt: skip
+        }
 
     def _measured(self) -> dict[str, Any]:
         """Load, memory and temperature; asked for at most once a second."""

@@ -37,9 +37,10 @@ def train_embedding(recipe: EmbedRecipe, data: Path, out: Path, progress: Progre
         SplitShares(recipe.data.validation, recipe.data.test), size=size,
     )  # fmt: skip
     metrics: dict[str, Any] = {
-        "parameters": int(model.count_params()), "metric": Neighbors.metric,
+        "parameters": int(model.count_params()),
+        "metric": Neighbors.metric,
         **{split: _figures(model, spec, recipe, data, split, progress) for split in _SPLITS},
-    }  # fmt: skip
+    }
     return Trained(model, spec, metrics)
 
 

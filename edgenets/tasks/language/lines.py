@@ -24,6 +24,9 @@ class SuggestedLines(AnswerPipeline):
         found = self._writer.suggest(line.text, self._count)
         self.summary.tokens += len(line.text)
         return Suggested(
-            self.source, line.text, tuple((s.word, s.probability) for s in found), line.number,
+            self.source,
+            line.text,
+            tuple((s.word, s.probability) for s in found),
+            line.number,
             *self.times(line),
-        )  # fmt: skip
+        )

@@ -56,9 +56,12 @@ class Writer:
     """Goes on with a text by one session."""
 
     def __init__(
-        self, spec: LanguageSpec, session: Session, sampling: Sampling | None = None,
+        self,
+        spec: LanguageSpec,
+        session: Session,
+        sampling: Sampling | None = None,
         seed: int | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Begin with nothing read; `read` comes first.
 
         Args:

@@ -65,6 +65,7 @@ class AnomalyLines(ReadingLines):
         settle = self._spec.decoding.settle
         if self.summary.readings <= settle:
             yield self.notice(
-                "short", f"{self.summary.readings} readings; the first {settle} of a series are "
+                "short",
+                f"{self.summary.readings} readings; the first {settle} of a series are "
                 f"silent, since all is new there",
-            )  # fmt: skip
+            )

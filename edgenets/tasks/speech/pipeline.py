@@ -40,9 +40,7 @@ class Line:
 class SpeechTranscriber(Stepper[Line]):
     """Writes down what is said."""
 
-    def __init__(
-        self, spec: SpeechSpec, session: Session, grammar: Grammar | None = None
-    ) -> None:  # fmt: skip
+    def __init__(self, spec: SpeechSpec, session: Session, grammar: Grammar | None = None) -> None:
         super().__init__(spec, session)
         self.spec = spec
         self._transcriber = Transcriber(spec, grammar)
