@@ -235,7 +235,7 @@ class TestRoad:
         bundle = made[1].path
         told = call("run", bundle, table)
         assert told.code == 0 and "load" in told.out and "after 2026-03-04" in told.out
-        assert "read 1,500 readings, told of 1" in told.err
+        assert "read 1,500 readings, reported 1" in told.err
         sink = tmp_path / "out.jsonl"
         call("run", bundle, table, "--every", 700, "--sink", f"jsonl:{sink}")
         lines = [json.loads(line) for line in sink.read_text().splitlines()]

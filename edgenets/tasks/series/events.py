@@ -122,7 +122,7 @@ class SeriesSummary(Summary):
         return {**vars(self), "cpu_us_per_reading": self.cpu_us_per_reading}
 
     def _counted(self) -> list[str]:
-        parts = [f"read {self.readings:,} readings, told of {self.reported:,}"]
+        parts = [f"read {self.readings:,} readings, reported {self.reported:,}"]
         parts += [f"{column}: {n:,} unusual" for column, n in sorted(self.alarms.items())]
         if self.cpu_us_per_reading is not None:
             parts.append(f"{self.cpu_us_per_reading:,.0f} µs CPU a reading")
