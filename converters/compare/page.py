@@ -41,6 +41,7 @@ def write(out: Path, found: Comparison) -> Path:
 def as_json(found: Comparison) -> dict[str, Any]:
     """All that was measured, and the textbook's claims beside it."""
     plain: dict[str, Any] = records.to_plain(found)
+    plain["nets"] = plain["networks"]  # as earlier versions call them
     return {**plain, "claims": [vars(claim) for claim in claims(found)]}
 
 

@@ -142,7 +142,7 @@ def json_option(function: F) -> F:
 # Keys that scripts read under other names before; both are written.
 _OLD_KEYS = {
     "artifact": "artefact", "artifacts": "artefacts", "notices": "remarks", "route": "road",
-    "reported": "told", "networks": "nets", "forecasts": "foreseen", "color": "colour",
+    "reported": "told", "forecasts": "foreseen", "color": "colour",
 }  # fmt: skip
 
 

@@ -191,7 +191,8 @@ class TestComparison:
         page = (folder / "out" / "compare.html").read_text()
         assert page.count("<svg") == 4 and not re.search(r'(src|href)="https?:', page)
         plain = json.loads((folder / "out" / "compare.json").read_text())
-        assert len(plain["claims"]) == 9 and len(plain["nets"]) == 2
+        assert len(plain["claims"]) == 9
+        assert plain["nets"] == plain["networks"] and len(plain["nets"]) == 2
 
     @pytest.mark.parametrize(
         ("families", "message"), [("cnn,foo", "no such: foo"), ("cnn", "two families at least")]
