@@ -16,7 +16,7 @@ from edgenets.bundle import Bundle
 from edgenets.recipe import parse
 from edgenets.tasks import TASKS, task_of
 from edgenets.training.train import train
-from tests.commands import Call, call
+from tests.commands import Call, call, python
 from tests.tiny import TINY, recipe_of, source_of
 
 __all__ = ["call"]  # a fixture
@@ -69,6 +69,22 @@ def test_it_runs(made: Made, call: Call, tmp_path: Path) -> None:
     assert done.code == 0 and done.json()["bundle"] == str(made.bundle.path)
     events = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
     assert all(event["event"] and event["source"] for event in events)
+
+
+_RUN = """
+import sys, edgenets
+for _ in edgenets.run({bundle!r}, {source!r}): pass
+edgenets.selftest({bundle!r})
+print(*(m for m in sys.modules if m in {heavy!r} or m.endswith("training") or ".training." in m))
+"""
+
+
+def test_a_device_needs_neither_a_framework_nor_training(made: Made) -> None:
+    code = _RUN.format(
+        bundle=str(made.bundle.path), source=source_of(TINY[made.bundle.spec.task], made.data),
+        heavy={"tensorflow", "keras", "torch", "onnx", "matplotlib", "scipy"},
+    )  # fmt: skip
+    assert python(code).splitlines()[-1] == ""
 
 
 def test_it_says_what_it_is(made: Made, call: Call) -> None:
