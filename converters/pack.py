@@ -75,11 +75,8 @@ def _chosen(
     written: Sequence[Written], report: Report, only: Collection[str] | None
 ) -> list[Written]:
     """What passed, and of it what is to be taken; see `pack`."""
-    passed = {v.id for v in report.verdicts if v.passed}
     known = {w.artifact.id: w for w in written}
-    # A network without its other half is no model.
-    halves = {w.artifact.form for id, w in known.items() if w.artifact.part and id not in passed}
-    passed -= {id for id, w in known.items() if w.artifact.form in halves}
+    passed = _passed(known, report)
     wanted = known.keys() if only is None else _requested(known, only)
     if only is not None and (failed := sorted(wanted - passed)):
         raise GateFailed(f"{', '.join(failed)} did not pass the gate and cannot enter a bundle")
@@ -87,6 +84,13 @@ def _chosen(
     if not chosen:
         raise GateFailed("no artifact passed the gate: there is nothing to put into a bundle")
     return chosen
+
+
+def _passed(known: Mapping[str, Written], report: Report) -> Set[str]:
+    """The ids of the artifacts that passed; a network without its other half is no model."""
+    passed = known.keys() & {v.id for v in report.verdicts if v.passed}
+    halves = {w.artifact.form for id, w in known.items() if w.artifact.part and id not in passed}
+    return {id for id in passed if known[id].artifact.form not in halves}
 
 
 def _requested(known: Mapping[str, Written], only: Collection[str]) -> Set[str]:

@@ -73,25 +73,16 @@ def select(
         BackendError: nothing of what was requested is in the bundle, or is available there.
     """
     request = request or Request()
-    if request.backend not in (None, *backends.BACKENDS):
-        raise BackendError(
-            f"no backend '{request.backend}'; there are {', '.join(backends.BACKENDS)}"
-        )
     candidates = _candidates(bundle, request)
-    if not candidates:
-        have = ", ".join(a.id for a in bundle.artifacts)
-        raise BackendError(f"{bundle.path}: nothing for {request}; it has {have}")
     if request.backend == "null":
         reason = "the null backend was requested"
         return Selection(candidates[0], "null", reason, request.threads or 1)
     recorded = None if str(request) else choice_of(bundle)
+    unavailable = []
     if recorded is not None:
-        artifact = bundle.artifact(recorded.id)
-        name = recorded.backend or backends.backend_of(artifact)
-        if backends.runs(name, artifact) and why_not(name) is None:
-            threads = request.threads or recorded.threads
-            return Selection(artifact, name, _measured(recorded), threads)
-    unavailable = [] if recorded is None else [bundle.artifact(recorded.id).form]
+        if found := _recorded(bundle, recorded, request.threads, why_not):
+            return found
+        unavailable.append(bundle.artifact(recorded.id).form)
     for artifact in candidates:
         name = request.backend or backends.backend_of(artifact)
         if why_not(name) is None:
@@ -103,19 +94,39 @@ def select(
 
 
 def _candidates(bundle: Bundle, request: Request) -> list[Artifact]:
-    """Artifacts that would do, the fastest first, whether or not their backend is available."""
+    """Artifacts that would do, the fastest first, whether or not their backend is available.
+
+    Raises:
+        BackendError: no artifact would do, or there is no such backend.
+    """
+    if request.backend not in (None, *backends.BACKENDS):
+        raise BackendError(
+            f"no backend '{request.backend}'; there are {', '.join(backends.BACKENDS)}"
+        )
     # Of a model of several networks the last one answers; the others come with it.
     answers = bundle.spec.parts[-1] if bundle.spec.parts else ""
-    return sorted(
-        (
-            a
-            for a in bundle.artifacts
-            if a.part == answers
-            and request.precision in (None, a.precision)
-            and (request.backend in (None, "null") or backends.runs(request.backend, a))
-        ),
-        key=_rank,
-    )
+    found = [
+        a
+        for a in bundle.artifacts
+        if a.part == answers
+        and request.precision in (None, a.precision)
+        and (request.backend in (None, "null") or backends.runs(request.backend, a))
+    ]
+    if not found:
+        have = ", ".join(a.id for a in bundle.artifacts)
+        raise BackendError(f"{bundle.path}: nothing for {request}; it has {have}")
+    return sorted(found, key=_rank)
+
+
+def _recorded(
+    bundle: Bundle, recorded: Chosen, threads: int | None, why_not: Availability
+) -> Selection | None:
+    """What `edgenets choose` recorded, by the requested threads or its own; None: it cannot run."""
+    artifact = bundle.artifact(recorded.id)
+    name = recorded.backend or backends.backend_of(artifact)
+    if not backends.runs(name, artifact) or why_not(name) is not None:
+        return None
+    return Selection(artifact, name, _measured(recorded), threads or recorded.threads)
 
 
 def _rank(artifact: Artifact) -> int:

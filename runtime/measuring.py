@@ -50,14 +50,7 @@ def measured(
     Raises:
         BackendError: nothing of it can run.
     """
-    wanted = _wanted(bundle, requested.backends, requested.precisions)
-    obstacles = {name: backends.why_not(name) for name in dict.fromkeys(n for _, n in wanted)}
-    for name, obstacle in obstacles.items():
-        # Of an accelerator that is not there, who did not ask for it need not hear.
-        if obstacle and (requested.backends or name in FORMATS):
-            say(f"left out: {obstacle}")
-    available = [(a, name) for a, name in wanted if obstacles[name] is None]
-    jobs = _jobs(available, requested.threads)
+    jobs = _jobs(_available(bundle, requested, say), requested.threads)
     if not jobs:
         raise BackendError(f"{bundle.path}: nothing of what was asked for can be run here")
     rows, refused = _rows(bundle, jobs, requested.seconds, progress or Progress())
@@ -94,15 +87,26 @@ def _rows(
     return rows, refused
 
 
-def _wanted(
-    bundle: Bundle, names: Sequence[str] | None, precisions: Sequence[Precision] | None
+def _available(
+    bundle: Bundle, requested: Requested, say: Callable[[str], None]
 ) -> list[tuple[Artifact, str]]:
+    """What is requested and can run here, and a word on every backend that cannot."""
+    wanted = _wanted(bundle, requested)
+    obstacles = {name: backends.why_not(name) for name in dict.fromkeys(n for _, n in wanted)}
+    for name, obstacle in obstacles.items():
+        # Of an accelerator that is not there, who did not ask for it need not hear.
+        if obstacle and (requested.backends or name in FORMATS):
+            say(f"left out: {obstacle}")
+    return [(artifact, name) for artifact, name in wanted if obstacles[name] is None]
+
+
+def _wanted(bundle: Bundle, requested: Requested) -> list[tuple[Artifact, str]]:
     """Artifacts, each with every backend that could run it somewhere."""
     computing = [name for name in backends.BACKENDS if name != "null"]
     return [
         (artifact, name)
         for artifact in bundle.artifacts
-        if precisions is None or artifact.precision in precisions
-        for name in names or computing
+        if requested.precisions is None or artifact.precision in requested.precisions
+        for name in requested.backends or computing
         if backends.runs(name, artifact)
     ]

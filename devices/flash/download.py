@@ -71,16 +71,9 @@ def _fetch(url: str, path: Path, part: Path, report: Callable[[int, int, str], N
     mark = part.with_name(f"{part.name}.json")  # which file the part is of, as the server names it
     known = _mark(mark)
     have = part.stat().st_size if part.exists() and known else 0
-    request = _request(url, path, have, known)
-    try:
-        answer = urllib.request.urlopen(request, timeout=_TIMEOUT)
-    except urllib.error.HTTPError as exc:
-        if exc.code == 304:
-            return path
-        if exc.code == 416:  # the part is whole already, or of another file
-            part.unlink(missing_ok=True)
-            raise OSError("the server has another file now") from exc
-        raise
+    answer = _answer(_request(url, path, have, known), part)
+    if answer is None:
+        return path
     with answer:
         tag = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
         if answer.status != 206:
@@ -97,6 +90,20 @@ def _fetch(url: str, path: Path, part: Path, report: Callable[[int, int, str], N
     if tag:
         write_json(path.with_name(f".{path.name}.json"), {"tag": tag})
     return path
+
+
+def _answer(request: urllib.request.Request, part: Path) -> http.client.HTTPResponse | None:
+    """The server's answer; None where it has the same file as is here."""
+    try:
+        answer: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=_TIMEOUT)
+    except urllib.error.HTTPError as exc:
+        if exc.code == 304:
+            return None
+        if exc.code == 416:  # the part is whole already, or of another file
+            part.unlink(missing_ok=True)
+            raise OSError("the server has another file now") from exc
+        raise
+    return answer
 
 
 def _received(
