@@ -22,7 +22,7 @@ PACKAGES = ("edgenets", "converters", "runtime", "devices")
 # The words of an earlier dialect; each is a line where it stands in code, comment or text.
 _WORDS = re.compile(
     r"\b(pictures?|told|came of|wish(es)?|mend(s|ed|ing)?|roads?|remarks?|artefacts?|nets?|"
-    r"elsewhere|foreseen?|nought|colours?|dropped)\b", re.IGNORECASE,
+    r"elsewhere|foreseen?|nought|colours?|passed over)\b", re.IGNORECASE,
 )  # fmt: skip
 
 # Lists of words that data are made of, and names that files of before have.

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from edgenets.artifact import Precision
     from edgenets.bundle import Bundle
     from edgenets.choice import Chosen, Limits
+    from edgenets.runtime.bench import Row
     from edgenets.runtime.pick import Candidate
 
 
@@ -95,7 +96,7 @@ def command(
 ) -> None:
     """Choose the best artifact for this machine, within limits."""
     from edgenets import bundle as bundles
-    from edgenets import choice, records, zoo
+    from edgenets import choice, zoo
     from edgenets.converters.choicepage import write
     from edgenets.runtime.pick import candidates, pick
 
@@ -120,16 +121,7 @@ def command(
     if best is not None:
         choice.record(opened, best, target)
     if as_json:
-        plain = None if best is None else records.to_plain(best)
-        emit(
-            {
-                "chosen": plain,
-                "limits": records.to_plain(limits),
-                "candidates": [{**records.to_plain(one), "why": why} for one, why in reasons],
-                "disturbed": {f"{r.name} × {r.threads}": r.disturbed for r in rows if r.disturbed},
-                "bundle": plain and str(target),
-            }
-        )
+        emit(_plain(rows, reasons, best, limits, target))
     else:
         _show(opened, reasons, best, limits, target)
         warn(rows)
@@ -156,6 +148,25 @@ def _why(one: Candidate, best: Chosen | None, limits: Limits) -> str:
         return "chosen"
     found = best.others.get(one.name, "") if best else ""
     return found or "; ".join(broken(one, limits))
+
+
+def _plain(
+    rows: Sequence[Row],
+    reasons: Sequence[tuple[Candidate, str]],
+    best: Chosen | None,
+    limits: Limits,
+    target: Path,
+) -> dict[str, object]:
+    """What `--json` prints."""
+    from edgenets import records
+
+    return {
+        "chosen": None if best is None else records.to_plain(best),
+        "limits": records.to_plain(limits),
+        "candidates": [{**records.to_plain(one), "why": why} for one, why in reasons],
+        "disturbed": {f"{r.name} × {r.threads}": r.disturbed for r in rows if r.disturbed},
+        "bundle": None if best is None else str(target),
+    }
 
 
 def _show(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +22,9 @@ from edgenets.cli.options import (
     table,
     variant_option,
 )
+
+if TYPE_CHECKING:
+    from edgenets.artifact import Format, Precision
 
 
 @click.command(
@@ -81,29 +85,19 @@ def command(
     MODEL is a run folder of `edgenets train`, or a model of your own: a .keras, .h5, .onnx or
     .tflite file, or the folder of a SavedModel.
     """
-    from edgenets import progress, runs
-    from edgenets.converters.project import convert_run
+    from edgenets import runs
     from edgenets.converters.routes.apart import Request, convert
     from edgenets.converters.routes.apart import explain as explain_apart
-    from edgenets.converters.routes.apart import report_of as conversion_report
     from edgenets.recipeparts import QuantizeRecipe
 
-    reporter = progress.for_stderr()
     if (model / runs.MODEL).is_file():
-        own = (out, calibration, keep_float) != (None, None, None)
-        if own or shape or variant != "auto" or explain or per_tensor or symmetric:
+        own = (out, calibration, keep_float, variant, shape, per_tensor, symmetric, explain)
+        if own != (None, None, None, "auto", (), False, False, False):
             raise click.UsageError(
                 "--out, --calibration, --variant, --shape, --keep-float, --per-tensor, --symmetric "
                 "and --explain are for a model of your own; of a run folder, its recipe says it"
             )
-        if "edgetpu" in to:
-            raise click.UsageError(
-                "edgetpu is made of a bundle: `edgenets bundle RUN`, then `edgenets attach BUNDLE`"
-            )
-        found = convert_run(runs.load(model), data, to, precision or PRECISIONS, reporter)
-        _show(model, conversion_report(found), as_json)
-        if not as_json:
-            click.echo(f"Next: edgenets verify {model} --data {data or 'DATA'}")
+        _convert_run(model, data, to, precision or PRECISIONS, as_json)
         return
     if data is not None:
         raise click.UsageError("--data is for a run folder; a model of your own: --calibration")
@@ -115,14 +109,31 @@ def command(
         _explain(explain_apart(model, request), as_json)
         return
     folder = out or model.parent
-    made = convert(model, folder, request)
-    _show(folder, made, as_json)
-    if not as_json:
-        click.echo(f"Next: edgenets verify {folder} --data ITEMS.npz")
+    _show(folder, convert(model, folder, request), "ITEMS.npz", as_json)
 
 
-def _show(folder: Path, report: dict[str, Any], as_json: bool) -> None:
-    """What was written, and why the rest was not."""
+def _convert_run(
+    folder: Path,
+    data: Path | None,
+    to: Sequence[Format],
+    precisions: Sequence[Precision],
+    as_json: bool,
+) -> None:
+    """Convert the model of a run folder."""
+    from edgenets import progress, runs
+    from edgenets.converters.project import convert_run
+    from edgenets.converters.routes.apart import report_of
+
+    if "edgetpu" in to:
+        raise click.UsageError(
+            "edgetpu is made of a bundle: `edgenets bundle RUN`, then `edgenets attach BUNDLE`"
+        )
+    found = convert_run(runs.load(folder), data, to, precisions, progress.for_stderr())
+    _show(folder, report_of(found), str(data or "DATA"), as_json)
+
+
+def _show(folder: Path, report: dict[str, Any], data: str, as_json: bool) -> None:
+    """What was written, why the rest was not, and how to verify it with data."""
     if as_json:
         emit({"folder": str(folder / "artifacts"), **report})
         return
@@ -141,6 +152,7 @@ def _show(folder: Path, report: dict[str, Any], as_json: bool) -> None:
     table(str(folder / "artifacts"), columns, rows)
     for line in report["missing"]:
         click.echo(f"Not there: {line}.")
+    click.echo(f"Next: edgenets verify {folder} --data {data}")
 
 
 def _explain(routes: dict[str, Any], as_json: bool) -> None:
