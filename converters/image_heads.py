@@ -1,4 +1,4 @@
-"""Which decoding a third-party model's outputs want, told from their names, shapes and values."""
+"""Which decoding a third-party model's outputs want, found by their names, shapes and values."""
 
 from __future__ import annotations
 

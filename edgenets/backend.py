@@ -44,7 +44,7 @@ class Options:
     threads: int = 1  # a step of a compact network is too short to share
     interpreter: Interpreter = "auto"  # tflite: which package
     providers: tuple[str, ...] = ()  # onnx: in order of preference; none: its fastest here
-    # openvino: its CPU plugin computes fp32 models in bf16 where the chip can, unless told.
+    # openvino: its CPU plugin computes fp32 models in bf16 where the chip can, by default.
     inference_precision: Literal["f32", "bf16", "f16"] = "f32"
 
     def __post_init__(self) -> None:

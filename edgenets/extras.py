@@ -81,7 +81,7 @@ EXTRAS = {
 
 # import name → (who brings it instead of an extra, why it is needed)
 VENDORS = {
-    "tensorrt": ("NVIDIA's JetPack does; elsewhere: pip install tensorrt", "to run its engines"),
+    "tensorrt": ("NVIDIA's JetPack does; without it: pip install tensorrt", "to run its engines"),
     "tensorrt_rtx": ("pip install tensorrt-rtx", "to run its engines"),
 }
 

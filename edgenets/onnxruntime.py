@@ -1,4 +1,4 @@
-"""What older releases of ONNX Runtime need to be told, on the device and in the converters."""
+"""Options that older releases of ONNX Runtime need, on the device and in the converters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long work tells what it is doing: bars on a terminal, plain lines elsewhere, or nothing.
+"""How long work reports its progress: bars on a terminal, else plain lines, or nothing.
 
 Library functions take a `Progress` and never print. All of it goes to stderr,
 so that stdout holds results alone.
@@ -97,5 +97,5 @@ class TerminalProgress(Progress):
 
 
 def for_stderr() -> Progress:
-    """Bars where stderr is a terminal, plain lines elsewhere."""
+    """Bars where stderr is a terminal, else plain lines."""
     return TerminalProgress() if sys.stderr.isatty() else PlainProgress()

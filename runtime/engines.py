@@ -156,7 +156,7 @@ def build(model: bytes, precision: Precision) -> bytes:
     trt = tensorrt()
     said = logger(trt)
     builder = trt.Builder(said)
-    # Before version 10 a network had to be told that its batch is an axis; since, all have it.
+    # Before version 10 networks needed a flag to have an axis of the batch; now all have it.
     batch = getattr(trt.NetworkDefinitionCreationFlag, "EXPLICIT_BATCH", None)
     network = builder.create_network(0 if batch is None else 1 << int(batch))
     parser = trt.OnnxParser(network, said)

@@ -1,7 +1,8 @@
-"""How a run does, told to who looks after it: systemd's watchdog, and a status file.
+"""How a run does, reported to who looks after it: systemd's watchdog, and a status file.
 
 Both are asked for by the environment, as a service has it: `NOTIFY_SOCKET` (systemd's sd_notify
-protocol) and `EDGENETS_STATUS`, a path. NotApplicable nothing is told and no thread is started.
+protocol) and `EDGENETS_STATUS`, a path. Without them nothing is reported,
+and no thread is started.
 """
 
 from __future__ import annotations

@@ -88,10 +88,12 @@ def extract(bundle: Bundle, folder: Path) -> list[Path]:
     for given in sources_of(bundle):
         (content,) = given.files.values()
         part = f"-{given.artifact.part}" if given.artifact.part else ""
-        # A bundle's name is its maker's; no file is written elsewhere for it.
+        # A bundle's name is its maker's; no file is written to another place for it.
         path = folder / f"{member_name(bundle.spec.name)}{part}.tflite"
         if path.exists() and path.read_bytes() != content:
-            raise ModelError(f"{path}: is there already, and another file; extract elsewhere")
+            raise ModelError(
+                f"{path}: is there already, and another file; extract to another folder"
+            )
         with replacing(path) as beside:
             beside.write_bytes(content)
         paths.append(path)

@@ -56,7 +56,7 @@ def command(model: str, folder: str | None = None) -> str:
     return shlex.join([COMPILER, "-s", "-o", folder or str(Path(model).parent), model])
 
 
-def elsewhere(model: str) -> str:
+def instructions(model: str) -> str:
     """What to do where the compiler is not on the PATH."""
     return (
         f"{COMPILER} is not on the PATH; where it is (x86-64 Linux, from Coral's packages: apt-get "
@@ -75,7 +75,7 @@ def compile(model: bytes, stem: str) -> tuple[bytes, Said]:
         ConversionError: it refuses the file, or nothing of it can be mapped.
     """
     if not is_here():
-        raise MissingExtra(elsewhere(f"{stem}.tflite"))
+        raise MissingExtra(instructions(f"{stem}.tflite"))
     with tempfile.TemporaryDirectory(prefix="edgenets-") as folder:
         source = Path(folder) / f"{stem}.tflite"
         source.write_bytes(model)

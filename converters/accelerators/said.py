@@ -43,7 +43,7 @@ class Said:
 
     def __str__(self) -> str:
         if not self.shares:
-            return "compiled elsewhere; no log of it was given"
+            return "compiled on another machine; no log of it was given"
         text = f"by version {self.version or 'unknown'}: {self.mapped} of {self.every} operators"
         if self.off_chip:
             text += f", {self.off_chip / 1e6:.1f} MB of weights sent at every inference"

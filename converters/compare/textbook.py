@@ -178,7 +178,7 @@ def _processing(found: Comparison, cnn: Measured, recurrent: list[Measured]) -> 
         [
             Part(
                 quicker > _QUICKER,
-                f"the cnn is ×{quicker:.1f} as quick as the median recurrent net",
+                f"the cnn is ×{quicker:.1f} as quick as the median recurrent network",
             ),
             Part(
                 grown > times / 2,

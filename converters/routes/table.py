@@ -227,7 +227,7 @@ def _compile(job: Job, given: Written, precision: Precision) -> Written:
 
 
 def _no_compiler(job: Job, precision: Precision) -> str:
-    return "" if edgetpu_compiler.is_here() else edgetpu_compiler.elsewhere("tflite-int8.tflite")
+    return "" if edgetpu_compiler.is_here() else edgetpu_compiler.instructions("tflite-int8.tflite")
 
 
 CONVERTERS: tuple[Converter, ...] = (

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _MARKS: dict[Level, str] = {"well": "✓", "note": "·", "stop": "✗"}
 
-# Lines in one image that can still be told apart.
+# Lines in one image that can still be distinguished.
 _MOST_LINES = 6
 
 

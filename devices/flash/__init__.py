@@ -4,7 +4,7 @@ image      .img, .xz, .zst, .gz, .zip as a stream of bytes
 bmap       which ranges of an image matter, and their checksums
 disks      what block devices there are, and why most of them are refused
 target     a card, opened for itself alone and written past every cache
-blocks     an image's blocks, told apart by whether they hold anything
+blocks     an image's blocks, divided by whether they hold anything
 faults     what is wrong with a card, each its own message
 journal    how far a card was written, so that an interrupted one is gone on with
 capacity   whether a card has the memory that it says it has

@@ -1,6 +1,6 @@
 """An image cut into blocks for a card: what of each is to be written, and its digest.
 
-Runs of zeros are not written: a card that is told to discard what it had there gives zeros, and
+Runs of zeros are not written: a card that is asked to discard what it had there gives zeros, and
 where it does not, reading back will tell. What a block map leaves out is not even read back.
 """
 

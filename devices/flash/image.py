@@ -1,4 +1,4 @@
-"""Images as streams: raw, or packed by xz, zstd, gzip or zip, told apart by their first bytes."""
+"""Images as streams: raw, or packed by xz, zstd, gzip or zip, known by their first bytes."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ class Target:
             raise faults.of_error(exc, self.path, "flushing", 0) from exc
 
     def discard(self, offset: int, size: int) -> None:
-        """Tell the card that a range is not wanted any more; one that cannot be told stays as is.
+        """Discard a range of the card; one that takes no such request stays as it is.
 
         What is in the range afterwards is the card's to choose; most give zeros.
         """

@@ -56,8 +56,8 @@ def receive(folder: Path, stream: BinaryIO) -> list[str]:
         those that came whole.
 
     Raises:
-        KeeperError: the stream ends early, or an object is not what it was announced to be. What
-            came of an object that was cut short stays, and can be gone on with.
+        KeeperError: the stream ends early, or an object is not what it was announced to be. The
+            part of an object that was cut short stays, and can be gone on with.
     """
     disk.make_folder(folder)
     came = []

@@ -1,4 +1,4 @@
-"""Ed25519 keys: `release.pem` signs; `root.pem` says who may, and is best kept elsewhere."""
+"""Ed25519 keys: `release.pem` signs; `root.pem` says who may, and is best kept apart."""
 
 from __future__ import annotations
 

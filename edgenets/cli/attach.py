@@ -25,7 +25,7 @@ Examples:
 
 Without FILE, `edgetpu_compiler` compiles the bundle's tflite-int8 where it is on the PATH (x86-64
 Linux, from Coral's packages); its log goes into the bundle's report. Where it is not, the .tflite
-is written out with the command to type elsewhere, and exit code 1. The bundle gains edgetpu-int8,
+is written out with the command for another machine, and exit code 1. The bundle gains edgetpu-int8,
 which `edgenets run` takes where an Edge TPU is plugged in. It was compiled from an artifact that
 passed the gate; that it answers like it, `edgenets selftest` proves on the board."""
 )

@@ -32,7 +32,7 @@ def measured(
     counts: Sequence[int] | None,
     seconds: float,
 ) -> list[Row]:
-    """As `edgenets.runtime.measuring.measured`, told on stderr; counts of None: all that help."""
+    """As `edgenets.runtime.measuring.measured`, reported on stderr; no counts: all that help."""
     from edgenets import progress
     from edgenets.runtime import measuring
 

@@ -40,8 +40,8 @@ Examples:
   edgenets preflight kws-gru --device rpi-zero2w
   edgenets preflight object-detect --host pi@gate.local
 
-Nothing is changed. What is known beforehand is told as that; only `edgenets deploy` sees it run.
-Exit code 1 when something stops it."""
+Nothing is changed. What is known beforehand is reported as that; only `edgenets deploy` sees it
+run. Exit code 1 when something stops it."""
 )
 @click.argument("bundle", type=BundleName())
 @click.option("--device", type=BoardName(), help="A board, as `edgenets device list` names it.")

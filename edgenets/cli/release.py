@@ -58,7 +58,7 @@ def init(shelf: Path, keys: Path, as_json: bool) -> None:
     if as_json:
         emit({"root": str(root), "keys": str(keys)})
         return
-    click.echo(f"boards are given {root}; keep {keys} to yourself, its root.pem elsewhere")
+    click.echo(f"boards are given {root}; keep {keys} to yourself, its root.pem in another place")
 
 
 @command.command(name="publish")

@@ -145,7 +145,7 @@ def command(
     from edgenets.selection import Request, select
 
     if as_json and any(sink in ON_STDOUT for sink in sinks):
-        raise click.UsageError("with --json stdout holds the summary alone; give a sink elsewhere")
+        raise click.UsageError("with --json stdout holds the summary alone; give another sink")
     opened = zoo.load(bundle)
     spec = _with_thresholds(opened.spec, thresholds)
     selected = select(opened, Request(backend, precision, threads))

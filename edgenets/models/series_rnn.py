@@ -1,6 +1,6 @@
 """How series go on, by a recurrent network over stretches of readings.
 
-The encoder of SegRNN (Lin et al. 2023, arXiv:2308.11200); all of the horizon is foreseen at once,
+The encoder of SegRNN (Lin et al. 2023, arXiv:2308.11200); all of the horizon is forecast at once,
 at every stretch.
 """
 

@@ -80,7 +80,7 @@ def _fastest(ort: Any, artifact: Artifact, model: bytes) -> list[Any]:
     except MissingExtra:  # the package is for GPUs, the machine is not
         return [_CPU]
     providers: list[Any] = []
-    # Of fp32 it makes TF32, with ten bits of a mantissa, and cannot be told otherwise.
+    # Of fp32 it makes TF32, with ten bits of a mantissa, and has no option against it.
     half = artifact.precision == "fp16"
     if half and "TensorrtExecutionProvider" in has and engines.library_is_here():
         place = engines.place_of(engines.key_of(model, ort, artifact.precision))

@@ -102,7 +102,7 @@ def open_camera(uri: str) -> Camera:
 
 
 def _split(uri: str) -> tuple[str, str]:
-    """The scheme that stands in `CAMERAS`, and what its module is told."""
+    """The scheme that stands in `CAMERAS`, and what its module gets."""
     scheme, colon, rest = uri.partition(":")
     if colon and scheme in CAMERAS:
         return scheme, uri if scheme in _WHOLE else rest

@@ -28,11 +28,11 @@ _NAP = 0.1  # s
 # A server that takes longer to answer, or a stream that is silent for longer, is gone.
 ANSWER_PATIENCE = 5.0  # s
 
-# What OpenCV's FFmpeg is told where the user has not: UDP loses packets, and images then smear.
+# FFmpeg's options in OpenCV where the user has set none: UDP loses packets, and images then smear.
 _FFMPEG = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 _FFMPEG_DEFAULT = "rtsp_transport;tcp|fflags;nobuffer"
 
-# FFmpeg tells stderr of every packet that it does not like; what matters is told as a notice.
+# FFmpeg reports every packet that it does not like on stderr; what matters is a notice.
 _FFMPEG_LOG, _SILENT = "OPENCV_FFMPEG_LOGLEVEL", "-8"
 
 # OpenCV's levels. A read that waited too long is a warning there, and a notice here.

@@ -1,4 +1,4 @@
-"""Bytes to lines of text, however they were cut up; what is no text is told, not guessed."""
+"""Bytes to lines of text, however they were cut up; what is no text is reported, not guessed."""
 
 from __future__ import annotations
 

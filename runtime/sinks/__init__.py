@@ -32,7 +32,7 @@ SINKS = {
 
 _WHOLE = frozenset({"http", "https"})
 
-# A disk that is full or a file system that is gone rarely mends sooner.
+# A disk that is full or a file system that is gone rarely recovers sooner.
 REOPEN_AFTER = 5.0  # s
 
 

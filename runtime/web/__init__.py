@@ -1,1 +1,1 @@
-"""The live page: what a run sees, in a browser. Nothing of it is loaded from elsewhere."""
+"""The live page: what a run sees, in a browser. Nothing of it is loaded from another host."""

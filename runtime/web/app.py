@@ -32,7 +32,7 @@ _COOKIE = "edgenets"
 _LONGEST_POST = 4096  # bytes
 
 _HEADERS = {
-    # Nothing from elsewhere, and in nobody's frame.
+    # Nothing from other hosts, and in nobody's frame.
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
     ),

@@ -27,7 +27,7 @@ _RECENT = 120
 # What happened: so much is kept.
 _MOST_EVENTS = 200
 
-# Numbers of objects that are remembered as told of.
+# Numbers of objects that are remembered as reported.
 _MOST_NUMBERS = 10_000
 
 # JPEG's quality: what a person looks at, not what is measured.

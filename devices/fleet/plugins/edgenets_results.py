@@ -18,7 +18,7 @@ DOCUMENTATION = """
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc] # Ansible has no types
-    """Told by Ansible of every board's end."""
+    """Called by Ansible at every board's end."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"

@@ -138,7 +138,7 @@ def views(clips: ClipSet, count: int, seed: int) -> ClipSet:
     """The clips as they are, then `count` − 1 times moved in time and in noise.
 
     A decision that is nearly a tie shows a quantization's errors best, and a small
-    split has few of them: the same voices elsewhere and in other noise have more.
+    split has few of them: the same voices at other places and in other noise have more.
     """
     rng = np.random.default_rng((seed, 3))
     sounds = list(clips.sounds)

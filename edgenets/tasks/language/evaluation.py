@@ -88,6 +88,6 @@ def measure(
     per = "character" if spec.input.units == "characters" else "word"
     line = (
         f"{found.nats:.4f} nats, {found.bits:.4f} bits a {per} over {found.n:,}; "
-        f"{found.foreseen:.1%} foreseen, {found.tokens_per_s:,.0f} a second of CPU"
+        f"{found.foreseen:.1%} predicted, {found.tokens_per_s:,.0f} a second of CPU"
     )
     return Evaluation(NATS.name, found.nats, found.n, line, records.to_plain(found))

@@ -67,7 +67,7 @@ def evaluate_anomaly(
             begun, detector = time.process_time(), Detector(spec, session)
             scores[series.name] = np.array([detector.push(t, x).anomaly_score for t, x in pairs])
             cpu += time.process_time() - begun
-            usual[series.name] = _without_net(spec, pairs)
+            usual[series.name] = _without_model(spec, pairs)
             gaussian[series.name] = nab.windowed_gaussian(series.values)
             task.update(done, len(corpus), series.name)
     fixed = spec.decoding.threshold
@@ -96,8 +96,8 @@ def _points(
     return Points(name, {n: b.score for n, b in best.items()}, next(iter(best.values())).value)
 
 
-def _without_net(spec: AnomalySpec, pairs: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
-    """The anomaly score where the usual value at the time of day is all that is foreseen."""
+def _without_model(spec: AnomalySpec, pairs: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
+    """The anomaly score where the usual value at the time of day is the forecast."""
     seasonal, anomaly_score, found = SeasonalProfile(spec.input), AnomalyScorer(spec.decoding), []
     for when, value in pairs:
         expected = seasonal.unscaled(seasonal.before(when, value)[1])

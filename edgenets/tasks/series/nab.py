@@ -149,7 +149,7 @@ def best_threshold(
     """Find the one threshold at which a detector has the most points over the whole corpus.
 
     Every score that occurs is tried, and no detection at all; of equals the highest is taken.
-    Published results came of a search that may stop before the best: this one is never below
+    Published results are of a search that may stop before the best: this one is never below
     them. Arguments and errors are those of `score`.
     """
     # Going down through all scores, a row changes the points by its gain: a false alarm by its

@@ -21,7 +21,7 @@ BLANK = 0
 _NEVER = -math.inf
 
 # Symbols this much less likely than a step's best are not tried: a path through one of them would
-# have to be better by as much elsewhere.
+# have to be better by as much in its other steps.
 _PRUNE = 9.0  # nats
 
 # A step that is blank by more than this begins no symbol.

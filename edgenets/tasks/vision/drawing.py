@@ -11,7 +11,7 @@ from edgenets.events import Seen
 from edgenets.extras import require
 from edgenets.tasks.vision.image import Image
 
-# Blue, green, red: told apart on light and dark images, and by most color-blind people
+# Blue, green, red: distinct on light and dark images, and by most color-blind people
 # (after Okabe and Ito 2008).
 PALETTE = (
     (178, 114, 0), (0, 159, 230), (115, 158, 0), (167, 121, 204), (0, 94, 213), (233, 180, 86),
