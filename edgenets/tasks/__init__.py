@@ -57,10 +57,7 @@ def sequence_task(name: str) -> SequenceTask:
     Raises:
         ModelError: it is another's.
     """
-    found = task_of(name)
-    if not hasattr(found, "decisions"):
-        raise ModelError(f"{name}: is no task of models that are run step by step")
-    return cast("SequenceTask", found)
+    return cast("SequenceTask", _having(name, "decisions", "are run step by step"))
 
 
 def sound_task(name: str) -> SoundTask:
@@ -69,10 +66,7 @@ def sound_task(name: str) -> SoundTask:
     Raises:
         ModelError: it is another's.
     """
-    found = task_of(name)
-    if not hasattr(found, "stepper"):
-        raise ModelError(f"{name}: is no task of models that listen")
-    return cast("SoundTask", found)
+    return cast("SoundTask", _having(name, "stepper", "listen"))
 
 
 def line_task(name: str) -> LineTask:
@@ -81,10 +75,15 @@ def line_task(name: str) -> LineTask:
     Raises:
         ModelError: it is another's.
     """
+    return cast("LineTask", _having(name, "lines", "take lines"))
+
+
+def _having(name: str, method: str, what: str) -> Task:
+    """A task whose protocol has a method; `what` its models do, for the message."""
     found = task_of(name)
-    if not hasattr(found, "lines"):
-        raise ModelError(f"{name}: is no task of models that take lines")
-    return cast("LineTask", found)
+    if not hasattr(found, method):
+        raise ModelError(f"{name}: is no task of models that {what}")
+    return found
 
 
 def named(data: Mapping[str, Any], where: str, default: str | None = None) -> Task:
