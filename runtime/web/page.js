@@ -36,7 +36,7 @@ function addSource(number) {
   return parts;
 }
 
-function showSource(source, number, colours) {
+function showSource(source, number, colors) {
   const parts = shown.get(number) || addSource(number);
   const old = Boolean(source.trouble) || source.idle_s > 3;
   parts.figure.classList.toggle("old", old);
@@ -54,7 +54,7 @@ function showSource(source, number, colours) {
   parts.found.replaceChildren(...[...counts].map(([label, of]) => {
     const chip = element("span", "chip");
     const dot = element("i");
-    dot.style.background = colours.get(label) || "#888";
+    dot.style.background = colors.get(label) || "#888";
     const many = of.count > 1 ? ` × ${of.count}` : "";
     const figure = of.area ? ` ${(100 * of.area).toFixed(1)} %` : ` ${of.score.toFixed(2)}`;
     chip.append(dot, `${label}${many}${figure}`);
@@ -129,7 +129,7 @@ function showEvents(events) {
 // Sound: a column a frame, drawn where the last one ended.
 const sky = document.createElement("canvas");
 
-function colour(level) { // dark blue over red to yellow
+function color(level) { // dark blue over red to yellow
   const x = level / 255;
   return [255 * Math.min(1, 2.2 * x * x + 0.1 * x), 235 * Math.max(0, 1.5 * x - 0.5), 90 * Math.sin(Math.PI * Math.min(1, 1.6 * x))];
 }
@@ -146,7 +146,7 @@ function showSound(sound, state) {
     for (let column = 0; column < count; column += 1) {
       for (let band = 0; band < sound.bands; band += 1) {
         const at = 4 * ((sound.bands - 1 - band) * count + column);
-        strip.data.set([...colour(bytes[column * sound.bands + band]), 255], at);
+        strip.data.set([...color(bytes[column * sound.bands + band]), 255], at);
       }
     }
     ink.putImageData(strip, sound.kept - count, 0);
@@ -170,8 +170,8 @@ function show(state) {
   document.title = `${state.model} · edgenets`;
   $("model").textContent = state.model;
   $("artifact").textContent = `${state.artifact} on ${state.runs_on}`;
-  const colours = new Map(state.labels.map(({ label, colour }) => [label, colour]));
-  state.sources.forEach((source, number) => showSource(source, number, colours));
+  const colors = new Map(state.labels.map(({ label, color }) => [label, color]));
+  state.sources.forEach((source, number) => showSource(source, number, colors));
   if (state.sound) showSound(state.sound, state);
   showFigures(state);
   showSliders(state.labels);

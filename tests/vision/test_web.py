@@ -299,6 +299,9 @@ class TestBrowser:
         wait(lambda: self.pixels(browser) != first)  # it moves
         assert text(browser, "#model") == "reds"
         wait(lambda: "red" in text(browser, ".found"))
+        # A label's dot has the color of its boxes, #0072b2, not the gray of none.
+        dots = "return [...document.querySelectorAll('.chip i')].map(i => i.style.background)"
+        wait(lambda: "rgb(0, 114, 178)" in browser.execute_script(dots))
         # Its own labels' color is drawn around what was found, and goes with the slider.
         slider = "input[data-label=\\'{}\\']"
         for label in ("red", "blue"):
