@@ -17,6 +17,7 @@ from edgenets import bundle as bundles
 from edgenets import events, recipe, zoo
 from edgenets.artifact import Artifact
 from edgenets.bundle import Bundle
+from edgenets.cli.options import emit
 from edgenets.converters import store
 from edgenets.errors import RecordError
 from edgenets.runtime.selftest import selftest
@@ -136,6 +137,13 @@ def test_options(call: Call, command: str, old: tuple[str, ...], new: str) -> No
 def test_keys_of_json(call: Call) -> None:
     found = call("inspect", "kws-gru", "--json").json()
     assert found["artefacts"] == found["artifacts"] != []
+
+
+def test_labels_are_no_keys(capsys: pytest.CaptureFixture[str]) -> None:
+    emit({"artifact": "tflite-int8", "objects": {"color": 2, "artifact": 1}})
+    found = json.loads(capsys.readouterr().out)
+    assert found["artefact"] == "tflite-int8"
+    assert found["objects"] == {"color": 2, "artifact": 1}
 
 
 def test_scripts() -> None:

@@ -155,7 +155,8 @@ def _with_old_keys(data: object) -> object:
     """The same, with the keys of before beside those of today."""
     if isinstance(data, list):
         return [_with_old_keys(value) for value in data]
-    if not isinstance(data, dict):
+    # What has numbers alone is counted by labels, which are the model's own words.
+    if not isinstance(data, dict) or all(isinstance(v, (int, float)) for v in data.values()):
         return data
     found = {key: _with_old_keys(value) for key, value in data.items()}
     return found | {
