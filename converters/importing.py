@@ -10,11 +10,11 @@ import json
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from edgenets import child, records
 from edgenets.bundle import Bundle
 from edgenets.errors import ModelError
+from edgenets.files import Json
 
 from .image_import import Imported, ImportOptions, import_image_model
 from .microwakeword import bundle_of
@@ -48,7 +48,7 @@ def _asked() -> list[str]:
     return list(import_image_model(path, out, _options(plain)).guesses)
 
 
-def _options(plain: dict[str, Any]) -> ImportOptions:
+def _options(plain: Json) -> ImportOptions:
     labels = plain.pop("labels")
     return replace(records.parse(ImportOptions, plain), labels=labels and Path(labels))
 

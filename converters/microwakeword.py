@@ -19,6 +19,7 @@ from edgenets.artifact import Artifact, TensorInfo
 from edgenets.bundle import CARD, GOLDEN_SOUND, REPORT, Bundle, golden_name, write
 from edgenets.errors import ModelError, RecordError
 from edgenets.extras import require
+from edgenets.files import Json
 from edgenets.quantization import Quantization
 from edgenets.sound.features import frames_of
 from edgenets.sound.input import MicroFrontendInput
@@ -91,7 +92,7 @@ def bundle_of(path: Path, out: Path) -> Bundle:
     return Bundle(out)
 
 
-def _description(path: Path) -> dict[str, Any]:
+def _description(path: Path) -> Json:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
@@ -101,7 +102,7 @@ def _description(path: Path) -> dict[str, Any]:
     return found
 
 
-def _settings(path: Path, description: dict[str, Any]) -> _Settings:
+def _settings(path: Path, description: Json) -> _Settings:
     micro = description.get("micro")
     known = {
         f: micro[f]
@@ -146,7 +147,7 @@ def _artifact(path: Path, model: bytes) -> Artifact:
     )
 
 
-def _info(path: Path, found: dict[str, Any]) -> TensorInfo:
+def _info(path: Path, found: Json) -> TensorInfo:
     kind = np.dtype(found["dtype"]).name
     scale, zero_point = found["quantization"]
     if kind not in ("int8", "uint8") or not scale:
@@ -155,7 +156,7 @@ def _info(path: Path, found: dict[str, Any]) -> TensorInfo:
     return TensorInfo(found["name"], tuple(int(d) for d in found["shape"]), cast("Any", kind), q)
 
 
-def _card(description: dict[str, Any], spec: KeywordSpec) -> str:
+def _card(description: Json, spec: KeywordSpec) -> str:
     word = description.get("wake_word", spec.name)
     author = description.get("author", "its author")
     return (

@@ -13,14 +13,13 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from edgenets import records, runs
 from edgenets.artifact import FORMATS, PRECISIONS, Artifact, Format, Precision
 from edgenets.bundle import Bundle
 from edgenets.choice import this_machine
 from edgenets.errors import ModelError
-from edgenets.files import replacing, write_json
+from edgenets.files import Json, replacing, write_json
 from edgenets.progress import Progress
 
 from . import store
@@ -189,7 +188,7 @@ def load_report(folder: Path, written: Sequence[Written]) -> Report:
     path = folder / REPORT
     if not path.is_file():
         raise ModelError(f"{folder}: not verified yet; run `edgenets verify {folder}` first")
-    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    data: Json = json.loads(path.read_text(encoding="utf-8"))
     data.pop(APPENDIX, None)
     of = [data.pop(name, None) for name in ("artifacts", "artefacts")]  # of today, and of before
     if next(filter(None, of), None) != fingerprint(written):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import statistics
 import time
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgenets import backend
+from edgenets.arrays import Array
 from edgenets.artifact import TensorInfo
 
 from .formats import Written
@@ -32,7 +31,7 @@ def step_us(item: Written) -> float:
     session = backend.load(backend.backend_of(artifact), artifact, item.files)
     rng = np.random.default_rng(0)
 
-    def noise(info: TensorInfo) -> NDArray[Any]:
+    def noise(info: TensorInfo) -> Array:
         if info.dtype in ("int32", "int64") and info.quantization is None:
             return rng.integers(0, _FEWEST, info.shape).astype(info.dtype)
         return rng.standard_normal(info.shape).astype(np.float32)

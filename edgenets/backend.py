@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.artifact import OPEN, Artifact, TensorInfo
 from edgenets.errors import BackendError, MissingExtra
 from edgenets.quantization import quantize
@@ -34,7 +35,7 @@ Interpreter = Literal["auto", "ai-edge-litert", "tflite-runtime"]
 
 
 # What is given once a sequence, by name.
-Given = Mapping[str, NDArray[Any]]
+Given = Mapping[str, Array]
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Options:
 class State:
     """Where a stream stands, between two steps."""
 
-    values: tuple[NDArray[Any], ...]  # of the artifact's states, in their own types
+    values: tuple[Array, ...]  # of the artifact's states, in their own types
     step: int  # since the last reset, as far as that matters
 
 
@@ -67,7 +68,7 @@ class Session(Protocol):
     artifact: Artifact
     runs_on: str  # package, version and device that really compute
 
-    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """One inference; the state goes on from the one before.
 
         Args:
@@ -110,14 +111,14 @@ class Session(Protocol):
         """Go on from where a stream of this artifact stood; the state stays the caller's."""
         ...
 
-    def places(self) -> Mapping[str, NDArray[Any]]:
+    def places(self) -> Mapping[str, Array]:
         """The inputs' own memory, in the artifact's own types, to be written before `infer`.
 
         It is for models without a state, whose inputs are large: nothing is copied.
         """
         ...
 
-    def infer(self, raw: Collection[str] = ()) -> Mapping[str, NDArray[Any]]:
+    def infer(self, raw: Collection[str] = ()) -> Mapping[str, Array]:
         """One inference on what was written to `places`.
 
         Args:
@@ -204,7 +205,7 @@ def version(backend: str) -> str:
 
 
 def run_sequence(
-    session: Session, features: NDArray[Any], given: Given | None = None
+    session: Session, features: Array, given: Given | None = None
 ) -> NDArray[np.float32]:
     """Step through a whole sequence from a reset state.
 
@@ -234,15 +235,13 @@ def run_sequence(
     return out
 
 
-def answers(
-    session: Session, features: NDArray[Any], given: Given | None = None
-) -> NDArray[np.float32]:
+def answers(session: Session, features: Array, given: Given | None = None) -> NDArray[np.float32]:
     """The same without its frames: (answers, channels out), one after another."""
     out = run_sequence(session, features, given)
     return out.reshape(-1, out.shape[-1])
 
 
-def check_inputs(artifact: Artifact, inputs: Mapping[str, NDArray[Any]]) -> None:
+def check_inputs(artifact: Artifact, inputs: Mapping[str, Array]) -> None:
     """Refuse inputs that an artifact does not take, with a message that names them.
 
     Raises:
@@ -258,7 +257,7 @@ def check_inputs(artifact: Artifact, inputs: Mapping[str, NDArray[Any]]) -> None
             )
 
 
-def initial_state(artifact: Artifact, given: Given | None = None) -> dict[str, NDArray[Any]]:
+def initial_state(artifact: Artifact, given: Given | None = None) -> dict[str, Array]:
     """The states of an artifact after a reset, in its own integers, by input name."""
     states = {}
     for link in artifact.states:
@@ -271,7 +270,7 @@ def initial_state(artifact: Artifact, given: Given | None = None) -> dict[str, N
     return states
 
 
-def held(artifact: Artifact, given: Given | None = None) -> dict[str, NDArray[Any]]:
+def held(artifact: Artifact, given: Given | None = None) -> dict[str, Array]:
     """What an artifact is given once a sequence, in its own integers; None: a row of zeros."""
     values = {}
     for info in artifact.sequence_inputs:
@@ -311,7 +310,7 @@ def check_given(artifact: Artifact, given: Given) -> None:
             )
 
 
-def _stored(real: NDArray[Any], info: TensorInfo) -> NDArray[Any]:
+def _stored(real: Array, info: TensorInfo) -> Array:
     """Real values as a tensor holds them."""
     if info.quantization is None:
         return real.astype(info.dtype, order="C")  # OpenVINO takes no other

@@ -29,8 +29,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import archive, records
+from edgenets.arrays import Array
 from edgenets.artifact import Artifact, Part
 from edgenets.errors import BundleError, RecordError
+from edgenets.files import Json
 from edgenets.metrics import Metric, metric_of
 from edgenets.signature import check_face
 from edgenets.spec import ModelSpec
@@ -216,7 +218,7 @@ class Bundle:
             return self._numbers(name, np.dtype("<f4"), scores).reshape(-1, scores)
         return self._numbers(name, np.dtype("<f4"), 1)
 
-    def report(self) -> dict[str, Any]:
+    def report(self) -> Json:
         """The verification report; errors as `read`. What is in it is as its maker wrote it."""
         return _json(bytes(self.read(REPORT)), f"{self.path}: {REPORT}")
 
@@ -254,7 +256,7 @@ class Bundle:
         for name in self.manifest.members:
             self.read(name)
 
-    def _numbers(self, name: str, dtype: np.dtype[Any], columns: int) -> NDArray[Any]:
+    def _numbers(self, name: str, dtype: np.dtype[Any], columns: int) -> Array:
         """A member as numbers, (n,), of which whole rows must be there."""
         data = self.read(name)
         if not len(data) or len(data) % (dtype.itemsize * columns):
@@ -345,7 +347,7 @@ def given_name(name: str) -> str:
     return f"golden/given-{name}.f32"
 
 
-def _json(raw: bytes, where: str) -> dict[str, Any]:
+def _json(raw: bytes, where: str) -> Json:
     try:
         data = json.loads(raw)
     except (ValueError, RecursionError) as exc:

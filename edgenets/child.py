@@ -17,6 +17,7 @@ from typing import Any
 
 from edgenets import errors
 from edgenets.errors import EdgenetsError, first_line
+from edgenets.files import Json
 
 
 def ask(
@@ -50,7 +51,7 @@ def ask(
     except subprocess.TimeoutExpired as exc:
         raise error(f"{what}: still not done after {exc.timeout:.0f} s") from exc
     try:
-        said: dict[str, Any] = json.loads(done.stdout)
+        said: Json = json.loads(done.stdout)
     except ValueError as exc:
         raise error(f"{what}: {_ended(done)}") from exc
     if "error" in said:

@@ -87,7 +87,7 @@ def stream(smear: Smear) -> Iterator[str]:
                     number += 1
                     ended.wait(max(0.0, begun + number / RATE - time.monotonic()))
 
-        def log_message(self, *_: Any) -> None:
+        def log_message(self, *_: object) -> None:
             """Nobody wants to read it."""
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from edgenets.files import Json
 from edgenets.painter import Painter
 
 if TYPE_CHECKING:
@@ -75,14 +75,14 @@ class Event(Record, ABC):
     unfinished: ClassVar[bool] = False
 
     @abstractmethod
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> Json:
         """As JSON has it; the field `event` says its kind."""
 
     @abstractmethod
     def console(self, painter: Painter) -> str:
         """What a console shows of it, with the ends of its lines; empty: nothing."""
 
-    def _plain(self, kind: str, **fields: Any) -> dict[str, Any]:
+    def _plain(self, kind: str, **fields: Any) -> Json:
         """What all events have, around what one has of its own."""
         plain = {"event": kind, "source": self.source, **fields, "time": round(self.time, 3)}
         age: float | None = getattr(self, "age", None)
@@ -98,7 +98,7 @@ class Notice(Event):
     text: str
     time: float  # s of stream
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> Json:
         """See `Event.plain`."""
         return self._plain(self.kind, text=self.text)
 
@@ -119,7 +119,7 @@ class Summary(Record):
     notices: dict[str, int] = field(default_factory=dict)  # per kind
     sink_failures: int = 0
 
-    def plain(self) -> Mapping[str, Any]:
+    def plain(self) -> Json:
         """As JSON has it."""
         return vars(self)
 

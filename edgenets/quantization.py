@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edgenets.arrays import Array, Integers, Reals
 
 IntegerType = Literal["int8", "int16", "uint8"]
 
@@ -70,7 +72,7 @@ class Quantizer:
         self._low, self._high = np.array(info.min, np.float32), np.array(info.max, np.float32)
         self._scratch = np.empty(shape, np.float32)
 
-    def into(self, values: NDArray[np.floating[Any]], out: NDArray[np.integer[Any]]) -> None:
+    def into(self, values: Reals, out: Integers) -> None:
         """Write the integers of `values` to `out`; both have the shape given before."""
         scratch = self._scratch
         np.multiply(values, self._factor, out=scratch)
@@ -82,25 +84,25 @@ class Quantizer:
         out[...] = scratch
 
 
-def quantize(values: NDArray[np.floating[Any]], q: Quantization) -> NDArray[np.integer[Any]]:
+def quantize(values: Reals, q: Quantization) -> Integers:
     """Real values to integers, saturating at the ends of the type; NaN becomes the smallest."""
     out = np.empty(values.shape, q.dtype)
     Quantizer(q, values.shape).into(np.asarray(values, np.float32), out)
     return out
 
 
-def dequantize(values: NDArray[np.integer[Any]], q: Quantization) -> NDArray[np.float32]:
+def dequantize(values: Integers, q: Quantization) -> NDArray[np.float32]:
     """Integers to the real values that they stand for."""
     return dequantizer(q)(values)
 
 
-def dequantizer(q: Quantization | None) -> Callable[[NDArray[Any]], NDArray[Any]]:
+def dequantizer(q: Quantization | None) -> Callable[[Array], Array]:
     """A function from integers to real values; for None, one that copies."""
     if q is None:
         return np.ndarray.copy
     scale, zero_point = np.array(q.scale, np.float32), np.array(q.zero_point, np.float32)
 
-    def real(values: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+    def real(values: Integers) -> NDArray[np.float32]:
         out: NDArray[np.float32] = np.subtract(values, zero_point, dtype=np.float32)
         np.multiply(out, scale, out=out)
         return out
@@ -108,7 +110,7 @@ def dequantizer(q: Quantization | None) -> Callable[[NDArray[Any]], NDArray[Any]
     return real
 
 
-def per_channel_scales(weights: NDArray[np.floating[Any]], axis: int) -> NDArray[np.float32]:
+def per_channel_scales(weights: Reals, axis: int) -> NDArray[np.float32]:
     """Symmetric int8 scales, one a slice along `axis`: max|w| / 127.
 
     The range is narrow (−127…127), as TFLite requires of int8 weights.
@@ -119,9 +121,7 @@ def per_channel_scales(weights: NDArray[np.floating[Any]], axis: int) -> NDArray
     return scales
 
 
-def quantize_weights(
-    weights: NDArray[np.floating[Any]], scales: NDArray[np.float32], axis: int
-) -> NDArray[np.int8]:
+def quantize_weights(weights: Reals, scales: NDArray[np.float32], axis: int) -> NDArray[np.int8]:
     """Symmetric per-channel int8 weights for `scales` along `axis`."""
     shape = [1] * weights.ndim
     shape[axis] = -1
@@ -131,7 +131,7 @@ def quantize_weights(
 
 
 def quantize_bias(
-    bias: NDArray[np.floating[Any]], scales: NDArray[np.float32], wide: bool = False
+    bias: Reals, scales: NDArray[np.float32], wide: bool = False
 ) -> NDArray[np.int32] | NDArray[np.int64]:
     """A bias in the scale of an integer sum (input scale × weight scales), 32 or 64 bits wide."""
     limit = np.iinfo(np.int32).max

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
 
 from edgenets import records
 from edgenets.errors import RecipeError, RecordError
+from edgenets.files import Json
 from edgenets.recipeparts import Recipe
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -48,7 +48,7 @@ def load_recipe(source: str | Path) -> Recipe:
         raise RecordError(f"{path}: {exc}") from exc
 
 
-def parse(data: dict[str, Any]) -> Recipe:
+def parse(data: Json) -> Recipe:
     """A recipe of plain data; one that names no task is about keywords.
 
     Raises:

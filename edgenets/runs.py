@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from edgenets import records
 from edgenets.errors import ModelError, RecordError, first_line
 from edgenets.extras import require
-from edgenets.files import replacing, write_json
+from edgenets.files import Json, replacing, write_json
 from edgenets.metrics import metric_of
 from edgenets.recipeparts import Recipe
 from edgenets.spec import ModelSpec, spec_as
@@ -48,7 +48,7 @@ class Run:
     folder: Path
     spec: ModelSpec
     recipe: Recipe
-    metrics: dict[str, Any]
+    metrics: Json
 
     @property
     def metric(self) -> str:
@@ -100,7 +100,7 @@ class Run:
 
 
 def save(
-    folder: Path, model: keras.Model, spec: ModelSpec, recipe: Recipe, metrics: dict[str, Any],
+    folder: Path, model: keras.Model, spec: ModelSpec, recipe: Recipe, metrics: Json,
     assets: Mapping[str, bytes],
 ) -> None:  # fmt: skip
     """Write a run folder."""
@@ -148,7 +148,7 @@ def load_keras(path: Path) -> keras.Model:
     return cast("keras.Model", model)
 
 
-def _metrics(path: Path) -> dict[str, Any]:
+def _metrics(path: Path) -> Json:
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
+
+from edgenets.arrays import Reals
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 32  # characters
 
 
-def sparkline(values: NDArray[np.floating[Any]], width: int = _WIDTH) -> str:
+def sparkline(values: Reals, width: int = _WIDTH) -> str:
     """(n,) finite numbers, n > 0; of more than fit, means."""
     parts = np.array_split(np.asarray(values, np.float64), min(width, len(values)))
     means = np.array([part.mean() for part in parts])

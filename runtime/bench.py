@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgenets import backend, child, records
+from edgenets.arrays import Array
 from edgenets.artifact import id_of
 from edgenets.bundle import Bundle
 from edgenets.errors import BackendError
@@ -136,7 +136,7 @@ def _median_within(times: list[float]) -> tuple[float, float]:
     return ordered[max(int(n / 2 - away), 0)], ordered[min(int(n / 2 + away), n - 1)]
 
 
-def _time_step(session: backend.Session, name: str, frames: NDArray[Any]) -> float:
+def _time_step(session: backend.Session, name: str, frames: Array) -> float:
     """Microseconds of one step."""
     start = time.perf_counter_ns()
     session.run({name: frames})

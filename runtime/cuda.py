@@ -11,8 +11,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.errors import BackendError, MissingExtra
 
 LIBRARY = "libcuda.so.1"
@@ -62,7 +62,7 @@ class Gpu:
         self._places.append(place.value)
         return place.value
 
-    def host(self, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    def host(self, shape: tuple[int, ...], dtype: Any) -> Array:
         """Zeros in the CPU's memory that the GPU reads and writes without a copy in between."""
         kind = np.dtype(dtype)
         size = max(int(np.prod(shape)) * kind.itemsize, 1)
@@ -71,11 +71,11 @@ class Gpu:
         self._pinned.append(place.value or 0)
         memory: Any = (ctypes.c_byte * size).from_address(place.value or 0)
         memory.owner = self  # as long as somebody has the array, it is not given back
-        array: NDArray[Any] = np.frombuffer(memory, kind, int(np.prod(shape))).reshape(shape)
+        array: Array = np.frombuffer(memory, kind, int(np.prod(shape))).reshape(shape)
         array[...] = 0
         return array
 
-    def put(self, place: int, values: NDArray[Any]) -> None:
+    def put(self, place: int, values: Array) -> None:
         """Copy to the GPU, in the order of the stream."""
         self._call(
             "cuMemcpyHtoDAsync_v2",
@@ -85,7 +85,7 @@ class Gpu:
             ctypes.c_void_p(self.stream),
         )
 
-    def take(self, values: NDArray[Any], place: int) -> None:
+    def take(self, values: Array, place: int) -> None:
         """Copy from the GPU, in the order of the stream; it is there after `wait`."""
         self._call(
             "cuMemcpyDtoHAsync_v2",

@@ -16,9 +16,12 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from edgenets.events import Summary
 
 # Ages of the latest inferences that the status speaks of: a few seconds of a camera.
 _RECENT = 100
@@ -76,8 +79,11 @@ class Living(Protocol):
     """A run, as far as its vitals are concerned."""
 
     vitals: Vitals
-    summary: Any
     source_name: str
+
+    @property
+    def summary(self) -> Summary:
+        """What it came to so far."""
 
 
 @contextmanager

@@ -102,12 +102,12 @@ def old_words() -> list[str]:
 
 FIGURES = [
     Figure(
-        "lines", 58_800, lambda: sum(text.count("\n") for text in sources().values()), goal=52_500
+        "lines", 58_900, lambda: sum(text.count("\n") for text in sources().values()), goal=52_500
     ),
     Figure("functions of complexity > 12", 39, lambda: above(12)),
     Figure("functions of complexity > 20", 0, lambda: above(20)),
     Figure("functions of more than 6 parameters", 8, lambda: len(long_signatures())),
-    Figure("lines with Any", 625, lambda: lines_with(r"^(?!.*\bimport\b).*\bAny\b"), goal=350),
+    Figure("lines with Any", 350, lambda: lines_with(r"^(?!.*\bimport\b).*\bAny\b")),
     Figure("lines with # fmt: skip", 150, lambda: lines_with("# fmt: skip")),
     Figure("lines with old words", 50, lambda: len(old_words())),
 ]

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgenets import __version__, records, runs
+from edgenets.arrays import Array
 from edgenets.artifact import FORMATS
 from edgenets.errors import RecordError
 from edgenets.extras import require
@@ -265,7 +265,7 @@ def _untrained(run: Run, model: Model) -> list[Model]:
     return made
 
 
-def _felt(family: str, networks: Sequence[Model], came: NDArray[Any], frames: int) -> Felt:
+def _felt(family: str, networks: Sequence[Model], came: Array, frames: int) -> Felt:
     """The gradient over long test sequences; of several networks the geometric mean."""
     each = []
     for network in networks:

@@ -6,11 +6,12 @@ measured, by TensorFlow, of a network as it stands.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.extras import require
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 GONE = 0.01
 
 
-def norms(model: Model, items: NDArray[Any], seed: int = 0) -> NDArray[np.float64]:
+def norms(model: Model, items: Array, seed: int = 0) -> NDArray[np.float64]:
     """The norm of the gradient of a network's last answer with respect to each input before it.
 
     Args:
@@ -63,7 +64,7 @@ def _last(felt: NDArray[np.bool_]) -> int | None:
     return None if count == len(felt) else count
 
 
-def _felt(model: Model, items: NDArray[Any]) -> tuple[Model, NDArray[np.float32]]:
+def _felt(model: Model, items: Array) -> tuple[Model, NDArray[np.float32]]:
     """The part of a network behind the numbers of tokens, and what it takes."""
     keras = require("keras")
     if items.dtype != np.int32:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgenets import __version__, records
-from edgenets.files import replacing, write_json
+from edgenets.files import Json, replacing, write_json
 from edgenets.training.figures import BLUE, INK, ORANGE, finish, new_figure
 
 from ..verify.report import template, to_svg
@@ -38,9 +38,9 @@ def write(out: Path, found: Comparison) -> Path:
     return out / PAGE
 
 
-def as_json(found: Comparison) -> dict[str, Any]:
+def as_json(found: Comparison) -> Json:
     """All that was measured, and the textbook's claims beside it."""
-    plain: dict[str, Any] = records.to_plain(found)
+    plain: Json = records.to_plain(found)
     plain["nets"] = plain["networks"]  # as earlier versions call them
     return {**plain, "claims": [vars(claim) for claim in claims(found)]}
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.progress import Progress
 from edgenets.runs import Run
 from edgenets.stepspec import StreamSpec
@@ -40,7 +41,7 @@ _WINDOWS = 1500
 class Samples:
     """Test sequences, and what is to be decided of each."""
 
-    items: Sequence[NDArray[Any]] | NDArray[Any]  # (frames, numbers) each, of the model's type
+    items: Sequence[Array] | Array  # (frames, numbers) each, of the model's type
     targets: Sequence[Any]
     last: int | None = None  # steps at the end that the decision is made of; None: all
     factor: float = 1.0  # its length, as a part of what was taught; it may not be just as requested
@@ -57,7 +58,7 @@ class Task(Protocol):
         """The test sequences, at about a length; None where there are none so long."""
         ...
 
-    def stretches(self, frames: int, count: int) -> NDArray[Any]:
+    def stretches(self, frames: int, count: int) -> Array:
         """Long sequences, (count, frames, numbers), of test data drawn at random.
 
         They are shorter than what was asked for where there are none so long.
@@ -118,7 +119,7 @@ class Keywords:
             found[same] = rng.integers(0, len(labels), len(same))
         return found
 
-    def stretches(self, frames: int, count: int) -> NDArray[Any]:
+    def stretches(self, frames: int, count: int) -> Array:
         """See `Task`."""
         return _joined(self._clips, frames, count)
 
@@ -147,7 +148,7 @@ class Texts:
             items.append(again[: max(1, round(factor * len(tokens)))][:, None])
         return Samples(items, self._targets, factor=factor)
 
-    def stretches(self, frames: int, count: int) -> NDArray[Any]:
+    def stretches(self, frames: int, count: int) -> Array:
         """See `Task`."""
         return _joined([tokens[:, None] for tokens in self._tokens], frames, count)
 
@@ -175,7 +176,7 @@ class Series:
         targets = list(chosen.following - chosen.last)
         return Samples(came, targets, factor=window / self._spec.window)
 
-    def stretches(self, frames: int, count: int) -> NDArray[Any]:
+    def stretches(self, frames: int, count: int) -> Array:
         """See `Task`."""
         window = min(frames, self._room // self._segment) * self._segment
         found = self._windows(window).spread(count)
@@ -199,12 +200,12 @@ class Series:
         return split_windows(self._series, replace(self._spec, window=window), "test")
 
 
-def _joined(items: Sequence[NDArray[Any]] | NDArray[Any], frames: int, count: int) -> NDArray[Any]:
+def _joined(items: Sequence[Array] | Array, frames: int, count: int) -> Array:
     """Items one after another in a random order, until each of so many rows is long enough."""
     rng = np.random.default_rng(32)
     rows = []
     for _ in range(count):
-        row: list[NDArray[Any]] = []
+        row: list[Array] = []
         while sum(map(len, row)) < frames:
             row.append(items[int(rng.integers(len(items)))])
         rows.append(np.concatenate(row)[-frames:])

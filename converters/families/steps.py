@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import backend
+from edgenets.arrays import Array
 from edgenets.artifact import Artifact
 from edgenets.errors import DataError
 from edgenets.progress import Progress
@@ -116,9 +117,7 @@ class StepReference:
         return [Outputs(session.runs_on, kept, self._answers, score, (last, self._whole))]
 
 
-def answers_of(
-    model: Any, items: Sequence[NDArray[Any]] | NDArray[Any]
-) -> list[NDArray[np.float32]]:
+def answers_of(model: Any, items: Sequence[Array] | Array) -> list[NDArray[np.float32]]:
     """A Keras model's (steps, scores) of each item; where it gives one vector, one step.
 
     Items of one length are computed together.
@@ -134,7 +133,7 @@ def answers_of(
     return found
 
 
-def long_stream(items: Sequence[NDArray[Any]], frames: int) -> NDArray[Any]:
+def long_stream(items: Sequence[Array], frames: int) -> Array:
     """Sequences one after another, again from the start where they run out."""
     flat = np.concatenate(items)
     return np.tile(flat, (-(-frames // len(flat)), 1))[:frames]

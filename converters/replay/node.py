@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from numpy.typing import NDArray
-
+from edgenets.arrays import Array
 from edgenets.errors import ConversionError
 from edgenets.extras import require
 
@@ -67,12 +66,12 @@ class Node:
         """Every input, none of which may be left out."""
         return [self.value(index) for index in range(len(self.inputs))]
 
-    def constant(self, index: int) -> NDArray[Any]:
+    def constant(self, index: int) -> Array:
         """An input that has to be known before anything is run."""
         value = self.value(index)
         if not value.is_constant:
             raise self.refusal(f"computes its input {index + 1} as it runs; it has to be fixed")
-        array: NDArray[Any] = value.as_onnx
+        array: Array = value.as_onnx
         return array
 
     def numbers(self, name: str, index: int | None = None) -> list[int] | None:

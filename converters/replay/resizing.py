@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.arrays import Reals
+
 from .node import Node, operator
 from .value import Value
 
@@ -152,7 +154,7 @@ def _cubic(part: NDArray[np.float64], a: float) -> dict[int, NDArray[np.float64]
     return {-1: before, 0: here, 1: behind, 2: 1 - (before + here + behind)}
 
 
-def _whole(at: NDArray[np.floating[Any]], rounding: str) -> NDArray[np.int64]:
+def _whole(at: Reals, rounding: str) -> NDArray[np.int64]:
     match rounding:
         case "floor":
             rounded = np.floor(at)

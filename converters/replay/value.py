@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.extras import require
 
 Order = tuple[int, ...]
@@ -128,6 +128,6 @@ def together(values: Sequence[Value]) -> tuple[list[Any], Order]:
     return [v.lying(order) for v in same], order
 
 
-def whole_numbers(array: NDArray[Any]) -> list[int]:
+def whole_numbers(array: Array) -> list[int]:
     """What a constant of sizes, axes or paddings says."""
     return [int(n) for n in np.asarray(array).reshape(-1)]

@@ -16,6 +16,7 @@ from typing import Any
 from edgenets import child, progress, records
 from edgenets.artifact import Format, Precision
 from edgenets.errors import ModelError
+from edgenets.files import Json
 from edgenets.recipeparts import QuantizeRecipe
 
 from ..check.check import Checked, Target
@@ -40,19 +41,19 @@ class Request:
     quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
 
 
-def convert(path: Path, out: Path, request: Request, live: bool = True) -> dict[str, Any]:
+def convert(path: Path, out: Path, request: Request, live: bool = True) -> Json:
     """`folder.convert_file`, as `report_of` tells of it; errors as that.
 
     Args:
         live: whether its progress is shown.
     """
-    found: dict[str, Any] = _ask(path, live, do="convert", out=str(out), request=request)
+    found: Json = _ask(path, live, do="convert", out=str(out), request=request)
     return found
 
 
-def explain(path: Path, request: Request) -> dict[str, Any]:
+def explain(path: Path, request: Request) -> Json:
     """`folder.explain` in plain values: the conversion paths to every artifact."""
-    found: dict[str, Any] = _ask(path, do="explain", request=request)
+    found: Json = _ask(path, do="explain", request=request)
     return found
 
 
@@ -77,7 +78,7 @@ def check(path: Path, target: Target, request: Request) -> tuple[Checked, ...]:
     return tuple(records.parse(Checked, one, str(path)) for one in found)
 
 
-def report_of(found: Converted) -> dict[str, Any]:
+def report_of(found: Converted) -> Json:
     """The outcome of a conversion, in plain values."""
     return {
         "artifacts": [
@@ -126,7 +127,7 @@ def _asked() -> Any:
     )
 
 
-def _plain(seen: Seen) -> dict[str, Any]:
+def _plain(seen: Seen) -> Json:
     return {
         "route": list(seen.route.tools),
         "taken": seen.taken,

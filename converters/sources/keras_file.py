@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.errors import ConversionError, ModelError
 from edgenets.extras import ensure, require
+from edgenets.files import Json
 from edgenets.native import quiet_logging
 from edgenets.training import aware
 
@@ -91,7 +92,7 @@ def source_of(model: Model, path: Path, names: Sequence[str] = ()) -> Source:
     if names:
         outputs = tuple(replace(o, name=n) for o, n in zip(outputs, names, strict=True))
 
-    def answer(given_by_name: Mapping[str, NDArray[Any]]) -> Answers:
+    def answer(given_by_name: Mapping[str, Array]) -> Answers:
         given = [given_by_name[info.name] for info in inputs]
         if len(given) == 1:
             packed: Any = given[0]
@@ -161,7 +162,7 @@ def _refuse_code(path: Path, config: Any) -> None:
                 )
 
 
-def _entries(value: Any) -> Iterator[dict[str, Any]]:
+def _entries(value: Any) -> Iterator[Json]:
     """Everything in a config that Keras would make an object of."""
     waiting = [value]
     while waiting:  # a file may nest deeper than Python recurses
@@ -185,7 +186,7 @@ def _tolerant(kind: Any) -> Any:
 
     class Tolerant:
         @classmethod
-        def from_config(cls, config: dict[str, Any]) -> Any:
+        def from_config(cls, config: Json) -> Any:
             kept = {
                 name: value
                 for name, value in config.items()

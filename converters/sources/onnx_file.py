@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.artifact import LARGEST_TENSOR, OPEN, Precision, TensorInfo
 from edgenets.errors import ModelError, first_line
 from edgenets.extras import require
@@ -119,7 +119,7 @@ def _answering(path: Path, model: ModelProto) -> Any:
     """What ONNX Runtime makes of it, item by item."""
     held: list[Any] = []
 
-    def run(inputs: Mapping[str, NDArray[Any]]) -> Answers:
+    def run(inputs: Mapping[str, Array]) -> Answers:
         ort = require("onnxruntime")
         if not held:
             settings = ort.SessionOptions()

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.artifact import OPEN, TensorInfo
 from edgenets.errors import ConversionError, ModelError, first_line
 from edgenets.extras import require
@@ -201,7 +201,7 @@ def _answering(
 ) -> Any:
     calls: dict[tuple[tuple[int, ...], ...], Any] = {}
 
-    def called(given: Mapping[str, NDArray[Any]]) -> Answers:
+    def called(given: Mapping[str, Array]) -> Answers:
         tf = require("tensorflow")
         shapes = {name: values.shape for name, values in given.items()}
         key = tuple(shapes.values())
@@ -210,7 +210,7 @@ def _answering(
         found = calls[key](*(tf.constant(given[i.name]) for i in inputs))
         return {o.name: np.asarray(v) for o, v in zip(outputs, found, strict=True)}
 
-    def answer(given: Mapping[str, NDArray[Any]]) -> Answers:
+    def answer(given: Mapping[str, Array]) -> Answers:
         many = count(given)
         with suppress(Exception):  # of one that was exported for one item at a time
             found = called(given)

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from numpy.typing import NDArray
-
+from edgenets.arrays import Array
 from edgenets.artifact import OPEN, Precision, TensorInfo
 from edgenets.errors import ModelError
 
 Kind = Literal["keras", "saved_model", "onnx", "tflite"]
 
-Answers = dict[str, NDArray[Any]]  # (items, …) of every output, by name
+Answers = dict[str, Array]  # (items, …) of every output, by name
 
 # Ending of a file → the kind of model in it, and the module that reads it; a folder is "/".
 KINDS: dict[str, tuple[Kind, str]] = {
@@ -39,7 +38,7 @@ class Source:
     inputs: tuple[TensorInfo, ...]  # of one item; `OPEN` where a shape is not fixed
     outputs: tuple[TensorInfo, ...]  # the same
     # What it answers in its own library, for inputs of (items, …) by name.
-    answer: Callable[[Mapping[str, NDArray[Any]]], Answers] = field(repr=False)
+    answer: Callable[[Mapping[str, Array]], Answers] = field(repr=False)
     precision: Precision = "fp32"  # what it was rounded to before it came
     # Of a file that is an artifact already: inputs and outputs in its own types.
     own: tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]] | None = None

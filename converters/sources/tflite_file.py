@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgenets import backend
+from edgenets.arrays import Array
 from edgenets.artifact import Artifact, Precision, TensorInfo
 from edgenets.errors import ModelError, first_line
 from edgenets.extras import require
@@ -40,12 +40,12 @@ def read(path: Path) -> Source:
         raise ModelError(f"{path}: {exc}") from exc
     held: list[backend.Session] = []
 
-    def run(given: Mapping[str, NDArray[Any]]) -> Answers:
+    def run(given: Mapping[str, Array]) -> Answers:
         if not held:
             held.append(backend.load("tflite", artifact, {path.name: model}))
         return held[0].run(given)
 
-    def answer(given: Mapping[str, NDArray[Any]]) -> Answers:
+    def answer(given: Mapping[str, Array]) -> Answers:
         return one_by_one(run, given)
 
     real = tuple(map(_real, inputs)), tuple(map(_real, outputs))

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.quantization import IntegerType, dequantize, from_range, quantize
 
 from .graph import StepGraph
@@ -88,12 +89,12 @@ class Calibration:
 class Rolls:
     """Streams of one length that are rolled through a graph side by side."""
 
-    features: NDArray[Any]  # (streams, frames, channels)
+    features: Array  # (streams, frames, channels)
     # What each stream is given: (streams, rows, channels), and (streams, 1, units) of states.
     given: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
-def rolls_of(clips: NDArray[Any]) -> Rolls:
+def rolls_of(clips: Array) -> Rolls:
     """Recordings, several after one another in every stream.
 
     Args:

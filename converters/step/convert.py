@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.artifact import FORMATS, PRECISIONS, Format, Part, Precision
 from edgenets.errors import ConversionError, UnsupportedPrecision
 from edgenets.progress import Progress
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 NO_CLIPS = "int8 and int16x8 need recordings to calibrate on; give --data, or leave them out"
 
 # Recordings, or what `calibrate.rolls_of` would make of them.
-Clips = NDArray[Any] | Sequence[Rolls]
+Clips = Array | Sequence[Rolls]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.extras import require
 from edgenets.quantization import Quantization
 
@@ -72,7 +73,7 @@ class FlatModel:
         return tuple(int(d) for d in self._graph.tensors[index].shape)
 
     def constant(
-        self, value: NDArray[Any], scales: NDArray[np.float32] | None = None, axis: int = 0
+        self, value: Array, scales: NDArray[np.float32] | None = None, axis: int = 0
     ) -> int:
         """A nameless tensor whose value is stored; `scales` has one a slice along `axis`."""
         q = None
@@ -80,11 +81,11 @@ class FlatModel:
             q = (scales.ravel().tolist(), [0] * scales.size, axis)
         return self._stored(value, q)
 
-    def constant_like(self, value: NDArray[Any], q: Quantization) -> int:
+    def constant_like(self, value: Array, q: Quantization) -> int:
         """A nameless tensor whose value is stored in the integers of one quantization."""
         return self._stored(value, ([q.scale], [q.zero_point], 0))
 
-    def _stored(self, value: NDArray[Any], q: tuple[list[float], list[int], int] | None) -> int:
+    def _stored(self, value: Array, q: tuple[list[float], list[int], int] | None) -> int:
         data = np.ascontiguousarray(value)
         key = (str(data.dtype), data.tobytes())
         if key not in self._constants:
@@ -182,7 +183,7 @@ def _sharing_builder() -> Any:
             super().__init__(1 << 16)
             self._stored: dict[tuple[str, bytes], int] = {}
 
-        def CreateNumpyVector(self, x: NDArray[Any]) -> int:
+        def CreateNumpyVector(self, x: Array) -> int:
             key = (str(x.dtype), x.tobytes())
             if key not in self._stored:
                 if x.dtype == np.uint8:

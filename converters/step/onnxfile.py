@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
+from edgenets.arrays import Array
 from edgenets.extras import require
 
 
@@ -39,7 +40,7 @@ class OnnxFile:
         """A constant of 64-bit integers, as shapes and axes are."""
         return self.constant(np.asarray(values, np.int64))
 
-    def constant(self, value: NDArray[Any]) -> str:
+    def constant(self, value: Array) -> str:
         """An initializer; equal ones are stored once."""
         value = np.ascontiguousarray(value) if value.ndim else value
         key = f"{value.dtype}{value.shape}{value.tobytes()!r}"

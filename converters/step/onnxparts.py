@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.quantization import Quantization, quantize
 
 from .graph import Conv, Depthwise, Lookup, Op, Pool, StepGraph
@@ -32,7 +33,7 @@ def write_activation(file: OnnxFile, kind: str, x: str, name: str, alpha: float 
 
 
 def dequantized(
-    file: OnnxFile, stored: NDArray[Any], scales: NDArray[np.float32], name: str, axis: int = 0
+    file: OnnxFile, stored: Array, scales: NDArray[np.float32], name: str, axis: int = 0
 ) -> str:
     """Stored integers as the real values that they stand for, with one scale a slice."""
     zeros = file.constant(np.zeros(scales.shape, stored.dtype))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgenets.errors import ConversionError
+from edgenets.files import Json
 
 if TYPE_CHECKING:
     import keras
@@ -120,7 +121,7 @@ def _append(layer: Layer, inputs: list[str], unique: str, calls: list[Call]) -> 
 
 
 def _in_order(
-    config: dict[str, Any], known: dict[tuple[str, int, int], str], model: str
+    config: Json, known: dict[tuple[str, int, int], str], model: str
 ) -> Iterator[tuple[str, int, list[tuple[str, int, int]]]]:
     """(layer, node, tensors taken), each after all that it takes."""
     waiting = []
@@ -141,7 +142,7 @@ def _in_order(
 _SEEN = {("ReversibleEmbedding", "reverse")}
 
 
-def _check_arguments(entry: dict[str, Any], node: dict[str, Any]) -> None:
+def _check_arguments(entry: Json, node: Json) -> None:
     """Refuse arguments of a call that would change what it computes."""
     name = entry["name"]
     for argument, value in node["kwargs"].items():

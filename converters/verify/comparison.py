@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.arrays import Array
+
 # An output of an artifact, and the same of its model.
-Pair = tuple[NDArray[Any], NDArray[Any]]
+Pair = tuple[Array, Array]
 
 # Early and late in the stream are this many steps each.
 _DRIFT_STEPS = 1000
@@ -70,21 +71,21 @@ def compare(outputs: Sequence[Pair], stream: Pair | None = None) -> Differences:
     )
 
 
-def relative_rms_error(found: NDArray[Any], wanted: NDArray[Any]) -> float:
+def relative_rms_error(found: Array, wanted: Array) -> float:
     """RMS of a difference over the RMS of what is wanted."""
     difference = np.asarray(found, np.float64) - wanted
     error = _rms(difference) / max(_rms(np.asarray(wanted, np.float64)), 1e-12)
     return min(error, _NOWHERE) if np.isfinite(error) else _NOWHERE
 
 
-def spread_of(values: NDArray[Any]) -> float:
+def spread_of(values: Array) -> float:
     """The standard deviation of what a model gives, by which errors are measured; of what hardly
     changes, a little of its size."""
     real = np.asarray(values, np.float64)
     return max(float(np.std(real)), _HARDLY * _rms(real), _NOTHING)
 
 
-def _drift(found: NDArray[Any], wanted: NDArray[Any], spread: float) -> Drift:
+def _drift(found: Array, wanted: Array, spread: float) -> Drift:
     along = np.abs(found.astype(np.float64) - wanted)
     largest = float(along.max())
     early, late = _rms(along[:_DRIFT_STEPS]), _rms(along[-_DRIFT_STEPS:])

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgenets import backend
+from edgenets.arrays import Array
 from edgenets.artifact import Precision
 from edgenets.errors import EdgenetsError
 from edgenets.metrics import metric_of
@@ -32,7 +32,7 @@ from .verdicts import Check, Compiled, Report, Verdict, number
 _RELATIVE_ERROR = 0.25
 
 # In place of an output that is not there.
-_NOTHING: NDArray[Any] = np.empty(0)
+_NOTHING: Array = np.empty(0)
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Outputs:
 
     runs_on: str
     # One an output, (samples, …); of streaming models one a sample, (steps, numbers).
-    found: Sequence[NDArray[Any]]
-    wanted: Sequence[NDArray[Any]]  # the model's
+    found: Sequence[Array]
+    wanted: Sequence[Array]  # the model's
     # The task's metric, and the share of decisions that equal the model's; asked where the shapes
     # are the model's.
     score: Callable[[], tuple[float, float]]

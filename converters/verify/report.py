@@ -13,7 +13,7 @@ import numpy as np
 
 from edgenets import __version__
 from edgenets.extras import require
-from edgenets.files import replacing
+from edgenets.files import Json, replacing
 from edgenets.metrics import metric_of
 from edgenets.runs import Run
 from edgenets.stepspec import StreamSpec
@@ -243,11 +243,11 @@ def _confusion(run: Run) -> Figure:
     return figure
 
 
-def as_json(report: Report) -> dict[str, Any]:
+def as_json(report: Report) -> Json:
     """The report for `--json`."""
     from edgenets import records
 
-    plain: dict[str, Any] = json.loads(json.dumps(records.to_plain(report)))
+    plain: Json = json.loads(json.dumps(records.to_plain(report)))
     plain["passed"] = report.passed
     for verdict, found in zip(plain["verdicts"], report.verdicts, strict=True):
         verdict["passed"] = found.passed

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgenets import backend
+from edgenets.arrays import Array
 from edgenets.data.items import Items
 from edgenets.errors import DataError, EdgenetsError, first_line
 from edgenets.recipeparts import GateRecipe
@@ -35,9 +34,9 @@ class _Scale:
 
     metric: str
     # of one model's answers
-    score: Callable[[NDArray[Any]], float]
+    score: Callable[[Array], float]
     # of an artifact's and the model's
-    agreement: Callable[[NDArray[Any], NDArray[Any]], float]
+    agreement: Callable[[Array, Array], float]
 
 
 class SourceReference:
@@ -97,7 +96,7 @@ def _reason(exc: Exception) -> str:
     return said[-1] if said else first_line(exc)
 
 
-def _called(session: backend.Session, items: Items) -> list[NDArray[Any]]:
+def _called(session: backend.Session, items: Items) -> list[Array]:
     """The outputs of a whole form, (items, …) each, in the artifact's order."""
     names = [info.name for info in session.artifact.inputs]
     found = one_by_one(session.run, dict(zip(names, items.samples.values(), strict=True)))
@@ -109,7 +108,7 @@ def is_step(item: Written) -> bool:
     return bool(item.artifact.states) or any(tool.startswith("walk ") for tool in item.route)
 
 
-def _stepped(session: backend.Session, items: Samples, wanted: Answers) -> list[NDArray[Any]]:
+def _stepped(session: backend.Session, items: Samples, wanted: Answers) -> list[Array]:
     """The outputs of a step form at the places where its model has some.
 
     Args:
@@ -134,19 +133,19 @@ def _stepped(session: backend.Session, items: Samples, wanted: Answers) -> list[
     return [_as_model(a, b) for a, b in zip(apart, wanted.values(), strict=False)]
 
 
-def _as_model(found: NDArray[Any], wanted: NDArray[Any]) -> NDArray[Any]:
+def _as_model(found: Array, wanted: Array) -> Array:
     """Answers of all steps, (items, steps, channels), as a model gives them: the last alone, or as
     many as it has."""
     last = found[:, -1:] if wanted.ndim == 2 else found[:, -wanted.shape[1] :]
     return last.reshape(wanted.shape) if last.size == wanted.size else last
 
 
-def _marks(targets: NDArray[Any]) -> bool:
+def _marks(targets: Array) -> bool:
     """Whether each row is zero but for a 1."""
     return bool(np.isin(targets, (0, 1)).all() and (targets.sum(axis=-1) == 1).all())
 
 
-def _check_places(targets: NDArray[Any], count: int) -> None:
+def _check_places(targets: Array, count: int) -> None:
     if not np.issubdtype(targets.dtype, np.integer):
         raise DataError(
             f"what is right holds {targets.dtype}; of an output of {count} numbers it is the place "
@@ -159,7 +158,7 @@ def _check_places(targets: NDArray[Any], count: int) -> None:
         )
 
 
-def _scale_of(first: NDArray[Any], targets: NDArray[Any] | None) -> _Scale:
+def _scale_of(first: Array, targets: Array | None) -> _Scale:
     """What the model's first output is judged by."""
     several = first.ndim > 1 and first.shape[-1] > 1
     # Values in place of decisions: as many as there are of the model's, and no place marked by 1.
@@ -168,7 +167,7 @@ def _scale_of(first: NDArray[Any], targets: NDArray[Any] | None) -> _Scale:
     if targets is not None and several:
         _check_places(targets, first.shape[-1])
 
-    def same(a: NDArray[Any], b: NDArray[Any]) -> float:
+    def same(a: Array, b: Array) -> float:
         return float(np.mean(a.argmax(axis=-1) == b.argmax(axis=-1)))
 
     if several and targets is not None:
@@ -188,7 +187,7 @@ def _scale_of(first: NDArray[Any], targets: NDArray[Any] | None) -> _Scale:
             )
         right = targets.reshape(first.shape).astype(np.float64)
 
-    def explained(a: NDArray[Any], b: NDArray[Any]) -> float:
+    def explained(a: Array, b: Array) -> float:
         variance = max(float(np.var(b)), _NO_VARIANCE)
         return max(0.0, 1 - float(np.mean((a - b) ** 2)) / variance)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import backend
+from edgenets.arrays import Array
 from edgenets.artifact import OPEN, Artifact, Format, Precision
 from edgenets.errors import ConversionError
 
@@ -38,7 +38,7 @@ def step_subject(
     steps: Steps,
     format: Format,
     precision: Precision,
-    features: NDArray[Any],
+    features: Array,
     judge: Callable[[Written], Verdict],
 ) -> Subject:
     """One artifact of a step model.
@@ -73,7 +73,7 @@ def layers_of(graph: StepGraph) -> tuple[str, ...]:
 
 
 def step_errors(
-    steps: Steps, format: Format, precision: Precision, features: NDArray[Any]
+    steps: Steps, format: Format, precision: Precision, features: Array
 ) -> tuple[LayerError, ...]:
     """Error of each layer of an artifact against the float model, of the same stream.
 
@@ -98,9 +98,7 @@ def _ends(graph: StepGraph) -> dict[str, str]:
     return {layer: tensor for layer, tensor in last.items() if tensor not in known}
 
 
-def _watched(
-    reference: Reference, features: NDArray[Any], names: Sequence[str]
-) -> Mapping[str, Values]:
+def _watched(reference: Reference, features: Array, names: Sequence[str]) -> Mapping[str, Values]:
     found: dict[str, list[Values]] = {name: [] for name in names}
 
     def watch(name: str, value: Values) -> None:
@@ -111,9 +109,7 @@ def _watched(
     return {name: np.concatenate(values) for name, values in found.items()}
 
 
-def _asked(
-    session: backend.Session, features: NDArray[Any], names: Sequence[str]
-) -> Mapping[str, Values]:
+def _asked(session: backend.Session, features: Array, names: Sequence[str]) -> Mapping[str, Values]:
     (source,) = session.artifact.inputs
     frames = source.shape[1]
     found: dict[str, list[Values]] = {name: [] for name in names}

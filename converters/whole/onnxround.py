@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
+from edgenets.files import Json
 from edgenets.native import quiet_logging
 from edgenets.quantization import per_channel_scales, quantize_weights
 from edgenets.recipeparts import QuantizeRecipe
@@ -178,7 +179,7 @@ def _of_opset(model: ModelProto, least: int) -> ModelProto:
         raise ConversionError(f"is of opset {own}, and not of {least}: {first_line(exc)}") from exc
 
 
-def _cached(tool: Any, cache: Path | None) -> dict[str, Any]:
+def _cached(tool: Any, cache: Path | None) -> Json:
     """What tells the tool where ranges are kept, if it can; ONNX Runtime 1.32 does."""
     known = inspect.signature(tool.quantize_static).parameters
     return {"calibration_cache_path": cache} if cache and "calibration_cache_path" in known else {}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from edgenets.arrays import Array
 
 # (items, …) of every input, by name.
-Samples = Mapping[str, NDArray[Any]]
+Samples = Mapping[str, Array]
 
 
 def count(samples: Samples) -> int:
@@ -17,7 +17,7 @@ def count(samples: Samples) -> int:
     return min((len(values) for values in samples.values()), default=0)
 
 
-def items_of(samples: Samples) -> Iterator[dict[str, NDArray[Any]]]:
+def items_of(samples: Samples) -> Iterator[dict[str, Array]]:
     """Each item as a batch of one."""
     for number in range(count(samples)):
         yield {name: values[number : number + 1] for name, values in samples.items()}
@@ -30,15 +30,15 @@ def spread(samples: Samples, most: int) -> Samples:
     return {name: values[chosen] for name, values in samples.items()}
 
 
-def rows_of(values: NDArray[Any]) -> NDArray[Any]:
+def rows_of(values: Array) -> Array:
     """Sequences as steps take them, (items, frames, channels): tokens have no axis of channels of
     their own, and bands have one more."""
     return values.reshape(*values.shape[:2], -1)
 
 
 def one_by_one(
-    run: Callable[[Mapping[str, NDArray[Any]]], Mapping[str, NDArray[Any]]], samples: Samples
-) -> dict[str, NDArray[Any]]:
+    run: Callable[[Mapping[str, Array]], Mapping[str, Array]], samples: Samples
+) -> dict[str, Array]:
     """The answers to many items, (items, …) of every output, from what answers one."""
     each = [run(item) for item in items_of(samples)]
     return {name: np.concatenate([one[name] for one in each]) for name in each[0]}

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.artifact import Precision, TensorInfo
 from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
@@ -86,7 +86,7 @@ def _converter(source: Function, per_channel: bool) -> TFLiteConverter:
     return made
 
 
-def _dataset(source: Function, samples: Samples) -> Callable[[], Iterator[list[NDArray[Any]]]]:
+def _dataset(source: Function, samples: Samples) -> Callable[[], Iterator[list[Array]]]:
     """Items as the converter asks for them, in the order of the inputs."""
     names = [info.name for info in source.inputs]
     return lambda: ([item[name] for name in names] for item in items_of(samples))

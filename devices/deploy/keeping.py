@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from edgenets.errors import DeployFailed, DeviceError
+from edgenets.files import Json
 
 from .. import keeper
 from ..keeper.environment import COMPLETE
@@ -69,6 +70,7 @@ mv -T .{sha256}.part {sha256}
 _MAIN = b"""import sys
 
 from keeper.main import main
+from edgenets.files import Json
 
 sys.exit(main(sys.argv[1:]))
 """
@@ -115,13 +117,13 @@ class Status(TypedDict):
     serving: str | None  # release ids, as in all of it
     previous: str | None
     newest: int
-    trial: dict[str, Any] | None
+    trial: Json | None
     failed: dict[str, str]  # why, by release
     releases: dict[str, dict[str, str]]
     log: list[LogLine]  # newest last
     service: dict[str, str]  # what systemd knows of it
-    live: dict[str, Any] | None  # what the service last wrote of itself
-    record: dict[str, Any] | None  # of the release that serves
+    live: Json | None  # what the service last wrote of itself
+    record: Json | None  # of the release that serves
     free_bytes: int
     whole: bool  # whether nothing of the release that serves is damaged
 

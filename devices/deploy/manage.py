@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from edgenets.errors import DeviceError
 from edgenets.extras import require
+from edgenets.files import Json
 
 from ..address import Address
 from ..keeper.service import SERVICE
@@ -64,10 +65,10 @@ def logs(address: Address, lines: int = 50, follow: bool = False) -> None:
     _do(address, once)
 
 
-def _ask(address: Address, command: str) -> dict[str, Any]:
-    async def once(remote: Remote) -> dict[str, Any]:
+def _ask(address: Address, command: str) -> Json:
+    async def once(remote: Remote) -> Json:
         python = await interpreter(remote)
-        found: dict[str, Any] = await Keeper(remote, python).ask(command)
+        found: Json = await Keeper(remote, python).ask(command)
         return found
 
     return _do(address, once)

@@ -11,10 +11,10 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from edgenets.errors import DeviceError
 from edgenets.extras import ensure
+from edgenets.files import Json
 
 _HERE = Path(__file__).parent
 
@@ -78,7 +78,7 @@ def deploy(
     return [found.get(n) or BoardResult(n, "not touched", None, untouched) for n in names]
 
 
-def ask(word: str, inventory: Path, at_once: int = 8) -> dict[str, dict[str, Any]]:
+def ask(word: str, inventory: Path, at_once: int = 8) -> dict[str, Json]:
     """Ask every board `edgenets device WORD`; the answers, or `error`, by name.
 
     Raises:
@@ -120,7 +120,7 @@ class _Answer:
     """What a board's command came to."""
 
     board: str
-    out: dict[str, Any]  # the JSON that it printed
+    out: Json  # the JSON that it printed
     error: str
 
 

@@ -13,11 +13,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from edgenets import records
 from edgenets.errors import EdgenetsError, UpdateError
 from edgenets.extras import require
+from edgenets.files import Json
 
 from ..keeper import disk, environment, objects, service, trial
 from ..keeper import release as releases
@@ -206,7 +207,7 @@ def _by_difference(
     return None, 0
 
 
-def _check_board(record: dict[str, Any], configuration: Configuration) -> None:
+def _check_board(record: Json, configuration: Configuration) -> None:
     """That a release is for this board: its name, and what its wheels were chosen for.
 
     Raises:

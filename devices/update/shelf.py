@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from edgenets.bundle import Bundle
 from edgenets.errors import UpdateError
 from edgenets.extras import require
-from edgenets.files import replacing
+from edgenets.files import Json, replacing
 
 from ..board import Board
 from ..deploy import needs
@@ -164,7 +164,7 @@ class Shelf:
         """Have boards believe what is there for another while."""
         self._sign()
 
-    def releases(self) -> dict[str, dict[str, Any]]:
+    def releases(self) -> dict[str, Json]:
         """The newest release of each channel, by board."""
         names = [n for n in self._targets.signed.targets if n.startswith("channels/")]
         return {
@@ -180,11 +180,11 @@ class Shelf:
         channel = self._channel(board)
         return list(channel["earlier"]) if channel else []
 
-    def _channel(self, board: str) -> dict[str, Any] | None:
+    def _channel(self, board: str) -> Json | None:
         name = f"channels/{board}.json"
         if name not in self._targets.signed.targets:
             return None
-        found: dict[str, Any] = json.loads(self._read(name))
+        found: Json = json.loads(self._read(name))
         return found
 
     def _add_deltas(self, board: str, sha256: str, path: Path) -> dict[str, int]:

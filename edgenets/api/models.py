@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from edgenets import recipe, runs
+from edgenets.arrays import Array
 from edgenets.artifact import FORMATS, PRECISIONS, Format, Precision
 from edgenets.bundle import Bundle
 from edgenets.progress import Progress
@@ -46,7 +45,7 @@ def aware(model: keras.Model) -> keras.Model:
 
 def convert(
     model: keras.Model | str | Path,
-    calibration: NDArray[Any] | None = None,
+    calibration: Array | None = None,
     to: Sequence[Format] = FORMATS,
     precisions: Sequence[Precision] = PRECISIONS,
     *,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +13,7 @@ from edgenets.cli.options import (
     AnyData,
     AnyPath,
     Several,
+    Shapes,
     emit,
     json_option,
     shape_option,
@@ -20,6 +21,13 @@ from edgenets.cli.options import (
     table,
     variant_option,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edgenets.artifact import Format, Precision
+    from edgenets.converters.routes.batch import Entry
+    from edgenets.converters.routes.converter import Variant
 
 
 @click.command(
@@ -50,9 +58,9 @@ net.npz). Exit code 1 when a model could not be converted, or an artifact did no
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, models: tuple[Path, ...], out: Path, to: tuple[Any, ...],
-    precision: tuple[Any, ...] | None, calibration: Path | None, data: Path | None, variant: Any,
-    shape: tuple[Any, ...], jobs: int, as_json: bool,
+    ctx: click.Context, models: tuple[Path, ...], out: Path, to: tuple[Format, ...],
+    precision: tuple[Precision, ...] | None, calibration: Path | None, data: Path | None,
+    variant: Variant, shape: Shapes, jobs: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Convert many models side by side, and verify them."""
     from edgenets import progress, records
@@ -73,7 +81,7 @@ def command(
     ctx.exit(0 if all(one.well for one in found) else 1)
 
 
-def _show(out: Path, found: Any) -> None:
+def _show(out: Path, found: Sequence[Entry]) -> None:
     rows = []
     for one in found:
         judged = {v.id: v for v in one.verdicts}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,6 +18,9 @@ from edgenets.cli.options import (
     size,
 )
 from edgenets.cli.verify import show
+
+if TYPE_CHECKING:
+    from edgenets.artifact import Format, Precision
 
 
 @click.command(
@@ -41,7 +44,7 @@ Exit code 1 when an artifact fails the gate; what passed is bundled all the same
 @click.pass_context
 def command(
     ctx: click.Context, recipe: str, data: Path, out: Path | None, run_folder: Path | None,
-    to: tuple[Any, ...], precision: tuple[Any, ...], only: str | None, as_json: bool,
+    to: tuple[Format, ...], precision: tuple[Precision, ...], only: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Train, convert, verify and bundle in one go.
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from edgenets.cli.options import AnyData, emit, json_option, size, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edgenets.converters.compare.claim import Claim
+    from edgenets.converters.compare.compare import Comparison
 
 _TASKS = ("keywords", "text", "series")
 _FAMILIES = ("cnn", "gru", "lstm", "rnn")
@@ -71,7 +77,7 @@ def command(
     click.echo(f"{found.seconds / 60:.1f} minutes. Report: {path}")
 
 
-def _show(found: Any, claims: Any) -> None:
+def _show(found: Comparison, claims: Sequence[Claim]) -> None:
     """Two tables: the networks, and what books say of them."""
     shown = found.measure.shown
     table(
@@ -110,7 +116,7 @@ _WIDTH, _INDENT = 100, " " * 13
 _COLORS = {"agrees": "green", "disagrees": "red"}
 
 
-def _tell(claim: Any) -> None:
+def _tell(claim: Claim) -> None:
     """A claim, what was measured of it, and what follows."""
     from textwrap import fill
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +15,7 @@ from edgenets.cli.options import (
     AnyData,
     AnyPath,
     Several,
+    Shapes,
     emit,
     json_option,
     shape_option,
@@ -22,9 +23,11 @@ from edgenets.cli.options import (
     table,
     variant_option,
 )
+from edgenets.files import Json
 
 if TYPE_CHECKING:
     from edgenets.artifact import Format, Precision
+    from edgenets.converters.routes.converter import Variant
 
 
 @click.command(
@@ -76,8 +79,8 @@ edgetpu_compiler on the PATH, and is for models of your own; of a bundle: `edgen
 @click.option("--out", type=AnyPath, help="Folder for artifacts/.  [default: beside MODEL]")
 @json_option
 def command(
-    model: Path, to: tuple[Any, ...], precision: tuple[Any, ...] | None, data: Path | None,
-    calibration: Path | None, variant: Any, shape: tuple[Any, ...], keep_float: str | None,
+    model: Path, to: tuple[Format, ...], precision: tuple[Precision, ...] | None, data: Path | None,
+    calibration: Path | None, variant: Variant, shape: Shapes, keep_float: str | None,
     per_tensor: bool, symmetric: bool, explain: bool, out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Convert a model to TFLite, ONNX and OpenVINO.
@@ -132,7 +135,7 @@ def _convert_run(
     _show(folder, report_of(found), str(data or "DATA"), as_json)
 
 
-def _show(folder: Path, report: dict[str, Any], data: str, as_json: bool) -> None:
+def _show(folder: Path, report: Json, data: str, as_json: bool) -> None:
     """What was written, why the rest was not, and how to verify it with data."""
     if as_json:
         emit({"folder": str(folder / "artifacts"), **report})
@@ -155,7 +158,7 @@ def _show(folder: Path, report: dict[str, Any], data: str, as_json: bool) -> Non
     click.echo(f"Next: edgenets verify {folder} --data {data}")
 
 
-def _explain(routes: dict[str, Any], as_json: bool) -> None:
+def _explain(routes: Json, as_json: bool) -> None:
     """Every conversion path to every artifact: taken, closed and why, or longer than another."""
     if as_json:
         emit(routes)

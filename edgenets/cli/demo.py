@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from edgenets.cli.options import AnyPath, emit, json_option, size, table
 from edgenets.cli.verify import show
+from edgenets.files import Json
+
+if TYPE_CHECKING:
+    from edgenets.demo import Demo, Hearing
+    from edgenets.demo_camera import Watched
 
 
 @click.command(
@@ -55,7 +60,7 @@ def command(
     ctx.exit(0 if found.verification.passed else 1)
 
 
-def _plain(hearing: Any) -> dict[str, Any]:
+def _plain(hearing: Hearing) -> Json:
     found = hearing.score
     return {
         "artifact": hearing.artifact,
@@ -67,7 +72,7 @@ def _plain(hearing: Any) -> dict[str, Any]:
     }
 
 
-def _show(found: Any) -> None:
+def _show(found: Demo) -> None:
     show(found.verification)
     rows = [
         (
@@ -108,7 +113,7 @@ def _show(found: Any) -> None:
     )
 
 
-def _show_watched(watched: Any) -> None:
+def _show_watched(watched: Watched) -> None:
     summary = watched.summary
     count = sum(summary.frames.values())
     found = ", ".join(f"{n} {label}" for label, n in sorted(summary.objects.items()))

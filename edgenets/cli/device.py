@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
 import click
 
 from edgenets.cli.hosts import accept_new_option, host_options
 from edgenets.cli.options import emit, json_option, table
+from edgenets.files import Json
 
 
 @click.group(
@@ -224,7 +224,7 @@ def _sizes(memory_mb: tuple[int, ...]) -> str:
     return ", ".join(f"{m} MB" if m < 1024 else f"{m // 1024} GB" for m in memory_mb)
 
 
-def _service(shown: dict[str, Any]) -> str:
+def _service(shown: Json) -> str:
     state = f"{shown.get('ActiveState', 'unknown')} ({shown.get('SubState', '?')})"
     restarts = shown.get("NRestarts", "0")
     return state if restarts in ("0", "") else f"{state}, started anew {restarts} times"

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from edgenets.cli.options import BundleName, emit, json_option, table
+from edgenets.files import Json
 
 _Inventory = click.Path(exists=True, path_type=Path)
 _inventory_option = click.option(
@@ -116,7 +117,7 @@ def rollback(ctx: click.Context, inventory: Path, as_json: bool) -> None:
     ctx.exit(1 if any("error" in state for state in found.values()) else 0)
 
 
-def _row(name: str, state: dict[str, Any]) -> tuple[str, ...]:
+def _row(name: str, state: Json) -> tuple[str, ...]:
     if "error" in state:
         return (name, "–", "–", "–", str(state["error"]))
     live = state["live"] or {}

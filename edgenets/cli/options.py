@@ -7,18 +7,23 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import click
 
+if TYPE_CHECKING:
+    from edgenets.artifact import Precision
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+Shapes: TypeAlias = tuple[tuple[str, tuple[int, ...]], ...]  # of inputs, by name
 
 # Names repeated from edgenets.artifact, whose import would bring NumPy to `--help`; a test
 # holds them together.
 FORMATS = ("tflite", "onnx", "openvino")
 # What a model of one's own may become, compiled forms with it.
 TARGETS = (*FORMATS, "edgetpu")
-PRECISIONS = ("fp32", "fp16", "dynamic", "int8", "int16x8")
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "dynamic", "int8", "int16x8")
 BACKENDS = ("tflite", "onnx", "openvino", "edgetpu", "tensorrt", "null")
 
 Folder = click.Path(exists=True, file_okay=False, path_type=Path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,10 @@ from edgenets.cli.options import (
     json_option,
     several,
 )
+
+if TYPE_CHECKING:
+    from edgenets.artifact import Precision
+    from edgenets.spec import ModelSpec
 
 _File = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -127,7 +131,7 @@ def command(
     sources: tuple[str, ...],
     sinks: tuple[str, ...],
     backend: str | None,
-    precision: Any,
+    precision: Precision | None,
     threads: int | None,
     thresholds: tuple[str, ...],
     as_json: bool,
@@ -153,7 +157,7 @@ def command(
     run, doing = made(opened, session, spec, RunArguments(sources, **arguments))
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
-    def stop(number: int, _: Any) -> None:
+    def stop(number: int, _: object) -> None:
         run.stop()
         signal.signal(number, before[signal.Signals(number)])  # a second one does not ask
 
@@ -177,7 +181,7 @@ def command(
         click.echo(summary.sentence(), err=True)
 
 
-def _with_thresholds(spec: Any, texts: tuple[str, ...]) -> Any:
+def _with_thresholds(spec: ModelSpec, texts: tuple[str, ...]) -> ModelSpec:
     """The spec with the thresholds that were given."""
     for text in texts:
         label, equals, number = text.rpartition("=")

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from edgenets.cli.check import target_of
 from edgenets.cli.options import AnyData, Folder, emit, json_option, size, table
 from edgenets.cli.preflight import BoardName
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edgenets.converters.verify.mixed_precision import Repair
+    from edgenets.converters.verify.verdicts import Report, Verdict
 
 
 @click.command(
@@ -75,7 +81,7 @@ def command(
     from edgenets.converters.verify.report import as_json as report_json
 
     trained = (run / runs.MODEL).is_file()
-    repairs: tuple[Any, ...] = ()
+    repairs: Sequence[Repair] = ()
     wanted = Wanted(tuple(map(target_of, targets)), layers)
     if trained:
         report = verify_run(runs.load(run), data, progress.for_stderr(), wanted)
@@ -97,7 +103,7 @@ def command(
     ctx.exit(0 if report.passed else 1)
 
 
-def show(report: Any) -> None:
+def show(report: Report) -> None:
     """Print a report as a table."""
     from edgenets.metrics import metric_of
 
@@ -136,7 +142,7 @@ def show(report: Any) -> None:
         click.echo(f"Not run: {one.id}, {one.said}: {one.why}.")
 
 
-def _show_repair(repair: Any, report: Any) -> None:
+def _show_repair(repair: Repair, report: Report) -> None:
     """What was tried for one artifact, and what it came to."""
     from edgenets.metrics import metric_of
 
@@ -173,7 +179,7 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.2g}"
 
 
-def _why(verdict: Any) -> str:
+def _why(verdict: Verdict) -> str:
     failed = [
         f"{c.name} {_number(c.value)} "
         f"{'<' if c.value is not None and c.value < c.limit else '>'} {c.limit:g}"

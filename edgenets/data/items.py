@@ -6,11 +6,10 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.artifact import OPEN, TensorInfo
 from edgenets.errors import DataError
 
@@ -25,8 +24,8 @@ _ONLY = ("x", "features", "inputs")
 class Items:
     """What a model takes, and perhaps what is right."""
 
-    samples: dict[str, NDArray[Any]]  # (items, …) of every input, in the type that it takes
-    targets: NDArray[Any] | None = None  # (items,) labels in integers, or (items, …) values
+    samples: dict[str, Array]  # (items, …) of every input, in the type that it takes
+    targets: Array | None = None  # (items,) labels in integers, or (items, …) values
 
     def __len__(self) -> int:
         return min(map(len, self.samples.values()))
@@ -63,7 +62,7 @@ def read_items(path: Path, inputs: Sequence[TensorInfo]) -> Items:
     return Items(samples, found[0] if found else None)
 
 
-def _name_the_only(arrays: dict[str, NDArray[Any]], name: str) -> None:
+def _name_the_only(arrays: dict[str, Array], name: str) -> None:
     """Call the one array that there is as the model's one input, whatever it was called."""
     if name in arrays:
         return
@@ -82,7 +81,7 @@ def _missing(info: TensorInfo, inputs: Sequence[TensorInfo], named: str) -> str:
     return f"is one array; the model takes {names}, so give a .npz of them"
 
 
-def _read(path: Path) -> dict[str, NDArray[Any]]:
+def _read(path: Path) -> dict[str, Array]:
     try:
         found = np.load(path, allow_pickle=False)
         if isinstance(found, np.ndarray):
@@ -94,7 +93,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
         raise DataError(f"{path}: no NumPy array: {exc}") from exc
 
 
-def _checked(path: Path, info: TensorInfo, values: NDArray[Any]) -> NDArray[Any]:
+def _checked(path: Path, info: TensorInfo, values: Array) -> Array:
     named = ", ".join("N" if d == OPEN else str(d) for d in info.shape[1:])
     fits = values.ndim == len(info.shape) and all(
         own in (OPEN, size) for own, size in zip(info.shape[1:], values.shape[1:], strict=True)

@@ -15,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.arrays import Reals
 from edgenets.errors import DataError
 from edgenets.extras import require
 from edgenets.sound.input import SAMPLE_RATES
@@ -87,7 +88,7 @@ def pcm16_to_float(data: bytes | NDArray[np.int16]) -> NDArray[np.float32]:
     return samples
 
 
-def float_to_pcm16(samples: NDArray[np.floating[Any]]) -> NDArray[np.int16]:
+def float_to_pcm16(samples: Reals) -> NDArray[np.int16]:
     """Float in [−1, 1) to 16-bit PCM, saturating."""
     scaled = np.rint(np.asarray(samples) * FULL_SCALE)
     pcm: NDArray[np.int16] = np.clip(scaled, -32768, 32767).astype("<i2")
@@ -131,7 +132,7 @@ def read(path: Path, rate: int) -> NDArray[np.float32]:
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
 
 
-def write_wav(path: Path, samples: NDArray[np.floating[Any]], rate: int) -> None:
+def write_wav(path: Path, samples: Reals, rate: int) -> None:
     """Write mono sound as 16-bit WAV."""
     with wave.open(str(path), "wb") as out:
         out.setnchannels(1)

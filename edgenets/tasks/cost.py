@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.backend import Given, Session, run_sequence
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Cost:
 
     cost_unit: ClassVar[str] = "CPU ms/1000 steps"
 
-    def random(self, spec: ModelSpec, count: int) -> NDArray[Any]:
+    def random(self, spec: ModelSpec, count: int) -> Array:
         """See `Task.random`."""
         return random_floats(count)
 
@@ -60,7 +61,7 @@ class TokenCost(Cost):
 
     cost_unit: ClassVar[str] = "CPU ms/1000 tokens"
 
-    def random(self, spec: ModelSpec, count: int) -> NDArray[Any]:
+    def random(self, spec: ModelSpec, count: int) -> Array:
         """See `Task.random`."""
         return np.random.default_rng(0).integers(0, spec.input.count, count).astype(np.int32)
 

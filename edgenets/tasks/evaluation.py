@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.errors import DataError
 
 Item = TypeVar("Item")
@@ -41,7 +41,7 @@ def some(found: Sequence[Item], data: Path, split: str | None) -> Sequence[Item]
 
 
 def confusion_of(
-    targets: Sequence[int] | NDArray[Any], decided: Sequence[int] | NDArray[Any], labels: int
+    targets: Sequence[int] | Array, decided: Sequence[int] | Array, labels: int
 ) -> tuple[tuple[int, ...], ...]:
     """How often each label was decided for each: a row the truth, a column the decision."""
     matrix = np.zeros((labels, labels), np.int64)

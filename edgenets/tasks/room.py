@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from numpy.typing import NDArray
-
+from edgenets.arrays import Array
 from edgenets.backend import Session
 from edgenets.progress import Progress
 from edgenets.tasks.task import Samples, Variant
@@ -34,7 +33,7 @@ class CardModule(Protocol):
 class SamplesModule(CardModule, Protocol):
     """A module that loads the sequences of a run."""
 
-    def calibration(self, run: Run, data: Path, progress: Progress) -> NDArray[Any]:
+    def calibration(self, run: Run, data: Path, progress: Progress) -> Array:
         """See `SequenceTask.calibration`."""
         ...
 
@@ -84,7 +83,7 @@ class SequenceRoom(Room):
     def _samples(self) -> SamplesModule:
         """The module, imported now."""
 
-    def calibration(self, run: Run, data: Path, progress: Progress) -> NDArray[Any]:
+    def calibration(self, run: Run, data: Path, progress: Progress) -> Array:
         """See `SequenceTask.calibration`."""
         return self._samples().calibration(run, data, progress)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from edgenets.events import AgedSummary, ages
+from edgenets.files import Json
 
 
 @dataclass
@@ -25,7 +24,7 @@ class SoundSummary(AgedSummary):
         """CPU time for a second of sound, in ms."""
         return 1e3 * self.cpu_seconds / self.audio_seconds if self.audio_seconds else None
 
-    def plain(self) -> Mapping[str, Any]:
+    def plain(self) -> Json:
         """See `Summary.plain`."""
         return {**vars(self), "cpu_ms_per_audio_s": self.cpu_ms_per_audio_s}
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.arrays import Array
+from edgenets.files import Json
 from edgenets.progress import Progress
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ Variant = Literal["step", "whole", "encoder-decoder"]
 
 # (frames, numbers a frame) each, of the model's type; their lengths may differ. One array of
 # (items, frames, numbers) will do.
-Sequences = Sequence[NDArray[Any]] | NDArray[Any]
+Sequences = Sequence[Array] | Array
 
 
 # Where a task's input comes from.
@@ -66,7 +68,7 @@ class Trained:
 
     model: keras.Model
     spec: ModelSpec
-    metrics: dict[str, Any]
+    metrics: Json
     assets: Mapping[str, bytes] = field(default_factory=dict)  # files that the model needs beside
 
 
@@ -108,7 +110,7 @@ class Task(Protocol):
         """
         ...
 
-    def random(self, spec: ModelSpec, count: int) -> NDArray[Any]:
+    def random(self, spec: ModelSpec, count: int) -> Array:
         """Random inputs of a model, (count,), of the type and the range that it takes."""
         ...
 
@@ -152,7 +154,7 @@ class Task(Protocol):
 class SequenceTask(Task, Protocol):
     """A job of models that are run step by step over a sequence."""
 
-    def calibration(self, run: Run, data: Path, progress: Progress) -> NDArray[Any]:
+    def calibration(self, run: Run, data: Path, progress: Progress) -> Array:
         """Sequences of the training split that calibration rolls through the model."""
         ...
 

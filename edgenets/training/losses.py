@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgenets.extras import require
+from edgenets.files import Json
 
 if TYPE_CHECKING:
     import keras
@@ -38,7 +39,7 @@ def quantiles(levels: Sequence[float]) -> keras.losses.Loss:
                 total = total + ops.mean(pinball, axis=-1) / len(self.levels)
             return total
 
-        def get_config(self) -> dict[str, Any]:
+        def get_config(self) -> Json:
             return {**super().get_config(), "levels": list(self.levels)}
 
     return Quantiles(levels)
@@ -65,7 +66,7 @@ def smoothed(share: float) -> keras.losses.Loss:
             mixed = (1 - self.share) * right + self.share * ops.mean(y_pred, axis=-1)
             return total - mixed
 
-        def get_config(self) -> dict[str, Any]:
+        def get_config(self) -> Json:
             return {**super().get_config(), "share": self.share}
 
     return Smoothed(share)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgenets import records, runs
 from edgenets.errors import RecipeError
 from edgenets.extras import ensure
-from edgenets.files import write_json
+from edgenets.files import Json, write_json
 from edgenets.progress import Progress
 from edgenets.recipeparts import Recipe
 from edgenets.tasks import task_of
@@ -72,6 +72,6 @@ def _claim(out: Path, recipe: Recipe) -> bool:
     return all((out / name).is_file() for name in (runs.MODEL, runs.SPEC, runs.METRICS))
 
 
-def _without(plain: dict[str, Any], after: tuple[str, ...]) -> dict[str, Any]:
+def _without(plain: Json, after: tuple[str, ...]) -> Json:
     """What of a recipe makes the model."""
     return {name: value for name, value in plain.items() if name not in after}

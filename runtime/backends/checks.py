@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgenets import backend
+from edgenets.arrays import Array
 from edgenets.artifact import Artifact, TensorInfo
 from edgenets.errors import BackendError
 
@@ -30,7 +30,7 @@ def taken_dtype(info: TensorInfo) -> np.dtype[Any]:
     return np.dtype(info.dtype if info.quantization is None else np.float32)
 
 
-def check_inputs(artifact: Artifact, inputs: Mapping[str, NDArray[Any]]) -> None:
+def check_inputs(artifact: Artifact, inputs: Mapping[str, Array]) -> None:
     """Refuse inputs that an artifact does not take, with a message that names them.
 
     Raises:

@@ -6,11 +6,10 @@ It shows what everything around a model costs, and lets the runtime be tried any
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.artifact import Artifact
 from edgenets.backend import Given, Options, State, check_given
 
@@ -38,7 +37,7 @@ class NullSession:
         self._places = {i.name: np.zeros(i.shape, i.dtype) for i in artifact.inputs}
         self._zeros = {o.name: np.zeros(o.shape, taken_dtype(o)) for o in artifact.outputs}
 
-    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """One inference; see `edgenets.backend.Session`."""
         check_inputs(self.artifact, inputs)
         return {name: zeros.copy() for name, zeros in self._zeros.items()}
@@ -55,10 +54,10 @@ class NullSession:
     def restore(self, state: State) -> None:
         """See `edgenets.backend.Session`."""
 
-    def places(self) -> Mapping[str, NDArray[Any]]:
+    def places(self) -> Mapping[str, Array]:
         """See `edgenets.backend.Session`."""
         return self._places
 
-    def infer(self, raw: Collection[str] = ()) -> Mapping[str, NDArray[Any]]:
+    def infer(self, raw: Collection[str] = ()) -> Mapping[str, Array]:
         """See `edgenets.backend.Session`."""
         return self._zeros

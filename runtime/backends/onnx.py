@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.artifact import OPEN, Artifact, TensorInfo
 from edgenets.backend import Given, Options, State, check_given, held, initial_state
 from edgenets.errors import BackendError, MissingExtra, first_line
@@ -125,7 +125,7 @@ class OnnxSession:
         self._state_names = [link.input.name for link in artifact.states]
         self._quantized_in = [i for i in artifact.inputs if i.quantization is not None]
         self._quantized_out = [i for i in artifact.outputs if i.quantization is not None]
-        self._places: dict[str, NDArray[Any]] | None = None
+        self._places: dict[str, Array] | None = None
         self._longest_hold = max((link.hold for link in artifact.states), default=0)
         self._held = held(artifact)
         self.reset()
@@ -147,7 +147,7 @@ class OnnxSession:
         self._step = state.step
         self._state = dict(zip(self._state_names, state.values, strict=True))
 
-    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """One inference; see `edgenets.backend.Session`."""
         check_inputs(self.artifact, inputs)
         feeds = {**inputs, **self._state, **self._held}
@@ -155,9 +155,7 @@ class OnnxSession:
             feeds[info.name] = quantize(feeds[info.name], info.quantization)  # type: ignore[arg-type]
         return self._answer(feeds)
 
-    def _answer(
-        self, feeds: dict[str, NDArray[Any]], raw: Collection[str] = ()
-    ) -> dict[str, NDArray[Any]]:
+    def _answer(self, feeds: dict[str, Array], raw: Collection[str] = ()) -> dict[str, Array]:
         """The outputs, in arrays of their own; the states go on."""
         try:
             values = self._session.run(self._wanted, feeds)
@@ -176,13 +174,13 @@ class OnnxSession:
         self._state = following
         return outputs
 
-    def places(self) -> Mapping[str, NDArray[Any]]:
+    def places(self) -> Mapping[str, Array]:
         """See `edgenets.backend.Session`."""
         if self._places is None:
             self._places = {i.name: np.zeros(i.shape, i.dtype) for i in self.artifact.inputs}
         return self._places
 
-    def infer(self, raw: Collection[str] = ()) -> Mapping[str, NDArray[Any]]:
+    def infer(self, raw: Collection[str] = ()) -> Mapping[str, Array]:
         """See `edgenets.backend.Session`."""
         return self._answer({**self.places(), **self._state, **self._held}, raw)
 

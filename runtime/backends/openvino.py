@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.artifact import Artifact, TensorInfo
 from edgenets.backend import Given, Options, State, check_given, held, initial_state
 from edgenets.errors import BackendError
@@ -136,7 +136,7 @@ class OpenVinoSession:
         for (_, into, _), value in zip(self._states, state.values, strict=True):
             into[...] = value
 
-    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """One inference; see `edgenets.backend.Session`."""
         check_inputs(self.artifact, inputs)
         for name, into, q in self._inputs:
@@ -144,11 +144,11 @@ class OpenVinoSession:
         self._infer()
         return {name: _real(out, q) for name, out, q in self._outputs}
 
-    def places(self) -> Mapping[str, NDArray[Any]]:
+    def places(self) -> Mapping[str, Array]:
         """See `edgenets.backend.Session`."""
         return {name: into for name, into, _ in self._inputs}
 
-    def infer(self, raw: Collection[str] = ()) -> Mapping[str, NDArray[Any]]:
+    def infer(self, raw: Collection[str] = ()) -> Mapping[str, Array]:
         """See `edgenets.backend.Session`."""
         self._infer()
         return {
@@ -167,10 +167,10 @@ class OpenVinoSession:
                 into[...] = out
         self._step += 1
 
-    def _tensor(self, info: TensorInfo) -> NDArray[Any]:
+    def _tensor(self, info: TensorInfo) -> Array:
         """The request's memory for a tensor, checked against what was announced."""
         try:
-            data: NDArray[Any] = self._request.get_tensor(info.name).data
+            data: Array = self._request.get_tensor(info.name).data
         except RuntimeError as exc:
             raise BackendError(f"{self.artifact.files[0]}: has no tensor '{info.name}'") from exc
         if data.shape != info.shape or data.dtype != np.dtype(info.dtype):
@@ -181,7 +181,7 @@ class OpenVinoSession:
         return data
 
 
-def _real(values: NDArray[Any], q: Quantization | None) -> NDArray[Any]:
+def _real(values: Array, q: Quantization | None) -> Array:
     return values.copy() if q is None else dequantize(values, q)
 
 

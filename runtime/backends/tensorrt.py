@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.artifact import OPEN, Artifact, TensorInfo
 from edgenets.backend import Given, Options, State, check_given, initial_state
 from edgenets.errors import BackendError
@@ -101,19 +101,19 @@ class TensorRtSession:
             self._gpu.put(now, np.ascontiguousarray(value))
         self._gpu.wait()  # the caller's arrays are the caller's again
 
-    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """One inference; see `edgenets.backend.Session`."""
         check_inputs(self.artifact, inputs)
         for info, host, _ in self._inputs[: len(self.artifact.inputs)]:
             host[...] = inputs[info.name]
         return {name: value.copy() for name, value in self.infer().items()}
 
-    def places(self) -> Mapping[str, NDArray[Any]]:
+    def places(self) -> Mapping[str, Array]:
         """See `edgenets.backend.Session`."""
         own = self._inputs[: len(self.artifact.inputs)]
         return {info.name: host for info, host, _ in own}
 
-    def infer(self, raw: Collection[str] = ()) -> Mapping[str, NDArray[Any]]:
+    def infer(self, raw: Collection[str] = ()) -> Mapping[str, Array]:
         """See `edgenets.backend.Session`."""
         gpu, context = self._gpu, self._context
         gpu.enter()
@@ -139,7 +139,7 @@ class TensorRtSession:
         if self._step < self._longest_hold:
             self._step += 1
 
-    def _placed(self, info: TensorInfo) -> tuple[TensorInfo, NDArray[Any], int]:
+    def _placed(self, info: TensorInfo) -> tuple[TensorInfo, Array, int]:
         """A tensor with its memory here and there."""
         place = self._gpu.allocate(_bytes(info))
         host = self._gpu.host(info.shape, info.dtype)

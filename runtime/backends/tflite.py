@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.artifact import Artifact, TensorInfo
 from edgenets.backend import Given, Options, State, check_given, held, initial_state
 from edgenets.errors import BackendError, MissingExtra, first_line
@@ -29,7 +29,7 @@ _MODULES = {
     "tflite-runtime": "tflite_runtime.interpreter",
 }
 
-View = Callable[[], NDArray[Any]]
+View = Callable[[], Array]
 
 
 def version(interpreter: str = "auto") -> str:
@@ -80,7 +80,7 @@ class TFLiteSession:
         for (_, into), value in zip(self._states, initial.values(), strict=True):
             into[:] = value.tobytes()
 
-    def _hold(self, values: dict[str, NDArray[Any]]) -> None:
+    def _hold(self, values: dict[str, Array]) -> None:
         """Put what stays for a sequence into its place, which is made as long as it is."""
         longer = {n: v.shape for n, v in values.items() if v.shape != self._held[n].shape}
         self._held = values
@@ -143,7 +143,7 @@ class TFLiteSession:
                 f"{artifact.files[0]}: {self._package} refuses it: {_reason(exc)}"
             ) from exc
         check_nothing_left_out(artifact, sources)
-        self._views: list[tuple[View, NDArray[Any]]] = []
+        self._views: list[tuple[View, Array]] = []
         self._inputs = [
             (i.name, i.shape, taken_dtype(i), self._place(i, sources), _quantizer(i))
             for i in artifact.inputs
@@ -161,7 +161,7 @@ class TFLiteSession:
         }
         self._ran = False
 
-    def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """One inference; see `edgenets.backend.Session`."""
         if len(inputs) != len(self._inputs):
             check_inputs(self.artifact, inputs)
@@ -170,7 +170,7 @@ class TFLiteSession:
         except (RuntimeError, ValueError) as exc:  # ValueError: a damaged file's tensor is nowhere
             raise BackendError(f"{self.artifact.files[0]}: a step failed: {_reason(exc)}") from exc
 
-    def _advance(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    def _advance(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         for name, shape, dtype, into, quantizer in self._inputs:
             value = inputs.get(name)
             if not isinstance(value, np.ndarray) or (value.shape, value.dtype) != (shape, dtype):
@@ -184,11 +184,11 @@ class TFLiteSession:
         self._carry()
         return outputs
 
-    def places(self) -> Mapping[str, NDArray[Any]]:
+    def places(self) -> Mapping[str, Array]:
         """See `edgenets.backend.Session`."""
         return {name: into for name, _, _, into, _ in self._inputs}
 
-    def infer(self, raw: Collection[str] = ()) -> Mapping[str, NDArray[Any]]:
+    def infer(self, raw: Collection[str] = ()) -> Mapping[str, Array]:
         """See `edgenets.backend.Session`."""
         try:
             self._invoke()
@@ -226,7 +226,7 @@ class TFLiteSession:
         """As `_place`, for what is only copied: that takes less time than arrays do."""
         return self._place(info, details).data.cast("B")
 
-    def _place(self, info: TensorInfo, details: dict[str, Any]) -> NDArray[Any]:
+    def _place(self, info: TensorInfo, details: dict[str, Any]) -> Array:
         """The tensor's memory, in an array that the interpreter does not count as its own.
 
         It refuses to run while a view of its own making is held.
@@ -239,7 +239,7 @@ class TFLiteSession:
         shape = tuple(int(d) for d in details[info.name]["shape"])  # the announced one, or longer
         size = math.prod(shape) * np.dtype(info.dtype).itemsize
         memory: Any = (ctypes.c_byte * size).from_address(where)
-        place: NDArray[Any] = np.frombuffer(memory, info.dtype).reshape(shape)
+        place: Array = np.frombuffer(memory, info.dtype).reshape(shape)
         self._views.append((view, place))
         return place
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from queue import Full, Queue, SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgenets.errors import SinkError, SourceError
 
@@ -16,6 +16,9 @@ from ..mqtt import Broker
 from ..sources import SourceNotice
 from . import Line, LineSource
 from .splitter import Splitter
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import Client, MQTTMessage
 
 # Messages that wait to be read; what comes beyond is lost, and said.
 _WAITING = 1000
@@ -91,7 +94,9 @@ class Subscription(LineSource):
         except Full:
             self._lost += 1
 
-    def _connected(self, client: Any, data: Any, flags: Any, reason: Any, *_: Any) -> None:
+    def _connected(
+        self, client: Client, data: object, flags: object, reason: Any, *_: object
+    ) -> None:
         if reason.is_failure:
             self._put(SourceNotice("lost", f"{self.name}: the broker refuses: {reason}"))
             return
@@ -100,9 +105,9 @@ class Subscription(LineSource):
             self._put(SourceNotice("back", f"{self.name}: connected again"))
         self._was_up = True
 
-    def _disconnected(self, *_: Any) -> None:
+    def _disconnected(self, *_: object) -> None:
         if not self._closed:
             self._put(SourceNotice("lost", f"{self.name}: the connection is gone; waited for"))
 
-    def _came(self, client: Any, data: Any, message: Any) -> None:
+    def _came(self, client: Client, data: object, message: MQTTMessage) -> None:
         self._put(bytes(message.payload))

@@ -11,11 +11,14 @@ import importlib
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from edgenets.errors import SinkError
 from edgenets.events import Event
 from edgenets.uri import shown
+
+if TYPE_CHECKING:
+    from ..run import Run
 
 # URI scheme → module with `open_sink(rest)`. To add one: a file here, and a line. The rest of a
 # web address is the whole of it.
@@ -52,7 +55,7 @@ class Sink(Protocol):
 class Steering(Protocol):
     """A sink through which a person looks at the run itself, and changes it."""
 
-    def steer(self, run: Any) -> str:
+    def steer(self, run: Run[Any] | None) -> str:
         """Take the run whose events will come; what the person at the terminal should know."""
         ...
 
@@ -85,7 +88,7 @@ class Sinks:
     """Several sinks, of which any may fail without the others noticing."""
 
     def __init__(
-        self, uris: Sequence[str], complain: Callable[[str], None], run: Any = None
+        self, uris: Sequence[str], complain: Callable[[str], None], run: Run[Any] | None = None
     ) -> None:
         """Open all; an error here is the user's to see, so it is raised.
 

@@ -7,10 +7,13 @@ board they stand in /etc/edgenets/environment, which its processes' list does no
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..mqtt import Broker
 from .remote import RemoteSink
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import Client
 
 # A broker that does not acknowledge for so long is away.
 _PATIENCE = 5.0  # s
@@ -58,7 +61,9 @@ class MqttSink(RemoteSink):
             self._client.disconnect()
             self._client.loop_stop()
 
-    def _connected(self, client: Any, data: Any, flags: Any, reason: Any, *_: Any) -> None:
+    def _connected(
+        self, client: Client, data: object, flags: object, reason: Any, *_: object
+    ) -> None:
         if reason.is_failure:
             self.trouble = f"the broker refuses: {reason}"
         else:

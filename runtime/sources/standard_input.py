@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.errors import SourceError
 from edgenets.sound.audio import Resampler, Sound, to_mono
 from edgenets.uri import split_options
@@ -84,7 +84,7 @@ class RawInput(Source):
 
     def _decode(self, data: bytes, offset: int) -> Sound:
         """Whole frames to mono sound; `offset` is where they begin in the stream, in bytes."""
-        values: NDArray[Any] = np.frombuffer(data, self._dtype)
+        values: Array = np.frombuffer(data, self._dtype)
         if values.dtype == np.int16:
             return to_mono(values.reshape(-1, self._channels))
         samples = values.astype(np.float32, copy=False)

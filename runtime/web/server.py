@@ -6,12 +6,14 @@ import asyncio
 import ipaddress
 import socket
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgenets.errors import SinkError
 from edgenets.extras import require
 
-from .app import Page
+if TYPE_CHECKING:
+    from .app import Page
+
 
 # A server that has not begun after this long will not.
 _START = 10.0  # s

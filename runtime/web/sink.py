@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgenets.errors import SinkError, SourceError
 from edgenets.events import Event
+from edgenets.extras import require
 from edgenets.uri import shown, split_options
 
-from .app import Page
 from .server import Server, is_loopback
 from .state import State
+
+if TYPE_CHECKING:
+    from ..run import Run
 
 # Where a token may stand instead of the command line, which other users can read.
 TOKEN_VARIABLE = "EDGENETS_WEB_TOKEN"
@@ -45,13 +48,16 @@ class WebSink:
     """Shows the run to whoever looks; looking costs the run nothing but the processor's time."""
 
     def __init__(self, host: str, port: int, token: str | None, patience: float) -> None:
+        require("starlette.applications")
+        from .app import Page
+
         self._state = State()
         self._server = Server(Page(self._state, token, patience, host), host, port)
         shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
         mark = "" if token is None else "/?token=…"
         self.address = f"http://{shown}:{self._server.port}{mark}"
 
-    def steer(self, run: Any) -> str:
+    def steer(self, run: Run[Any] | None) -> str:
         """See `edgenets.runtime.sinks.Steering`."""
         self._state.attach(run)
         self._server.begin()  # not before: there would be nothing to show, and none to steer

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import threading
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.files import Json
 from edgenets.tasks.keywords.spec import KeywordSpec
 
 # So much is kept for a viewer who comes now.
@@ -44,7 +44,7 @@ class Spectrogram:
                 self._count += 1
             self._posterior = posterior
 
-    def since(self, seen: int) -> dict[str, Any]:
+    def since(self, seen: int) -> Json:
         """What came after a number of frames, as JSON has it.
 
         Args:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edgenets.events import Event, Notice, Result, Seen
 from edgenets.extras import require
+from edgenets.files import Json
 from edgenets.tasks.keywords.spec import KeywordSpec
 from edgenets.tasks.vision.drawing import color_of, draw
 
@@ -68,12 +69,12 @@ class State:
         self.sound: Spectrogram | None = None
         self._sources: dict[str, Source] = {}
         self._troubles: dict[str, str] = {}
-        self._events: deque[dict[str, Any]] = deque(maxlen=_MOST_EVENTS)
-        self._known: dict[str, set[Any]] = {}
+        self._events: deque[Json] = deque(maxlen=_MOST_EVENTS)
+        self._known: dict[str, set[object]] = {}
         self._lock = threading.Lock()
         self._jpegs: dict[str, tuple[int, bytes]] = {}
         self._encoding = threading.Lock()
-        self._machine: dict[str, Any] = {}
+        self._machine: Json = {}
         self._machine_at = 0.0
         self._process = require("psutil").Process()
         self._process.cpu_percent()  # the first answer means nothing
@@ -133,7 +134,7 @@ class State:
         self.sound.take(frames, posterior)
         self.last_result = time.monotonic()
 
-    def snapshot(self, heard: int = 0) -> dict[str, Any]:
+    def snapshot(self, heard: int = 0) -> Json:
         """All figures, as JSON has them.
 
         Args:
@@ -192,7 +193,7 @@ class State:
         }
         self._events.append(event)
 
-    def _about(self) -> dict[str, Any]:
+    def _about(self) -> Json:
         if self.run is None:
             return {"labels": []}
         spec, summary = self.run.spec, self.run.summary
@@ -213,7 +214,7 @@ class State:
             "crossings": dict(getattr(summary, "crossings", {})),
         }
 
-    def _measured(self) -> dict[str, Any]:
+    def _measured(self) -> Json:
         """Load, memory and temperature; asked for at most once a second."""
         with self._encoding:
             if time.monotonic() - self._machine_at >= _MACHINE_EVERY:
@@ -228,13 +229,13 @@ class State:
 
 def temperature() -> float | None:
     """The hottest part that the machine has a thermometer for, °C; None where it has none."""
-    sensors: dict[str, Any] = getattr(require("psutil"), "sensors_temperatures", dict)()
+    sensors: Json = getattr(require("psutil"), "sensors_temperatures", dict)()
     values = [entry.current for entries in sensors.values() for entry in entries]
     values = [value for value in values if -40 < value < 150]
     return round(max(values), 1) if values else None
 
 
-def _shown(source: Source) -> dict[str, Any]:
+def _shown(source: Source) -> Json:
     ages = np.array(source.ages or [0.0])
     seen = source.seen
     height, width = seen.image.shape[:2] if seen.image is not None else (0, 0)

@@ -39,7 +39,7 @@ def nearest(vectors: NDArray[np.float32]) -> NDArray[np.int64]:
     return found
 
 
-def neighbor_accuracy(vectors: NDArray[np.float32], labels: Sequence[Any]) -> float:
+def neighbor_accuracy(vectors: NDArray[np.float32], labels: Sequence[object]) -> float:
     """The share of items whose nearest neighbor has their label; 0 where there is no other."""
     if len(vectors) < 2:
         return 0.0

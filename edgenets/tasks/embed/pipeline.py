@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.backend import Session
 from edgenets.events import Event
+from edgenets.files import Json
 from edgenets.painter import Painter
 from edgenets.sparkline import sparkline
 from edgenets.tasks.embed.metric import unit
@@ -34,7 +34,7 @@ class Embedding(Event):
     time: float  # s of stream until the end of that sound
     age: float  # s from the capture of that sound to this result
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> Json:
         """See `Event.plain`."""
         return self._plain("embedding", vector=[round(x, _DECIMALS) for x in self.vector.tolist()])
 

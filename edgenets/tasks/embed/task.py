@@ -13,6 +13,7 @@ from edgenets.tasks.task import Trained
 
 if TYPE_CHECKING:
     from edgenets.backend import Session
+    from edgenets.spec import ModelSpec
     from edgenets.tasks.embed.pipeline import Embedder
     from edgenets.tasks.metrics import Decisions
     from edgenets.tasks.speech.ctc import Grammar
@@ -41,7 +42,7 @@ class Embed(SoundRoom):
 
         return evaluation
 
-    def decisions(self, spec: Any) -> Decisions:
+    def decisions(self, spec: ModelSpec) -> Decisions:
         """See `SequenceTask.decisions`."""
         from edgenets.tasks.embed.metric import Neighbors
 

@@ -12,6 +12,7 @@ from edgenets import runs
 from edgenets.data.split import Split, SplitShares
 from edgenets.errors import RecipeError
 from edgenets.extras import require
+from edgenets.files import Json
 from edgenets.progress import Progress
 from edgenets.sound.input import AudioInput
 from edgenets.stepspec import StepSpec
@@ -36,7 +37,7 @@ def train_embedding(recipe: EmbedRecipe, data: Path, out: Path, progress: Progre
         recipe.name, "embed", (), features, recipe.decoding, StepSpec(frames=frames),
         SplitShares(recipe.data.validation, recipe.data.test), size=size,
     )  # fmt: skip
-    metrics: dict[str, Any] = {
+    metrics: Json = {
         "parameters": int(model.count_params()),
         "metric": Neighbors.metric,
         **{split: _figures(model, spec, recipe, data, split, progress) for split in _SPLITS},
@@ -84,7 +85,7 @@ def _clips(
 
 def _figures(
     model: Any, spec: EmbedSpec, recipe: EmbedRecipe, data: Path, split: Split, progress: Progress
-) -> dict[str, Any]:
+) -> Json:
     """Nearest-neighbor accuracy of the float model on a split."""
     frames, targets = _clips(recipe, spec, data, split, progress)
     usable = frames.shape[1] - frames.shape[1] % spec.step.frames

@@ -5,18 +5,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edgenets.arrays import Array
 
 
 @dataclass(frozen=True)
 class Batch:
     """What one training step sees."""
 
-    inputs: NDArray[Any] | list[NDArray[Any]]  # (items, …), of the model's type, for each input
-    targets: NDArray[Any]  # (items, …), as the loss takes them
+    inputs: Array | list[Array]  # (items, …), of the model's type, for each input
+    targets: Array  # (items, …), as the loss takes them
     weights: NDArray[np.float32] | None = None  # how much a target counts; None: all alike
 
 

@@ -11,22 +11,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.arrays import Reals
 from edgenets.tasks.keywords.spec import KeywordDecoding
 
 
-def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+def softmax(logits: Reals) -> NDArray[np.float32]:
     """Scores to posteriors along the last axis, (…, labels) float32."""
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
     posteriors: NDArray[np.float32] = shifted / shifted.sum(axis=-1, keepdims=True)
     return posteriors.astype(np.float32)
 
 
-def clip_posteriors(logits: NDArray[np.floating[Any]], smoothing: int) -> NDArray[np.float32]:
+def clip_posteriors(logits: Reals, smoothing: int) -> NDArray[np.float32]:
     """The smoothed posterior at the end of clips: what the runtime would say there.
 
     Args:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from edgenets.events import Event
+from edgenets.files import Json
 from edgenets.painter import Painter
 
 
@@ -19,7 +19,7 @@ class Result(Event):
     time: float  # s of stream until the end of the sound that decided it
     age: float  # s from the capture of that sound to this result
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> Json:
         """See `Event.plain`."""
         return self._plain("detection", word=self.label, score=round(self.score, 4))
 

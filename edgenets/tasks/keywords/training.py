@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgenets import models
 from edgenets.data.split import SplitShares
 from edgenets.extras import require
+from edgenets.files import Json
 from edgenets.progress import Progress
 from edgenets.sound.input import AudioInput
 from edgenets.stepspec import StepSpec
@@ -100,7 +101,7 @@ def _accuracy(decided: NDArray[np.int64], clips: ClipSet) -> float:
 
 def _figures(
     model: keras.Model, clips: ClipSet, features: AudioInput, recipe: KeywordRecipe
-) -> dict[str, Any]:
+) -> Json:
     """Accuracy and confusion of the float model on one split."""
     frames = dataset.features_of(clips, features, recipe.data.clip_seconds)
     decided = _decide(model, frames, recipe)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from edgenets.events import Event, Summary
+from edgenets.files import Json
 from edgenets.painter import Painter, harmless
 
 
@@ -22,7 +22,7 @@ class Written(Event):
 
     unfinished: ClassVar[bool] = True
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> Json:
         """See `Event.plain`."""
         probability = round(self.probability, 4)
         return self._plain("token", text=self.text, number=self.number, probability=probability)
@@ -43,7 +43,7 @@ class Suggested(Event):
     time: float  # s since the run began
     age: float  # s from the reading of the line to this result
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> Json:
         """See `Event.plain`."""
         words = [{"word": w, "probability": round(p, 4)} for w, p in self.words]
         return self._plain("suggestions", line=self.line, text=self.text, words=words)
@@ -69,7 +69,7 @@ class TextSummary(Summary):
         """Tokens that a second of CPU time has read or written."""
         return self.tokens / self.cpu_seconds if self.cpu_seconds else None
 
-    def plain(self) -> Mapping[str, Any]:
+    def plain(self) -> Json:
         """See `Summary.plain`."""
         return {**vars(self), "tokens_per_s": self.tokens_per_s}
 

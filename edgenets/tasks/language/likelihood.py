@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.arrays import Integers, Reals
 from edgenets.tasks.speech.ctc import log_softmax
 
 
-def nats(
-    logits: NDArray[np.floating[Any]], tokens: NDArray[np.integer[Any]]
-) -> NDArray[np.float64]:
+def nats(logits: Reals, tokens: Integers) -> NDArray[np.float64]:
     """−ln p of each token.
 
     Args:

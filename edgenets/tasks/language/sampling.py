@@ -7,10 +7,11 @@ and fewer tokens to draw from, in this order; the same seed draws the same text.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edgenets.arrays import Reals
 
 # Beyond this a temperature only rounds to the uniform.
 _HOTTEST = 100.0
@@ -45,7 +46,7 @@ class Sampler:
         self._sampling = sampling
         self._rng = np.random.default_rng(seed)
 
-    def draw(self, logits: NDArray[np.floating[Any]]) -> int:
+    def draw(self, logits: Reals) -> int:
         """The next token for scores (tokens,).
 
         Raises:
@@ -61,7 +62,7 @@ class Sampler:
         return min(place, int(np.flatnonzero(probabilities)[-1]))
 
 
-def shares(logits: NDArray[np.floating[Any]], sampling: Sampling) -> NDArray[np.float64]:
+def shares(logits: Reals, sampling: Sampling) -> NDArray[np.float64]:
     """The probability that each token is drawn with, (tokens,) float64.
 
     Raises:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgenets import models
 from edgenets.data.split import SPLITS, Split, SplitShares
 from edgenets.errors import DataError
 from edgenets.extras import require
+from edgenets.files import Json
 from edgenets.metrics import NATS
 from edgenets.progress import Progress
 from edgenets.stepspec import StepSpec
@@ -105,7 +106,7 @@ def _judge(model: keras.Model, tokens: Tokens, length: int) -> float:
     return float(nats(scores, following.ravel()).mean())
 
 
-def _figures(model: keras.Model, tokens: Tokens) -> dict[str, Any]:
+def _figures(model: keras.Model, tokens: Tokens) -> Json:
     """Nats a token of a text as one stream, from its first token to its last."""
     return {NATS.name: stream_nats(model, tokens), "tokens": len(tokens)}
 

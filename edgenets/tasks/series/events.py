@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.events import Event, Summary
+from edgenets.files import Json
 from edgenets.painter import Painter, harmless
 from edgenets.sparkline import sparkline
 from edgenets.tasks.series.readings import stamp_of
@@ -31,7 +30,7 @@ class Forecast(Event):
     time: float  # s since the run began
     age: float  # s from the reading of the line to this result
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> Json:
         """See `Event.plain`."""
         parts = {"median": self.median, "low": self.low, "high": self.high}
         columns = {
@@ -79,7 +78,7 @@ class Anomaly(Event):
     time: float  # s since the run began
     age: float  # s from the reading of the line to this result
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> Json:
         """See `Event.plain`."""
         return self._plain(
             "anomaly" if self.alarm else "reading",
@@ -117,7 +116,7 @@ class SeriesSummary(Summary):
         """CPU time for a reading of all columns, in µs."""
         return 1e6 * self.cpu_seconds / self.readings if self.readings else None
 
-    def plain(self) -> Mapping[str, Any]:
+    def plain(self) -> Json:
         """See `Summary.plain`."""
         return {**vars(self), "cpu_us_per_reading": self.cpu_us_per_reading}
 

@@ -8,16 +8,15 @@ Zeng et al. 2023, arXiv:2205.13504, but one stretch after another, so that it ca
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.arrays import Reals
+
 Real = NDArray[np.float32]
-AnyReal = NDArray[np.floating[Any]]
 
 
-def segments(values: AnyReal, segment: int) -> Real:
+def segments(values: Reals, segment: int) -> Real:
     """Series in stretches, as a network takes them.
 
     Args:
@@ -36,7 +35,7 @@ def segments(values: AnyReal, segment: int) -> Real:
     return found
 
 
-def segment_after(stretch: AnyReal, before: float | None) -> Real:
+def segment_after(stretch: Reals, before: float | None) -> Real:
     """One stretch, (segment,), as a network takes it; `before` is the last reading ahead of it."""
     found: Real = (stretch - stretch[-1]).astype(np.float32)
     found[-1] = 0.0 if before is None else stretch[-1] - before

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgenets import models
 from edgenets.errors import DataError
+from edgenets.files import Json
 from edgenets.metrics import MSE
 from edgenets.progress import Progress
 from edgenets.stepspec import StepSpec
@@ -56,7 +57,7 @@ def train_forecast(recipe: ForecastRecipe, data: Path, out: Path, progress: Prog
     trainer.fit()
     trainer.curves("validation MSE")
     linear = Linear.fitted(train, wanted.window, recipe.decoding.horizon)
-    metrics: dict[str, Any] = {
+    metrics: Json = {
         "parameters": int(trainer.model.count_params()),
         "metric": MSE.name,
         "train": {"readings": spec.borders.train, "columns": len(table.columns)},

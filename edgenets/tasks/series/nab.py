@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edgenets.errors import DataError
+from edgenets.files import Json
 
 PROFILES = Path("config", "profiles.json")
 WINDOWS = Path("labels", "combined_windows.json")
@@ -252,7 +253,7 @@ def _pairs(
     return pairs
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> Json:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as exc:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.errors import DataError
+from edgenets.files import Json
 
 # What a column of times is called, in small letters.
 TIMES = ("time", "date", "timestamp", "datetime", "ds")
@@ -148,7 +149,7 @@ class ReadingParser:
         self.columns = known
         return _reading(None, [_number(value) for value in data])
 
-    def _named(self, data: dict[str, Any]) -> Reading:
+    def _named(self, data: Json) -> Reading:
         lowered = {str(key).lower(): key for key in data}
         key = next((lowered[name] for name in TIMES if name in lowered), None)
         if self.columns is None:

@@ -16,6 +16,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.arrays import Reals
+
 BLANK = 0
 
 _NEVER = -math.inf
@@ -193,7 +195,7 @@ class Beam:
         return _Path(state, path.grammar_score + self._weight * grammar_score, steps=steps)
 
 
-def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+def log_softmax(logits: Reals) -> NDArray[np.float64]:
     """Scores to ln p along the last axis, float64."""
     shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
     logs: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))

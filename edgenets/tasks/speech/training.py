@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from edgenets import models
 from edgenets.data.split import Split, SplitShares
 from edgenets.errors import DataError
 from edgenets.extras import require
+from edgenets.files import Json
 from edgenets.progress import Progress
 from edgenets.sound.input import AudioInput
 from edgenets.stepspec import StepSpec
@@ -135,7 +136,7 @@ def _accuracy(model: keras.Model, strings: Measured, recipe: SpeechRecipe) -> fl
     return distance.accuracy(_decide(model, strings, recipe), strings.symbols)
 
 
-def _figures(model: keras.Model, strings: Measured, recipe: SpeechRecipe) -> dict[str, Any]:
+def _figures(model: keras.Model, strings: Measured, recipe: SpeechRecipe) -> Json:
     """How well the float model writes down strings of a split."""
     found = _decide(model, strings, recipe)
     exact = [a == b for a, b in zip(found, strings.symbols, strict=True)]

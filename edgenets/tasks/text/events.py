@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from edgenets.events import Event
+from edgenets.files import Json
 from edgenets.painter import Painter, harmless
 
 _TEXT = 70  # characters of a text that a console shows
@@ -27,7 +27,7 @@ class Classified(Event):
     time: float  # s since the run began
     age: float  # s from the reading of the line to this result
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> Json:
         """See `Event.plain`."""
         return self._plain(
             "text",

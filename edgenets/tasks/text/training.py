@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from edgenets import models
 from edgenets.data.split import SPLITS, Split, SplitShares
 from edgenets.errors import DataError
 from edgenets.extras import require
+from edgenets.files import Json
 from edgenets.progress import Progress
 from edgenets.stepspec import StepSpec
 from edgenets.tasks.language.recipe import TextRecipe
@@ -67,7 +68,7 @@ def train_text(recipe: TextRecipe, data: Path, out: Path, progress: Progress) ->
     trainer = Trainer(job, out, progress)
     trainer.fit()
     trainer.curves()
-    metrics: dict[str, Any] = {
+    metrics: Json = {
         "parameters": int(trainer.model.count_params()),
         "metric": "accuracy",
         "train": {"texts": len(train)},

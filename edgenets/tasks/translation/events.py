@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from edgenets.events import Event
+from edgenets.files import Json
 from edgenets.painter import Painter, harmless
 
 
@@ -24,7 +24,7 @@ class Translation(Event):
     time: float  # s since the run began
     age: float  # s from the reading of the line to this result
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> Json:
         """See `Event.plain`."""
         return self._plain(
             "translation",

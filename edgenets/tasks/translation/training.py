@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.data.split import Split, SplitShares
 from edgenets.errors import DataError
+from edgenets.files import Json
 from edgenets.metrics import BLEU, NATS
 from edgenets.progress import Progress
 from edgenets.stepspec import StepSpec
@@ -79,7 +80,7 @@ def train_translation(
     trainer = Trainer(job, out, progress)
     trainer.fit()
     trainer.curves(f"validation, {NATS.name}")
-    metrics: dict[str, Any] = {
+    metrics: Json = {
         "parameters": int(trainer.model.count_params()),
         "metric": BLEU.name,
         "train": {"sentences": batches.items},

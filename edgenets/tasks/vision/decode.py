@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.errors import ModelError
 from edgenets.extras import require
 from edgenets.tasks.vision.boxes import Boxes, suppress
@@ -26,7 +27,7 @@ from edgenets.tasks.vision.spec import (
     YoloHead,
 )
 
-Outputs = Mapping[str, NDArray[Any]]  # real values, by name
+Outputs = Mapping[str, Array]  # real values, by name
 
 # Candidates that suppression looks at: the best. More make it slow, and none of them stays.
 _CANDIDATES = 1000
@@ -54,13 +55,13 @@ def decoder(spec: ImageSpec, scale: float | None = None) -> Decoder:
     return MaskDecoder(spec.labels, spec.input, decoding, scale)
 
 
-def sigmoid(x: NDArray[Any]) -> NDArray[np.float32]:
+def sigmoid(x: Array) -> NDArray[np.float32]:
     """The logistic function, without overflow."""
     out: NDArray[np.float32] = np.float32(0.5) * (np.tanh(np.float32(0.5) * x) + np.float32(1))
     return out
 
 
-def softmax(x: NDArray[Any]) -> NDArray[np.float32]:
+def softmax(x: Array) -> NDArray[np.float32]:
     """Along the last axis."""
     shifted = np.exp(x - x.max(axis=-1, keepdims=True))
     out: NDArray[np.float32] = (shifted / shifted.sum(axis=-1, keepdims=True)).astype(np.float32)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.events import AgedSummary, Event, ages
+from edgenets.files import Json
 from edgenets.painter import Painter
 from edgenets.tasks.vision.image import Image
 from edgenets.tasks.vision.results import Found
@@ -36,7 +35,7 @@ class Seen(Event):
     labels: tuple[str, ...] = ()  # of the model
     background: tuple[str, ...] = ()  # those of them that are no finding
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> Json:
         """See `Event.plain`."""
         found = [_plain(thing) for thing in self.found]
         for thing, zones in zip(found, self.zones, strict=False):
@@ -86,7 +85,7 @@ class WatchSummary(AgedSummary):
         """Images a second, of all sources together."""
         return sum(self.frames.values()) / self.wall_seconds if self.wall_seconds else None
 
-    def plain(self) -> Mapping[str, Any]:
+    def plain(self) -> Json:
         """See `Summary.plain`."""
         return {**vars(self), "frames_per_s": self.rate}
 
@@ -104,8 +103,8 @@ class WatchSummary(AgedSummary):
         return [f"{n:,} dropped ({cause})" for cause, n in sorted(self.dropped.items())]
 
 
-def _plain(thing: Found) -> dict[str, Any]:
-    line: dict[str, Any] = {"label": thing.label, "score": round(thing.score, 4)}
+def _plain(thing: Found) -> Json:
+    line: Json = {"label": thing.label, "score": round(thing.score, 4)}
     if thing.box is not None:
         line["box"] = [round(v, 1) for v in thing.box]
     if thing.area is not None:

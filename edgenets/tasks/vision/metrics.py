@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.extras import require
+from edgenets.files import Json
 from edgenets.tasks.vision.boxes import Boxes, iou
 from edgenets.tasks.vision.data.memory import Example
 from edgenets.tasks.vision.decode import (
@@ -238,9 +239,9 @@ class _Coco:
 
     def __init__(self, kind: str, labels: list[int]) -> None:
         self._kind, self._labels = kind, labels
-        self._images: list[dict[str, Any]] = []
-        self._truths: list[dict[str, Any]] = []
-        self._answers: list[dict[str, Any]] = []
+        self._images: list[Json] = []
+        self._truths: list[Json] = []
+        self._answers: list[Json] = []
 
     def image(self, width: int, height: int) -> None:
         self._images.append({"id": len(self._images) + 1, "width": width, "height": height})

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from edgenets.arrays import Array
 from edgenets.errors import DataError
 from edgenets.extras import require
 from edgenets.quantization import Quantization, quantize
@@ -102,7 +103,7 @@ class Preprocessor:
         self._codes = {"rgb": self._cv2.COLOR_BGR2RGB, "grey": self._cv2.COLOR_BGR2GRAY}
         self._placements: dict[tuple[int, int], Placement] = {}
 
-    def into(self, image: Image, out: NDArray[Any]) -> Placement:
+    def into(self, image: Image, out: Array) -> Placement:
         """Write an image to the model's input.
 
         Args:
@@ -176,7 +177,7 @@ class Preprocessor:
         self._frame[top : top + high, left : left + wide] = cv2.resize(image, (wide, high))
 
 
-def _flips(values: NDArray[Any]) -> bool | None:
+def _flips(values: Array) -> bool | None:
     """Whether a table moves pixels by 128 (True), leaves them (False), or does more (None)."""
     if values.size != 256 or values.dtype.itemsize != 1:
         return None
@@ -186,9 +187,7 @@ def _flips(values: NDArray[Any]) -> bool | None:
     return True if (bits == pixels ^ 128).all() else None
 
 
-def table(
-    spec: ImageInput, dtype: DTypeLike, quantization: Quantization | None = None
-) -> NDArray[Any]:
+def table(spec: ImageInput, dtype: DTypeLike, quantization: Quantization | None = None) -> Array:
     """What each of 256 pixel values becomes in the input tensor.
 
     Returns:
@@ -202,7 +201,7 @@ def table(
     pixels = np.arange(256, dtype=np.float64)[:, None]
     real = (pixels - np.array(spec.mean)) / np.array(spec.std)
     if quantization is not None:
-        values: NDArray[Any] = quantize(real.astype(np.float32), quantization)
+        values: Array = quantize(real.astype(np.float32), quantization)
     elif np.issubdtype(dtype, np.integer):
         info = np.iinfo(dtype)
         values = np.clip(np.rint(real), info.min, info.max)

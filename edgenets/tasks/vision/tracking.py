@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.tasks.vision.boxes import Boxes, iou
 from edgenets.tasks.vision.results import Found
 
@@ -124,7 +124,7 @@ class Tracker:
         return track.number if self._rules.confirm <= 1 else None
 
 
-def _state(box: NDArray[Any]) -> NDArray[np.float64]:
+def _state(box: Array) -> NDArray[np.float64]:
     left, top, right, bottom = box.astype(np.float64)
     return np.array(((left + right) / 2, (top + bottom) / 2, right - left, bottom - top))
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import models
+from edgenets.arrays import Array
 from edgenets.data.split import Split, SplitShares
 from edgenets.errors import DataError
 from edgenets.extras import ensure, require
+from edgenets.files import Json
 from edgenets.models.object_detect import head_of
 from edgenets.progress import Progress
 from edgenets.tasks.task import Trained
@@ -82,7 +84,7 @@ def train_images(recipe: ImageRecipe, data: Path, out: Path, progress: Progress)
     model = view(trainer.model)
     found = {"validation": judged(model, spec, validation), "test": judged(model, spec, test)}
     trainer.curves(f"validation {found['test'].name}, %")
-    metrics: dict[str, Any] = {
+    metrics: Json = {
         "parameters": int(model.count_params()),
         "metric": found["test"].name,
         "train": {"images": len(train), **_counts(catalogue, recipe)},
@@ -178,7 +180,7 @@ def judged(model: keras.Model, spec: ImageSpec, part: Shown) -> Metric:
     return judge(outputs, spec, part)
 
 
-def judge(outputs: Mapping[str, NDArray[Any]], spec: ImageSpec, part: Shown) -> Metric:
+def judge(outputs: Mapping[str, Array], spec: ImageSpec, part: Shown) -> Metric:
     """The task's metric of outputs, (images, …) by name."""
     found = metric(spec)
     for i, (item, placement) in enumerate(zip(part.examples.items, part.placements, strict=True)):

@@ -11,6 +11,7 @@ from typing import Any
 
 from edgenets.data.split import Split
 from edgenets.errors import DataError
+from edgenets.files import Json
 from edgenets.tasks.vision.data.catalogue import Catalogue, Fault, Labelled, Thing, checked_box
 from edgenets.tasks.vision.data.folders import SPLIT_NAMES
 
@@ -67,7 +68,7 @@ def _split(file: Path) -> Split | None:
     return None
 
 
-def _load(file: Path) -> dict[str, Any]:
+def _load(file: Path) -> Json:
     try:
         data = json.loads(file.read_text(encoding="utf-8"))
         for part in ("images", "annotations", "categories"):
@@ -83,7 +84,7 @@ def _load(file: Path) -> dict[str, Any]:
 
 
 def _images(
-    root: Path, file: Path, data: dict[str, Any], categories: dict[int, str], faults: list[Fault]
+    root: Path, file: Path, data: Json, categories: dict[int, str], faults: list[Fault]
 ) -> list[Labelled]:
     """The images of one file; faults are added to those given."""
     things: dict[Any, list[Thing]] = {}
