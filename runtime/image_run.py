@@ -159,7 +159,7 @@ class ImageRun(Run[WatchSummary]):
                 queue.give(event)
         finally:
             queue.close()
-            self.summary.sink_failures = sinks.failures
+            self.summary.deliveries({**sinks.undelivered, SLOW_SINKS: queue.dropped})
             if queue.dropped:
                 self.summary.dropped[SLOW_SINKS] = queue.dropped
 

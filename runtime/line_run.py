@@ -48,7 +48,7 @@ class LineRun(Run[Summary]):
             pipeline.begin(self.source_name, self._source.live)
             for item in self._source:
                 if isinstance(item, SourceNotice):
-                    yield from self._heeded([pipeline.notice(item.kind, item.text)])
+                    yield from self._heeded([pipeline.notice(item.kind, item.text, item.count)])
                 elif (yield from self._pushed(pipeline.push(item))):
                     self.vitals.infer(time.monotonic() - item.captured)
             yield from self._heeded(pipeline.finish())

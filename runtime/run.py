@@ -76,11 +76,11 @@ class Run(ABC, Generic[Sum]):
                 sinks.write(event)
         finally:
             sinks.close()
-            self.summary.sink_failures = sinks.failures
+            self.summary.deliveries(sinks.undelivered)
 
     def _notice(self, source: str, kind: str, text: str, time: float, count: int = 1) -> Notice:
         """Something that a person should know; it is counted and remembered."""
-        self.summary.notices[kind] = self.summary.notices.get(kind, 0) + count
+        self.summary.notice(kind, count)
         self.vitals.notice(kind, text)
         return Notice(source, kind, text, time)
 
@@ -144,8 +144,7 @@ class DeliveryQueue:
             self._changed.notify_all()
         self._thread.join(_LAST_WAIT)
         if self._thread.is_alive():
-            self._sinks.failures += len(self._waiting) + 1
-            self._complain(f"a sink hangs: {len(self._waiting) + 1} results were not delivered")
+            self._sinks.give_up(len(self._waiting))
 
     def _has_room(self) -> bool:
         return len(self._waiting) < _WAITING

@@ -95,6 +95,7 @@ class SoundRun(Run[SoundSummary]):
     def _hear(self, block: Block) -> Iterator[Event]:
         if block.lost:
             self.summary.samples_lost += block.lost
+            self.summary.lose("samples", block.lost)
             yield from self._pass_over(block)
         yield from self._push(block.samples, block)
 
@@ -143,4 +144,6 @@ class SoundRun(Run[SoundSummary]):
 
     def _passed_on(self, notice: SourceNotice) -> Notice:
         time = self._samples / self._rate
+        if notice.kind == "overrun" and not notice.samples:
+            self.summary.lose("overruns", notice.count)
         return self._notice(self._name, notice.kind, notice.text, time, notice.count)

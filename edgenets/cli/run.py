@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,9 @@ _File = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 # Sinks that would stand beside the one JSON object of --json.
 ON_STDOUT = ("console:", "console:stdout", "jsonl:", "jsonl:-")
+
+# The exit code of a run that went to its end, and lost results or inputs on the way.
+LOST = 3
 
 
 @click.command(
@@ -51,7 +53,11 @@ Images: camera:0, csi:0, rtsp://…, http://… (MJPEG), a video, an image, a fo
 null:?seconds=10; several may be given. Text: a file, or - (stdin), one text per line. Readings: a
 table of CSV or JSON lines, -, mqtt://HOST/TOPIC. Sinks: console:, jsonl:PATH, jsonl:-,
 mqtt://HOST/TOPIC, http://…, and for images video:PATH, frames:DIR, web:PORT. Ctrl-C ends a run and
-prints its summary."""
+prints its summary.
+
+Exit codes: 0 all of the input was read and all results delivered; 2 wrong usage or input; 3 the run
+ended, but results or inputs were lost: how many is said in its last line, and under "lost" with
+--json (--allow-loss: 0)."""
 )
 @click.argument("bundle", type=BundleName())
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
@@ -125,6 +131,11 @@ prints its summary."""
     type=click.IntRange(1, 1000),
     help="Beam width; 1: greedy, the fastest (translation).  [default: the model's]",
 )
+@click.option(
+    "--allow-loss",
+    is_flag=True,
+    help="Exit code 0 even where results or inputs were lost; they are reported all the same.",
+)
 @json_option
 def command(
     bundle: str,
@@ -135,8 +146,9 @@ def command(
     threads: int | None,
     thresholds: tuple[str, ...],
     as_json: bool,
+    allow_loss: bool,
     **arguments: Any,
-) -> None:
+) -> int:
     """Run a bundle on microphones, cameras, files, text or streams of readings.
 
     BUNDLE is an .edge file or the name of a shipped one. SOURCE is where its input comes from; by
@@ -144,6 +156,7 @@ def command(
     """
     from edgenets import zoo
     from edgenets.cli.running import RunArguments, made
+    from edgenets.cli.signals import finishing
     from edgenets.runtime.load import load
     from edgenets.runtime.vitals import telling
     from edgenets.selection import Request, select
@@ -155,30 +168,21 @@ def command(
     selected = select(opened, Request(backend, precision, threads))
     session = load(opened, selected)
     run, doing = made(opened, session, spec, RunArguments(sources, **arguments))
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def stop(number: int, _: object) -> None:
-        run.stop()
-        signal.signal(number, before[signal.Signals(number)])  # a second one does not ask
-
-    for number in before:
-        signal.signal(number, stop)
     click.echo(
         f"{spec.name} · {selected.artifact.form} on {session.runs_on}: {selected.reason}", err=True
     )
     named = f" for: {several(spec.reported)}" if spec.reported else ""
     click.echo(f"{doing} {run.source_name}{named}", err=True)
-    try:
-        default = "console:stderr" if as_json else "console:"
-        with telling(run):
-            summary = run.deliver(sinks or (default,), lambda text: click.echo(text, err=True))
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    default = "console:stderr" if as_json else "console:"
+    with finishing(run.stop), telling(run):
+        summary = run.deliver(sinks or (default,), lambda text: click.echo(text, err=True))
     if as_json:
         emit(summary.plain())
     else:
         click.echo(summary.sentence(), err=True)
+    if lost := summary.losses_in_words():
+        click.echo(f"lost: {lost}", err=True)
+    return LOST if lost and not allow_loss else 0
 
 
 def _with_thresholds(spec: ModelSpec, texts: tuple[str, ...]) -> ModelSpec:

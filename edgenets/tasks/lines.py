@@ -54,7 +54,7 @@ class LinePipeline(ABC, Generic[AnySummary]):
 
     def notice(self, kind: str, text: str, count: int = 1) -> Notice:
         """Something that a person should know; it is counted."""
-        self.summary.notices[kind] = self.summary.notices.get(kind, 0) + count
+        self.summary.notice(kind, count)
         return Notice(self.source, kind, text, time.monotonic() - self.started)
 
     def times(self, line: Line) -> tuple[float, float]:

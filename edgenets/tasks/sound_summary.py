@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from edgenets.events import AgedSummary, ages
 from edgenets.files import Json
@@ -18,6 +19,8 @@ class SoundSummary(AgedSummary):
     utterances: int = 0  # that ended
     results: dict[str, int] = field(default_factory=dict)  # of other kinds, by what they are
     samples_lost: int = 0
+
+    losses: ClassVar = {"skipped": "files"}
 
     @property
     def cpu_ms_per_audio_s(self) -> float | None:

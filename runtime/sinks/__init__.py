@@ -100,7 +100,8 @@ class Sinks:
         self._uris, self._complain, self._run = list(uris), complain, run
         self._open: list[Sink | None] = []
         self._retry_at = [0.0] * len(self._uris)
-        self.failures = 0  # events that a sink did not take
+        self._lost = [0] * len(self._uris)  # events that each sink did not deliver
+        self._giving: int | None = None  # the sink that is given an event just now
         try:
             for uri in uris:
                 self._open.append(self._opened(uri))
@@ -108,19 +109,46 @@ class Sinks:
             self.close()
             raise
 
+    @property
+    def undelivered(self) -> dict[str, int]:
+        """Events that were not delivered, by the URI of each sink, without its secrets."""
+        found: dict[str, int] = {}
+        for uri, count in zip(self._uris, self._lost, strict=True):
+            found[shown(uri)] = found.get(shown(uri), 0) + count
+        return found
+
+    @property
+    def failures(self) -> int:
+        """Events that a sink did not deliver, of all sinks together."""
+        return sum(self._lost)
+
     def write(self, event: Event) -> None:
         """Give an event to every sink that works."""
         for i, sink in enumerate(self._open):
             if sink is None:
                 sink = self._reopen(i)
             if sink is None:
-                self.failures += 1
+                self._lost[i] += 1
                 continue
+            self._giving = i
             try:
                 sink.write(event)
             except (OSError, ValueError, SinkError) as exc:  # ValueError: it was closed
-                self.failures += 1
+                self._lost[i] += 1
                 self._drop(i, sink, exc)
+        self._giving = None
+
+    def give_up(self, waiting: int) -> None:
+        """Count what a sink that hangs keeps from all.
+
+        Args:
+            waiting: events that no sink has been given yet.
+        """
+        hangs = self._giving
+        for i in range(len(self._uris)):
+            self._lost[i] += waiting + (hangs is not None and i >= hangs)
+        name = "a sink" if hangs is None else shown(self._uris[hangs])
+        self._complain(f"{name}: hangs; {waiting + 1:,} results were not delivered")
 
     def close(self) -> None:
         """Close all, side by side: one that waits for its server holds up no file."""
@@ -138,7 +166,7 @@ class Sinks:
         try:
             sink.close()
         except (OSError, ValueError, SinkError) as exc:
-            self.failures += getattr(exc, "count", 1)
+            self._lost[i] += getattr(exc, "count", 1)
             self._complain(f"{shown(self._uris[i])}: failed as it was closed: {exc}")
 
     def _opened(self, uri: str) -> Sink:

@@ -64,6 +64,8 @@ class TextSummary(Summary):
     labels: dict[str, int] = field(default_factory=dict)  # texts of each
     text: str = ""  # what was written
 
+    losses: ClassVar = {"skipped": "rows", "overrun": "rows"}
+
     @property
     def tokens_per_s(self) -> float | None:
         """Tokens that a second of CPU time has read or written."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,6 +111,8 @@ class SeriesSummary(Summary):
     forecasts: int = 0  # readings after which a forecast was made
     reported: int = 0  # results that were reported
     alarms: dict[str, int] = field(default_factory=dict)  # per column
+
+    losses: ClassVar = {"skipped": "rows", "overrun": "rows"}
 
     @property
     def cpu_us_per_reading(self) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +80,8 @@ class WatchSummary(AgedSummary):
     dropped: dict[str, int] = field(default_factory=dict)  # images nobody looked at, per cause
     objects: dict[str, int] = field(default_factory=dict)  # followed objects or findings, a label
     crossings: dict[str, int] = field(default_factory=dict)  # per line and direction
+
+    losses: ClassVar = {"skipped": "images", "failed": "sources"}
 
     @property
     def rate(self) -> float | None:
