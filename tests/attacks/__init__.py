@@ -1,0 +1,1 @@
+"""Attacks on edgenets, on loopback and in folders of their own: `python -m tests.attacks`."""
