@@ -17,11 +17,12 @@ NAB ?= ../shared/data/nab
 WORDS ?= lights music stop
 OUT ?= demo-out
 SUITE ?= trixie
+HOURS ?= 0.25
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test matrix newest bounds pins debian lint bench zoo profiles soak twin-full clean
+.PHONY: help setup demo test matrix newest bounds pins debian lint bench truth attack zoo profiles soak twin-full clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 12
@@ -103,8 +104,18 @@ zoo: setup ## Rebuild the shipped bundles from DATA (Speech Commands), SIGNS, CE
 profiles: setup ## Ask the index which wheels boards would get, and write it into their profiles.
 	$(BIN)/python -m edgenets.devices.wheelfacts
 
-soak: $(VENV)/.tested ## Ten minutes of a camera that is faster than its model.
+soak: $(VENV)/.tested ## Cameras, a microphone and a broker that are killed at random: make soak HOURS=2
+	@sh tests/packages.sh
 	$(BIN)/python -m tests.soak 600
+	$(BIN)/python -m tests.endurance $(HOURS)
+
+truth: $(VENV)/.tested ## Is what arrives at the sinks what was sent? 10,000 items, with faults.
+	@sh tests/packages.sh
+	$(BIN)/python -m tests.benchmarks.truth
+
+attack: $(VENV)/.tested ## Mutated bundles, hostile inputs, slow clients, kills; a table of figures.
+	@sh tests/packages.sh
+	$(BIN)/python -m tests.attacks
 
 twin-full: $(VENV)/.tested ## Flash a card and start a board from it; pull a plug in 50 deployments.
 	@sh tests/packages.sh
