@@ -62,11 +62,22 @@ _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
 
 def _own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
-    """What stands in a scope, without the insides of scopes in it."""
-    for node in ast.iter_child_nodes(scope):
+    """What stands in a scope and is evaluated, without the insides of scopes in it."""
+    for node in _evaluated(scope):
         yield node
         if not isinstance(node, _SCOPES):
             yield from _own_nodes(node)
+
+
+def _evaluated(node: ast.AST) -> Iterator[ast.AST]:
+    """Children, without annotations and what is there for type checkers: no run looks at them."""
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        yield from node.orelse
+        return
+    for name, value in ast.iter_fields(node):
+        if name not in ("annotation", "returns"):
+            children = value if isinstance(value, list) else [value]
+            yield from (child for child in children if isinstance(child, ast.AST))
 
 
 def _bound(node: ast.AST, names: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -207,3 +207,10 @@ class TestOnnxRuntime:
     def test_a_fusion_that_older_releases_get_wrong(self, release: str, is_told: bool) -> None:
         told = session_options(types.SimpleNamespace(__version__=release))
         assert told == ({"disabled_optimizers": ["GatherSliceToSplitFusion"]} if is_told else {})
+
+
+def test_what_only_a_type_checker_reads_is_no_use() -> None:
+    """No run evaluates it, so a release that lacks it is not too old."""
+    names = {use.name for use in uses()}
+    assert "ZstdDecompressor" in names
+    assert "ZstdDecompressionObj" not in names  # an annotation in devices/flash/image.py
