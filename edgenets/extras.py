@@ -25,6 +25,7 @@ EXTRAS = {
     "ansible": ("fleet", "to reach many boards"),
     "asyncssh": ("deploy", "to reach boards over SSH"),
     "cv2": ("camera", "to read, resize and draw images"),
+    "simplejpeg": ("camera", "to tell whole JPEGs from cut ones"),
     "PIL.Image": ("train", "to read masks"),
     "pycocotools": ("train", "to measure detection and segmentation"),
     "pycocotools.coco": ("train", "to measure detection and segmentation"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -49,3 +50,26 @@ def captured_stderr() -> Iterator[list[str]]:
             os.close(kept)
             file.seek(0)
             lines += file.read().decode("utf-8", "replace").splitlines()
+
+
+# How image decoders begin what they write to stderr, and what OpenCV puts around it.
+_DECODERS = re.compile(
+    r"libpng|Corrupt JPEG|Premature end|Unsupported |Invalid |Warning: unknown JFIF|TIFF|OpenJPEG|"
+    r"\[ ?(WARN|ERROR|INFO)|\[OPENCV|Unknown Adobe|Inconsistent |$"
+)
+_PREFIX = re.compile(r"^\[ ?(WARN|ERROR|INFO):\S*\] global \S+ \S+ |^libpng (error|warning): ")
+
+
+@contextmanager
+def decoder_messages() -> Iterator[list[str]]:
+    """What image decoders say of one image; lines of other threads still go to stderr.
+
+    The lines come in the list, without prefixes, when the block has ended.
+    """
+    said: list[str] = []
+    with captured_stderr() as lines:
+        yield said
+    others = [line for line in lines if not _DECODERS.match(line)]
+    if others:
+        sys.stderr.write("".join(f"{line}\n" for line in others))
+    said += [_PREFIX.sub("", line) for line in lines if line and line not in others]

@@ -9,14 +9,17 @@ live source and every image of the others.
 from __future__ import annotations
 
 import importlib
+import re
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from edgenets.errors import SourceError
-from edgenets.tasks.vision.image import SUFFIXES, Image
+from edgenets.painter import harmless
+from edgenets.tasks.vision.image import SUFFIXES, UNREAD, Image
 
 # Scheme → its module. To add one: a file here, and a line.
 CAMERAS = {
@@ -31,6 +34,12 @@ CAMERAS = {
     "null": "edgenets.runtime.cameras.pattern",
     "demo": "edgenets.runtime.cameras.demo",
 }
+
+# Images by their names, those included that are only named to be refused.
+IMAGES = SUFFIXES | UNREAD
+
+# What may stand behind the name of images or a video; a glob has '?' as well.
+_OPTIONS, _GLOB = re.compile(r"\?(max-pixels|depth)=.*$"), re.compile(r"[*?[]")
 
 # These need their scheme to know where to connect.
 _WHOLE = frozenset({"rtsp", "rtsps", "http", "https"})
@@ -56,9 +65,10 @@ class Frame:
 class SourceNotice:
     """Something that a person should know, and that the source survives."""
 
-    kind: Literal["lost", "back", "stale", "skipped", "dropped"]
+    kind: Literal["lost", "back", "stale", "skipped", "dropped", "reduced", "guessed"]
     text: str
-    count: int = 1
+    count: int = 1  # of images, where they were lost
+    at: float = field(default_factory=time.monotonic)  # s of time.monotonic()
 
 
 Item = Frame | SourceNotice
@@ -108,11 +118,18 @@ def _split(uri: str) -> tuple[str, str]:
         return scheme, uri if scheme in _WHOLE else rest
     if not uri:
         raise SourceError(f"no source is given; {HOW}")
-    path = Path(uri.removeprefix("file:"))
-    if path.is_dir() or path.suffix.lower() in SUFFIXES:
-        return "images", str(path)
-    if path.exists():
-        return "video", str(path)
-    if colon and scheme.isalnum() and len(scheme) > 1:
-        raise SourceError(f"no source of images is called '{scheme}:'; {HOW}")
-    return ("images" if any(mark in uri for mark in "*?[") else "video"), str(path)
+    name = uri.removeprefix("file:")
+    there = Path(name).exists() or Path(_OPTIONS.sub("", name)).exists()
+    if not there and colon and scheme.isalnum() and len(scheme) > 1:
+        raise SourceError(f"no source of images is called '{harmless(scheme)}:'; {HOW}")
+    return ("images" if _is_of_images(name) else "video"), name
+
+
+def _is_of_images(name: str) -> bool:
+    """Whether a path or glob, with options or without, is of images and not of a video."""
+    path = Path(name)
+    if not path.exists():
+        path = Path(_OPTIONS.sub("", name))
+    if path.is_dir() or path.suffix.lower() in IMAGES:
+        return True
+    return not path.exists() and _GLOB.search(str(path)) is not None
