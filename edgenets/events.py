@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from edgenets.files import Json
-from edgenets.painter import Painter
+from edgenets.painter import Painter, harmless
 
 if TYPE_CHECKING:
     from edgenets.tasks.embed.pipeline import Embedding as Embedding
@@ -117,7 +117,8 @@ class Notice(Event):
 
     def console(self, painter: Painter) -> str:
         """See `Event.console`."""
-        return painter.paint(f"{self.time:8.2f} s  {self.kind}: {self.text}", "33") + "\n"
+        text = harmless(f"{self.time:8.2f} s  {self.kind}: {self.text}")
+        return painter.paint(text, "33") + "\n"
 
 
 @dataclass

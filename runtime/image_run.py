@@ -51,7 +51,19 @@ class _Stream:
         self.followed: set[int] = set()
         self.stale = False
         self.time = 0.0  # s of the last image
+        self.origin: float | None = None  # s of time.monotonic() of its time 0
         self.recorded = False  # whether it has a time of its own: a video file
+
+    def time_of(self, at: float) -> float:
+        """The time of what happens at `at`, s of time.monotonic().
+
+        In a recording it is the last image's; of a live source, whose images may have stopped
+        long ago, its own.
+        """
+        if not self.feed.camera.live:
+            return self.time
+        begun = self.feed.started_at if self.origin is None else self.origin
+        return max(self.time, at - begun)
 
 
 class ImageRun(Run[WatchSummary]):
@@ -118,6 +130,12 @@ class ImageRun(Run[WatchSummary]):
         passed = sum(feed.dropped for feed in self._streams)
         return {**self.summary.dropped, **({NEWER: passed} if passed else {})}
 
+    @property
+    def damaged(self) -> dict[str, int]:
+        """Images so far that came, or should have, and could not be read, by source."""
+        counts = {stream.name: stream.feed.camera.damaged for stream in self._streams.values()}
+        return {name: count for name, count in counts.items() if count}
+
     def __iter__(self) -> Iterator[Event]:
         """Results and notices, as they come.
 
@@ -134,6 +152,7 @@ class ImageRun(Run[WatchSummary]):
                 for feed in self._streams:
                     feed.join(_LAST_WAIT)
                 self.summary.dropped = self.dropped
+                self.summary.damaged = self.damaged
 
     def _until_the_end(self, started: float) -> Iterator[Event]:
         while not self._closed and not all(f.ended for f in self._streams):
@@ -173,15 +192,17 @@ class ImageRun(Run[WatchSummary]):
             else:
                 yield self._look(stream, item)
         elif isinstance(item, SourceNotice):
-            yield self._notice(stream.name, item.kind, item.text, stream.time, item.count)
+            at = stream.time_of(item.at)
+            yield self._notice(stream.name, item.kind, item.text, at, item.count)
         elif isinstance(item, Ended) and item.error is not None:
             if all(f.ended for f in self._streams) and not self._closed:
                 raise item.error
-            yield self._notice(stream.name, "failed", str(item.error), stream.time)
+            at = stream.time_of(time.monotonic())
+            yield self._notice(stream.name, "failed", str(item.error), at)
 
     def _look(self, stream: _Stream, frame: Frame) -> Seen:
         findings = self.pipeline.look(frame.image)
-        stream.time = frame.time
+        stream.time, stream.origin = frame.time, frame.captured - frame.time
         height, width = frame.image.shape[:2]
         still = frame.path is not None  # single images have nothing to do with each other
         found = self._chosen(stream, findings, None if still else frame.time)
@@ -246,7 +267,7 @@ class ImageRun(Run[WatchSummary]):
             if now - feed.seen_at > STALE_AFTER:
                 stream.stale = True
                 text = f"{stream.name}: no image for {now - feed.seen_at:.0f} s"
-                yield self._notice(stream.name, "stale", text, stream.time)
+                yield self._notice(stream.name, "stale", text, stream.time_of(now))
 
 
 def _asked(spec: ImageSpec, scene: Scene) -> ImageSpec:

@@ -142,21 +142,23 @@ class TestOpenCv:
                 seen.append(os.environ.get(capture._FFMPEG))
 
         with options.for_streams(), options.for_streams():
-            assert os.environ[capture._FFMPEG] == capture._FFMPEG_DEFAULT
+            assert os.environ[capture._FFMPEG].startswith(capture._FFMPEG_DEFAULT)
             thread = threading.Thread(target=open_file)
             thread.start()
             thread.join(0.2)
             assert not seen
         thread.join(10)
-        assert seen == [None]
+        assert seen == [capture._FILES_ONLY] and capture._FFMPEG not in os.environ
 
     def test_the_users_own_options_hold_for_everything(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(capture._FFMPEG, "rtsp_transport;udp")
         options = capture.FfmpegOptions()
-        with options.for_streams(), options.for_files():
-            assert os.environ[capture._FFMPEG] == "rtsp_transport;udp"
+        for block in (options.for_streams, options.for_files):
+            with block():
+                first, limit, _ = os.environ[capture._FFMPEG].split("|")
+                assert first == "rtsp_transport;udp" and limit.startswith("protocol_whitelist;")
         assert os.environ[capture._FFMPEG] == "rtsp_transport;udp"
 
 

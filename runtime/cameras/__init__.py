@@ -65,7 +65,7 @@ class Frame:
 class SourceNotice:
     """Something that a person should know, and that the source survives."""
 
-    kind: Literal["lost", "back", "stale", "skipped", "dropped", "reduced", "guessed"]
+    kind: Literal["lost", "back", "stale", "skipped", "dropped", "reduced", "guessed", "away"]
     text: str
     count: int = 1  # of images, where they were lost
     at: float = field(default_factory=time.monotonic)  # s of time.monotonic()
@@ -81,6 +81,7 @@ class Camera(ABC):
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.damaged = 0  # images that came, or should have, and could not be read
         self._closed = False
 
     @abstractmethod

@@ -12,15 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from edgenets.errors import SourceError
+from edgenets.errors import DataError, SourceError
 from edgenets.extras import optional, require
-from edgenets.tasks.vision.image import Image
+from edgenets.tasks.vision.image import MOST_PIXELS_OF_NETWORK, Image, Rules
 
 from . import Camera, Frame, Item, SourceNotice
+from .decoding import Capture, Damage
 
 # A stream that is away is tried again at once, then ever slower: a server that restarts is back
 # in a second, a camera without power is not hammered on.
 RETRY_FIRST, RETRY_LONGEST = 0.5, 8.0  # s
+
+# A stream that is away for longer has a reason that a person should know.
+SAID_AFTER = 5.0  # s
 
 # How long `close` may go unnoticed while a source is away.
 _NAP = 0.1  # s
@@ -32,13 +36,22 @@ ANSWER_PATIENCE = 5.0  # s
 _FFMPEG = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 _FFMPEG_DEFAULT = "rtsp_transport;tcp|fflags;nobuffer"
 
+# What FFmpeg may open: a file or pipe that has its images inside, or a stream by RTSP; no list
+# of other addresses, whoever sends it.
+_FILES_ONLY = (
+    "protocol_whitelist;file,pipe|format_whitelist;mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,"
+    "mpegts,mpeg,mpegvideo,flv,gif,ogg,asf,h264,hevc,m4v,mjpeg,ivf,mxf,nut,rm,yuv4mpegpipe"
+)
+_STREAMS_ONLY = "protocol_whitelist;rtsp,rtp,srtp,tcp,udp,tls|format_whitelist;rtsp"
+
 # FFmpeg reports every packet that it does not like on stderr; what matters is a notice.
 _FFMPEG_LOG, _SILENT = "OPENCV_FFMPEG_LOGLEVEL", "-8"
 
 # OpenCV's levels. A read that waited too long is a warning there, and a notice here.
 _NOTHING, _ERRORS = 0, 2
 
-Capture = Any  # cv2.VideoCapture
+
+__all__ = ["Capture", "LiveCamera", "as_bgr", "ffmpeg", "ffmpeg_options", "opened"]
 
 
 class LiveCamera(Camera):
@@ -46,13 +59,14 @@ class LiveCamera(Camera):
 
     live = True
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, rules: Rules | None = None) -> None:
         """Open it.
 
         Raises:
             SourceError: it cannot be opened.
         """
         super().__init__(name)
+        self._rules = rules or Rules(most_pixels=MOST_PIXELS_OF_NETWORK)
         self._capture: Capture | None = self._open()
 
     @abstractmethod
@@ -62,12 +76,20 @@ class LiveCamera(Camera):
     def items(self) -> Iterator[Item]:
         """See `Camera.items`."""
         opened, number = time.monotonic(), 0
+        damage = Damage(self.name)
         try:
             while not self._closed:
                 if self._capture is None:
                     yield from self._back()
                     continue
-                done, image = self._read(self._capture)
+                try:
+                    done, image = self._read(self._capture)
+                except DataError as exc:
+                    self.damaged += 1
+                    number += 1
+                    if (notice := damage.add(str(exc))) is not None:
+                        yield notice
+                    continue
                 now = time.monotonic()
                 if done:
                     yield Frame(image, number, now - opened, now)
@@ -75,6 +97,8 @@ class LiveCamera(Camera):
                 elif not self._closed:
                     self._capture.release()
                     self._capture = None
+                    if (notice := damage.rest()) is not None:
+                        yield notice
                     yield SourceNotice("lost", f"{self.name}: no more images come; trying again")
         finally:
             if self._capture is not None:
@@ -89,15 +113,19 @@ class LiveCamera(Camera):
 
     def _back(self) -> Iterator[Item]:
         """Try until it is back, or `close` is called."""
-        gone, delay = time.monotonic(), RETRY_FIRST
+        gone, delay, said = time.monotonic(), RETRY_FIRST, ""
         while not self._closed:
             until = time.monotonic() + delay
             while time.monotonic() < until and not self._closed:
                 time.sleep(_NAP)
             try:
                 self._capture = self._open()
-            except SourceError:
+            except SourceError as exc:
                 delay = min(2 * delay, RETRY_LONGEST)
+                # Why it does not come back, whenever that changes; not of one that restarts.
+                if str(exc) != said and time.monotonic() - gone > SAID_AFTER:
+                    said = str(exc)
+                    yield SourceNotice("away", f"{said}; trying again")
                 continue
             away = time.monotonic() - gone
             yield SourceNotice("back", f"{self.name}: is back after {away:.1f} s")
@@ -141,47 +169,50 @@ def ffmpeg(target: str, name: str) -> Capture:
 
 
 class FfmpegOptions:
-    """The environment variable by which OpenCV passes options to FFmpeg, for streams alone.
+    """The environment variable by which OpenCV passes options to FFmpeg, for one kind at a time.
 
     OpenCV reads it whenever it opens something. With the options of a stream, a file loses its last
     frame or all of them (OpenCV 5). So files wait while streams are being opened, and streams
     while files are; many streams are opened at once, since one that does not answer takes seconds.
+    OpenCV 4.11 does not read it: what a file is, is looked at before FFmpeg opens it.
     """
 
     def __init__(self) -> None:
         self._free = threading.Condition()
-        self._streams = self._files = 0
+        self._kind, self._count = "", 0
+        self._given: str | None = None  # the user's own, who means everything with it
 
     @contextmanager
     def for_streams(self) -> Iterator[None]:
         """For as long as it lasts, FFmpeg gets the options of streams, or the user's own."""
-        with self._free:
-            given = not self._streams and _FFMPEG in os.environ  # by the user, for everything
-            if not given:
-                self._free.wait_for(lambda: not self._files)
-                self._streams += 1
-                os.environ[_FFMPEG] = _FFMPEG_DEFAULT
-        try:
+        with self._set("streams", _FFMPEG_DEFAULT, _STREAMS_ONLY):
             yield
-        finally:
-            if not given:
-                with self._free:
-                    self._streams -= 1
-                    if not self._streams:
-                        del os.environ[_FFMPEG]
-                    self._free.notify_all()
 
     @contextmanager
     def for_files(self) -> Iterator[None]:
-        """For as long as it lasts, FFmpeg gets the user's options alone."""
+        """For as long as it lasts, FFmpeg opens files, and nothing that they name."""
+        with self._set("files", "", _FILES_ONLY):
+            yield
+
+    @contextmanager
+    def _set(self, kind: str, usual: str, limits: str) -> Iterator[None]:
         with self._free:
-            self._free.wait_for(lambda: not self._streams)
-            self._files += 1
+            self._free.wait_for(lambda: not self._count or self._kind == kind)
+            if not self._count:
+                self._kind, self._given = kind, os.environ.get(_FFMPEG)
+                chosen = usual if self._given is None else self._given
+                mine = "" if "_whitelist" in chosen else limits
+                os.environ[_FFMPEG] = "|".join(part for part in (chosen, mine) if part)
+            self._count += 1
         try:
             yield
         finally:
             with self._free:
-                self._files -= 1
+                self._count -= 1
+                if not self._count and self._given is None:
+                    del os.environ[_FFMPEG]
+                elif not self._count:
+                    os.environ[_FFMPEG] = str(self._given)
                 self._free.notify_all()
 
 

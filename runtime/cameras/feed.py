@@ -54,6 +54,7 @@ class Feed:
         self._tried, self._spent = 0, 0.0  # images, s
         self.dropped = 0  # images of a live camera that nobody took in time
         self.seen_at = time.monotonic()  # when the last image came
+        self.started_at = self.seen_at  # when it began to be read
         self.ended = False
         self._items: deque[Item | Ended] = deque()
         self._lock = threading.Lock()
@@ -66,6 +67,7 @@ class Feed:
 
     def start(self) -> None:
         """Begin to read."""
+        self.started_at = self.seen_at = time.monotonic()
         if self._alone:
             self._source = self.camera.items()
             self._ready.put(self)

@@ -41,6 +41,7 @@ class Images(Camera):
         readable = False
         for suffix, count in sorted(self._unread.items()):
             text = f"{count} files {suffix} are not read here; save them as JPEG or PNG"
+            self.damaged += count
             yield SourceNotice("skipped", f"{self.name}: {text}", count)
         for number, path in enumerate(self._paths):
             if self._closed:
@@ -51,6 +52,7 @@ class Images(Camera):
                 factor = image.reduction(image.checked_header(data, where), self._rules)
                 pixels = image.decode(data, where, self._rules)
             except DataError as exc:
+                self.damaged += 1
                 yield SourceNotice("skipped", f"skipped an image: {exc}")
                 continue
             readable = True

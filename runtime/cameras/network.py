@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from edgenets.errors import SourceError
+from edgenets.painter import harmless
+from edgenets.tasks.vision.image import MOST_PIXELS_OF_NETWORK
 from edgenets.uri import shown
 
-from .capture import Capture, LiveCamera, ffmpeg
+from . import capture, options, rtsp, web
+from .capture import Capture, LiveCamera
+from .decoding import undecoded
 
 
 def open_camera(rest: str) -> LiveCamera:
@@ -13,11 +18,19 @@ def open_camera(rest: str) -> LiveCamera:
 
 
 class NetworkCamera(LiveCamera):
-    """A stream by OpenCV's FFmpeg."""
+    """A stream: by HTTP read here, by RTSP through OpenCV's FFmpeg."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        super().__init__(shown(url))
+        self._url, given = options.without_limit(url)
+        rules = options.rules(given, MOST_PIXELS_OF_NETWORK)
+        super().__init__(harmless(shown(self._url)), rules)
 
     def _open(self) -> Capture:
-        return ffmpeg(self._url, self.name)
+        if self._url.startswith("http"):
+            return web.open_url(self._url, self.name, capture.ANSWER_PATIENCE, self._rules)
+        try:
+            stream = capture.ffmpeg(self._url, self.name)
+        except SourceError as exc:
+            why = rtsp.why_not(self._url, capture.ANSWER_PATIENCE)
+            raise SourceError(f"{self.name}: {why}") from exc
+        return undecoded(stream, self.name, self._rules)

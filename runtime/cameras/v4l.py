@@ -13,6 +13,7 @@ from edgenets.uri import split_options
 
 from . import options
 from .capture import Capture, LiveCamera, opened
+from .decoding import undecoded
 
 _KNOWN = ("size", "rate", "format")
 
@@ -48,7 +49,8 @@ class Webcam(LiveCamera):
                 f"camera (`v4l2-ctl --list-devices` shows which are)"
             )
         self._configure(capture)
-        return capture
+        # A frame of MJPEG may be cut by a bad cable; OpenCV would fill it up.
+        return undecoded(capture, self.name, self._rules, v4l=True)
 
     def _configure(self, capture: Capture) -> None:
         """Ask for what is wished; a camera that answers with something else is an error."""

@@ -169,8 +169,9 @@ class TestFeed:
     ) -> None:
         camera = open_camera(str(servers.write_video(tmp_path / "a.mp4", 40)))
         if slow:
-            usual = camera._capture.read  # type: ignore[attr-defined]
+            usual, told = camera._capture.read, camera._capture.get  # type: ignore[attr-defined]
             camera._capture = FakeCapture([])  # type: ignore[attr-defined]
+            camera._capture.get = told  # type: ignore[attr-defined]
             camera._capture.read = lambda: (time.sleep(0.002), usual())[1]  # type: ignore[attr-defined]
         ready: SimpleQueue[Any] = SimpleQueue()
         feed = Feed(camera, ready, alone=True)

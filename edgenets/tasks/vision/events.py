@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgenets.events import AgedSummary, Event, ages
 from edgenets.files import Json
-from edgenets.painter import Painter
+from edgenets.painter import Painter, harmless
 from edgenets.tasks.vision.image import Image
 from edgenets.tasks.vision.results import Found
 from edgenets.tasks.vision.zones import Crossing
@@ -52,11 +52,11 @@ class Seen(Event):
         """What an image shows, if it is an image on disk or something has changed."""
         text = self._labels_in_words()
         news = painter.is_news(self.source, text) or self.path is not None
-        crossed = "".join(f"  {c.label} → {c.line} {c.direction}" for c in self.crossings)
+        crossed = "".join(harmless(f"  {c.label} → {c.line} {c.direction}") for c in self.crossings)
         if not news and not crossed:
             return ""
         best = max((found.score for found in self.found), default=0.0)
-        where = self.path.name if self.path is not None else f"{self.time:8.2f} s"
+        where = harmless(self.path.name) if self.path is not None else f"{self.time:8.2f} s"
         score = f"{best:4.2f}" if self.found else "    "
         return (
             f"{where}  {painter.paint(f'{text:<28}', '1;36')} {score}  {1e3 * self.age:5.1f} ms"
@@ -69,7 +69,10 @@ class Seen(Event):
         if self.path is not None:  # of live images an order that changes would be news
             scores = {x: max(f.score for f in self.found if f.label == x) for x in labels}
             labels.sort(key=lambda label: -scores[label])
-        return " · ".join(f"{counts[x]} × {x}" if counts[x] > 1 else x for x in labels) or "–"
+        return (
+            " · ".join((f"{counts[x]} × " if counts[x] > 1 else "") + harmless(x) for x in labels)
+            or "–"
+        )
 
 
 @dataclass
@@ -78,6 +81,9 @@ class WatchSummary(AgedSummary):
 
     frames: dict[str, int] = field(default_factory=dict)  # images looked at, per source
     dropped: dict[str, int] = field(default_factory=dict)  # images nobody looked at, per cause
+    # Images that came, or should have, and could not be read, per source: cut off, damaged, of
+    # no kind that is read. Not those of `dropped`, which were whole.
+    damaged: dict[str, int] = field(default_factory=dict)
     objects: dict[str, int] = field(default_factory=dict)  # followed objects or findings, a label
     crossings: dict[str, int] = field(default_factory=dict)  # per line and direction
 
@@ -93,17 +99,20 @@ class WatchSummary(AgedSummary):
         return {**vars(self), "frames_per_s": self.rate}
 
     def _counted(self) -> list[str]:
-        things = ", ".join(f"{x} ×{n}" for x, n in sorted(self.objects.items())) or "nothing"
+        objects = (f"{harmless(x)} ×{n}" for x, n in sorted(self.objects.items()))
+        things = ", ".join(objects) or "nothing"
         count = sum(self.frames.values())
         parts = [f"saw {things} in {count:,} images"]
         if self.rate is not None and count:
             parts.append(f"{self.rate:.1f} a second")
             parts.append(f"{1e3 * self.cpu_seconds / count:.1f} ms CPU each")
         parts += ages(self.age_ms_p50, self.age_ms_p95)
-        return parts + [f"{name} ×{n}" for name, n in sorted(self.crossings.items())]
+        return parts + [f"{harmless(name)} ×{n}" for name, n in sorted(self.crossings.items())]
 
     def _lost(self) -> list[str]:
-        return [f"{n:,} dropped ({cause})" for cause, n in sorted(self.dropped.items())]
+        lost = [f"{n:,} dropped ({cause})" for cause, n in sorted(self.dropped.items())]
+        damaged = sum(self.damaged.values())
+        return lost + ([f"{damaged:,} images could not be read"] if damaged else [])
 
 
 def _plain(thing: Found) -> Json:

@@ -59,7 +59,7 @@ def decode_jpeg(data: bytes, where: str, header: Header, factor: int = 1) -> NDA
         image = decoder()
     except ValueError as exc:
         image = _forgiven(decoder, where, str(exc))
-    return _turned(image, orientation(data))
+    return turned(image, orientation(data))
 
 
 def _forgiven(
@@ -137,17 +137,18 @@ def _orientation(tiff: bytes) -> int:
     return 1
 
 
-def _turned(image: NDArray[np.uint8], turn: int) -> NDArray[np.uint8]:
-    """An image as an EXIF orientation wants it to be shown."""
-    if turn == 1:
-        return image
-    if turn >= 5:
-        image = image.transpose(1, 0, 2)
-    if turn in (3, 4, 7, 8):
-        image = image[::-1]
-    if turn in (2, 3, 6, 7):
-        image = image[:, ::-1]
-    return np.ascontiguousarray(image)
+def turned(image: NDArray[np.uint8], turn: int) -> NDArray[np.uint8]:
+    """An image as an EXIF orientation, 1 to 8, wants it to be shown."""
+    cv2 = require("cv2")
+    if turn in (5, 7):
+        image = cv2.transpose(image)
+    if turn in (6, 8):
+        return np.asarray(cv2.rotate(image, _QUARTERS[turn]))
+    flips = {2: 1, 3: -1, 4: 0, 7: -1}  # OpenCV's: around the vertical axis, both, the horizontal
+    return np.asarray(cv2.flip(image, flips[turn])) if turn in flips else image
+
+
+_QUARTERS = {6: 0, 8: 2}  # cv2.ROTATE_90_CLOCKWISE, and counterclockwise
 
 
 def _has_end(jpeg: bytes) -> bool:
