@@ -11,6 +11,7 @@
     ├── BackendError              an artifact that a backend will not load or run
     ├── SourceError               a source that cannot be opened
     ├── SinkError                 a sink that cannot be written
+    │   └── ReaderLeft            exit code 141: nobody reads stdout any more, as after `| head`
     ├── MissingExtra              an optional dependency that is not installed
     ├── DeviceError               a board that cannot be reached, or is not as it must be
     │   ├── FlashError            an image or a card that cannot be used
@@ -80,6 +81,12 @@ class SinkError(EdgenetsError):
     """A sink cannot be opened or written."""
 
     count = 1  # events that were not delivered
+
+
+class ReaderLeft(SinkError):
+    """Nobody reads stdout any more, and all results went there; nothing is said of it."""
+
+    exit_code = 141  # as a shell shows it of a process that SIGPIPE has ended
 
 
 class MissingExtra(EdgenetsError):

@@ -2,7 +2,37 @@
 
 from __future__ import annotations
 
+import os
+from typing import TextIO
+
 _BAR = 12  # characters of a full score
+
+
+def color_setting() -> bool | None:
+    """What the environment says of colors: none, or everywhere; None: where there is a terminal.
+
+    NO_COLOR (no-color.org) forbids them, FORCE_COLOR asks for them where there is no terminal, and
+    a terminal that calls itself dumb has none.
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    return False if os.environ.get("TERM") == "dumb" else None
+
+
+def colored(stream: TextIO | None) -> bool:
+    """Whether what is written to a stream may have colors."""
+    setting = color_setting()
+    return is_terminal(stream) if setting is None else setting
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person looks at a stream, which may be closed or missing."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # it was closed
+        return False
 
 
 class Painter:

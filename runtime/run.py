@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from edgenets.errors import SinkError
+from edgenets.errors import ReaderLeft, SinkError
 from edgenets.events import AgedSummary, Event, Notice, Summary
 
 from .sinks import Sinks
@@ -59,6 +59,7 @@ class Run(ABC, Generic[Sum]):
 
         Raises:
             SinkError: a sink cannot be opened; one that fails later is only complained of.
+            ReaderLeft: all results went to stdout, and nobody reads it any more.
             SourceError: the last source that was left failed.
         """
         try:
@@ -67,6 +68,8 @@ class Run(ABC, Generic[Sum]):
             self.stop()
             raise
         self._into(sinks, complain)
+        if sinks.deserted:
+            raise ReaderLeft("nobody reads stdout any more")
         return self.summary
 
     def _into(self, sinks: Sinks, complain: Callable[[str], None]) -> None:

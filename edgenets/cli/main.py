@@ -1,7 +1,7 @@
 """`edgenets`: the group of commands, loaded one by one as they are called.
 
 `edgenets --help` imports click and nothing else. One function turns errors into
-exit codes: 0 well, 1 a gate failed, 2 usage or bad input.
+exit codes: 0 well, 1 a gate failed, 2 usage or bad input, 3 a run lost results or inputs.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import TextIO
 import click
 
 from edgenets import __version__
+from edgenets.cli.standard import discard_stdout, open_standard_streams, say
+from edgenets.painter import color_setting
 
 # Command → its module, and the line that `--help` shows, so that help loads no module.
 COMMANDS = {
@@ -138,12 +140,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The console script."""
     # TensorFlow greets otherwise, and so does every process that is started here.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    open_standard_streams()
     warnings.showwarning = _show_warning
     code = _run(sys.argv[1:] if arguments is None else list(arguments))
     try:
         sys.stdout.flush()
-    except OSError:  # a reader that left, a full disk: nobody is there to tell
-        _discard_stdout()
+    except (OSError, ValueError):  # a reader that left, a full disk: nobody is there to tell
+        discard_stdout()
     sys.exit(code)
 
 
@@ -156,35 +159,41 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     """A warning as one line, without the place in the source, which tells a user nothing."""
-    click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {message}", err=True)
+    say(f"{click.style('warning:', fg='yellow', bold=True)} {message}")
 
 
 def _run(arguments: list[str]) -> int:
-    from edgenets.errors import EdgenetsError
+    from edgenets.errors import EdgenetsError, ReaderLeft
 
     wants_json = "--json" in arguments
     debug = "--debug" in arguments[:1]
     stdout = sys.stdout
     try:
-        result = cli.main(arguments, prog_name="edgenets", standalone_mode=False)
+        result = cli.main(
+            arguments, prog_name="edgenets", standalone_mode=False, color=color_setting()
+        )
     except click.ClickException as exc:
-        exc.show()
+        with contextlib.suppress(OSError, ValueError):  # nobody may be there to read it
+            exc.show()
         return _report(exc.format_message(), "usage", BAD_INPUT, wants_json)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        say("interrupted")
         return _report("interrupted", "interrupted", INTERRUPTED, wants_json)
     except SystemExit:
         # `edgenets … | head`: click wraps stdout and ends with 1, which is a failed gate's here.
         if sys.stdout is stdout:
             raise
         sys.stdout = stdout
-        _discard_stdout()
+        discard_stdout()
         return 0
+    except ReaderLeft as exc:
+        discard_stdout()
+        return exc.exit_code
     except (EdgenetsError, OSError) as exc:  # OSError: a full disk, a folder that is not ours
         if debug:
             _print_traceback()
         text = _of_system(exc) if isinstance(exc, OSError) else str(exc)
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {text}", err=True)
+        say(f"{click.style('error:', fg='red', bold=True)} {text}")
         code = exc.exit_code if isinstance(exc, EdgenetsError) else BAD_INPUT
         return _report(text, type(exc).__name__, code, wants_json)
     except Exception as exc:
@@ -193,12 +202,11 @@ def _run(arguments: list[str]) -> int:
             _print_traceback()
         mismatch = _of_library(exc)
         if mismatch is not None:
-            click.echo(f"{click.style('error:', fg='red', bold=True)} {mismatch}", err=True)
+            say(f"{click.style('error:', fg='red', bold=True)} {mismatch}")
             return _report(mismatch, "LibraryMismatch", BAD_INPUT, wants_json)
-        click.echo(
+        say(
             f"{click.style('internal error:', fg='red', bold=True)} {name}: {exc}\n"
-            f"This is a fault of edgenets. `edgenets --debug …` shows where it is.",
-            err=True,
+            f"This is a fault of edgenets. `edgenets --debug …` shows where it is."
         )
         return _report(str(exc), name, INTERNAL, wants_json)
     return result if isinstance(result, int) else 0
@@ -231,14 +239,6 @@ def _print_traceback() -> None:
     import traceback
 
     traceback.print_exc()
-
-
-def _discard_stdout() -> None:
-    """Let Python's last flush go nowhere, so that it does not complain as it ends."""
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
 
 
 if __name__ == "__main__":

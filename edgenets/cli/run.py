@@ -16,6 +16,8 @@ from edgenets.cli.options import (
     json_option,
     several,
 )
+from edgenets.cli.sources import SourceCommand, unmarked
+from edgenets.cli.standard import say
 
 if TYPE_CHECKING:
     from edgenets.artifact import Precision
@@ -31,6 +33,7 @@ LOST = 3
 
 
 @click.command(
+    cls=SourceCommand,
     epilog="""\b
 Examples:
   edgenets run kws-gru mic:default
@@ -57,10 +60,10 @@ prints its summary.
 
 Exit codes: 0 all of the input was read and all results delivered; 2 wrong usage or input; 3 the run
 ended, but results or inputs were lost: how many is said in its last line, and under "lost" with
---json (--allow-loss: 0)."""
+--json (--allow-loss: 0).""",
 )
 @click.argument("bundle", type=BundleName())
-@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...", callback=unmarked)
 @click.option(
     "--sink",
     "sinks",
@@ -168,20 +171,18 @@ def command(
     selected = select(opened, Request(backend, precision, threads))
     session = load(opened, selected)
     run, doing = made(opened, session, spec, RunArguments(sources, **arguments))
-    click.echo(
-        f"{spec.name} · {selected.artifact.form} on {session.runs_on}: {selected.reason}", err=True
-    )
     named = f" for: {several(spec.reported)}" if spec.reported else ""
-    click.echo(f"{doing} {run.source_name}{named}", err=True)
     default = "console:stderr" if as_json else "console:"
     with finishing(run.stop), telling(run):
-        summary = run.deliver(sinks or (default,), lambda text: click.echo(text, err=True))
+        say(f"{spec.name} · {selected.artifact.form} on {session.runs_on}: {selected.reason}")
+        say(f"{doing} {run.source_name}{named}")
+        summary = run.deliver(sinks or (default,), say)
     if as_json:
         emit(summary.plain())
     else:
-        click.echo(summary.sentence(), err=True)
+        say(summary.sentence())
     if lost := summary.losses_in_words():
-        click.echo(f"lost: {lost}", err=True)
+        say(f"lost: {lost}")
     return LOST if lost and not allow_loss else 0
 
 

@@ -17,6 +17,8 @@ from edgenets.errors import SinkError
 from edgenets.events import Event
 from edgenets.uri import shown
 
+from .reader import ReaderWatch
+
 if TYPE_CHECKING:
     from ..run import Run
 
@@ -99,6 +101,9 @@ class Sinks:
         """
         self._uris, self._complain, self._run = list(uris), complain, run
         self._open: list[Sink | None] = []
+        self._on_stdout: list[bool] = []
+        self._watch: ReaderWatch | None = None
+        self._left = False  # whether the reader of stdout has gone
         self._retry_at = [0.0] * len(self._uris)
         self._lost = [0] * len(self._uris)  # events that each sink did not deliver
         self._giving: int | None = None  # the sink that is given an event just now
@@ -108,6 +113,15 @@ class Sinks:
         except SinkError:
             self.close()
             raise
+        self._on_stdout = [getattr(sink, "on_stdout", False) for sink in self._open]
+        alone = bool(self._open) and all(self._on_stdout)
+        if alone and run is not None:
+            self._watch = ReaderWatch(self._leave)
+
+    @property
+    def deserted(self) -> bool:
+        """Whether nobody is there any more to give results to."""
+        return self._left and all(self._on_stdout)
 
     @property
     def undelivered(self) -> dict[str, int]:
@@ -135,6 +149,8 @@ class Sinks:
                 sink.write(event)
             except (OSError, ValueError, SinkError) as exc:  # ValueError: it was closed
                 self._lost[i] += 1
+                if isinstance(exc, BrokenPipeError) and self._on_stdout[i]:
+                    self._leave()
                 self._drop(i, sink, exc)
         self._giving = None
 
@@ -152,6 +168,8 @@ class Sinks:
 
     def close(self) -> None:
         """Close all, side by side: one that waits for its server holds up no file."""
+        if self._watch is not None:
+            self._watch.close()
         closing = [
             threading.Thread(target=self._close, args=(i, sink), daemon=True)
             for i, sink in enumerate(self._open)
@@ -166,6 +184,8 @@ class Sinks:
         try:
             sink.close()
         except (OSError, ValueError, SinkError) as exc:
+            if self.deserted:
+                return
             self._lost[i] += getattr(exc, "count", 1)
             self._complain(f"{shown(self._uris[i])}: failed as it was closed: {exc}")
 
@@ -177,15 +197,25 @@ class Sinks:
             self._complain(sink.steer(self._run))
         return sink
 
+    def _leave(self) -> None:
+        """The reader of stdout has left: without another sink there is nothing to run for."""
+        self._left = True
+        if self.deserted and self._run is not None:
+            self._run.stop()
+
     def _drop(self, i: int, sink: Sink, exc: Exception) -> None:
-        self._complain(f"{shown(self._uris[i])}: failed ({exc}); tried again in {REOPEN_AFTER:g} s")
+        again = f"tried again in {REOPEN_AFTER:g} s"
+        if isinstance(exc, BrokenPipeError) and self._on_stdout[i]:
+            again = "its reader has left"
+        if not self.deserted:
+            self._complain(f"{shown(self._uris[i])}: failed ({exc}); {again}")
         with contextlib.suppress(OSError, ValueError, SinkError):  # it is said already
             sink.close()
         self._open[i] = None
         self._retry_at[i] = time.monotonic() + REOPEN_AFTER
 
     def _reopen(self, i: int) -> Sink | None:
-        if time.monotonic() < self._retry_at[i]:
+        if time.monotonic() < self._retry_at[i] or (self._left and self._on_stdout[i]):
             return None
         try:
             self._open[i] = self._opened(self._uris[i])

@@ -23,6 +23,7 @@ class JsonlSink:
 
     def __init__(self, out: _Lines) -> None:
         self._out = out
+        self.on_stdout = isinstance(out, _Stdout)
 
     def write(self, event: Event) -> None:
         """One line, in ASCII: the name of a file need not be text."""
