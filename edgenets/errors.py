@@ -29,6 +29,8 @@ code; nothing else does.
 
 from __future__ import annotations
 
+from edgenets.redaction import redacted
+
 
 def first_line(exc: BaseException) -> str:
     """What an error of another library says first; its kind where it says nothing."""
@@ -39,6 +41,10 @@ class EdgenetsError(Exception):
     """Base of every error that edgenets raises on purpose."""
 
     exit_code = 2
+
+    def __init__(self, *words: object) -> None:
+        """Take a message; secrets of URIs in it are left out."""
+        super().__init__(*(redacted(word) if isinstance(word, str) else word for word in words))
 
 
 class RecordError(EdgenetsError):

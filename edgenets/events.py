@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from edgenets.files import Json
 from edgenets.painter import Painter, harmless
+from edgenets.redaction import redacted
 
 if TYPE_CHECKING:
     from edgenets.tasks.embed.pipeline import Embedding as Embedding
@@ -110,6 +111,10 @@ class Notice(Event):
     kind: str
     text: str
     time: float  # s of stream
+
+    def __post_init__(self) -> None:
+        """Leave secrets of URIs out: a notice goes to every sink."""
+        object.__setattr__(self, "text", redacted(self.text))
 
     def plain(self) -> Json:
         """See `Event.plain`."""

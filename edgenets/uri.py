@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from urllib.parse import parse_qsl
 
 from edgenets.errors import SourceError
-
-# What stands between // and the last @ is nobody's to read on a screen or in a log, nor a token.
-_USER = re.compile(r"(?<=//)[^?#]*@")
-_TOKEN = re.compile(r"(?i)((?:token|password|passwd|pwd|key|secret)=)[^&#]*")
+from edgenets.redaction import redacted_uri
 
 
 def shown(uri: str) -> str:
     """A URI without its secrets, for messages."""
-    return _TOKEN.sub(r"\1…", _USER.sub("", uri))
+    return redacted_uri(uri)
 
 
 def split_options(

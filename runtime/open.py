@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
 from edgenets.errors import SourceError
+from edgenets.redaction import remember_uri
 from edgenets.spec import ModelSpec
 from edgenets.tasks import task_of, usual_source
 from edgenets.tasks.options import RunOptions as RunOptions
@@ -44,6 +45,8 @@ def open_run(
     """
     task = task_of(bundle.spec.task)
     uris = tuple(sources) or (usual_source(bundle.spec),)
+    for uri in uris:
+        remember_uri(uri)
     if len(uris) > 1 and task.medium != "images":
         raise SourceError(f"one source of {task.medium} for this model, not {len(uris)}")
     module, name = _RUNS[task.medium]

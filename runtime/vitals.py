@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from edgenets.redaction import redacted
+
 if TYPE_CHECKING:
     from edgenets.events import Summary
 
@@ -57,7 +59,7 @@ class Vitals:
 
     def notice(self, kind: str, text: str) -> None:
         """Something a person should know has happened."""
-        self.problem = text
+        self.problem = redacted(text)
         self.waiting = kind in ("lost", "stale")
         self.turn()
 
@@ -119,11 +121,12 @@ def notify(message: str) -> None:
 
 def _tell(run: Living, path: Path | None, ended: threading.Event) -> None:
     release = os.environ.get("EDGENETS_RELEASE")
+    source = redacted(run.source_name)
     while True:
         vitals, summary = run.vitals, run.summary
         status = {
             "pid": os.getpid(), "release": release, "time": round(time.time(), 3),
-            "artifact": summary.artifact, "runs_on": summary.runs_on, "source": run.source_name,
+            "artifact": summary.artifact, "runs_on": summary.runs_on, "source": source,
             "inferences": vitals.inferences, "latency_ms": vitals.latency_ms(),
             "notices": dict(summary.notices), "problem": vitals.problem,
         }  # fmt: skip
@@ -133,6 +136,6 @@ def _tell(run: Living, path: Path | None, ended: threading.Event) -> None:
                 beside.write_text(json.dumps(status) + "\n")
                 beside.replace(path)
         if not vitals.hangs:
-            notify(f"WATCHDOG=1\nSTATUS={vitals.inferences} inferences on {run.source_name}")
+            notify(f"WATCHDOG=1\nSTATUS={vitals.inferences} inferences on {source}")
         if ended.wait(INTERVAL):
             return

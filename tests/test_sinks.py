@@ -59,10 +59,11 @@ READ = (
 PLACES = {
     "console": "console:", "jsonl": "jsonl:{folder}/out.jsonl", "video": "video:{folder}/out.mp4",
     "frames": "frames:{folder}/out", "mqtt": "mqtt://127.0.0.1:1/topic",
+    "mqtts": "mqtts://127.0.0.1:1/topic",
     "http": "http://127.0.0.1:1/hook", "https": "https://127.0.0.1:1/hook", "web": "web:0",
 }  # fmt: skip
 
-REMOTE = ("mqtt", "http", "https")
+REMOTE = ("mqtt", "mqtts", "http", "https")
 
 
 @pytest.fixture(autouse=True)

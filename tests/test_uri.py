@@ -12,7 +12,7 @@ from edgenets.uri import shown
     [
         ("rtsp://u:p@host/a", "rtsp://host/a"), ("rtsp://u:p@ss@host/a", "rtsp://host/a"),
         ("rtsp://u:p/w@host/a", "rtsp://host/a"), ("mqtt://bob@host:1/t", "mqtt://host:1/t"),
-        ("http://host/x?token=abc&a=1", "http://host/x?token=…&a=1"),
+        ("http://host/x?token=abc&a=1", "http://host/x?token=…&a=…"),
         ("web:80?Token=abc", "web:80?Token=…"), ("rtsp://host/x?password=a", "rtsp://host/x?password=…"),
         ("http://host/a@b", "http://b"), ("camera:0?size=1x1", "camera:0?size=1x1"), ("", ""),
     ],

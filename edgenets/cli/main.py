@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import io
 import json
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from typing import TextIO
@@ -20,6 +22,7 @@ import click
 from edgenets import __version__
 from edgenets.cli.standard import discard_stdout, open_standard_streams, say
 from edgenets.painter import color_setting
+from edgenets.redaction import redacted
 
 # Command → its module, and the line that `--help` shows, so that help loads no module.
 COMMANDS = {
@@ -142,6 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     open_standard_streams()
     warnings.showwarning = _show_warning
+    threading.excepthook = _thread_failed
     code = _run(sys.argv[1:] if arguments is None else list(arguments))
     try:
         sys.stdout.flush()
@@ -173,9 +177,10 @@ def _run(arguments: list[str]) -> int:
             arguments, prog_name="edgenets", standalone_mode=False, color=color_setting()
         )
     except click.ClickException as exc:
-        with contextlib.suppress(OSError, ValueError):  # nobody may be there to read it
-            exc.show()
-        return _report(exc.format_message(), "usage", BAD_INPUT, wants_json)
+        usage = io.StringIO()
+        exc.show(usage)
+        say(usage.getvalue().rstrip("\n"))
+        return _report(redacted(exc.format_message()), "usage", BAD_INPUT, wants_json)
     except (click.Abort, KeyboardInterrupt):
         say("interrupted")
         return _report("interrupted", "interrupted", INTERRUPTED, wants_json)
@@ -231,14 +236,23 @@ def _report(message: str, kind: str, code: int, wants_json: bool) -> int:
     """With --json, an error too is one object on stdout."""
     if wants_json:
         with contextlib.suppress(OSError):  # stdout may be what failed
-            click.echo(json.dumps({"error": message, "kind": kind}))
+            click.echo(json.dumps({"error": redacted(message), "kind": kind}))
     return code
 
 
 def _print_traceback() -> None:
     import traceback
 
-    traceback.print_exc()
+    say(traceback.format_exc().rstrip())
+
+
+def _thread_failed(failed: threading.ExceptHookArgs) -> None:
+    """A fault in a thread, as Python shows it, without secrets."""
+    import traceback
+
+    name = failed.thread.name if failed.thread is not None else "?"
+    shown = traceback.format_exception(failed.exc_type, failed.exc_value, failed.exc_traceback)
+    say(f"Exception in thread {name}:\n{''.join(shown).rstrip()}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import sys
 import click
 
 from edgenets.painter import colored
+from edgenets.redaction import redacted
 
 # Descriptor → how it is opened where the caller has closed it, as with `>&-`: a file that is opened
 # later must not take its number, and be written to by whatever prints. Nothing is read from stdin,
@@ -37,7 +38,7 @@ def open_standard_streams() -> None:
 def say(text: str) -> None:
     """A line for people on stderr; a terminal that is gone, or a full disk, ends nothing."""
     with contextlib.suppress(OSError, ValueError):
-        click.echo(text, err=True, color=colored(sys.stderr))
+        click.echo(redacted(text), err=True, color=colored(sys.stderr))
 
 
 def discard_stdout() -> None:

@@ -1,7 +1,12 @@
-"""A camera in the network: `rtsp://host/path`, or MJPEG from `http://host/stream.mjpg`."""
+"""A camera in the network: `rtsp://host/path`, or MJPEG from `http://host/stream.mjpg`.
+
+Where the URL names no user, EDGENETS_SOURCE_USER and EDGENETS_SOURCE_PASSWORD do, in the
+environment or in files (`edgenets.credentials`).
+"""
 
 from __future__ import annotations
 
+from edgenets.credentials import with_user
 from edgenets.errors import SourceError
 from edgenets.painter import harmless
 from edgenets.tasks.vision.image import MOST_PIXELS_OF_NETWORK
@@ -21,9 +26,10 @@ class NetworkCamera(LiveCamera):
     """A stream: by HTTP read here, by RTSP through OpenCV's FFmpeg."""
 
     def __init__(self, url: str) -> None:
-        self._url, given = options.without_limit(url)
+        url, given = options.without_limit(url)
+        self._url = with_user(url, "SOURCE")
         rules = options.rules(given, MOST_PIXELS_OF_NETWORK)
-        super().__init__(harmless(shown(self._url)), rules)
+        super().__init__(harmless(shown(url)), rules)
 
     def _open(self) -> Capture:
         if self._url.startswith("http"):

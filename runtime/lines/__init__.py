@@ -21,6 +21,7 @@ LINES = {
     "-": "edgenets.runtime.lines.standard_input",
     "file": "edgenets.runtime.lines.file",
     "mqtt": "edgenets.runtime.lines.mqtt",
+    "mqtts": "edgenets.runtime.lines.mqtt",
 }
 
 
@@ -60,5 +61,7 @@ def open_lines(uri: str) -> LineSource:
             known = ", ".join(("-", "a file", *(f"{s}:…" for s in LINES if s not in ("-", "file"))))
             raise SourceError(f"{shown(uri)}: no source of lines is called '{scheme}:'; {known}")
         scheme, rest = "file", uri
+    elif scheme == "mqtts":  # its module has to know
+        rest = uri
     source: LineSource = importlib.import_module(LINES[scheme]).open_lines(rest)
     return source

@@ -1,24 +1,21 @@
 """Messages of a broker, a line or several each: `mqtt://[user:password@]host[:port]/topic`.
 
-Of a broker that is away it is waited for; what a URI does not say of user and password,
-EDGENETS_MQTT_USER and EDGENETS_MQTT_PASSWORD do.
+`mqtts://` speaks TLS, and `?ca=FILE` names who is trusted. A broker that is away is waited for.
+What a URI does not say of user and password, EDGENETS_MQTT_USER and EDGENETS_MQTT_PASSWORD do, or
+files (`edgenets.credentials`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from queue import Full, Queue, SimpleQueue
-from typing import TYPE_CHECKING, Any
 
 from edgenets.errors import SinkError, SourceError
 
-from ..mqtt import Broker
+from ..mqtt import Broker, Link
 from ..sources import SourceNotice
 from . import Line, LineSource
 from .splitter import Splitter
-
-if TYPE_CHECKING:
-    from paho.mqtt.client import Client, MQTTMessage
 
 # Messages that wait to be read; what comes beyond is lost, and said.
 _WAITING = 1000
@@ -31,8 +28,9 @@ def open_lines(rest: str) -> LineSource:
         SourceError: the URI names no host or no topic.
         MissingExtra: paho-mqtt is not installed.
     """
+    uri = rest if rest.startswith("mqtts:") else f"mqtt:{rest}"
     try:
-        return Subscription(Broker.of(f"mqtt:{rest}", wildcards=True))
+        return Subscription(Broker.of(uri, wildcards=True))
     except SinkError as exc:
         raise SourceError(str(exc)) from exc
 
@@ -47,14 +45,9 @@ class Subscription(LineSource):
         self._inbox: Queue[bytes | SourceNotice | None] = Queue(_WAITING)
         self._urgent: SimpleQueue[SourceNotice] = SimpleQueue()
         self._lost = 0
-        self._was_up = self._closed = False
-        self._client = broker.client()
-        self._topic = broker.topic
-        self._client.on_connect = self._connected
-        self._client.on_disconnect = self._disconnected
-        self._client.on_message = self._came
-        self._client.connect_async(broker.host, broker.port, broker.keepalive)
-        self._client.loop_start()
+        self._closed = False
+        self._link = Link(broker, self._away, self._again, self._put)
+        self._client = self._link.client
 
     def close(self) -> None:
         """See `LineSource.close`."""
@@ -78,8 +71,7 @@ class Subscription(LineSource):
                     )
                 yield from self._lines(splitter, item)
         finally:
-            self._client.disconnect()
-            self._client.loop_stop()
+            self._link.close()
 
     def _lines(self, splitter: Splitter, message: bytes) -> Iterator[Line | SourceNotice]:
         """A message is a line at least, and a broken one ends no subscription."""
@@ -94,20 +86,8 @@ class Subscription(LineSource):
         except Full:
             self._lost += 1
 
-    def _connected(
-        self, client: Client, data: object, flags: object, reason: Any, *_: object
-    ) -> None:
-        if reason.is_failure:
-            self._put(SourceNotice("lost", f"{self.name}: the broker refuses: {reason}"))
-            return
-        client.subscribe(self._topic, qos=1)
-        if self._was_up:
-            self._put(SourceNotice("back", f"{self.name}: connected again"))
-        self._was_up = True
+    def _away(self, reason: str) -> None:
+        self._put(SourceNotice("lost", f"{self.name}: {reason}; waited for"))
 
-    def _disconnected(self, *_: object) -> None:
-        if not self._closed:
-            self._put(SourceNotice("lost", f"{self.name}: the connection is gone; waited for"))
-
-    def _came(self, client: Client, data: object, message: MQTTMessage) -> None:
-        self._put(bytes(message.payload))
+    def _again(self) -> None:
+        self._put(SourceNotice("back", f"{self.name}: connected again"))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from edgenets.errors import SinkError
 from edgenets.events import Event
+from edgenets.redaction import redacted, remember_uri
 from edgenets.uri import shown
 
 from .reader import ReaderWatch
@@ -30,12 +31,13 @@ SINKS = {
     "video": "edgenets.runtime.sinks.video",
     "frames": "edgenets.runtime.sinks.frames",
     "mqtt": "edgenets.runtime.sinks.mqtt",
+    "mqtts": "edgenets.runtime.sinks.mqtt",
     "http": "edgenets.runtime.sinks.webhook",
     "https": "edgenets.runtime.sinks.webhook",
     "web": "edgenets.runtime.web.sink",
 }
 
-_WHOLE = frozenset({"http", "https"})
+_WHOLE = frozenset({"http", "https", "mqtts"})
 
 # A disk that is full or a file system that is gone rarely recovers sooner.
 REOPEN_AFTER = 5.0  # s
@@ -75,6 +77,7 @@ def open_sink(uri: str) -> Sink:
     Raises:
         SinkError: the scheme is unknown, or the place cannot be written to.
     """
+    remember_uri(uri)
     scheme, colon, rest = uri.partition(":")
     if not colon or scheme not in SINKS:
         known = ", ".join(f"{name}:" for name in SINKS)
@@ -99,7 +102,8 @@ class Sinks:
             complain: called with what a person should know.
             run: what sinks that steer are given.
         """
-        self._uris, self._complain, self._run = list(uris), complain, run
+        self._uris, self._run = list(uris), run
+        self._complain: Callable[[str], None] = lambda text: complain(redacted(text))
         self._open: list[Sink | None] = []
         self._on_stdout: list[bool] = []
         self._watch: ReaderWatch | None = None

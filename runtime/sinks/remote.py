@@ -30,6 +30,12 @@ class RemoteSink(ABC):
     """Sends events as JSON from a thread of its own; in order, and again until they arrive."""
 
     def __init__(self, name: str, backlog: int = BACKLOG) -> None:
+        """Make it; `start` begins to send.
+
+        Args:
+            name: for messages; no secret in it.
+            backlog: events that wait at most.
+        """
         self.name = name
         self.lost = 0  # events that the backlog had no room for
         self._backlog = backlog
@@ -37,14 +43,43 @@ class RemoteSink(ABC):
         self._changed = threading.Condition()
         self._closing, self._closed = threading.Event(), threading.Event()
         self.trouble = ""  # why the last try failed
-        self.complain: Callable[[str], None] = lambda text: None
+        self.refused = 0  # events that the server does not want, now or later
+        self._listener: Callable[[str], None] | None = None
+        self._unsaid: list[str] = []
         self._empty_seen: set[str] = set()
         self._thread = threading.Thread(target=self._send_all, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin to send."""
         self._thread.start()
 
     @abstractmethod
     def send(self, data: bytes) -> bool:
-        """Deliver one event; False, or an OSError: not now."""
+        """Deliver one event; False, or any exception: not now, and `trouble` says why."""
+
+    def reported(self) -> bool:
+        """Whether a person knows already why nothing is delivered just now."""
+        return False
+
+    @property
+    def complain(self) -> Callable[[str], None]:
+        """Whom trouble is reported to; what happened before there was somebody is not lost."""
+        return self._listener or self._unsaid.append
+
+    @complain.setter
+    def complain(self, listener: Callable[[str], None]) -> None:
+        self._listener = listener
+        while self._unsaid:
+            listener(self._unsaid.pop(0))
+
+    def say(self, text: str) -> None:
+        """Report something of this sink."""
+        self.complain(f"{self.name}: {text}")
+
+    @property
+    def held(self) -> int:
+        """Events that were taken and are not delivered."""
+        return self.lost + self.refused + len(self._waiting)
 
     def write(self, event: Event) -> None:
         """Take an event. Images with nothing on them are reported once, until something is.
@@ -59,7 +94,7 @@ class RemoteSink(ABC):
                 self._waiting.popleft()
                 self.lost += 1
                 if self.lost == 1:
-                    self.complain(f"{self.name}: {self._backlog} events wait; the oldest are lost")
+                    self.say(f"{self._backlog} events wait; the oldest are lost")
             self._waiting.append(data)
             self._changed.notify_all()
 
@@ -77,14 +112,23 @@ class RemoteSink(ABC):
         with self._changed:
             self._changed.notify_all()
         self._thread.join(_LEAVE)
-        if self.lost or self._waiting:
-            why = f" ({self.trouble})" if self.trouble else ""
-            error = SinkError(
-                f"{self.lost} events were lost for want of room in the backlog of "
-                f"{self._backlog}, {len(self._waiting)} could not be sent{why}"
-            )
-            error.count = self.lost + len(self._waiting)
+        if self.held:
+            error = SinkError(self._losses())
+            error.count = self.held
             raise error
+
+    def _losses(self) -> str:
+        """What was not delivered, in words."""
+        parts = []
+        if self.refused:
+            parts.append(f"the server refused {self.refused} events")
+        if self.lost:
+            room = f"for want of room in the backlog of {self._backlog}"
+            parts.append(f"{self.lost} events were lost {room}")
+        if self._waiting:
+            why = f" ({self.trouble})" if self.trouble else ""
+            parts.append(f"{len(self._waiting)} could not be sent{why}")
+        return ", ".join(parts)
 
     def _says_nothing_new(self, event: Seen) -> bool:
         if event.found or event.crossings:
@@ -95,7 +139,7 @@ class RemoteSink(ABC):
         return known
 
     def _send_all(self) -> None:
-        delay, failed = RETRY_FIRST, 0
+        delay, failed, said = RETRY_FIRST, 0, False
         while not self._closed.is_set():
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._closing.is_set())
@@ -103,18 +147,21 @@ class RemoteSink(ABC):
                     return
                 data = self._waiting[0]
             if self._tried(data):
-                if failed >= _TELL_AFTER:
-                    self.complain(f"{self.name}: delivers again")
-                delay, failed = RETRY_FIRST, 0
+                if said:
+                    self.say("delivers again")
+                delay, failed, said = RETRY_FIRST, 0, False
                 with self._changed:
                     # While it was sent, a full backlog may have given it up.
                     if self._waiting and self._waiting[0] is data:
                         self._waiting.popleft()
+                    else:
+                        self.lost -= 1
                     self._changed.notify_all()
                 continue
             failed += 1
-            if failed == _TELL_AFTER:
-                self.complain(f"{self.name}: cannot deliver ({self.trouble}); it goes on trying")
+            if failed >= _TELL_AFTER and not said and not self.reported():
+                said = True
+                self.say(f"cannot deliver ({self.trouble}); it goes on trying")
             if self._closing.is_set():
                 self._closed.wait(_LAST_RETRY)
             else:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
+from edgenets.credentials import credential
 from edgenets.errors import SinkError, SourceError
 from edgenets.events import Event
 from edgenets.extras import require
@@ -33,7 +33,7 @@ def open_sink(rest: str) -> WebSink:
     if not (port.isdigit() and int(port) < 65536 and patience > 0):
         raise SinkError(f"{shown(f'web:{rest}')}: a port is needed, as in web:8080")
     host = options.get("host", "127.0.0.1")
-    token = options.get("token") or os.environ.get(TOKEN_VARIABLE)
+    token = options.get("token") or credential("WEB_TOKEN")
     if token is not None and len(token) < _SHORTEST_TOKEN:
         raise SinkError(f"web:{port}: a token of {_SHORTEST_TOKEN} characters or more is needed")
     if token is None and not is_loopback(host):
