@@ -22,6 +22,7 @@ from edgenets.bundle import CARD, GOLDEN_IMAGE, REPORT, Bundle, golden_name, wri
 from edgenets.errors import ModelError, first_line
 from edgenets.extras import require
 from edgenets.onnxruntime import session_options
+from edgenets.selfcontained import refuse_outside
 from edgenets.tasks.vision.golden import golden_image, golden_png, output_of
 from edgenets.tasks.vision.spec import ImageInput, ImageSpec, ImageTask
 
@@ -103,6 +104,7 @@ def _artifact(path: Path, model: bytes) -> Artifact:
         inputs, outputs = tflite_file.tensors(path, model)
         format: Format = "tflite"
     elif path.suffix == ".onnx":
+        refuse_outside("onnx", [(str(path), model)], ModelError)
         inputs, outputs = _onnx_tensors(path, model)
         format = "onnx"
     else:

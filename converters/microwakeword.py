@@ -21,6 +21,7 @@ from edgenets.errors import ModelError, RecordError
 from edgenets.extras import require
 from edgenets.files import Json
 from edgenets.quantization import Quantization
+from edgenets.selfcontained import refuse_outside
 from edgenets.sound.features import frames_of
 from edgenets.sound.input import MicroFrontendInput
 from edgenets.stepspec import StepSpec
@@ -123,6 +124,7 @@ def _settings(path: Path, description: Json) -> _Settings:
 def _artifact(path: Path, model: bytes) -> Artifact:
     """What the file itself says of its tensors."""
     interpreter = require("ai_edge_litert.interpreter")
+    refuse_outside("tflite", [(str(path), model)], ModelError)
     try:
         opened = interpreter.Interpreter(model_content=model)
         (source,), (result,) = opened.get_input_details(), opened.get_output_details()

@@ -18,6 +18,7 @@ from edgenets.arrays import Array
 from edgenets.artifact import OPEN, Artifact, TensorInfo
 from edgenets.errors import BackendError, MissingExtra
 from edgenets.quantization import quantize
+from edgenets.selfcontained import refuse_outside
 
 # Backend → its module. To add one: a file there, and a line here.
 BACKENDS = {
@@ -150,7 +151,8 @@ def load(
     """Load an artifact on a backend.
 
     Raises:
-        BackendError: there is no such backend, or it refuses the artifact.
+        BackendError: there is no such backend, it refuses the artifact, or the artifact reads
+            files that are not its own.
         MissingExtra: its package is not installed.
     """
     module = _module(backend)
@@ -159,6 +161,7 @@ def load(
         raise BackendError(
             f"{backend} runs {module.FORMAT} artifacts in {kinds}, not {artifact.id}"
         )
+    _check_files(module.FORMAT, artifact, files)
     session: Session = module.load(artifact, files, options or Options())
     return session
 
@@ -166,9 +169,18 @@ def load(
 def prepare(backend: str, artifact: Artifact, files: Mapping[str, bytes]) -> None:
     """Do what a backend does but once for an artifact on this machine, and may take long; errors as
     `load`."""
-    made = getattr(_module(backend), "prepare", None)
+    module = _module(backend)
+    made = getattr(module, "prepare", None)
     if made is not None:
+        _check_files(module.FORMAT, artifact, files)
         made(artifact, files)
+
+
+def _check_files(format: str | None, artifact: Artifact, files: Mapping[str, bytes]) -> None:
+    """Refuse a model that reads other files, before its runtime sees it."""
+    if format is not None and all(name in files for name in artifact.files):
+        own = [(name, files[name]) for name in artifact.files]
+        refuse_outside(artifact.format, own, BackendError)
 
 
 def backend_of(artifact: Artifact) -> str:

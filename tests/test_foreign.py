@@ -116,5 +116,5 @@ def test_a_model_that_is_no_tflite_is_refused(tmp_path: Path) -> None:
     (tmp_path / "okay_nabu.tflite").write_bytes(b"no flatbuffer" * 100)
     path = tmp_path / "okay_nabu.json"
     path.write_text((MODELS / "okay_nabu.json").read_text())
-    with pytest.raises(ModelError, match="no TFLite model"):
+    with pytest.raises(ModelError, match="no TFLite file"):
         bundle_of(path, tmp_path / "out.edge")

@@ -13,6 +13,7 @@ from pathlib import Path
 from edgenets.artifact import OPEN, Format
 from edgenets.errors import ModelError
 from edgenets.findings import Finding, Level, well
+from edgenets.selfcontained import refuse_outside
 
 from ..formats import Written
 from . import edgetpu, memory, versions
@@ -78,6 +79,8 @@ def _findings(item: Written, target: Target) -> Iterator[Finding]:
         yield Finding("note", "sizes", "an input is of open size; memory is not known before it is")
     content = item.files[artifact.files[0]]
     try:
+        own = [(name, item.files[name]) for name in artifact.files]
+        refuse_outside(artifact.format, own, ModelError)
         if artifact.format == "tflite":
             yield from _tflite(read(Path(artifact.files[0]), content), item, target)
         elif artifact.format == "onnx":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from ..whole.function import inputs_of, outputs_of
 from .source import Answers, Source
 
 if TYPE_CHECKING:
+    from h5py import Group
     from keras import Model
 
 # Classes that are code, or that fetch or read something while they are made.
@@ -59,6 +61,7 @@ def read(path: Path) -> Source:
     ensure("keras")
     legacy = path.suffix.lower() != ".keras"
     _refuse_code(path, _config_of_h5(path) if legacy else _config_of_keras(path))
+    _refuse_links(path, legacy)
     keras = require("keras")
     old = {name: _tolerant(getattr(keras.layers, name)) for name in _OLD_LAYERS if legacy}
     try:
@@ -127,6 +130,55 @@ def _config_of_h5(path: Path) -> Any:
         return json.loads(text)
     except ValueError as exc:
         raise ModelError(f"{path}: its model_config is damaged: {exc}") from exc
+
+
+def _refuse_links(path: Path, legacy: bool) -> None:
+    """Refuse HDF5 whose groups or numbers are links to other files: Keras would follow them.
+
+    Raises:
+        ModelError: there is one.
+    """
+    h5py = require("h5py")
+    try:
+        if legacy:
+            opened = {path.name: h5py.File(path, "r")}
+        else:
+            with zipfile.ZipFile(path) as archive:
+                stored = [n for n in archive.namelist() if n.endswith((".h5", ".hdf5"))]
+                opened = {n: h5py.File(io.BytesIO(archive.read(n)), "r") for n in stored}
+        for name, file in opened.items():
+            with file:
+                for found, kind in _links(file):
+                    raise ModelError(
+                        f"{path}: '{found}' of {name} is {kind}, whose numbers are in another "
+                        f"file; save the model with its weights inside"
+                    )
+    except (OSError, RuntimeError, KeyError, ValueError, zipfile.BadZipFile) as exc:
+        raise ModelError(f"{path}: its weights are damaged: {exc}") from exc
+
+
+def _links(file: Group) -> Iterator[tuple[str, str]]:
+    """What of an HDF5 file is in others: its name, and what it is. No link is followed."""
+    h5py = require("h5py")
+    waiting: list[Group] = [file]
+    seen = set[int]()
+    while waiting:
+        group = waiting.pop()
+        for name in group:
+            link = group.get(name, getlink=True)
+            if isinstance(link, h5py.ExternalLink):
+                yield name, "an external link"
+            if not isinstance(link, h5py.HardLink):
+                continue  # a soft link leads within the file
+            found = group[name]
+            address = h5py.h5o.get_info(found.id).addr
+            if address in seen:
+                continue
+            seen.add(address)
+            if isinstance(found, h5py.Group):
+                waiting.append(found)
+            elif isinstance(found, h5py.Dataset) and (found.external or found.is_virtual):
+                yield name, "external or virtual data"
 
 
 def _refuse_code(path: Path, config: Any) -> None:

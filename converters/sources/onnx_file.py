@@ -13,6 +13,7 @@ from edgenets.artifact import LARGEST_TENSOR, OPEN, Precision, TensorInfo
 from edgenets.errors import ModelError, first_line
 from edgenets.extras import require
 from edgenets.onnxruntime import session_options
+from edgenets.selfcontained import refuse_outside
 
 from ..whole.samples import one_by_one
 from .source import Answers, Source
@@ -35,8 +36,10 @@ def read(path: Path) -> Source:
     onnx = require("onnx")
     if path.stat().st_size > _LARGEST:
         raise ModelError(f"{path}: is larger than any model of a device")
+    content = path.read_bytes()
+    refuse_outside("onnx", [(str(path), content)], ModelError)
     try:
-        model = onnx.load_model_from_string(path.read_bytes())
+        model = onnx.load_model_from_string(content)
     except Exception as exc:  # google.protobuf's DecodeError, wherever that lies
         raise ModelError(f"{path}: is no ONNX file, or a damaged one: {exc}") from exc
     _check(path, model)
@@ -79,11 +82,6 @@ def _check(path: Path, model: ModelProto) -> None:
     if not model.graph.node:
         raise ModelError(f"{path}: is no ONNX file, or a damaged one: there is no graph in it")
     for tensor in model.graph.initializer:
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            raise ModelError(
-                f"{path}: keeps weights in other files; save it whole: onnx.save(model, path, "
-                f"save_as_external_data=False)"
-            )
         if int(np.prod(tensor.dims, dtype=np.float64)) > LARGEST_TENSOR:
             raise ModelError(f"{path}: tensor '{tensor.name}' is absurdly large")
     foreign = sorted({n.domain for n in model.graph.node} - {"", "ai.onnx", "com.microsoft"})

@@ -16,6 +16,7 @@ from edgenets.errors import ModelError, first_line
 from edgenets.extras import require
 from edgenets.native import captured_stderr
 from edgenets.quantization import Quantization
+from edgenets.selfcontained import refuse_outside
 
 from ..whole.samples import one_by_one
 from .source import Answers, Source
@@ -76,7 +77,7 @@ def tree_of(path: Path, model: bytes) -> Any:
     """A file as a tree of its schema, whatever operators it has.
 
     Raises:
-        ModelError: it is none, or is damaged.
+        ModelError: it is none, is damaged, or reads other files.
     """
     schema = require("ai_edge_litert.schema_py_generated")
     if model[4:8] != b"TFL3":
@@ -91,6 +92,7 @@ def tree_of(path: Path, model: bytes) -> Any:
         raise ModelError(f"{path}: is a damaged TFLite file") from exc
     if not whole:
         raise ModelError(f"{path}: is a damaged TFLite file: it names tensors that it has not")
+    refuse_outside("tflite", [(str(path), model)], ModelError)
     return tree
 
 
