@@ -14,7 +14,9 @@ from pathlib import Path
 def write(path: Path, data: bytes) -> None:
     """A file, whole or not at all."""
     beside = path.with_name(f".{path.name}.new")
-    with beside.open("wb") as file:
+    beside.unlink(missing_ok=True)  # of a cut; a link that somebody planted is not followed
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
+    with os.fdopen(handle, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

@@ -125,6 +125,15 @@ class TestFrames:
         assert sum(p.stat().st_size for p in paths) <= 100_000 and len(paths) >= 3
         assert paths[-1].name.endswith("-34-cat.jpg")
 
+    def test_what_a_killed_run_left_half_written_is_said_and_removed(self, tmp_path: Path) -> None:
+        for name in (f".seen-1-1-cat.{2**22 + 1}.jpg", f".seen-2.{2**22 + 1}-0123456789abcdef.jpg"):
+            (tmp_path / name).write_bytes(bytes(500))
+        complaints: list[str] = []
+        sinks = Sinks([f"frames:{tmp_path}"], complaints.append)
+        sinks.close()
+        assert "2 image(s)" in complaints[0] and "1,000 bytes" in complaints[0]
+        assert not list(tmp_path.iterdir())
+
     def test_no_more_often_than_asked(self, tmp_path: Path) -> None:
         sink = open_sink(f"frames:{tmp_path}?every=60")
         for number in range(5):
