@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from edgenets.errors import DeviceError
 from edgenets.extras import require
 
 from .address import SSH_PORT, Address
-from .trust import at_first_sight, known_hosts
+from .trust import Trust, fingerprint
 
 if TYPE_CHECKING:
     from asyncssh import SSHClientConnection, SSHCompletedProcess
@@ -214,20 +214,24 @@ async def _open(address: Address, accept_new: bool, timeout: float) -> SSHClient
         options["port"] = address.port
     if address.key is not None:
         options["client_keys"] = [str(address.key)]
-    if accept_new or address.known_hosts is not None:
-        known = address.known_hosts or Path.home() / ".ssh" / "known_hosts"
-        options["known_hosts"] = known_hosts(known)
-        if accept_new:
-            options["client_factory"] = at_first_sight(known)
+    trust = Trust(_lists(address, options), accept_new)
+    if trust.lists:
+        options["known_hosts"] = trust.match
+        options["client_factory"] = trust.client
     try:
         connection: SSHClientConnection = await asyncssh.connect(address.host, **options)
         return connection
     except asyncssh.HostKeyNotVerifiable as exc:
-        raise DeviceError(
-            f"{address}: its host key is not known ({_text(exc)}). Look at it once: "
-            f"ssh {'-p ' + str(address.port) + ' ' if address.port else ''}{address.host}, "
-            f"or give --accept-new"
-        ) from exc
+        reason = trust.refusal or f"its host key is not trusted ({_text(exc)})"
+        if trust.is_new:
+            port = f"-p {address.port} " if address.port else ""
+            reason += f". Look at it once: ssh {port}{address.host}, or give --accept-new"
+        raise DeviceError(f"{address}: {reason}") from exc
+    except asyncssh.KeyExchangeFailed as exc:
+        reason = await _of_another_kind(trust, address, options) or (
+            f"not reached at port {address.port or SSH_PORT}: {_text(exc)}"
+        )
+        raise DeviceError(f"{address}: {reason}") from exc
     except asyncssh.PermissionDenied as exc:
         raise DeviceError(
             f"{address}: does not let this user in ({_text(exc)}). Copy a key there: "
@@ -239,6 +243,36 @@ async def _open(address: Address, accept_new: bool, timeout: float) -> SSHClient
         ) from exc
     except ValueError as exc:  # a key file that is none
         raise DeviceError(f"{address}: {address.key}: {_text(exc)}") from exc
+
+
+def _lists(address: Address, options: Mapping[str, Any]) -> list[Path]:
+    """The lists of known hosts that count; none: OpenSSH's configuration says not to look."""
+    if address.known_hosts is not None:
+        return [address.known_hosts]
+    made = require("asyncssh").SSHClientConnectionOptions(host=address.host, **options)
+    if made.known_hosts is None:
+        return []
+    return [Path(path) for path in made.known_hosts] or [Path.home() / ".ssh" / "known_hosts"]
+
+
+async def _of_another_kind(trust: Trust, address: Address, options: Mapping[str, Any]) -> str:
+    """That a host is known, and shows no key of the kinds that it is known by; else nothing.
+
+    Such a connection ends before a key is looked at, so the key is asked for by itself.
+    """
+    asyncssh = require("asyncssh")
+    made = asyncssh.SSHClientConnectionOptions(host=address.host, **options)
+    known = trust.known(made.host, "", made.port)
+    if not known:
+        return ""
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            key = await asyncssh.get_server_host_key(made.host, made.port)
+    except (asyncssh.Error, OSError, TimeoutError):
+        return ""
+    if key is None or key in known:
+        return ""
+    return trust.changed(made.host, made.port, known, fingerprint(key))
 
 
 def _text(exc: BaseException) -> str:
