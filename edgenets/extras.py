@@ -74,6 +74,7 @@ EXTRAS = {
     "sounddevice": ("mic", "to listen to a microphone"),
     "soundfile": ("mic", "to read sound files other than 16-bit WAV"),
     "soxr": ("mic", "to change a sample rate"),
+    "yaml": ("deploy", "to write settings of a board's first start"),
     "xxhash": ("deploy", "to compare what is on a card"),
     "zstandard": ("update", "to unpack .zst images and differences"),
     "espeakng_loader": ("train", "to synthesize words"),

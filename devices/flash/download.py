@@ -11,8 +11,10 @@ import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 from edgenets import places
 from edgenets.errors import FlashError
@@ -27,15 +29,27 @@ _CHUNK = 1 << 20  # bytes
 # How often a connection that broke is made again; each goes on where the last one stopped.
 _TRIES = 5
 
+_UNPROVEN = (
+    "plain http, and neither a digest nor a signature: whoever is on the way can put another "
+    "image in its place. Give --sha256 (or --signature and --keyring), or an https address"
+)
+
 _SHA256 = re.compile(r"\b([0-9a-fA-F]{64})\b")
 
 
-def fetch(url: str, progress: Progress | None = None) -> Path:
+def fetch(url: str, progress: Progress | None = None, *, proven: bool = False) -> Path:
     """The file at a URL; one that was fetched before, and is still the same there, is not again.
 
+    Args:
+        proven: it is held against a digest or a signature afterwards; else whoever is on the way
+            could change what comes by plain http, which is warned of.
+
     Raises:
-        FlashError: it is not there, or the connection breaks again and again.
+        FlashError: it is not there, the connection breaks again and again, or https leads to
+            http and nothing proves the file.
     """
+    if not proven and not _is_private(url):
+        _warn(f"{shown(url)}: {_UNPROVEN}", progress)
     name = Path(urllib.parse.urlsplit(url).path).name or "image"
     folder = places.cache("images") / hashlib.sha256(url.encode()).hexdigest()[:12]
     folder.mkdir(parents=True, exist_ok=True)
@@ -44,7 +58,7 @@ def fetch(url: str, progress: Progress | None = None) -> Path:
     with (progress or Progress()).task(f"fetching {name}", in_bytes=True) as task:
         for _ in range(_TRIES):
             try:
-                return _fetch(url, path, part, task.update)
+                return _fetch(url, path, part, task.update, proven)
             except urllib.error.HTTPError as exc:
                 raise FlashError(f"{shown(url)}: {exc.code} {exc.reason}") from exc
             except (OSError, EOFError, ValueError, http.client.HTTPException) as exc:
@@ -66,12 +80,14 @@ def _request(url: str, path: Path, have: int, known: str) -> urllib.request.Requ
     return request
 
 
-def _fetch(url: str, path: Path, part: Path, report: Callable[[int, int, str], None]) -> Path:
+def _fetch(
+    url: str, path: Path, part: Path, report: Callable[[int, int, str], None], proven: bool
+) -> Path:
     """One try; OSError and EOFError where it may be tried again."""
     mark = part.with_name(f"{part.name}.json")  # which file the part is of, as the server names it
     known = _mark(mark)
     have = part.stat().st_size if part.exists() and known else 0
-    answer = _answer(_request(url, path, have, known), part)
+    answer = _answer(_request(url, path, have, known), part, proven)
     if answer is None:
         return path
     with answer:
@@ -92,10 +108,50 @@ def _fetch(url: str, path: Path, part: Path, report: Callable[[int, int, str], N
     return path
 
 
-def _answer(request: urllib.request.Request, part: Path) -> http.client.HTTPResponse | None:
+def _is_private(url: str) -> bool:
+    """Whether nobody on the way can change what comes."""
+    return urllib.parse.urlsplit(url).scheme.lower() == "https"
+
+
+def _warn(text: str, progress: Progress | None) -> None:
+    if progress is None:
+        warnings.warn(text, UserWarning, stacklevel=3)
+    else:
+        progress.say(f"warning: {text}")
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects, but from https to http only for a file that is proven afterwards."""
+
+    def __init__(self, proven: bool) -> None:
+        self._proven = proven
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """See `urllib.request.HTTPRedirectHandler`.
+
+        Raises:
+            FlashError: it leads to where anybody on the way could change the file.
+        """
+        if not self._proven and _is_private(req.full_url) and not _is_private(newurl):
+            raise FlashError(f"{shown(req.full_url)}: leads to {shown(newurl)}: {_UNPROVEN}")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _answer(
+    request: urllib.request.Request, part: Path, proven: bool
+) -> http.client.HTTPResponse | None:
     """The server's answer; None where it has the same file as is here."""
+    opener = urllib.request.build_opener(_Redirects(proven))
     try:
-        answer: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=_TIMEOUT)
+        answer: http.client.HTTPResponse = opener.open(request, timeout=_TIMEOUT)
     except urllib.error.HTTPError as exc:
         if exc.code == 304:
             return None

@@ -13,11 +13,13 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import unicodedata
 import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from edgenets.errors import FlashError
+from edgenets.extras import require
 
 from .fat import Fat
 
@@ -32,6 +34,8 @@ INSTALLER = "edgenets-install.service"
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+# What YAML has no letter for, or takes for an end of the line.
+_NO_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _KEY = re.compile(r"(ssh|ecdsa|sk)-[A-Za-z0-9@.-]+ [A-Za-z0-9+/=]+( .*)?")
 
 
@@ -44,12 +48,15 @@ class Wifi:
     country: str  # two letters; radios are switched off without
 
     def __post_init__(self) -> None:
+        if _has_control(self.name + self.password):
+            raise ValueError(
+                "a wireless network's name and password have no line ends, NUL or other control "
+                "characters"
+            )
         if not 1 <= len(self.name.encode()) <= 32:
             raise ValueError("the name of a wireless network has 1 to 32 bytes")
-        if not 8 <= len(self.password) <= 63:
-            raise ValueError("the password of a wireless network has 8 to 63 letters")
-        if not (self.name + self.password).isprintable():
-            raise ValueError("a wireless network's name and password are letters that can be seen")
+        if not 8 <= len(self.password.encode()) <= 63:
+            raise ValueError("the password of a wireless network has 8 to 63 bytes")
         if not re.fullmatch(r"[A-Z]{2}", self.country):
             raise ValueError(f"'{self.country}' is no country; two letters, as in DE")
 
@@ -71,7 +78,7 @@ class FirstBoot:
         if self.user is not None and not _USER.fullmatch(self.user):
             raise ValueError(f"'{self.user}' cannot be a user's name")
         for key in self.ssh_keys:
-            if not _KEY.fullmatch(key.strip()):
+            if not _KEY.fullmatch(key.strip()) or _has_control(key.strip()):
                 raise ValueError(f"'{key[:40]}' is no public SSH key; give the .pub file")
         if self.ssh_keys and self.user is None:
             raise ValueError("an SSH key needs a user who may log in with it")
@@ -84,6 +91,11 @@ class FirstBoot:
     def is_empty(self) -> bool:
         """Whether there is nothing to configure."""
         return self == FirstBoot()
+
+
+def _has_control(text: str) -> bool:
+    """Whether something is in a text that no file of settings should hold: C0, C1, surrogates."""
+    return any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text)
 
 
 def _is_timezone(name: str) -> bool:
@@ -138,7 +150,7 @@ def put(fat: Fat, wanted: FirstBoot) -> str:
 
 
 def _user_data(wanted: FirstBoot) -> str:
-    """cloud-config. JSON is YAML, and leaves nothing to be quoted wrongly."""
+    """cloud-config."""
     config: dict[str, object] = {}
     if wanted.hostname:
         config |= {"hostname": wanted.hostname, "manage_etc_hosts": True}
@@ -157,7 +169,7 @@ def _user_data(wanted: FirstBoot) -> str:
             ["sh", "-c", "\n".join(_make_installer())],
             ["systemctl", "start", "--no-block", INSTALLER],
         ]
-    return "#cloud-config\n" + json.dumps(config, indent=1) + "\n"
+    return "#cloud-config\n" + as_yaml(config)
 
 
 def _network(wanted: FirstBoot) -> str:
@@ -175,7 +187,28 @@ def _network(wanted: FirstBoot) -> str:
                 "access-points": {wanted.wifi.name: {"password": wanted.wifi.password}},
             }
         }
-    return json.dumps({"network": config}, indent=1) + "\n"
+    return as_yaml({"network": config})
+
+
+def as_yaml(config: Mapping[str, object]) -> str:
+    """JSON that is YAML as well, of which cloud-init and netplan read the same.
+
+    JSON leaves nothing to be quoted wrongly, but its escapes of letters beyond 16 bits are two
+    halves of one to YAML, and some letters that JSON has as they are YAML has not.
+
+    Raises:
+        FlashError: a reader of YAML would read something else.
+    """
+    text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"
+    text = _NO_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    yaml = require("yaml")
+    try:
+        read = yaml.safe_load(text)
+    except yaml.YAMLError as exc:
+        raise FlashError(f"these settings cannot be written as YAML: {exc}") from exc
+    if read != config:
+        raise FlashError("these settings would be read as others from YAML; nothing was written")
+    return text
 
 
 def first_run(wanted: FirstBoot) -> str:
@@ -247,12 +280,22 @@ def _make_wifi(wifi: Wifi) -> list[str]:
     path = "/etc/NetworkManager/system-connections/edgenets.nmconnection"
     return [
         f"cat > {path} <<'END'", "[connection]", "id=edgenets", "type=wifi", "[wifi]",
-        f"ssid={_keyfile(wifi.name)}", "[wifi-security]", "key-mgmt=wpa-psk",
+        f"ssid={_ssid(wifi.name)}", "[wifi-security]", "key-mgmt=wpa-psk",
         f"psk={_keyfile(wifi.password)}",
         "[ipv4]", "method=auto", "[ipv6]", "method=auto", "END", f"chmod 600 {path}",
         f"raspi-config nonint do_wifi_country {wifi.country} 2>/dev/null",
         "rfkill unblock wifi 2>/dev/null",
     ]  # fmt: skip
+
+
+def _ssid(name: str) -> str:
+    """A network's name in NetworkManager's files: of other than plain letters, its bytes.
+
+    A name such as `1;2;` would be taken for bytes itself, and `;` for the end of one of a list.
+    """
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9 _.-]*", name) and name == name.strip():
+        return name
+    return "".join(f"{byte};" for byte in name.encode())
 
 
 def _keyfile(text: str) -> str:

@@ -82,7 +82,9 @@ def obtain(source: str, proof: Proof, progress: Progress | None = None) -> Path:
     Raises:
         FlashError: it is not there, or another one.
     """
-    path = download.fetch(source, progress) if _URL.match(source) else Path(source)
+    proven = proof.sha256 is not None or proof.signature is not None
+    fetched = bool(_URL.match(source))
+    path = download.fetch(source, progress, proven=proven) if fetched else Path(source)
     _check(path, proof)
     return path
 

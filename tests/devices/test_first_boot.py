@@ -5,18 +5,27 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import unicodedata
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edgenets.cli.main import cli
 from edgenets.devices.flash import disks
 from edgenets.devices.flash.engine import write
 from edgenets.devices.flash.fat import Fat
-from edgenets.devices.flash.first_boot import FirstBoot, Wifi, first_run, put
+from edgenets.devices.flash.first_boot import (
+    FirstBoot,
+    Wifi,
+    _network,
+    _user_data,
+    first_run,
+    put,
+)
 from edgenets.devices.flash.flash import configure, confirmation
 from edgenets.devices.flash.image import Image
 from edgenets.devices.flash.journal import Job, Journal
@@ -195,7 +204,9 @@ def test_what_cannot_be_wished(wrong: dict[str, object], why: str) -> None:
 @pytest.mark.parametrize(
     ("values", "why"),
     [(("", "password", "DE"), "1 to 32"), (("net", "short", "DE"), "8 to 63"),
-     (("net", "password", "de"), "no country"), (("net", "pass\nword", "DE"), "can be seen")],
+     (("net", "password", "de"), "no country"), (("net", "pass\nword", "DE"), "line ends"),
+     (("n\0t", "password", "DE"), "NUL"),
+     (("n\x85t", "password", "DE"), "control"), (("n\ud83dt", "password", "DE"), "control")],
 )  # fmt: skip
 def test_wireless_networks_that_cannot_be(values: tuple[str, str, str], why: str) -> None:
     with pytest.raises(ValueError, match=why):
@@ -205,7 +216,59 @@ def test_wireless_networks_that_cannot_be(values: tuple[str, str, str], why: str
 def test_a_backslash_is_no_escape_for_the_network_manager() -> None:
     wanted = FirstBoot(hostname="shed", wifi=Wifi(" my net", r"c:\new\tin", "DE"))
     script = first_run(wanted)
-    assert r"psk=c:\\new\\tin" in script and r"ssid=\smy net" in script
+    assert r"psk=c:\\new\\tin" in script
+    assert "ssid=32;109;121;32;110;101;116;\n" in script
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("my net", "my net"), ("1;2;", "49;59;50;59;"), ("a;b", "97;59;98;"), ("é", "195;169;")],
+)
+def test_a_network_whose_name_looks_like_bytes(name: str, written: str) -> None:
+    script = first_run(FirstBoot(wifi=Wifi(name, "password", "DE")))
+    assert f"ssid={written}\n" in script
+
+
+ANY = st.text(st.characters(codec=None), min_size=1, max_size=32)
+
+
+@given(ANY, ANY)
+@example("café 📷", "📷📷📷📷")
+@example("👨‍👩‍👧", "12345678")
+@example("\u2028\ufeff\uffff", "<<: *a\u00a0")
+def test_any_name_of_a_network_is_read_as_it_is_or_refused(name: str, password: str) -> None:
+    held = "".join(c for c in name + password if unicodedata.category(c) in ("Cc", "Cs"))
+    sizes = [len(text.encode("utf-8", "surrogatepass")) for text in (name, password)]
+    may = not held and sizes[0] <= 32 and 8 <= sizes[1] <= 63
+    try:
+        wanted = FirstBoot(wifi=Wifi(name, password, "DE"))
+    except ValueError:
+        assert not may
+        return
+    assert may
+    text = _network(wanted).encode()
+    read = yaml.safe_load(text)["network"]["wifis"]["wlan0"]["access-points"]
+    assert read == {name: {"password": password}}
+
+
+@given(ANY)
+@example("someone 📷")
+def test_any_comment_of_a_key_is_read_as_it_is_or_refused(comment: str) -> None:
+    key = f"ssh-ed25519 AAAA {comment}"
+    try:
+        wanted = FirstBoot(user="pi", ssh_keys=(key,))
+    except ValueError:
+        return
+    text = _user_data(wanted).encode()
+    assert yaml.safe_load(text)["users"][0]["ssh_authorized_keys"] == [key.strip()]
+
+
+def test_what_yaml_would_read_as_something_else_is_not_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(yaml, "safe_load", lambda text: {})
+    with pytest.raises(FlashError, match="nothing was written"):
+        _network(FirstBoot())
 
 
 @pytest.mark.parametrize(
