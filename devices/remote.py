@@ -245,7 +245,7 @@ async def _open(address: Address, accept_new: bool, timeout: float) -> SSHClient
         raise DeviceError(f"{address}: {address.key}: {_text(exc)}") from exc
 
 
-def _lists(address: Address, options: Mapping[str, Any]) -> list[Path]:
+def _lists(address: Address, options: Mapping[str, object]) -> list[Path]:
     """The lists of known hosts that count; none: OpenSSH's configuration says not to look."""
     if address.known_hosts is not None:
         return [address.known_hosts]
@@ -255,7 +255,7 @@ def _lists(address: Address, options: Mapping[str, Any]) -> list[Path]:
     return [Path(path) for path in made.known_hosts] or [Path.home() / ".ssh" / "known_hosts"]
 
 
-async def _of_another_kind(trust: Trust, address: Address, options: Mapping[str, Any]) -> str:
+async def _of_another_kind(trust: Trust, address: Address, options: Mapping[str, object]) -> str:
     """That a host is known, and shows no key of the kinds that it is known by; else nothing.
 
     Such a connection ends before a key is looked at, so the key is asked for by itself.

@@ -67,7 +67,7 @@ class Trust:
         """The keys that a host is known by at this port."""
         return list(self._at(host, addr, port)[0])
 
-    def match(self, host: str, addr: str, port: int | None) -> tuple[Sequence[Any], ...]:
+    def match(self, host: str, addr: str, port: int | None) -> tuple[Sequence[SSHKey], ...]:
         """Keys of a host: trusted, of authorities, revoked, and the like of X.509.
 
         A key that is revoked at this port alone is revoked, which asyncssh would overlook where
@@ -77,7 +77,7 @@ class Trust:
         at_port = self._at(host, addr, port or SSH_PORT)
         return (*found[:2], [*found[2], *at_port[2]], *found[3:])
 
-    def _at(self, host: str, addr: str, port: int) -> tuple[Sequence[Any], ...]:
+    def _at(self, host: str, addr: str, port: int) -> tuple[Sequence[SSHKey], ...]:
         """The same, but for another port nothing that is said of the host without a port."""
         every = known_hosts(self.lists)
         if port == SSH_PORT:

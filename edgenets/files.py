@@ -1,8 +1,8 @@
 """Files that are there whole or not at all: written beside, synced, then renamed.
 
-What is written beside has a name that nobody can foresee, is made anew (a link that somebody
+What is written beside has a name that nobody can predict, is made anew (a link that somebody
 planted is never followed), and is locked as long as it is written. So what a process that was
-killed left there can be told from what another one is writing just now, and is removed.
+killed left there can be distinguished from what another one is writing just now, and is removed.
 """
 
 from __future__ import annotations

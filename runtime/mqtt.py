@@ -18,7 +18,7 @@ from edgenets.extras import require
 from edgenets.uri import shown
 
 if TYPE_CHECKING:
-    from paho.mqtt.client import MQTTMessage
+    from paho.mqtt.client import Client, MQTTMessage
 
 _PORT, _SECURE_PORT = 1883, 8883
 
@@ -203,7 +203,7 @@ class Link:
             waiting.cancel()
         return waiting is not None
 
-    def _connected(self, client: Any, data: object, flags: object, why: Any, *_: object) -> None:
+    def _connected(self, client: Client, data: object, flags: object, why: Any, *_: object) -> None:
         self._wait_no_more()
         if why.is_failure:
             self._away(f"the broker refuses: {why}")
@@ -216,7 +216,7 @@ class Link:
         self.reason = ""
         self.up.set()
 
-    def _subscribed(self, client: Any, data: object, mid: int, codes: Any, *_: object) -> None:
+    def _subscribed(self, client: object, data: object, mid: int, codes: Any, *_: object) -> None:
         for code in codes:
             if code.is_failure:
                 self._away(f"the broker refuses the subscription: {code}")
