@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from edgenets.errors import DeviceError
 from edgenets.extras import require
@@ -21,6 +21,9 @@ from .address import SSH_PORT
 
 if TYPE_CHECKING:
     from asyncssh import SSHClient, SSHKey, SSHKnownHosts
+
+# What asyncssh wants of a look-up: keys that are trusted, of authorities, revoked; certificates …
+_Match: TypeAlias = tuple[Sequence[Any], ...]
 
 
 @dataclass
@@ -67,7 +70,7 @@ class Trust:
         """The keys that a host is known by at this port."""
         return list(self._at(host, addr, port)[0])
 
-    def match(self, host: str, addr: str, port: int | None) -> tuple[Sequence[SSHKey], ...]:
+    def match(self, host: str, addr: str, port: int | None) -> _Match:
         """Keys of a host: trusted, of authorities, revoked, and the like of X.509.
 
         A key that is revoked at this port alone is revoked, which asyncssh would overlook where
@@ -77,7 +80,7 @@ class Trust:
         at_port = self._at(host, addr, port or SSH_PORT)
         return (*found[:2], [*found[2], *at_port[2]], *found[3:])
 
-    def _at(self, host: str, addr: str, port: int) -> tuple[Sequence[SSHKey], ...]:
+    def _at(self, host: str, addr: str, port: int) -> _Match:
         """The same, but for another port nothing that is said of the host without a port."""
         every = known_hosts(self.lists)
         if port == SSH_PORT:
