@@ -19,6 +19,7 @@ from edgenets.uri import shown
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client, MQTTMessage
+    from paho.mqtt.reasoncodes import ReasonCode
 
 _PORT, _SECURE_PORT = 1883, 8883
 
@@ -203,7 +204,9 @@ class Link:
             waiting.cancel()
         return waiting is not None
 
-    def _connected(self, client: Client, data: object, flags: object, why: Any, *_: object) -> None:
+    def _connected(
+        self, client: Client, data: object, flags: object, why: ReasonCode, *_: object
+    ) -> None:
         self._wait_no_more()
         if why.is_failure:
             self._away(f"the broker refuses: {why}")
@@ -216,7 +219,9 @@ class Link:
         self.reason = ""
         self.up.set()
 
-    def _subscribed(self, client: object, data: object, mid: int, codes: Any, *_: object) -> None:
+    def _subscribed(
+        self, client: object, data: object, mid: int, codes: list[ReasonCode], *_: object
+    ) -> None:
         for code in codes:
             if code.is_failure:
                 self._away(f"the broker refuses the subscription: {code}")

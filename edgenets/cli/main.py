@@ -21,6 +21,7 @@ import click
 
 from edgenets import __version__
 from edgenets.cli.standard import discard_stdout, open_standard_streams, say
+from edgenets.cli.terminal import cleaned_streams
 from edgenets.painter import color_setting
 from edgenets.redaction import redacted
 
@@ -146,7 +147,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     open_standard_streams()
     warnings.showwarning = _show_warning
     threading.excepthook = _thread_failed
-    code = _run(sys.argv[1:] if arguments is None else list(arguments))
+    with cleaned_streams():
+        code = _run(sys.argv[1:] if arguments is None else list(arguments))
     try:
         sys.stdout.flush()
     except (OSError, ValueError):  # a reader that left, a full disk: nobody is there to tell

@@ -81,7 +81,7 @@ def _try(one: Hostile) -> Iterator[str]:
             yield f"a traceback: {text[-200:]}"
         if used.ru_maxrss > MOST_MEMORY * 1024:
             yield f"{used.ru_maxrss >> 10} MB"
-        if "\x1b]0;planted" in text:
+        if "\x1b" in text:
             yield "bytes of the input steer the terminal"
         if not text.strip():
             yield "not a word"
