@@ -18,6 +18,8 @@ and `golden/picture.png`; they are read as if they had today's names.
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -120,6 +122,12 @@ class Bundle:
     def spec(self) -> ModelSpec:
         """What the model is."""
         return self.manifest.spec
+
+    def with_spec(self, spec: ModelSpec) -> Bundle:
+        """The same bundle, open, with another spec of its model."""
+        found = copy.copy(self)
+        found.manifest = dataclasses.replace(self.manifest, spec=spec)
+        return found
 
     @property
     def artifacts(self) -> tuple[Artifact, ...]:

@@ -194,6 +194,13 @@ class Summary(Record):
 
 
 @dataclass
+class LineSummary(Summary):
+    """The same, of lines: texts or readings."""
+
+    skipped: int = 0  # lines that were not taken: no text, no reading, out of order, too fast
+
+
+@dataclass
 class AgedSummary(Summary):
     """The same, of live input, whose results have ages worth a summary."""
 

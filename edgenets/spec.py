@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from edgenets import tasks
 from edgenets.data.split import SplitShares
 from edgenets.errors import ModelError
+
+if TYPE_CHECKING:
+    from edgenets.tasks.series.tableformat import TableFormat
 
 
 class ModelSpec:
@@ -78,6 +81,14 @@ class ModelSpec:
         if not hasattr(self.decoding, "thresholds"):
             return self._decoding_by(threshold=value)
         return self._decoding_by(threshold=value, thresholds={})
+
+    def with_table(self, table: TableFormat) -> Self:
+        """The spec whose tables are read so.
+
+        Raises:
+            ModelError: it is measured on no table.
+        """
+        raise ModelError(f"a model for {self.task} is measured on no table that could be read so")
 
     @property
     def _own_thresholds(self) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgenets.bundle import Bundle
 from edgenets.data.split import Split
@@ -13,6 +14,9 @@ from edgenets.tasks import task_of
 from edgenets.tasks.evaluation import Evaluation
 
 from .load import load
+
+if TYPE_CHECKING:
+    from edgenets.tasks.series.tableformat import TableFormat
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ def evaluate(
     request: Request | None = None,
     split: Split | None = None,
     progress: Progress | None = None,
+    *,
+    table: TableFormat | None = None,
 ) -> Evaluated:
     """Measure a bundle on labeled data.
 
@@ -37,11 +43,15 @@ def evaluate(
         data: in a layout of the task.
         request: which artifact; None: the one that would run here.
         split: take this part of it alone; None: all, that which the model was trained on too.
+        table: how a table is to be read; None: as the model's recipe said, and as is found.
 
     Raises:
+        ModelError: the model is measured on no table.
         BackendError: nothing of what was requested can run here.
         DataError: the data cannot be used, or nothing of it is in the split.
     """
+    if table is not None:
+        bundle = bundle.with_spec(bundle.spec.with_table(table))
     selected = select(bundle, request)
     session = load(bundle, selected)
     task = task_of(bundle.spec.task)

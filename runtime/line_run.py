@@ -48,10 +48,17 @@ class LineRun(Run[Summary]):
             pipeline.begin(self.source_name, self._source.live)
             for item in self._source:
                 if isinstance(item, SourceNotice):
-                    yield from self._heeded([pipeline.notice(item.kind, item.text, item.count)])
+                    yield from self._heeded(self._noticed(item))
                 elif (yield from self._pushed(pipeline.push(item))):
                     self.vitals.infer(time.monotonic() - item.captured)
             yield from self._heeded(pipeline.finish())
+            yield from self._heeded(pipeline.rest())
+
+    def _noticed(self, item: SourceNotice) -> Iterator[Event]:
+        """What a source has to say; lines that it lost are counted with those that are skipped."""
+        if item.kind in ("skipped", "overrun"):
+            return self._pipeline.lose(item.kind, item.text, item.count)
+        return iter([self._pipeline.notice(item.kind, item.text, item.count)])
 
     def _pushed(self, events: Events) -> Events:
         """The events of a line; in the end, whether the model was asked."""

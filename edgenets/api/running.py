@@ -29,6 +29,7 @@ from edgenets.progress import Progress
 from edgenets.selection import Request, select
 from edgenets.tasks import task_of
 from edgenets.tasks.language.sampling import Sampling
+from edgenets.tasks.series.tableformat import TableFormat
 
 if TYPE_CHECKING:
     from edgenets.choice import Chosen, Limits
@@ -59,6 +60,7 @@ def run(
     precision: Precision | None = None,
     notice: Callable[[Notice], None] | None = None,
     remark: Callable[[Notice], None] | None = None,
+    table: TableFormat | None = None,
 ) -> Iterator[Found]:
     """Run a bundle on sources; iterate over what it hears or sees.
 
@@ -71,6 +73,8 @@ def run(
         notice: called with what a person should know beside: an overrun, a source lost or back,
             a file skipped. None logs it as a warning.
         remark: the same, under the name that it had before.
+        table: how readings are to be read: delimiter, decimal mark, format of times; None: as is
+            found from the first lines.
 
     Returns:
         a `Result` for every word, a `Transcript` for every utterance, a `Seen` for every
@@ -83,12 +87,13 @@ def run(
         SourceError: a source cannot be opened.
     """
     from edgenets.runtime.load import load as load_session
-    from edgenets.runtime.open import open_run
+    from edgenets.runtime.open import RunOptions, open_run
 
     opened = as_bundle(bundle)
     selected = select(opened, Request(backend, precision))
     session = load_session(opened, selected)
-    made = open_run(opened, session, tuple(map(str, sources)))
+    options = RunOptions(table=table)
+    made = open_run(opened, session, tuple(map(str, sources)), options=options)
     return _results(made, notice or remark or _log)
 
 
@@ -144,6 +149,8 @@ def evaluate(
     """Measure a bundle on labeled data, through the pipeline that a device runs.
 
     Args:
+        bundle: `load(…).with_spec(spec.with_table(…))` where a table is to be read in another
+            way than is found.
         data: in a layout of the task.
         split: of the training; None: all of the data.
 

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgenets.cli.options import BACKENDS, PRECISIONS, AnyData, BundleName, emit, json_option, table
+from edgenets.cli.options import (
+    BACKENDS,
+    PRECISIONS,
+    AnyData,
+    BundleName,
+    emit,
+    json_option,
+    table,
+    table_options,
+)
 
 if TYPE_CHECKING:
     from edgenets.artifact import Precision
@@ -30,6 +39,7 @@ Without --split all of the data counts, that which the model was trained on too.
 @click.option(
     "--split", type=click.Choice(("train", "validation", "test")), help="Of the training."
 )
+@table_options
 @json_option
 def command(
     bundle: str,
@@ -38,17 +48,20 @@ def command(
     precision: Precision | None,
     split: Split | None,
     as_json: bool,
+    **format: str | None,
 ) -> None:
     """Measure a bundle's accuracy on labeled data.
 
     They go through the very pipeline that a device runs.
     """
     from edgenets import progress, zoo
+    from edgenets.cli.running import table_format
     from edgenets.runtime.evaluate import evaluate
     from edgenets.selection import Request
 
     request = Request(backend, precision)
-    done = evaluate(zoo.load(bundle), data, request, split, progress.for_stderr())
+    table_read = table_format(**format)
+    done = evaluate(zoo.load(bundle), data, request, split, progress.for_stderr(), table=table_read)
     found, selected = done.result, done.selected
     if as_json:
         emit(
@@ -56,6 +69,7 @@ def command(
                 "metric": found.metric, "value": found.value, "n": found.n,
                 "backend": selected.backend, "precision": selected.artifact.precision,
                 "split": split, "runs_on": done.runs_on, "figures": found.figures,
+                "notices": list(found.notices),
             }
         )  # fmt: skip
         return

@@ -137,6 +137,27 @@ def shape_option(function: F) -> F:
     )(function)
 
 
+def table_options(function: F) -> F:
+    """Add `--delimiter`, `--decimal` and `--time-format`."""
+    function = click.option(
+        "--time-format",
+        metavar="FORMAT",
+        help="Times of a table: iso, s, ms, us, ns (since 1970), or as strptime has it, such as "
+        "'%d.%m.%Y %H:%M'.  [default: found from the table]",
+    )(function)
+    function = click.option(
+        "--decimal",
+        type=click.Choice((".", ",")),
+        help="Decimal mark.  [default: found]",
+    )(function)
+    return click.option(
+        "--delimiter",
+        metavar="CHAR",
+        help="Delimiter of a table: a character, or tab, space, comma, semicolon, pipe.  "
+        "[default: found]",
+    )(function)
+
+
 def json_option(function: F) -> F:
     """Add `--json`."""
     return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")(

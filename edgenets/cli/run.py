@@ -15,6 +15,7 @@ from edgenets.cli.options import (
     emit,
     json_option,
     several,
+    table_options,
 )
 from edgenets.cli.sources import SourceCommand, unmarked
 from edgenets.cli.standard import say
@@ -49,6 +50,7 @@ Examples:
   edgenets run char-lm --prompt "ROMEO:" --temperature 0.7 --seed 1
   echo "A man is riding a horse." | edgenets run translate.edge -
   edgenets run forecast readings.csv
+  edgenets run anomaly meter.csv --delimiter ';' --decimal , --time-format '%d.%m.%Y %H:%M'
   edgenets run forecast mqtt://broker/meter --sink mqtt://broker/foreseen
 
 Sound: mic:default, mic:NAME, a file, a folder of files, - (raw PCM on stdin), null:SECONDS.
@@ -134,6 +136,7 @@ ended, but results or inputs were lost: how many is said in its last line, and u
     type=click.IntRange(1, 1000),
     help="Beam width; 1: greedy, the fastest (translation).  [default: the model's]",
 )
+@table_options
 @click.option(
     "--allow-loss",
     is_flag=True,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edgenets.runtime.writing import Writing
     from edgenets.spec import ModelSpec
     from edgenets.tasks.language.sampling import Sampling
+    from edgenets.tasks.series.tableformat import TableFormat
     from edgenets.tasks.speech.ctc import Grammar
     from edgenets.tasks.vision.zones import Scene
 
@@ -37,6 +38,9 @@ class RunArguments:
     suggestions: int | None = None
     every: int | None = None
     beam: int | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+    time_format: str | None = None
 
 
 def made(
@@ -74,8 +78,27 @@ def made(
         arguments.suggestions or 3,
         arguments.every,
         arguments.beam,
+        table_format(arguments.delimiter, arguments.decimal, arguments.time_format),
     )
     return open_run(opened, session, arguments.sources, spec=spec, options=options), task.doing
+
+
+def table_format(
+    delimiter: str | None, decimal: str | None, time_format: str | None
+) -> TableFormat | None:
+    """How tables are to be read, where that was given.
+
+    Raises:
+        click.UsageError: they cannot be read so.
+    """
+    from edgenets.tasks.series.tableformat import TableFormat
+
+    if delimiter is decimal is time_format is None:
+        return None
+    try:
+        return TableFormat(delimiter, decimal, time_format)
+    except ValueError as exc:
+        raise click.UsageError(str(exc)) from exc
 
 
 def _scene(path: Path | None) -> Scene | None:

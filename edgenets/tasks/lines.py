@@ -9,10 +9,44 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from edgenets.errors import DataError
-from edgenets.events import Event, Notice, Summary
+from edgenets.events import Event, LineSummary, Notice
 from edgenets.tasks.language.events import TextSummary
 
-AnySummary = TypeVar("AnySummary", bound=Summary)
+# Of the notices of one kind so many are shown one by one …
+_SHOWN = 3
+
+# … and of a live source, which may never end, one more after this long.
+_AGAIN = 600.0  # s
+
+AnySummary = TypeVar("AnySummary", bound=LineSummary)
+
+
+class Repeats:
+    """Keeps notices of one kind from filling a screen."""
+
+    def __init__(self) -> None:
+        self._shown: dict[str, int] = {}
+        self._last: dict[str, float] = {}  # s of time.monotonic() when one was shown
+        self._hidden: dict[str, int] = {}  # since then
+
+    def show(self, kind: str, count: int, live: bool) -> bool:
+        """Whether to show one more, which stands for so many; it is counted where not."""
+        now = time.monotonic()
+        if self._shown.get(kind, 0) < _SHOWN or (live and now - self._last[kind] >= _AGAIN):
+            self._shown[kind] = self._shown.get(kind, 0) + 1
+            self._last[kind] = now
+            return True
+        self._hidden[kind] = self._hidden.get(kind, 0) + count
+        return False
+
+    def hidden(self, kind: str) -> int:
+        """How many were not shown since the last that was; it begins anew."""
+        return self._hidden.pop(kind, 0)
+
+    def rest(self) -> dict[str, int]:
+        """How many of each kind were not shown."""
+        found, self._hidden = self._hidden, {}
+        return found
 
 
 @dataclass(frozen=True)
@@ -34,6 +68,7 @@ class LinePipeline(ABC, Generic[AnySummary]):
     def __init__(self, summary: AnySummary) -> None:
         self.summary = summary  # grows as lines are taken
         self.source, self.live, self.started = "", False, time.monotonic()
+        self._repeats = Repeats()
 
     def begin(self, source: str, live: bool) -> None:
         """Lines come now.
@@ -57,6 +92,25 @@ class LinePipeline(ABC, Generic[AnySummary]):
         self.summary.notice(kind, count)
         return Notice(self.source, kind, text, time.monotonic() - self.started)
 
+    def say(self, kind: str, text: str, count: int = 1) -> Iterator[Notice]:
+        """The same of what may come in every line: the first few are shown, all are counted."""
+        if self._repeats.show(kind, count, self.live):
+            more = self._repeats.hidden(kind)
+            yield self.notice(kind, f"{text}; {more:,} more before" if more else text, count)
+        else:
+            self.summary.notices[kind] = self.summary.notices.get(kind, 0) + count
+
+    def lose(self, kind: str, text: str, count: int = 1) -> Iterator[Notice]:
+        """The same of lines that were not taken."""
+        self.summary.skipped += count
+        yield from self.say(kind, text, count)
+
+    def rest(self) -> Iterator[Notice]:
+        """How many notices of each kind were not shown, at the end."""
+        for kind, count in self._repeats.rest().items():
+            text = f"{count:,} more like these, {self.summary.notices[kind]:,} in all"
+            yield Notice(self.source, kind, text, time.monotonic() - self.started)
+
     def times(self, line: Line) -> tuple[float, float]:
         """An event's `time` and `age`: s since the run began, and since the line was read."""
         now = time.monotonic()
@@ -77,7 +131,7 @@ class AnswerPipeline(LinePipeline[TextSummary]):
         try:
             found = self.answer(line)
         except DataError as exc:
-            yield self.notice("skipped", f"{self.source}, line {line.number}: {exc}")
+            yield from self.lose("skipped", f"{self.source}, line {line.number}: {exc}")
             return False
         self.summary.texts += 1
         yield found

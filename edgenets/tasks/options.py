@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from edgenets.tasks.series.tableformat import TableFormat
     from edgenets.tasks.speech.ctc import Grammar
     from edgenets.tasks.vision.zones import Scene
 
@@ -20,3 +21,4 @@ class RunOptions:
     suggestions: int = 3  # language: words after each line
     every: int | None = None  # series: report every so many readings
     beam: int | None = None  # translation: beam width; 1: greedy
+    table: TableFormat | None = None  # series: how lines are to be read

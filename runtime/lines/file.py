@@ -37,6 +37,7 @@ class FileLines(LineSource):
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
         self._path = path
+        self.live = not path.is_file()  # a named pipe, a serial line
         self._closed = False
 
     def close(self) -> None:
@@ -44,7 +45,7 @@ class FileLines(LineSource):
         self._closed = True
 
     def __iter__(self) -> Iterator[Line | SourceNotice]:
-        splitter = Splitter(self.name)
+        splitter = Splitter(self.name, self.live)
         try:
             with self._path.open("rb", buffering=0) as handle:
                 while not self._closed and (data := handle.read(_BLOCK)):

@@ -55,7 +55,7 @@ class Subscription(LineSource):
         self._put(None)
 
     def __iter__(self) -> Iterator[Line | SourceNotice]:
-        splitter = Splitter(self.name)
+        splitter = Splitter(self.name, live=True, one_text=False)
         try:
             while not self._closed:
                 item = self._inbox.get()
@@ -69,16 +69,10 @@ class Subscription(LineSource):
                     yield SourceNotice(
                         "overrun", f"{self.name}: {lost:,} messages came too fast", lost
                     )
-                yield from self._lines(splitter, item)
+                # A message is a line at least, and a broken one ends no subscription.
+                yield from splitter.push(item if item.endswith(b"\n") else item + b"\n")
         finally:
             self._link.close()
-
-    def _lines(self, splitter: Splitter, message: bytes) -> Iterator[Line | SourceNotice]:
-        """A message is a line at least, and a broken one ends no subscription."""
-        try:
-            yield from splitter.push(message if message.endswith(b"\n") else message + b"\n")
-        except SourceError as exc:
-            yield SourceNotice("skipped", str(exc))
 
     def _put(self, item: bytes | SourceNotice | None) -> None:
         try:

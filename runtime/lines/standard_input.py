@@ -39,12 +39,14 @@ class TypedLines(LineSource):
         self._input.close()
 
     def __iter__(self) -> Iterator[Line | SourceNotice]:
-        splitter = Splitter("standard input")
+        splitter = Splitter("standard input", live=True)
         while not self._input.closed:
             data = self._input.read(_BLOCK)
             if data is None:
                 continue
             if not data:
                 yield from splitter.finish()
-                return
+                break
             yield from splitter.push(data)
+        if splitter.no_text:
+            raise SourceError("standard input: no line is text; UTF-8, a line each, is needed")

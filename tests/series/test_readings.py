@@ -63,10 +63,11 @@ class TestParser:
     @pytest.mark.parametrize(
         ("lines", "columns", "message"),
         [
-            (("a,b", "1,2,3"), None, "3 cells where the first line has 2"),
-            (("a,b", "1,x"), None, "'x' is no number"),
-            (("a,b", "1,1_000"), None, "'1_000' is no number"),
-            (("a,b", "1,0x10"), None, "is no number"),
+            (("a,b", "1,2", "1,2,3"), None, "3 cells where the first line has 2"),
+            (("a,b", "1,2", "1,x"), None, "'x' is no number"),
+            (("a,b", "1,2", "1,1_000"), None, "'1_000' is no number"),
+            (("a,b", "1,x"), ("a", "b"), "'x' is no number"),
+            (("a,b", "1,2", "1,0x10"), None, "is no number"),
             (("date,a", "yesterday,1"), None, "'yesterday' is no time"),
             (("a,b", "1,2"), ("a", "c"), "no column is called 'c'; there are 'a', 'b'"),
             (("1,2,3",), ("a",), "3 values where 1 are needed"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from edgenets.events import Event, Summary
+from edgenets.events import Event, LineSummary
 from edgenets.files import Json
 from edgenets.painter import Painter, harmless
 
@@ -55,7 +55,7 @@ class Suggested(Event):
 
 
 @dataclass
-class TextSummary(Summary):
+class TextSummary(LineSummary):
     """What a run over texts came to; it grows while the run goes on."""
 
     texts: int = 0  # that were read, or written

@@ -7,6 +7,7 @@ texts.tsv        a line a text: its label and, after a tab, itself
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import re
 import zlib
@@ -37,6 +38,14 @@ class LabelledText:
         return split_of(self.text, validation, test)
 
 
+def _from_utf16(data: bytes, path: Path) -> bytes:
+    """A text that says that it is UTF-16, in UTF-8."""
+    try:
+        return data.decode("utf-16").encode()
+    except UnicodeError as exc:
+        raise DataError(f"{path}: begins as UTF-16 and is none: {exc}") from exc
+
+
 def read_text(path: Path) -> str:
     """A text file, which may be compressed (.gz).
 
@@ -51,6 +60,8 @@ def read_text(path: Path) -> str:
         raise DataError(f"{path}: cannot be read: {why}") from exc
     if len(data) > _LARGEST:
         raise DataError(f"{path}: more than {_LARGEST >> 20} MB; divide it")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        data = _from_utf16(data, path)
     if b"\0" in data:
         raise DataError(f"{path}: has bytes of zero at {data.index(0)}: it is no text")
     try:

@@ -11,37 +11,37 @@ from edgenets.tasks.lines import Line
 from edgenets.tasks.series.anomaly_pipeline import Detector
 from edgenets.tasks.series.events import Anomaly, SeriesSummary
 from edgenets.tasks.series.lines import ReadingLines
-from edgenets.tasks.series.readings import Reading, stamp_of
+from edgenets.tasks.series.readings import Reading
 from edgenets.tasks.series.spec import AnomalySpec
+from edgenets.tasks.series.tableformat import TableFormat
 
 
 class AnomalyLines(ReadingLines):
     """What is unusual, in every column of any table."""
 
     def __init__(
-        self, spec: AnomalySpec, session: Session, summary: SeriesSummary, every: int | None
+        self,
+        spec: AnomalySpec,
+        session: Session,
+        summary: SeriesSummary,
+        every: int | None,
+        format: TableFormat | None = None,
     ) -> None:
         """`every`: report every so many readings as well, usual ones too; None: none of them."""
-        super().__init__(summary, None)
+        super().__init__(summary, None, format)
         self._spec, self._session, self._every = spec, session, every
         self._detectors: list[Detector] = []
-        self._time: float | None = None
 
     def take(self, reading: Reading, line: Line) -> Iterator[Event]:
         """See `ReadingLines.take`."""
-        if reading.time is not None and self._time is not None and reading.time <= self._time:
-            late = f"{stamp_of(reading.time)} does not come after {stamp_of(self._time)}"
-            yield self.notice("order", f"line {line.number}: {late}; dropped")
-            return
-        self._time = reading.time if reading.time is not None else self._time
         columns = self.parser.columns or ()
         while len(self._detectors) < len(columns):
             self._detectors.append(Detector(self._spec, self._session))
-        self.summary.readings += 1
+        self.summary.readings += reading.missing < len(columns)
         regular = self._every is not None and self.summary.readings % self._every == 0
         if reading.missing:
             missing = f"{reading.missing} of {len(columns)} values are missing"
-            yield self.notice(
+            yield from self.say(
                 "missing", f"line {line.number}: {missing}; nothing is thought of them"
             )
         values = reading.values.tolist()
@@ -59,9 +59,8 @@ class AnomalyLines(ReadingLines):
                 line.number, reading.time, *self.times(line),
             )  # fmt: skip
 
-    def finish(self) -> Iterator[Event]:
-        """See `LinePipeline.finish`."""
-        yield from super().finish()
+    def conclude(self) -> Iterator[Event]:
+        """See `ReadingLines.conclude`."""
         settle = self._spec.decoding.settle
         if self.summary.readings <= settle:
             yield self.notice(

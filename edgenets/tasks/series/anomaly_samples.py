@@ -22,7 +22,7 @@ _PIECE = 64  # readings
 def calibration(run: Run, data: Path, progress: Progress) -> NDArray[np.float32]:
     """See `SequenceTask.calibration`."""
     recipe = run.recipe_as(AnomalyRecipe)
-    every = find_series(data, recipe.data.files)
+    every = find_series(data, recipe.data.files, recipe.data.table)
     frames = np.concatenate(
         [known(s, recipe.features, trained_on(s, recipe)).seasonal for s in every]
     )
@@ -32,7 +32,7 @@ def calibration(run: Run, data: Path, progress: Progress) -> NDArray[np.float32]
 def verification(run: Run, data: Path, progress: Progress) -> Samples:
     """See `SequenceTask.samples`."""
     recipe = run.recipe_as(AnomalyRecipe)
-    held = [behind(s, recipe) for s in find_series(data, recipe.data.files)]
+    held = [behind(s, recipe) for s in find_series(data, recipe.data.files, recipe.data.table)]
     held = [one for one in held if len(one.came)]
     return Samples([one.seasonal for one in held], [one.came for one in held], "series")
 

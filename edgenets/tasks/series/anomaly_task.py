@@ -29,7 +29,7 @@ class Anomaly(SequenceRoom, GoldenFrames, Cost):
     recipe: ClassVar = AnomalyRecipe
     medium: ClassVar[Medium] = "lines"
     extras: ClassVar[tuple[str, ...]] = ()
-    run_options: ClassVar[tuple[str, ...]] = ("every",)
+    run_options: ClassVar[tuple[str, ...]] = ("every", "delimiter", "decimal", "time_format")
     doing: ClassVar[str] = "looking for anomalies in"
 
     def train(self, recipe: AnomalyRecipe, data: Path, out: Path, progress: Progress) -> Trained:
@@ -70,4 +70,4 @@ class Anomaly(SequenceRoom, GoldenFrames, Cost):
         from edgenets.tasks.series.events import SeriesSummary
 
         summary = SeriesSummary(str(bundle.path), session.artifact.id, session.runs_on)
-        return AnomalyLines(spec, session, summary, options.every)
+        return AnomalyLines(spec, session, summary, options.every, options.table)

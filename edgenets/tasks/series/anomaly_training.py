@@ -28,7 +28,7 @@ _LEAST = 20
 
 def train_anomaly(recipe: AnomalyRecipe, data: Path, out: Path, progress: Progress) -> Trained:
     """See `edgenets.training.train.train`; also draws `curves.png`."""
-    every = find_series(data, recipe.data.files)
+    every = find_series(data, recipe.data.files, recipe.data.table)
     beginnings = [known(s, recipe.features, trained_on(s, recipe)) for s in every]
     beginnings = [one for one in beginnings if len(one.came) >= _LEAST]
     if not beginnings:

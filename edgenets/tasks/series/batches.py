@@ -13,6 +13,7 @@ from edgenets.errors import DataError
 from edgenets.tasks.keywords.batches import Batch
 from edgenets.tasks.series.seasonal_profile import NUMBERS, SeasonalInput, SeasonalProfile
 from edgenets.tasks.series.table import read_readings
+from edgenets.tasks.series.tableformat import TableFormat
 
 # Readings at whose time a series has no seasonal profile yet: predictions there do not count.
 _NEW = 10
@@ -44,7 +45,7 @@ class Known:
     came: NDArray[np.float32]  # (readings,), scaled
 
 
-def find_series(root: Path, files: str) -> list[OneSeries]:
+def find_series(root: Path, files: str, format: TableFormat | None = None) -> list[OneSeries]:
     """Every column of every table below a folder, or of one table.
 
     Raises:
@@ -53,12 +54,12 @@ def find_series(root: Path, files: str) -> list[OneSeries]:
     paths = [root] if root.is_file() else sorted(p for p in root.glob(files) if p.is_file())
     if not paths:
         raise DataError(f"{root}: has no {files}; see [data] files in the recipe")
-    return [series for path in paths for series in _columns(path)]
+    return [series for path in paths for series in _columns(path, format)]
 
 
-def _columns(path: Path) -> Iterator[OneSeries]:
-    columns, numbered = read_readings(path)
-    readings = [reading for _, reading in numbered]
+def _columns(path: Path, format: TableFormat | None) -> Iterator[OneSeries]:
+    found = read_readings(path, None, format)
+    columns, readings = found.columns, [reading for _, reading in found.rows]
     table = np.stack([reading.values for reading in readings])
     for place, column in enumerate(columns):
         there = np.flatnonzero(np.isfinite(table[:, place]))

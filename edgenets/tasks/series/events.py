@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.events import Event, Summary
+from edgenets.events import Event, LineSummary, Notice
 from edgenets.files import Json
 from edgenets.painter import Painter, harmless
 from edgenets.sparkline import sparkline
@@ -103,8 +103,19 @@ class Anomaly(Event):
         )
 
 
+@dataclass(frozen=True)
+class GapNotice(Notice):
+    """Nothing came for much longer than usual."""
+
+    seconds: float  # from the reading before to the one after
+
+    def plain(self) -> Json:
+        """See `Event.plain`."""
+        return {**super().plain(), "seconds": round(self.seconds, 3)}
+
+
 @dataclass
-class SeriesSummary(Summary):
+class SeriesSummary(LineSummary):
     """What a run over readings came to; it grows while the run goes on."""
 
     readings: int = 0  # that were measured and taken

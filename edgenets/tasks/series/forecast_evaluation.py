@@ -64,7 +64,7 @@ def measure(
 ) -> Evaluation:
     """See `Task.evaluate`."""
     spec = spec_as(bundle.spec, ForecastSpec)
-    table = read_table(find_table(data), spec.input.columns, spec.input.longest_gap)
+    table = read_table(find_table(data), spec.input.columns, spec.input.longest_gap, spec.table)
     series = scaled(table.values, spec.input)
     windows = split_windows(series, spec, split)
     found = evaluate_forecast(spec, session, windows, progress)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from edgenets.backend import Session
 from edgenets.errors import SourceError
 from edgenets.events import Event
@@ -14,21 +16,32 @@ from edgenets.tasks.series.lines import ReadingLines
 from edgenets.tasks.series.readings import Reading
 from edgenets.tasks.series.regular import Gap, Oddity, Regular
 from edgenets.tasks.series.spec import ForecastSpec
+from edgenets.tasks.series.tableformat import TableFormat
+
+# Standard deviations from the mean; beyond this a number leaves what models compute in.
+_FARTHEST = 1e12
 
 
 class ForecastLines(ReadingLines):
     """How the columns of a table go on."""
 
     def __init__(
-        self, spec: ForecastSpec, session: Session, summary: SeriesSummary, every: int | None
+        self,
+        spec: ForecastSpec,
+        session: Session,
+        summary: SeriesSummary,
+        every: int | None,
+        format: TableFormat | None = None,
     ) -> None:
         """`every`: report after every so many readings; None: after every one where they come
         live, after the last one alone where they are in a file."""
-        super().__init__(summary, spec.input.columns)
+        super().__init__(summary, spec.input.columns, (format or TableFormat()).over(spec.table))
         self._spec, self._every = spec, every
         columns, interval = len(spec.input.columns), spec.input.interval
+        self._gaps = self._gaps if interval is None else None
         self._regular = Regular(columns, interval, spec.input.longest_gap)
         self._forecaster = Forecaster(spec, session)
+        self._mean, self._std = np.array(spec.input.mean), np.array(spec.input.std)
         self._last: Forecast | None = None  # that was not reported
 
     def begin(self, source: str, live: bool) -> None:
@@ -40,22 +53,40 @@ class ForecastLines(ReadingLines):
         """See `ReadingLines.take`."""
         for item in self._regular.push(reading):
             if isinstance(item, Oddity):
-                yield self.notice(item.kind, f"line {line.number}: {item.text}", item.count)
+                lost = item.kind in ("early", "order")
+                say = self.lose if lost else self.say
+                yield from say(item.kind, f"line {line.number}: {item.text}", item.count)
             elif isinstance(item, Gap):
                 self._forecaster.reset()
-                yield self.notice("gap", f"line {line.number}: {item.text}")
+                yield from self.say_gap(f"line {line.number}: {item.text}", item.seconds)
             else:
                 self.summary.readings += item.measured
                 found = self._forecaster.push(item.values)
-                if found is not None:
+                if found is not None and not np.isfinite(found.median).all():
+                    self._forecaster.reset()
+                    text = "the model's answer is no number; it begins anew"
+                    yield from self.lose("range", f"line {line.number}: {text}")
+                elif found is not None:
                     self.summary.forecasts += 1
                     yield from self._event(found, item.time, line)
 
-    def finish(self) -> Iterator[Event]:
-        """See `LinePipeline.finish`."""
+    def restart(self) -> None:
+        """See `ReadingLines.restart`."""
+        self._regular.reset()
+        self._forecaster.reset()
+
+    def within(self, reading: Reading) -> Reading:
+        """See `ReadingLines.within`: those out of all proportion to the training data."""
+        far = np.abs(reading.values - self._mean) > _FARTHEST * self._std
+        if not far.any():
+            return reading
+        count = reading.unheld + int(far.sum())
+        return Reading(reading.time, np.where(far, np.nan, reading.values), count)
+
+    def conclude(self) -> Iterator[Event]:
+        """See `ReadingLines.conclude`."""
         if self._last is not None:
             yield self._counted(self._last)
-        yield from super().finish()
         if not self.summary.forecasts:
             raise SourceError(
                 f"{self.source}: {self._forecaster.readings} readings; "

@@ -30,7 +30,7 @@ class Forecast(SequenceRoom, GoldenFrames, Cost):
     recipe: ClassVar = ForecastRecipe
     medium: ClassVar[Medium] = "lines"
     extras: ClassVar[tuple[str, ...]] = ()
-    run_options: ClassVar[tuple[str, ...]] = ("every",)
+    run_options: ClassVar[tuple[str, ...]] = ("every", "delimiter", "decimal", "time_format")
     doing: ClassVar[str] = "reading"
 
     def train(self, recipe: ForecastRecipe, data: Path, out: Path, progress: Progress) -> Trained:
@@ -79,4 +79,4 @@ class Forecast(SequenceRoom, GoldenFrames, Cost):
         from edgenets.tasks.series.forecast_lines import ForecastLines
 
         summary = SeriesSummary(str(bundle.path), session.artifact.id, session.runs_on)
-        return ForecastLines(spec, session, summary, options.every)
+        return ForecastLines(spec, session, summary, options.every, options.table)

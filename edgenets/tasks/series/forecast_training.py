@@ -85,7 +85,9 @@ def load(recipe: ForecastRecipe, data: Path, progress: Progress) -> Table:
         DataError: it cannot be read, or is too short.
     """
     wanted = recipe.data
-    table = read_table(find_table(data, wanted.file), wanted.columns, wanted.longest_gap)
+    table = read_table(
+        find_table(data, wanted.file), wanted.columns, wanted.longest_gap, wanted.table
+    )
     for notice in table.notices:
         progress.say(notice)
     if wanted.rows is not None:
@@ -125,6 +127,7 @@ def _spec(recipe: ForecastRecipe, table: Table) -> ForecastSpec:
     input = SeriesInput(
         "series", table.columns, tuple(map(float, mean)), tuple(map(float, std)),
         recipe.model.segment, table.interval, recipe.data.longest_gap,
+        recipe.data.delimiter, recipe.data.decimal, recipe.data.time_format,
     )  # fmt: skip
     return ForecastSpec(
         recipe.name, "forecast", (), input, recipe.decoding, StepSpec(), window=recipe.data.window,

@@ -14,6 +14,7 @@ from edgenets.recipeparts import (
 from edgenets.tasks.series.anomaly_decoding import AnomalyDecoding
 from edgenets.tasks.series.seasonal_profile import SeasonalInput
 from edgenets.tasks.series.spec import ForecastDecoding
+from edgenets.tasks.series.tableformat import TableFormat
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ class SeriesData:
     longest_gap: int = 24  # readings in a row that may be missing and are bridged
     settle: int = 3  # stretches of a training window that are read before its forecasts count
     windows: int = 2000  # training windows an epoch
+    delimiter: str | None = None  # between cells; None: found from the table
+    decimal: str | None = None  # . or ,; the same
+    time_format: str | None = None  # iso, s, ms, us, ns, or as datetime.strptime has it; the same
 
     def __post_init__(self) -> None:
         check_range(self, 0.0001, 0.9, "validation", "test")
@@ -59,6 +63,12 @@ class SeriesData:
         if self.rows is not None:
             check_range(self, 10, 100_000_000, "rows")
         check_shares(self, "nothing")
+        TableFormat(self.delimiter, self.decimal, self.time_format)
+
+    @property
+    def table(self) -> TableFormat:
+        """How the table is to be read, as far as the recipe says so."""
+        return TableFormat(self.delimiter, self.decimal, self.time_format)
 
 
 @dataclass(frozen=True)
@@ -83,10 +93,19 @@ class AnomalyData:
     beginning: float = 0.15  # part of a series that is trained on …
     most: int = 750  # … and readings of it at most
     held: int = 256  # readings behind that which the gate looks at
+    delimiter: str | None = None  # between cells; None: found from the table
+    decimal: str | None = None  # . or ,; the same
+    time_format: str | None = None  # iso, s, ms, us, ns, or as datetime.strptime has it; the same
 
     def __post_init__(self) -> None:
         check_range(self, 0.0001, 0.99, "beginning")
         check_range(self, 2, 1_000_000, "most", "held")
+        TableFormat(self.delimiter, self.decimal, self.time_format)
+
+    @property
+    def table(self) -> TableFormat:
+        """How the tables are to be read, as far as the recipe says so."""
+        return TableFormat(self.delimiter, self.decimal, self.time_format)
 
 
 @dataclass(frozen=True)

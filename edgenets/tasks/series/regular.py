@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.tasks.series.readings import Reading, stamp_of
+from edgenets.tasks.series.readings import Reading
+from edgenets.tasks.series.times import length_of, stamp_of
 
 # A reading that comes this part of an interval too early or too late is still on time.
 _TOLERANCE = 0.5
@@ -32,6 +33,7 @@ class Gap:
     """So much is missing that what came before says nothing of what comes."""
 
     text: str
+    seconds: float | None = None  # from the reading before; None: readings came, but not whole
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ class Regular:
         if not missing.any():
             self._held = 0
         if skipped > self._longest:
-            yield from self._begin_anew(f"{skipped:,} readings are missing")
+            yield from self._begin_anew(f"{skipped:,} readings are missing", self._since(reading))
             if missing.any():
                 return
             skipped = 0
@@ -137,6 +139,14 @@ class Regular:
             time = self._time + number * self._interval
             yield Step(self._last + part * (values - self._last), time, measured=False)
 
-    def _begin_anew(self, why: str) -> Iterator[Item]:
+    def _since(self, reading: Reading) -> float | None:
+        """The time since the last reading, s."""
+        if reading.time is None or self._time is None:
+            return None
+        return reading.time - self._time
+
+    def _begin_anew(self, why: str, seconds: float | None = None) -> Iterator[Item]:
         self.reset()
-        yield Gap(f"{why}, more than the {self._longest} that are bridged; the model begins anew")
+        length = "" if seconds is None else f" {length_of(seconds)} without a reading;"
+        text = f"{why}, more than the {self._longest} that are bridged;{length} the model"
+        yield Gap(f"{text} begins anew", seconds)

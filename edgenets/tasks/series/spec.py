@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 from edgenets.artifact import DType
@@ -10,6 +10,7 @@ from edgenets.spec import check_labels
 from edgenets.stepspec import StreamSpec
 from edgenets.tasks.series.anomaly_decoding import AnomalyDecoding
 from edgenets.tasks.series.seasonal_profile import SeasonalInput
+from edgenets.tasks.series.tableformat import TableFormat
 
 # Far above all use; a file that says more is broken or hostile.
 MOST_SEGMENT = 4096
@@ -32,9 +33,14 @@ class SeriesInput:
     segment: int  # readings that a step takes
     interval: float | None = None  # s between two readings; None: the training data had no times
     longest_gap: int = 24  # readings in a row that may be missing and are bridged
+    # How the table of the training was to be read; see `TableFormat`.
+    delimiter: str | None = None
+    decimal: str | None = None
+    time_format: str | None = None
 
     def __post_init__(self) -> None:
         check_labels(self.columns, ())
+        TableFormat(self.delimiter, self.decimal, self.time_format)
         if not len(self.columns) == len(self.mean) == len(self.std):
             raise ValueError("columns, mean and std have one value a column each")
         if not all(abs(m) <= 1e30 for m in self.mean) or not all(
@@ -124,6 +130,15 @@ class ForecastSpec(StreamSpec):
             raise ValueError("a model that foresees has columns, no labels")
         if self.window % self.input.segment or self.window < self.input.segment:
             raise ValueError("the window is a whole number of segments, and at least one")
+
+    @property
+    def table(self) -> TableFormat:
+        """How its tables are to be read, as far as the recipe said so."""
+        return TableFormat(self.input.delimiter, self.input.decimal, self.input.time_format)
+
+    def with_table(self, table: TableFormat) -> ForecastSpec:
+        """See `ModelSpec.with_table`."""
+        return replace(self, input=replace(self.input, **vars(table.over(self.table))))
 
     @property
     def scores(self) -> int:
