@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import click
 
+from edgenets.painter import harmless
+
 if TYPE_CHECKING:
     from edgenets.artifact import Precision
 
@@ -215,9 +217,10 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 def several(names: Sequence[str], most: int = 20) -> str:
     """Names in a row; of many, the first few and how many there are."""
+    shown = [harmless(name) for name in names]
     if len(names) <= most:
-        return ", ".join(names)
-    return f"{', '.join(names[:5])} … {len(names)} in all"
+        return ", ".join(shown)
+    return f"{', '.join(shown[:5])} … {len(names)} in all"
 
 
 def size(count: int) -> str:

@@ -98,7 +98,14 @@ def examine(path: Path) -> Container:
             return Container(playlist=is_playlist(head))
         if kind == "mp4":
             return _of_mp4(file, size)
-        cut = {"avi": _avi, "matroska": _matroska, "flv": _flv, "gif": _gif}.get(kind)
+        ends = {
+            "avi": _avi,
+            "matroska": _matroska,
+            "flv": _flv,
+            "gif": _gif,
+            "mpegts": _mpegts,
+        }
+        cut = ends.get(kind)
         codec = re.search(rb"V_[A-Z0-9_/]+", head) if kind == "matroska" else None
         name = codec[0].decode() if codec else ""
         return Container(kind, cut=cut(file, size) if cut else "", turn=None, codec=name)
@@ -199,6 +206,12 @@ def _flv(file: BinaryIO, size: int) -> str:
     file.seek(max(0, at))
     whole = at >= 13 and file.read(1)[:1] in (b"\x08", b"\x09", b"\x12")
     return "" if whole else "its last part has no end"
+
+
+def _mpegts(file: BinaryIO, size: int) -> str:
+    file.seek(0)
+    packet = 188 if file.read(1) == b"G" else 192
+    return f"{size % packet} of {packet} bytes of its last packet are there" * bool(size % packet)
 
 
 def _gif(file: BinaryIO, size: int) -> str:

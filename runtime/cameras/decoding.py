@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from edgenets.errors import SourceError
 from edgenets.extras import require
 from edgenets.tasks.vision import image
 
@@ -59,6 +60,30 @@ def undecoded(capture: Capture, name: str, rules: image.Rules, v4l: bool = False
         return capture
     raw = (cv2.CAP_PROP_CONVERT_RGB, 0) if v4l else (cv2.CAP_PROP_FORMAT, -1)
     return JpegCapture(capture, name, rules) if capture.set(*raw) else capture
+
+
+def check_size(capture: Capture, name: str, rules: image.Rules) -> None:
+    """Refuse a capture of images that are too large, before one is decoded.
+
+    Raises:
+        SourceError: they are; the capture was let go.
+    """
+    cv2 = require("cv2")
+    width, height = capture.get(cv2.CAP_PROP_FRAME_WIDTH), capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+    try:
+        refuse_larger(name, int(width), int(height), rules)
+    except SourceError:
+        capture.release()
+        raise
+
+
+def refuse_larger(name: str, width: int, height: int, rules: image.Rules) -> None:
+    """Raise SourceError where images of a size are too large."""
+    if width * height > rules.most_pixels:
+        raise SourceError(
+            f"{name}: images of {width} × {height} pixels: more than {rules.most_pixels:,}; "
+            f"?max-pixels=… of the source raises the limit"
+        )
 
 
 def code_of(capture: Capture) -> bytes:

@@ -27,6 +27,10 @@ def open_camera(rest: str) -> Camera:
     return Images(pattern, rules)
 
 
+# What a folder of images may have besides, and what of it is not read.
+_BESIDES = image.UNREAD | {".gif", ".jp2", ".ppm", ".pgm", ".pnm", ".exr", ".hdr", ".psd", ".svg"}
+
+
 class Images(Camera):
     """Images one after another. A broken one is skipped with a notice."""
 
@@ -77,7 +81,7 @@ def _found(pattern: str) -> tuple[list[Path], list[Path]]:
         paths = [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207
     paths = sorted(p for p in paths if not p.name.startswith(".") and p.is_file())
     found = [p for p in paths if image.is_image(p)]
-    unread = [p for p in paths if p.suffix.lower() in image.UNREAD]
+    unread = [p for p in paths if p.suffix.lower() in _BESIDES]
     if not found:
         raise SourceError(f"{harmless(pattern)}: {_nothing(pattern, unread)}")
     return found, unread

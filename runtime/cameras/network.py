@@ -14,7 +14,7 @@ from edgenets.uri import shown
 
 from . import capture, options, rtsp, web
 from .capture import Capture, LiveCamera
-from .decoding import undecoded
+from .decoding import check_size, undecoded
 
 
 def open_camera(rest: str) -> LiveCamera:
@@ -39,4 +39,5 @@ class NetworkCamera(LiveCamera):
         except SourceError as exc:
             why = rtsp.why_not(self._url, capture.ANSWER_PATIENCE)
             raise SourceError(f"{self.name}: {why}") from exc
+        check_size(stream, self.name, self._rules)
         return undecoded(stream, self.name, self._rules)

@@ -16,7 +16,7 @@ from edgenets.tasks.vision.jpeg import turned
 
 from . import HOW, Camera, Frame, Item, SourceNotice, container, options
 from .capture import Capture, as_bgr, ffmpeg_options, opened
-from .decoding import Damage, JpegCapture, code_of, undecoded
+from .decoding import Damage, JpegCapture, check_size, code_of, refuse_larger, undecoded
 
 # A container may count a few images more than there are.
 _MISCOUNTED = 3
@@ -63,7 +63,7 @@ class Video(Camera):
         self.rate = rate if 0 < rate <= _FASTEST else _USUAL_RATE
         self._count = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
         self._code = code_of(capture).decode("latin-1")
-        self._check_size(capture)
+        check_size(capture, self.name, self._rules)
         self._turn = self._container.turn
         if self._turn is None:
             self._turn = _TURNS.get(round(capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360, 0)
@@ -88,7 +88,7 @@ class Video(Camera):
         with self._path.open("rb") as file:
             head = file.read(container.HEAD)
         if found.kind == "gif" and (header := read_header(head)) is not None:
-            self._refuse_larger(header.width, header.height)
+            refuse_larger(self.name, header.width, header.height, self._rules)
         if head[4:8] == b"ftyp" and found.codec == "":
             self._refuse_stills(head)
         return found
@@ -114,22 +114,6 @@ class Video(Camera):
                 f"{self.name}: is no video that OpenCV can read, or a damaged one{cut}{why}"
             )
         return capture
-
-    def _check_size(self, capture: Capture) -> None:
-        cv2 = require("cv2")
-        size = [int(capture.get(p)) for p in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)]
-        try:
-            self._refuse_larger(*size)
-        except SourceError:
-            capture.release()
-            raise
-
-    def _refuse_larger(self, width: int, height: int) -> None:
-        if width * height > self._rules.most_pixels:
-            raise SourceError(
-                f"{self.name}: images of {width} × {height} pixels: more than "
-                f"{self._rules.most_pixels:,}; ?max-pixels=… of the source raises the limit"
-            )
 
     def _with_whole_jpegs(self, capture: Capture) -> Capture:
         """The capture, of undecoded JPEGs where it still tells times; OpenCV 4.8 does not."""
@@ -232,6 +216,8 @@ class Video(Camera):
 
     def _nothing(self) -> str:
         """Why there is no image."""
+        if self._container.cut:
+            return f"holds no image that can be decoded; it is cut off: {self._container.cut}"
         codec = _named(self._container.codec or self._code)
         if codec in ("AV1", "VVC") or self._count > 0:
             return (

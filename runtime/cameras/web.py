@@ -26,7 +26,7 @@ from edgenets.tasks.vision import image
 
 from . import container
 from .capture import Capture, ffmpeg_options, opened
-from .decoding import undecoded
+from .decoding import check_size, undecoded
 from .multipart import MOST_BYTES, Parts, Stream, boundary_of
 
 # A still image is asked for again so often.
@@ -53,7 +53,7 @@ def open_url(url: str, name: str, patience: float, rules: image.Rules) -> Captur
     try:
         if any(word in kind for word in _PLAYLISTS):
             raise SourceError(f"{name}: {_PLAYLIST}")
-        if kind == "image/jpeg":
+        if kind.startswith("image/"):
             still = Still(url, name, patience, rules)
             still.take(response)
             return still
@@ -116,7 +116,7 @@ class Mjpeg:
 
 
 class Still:
-    """A URL that answers with one JPEG: asked for once a second."""
+    """A URL that answers with one image: asked for once a second."""
 
     def __init__(self, url: str, name: str, patience: float, rules: image.Rules) -> None:
         self._url, self._name, self._patience, self._rules = url, name, patience, rules
@@ -197,7 +197,9 @@ def _by_ffmpeg(
     finally:
         os.close(reader)
     if capture is None:
-        raise SourceError(f"{name}: answers with {found} video that OpenCV does not read")
+        hint = " (an MP4 needs its index in front)" if found == "mp4" else ""
+        raise SourceError(f"{name}: answers with {found} video that OpenCV does not read{hint}")
+    check_size(capture, name, rules)
     return Piped(undecoded(capture, name, rules), response)
 
 

@@ -46,7 +46,7 @@ def decode_jpeg(data: bytes, where: str, header: Header, factor: int = 1) -> NDA
     Raises:
         DataError: its data end early or are damaged.
     """
-    if not _has_end(data):
+    if not data.endswith(_END) and not _has_end(data):  # looking for it takes 50 µs
         raise DataError(f"{where}: is cut off: a JPEG without its end")
     if header.progressive and (missing := _missing_scans(data)):
         raise DataError(f"{where}: is cut off: {missing}")
