@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from edgenets.arrays import Array
 from edgenets.errors import DataError, SourceError
 from edgenets.extras import optional, require
-from edgenets.tasks.vision.image import MOST_PIXELS_OF_NETWORK, Image, Rules
+from edgenets.tasks.vision.image import MOST_PIXELS_OF_NETWORK, SURELY_16_BITS, Image, Rules
 
 from . import Camera, Frame, Item, SourceNotice
 from .decoding import Capture, Damage
@@ -67,6 +68,7 @@ class LiveCamera(Camera):
         """
         super().__init__(name)
         self._rules = rules or Rules(most_pixels=MOST_PIXELS_OF_NETWORK)
+        self._doubted = False
         self._capture: Capture | None = self._open()
 
     @abstractmethod
@@ -92,8 +94,10 @@ class LiveCamera(Camera):
                     continue
                 now = time.monotonic()
                 if done:
-                    yield Frame(image, number, now - opened, now)
+                    yield Frame(as_bgr(image, self._rules.depth or 16), number, now - opened, now)
                     number += 1
+                    if (doubt := self._doubt(image)) is not None:
+                        yield doubt
                 elif not self._closed:
                     self._capture.release()
                     self._capture = None
@@ -104,12 +108,23 @@ class LiveCamera(Camera):
             if self._capture is not None:
                 self._capture.release()
 
-    def _read(self, capture: Capture) -> tuple[bool, Image]:
+    def _read(self, capture: Capture) -> tuple[bool, Array]:
         try:
             done, image = capture.read()
         except require("cv2").error:  # a format that its converters do not know
             return False, np.empty((0, 0, 3), np.uint8)
-        return bool(done and image is not None and image.size), as_bgr(image)
+        return bool(done and image is not None and image.size), image
+
+    def _doubt(self, image: Array) -> SourceNotice | None:
+        """What is said once of images of 16 bits that may hold fewer: then they are dark."""
+        if image.dtype != np.uint16 or self._rules.depth or self._doubted:
+            return None
+        high = int(image.max())
+        self._doubted = high > 0  # a black image says nothing
+        if not 0 < high < SURELY_16_BITS:
+            return None
+        text = f"16 bits a channel are assumed, and no value is over {high:,}; where"
+        return SourceNotice("guessed", f"{self.name}: {text} they hold fewer, ?depth=12 says so")
 
     def _back(self) -> Iterator[Item]:
         """Try until it is back, or `close` is called."""
@@ -132,13 +147,18 @@ class LiveCamera(Camera):
             return
 
 
-def as_bgr(image: Any) -> Image:
-    """An image of any depth and number of channels as blue, green, red in 8 bits."""
+def as_bgr(image: Any, depth: int = 16) -> Image:
+    """An image of any depth and number of channels as blue, green, red in 8 bits.
+
+    Args:
+        depth: bits that channels of 16 bits really have.
+    """
     cv2 = require("cv2")
     if image is None or not image.size:
         return np.empty((0, 0, 3), np.uint8)
     if image.dtype != np.uint8:  # a camera of 10 or 16 bits
-        image = cv2.convertScaleAbs(image, alpha=255.0 / np.iinfo(image.dtype).max)
+        most = (1 << depth) - 1 if image.dtype == np.uint16 else np.iinfo(image.dtype).max
+        image = cv2.convertScaleAbs(image, alpha=255.0 / most)
     if image.ndim == 2 or image.shape[2] == 1:
         image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
     elif image.shape[2] == 4:

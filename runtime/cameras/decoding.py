@@ -56,7 +56,10 @@ def undecoded(capture: Capture, name: str, rules: image.Rules, v4l: bool = False
         v4l: it is of OpenCV's V4L2, which takes another property for it than FFmpeg.
     """
     cv2 = require("cv2")
-    if code_of(capture) not in _JPEG_CODES:
+    code = code_of(capture)
+    if v4l and code == b"Y16 " and rules.depth:
+        capture.set(cv2.CAP_PROP_CONVERT_RGB, 0)  # OpenCV would take the upper 8 bits
+    if code not in _JPEG_CODES:
         return capture
     raw = (cv2.CAP_PROP_CONVERT_RGB, 0) if v4l else (cv2.CAP_PROP_FORMAT, -1)
     return JpegCapture(capture, name, rules) if capture.set(*raw) else capture

@@ -1,4 +1,6 @@
-"""A V4L2 camera: `camera:0`, `camera:/dev/video2?size=1280x720&rate=30&format=MJPG`."""
+"""A V4L2 camera: `camera:0`, `camera:/dev/video2?size=1280x720&rate=30&format=MJPG`.
+
+`depth=12` says what a camera of 16 bits really gives."""
 
 from __future__ import annotations
 
@@ -9,13 +11,15 @@ from typing import Any
 
 from edgenets.errors import SourceError
 from edgenets.extras import require
+from edgenets.painter import harmless
+from edgenets.tasks.vision.image import MOST_PIXELS_OF_NETWORK, Rules
 from edgenets.uri import split_options
 
 from . import options
 from .capture import Capture, LiveCamera, opened
 from .decoding import undecoded
 
-_KNOWN = ("size", "rate", "format")
+_KNOWN = ("size", "rate", "format", "depth", "max-pixels")
 
 
 def open_camera(rest: str) -> LiveCamera:
@@ -24,18 +28,28 @@ def open_camera(rest: str) -> LiveCamera:
     code = given.get("format")
     if code is not None and len(code) != 4:
         raise SourceError(f"format={code}: four letters are needed, as in MJPG or YUYV")
-    return Webcam(name or "0", options.size(given), options.number(given, "rate", 0.1, 1000), code)
+    wanted = (options.size(given), options.number(given, "rate", 0.1, 1000), code)
+    return Webcam(name or "0", wanted, options.rules(given, MOST_PIXELS_OF_NETWORK))
 
 
 class Webcam(LiveCamera):
     """A Video4Linux device by OpenCV."""
 
     def __init__(
-        self, device: str, size: tuple[int, int] | None, rate: float | None, code: str | None
+        self,
+        device: str,
+        wanted: tuple[tuple[int, int] | None, float | None, str | None],
+        rules: Rules,
     ) -> None:
+        """Open it.
+
+        Args:
+            device: its number or path.
+            wanted: size in pixels, images a second, and format; None: as it likes.
+        """
         self._device = device
-        self._size, self._rate, self._code = size, rate, code
-        super().__init__(f"camera:{device}")
+        self._size, self._rate, self._code = wanted
+        super().__init__(harmless(f"camera:{device}"), rules)
 
     def _open(self) -> Capture:
         cv2 = require("cv2")

@@ -113,7 +113,7 @@ def test_what_is_no_video(data: bytes, tmp_path: Path, capfd: pytest.CaptureFixt
         ("", "no source is given"), ("mic:default", "no source of images is called 'mic:'"),
         ("gone.mp4", "no such file"), ("gone/*.png", "no images"),
         ("camera:0?size=big", "width and height in pixels"), ("camera:0?rate=0", "rate=0: must be"),
-        ("camera:0?zoom=2", "options are size, rate, format"),
+        ("camera:0?zoom=2", "options are size, rate, format, depth, max-pixels"),
         ("camera:0?format=H2645", "four letters"),
         ("null:", "needs an end"), ("null:0x0?rate=1", "size=0x0"),
         ("csi:0?size=1x1&rate=x", "rate=x"),

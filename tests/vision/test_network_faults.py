@@ -402,6 +402,23 @@ class TestRtsp:
             server.kill()
 
 
+def test_a_camera_of_few_bits_in_16_is_not_silently_dark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edgenets.runtime.cameras import v4l
+
+    (tmp_path / "video0").touch()
+    for query, level in (("", 15), ("?depth=12", 255)):
+        fake = FakeCapture([np.full((4, 6), 4095, np.uint16)] * 3)
+        monkeypatch.setattr(v4l, "opened", lambda make, fake=fake: fake)
+        source = open_camera(f"camera:{tmp_path}/video0{query}").items()
+        items = [next(source) for _ in range(3)]
+        frames = [i for i in items if isinstance(i, Frame)]
+        assert abs(int(frames[0].image.max()) - level) <= 1
+        said = [i for i in items if isinstance(i, SourceNotice)]
+        assert [n.kind for n in said] == ([] if query else ["guessed"])
+
+
 def test_a_webcams_jpegs_are_decoded_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from edgenets.runtime.cameras import v4l
 

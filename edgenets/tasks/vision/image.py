@@ -38,7 +38,7 @@ MOST_PIXELS_OF_NETWORK = 35_000_000
 _BYTES_A_PIXEL = 8
 
 # Pixels of 16 bits below this may be 10, 12 or 14 bits in 16, or an image that is nearly black.
-_SURELY_16_BITS = 1 << 14
+SURELY_16_BITS = 1 << 14
 
 # Environment variables, for training data and wherever no URI has the option.
 PIXELS_VARIABLE, DEPTH_VARIABLE = "EDGENETS_MAX_PIXELS", "EDGENETS_IMAGE_DEPTH"
@@ -239,7 +239,7 @@ def _in_8_bits(image: NDArray[np.generic], where: str, rules: Rules) -> Image:
     if image.dtype != np.uint16:
         raise DataError(f"{where}: pixels of {image.dtype}; save it with 8 or 16 bits a channel")
     high, depth = int(image.max()), rules.depth or 16
-    if rules.depth is None and 0 < high < _SURELY_16_BITS:
+    if rules.depth is None and 0 < high < SURELY_16_BITS:
         bits = next(n for n in (8, 10, 12, 14) if high < 1 << n)
         raise DataError(
             f"{where}: 16 bits a channel, and no value over {high:,}: either {bits} bits in 16 or "
