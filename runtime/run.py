@@ -125,6 +125,7 @@ class DeliveryQueue:
         self._waiting: deque[Event] = deque()
         self._changed = threading.Condition()
         self._closed = False
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._deliver, name="sinks", daemon=True)
         self._thread.start()
 
@@ -146,7 +147,9 @@ class DeliveryQueue:
             self._closed = True
             self._changed.notify_all()
         self._thread.join(_LAST_WAIT)
-        if self._thread.is_alive():
+        if self._closing.is_set():  # all is given; `Sinks` limits how long that takes
+            self._thread.join()
+        elif self._thread.is_alive():
             self._sinks.give_up(len(self._waiting))
 
     def _has_room(self) -> bool:
@@ -171,4 +174,5 @@ class DeliveryQueue:
                 event = self._waiting.popleft()
                 self._changed.notify_all()
             self._sinks.write(event)
+        self._closing.set()
         self._sinks.close()

@@ -6,7 +6,6 @@ is said once, counted, and the sink is opened again after a while.
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import threading
 import time
@@ -42,6 +41,9 @@ _WHOLE = frozenset({"http", "https", "mqtts"})
 # A disk that is full or a file system that is gone rarely recovers sooner.
 REOPEN_AFTER = 5.0  # s
 
+# Closing a sink takes longer only where it hangs: a slow card writes a long video in this time.
+CLOSE_WAIT = 60.0  # s
+
 
 class Sink(Protocol):
     """One place that results go to. Errors are OSError or SinkError."""
@@ -61,6 +63,25 @@ class Steering(Protocol):
 
     def steer(self, run: Run[Any] | None) -> str:
         """Take the run whose events will come; what the person at the terminal should know."""
+        ...
+
+
+@runtime_checkable
+class Holding(Protocol):
+    """A sink whose events are delivered some time after it took them."""
+
+    @property
+    def held(self) -> int:
+        """Events that were taken and are not delivered yet."""
+        ...
+
+
+@runtime_checkable
+class Continuing(Protocol):
+    """A sink that is opened again beside what it has written before it failed."""
+
+    def go_on(self, before: Sink) -> None:
+        """Take over from the one that failed."""
         ...
 
 
@@ -105,6 +126,7 @@ class Sinks:
         self._uris, self._run = list(uris), run
         self._complain: Callable[[str], None] = lambda text: complain(redacted(text))
         self._open: list[Sink | None] = []
+        self._failed: dict[int, Sink] = {}  # the last one of each place that failed
         self._on_stdout: list[bool] = []
         self._watch: ReaderWatch | None = None
         self._left = False  # whether the reader of stdout has gone
@@ -151,7 +173,7 @@ class Sinks:
             self._giving = i
             try:
                 sink.write(event)
-            except (OSError, ValueError, SinkError) as exc:  # ValueError: it was closed
+            except Exception as exc:  # a sink's library may raise anything, and ends no run
                 self._lost[i] += 1
                 if isinstance(exc, BrokenPipeError) and self._on_stdout[i]:
                     self._leave()
@@ -169,28 +191,36 @@ class Sinks:
             self._lost[i] += waiting + (hangs is not None and i >= hangs)
         name = "a sink" if hangs is None else shown(self._uris[hangs])
         self._complain(f"{name}: hangs; {waiting + 1:,} results were not delivered")
+        if hangs is not None:
+            self._lost[hangs] += _held(self._open[hangs])
+            self._open[hangs] = None
+            self.close()
 
     def close(self) -> None:
         """Close all, side by side: one that waits for its server holds up no file."""
         if self._watch is not None:
             self._watch.close()
-        closing = [
-            threading.Thread(target=self._close, args=(i, sink), daemon=True)
+        closing = {
+            i: threading.Thread(target=self._close, args=(i, sink), daemon=True)
             for i, sink in enumerate(self._open)
             if sink is not None
-        ]
-        for thread in closing:
+        }
+        for thread in closing.values():
             thread.start()
-        for thread in closing:
-            thread.join()
+        until = time.monotonic() + CLOSE_WAIT
+        for i, thread in closing.items():
+            thread.join(max(0.0, until - time.monotonic()))
+            if thread.is_alive():
+                self._lost[i] += _held(self._open[i]) or 1
+                self._complain(f"{shown(self._uris[i])}: hangs as it is closed; it is left")
 
     def _close(self, i: int, sink: Sink) -> None:
         try:
             sink.close()
-        except (OSError, ValueError, SinkError) as exc:
+        except Exception as exc:
             if self.deserted:
                 return
-            self._lost[i] += getattr(exc, "count", 1)
+            self._lost[i] += exc.count if isinstance(exc, SinkError) else _held(sink) or 1
             self._complain(f"{shown(self._uris[i])}: failed as it was closed: {exc}")
 
     def _opened(self, uri: str) -> Sink:
@@ -213,17 +243,29 @@ class Sinks:
             again = "its reader has left"
         if not self.deserted:
             self._complain(f"{shown(self._uris[i])}: failed ({exc}); {again}")
-        with contextlib.suppress(OSError, ValueError, SinkError):  # it is said already
+        try:
             sink.close()
-        self._open[i] = None
+        except SinkError as more:  # what it took before, and could not keep
+            self._lost[i] += more.count if "count" in vars(more) else 0
+        except Exception:  # it is said already
+            self._lost[i] += _held(sink)
+        self._open[i], self._failed[i] = None, sink
         self._retry_at[i] = time.monotonic() + REOPEN_AFTER
 
     def _reopen(self, i: int) -> Sink | None:
         if time.monotonic() < self._retry_at[i] or (self._left and self._on_stdout[i]):
             return None
         try:
-            self._open[i] = self._opened(self._uris[i])
+            sink = self._opened(self._uris[i])
+            if isinstance(sink, Continuing):
+                sink.go_on(self._failed[i])
+            self._open[i] = sink
             self._complain(f"{shown(self._uris[i])}: works again")
         except SinkError:
             self._retry_at[i] = time.monotonic() + REOPEN_AFTER
         return self._open[i]
+
+
+def _held(sink: Sink | None) -> int:
+    """Events that a sink has taken and not delivered."""
+    return sink.held if isinstance(sink, Holding) else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,11 @@ from typing import Any
 from edgenets.errors import SinkError
 from edgenets.events import Event, Seen
 from edgenets.extras import require
+from edgenets.native import captured_stderr
 from edgenets.tasks.vision.drawing import draw
 from edgenets.tasks.vision.image import Image
+
+from ..cameras.capture import ffmpeg_options, opened
 
 # A video's rate is that of its first two images, within what players play.
 _SLOWEST, _FASTEST = 1.0, 120.0
@@ -32,22 +36,47 @@ class VideoSink:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._films: dict[str, _Film] = {}
+        self._made = 0  # files, of those before it failed as well
 
     def write(self, event: Event) -> None:
         """One image."""
         if not isinstance(event, Seen) or event.image is None:
             return
         if event.source not in self._films:
-            number = len(self._films)
+            number, self._made = self._made, self._made + 1
             stem = self._path.stem if not number else f"{self._path.stem}-{number + 1}"
             self._films[event.source] = _Film(self._path.with_name(stem + self._path.suffix))
         self._films[event.source].add(draw(event), event.time)
 
+    @property
+    def held(self) -> int:
+        """Images in files that are not finished."""
+        return sum(film.count for film in self._films.values())
+
+    def go_on(self, before: object) -> None:
+        """After a failure: what was written until then is not written over."""
+        assert isinstance(before, VideoSink), "the same place, opened again"
+        self._made = before._made
+
     def close(self) -> None:
-        """Finish the files."""
-        films, self._films = self._films, {}
-        for film in films.values():
-            film.close()
+        """Finish the files.
+
+        Raises:
+            SinkError: images are not in them; how many is its `count`.
+        """
+        lost, why = 0, []
+        for source in list(self._films):
+            film = self._films[source]
+            try:
+                film.close()
+            except (OSError, SinkError) as exc:
+                lost += getattr(exc, "count", film.count)
+                why.append(str(exc))
+            del self._films[source]
+        if why:
+            error = SinkError("; ".join(why))
+            error.count = lost
+            raise error
 
 
 class _Film:
@@ -59,8 +88,10 @@ class _Film:
         self._first: tuple[Image, float] | None = None
         self._writer: Any = None
         self._size = (0, 0)
+        self.count = 0  # images that it was given
 
     def add(self, image: Image, time: float) -> None:
+        self.count += 1
         if self._writer is None:
             if self._first is None:
                 self._first = image, time
@@ -75,11 +106,23 @@ class _Film:
         if self._writer is None:
             return
         self._writer.release()
-        if not self._beside.exists() or not self._beside.stat().st_size:
-            raise SinkError(f"{self._path}: nothing was written; is the disk full?")
+        # OpenCV does not say that a disk is full; so what is written is read back.
+        kept = _images_in(self._beside, self.count)
+        if not kept:
+            self._beside.unlink(missing_ok=True)
+            raise self._short(kept)
         with self._beside.open("rb+") as written:
             os.fsync(written.fileno())
         self._beside.replace(self._path)
+        if kept < self.count:
+            raise self._short(kept)
+
+    def _short(self, kept: int) -> SinkError:
+        error = SinkError(
+            f"{self._path}: holds {kept:,} of {self.count:,} images; is the disk full?"
+        )
+        error.count = self.count - kept
+        return error
 
     def _open(self, rate: float) -> None:
         cv2 = require("cv2")
@@ -101,3 +144,23 @@ class _Film:
         if image.shape[1::-1] != self._size:
             image = require("cv2").resize(image, (width, height))
         self._writer.write(image)
+
+
+def _images_in(path: Path, expected: int) -> int:
+    """How many of so many images can be read from a video; of a whole one only the last is."""
+    cv2 = require("cv2")
+    with captured_stderr(), ffmpeg_options.for_files():
+        for whole in (True, False):
+            capture = opened(lambda: cv2.VideoCapture(str(path)))
+            if capture is None:
+                return 0
+            try:
+                if not whole:  # where its index is missing, what it says of itself is nonsense
+                    return next(n for n in itertools.count() if n == expected or not capture.grab())
+                count = float(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+                capture.set(cv2.CAP_PROP_POS_FRAMES, expected - 1)
+                if round(count) == expected and capture.grab():
+                    return expected
+            finally:
+                capture.release()
+    return 0
