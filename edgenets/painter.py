@@ -7,6 +7,9 @@ from typing import TextIO
 
 _BAR = 12  # characters of a full score
 
+# A terminal that has fewer columns shows an event without its bar, and with less space between.
+_NARROW = 60
+
 
 def color_setting() -> bool | None:
     """What the environment says of colors: none, or everywhere; None: where there is a terminal.
@@ -35,11 +38,31 @@ def is_terminal(stream: TextIO | None) -> bool:
         return False
 
 
+def is_animated(stream: TextIO | None) -> bool:
+    """Whether a stream is a terminal that can write over what it shows."""
+    return is_terminal(stream) and os.environ.get("TERM") != "dumb"
+
+
+def width_of(stream: TextIO | None) -> int | None:
+    """Columns of a terminal, or what COLUMNS says; None: lines may be of any length."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdigit() and int(given):
+        return int(given)
+    if stream is None or not is_terminal(stream):
+        return None
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):  # a terminal that has no size
+        return None
+
+
 class Painter:
     """Colors where there are some, and what was last shown of each source."""
 
-    def __init__(self, color: bool) -> None:
+    def __init__(self, color: bool, width: int | None = None) -> None:
+        """Make it; `width`: columns of the terminal, None: any number."""
         self.color = color
+        self.narrow = width is not None and width < _NARROW
         self._shown: dict[str, str] = {}
 
     def paint(self, text: str, code: str) -> str:
@@ -47,8 +70,14 @@ class Painter:
         return f"\x1b[{code}m{text}\x1b[0m" if self.color else text
 
     def bar(self, score: float) -> str:
-        """A score of 0 to 1 as a bar."""
+        """A score of 0 to 1 as a bar, where there is room for one."""
+        if self.narrow:
+            return ""
         return self.paint(f"{'█' * max(1, round(_BAR * score)):<{_BAR}}", "36")
+
+    def column(self, wanted: int) -> int:
+        """How wide a column of a line is that has so many characters where there is room."""
+        return wanted // 2 if self.narrow else wanted
 
     def is_news(self, source: str, text: str) -> bool:
         """Whether a source shows something else than before; it is remembered."""

@@ -11,8 +11,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from edgenets.painter import colored, is_animated
+
 # A plain log gets a line of progress this often, so that a CI log stays readable.
 PLAIN_INTERVAL = 5.0  # s
+
+# Narrower terminals are not shown how long a task may take.
+_ROOM = 60  # columns
 
 
 class Task:
@@ -66,7 +71,7 @@ class TerminalProgress(Progress):
     def __init__(self) -> None:
         from rich.console import Console
 
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(stderr=True, highlight=False, no_color=not colored(sys.stderr))
 
     def say(self, text: str) -> None:
         """See `Progress.say`."""
@@ -81,9 +86,9 @@ class TerminalProgress(Progress):
         count = TextColumn("{task.percentage:>3.0f} %") if in_bytes else MofNCompleteColumn()
         columns = (
             TextColumn("{task.description}"),
-            BarColumn(bar_width=32),
+            BarColumn(bar_width=min(32, max(4, self._console.width // 4))),
             count,
-            TimeRemainingColumn(),
+            *((TimeRemainingColumn(),) if self._console.width >= _ROOM else ()),
             TextColumn("{task.fields[note]}"),
         )
         with Bars(*columns, console=self._console) as bars:
@@ -97,5 +102,5 @@ class TerminalProgress(Progress):
 
 
 def for_stderr() -> Progress:
-    """Bars where stderr is a terminal, else plain lines."""
-    return TerminalProgress() if sys.stderr.isatty() else PlainProgress()
+    """Bars where stderr is a terminal that can show them, else plain lines."""
+    return TerminalProgress() if is_animated(sys.stderr) else PlainProgress()

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import http.server
 import itertools
 import json
+import os
+import pty
 import shlex
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -242,3 +247,75 @@ class TestStandardInput:
     def test_other_words_with_a_dash_are_options(self, wrong: str, fake_bundle: Path) -> None:
         done = shell("", "run", fake_bundle, wrong, *NULL)
         assert done.returncode == 2 and "No such option" in done.stderr
+
+
+class TestTerminal:
+    """What is shown is for who looks: NO_COLOR, FORCE_COLOR, TERM, and the width."""
+
+    @pytest.mark.parametrize(
+        ("environment", "terminal", "colors"),
+        [
+            ({}, True, True), ({}, False, False),
+            ({"NO_COLOR": "1"}, True, False), ({"NO_COLOR": ""}, True, True),
+            ({"FORCE_COLOR": "1"}, False, True), ({"FORCE_COLOR": "0"}, False, False),
+            ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False, False),
+            ({"TERM": "dumb"}, True, False), ({"TERM": "dumb", "FORCE_COLOR": "1"}, True, True),
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("what", ["run", "zoo", "wrong"])
+    def test_colors(
+        self, what: str, environment: dict[str, str], terminal: bool, colors: bool,
+        fake_bundle: Path, tmp_path: Path,
+    ) -> None:  # fmt: skip
+        words: list[object] = [what]
+        if what == "run":
+            words += [fake_bundle, write(tmp_path / "a.wav", 1.0), *NULL]
+        if what == "wrong":
+            words = ["run", fake_bundle, "nothing.wav", *NULL]
+        shown = on_terminal(words, environment) if terminal else piped(words, environment)
+        assert ("\x1b[" in shown) == colors, shown
+
+    @pytest.mark.parametrize("columns", [20, 40, 60, 100, 200])
+    def test_tables_are_no_wider_than_it(self, columns: int, fake_bundle: Path) -> None:
+        for words in (["zoo"], ["device", "list"], ["inspect", fake_bundle]):
+            lines = on_terminal(words, {"NO_COLOR": "1"}, columns).splitlines()
+            table = lines[2:] if words[0] == "inspect" else lines
+            assert max(len(line.rstrip()) for line in table) <= columns
+            assert len(lines) > 2
+
+    def test_events_fit_a_narrow_one(self, fake_bundle: Path, tmp_path: Path) -> None:
+        words = ["run", fake_bundle, write(tmp_path / "a.wav", 1.0), *NULL]
+        shown = on_terminal(words, {"NO_COLOR": "1"}, 40)
+        (line,) = [x for x in shown.splitlines() if "0.21 s" in x]
+        assert len(line) <= 40 and "0.25" in line and "30." in line
+
+
+def environment_of(changes: dict[str, str]) -> dict[str, str]:
+    plain = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")}
+    return {**plain, "TERM": "xterm-256color", **changes}
+
+
+def piped(words: list[object], environment: dict[str, str]) -> str:
+    command = [sys.executable, "-m", "edgenets.cli.main", *map(str, words)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=environment_of(environment), timeout=PATIENCE
+    )
+    return done.stdout + done.stderr
+
+
+def on_terminal(words: list[object], environment: dict[str, str], columns: int = 100) -> str:
+    """What a command shows on a terminal of its own."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    command = [sys.executable, "-m", "edgenets.cli.main", *map(str, words)]
+    running = subprocess.Popen(
+        command, stdin=its, stdout=its, stderr=its, env=environment_of(environment)
+    )
+    os.close(its)
+    shown = b""
+    with contextlib.suppress(OSError):  # EIO: it has ended
+        while data := os.read(ours, 65536):
+            shown += data
+    running.wait(PATIENCE)
+    os.close(ours)
+    return shown.decode().replace("\r\n", "\n")

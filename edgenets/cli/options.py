@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import click
 
-from edgenets.painter import harmless
+from edgenets.painter import colored, harmless, width_of
 
 if TYPE_CHECKING:
     from edgenets.artifact import Precision
@@ -198,21 +199,53 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     from rich.console import Console
     from rich.table import Table
 
+    width = width_of(sys.stdout)
+    if width is not None and _least_width(columns, rows) > width:
+        click.echo(_as_records(title, columns, rows, width))
+        return
     grid = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, title_style="bold")
     for i, column in enumerate(columns):
-        cells = [row[i] for row in rows]
-        numeric = bool(cells) and all(c[:1].isdigit() or c[:1] in "-–" for c in cells if c)
-        grid.add_column(
-            column, justify="right" if numeric else "left", no_wrap=i == 0, overflow="fold"
-        )
+        side: Literal["left", "right"] = _side([row[i] for row in rows])
+        grid.add_column(column, justify=side, no_wrap=i == 0, overflow="fold")
     for row in rows:
         grid.add_row(*row)
     # A pipe has no width; rows must not be broken for it.
-    console = Console(width=None if sys.stdout.isatty() else 160, markup=False)
+    system: Literal["standard"] | None = "standard" if colored(sys.stdout) else None
+    console = Console(width=width or 160, markup=False, color_system=system)
     with console.capture() as captured:
         console.print(grid)
     # By click, as all else: Rich ends the program itself where a reader of the pipe has left.
     click.echo(captured.get(), nl=False)
+
+
+def _side(cells: Sequence[str]) -> Literal["left", "right"]:
+    """Where the cells of a column stand."""
+    numeric = bool(cells) and all(c[:1].isdigit() or c[:1] in "-–" for c in cells if c)
+    return "right" if numeric else "left"
+
+
+def _least_width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Columns of a terminal in which no word of a table is broken."""
+    cells = zip(columns, *rows, strict=True)
+    longest = [
+        max(len(word) for cell in column for word in cell.split() or [""]) for column in cells
+    ]
+    names = max((len(row[0]) for row in rows), default=0)
+    return max(longest[0], names) + sum(longest[1:]) + 2 * len(columns) + 2
+
+
+def _as_records(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], width: int
+) -> str:
+    """A table for a narrow terminal: a block of lines a row."""
+    lines = [title] if title else []
+    for name, *cells in rows:
+        lines += ["", *textwrap.wrap(name, width)]
+        for column, cell in zip(columns[1:], cells, strict=True):
+            if cell:
+                text = f"{column}: {cell}" if column else cell
+                lines += textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="    ")
+    return "\n".join(lines)
 
 
 def several(names: Sequence[str], most: int = 20) -> str:

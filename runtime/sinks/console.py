@@ -7,7 +7,7 @@ from typing import TextIO
 
 from edgenets.errors import SinkError
 from edgenets.events import Event
-from edgenets.painter import Painter, colored
+from edgenets.painter import Painter, colored, width_of
 
 
 def open_sink(rest: str) -> ConsoleSink:
@@ -27,7 +27,7 @@ class ConsoleSink:
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self.on_stdout = out is sys.stdout
-        self._painter = Painter(colored(out))
+        self._painter = Painter(colored(out), width_of(out))
         self._within = False  # a line that goes on
 
     def write(self, event: Event) -> None:

@@ -58,10 +58,8 @@ class Seen(Event):
         best = max((found.score for found in self.found), default=0.0)
         where = harmless(self.path.name) if self.path is not None else f"{self.time:8.2f} s"
         score = f"{best:4.2f}" if self.found else "    "
-        return (
-            f"{where}  {painter.paint(f'{text:<28}', '1;36')} {score}  {1e3 * self.age:5.1f} ms"
-            f"{painter.paint(crossed, '35')}\n"
-        )
+        what = painter.paint(f"{text:<{painter.column(28)}}", "1;36")
+        return f"{where}  {what} {score}  {1e3 * self.age:5.1f} ms{painter.paint(crossed, '35')}\n"
 
     def _labels_in_words(self) -> str:
         counts = Counter(found.label for found in self.found)
