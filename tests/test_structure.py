@@ -174,7 +174,7 @@ class TestDependencies:
             "ai_edge_litert": "ai-edge-litert", "espeakng_loader": "espeakng-loader",
             "pymicro_features": "pymicro-features", "cv2": "opencv-python-headless",
             "PIL": "pillow", "paho": "paho-mqtt", "prometheus_client": "prometheus-client",
-            "ansible": "ansible-core", "litert_quantizer": "litert-quantizer",
+            "ansible": "ansible-core", "yaml": "pyyaml", "litert_quantizer": "litert-quantizer",
         }  # fmt: skip
         for module, (extra, _) in extras.EXTRAS.items():
             package = module.partition(".")[0]

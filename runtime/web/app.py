@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
-import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgenets.files import Json
-
+from .access import Access
+from .answers import JSON, answer, encoded, streamed, text
 from .metrics import exposition
+from .posted import Refused, threshold
 from .state import State
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.routing import Route
     from starlette.types import Message, Receive, Scope, Send
+
+    Endpoint = Callable[[Request], Awaitable[Response]]
 
 # Figures go to viewers so often.
 _TICK = 0.25  # s
@@ -32,18 +34,17 @@ _ASSETS = {
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
 }
 
-_JSON = "application/json"
-
-_COOKIE = "edgenets"
-
-_LONGEST_POST = 4096  # bytes
-
 _HEADERS = {
-    # Nothing from other hosts, and in nobody's frame.
+    # Nothing from other hosts, in nobody's frame, and for no page of another site to show.
+    # Images of the page are read from its own stream, and shown as blobs.
     "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; form-action 'none'; "
+        "frame-ancestors 'none'; base-uri 'none'"
     ),
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
@@ -51,40 +52,46 @@ _HEADERS = {
 # Only a script of the page itself can send this: a form of another site cannot.
 _OWN = "x-edgenets"
 
-_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+# Numbers of sources have no more digits; Python makes no number of very many.
+_LONGEST_NUMBER = 4
+
+_READ = ("GET", "HEAD")
+
+_MJPEG = "multipart/x-mixed-replace; boundary=frame"
+_EVENTS = "text/event-stream"
 
 
 class Page:
-    """The application. `token` None: whoever reaches it on loopback may look."""
+    """The application."""
 
-    def __init__(
-        self, state: State, token: str | None, patience: float, host: str = "127.0.0.1"
-    ) -> None:
+    def __init__(self, state: State, access: Access, patience: float) -> None:
         """Make it.
 
         Args:
             state: of the run.
-            token: what a viewer must bring.
+            access: who may look.
             patience: s without a result after which it is not healthy.
-            host: the address that it is bound to.
         """
-        self._names = _LOOPBACK_NAMES | {host.lower(), f"[{host.lower()}]"}
-        self._state, self._token, self._patience = state, token, patience
+        self.access = access
+        self._state, self._patience = state, patience
         self.ending = False
         from starlette.applications import Starlette
-        from starlette.routing import Route
 
-        routes = [Route(path, self._asset) for path in _ASSETS]
-        routes += [
-            Route("/events", self._events),
-            Route("/state", self._snapshot),
-            Route("/image/{number:int}.jpg", self._image),
-            Route("/stream/{number:int}.mjpg", self._stream),
-            Route("/threshold", self._threshold, methods=["POST"]),
-            Route("/metrics", self._metrics),
-            Route("/healthz", self._health),
-        ]
-        self._inner = Starlette(routes=routes)
+        self._inner = Starlette(
+            routes=[
+                *(_route(path, self._asset) for path in _ASSETS),
+                _route("/events", self._events),
+                _route("/state", self._snapshot),
+                _route("/image/{number}.jpg", self._image),
+                _route("/stream/all.mjpg", self._all),
+                _route("/stream/{number}.mjpg", self._stream),
+                _route("/threshold", self._threshold, ("POST",)),
+                _route("/metrics", self._metrics),
+                _route("/healthz", self._health),
+            ]
+        )
+        # A redirection would be made of the Host header, which anybody writes.
+        self._inner.router.redirect_slashes = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -94,138 +101,132 @@ class Page:
         from starlette.requests import Request
 
         request = Request(scope)
-        refusal = self._refusal(request)
-        if refusal is not None:
-            await refusal(scope, receive, send)
-            return
+        refusal = self.access.refusal(request)
+        cookies = [] if refusal is not None else self.access.cookies(request)
 
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 extra = [(k.lower().encode(), v.encode()) for k, v in _HEADERS.items()]
-                if self._token is not None and request.query_params.get("token"):
-                    cookie = f"{_COOKIE}={self._token}; HttpOnly; SameSite=Strict; Path=/"
-                    extra.append((b"set-cookie", cookie.encode()))
+                extra += [(b"set-cookie", cookie.encode()) for cookie in cookies]
+                if refusal is not None or message["status"] in (408, 413):
+                    # Whoever may not look, or sends what nobody reads, holds no connection.
+                    extra.append((b"connection", b"close"))
                 message = {**message, "headers": [*message["headers"], *extra]}
             await send(message)
 
-        await self._inner(scope, receive, dressed)
-
-    def _refusal(self, request: Request) -> Response | None:
-        """An answer to those who may not look, or None."""
-        if self._token is None:
-            # A name that somebody else points here (DNS rebinding) is none of this machine's.
-            host = request.headers.get("host", "").rpartition(":")
-            name = host[0] if host[1] and host[2].isdigit() else request.headers.get("host", "")
-            if name.lower() not in self._names:
-                return _text("not by this name\n", 403)
-            return None
-        brought = (
-            request.query_params.get("token")
-            or request.cookies.get(_COOKIE)
-            or request.headers.get("authorization", "").removeprefix("Bearer ")
-        )
-        if brought and hmac.compare_digest(brought.encode(), self._token.encode()):
-            return None
-        return _text("a token is needed: /?token=…\n", 401)
+        await (self._inner if refusal is None else refusal)(scope, receive, dressed)
 
     async def _asset(self, request: Request) -> Response:
-        name, kind = _ASSETS[request.url.path]
-        return _answer((Path(__file__).parent / name).read_bytes(), kind)
+        name, kind = _ASSETS[request.scope["path"]]
+        return answer((Path(__file__).parent / name).read_bytes(), kind)
 
     async def _snapshot(self, request: Request) -> Response:
-        return _answer(_json(self._state.snapshot()), _JSON)
+        return answer(encoded(self._state.snapshot()), JSON)
 
     async def _events(self, request: Request) -> Response:
+        if request.method == "HEAD":
+            return answer(b"", _EVENTS)
+
         async def lines() -> AsyncIterator[str]:
             heard = 0
             while not self.ending:
                 snapshot = await asyncio.to_thread(self._state.snapshot, heard)
                 heard = snapshot["sound"]["count"] if snapshot["sound"] else 0
-                yield f"data: {_json(snapshot).decode()}\n\n"
+                yield f"data: {encoded(snapshot).decode()}\n\n"
                 await asyncio.sleep(_TICK)
+            yield "event: ended\ndata: {}\n\n"
 
-        return _streamed(lines(), "text/event-stream")
+        return streamed(lines(), _EVENTS)
 
     async def _image(self, request: Request) -> Response:
         found = await asyncio.to_thread(self._state.jpeg, self._name(request))
         if found is None:
-            return _text("no image yet\n", 404)
-        return _answer(found[1], "image/jpeg")
+            return text("no image of that number\n", 404)
+        return answer(found[1], "image/jpeg")
 
     async def _stream(self, request: Request) -> Response:
-        """MJPEG. Every viewer gets the newest image when he has taken the last one."""
+        """MJPEG of one source."""
         name = self._name(request)
+        if not name:
+            return text("no image of that number\n", 404)
+        if request.method == "HEAD":
+            return answer(b"", _MJPEG)
+        return streamed(self._parts(lambda: [name]), _MJPEG)
 
-        async def parts() -> AsyncIterator[bytes]:
-            shown = -1
-            while not self.ending:
-                if self._state.version(name) == shown:
-                    await asyncio.sleep(_LOOK)
-                    continue
+    async def _all(self, request: Request) -> Response:
+        """MJPEG of all sources in one connection, each part with its source's number.
+
+        A browser opens six connections to a host at most, in all its windows.
+        """
+        if request.method == "HEAD":
+            return answer(b"", _MJPEG)
+        return streamed(self._parts(self._state.names), _MJPEG)
+
+    async def _parts(self, names: Callable[[], Sequence[str]]) -> AsyncIterator[bytes]:
+        """Every viewer gets the newest image of a source when he has taken the last one."""
+        shown: dict[str, int] = {}
+        while not self.ending:
+            news = [
+                (number, name)
+                for number, name in enumerate(names())
+                if self._state.version(name) != shown.get(name)
+            ]
+            for number, name in news:
                 found = await asyncio.to_thread(self._state.jpeg, name)
                 if found is None:
-                    await asyncio.sleep(_LOOK)
                     continue
-                shown, data = found
-                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
+                shown[name], data = found
+                head = (
+                    f"--frame\r\nContent-Type: image/jpeg\r\nX-Source: {number}\r\n"
+                    f"Content-Length: {len(data)}\r\n\r\n"
+                )
                 yield head.encode() + data + b"\r\n"
-
-        kind = "multipart/x-mixed-replace; boundary=frame"
-        return _streamed(parts(), kind)
+            if not news:
+                await asyncio.sleep(_LOOK)
 
     async def _threshold(self, request: Request) -> Response:
         if _OWN not in request.headers:
-            return _text("not from this page\n", 403)
+            return text("not from this page\n", 403)
         try:
-            posted = json.loads(await _body(request))
-            self._state.run.set_threshold(str(posted["label"]), float(posted["value"]))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
-            return _text(f"no threshold: {exc}\n", 400)
-        return _answer(b"", None, 204)
+            label, value = await threshold(request)
+            self._state.run.set_threshold(label, value)
+        except Refused as exc:
+            return text(f"no threshold: {exc}\n", exc.status)
+        except (ValueError, AttributeError) as exc:
+            return text(f"no threshold: {exc}\n", 400)
+        return answer(b"", None, 204)
 
     async def _metrics(self, request: Request) -> Response:
         data, kind = await asyncio.to_thread(exposition, self._state)
-        return _answer(data, kind)
+        return answer(data, kind)
 
     async def _health(self, request: Request) -> Response:
         last = self._state.last_result
         ago = None if last is None else round(time.monotonic() - last, 1)
         well = self._state.healthy(self._patience)
-        answer = {"healthy": well, "last_result_s_ago": ago}
-        return _answer(_json(answer), _JSON, 200 if well else 503)
+        found = {"healthy": well, "last_result_s_ago": ago}
+        return answer(encoded(found), JSON, 200 if well else 503)
 
     def _name(self, request: Request) -> str:
+        """The source of a number in a path; empty where there is none."""
+        digits: str = request.path_params["number"].lstrip("0") or "0"
+        if not (digits.isascii() and digits.isdigit() and len(digits) <= _LONGEST_NUMBER):
+            return ""
         names = self._state.names()
-        number = request.path_params["number"]
-        return names[number] if number < len(names) else ""
+        return names[int(digits)] if int(digits) < len(names) else ""
 
 
-def _answer(body: bytes, kind: str | None, status: int = 200) -> Response:
-    from starlette.responses import Response
+def _route(path: str, endpoint: Endpoint, methods: tuple[str, ...] = _READ) -> Route:
+    """A route that says which methods it takes to those who ask."""
+    from starlette.routing import Route
 
-    # By a header: Starlette would add its own charset to a text's.
-    return Response(body, status, None if kind is None else {"Content-Type": kind})
+    allowed = (*methods, "OPTIONS")
 
+    async def answered(request: Request) -> Response:
+        if request.method != "OPTIONS":
+            return await endpoint(request)
+        found = answer(b"", None, 204)
+        found.headers["Allow"] = ", ".join(allowed)
+        return found
 
-def _text(text: str, status: int) -> Response:
-    return _answer(text.encode(), "text/plain; charset=utf-8", status)
-
-
-def _streamed(parts: AsyncIterator[str] | AsyncIterator[bytes], kind: str) -> Response:
-    from starlette.responses import StreamingResponse
-
-    return StreamingResponse(parts, media_type=kind)
-
-
-def _json(plain: Json) -> bytes:
-    return json.dumps(plain).encode()
-
-
-async def _body(request: Request) -> bytes:
-    """What was posted; ValueError where it is longer than a request can be."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > _LONGEST_POST:
-            raise ValueError("that is too long")
-    return body
+    return Route(path, answered, methods=list(allowed))

@@ -39,9 +39,15 @@ class _Collector:
             for kind, count in found["notices"].items():
                 notices.add_metric([kind], count)
             yield notices
+        refused = counter(
+            "edgenets_web_refused", "Connections of the page refused or dropped.", labels=["cause"]
+        )
+        for cause, count in list(self._state.refused.items()):
+            refused.add_metric([cause], count)
+        yield refused
         objects = counter("edgenets_objects", "Objects found.", labels=["label"])
         for label, count in found.get("counts", {}).items():
-            objects.add_metric([label], count)
+            objects.add_metric([_written(label)], count)
         yield objects
         rate = gauge("edgenets_rate", "Images a second, of late.", labels=["source"])
         age = gauge(
@@ -50,9 +56,9 @@ class _Collector:
             labels=["source", "quantile"],
         )
         for source in found["sources"]:
-            rate.add_metric([source["name"]], source["rate"])
-            age.add_metric([source["name"], "0.5"], source["age_ms_p50"] / 1e3)
-            age.add_metric([source["name"], "0.95"], source["age_ms_p95"] / 1e3)
+            rate.add_metric([_written(source["name"])], source["rate"])
+            age.add_metric([_written(source["name"]), "0.5"], source["age_ms_p50"] / 1e3)
+            age.add_metric([_written(source["name"]), "0.95"], source["age_ms_p95"] / 1e3)
         yield rate
         yield age
         machine = found["machine"]
@@ -69,3 +75,8 @@ class _Collector:
                 "Of the hottest part.",
                 value=machine["temperature"],
             )
+
+
+def _written(name: str) -> str:
+    """A name as UTF-8 has it: a file's need not be text."""
+    return name.encode("utf-8", "backslashreplace").decode()

@@ -5,9 +5,11 @@ The run writes here and never waits; viewers read when they can.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +21,11 @@ from edgenets.extras import require
 from edgenets.files import Json
 from edgenets.tasks.keywords.spec import KeywordSpec
 from edgenets.tasks.vision.drawing import color_of, draw
+from edgenets.uri import shown
 
 from .sound import Spectrogram
+
+_URL = re.compile(r"(?i)[a-z][a-z0-9+.-]*://\S+")
 
 # Figures are those of the last so many results.
 _RECENT = 120
@@ -34,6 +39,9 @@ _MOST_NUMBERS = 10_000
 # JPEG's quality: what a person looks at, not what is measured.
 _QUALITY = 80
 
+# What an image is old by, however young it looks.
+_TROUBLES = frozenset({"lost", "stale", "failed"})
+
 # The processor is asked for its load and temperature no more often.
 _MACHINE_EVERY = 1.0  # s
 
@@ -46,7 +54,7 @@ class Source:
     seen: Seen
     came: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))  # monotonic s
     ages: deque[float] = field(default_factory=lambda: deque(maxlen=_RECENT))  # s
-    trouble: str = ""  # "stale" or "lost", until images come again
+    trouble: str = ""  # of _TROUBLES, until images come again
     version: int = 0  # of the newest image
 
     @property
@@ -67,6 +75,7 @@ class State:
         self.results = 0
         self.notices: dict[str, int] = {}
         self.sound: Spectrogram | None = None
+        self.refused: Mapping[str, int] = {}  # cause → connections of the page
         self._sources: dict[str, Source] = {}
         self._troubles: dict[str, str] = {}
         self._events: deque[Json] = deque(maxlen=_MOST_EVENTS)
@@ -89,7 +98,7 @@ class State:
                 self._tell(event.source, "heard", f"{event.label} ({event.score:.2f})")
             elif isinstance(event, Notice):
                 self.notices[event.kind] = self.notices.get(event.kind, 0) + 1
-                if event.kind in ("lost", "stale") and event.source in self._sources:
+                if event.kind in _TROUBLES and event.source in self._sources:
                     self._sources[event.source].trouble = event.kind
                 self._tell(event.source, event.kind, event.text)
 
@@ -187,9 +196,9 @@ class State:
     def _tell(self, source: str, kind: str, text: str) -> None:
         event = {
             "at": round(time.time(), 2),
-            "source": source,
+            "source": _safe(source),
             "kind": kind,
-            "text": text,
+            "text": _safe(text),
         }
         self._events.append(event)
 
@@ -235,12 +244,17 @@ def temperature() -> float | None:
     return round(max(values), 1) if values else None
 
 
+def _safe(text: str) -> str:
+    """A text without the secrets of the URLs in it: whoever made it should have seen to that."""
+    return _URL.sub(lambda found: shown(found[0]), text) if "://" in text else text
+
+
 def _shown(source: Source) -> Json:
     ages = np.array(source.ages or [0.0])
     seen = source.seen
     height, width = seen.image.shape[:2] if seen.image is not None else (0, 0)
     return {
-        "name": source.name, "rate": round(source.rate, 1), "trouble": source.trouble,
+        "name": _safe(source.name), "rate": round(source.rate, 1), "trouble": source.trouble,
         "frame": seen.frame, "time": round(seen.time, 2), "width": width, "height": height,
         "age_ms_p50": round(1e3 * float(np.percentile(ages, 50)), 1),
         "age_ms_p95": round(1e3 * float(np.percentile(ages, 95)), 1),

@@ -151,9 +151,49 @@ class TestRoutes:
         assert running.watch.spec.decoding.thresholds["red"] == 0.9  # type: ignore[union-attr]
         assert running.threshold(good) == 403  # a form of another site has no such header
         for bad in (b"", b"[]", b'{"label": "red"}', b'{"label": "green", "value": 0.5}',
-                    b'{"label": "red", "value": 7}', b"[" * 100_000, b" " * 1_000_000,
-                    b'{"label": "red", "value": "NaN"}'):  # fmt: skip
+                    b'{"label": ["red"], "value": 0.5}', b"[" * 4000,
+                    b'"' + b"9" * 4000):  # fmt: skip
             assert running.threshold(bad, **{"X-Edgenets": "1"}) == 400
+        for large in (b" " * 5000, b" " * 1_000_000):
+            assert running.threshold(large, **{"X-Edgenets": "1"}) == 413
+
+    @pytest.mark.parametrize(
+        "value",
+        ["true", "false", "null", "NaN", "Infinity", "-Infinity", "1e-300", "0", "-0.0", "-0.5",
+         "1.0000001", "7", "1e999", "1" + 4000 * "0", '"0.5"', '"NaN"', "[0.5]", '{"a": 1}',
+         "5e-324"],
+    )  # fmt: skip
+    def test_what_is_no_threshold_is_refused_with_the_reason(
+        self, running: Running, value: str
+    ) -> None:
+        before = running.watch.spec.decoding
+        body = f'{{"label": "red", "value": {value}}}'.encode()
+        request = urllib.request.Request(f"{running.address}/threshold", body, {"X-Edgenets": "1"})
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=10)
+        assert refused.value.code == 400
+        reason = refused.value.read().decode()
+        assert reason.startswith("no threshold: ") and len(reason) < 300 and "\n" not in reason[:-1]
+        assert running.watch.spec.decoding == before
+
+    def test_two_viewers_post_at_once_and_neither_is_lost(self, running: Running) -> None:
+        def post(label: str, values: list[float]) -> None:
+            for value in values:
+                body = json.dumps({"label": label, "value": value}).encode()
+                assert running.threshold(body, **{"X-Edgenets": "1"}) == 204
+
+        steps = [round(0.2 + 0.02 * n, 2) for n in range(25)]
+        viewers = [
+            threading.Thread(target=post, args=(label, values))
+            for label, values in (("red", steps), ("blue", steps[::-1]))
+        ]
+        for viewer in viewers:
+            viewer.start()
+        for viewer in viewers:
+            viewer.join(30)
+        assert running.watch.spec.decoding.thresholds == {"red": steps[-1], "blue": steps[0]}
+        held = {x["label"]: x["threshold"] for x in running.state()["labels"]}
+        assert held == {"red": steps[-1], "blue": steps[0]}
 
     def test_a_foreign_name_that_points_here(self, running: Running) -> None:
         assert running.get("/state", Host="attacker.example")[0] == 403
@@ -330,7 +370,7 @@ class TestBrowser:
             wait(lambda: sum(self.pixels(browser)) > 0)
             first = self.pixels(browser)
             wait(lambda before=first: self.pixels(browser) != before)
-        assert running.state()["sources"][0]["rate"] > 15
+        wait(lambda: running.state()["sources"][0]["rate"] > 15)
 
     def test_it_says_when_the_run_is_gone(self, browser: Any, detect: Bundle) -> None:
         run = Running(detect, "null:320x240?rate=25")
