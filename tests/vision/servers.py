@@ -178,7 +178,7 @@ class WebHook:
 
 
 @contextlib.contextmanager
-def mjpeg(count: int | None = None, rate: float = 20.0) -> Iterator[str]:
+def mjpeg(count: int | None = None, rate: float = 20.0, port: int = 0) -> Iterator[str]:
     """The URL of an MJPEG stream of a growing square; it ends after `count` images."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -200,7 +200,7 @@ def mjpeg(count: int | None = None, rate: float = 20.0) -> Iterator[str]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}/stream.mjpg"
