@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from edgenets.events import Seen
 from edgenets.extras import require
 from edgenets.tasks.vision.image import Image
+from edgenets.tasks.vision.labels import Plate, places
 
 # Blue, green, red: distinct on light and dark images, and by most color-blind people
 # (after Okabe and Ito 2008).
@@ -24,6 +26,8 @@ _VEIL = 0.45
 # What is drawn is as large as on an image of this height.
 _USUAL_HEIGHT = 480
 
+_EDGES = 4  # pixels of a plate that are no letters, of its width and of its height
+
 
 def color_of(label: str, labels: Sequence[str]) -> tuple[int, int, int]:
     """The color of a label, the same in every image."""
@@ -31,53 +35,102 @@ def color_of(label: str, labels: Sequence[str]) -> tuple[int, int, int]:
 
 
 def draw(seen: Seen) -> Image:
-    """A copy of the image with masks, boxes and labels in it."""
+    """A copy of the image with masks, boxes and labels in it.
+
+    Labels lie beside one another; where an image has no room for all, those of the lowest scores
+    are left out, and their boxes stay.
+    """
     assert seen.image is not None, "a result of a run has its image"
     out = seen.image.copy()
     if seen.mask is not None:
         _draw_mask(out, seen)
     scale = max(0.5, out.shape[0] / _USUAL_HEIGHT)
-    row = 0
+    texts: list[_Text] = []
     for found in seen.found:
         color = color_of(found.label, seen.labels)
         name = found.label if found.track is None else f"{found.label} #{found.track}"
         if found.box is None:
             score = f"{found.area:.0%}" if found.area is not None else f"{found.score:.2f}"
-            _write(out, f"{name} {score}", 8, 8 + int(28 * scale * row), color, 1.3 * scale)
-            row += 1
+            row = 8 + int(28 * scale * sum(text.whole for text in texts))
+            plate = (8, row, 8, row)
+            # What is said of the whole image comes before what is said of a part.
+            texts.append(_Text(f"{name} {score}", plate, 1 + found.score, color, 1.3 * scale, True))
         elif seen.mask is None:
-            _draw_box(out, found.box, f"{name} {found.score:.2f}", color, scale)
+            left, top, right, bottom = (round(v) for v in found.box)
+            thick = max(1, round(2 * scale))
+            require("cv2").rectangle(out, (left, top), (right - 1, bottom - 1), color, thick)
+            text, box = f"{name} {found.score:.2f}", (left, top, right, bottom)
+            texts.append(_Text(text, box, found.score, color, 0.9 * scale))
+    _write(out, texts)
     return out
 
 
-def _draw_box(
-    out: Image,
-    box: tuple[float, float, float, float],
-    text: str,
-    color: tuple[int, int, int],
-    scale: float,
-) -> None:
-    left, top, right, bottom = (round(v) for v in box)
-    thick = max(1, round(2 * scale))
-    require("cv2").rectangle(out, (left, top), (right - 1, bottom - 1), color, thick)
-    _write(out, text, left, top - int(16 * scale), color, 0.9 * scale)
+@dataclass(frozen=True)
+class _Text:
+    """A label with the box that it names."""
+
+    text: str
+    box: tuple[int, int, int, int]  # left, top, right, bottom; pixels
+    score: float
+    color: tuple[int, int, int]
+    scale: float
+    whole: bool = False  # it is of the whole image
 
 
-def _write(
-    out: Image, text: str, left: int, top: int, color: tuple[int, int, int], scale: float
-) -> None:
-    """Text on a plate of its color, inside the image."""
+@dataclass(frozen=True)
+class _Set:
+    """A text as it is set: what fits, and how large its letters are."""
+
+    text: str
+    width: int
+    above: int  # pixels above the base line
+    below: int
+    size: float
+    thick: int
+
+
+def _write(out: Image, texts: Sequence[_Text]) -> None:
+    """Texts on plates of their colors."""
+    cv2: Any = require("cv2")
+    height, width = out.shape[:2]
+    lines = [_set(text, width - _EDGES) for text in texts]
+    plates = [
+        Plate(line.width + _EDGES, line.above + line.below + _EDGES, text.box, text.score)
+        for text, line in zip(texts, lines, strict=True)
+    ]
+    for text, line, plate, place in zip(
+        texts, lines, plates, places(plates, width, height), strict=True
+    ):
+        if place is None or not line.text:
+            continue
+        left, top = place
+        corner = (left + plate.width - 1, top + plate.height - 1)
+        cv2.rectangle(out, place, corner, text.color, -1)
+        ink = (20, 20, 20) if sum(text.color) > 430 else (255, 255, 255)
+        base = (left + 2, top + line.above + 2)
+        cv2.putText(
+            out, line.text, base, cv2.FONT_HERSHEY_SIMPLEX, line.size, ink, line.thick, cv2.LINE_AA
+        )
+
+
+def _set(text: _Text, width: int) -> _Set:
+    """A text cut to a width; where its last letters are missing, dots say so."""
     cv2: Any = require("cv2")
     # OpenCV's letters are those of ASCII.
-    shown = text.encode("ascii", "replace").decode()
-    font, size, thick = cv2.FONT_HERSHEY_SIMPLEX, 0.45 * scale, max(1, round(scale))
-    (wide, high), below = cv2.getTextSize(shown, font, size, thick)
-    left = max(0, min(left, out.shape[1] - wide - 4))
-    top = max(0, min(top, out.shape[0] - high - below - 4))
-    cv2.rectangle(out, (left, top), (left + wide + 4, top + high + below + 3), color, -1)
-    light = sum(color) > 430
-    ink = (20, 20, 20) if light else (255, 255, 255)
-    cv2.putText(out, shown, (left + 2, top + high + 2), font, size, ink, thick, cv2.LINE_AA)
+    shown = text.text.encode("ascii", "replace").decode()
+    size, thick = 0.45 * text.scale, max(1, round(text.scale))
+
+    def measured(some: str) -> _Set:
+        found = cv2.getTextSize(some, cv2.FONT_HERSHEY_SIMPLEX, size, thick)
+        (wide, above), below = found
+        return _Set(some, wide, above, below, size, thick)
+
+    line = measured(shown)
+    kept = len(shown)
+    while line.width > width and kept > 0:
+        kept = min(kept - 1, int(kept * max(0, width) / line.width))
+        line = measured(shown[:kept] + ".." if kept else "")
+    return line
 
 
 def _draw_mask(out: Image, seen: Seen) -> None:
