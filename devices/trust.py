@@ -19,6 +19,8 @@ from edgenets.extras import require
 
 from .address import SSH_PORT
 
+Found: TypeAlias = tuple[Sequence[Any], ...]  # what asyncssh finds for a host, kind by kind
+
 if TYPE_CHECKING:
     from asyncssh import SSHClient, SSHKey, SSHKnownHosts
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +20,9 @@ from edgenets.cli.options import (
     table,
 )
 
+if TYPE_CHECKING:
+    from edgenets.devices.update.shelf import Shelf
+
 
 def _keys_option(function: F) -> F:
     return click.option(
@@ -30,6 +34,22 @@ def _keys_option(function: F) -> F:
     )(function)
 
 
+def _root_keys_option(function: F) -> F:
+    return click.option(
+        "--root-keys",
+        type=AnyPath,
+        multiple=True,
+        help="More folders with root keys, such as a stick that is kept apart.",
+    )(function)
+
+
+_threshold_option = click.option(
+    "--threshold",
+    type=click.IntRange(1),
+    help="So many root keys must sign a change of keys; default: more than half of them.",
+)
+
+
 @click.group(
     name="release",
     epilog="""\b
@@ -38,6 +58,8 @@ Examples:
   edgenets release publish kws-gru shelf/ --board rpi4 --board rpi5
   edgenets release follow pi@kitchen.local https://example.org/shelf --shelf shelf/ --board rpi4
   edgenets release refresh shelf/
+  edgenets release rotate shelf/ --root-keys /media/stick
+  edgenets release revoke shelf/ 1f2e3d4c --root-keys /media/stick
 
 A shelf is a folder that any web server serves. Boards believe what is signed for them, is not older
 than what they saw, and has not expired; they try it as a deployment is tried, and go back.""",
@@ -48,13 +70,21 @@ def command() -> None:
 
 @command.command(name="init")
 @click.argument("shelf", type=AnyPath)
+@click.option(
+    "--root-count",
+    type=click.IntRange(1, 16),
+    default=1,
+    show_default=True,
+    help="How many root keys are made.",
+)
+@_threshold_option
 @_keys_option
 @json_option
-def init(shelf: Path, keys: Path, as_json: bool) -> None:
+def init(shelf: Path, root_count: int, threshold: int | None, keys: Path, as_json: bool) -> None:
     """Make a shelf, and keys where there are none."""
     from edgenets.devices.update.shelf import Shelf
 
-    root = Shelf.make(shelf, keys)
+    root = Shelf.make(shelf, keys, root_count, threshold)
     if as_json:
         emit({"root": str(root), "keys": str(keys)})
         return
@@ -134,6 +164,97 @@ def refresh(shelf: Path, keys: Path, as_json: bool) -> None:
     Shelf(shelf, keys).refresh()
     if as_json:
         emit({"refreshed": str(shelf)})
+
+
+@command.command(name="keys")
+@click.argument("shelf", type=AnyPath)
+@_keys_option
+@json_option
+def keys_(shelf: Path, keys: Path, as_json: bool) -> None:
+    """Whose signatures count, by the ids of their keys."""
+    from edgenets import records
+    from edgenets.devices.update.roots import short
+    from edgenets.devices.update.shelf import Shelf
+
+    found = Shelf(shelf, keys).publishers
+    if as_json:
+        emit(records.to_plain(found))
+        return
+    rows = [
+        ("root", ", ".join(map(short, found.root)), f"{found.threshold} must sign"),
+        ("release", ", ".join(map(short, found.release)), ""),
+    ]
+    table(
+        f"root {found.version}, believed until {found.expires[:10]}", ("key", "ids", "rule"), rows
+    )
+
+
+@command.command(name="rotate")
+@click.argument("shelf", type=AnyPath)
+@click.option(
+    "--root", "of_root", is_flag=True, help="New root keys, in place of a new release key."
+)
+@click.option(
+    "--root-count", type=click.IntRange(1, 16), help="With --root: how many; default: as now."
+)
+@_threshold_option
+@_root_keys_option
+@_keys_option
+@json_option
+def rotate(
+    shelf: Path,
+    of_root: bool,
+    root_count: int | None,
+    threshold: int | None,
+    root_keys: tuple[Path, ...],
+    keys: Path,
+    as_json: bool,
+) -> None:
+    """Have a new key sign from now on; the one before counts no more.
+
+    Boards follow by themselves, also those that slept through several changes.
+    """
+    from edgenets.devices.update.shelf import Shelf
+
+    opened = Shelf(shelf, keys)
+    if of_root:
+        count = root_count or len(opened.publishers.root)
+        made = opened.rotate_root(count, threshold, root_keys)
+    elif root_count is not None or threshold is not None:
+        raise click.UsageError("--root-count and --threshold: of use with --root alone")
+    else:
+        made = [opened.rotate_release(root_keys)]
+    _show_change(opened, made, as_json)
+
+
+@command.command(name="revoke")
+@click.argument("shelf", type=AnyPath)
+@click.argument("key_id")
+@_root_keys_option
+@_keys_option
+@json_option
+def revoke(
+    shelf: Path, key_id: str, root_keys: tuple[Path, ...], keys: Path, as_json: bool
+) -> None:
+    """Have a key that was lost or stolen count no more; a new one takes its place.
+
+    KEY_ID is the beginning of its id, as `edgenets release keys` shows it.
+    """
+    from edgenets.devices.update.shelf import Shelf
+
+    opened = Shelf(shelf, keys)
+    _show_change(opened, [opened.revoke(key_id, root_keys)], as_json)
+
+
+def _show_change(shelf: Shelf, made: list[Path], as_json: bool) -> None:
+    """What a change of keys came to."""
+    if as_json:
+        emit({"root": str(shelf.root), "keys": [str(path) for path in made]})
+        return
+    click.echo(
+        f"made {', '.join(map(str, made))}; boards follow {shelf.root.name} at their next look. "
+        f"Serve the whole shelf: its older roots are needed by boards that come late"
+    )
 
 
 @command.command(name="list")
