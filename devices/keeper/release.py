@@ -7,7 +7,8 @@ import json
 import math
 import os
 import re
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -74,33 +75,102 @@ class Release:
         return {name: value for name, value in record.items() if value is not None}
 
 
-def parse(data: Any) -> Release:
+def parse(data: object) -> Release:
     """A release from JSON.
 
     Raises:
-        KeeperError: it is none, or none that this keeper knows.
+        KeeperError: it is none, or none that this keeper knows; it is said which value is wrong.
     """
-    try:
-        known = {f.name for f in fields(Release)}
-        if unknown := data.keys() - known:
-            raise KeeperError(f"a newer edgenets made this release: unknown {sorted(unknown)}")
-        health = Health(**data["health"])
-        found = Release(**{**data, "health": health, "waits_for": tuple(data["waits_for"])})
-        for name in found.wheels:
-            if not _WHEEL.fullmatch(name):
-                raise KeeperError(f"'{name[:80]}' is no name of a wheel")
-        for name in found.files:
-            if not _FILE.fullmatch(name) or name in (BUNDLE, RECORD, SERVICE):
-                raise KeeperError(f"'{name[:80]}' cannot be a file of a release")
-        if not 0 < health.latency_ms < math.inf or not 0 < health.patience <= LONGEST_TRIAL:
-            raise KeeperError("a release's health has bounds that are numbers, and an end")
-        if not all(isinstance(word, str) for word in (*found.arguments, *found.waits_for)):
-            raise KeeperError("a release's arguments are words")
-        for sha256 in found.objects:
+    if not isinstance(data, dict):
+        raise KeeperError(f"no record of a release: {_shown(data)} where an object is needed")
+    plain = _typed(data, Release, _KINDS)
+    health = Health(**_typed(plain["health"], Health, _HEALTH, "health."))
+    values = {**plain, "health": health}
+    values["waits_for"] = tuple(plain.get("waits_for", ()))
+    found = Release(**values)
+    for name in found.wheels:
+        if not _WHEEL.fullmatch(name):
+            raise KeeperError(f"'{name[:80]}' is no name of a wheel")
+    for name in found.files:
+        if not _FILE.fullmatch(name) or name in (BUNDLE, RECORD, SERVICE):
+            raise KeeperError(f"'{name[:80]}' cannot be a file of a release")
+    if not 0 < health.latency_ms < math.inf or not 0 < health.patience <= LONGEST_TRIAL:
+        raise KeeperError("a release's health has bounds that are numbers, and an end")
+    if any(not unit.isprintable() or " " in unit for unit in found.waits_for):
+        raise KeeperError("a release waits for units, which have names without spaces")
+    for sha256 in found.objects:
+        try:
             objects.path_of(Path(), sha256)
-    except (AttributeError, KeyError, TypeError, ValueError) as exc:
-        raise KeeperError(f"no record of a release: {exc!r}") from exc
+        except (KeeperError, ValueError) as exc:
+            raise KeeperError(f"no record of a release: {_shown(sha256)} is no SHA-256") from exc
     return found
+
+
+def _typed(
+    data: dict[str, object], record: type, kinds: dict[str, tuple[str, _Check]], within: str = ""
+) -> dict[str, Any]:
+    """The values of a record, each of its kind: a type that is not checked here is checked nowhere,
+    and would end a trial in the middle."""
+    if unknown := data.keys() - kinds.keys():
+        raise KeeperError(f"a newer edgenets made this release: unknown {sorted(unknown)}")
+    known = {f.name: f for f in fields(record)}
+    for name, (kind, check) in kinds.items():
+        if name not in data:
+            if known[name].default is MISSING and known[name].default_factory is MISSING:
+                raise KeeperError(f"no record of a release: {within}{name} is missing")
+        elif not check(data[name]):
+            raise KeeperError(
+                f"no record of a release: {within}{name} is {_shown(data[name])}; {kind} is needed"
+            )
+    return dict(data)
+
+
+def _is_text(value: object) -> bool:
+    # Both would end the start of the service: the one in its arguments, the other in its record.
+    return isinstance(value, str) and not re.search("[\0\ud800-\udfff]", value)
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, (list, tuple)) and all(map(_is_text, value))
+
+
+def _is_named(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_text, (*value, *value.values())))
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 53
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300
+
+
+def _or_none(check: _Check) -> _Check:
+    return lambda value: value is None or check(value)
+
+
+_Check = Callable[[object], bool]
+
+# What each value must be.
+_KINDS: dict[str, tuple[str, _Check]] = {
+    **dict.fromkeys(("name", "version", "bundle", "edgenets", "python"), ("a text", _is_text)),
+    **dict.fromkeys(("wheels", "files"), ("an object of texts", _is_named)),
+    **dict.fromkeys(("arguments", "waits_for"), ("a list of texts", _is_texts)),
+    "health": ("an object", lambda value: isinstance(value, dict)),
+    "memory_mb": ("a whole number", _or_none(_is_count)),
+    "interpreter": ("a text", _or_none(_is_text)),
+    "number": ("a whole number", _is_count),
+}
+_HEALTH: dict[str, tuple[str, _Check]] = {
+    "inferences": ("a whole number", _is_count),
+    "latency_ms": ("a number", _is_number),
+    "patience": ("a number", _is_number),
+}
+
+
+def _shown(value: object) -> str:
+    return ascii(value)[:60]
 
 
 def load(home: Home, id: str) -> Release:
@@ -111,7 +181,7 @@ def load(home: Home, id: str) -> Release:
     """
     try:
         return parse(json.loads((home.release(id) / RECORD).read_bytes()))
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise KeeperError(f"release {id} is not on this board: {exc}") from exc
 
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Literal
 from edgenets import records
 from edgenets.errors import EdgenetsError, UpdateError
 from edgenets.extras import require
-from edgenets.files import Json
 
 from ..keeper import disk, environment, objects, service, trial
 from ..keeper import release as releases
@@ -26,7 +25,7 @@ from ..keeper import state as states
 from ..keeper.errors import KeeperError
 from ..keeper.layout import Home
 from ..keeper.lock import locked
-from . import delta
+from . import channel, delta
 
 if TYPE_CHECKING:
     from tuf.ngclient.updater import Updater
@@ -63,8 +62,9 @@ def pull(home: Home, say: Callable[[str], None] = lambda _: None) -> Pulled:
     """
     configuration = load_configuration(home)
     updater = _updater(home, configuration)
-    record = json.loads(_fetch(updater, f"channels/{configuration.board}.json", home))
-    release = releases.parse(record["release"])
+    name = f"channels/{configuration.board}.json"
+    record = channel.parse(_fetch(updater, name, home), name)
+    release = record.of
     state = states.load(home)
     if state.trial is not None:
         return Pulled("nothing newer", release.number, f"{state.trial.release} is on trial")
@@ -207,20 +207,20 @@ def _by_difference(
     return None, 0
 
 
-def _check_board(record: Json, configuration: Configuration) -> None:
+def _check_board(record: channel.Channel, configuration: Configuration) -> None:
     """That a release is for this board: its name, and what its wheels were chosen for.
 
     Raises:
         UpdateError: it is not.
     """
-    if configuration.board not in record["boards"]:
-        raise UpdateError(f"a release for {', '.join(record['boards'])}, not {configuration.board}")
+    if configuration.board not in record.boards:
+        raise UpdateError(f"a release for {', '.join(record.boards)}, not {configuration.board}")
     here = platform.machine()
-    if record["architecture"] != here:
-        raise UpdateError(f"a release for {record['architecture']}; this board is {here}")
-    version = list(sys.version_info[:2])
-    if record["python"] != version and not record["release"].get("interpreter"):
-        wanted, have = (".".join(map(str, v)) for v in (record["python"], version))
+    if record.architecture != here:
+        raise UpdateError(f"a release for {record.architecture}; this board is {here}")
+    version = sys.version_info[:2]
+    if record.python != version and not record.release.get("interpreter"):
+        wanted, have = (".".join(map(str, v)) for v in (record.python, version))
         raise UpdateError(f"a release for Python {wanted}; this board has {have}")
 
 

@@ -29,7 +29,8 @@ from ..deploy import needs
 from ..deploy.compose import compose, service_of
 from ..deploy.wheelhouse import Supply
 from ..place import of_board
-from . import delta, keys, roots
+from . import channel, delta, keys, roots
+from .channel import Channel
 from .roots import Publishers
 
 if TYPE_CHECKING:
@@ -242,15 +243,11 @@ class Shelf:
             for sha256, path in objects.items():
                 self._add_file(f"objects/{sha256}", path)
             deltas = self._add_deltas(name, release.bundle, bundle.path)
-            record = {
-                "release": release.plain(),
-                "boards": [name],
-                "python": list(kind.python),
-                "libc": list(kind.libc),
-                "architecture": kind.architecture,
-                "earlier": [release.bundle, *self._earlier(name)][: EARLIER + 1],
-            }
-            self._add_bytes(f"channels/{name}.json", json.dumps(record, indent=1).encode())
+            earlier = (release.bundle, *self._earlier(name))[: EARLIER + 1]
+            record = Channel(
+                release.plain(), (name,), kind.python, kind.libc, kind.architecture, earlier
+            )
+            self._add_bytes(f"channels/{name}.json", record.plain())
             made.append(Published(release.id, number, (name,), self._held() - before, deltas))
         self._sign()
         return made
@@ -268,19 +265,18 @@ class Shelf:
         }
 
     def _number(self, board: str) -> int:
-        channel = self._channel(board)
-        return int(channel["release"]["number"]) if channel else 0
+        found = self._channel(board)
+        return found.of.number if found else 0
 
     def _earlier(self, board: str) -> Sequence[str]:
-        channel = self._channel(board)
-        return list(channel["earlier"]) if channel else []
+        found = self._channel(board)
+        return found.earlier if found else ()
 
-    def _channel(self, board: str) -> Json | None:
+    def _channel(self, board: str) -> Channel | None:
         name = f"channels/{board}.json"
         if name not in self._targets.signed.targets:
             return None
-        found: Json = json.loads(self._read(name))
-        return found
+        return channel.parse(self._read(name), name)
 
     def _add_deltas(self, board: str, sha256: str, path: Path) -> dict[str, int]:
         new, found = path.read_bytes(), {}
