@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import pwd
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import disk
@@ -23,6 +24,46 @@ _PATIENCE = 150.0  # s
 
 _UNITS = Path("/etc/systemd/system")
 _RULES = Path("/etc/udev/rules.d/99-edgenets.rules")
+
+# What none of the units needs, so that a hole in a library that decodes images, sound or models is
+# not a hole in the board. What is left open, and why:
+#   devices    cameras, microphones, GPIO, GPUs, Coral's stick: their drivers may be loaded and
+#              their nodes made long after the start, which an allow list of devices, made at the
+#              start, would shut out for good. The nodes' own permissions, by groups, decide.
+#   netlink    libusb hears by it of a stick that was plugged in
+#   /proc      interpreters read there what the processor can do
+#   executable memory   interpreters write their kernels themselves
+#   resources  interpreters place their threads on cores
+# System calls are denied, not allowed, by name: of a group that it does not know, an old systemd
+# would allow nothing at all.
+_CONFINED = """\
+NoNewPrivileges=yes
+ProtectHome=yes
+PrivateTmp=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+LockPersonality=yes
+RemoveIPC=yes
+SystemCallArchitectures=native
+SystemCallFilter=~@clock @cpu-emulation @debug @module @mount @obsolete @raw-io @reboot @swap
+SystemCallErrorNumber=EPERM
+"""
+
+# The guard and the update run as root: they write releases, and start the service. An update also
+# tries a release as the service's user.
+_CONFINED_ROOT = """\
+ProtectSystem=strict
+ReadWritePaths={home}
+CapabilityBoundingSet=CAP_DAC_OVERRIDE CAP_FOWNER CAP_CHOWN CAP_SETUID CAP_SETGID CAP_KILL
+UMask=0022
+"""
 
 _SERVICE = """\
 # Written by edgenets; what the current release adds comes from {home}/current/service.conf.
@@ -46,11 +87,13 @@ TimeoutStartSec=180
 WatchdogSec=60
 Restart=always
 RestartSec=2
-NoNewPrivileges=yes
 ProtectSystem=full
-ProtectHome=yes
-PrivateTmp=yes
-
+ProtectProc=invisible
+CapabilityBoundingSet=
+AmbientCapabilities=
+SystemCallFilter=~@privileged
+UMask=0027
+{confined}
 [Install]
 WantedBy=multi-user.target
 """
@@ -67,7 +110,7 @@ Type=exec
 ExecStart={python} {home}/keeper/current guard
 Restart=on-failure
 RestartSec=5
-
+{confined}{confined_root}
 [Install]
 WantedBy=multi-user.target
 """
@@ -82,7 +125,7 @@ Wants=network-online.target
 [Service]
 Type=oneshot
 ExecStart={python} {home}/keeper/current update
-"""
+{confined}{confined_root}"""
 
 # Boards of one household do not all ask in the same minute.
 _TIMER = """\
@@ -103,6 +146,27 @@ WantedBy=timers.target
 _RULE = 'SUBSYSTEM=="video4linux", KERNEL=="video*", TAG+="systemd"\n'
 
 
+def units(home: Home, python: str, groups: Sequence[str]) -> dict[str, str]:
+    """The units by their names.
+
+    Args:
+        python: the interpreter that runs the keeper.
+        groups: further ones of the service's user, that this board has.
+    """
+    values = {
+        "home": home.root,
+        "python": python,
+        "user": USER,
+        "work": WORK,
+        "run": RUN,
+        "groups": f"SupplementaryGroups={' '.join(groups)}\n" if groups else "",
+        "confined": _CONFINED,
+        "confined_root": _CONFINED_ROOT.format(home=home.root),
+    }
+    made = {SERVICE: _SERVICE, GUARD: _GUARD, UPDATE: _UPDATE}
+    return {name: text.format(**values) for name, text in made.items()}
+
+
 def install(home: Home, python: str) -> bool:
     """Make the user, the units and the rule; enable both units.
 
@@ -113,21 +177,13 @@ def install(home: Home, python: str) -> bool:
         KeeperError: one of it fails.
     """
     made = _make_user()
-    names = _names("/etc/group")
-    groups = " ".join(g for g in GROUPS if g in names)
-    values = {
-        "home": home.root,
-        "python": python,
-        "user": USER,
-        "work": WORK,
-        "run": RUN,
-        "groups": f"SupplementaryGroups={groups}\n" if groups else "",
-    }
-    wanted = {_UNITS / SERVICE: _SERVICE.format(**values), _UNITS / GUARD: _GUARD.format(**values)}
+    groups = _groups()
+    texts = units(home, python, groups)
+    wanted = {_UNITS / name: texts[name] for name in (SERVICE, GUARD)}
     if _RULES.parent.is_dir():
         wanted[_RULES] = _RULE
     if (_UNITS / UPDATE).exists():  # its Python goes with the others'
-        wanted[_UNITS / UPDATE] = _UPDATE.format(**values)
+        wanted[_UNITS / UPDATE] = texts[UPDATE]
     drop_in = _UNITS / f"{SERVICE}.d" / "release.conf"
     target = str(home.current / "service.conf")
     # Written last: without it a cut came between, and all of it is done again.
@@ -160,9 +216,9 @@ def follow(home: Home, python: str, minutes: int) -> None:
     Raises:
         KeeperError: systemd refuses.
     """
-    values = {"home": home.root, "python": python, "minutes": minutes, "spread": 6 * minutes}
-    for name, text in ((UPDATE, _UPDATE), (TIMER, _TIMER)):
-        disk.write(_UNITS / name, text.format(**values).encode())
+    timer = _TIMER.format(minutes=minutes, spread=6 * minutes)
+    for name, text in ((UPDATE, units(home, python, ())[UPDATE]), (TIMER, timer)):
+        disk.write(_UNITS / name, text.encode())
     reload()
     systemctl("enable", "--now", "--quiet", TIMER)
 
@@ -250,6 +306,12 @@ def _make_user() -> bool:
             raise KeeperError(f"the user {USER} could not be made: {said}") from None
         return True
     return False
+
+
+def _groups() -> list[str]:
+    """Those that open devices, of which a board has some."""
+    names = _names("/etc/group")
+    return [g for g in GROUPS if g in names]
 
 
 def _names(path: str) -> set[str]:
