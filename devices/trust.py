@@ -24,9 +24,6 @@ Found: TypeAlias = tuple[Sequence[Any], ...]  # what asyncssh finds for a host, 
 if TYPE_CHECKING:
     from asyncssh import SSHClient, SSHKey, SSHKnownHosts
 
-# What asyncssh wants of a look-up: keys that are trusted, of authorities, revoked; certificates …
-_Match: TypeAlias = tuple[Sequence[Any], ...]
-
 
 @dataclass
 class Trust:
@@ -72,7 +69,7 @@ class Trust:
         """The keys that a host is known by at this port."""
         return list(self._at(host, addr, port)[0])
 
-    def match(self, host: str, addr: str, port: int | None) -> _Match:
+    def match(self, host: str, addr: str, port: int | None) -> Found:
         """Keys of a host: trusted, of authorities, revoked, and the like of X.509.
 
         A key that is revoked at this port alone is revoked, which asyncssh would overlook where
@@ -82,7 +79,7 @@ class Trust:
         at_port = self._at(host, addr, port or SSH_PORT)
         return (*found[:2], [*found[2], *at_port[2]], *found[3:])
 
-    def _at(self, host: str, addr: str, port: int) -> _Match:
+    def _at(self, host: str, addr: str, port: int) -> Found:
         """The same, but for another port nothing that is said of the host without a port."""
         every = known_hosts(self.lists)
         if port == SSH_PORT:

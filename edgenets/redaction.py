@@ -102,8 +102,8 @@ def _without_values(word: str, has_place: bool) -> str:
     if has_place:
         path = _PAIR.sub(_pair, path)
         scheme, slashes, behind = path.partition("//")
-        parts = [HIDDEN if i and _TOKEN.fullmatch(p) else p for i, p in
-                 enumerate(behind.split("/"))]  # fmt: skip
+        host, *folders = behind.split("/")
+        parts = [host, *(HIDDEN if _TOKEN.fullmatch(name) else name for name in folders)]
         path = scheme + slashes + "/".join(parts)
     return path + mark + _query(rest, _ADDRESS.match(word) is not None or has_place)
 

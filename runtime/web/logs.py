@@ -17,7 +17,7 @@ from edgenets.errors import first_line
 
 _EVERY = 60.0  # s
 
-# Kinds that are told apart; what comes beyond is counted as one.
+# Kinds that are kept apart; what comes beyond is counted as one.
 _MOST_KINDS = 40
 
 _LONGEST = 300  # characters of a line

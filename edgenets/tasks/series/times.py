@@ -88,7 +88,7 @@ class Times:
         """A time as seconds since 1970.
 
         Raises:
-            Ambiguous: day and month cannot be told from each other.
+            Ambiguous: day and month cannot be distinguished.
             DataError: it is none, or not one that can be.
         """
         text = str(value).strip().strip('"')
