@@ -61,6 +61,35 @@ def test_ends_of_lines_and_the_mark_of_a_file() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@given(lines=texts.filter(bool), sizes=st.lists(st.integers(0, 9)))
+def test_every_end_of_line_in_every_encoding_that_says_itself(
+    end: str, encoding: str, lines: list[str], sizes: list[int]
+) -> None:
+    mark = "\ufeff" if encoding in ("utf-16-le", "utf-16-be") else ""
+    data = (mark + "".join(line + end for line in lines)).encode(encoding)
+    assert [item.text for item in told(data, sizes)] == lines
+
+
+def test_what_breaks_off_in_utf_16_is_no_text() -> None:
+    first, notice = told("one\ntwo".encode("utf-16")[:-1], [])
+    assert first.text == "one" and isinstance(notice, SourceNotice) and "UTF-16" in notice.text
+
+
+def test_a_message_does_not_say_how_all_are_encoded() -> None:
+    splitter = Splitter("it", live=True, one_text=False)
+    found = [*splitter.push("20".encode("utf-16") + b"\n"), *splitter.push(b"21\n")]
+    assert [type(item) for item in found] == [SourceNotice, Line] and found[1].text == "21"
+
+
+@pytest.mark.parametrize("data", [b"\x89PNG\r\n", b"\0\0\n", b"caf\xe9\n"])
+def test_a_live_source_does_not_die_of_a_first_line_that_is_no_text(data: bytes) -> None:
+    splitter = Splitter("it", live=True)
+    *_, last = [*splitter.push(data + b"one\n")]
+    assert last.text == "one" and not splitter.no_text
+
+
 def test_a_line_of_ten_megabytes_is_passed_over_and_the_next_is_read() -> None:
     splitter = Splitter("it")
     found: list[Line | SourceNotice] = list(splitter.push(b"first\n"))

@@ -44,6 +44,11 @@ class Columns:
     others: tuple[tuple[str, int], ...]  # columns without a number so far
     notices: tuple[str, ...]
 
+    def time(self, cells: list[str]) -> str:
+        """The time of a row, which has one."""
+        (first, *more) = self.times
+        return f"{cells[first]} {cells[more[0]]}" if more else cells[first]
+
 
 def is_time_name(name: str) -> bool:
     """Whether a column of this name has times."""

@@ -47,6 +47,15 @@ class Layout:
     newest_first: bool
     guesses: tuple[str, ...]  # what was found and is not the usual, in words
 
+    @property
+    def begins(self) -> str | None:
+        """The first cell of its header."""
+        return self.header[0] if self.header else None
+
+    def is_header(self, cells: list[str]) -> bool:
+        """Whether a row is the header once more."""
+        return self.header is not None and tuple(cells) == self.header
+
 
 @dataclass(frozen=True)
 class _Head:
@@ -122,7 +131,7 @@ def _finished(best: Candidate, decimal: Mark, head: _Head, names: Names) -> Layo
     if header is None:
         header = _commented(head.lines[:first], best)
     found = find_columns(header, readings, decimal, names)
-    stamps = [" ".join(row[i] for i in found.times) for row in readings] if found.times else []
+    stamps = list(map(found.time, readings)) if found.times else []
     names.times.learn(stamps)
     guesses = [*_marks(best, decimal), *(["no header"] if header is None else [])]
     guesses += [*_times(header, found, names.times), *found.notices]

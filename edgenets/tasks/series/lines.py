@@ -173,7 +173,7 @@ class ReadingLines(LinePipeline[SeriesSummary]):
                     self._gaps.restart(reading.time)
                 self.restart()
                 yield from self.say(
-                    "order",
+                    "clock",
                     f"line {line.number}: the clock was put back, from "
                     f"{stamp_of(before or 0.0)} to {stamp_of(reading.time)}; taken from here on",
                 )

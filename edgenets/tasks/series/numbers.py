@@ -25,6 +25,7 @@ _PLAIN: dict[Mark, re.Pattern[str]] = {
     ".": re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"),
     ",": re.compile(r"[+-]?([0-9]+,?[0-9]*|,[0-9]+)([eE][+-]?[0-9]+)?"),
 }
+_POINT = _PLAIN["."]
 
 # Thousands apart: 1,205.5 and 1.205,5; by spaces and apostrophes in both.
 _GROUPED: dict[Mark, re.Pattern[str]] = {
@@ -44,6 +45,9 @@ def number_of(cell: str, decimal: Mark = ".") -> float:
     Raises:
         DataError: it is no number.
     """
+    if decimal == "." and _POINT.fullmatch(cell):  # most cells of most tables
+        number = float(cell)
+        return number if -LARGEST <= number <= LARGEST else held(number)
     text = cell.strip().strip('"')
     if text[:1] == "\u2212":  # the minus of typesetters
         text = "-" + text[1:]
@@ -64,6 +68,8 @@ def held(number: float) -> float:
 
 def value_of(value: object, decimal: Mark = ".") -> float:
     """A cell, or a value of JSON, as a number; as `number_of`."""
+    if type(value) is float and -LARGEST <= value <= LARGEST:
+        return value
     if value is None:
         return math.nan
     if isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 # Late readings in a row, in order among themselves, after which the clock is taken to be theirs.
 TURNS = 5
 
-# Steps that say what is usual, and how many of them are needed to say anything.
+# The last steps say what is usual: so few where they are alike, within this factor, and more where
+# they are not.
 _STEPS = 25
-_FEWEST = 4
+_FEWEST, _EVEN = 3, 1.5
+_ENOUGH = 12
 
 # A step that is longer than so many usual ones is a gap.
 GAP = 3.0
@@ -77,11 +79,14 @@ class Gaps:
             self._last = time
             return None
         step, self._last = time - self._last, time
-        # Nine of ten steps are no longer than this: readings may come when they like.
-        usual = sorted(self._steps)[int(0.9 * (len(self._steps) - 1))] if self._steps else step
-        enough = len(self._steps) >= _FEWEST
+        known = sorted(self._steps)
         self._steps.append(step)
-        return (step, usual) if enough and step > GAP * usual else None
+        if len(known) < (_FEWEST if known and known[-1] <= _EVEN * known[0] else _ENOUGH):
+            return None
+        # All steps but one were no longer than this: readings may come when they like, and the
+        # one may be a gap itself.
+        usual = known[-2]
+        return (step, usual) if step > GAP * usual else None
 
     def restart(self, time: float) -> None:
         """The clock was put back: the step to here says nothing."""

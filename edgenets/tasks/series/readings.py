@@ -11,7 +11,6 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from edgenets.files import Json
 from edgenets.tasks.series.cells import cells_of, is_comment, separator_line
 from edgenets.tasks.series.columns import TIMES, is_time_name
 from edgenets.tasks.series.layout import MOST_COLUMNS, Layout, Undecided, find_header, find_layout
-from edgenets.tasks.series.numbers import number_of, reads, value_of
+from edgenets.tasks.series.numbers import Mark, number_of, reads, value_of
 from edgenets.tasks.series.tableformat import TableFormat
 from edgenets.tasks.series.times import Times, is_time_of_day
 from edgenets.tasks.series.times import stamp_of as stamp_of
@@ -64,6 +63,7 @@ class ReadingParser:
         self.columns: tuple[str, ...] | None = self.needed
         self.ready = False  # whether it is known how lines are to be read
         self._format = format or TableFormat()
+        self._decimal: Mark = "," if self._format.decimal == "," else "."  # in texts of JSON
         self._times = Times(self._format.time_format)
         self._layout: Layout | None = None
         self._head: list[str] = []
@@ -71,6 +71,7 @@ class ReadingParser:
         self._keys: dict[tuple[str, ...], tuple[str, ...]] = {}  # of time, by those of a message
         self._measured: set[str] = set()  # columns that had a number
         self._known: set[str] = set()  # `columns`, to be looked up
+        self._settled = False  # whether every column had a number
         self._left_out: set[str] = set()
         self._said: tuple[str | None, str | None] = (self._times.unit, self._times.format)
         self._notices: list[tuple[str, str]] = []
@@ -124,7 +125,7 @@ class ReadingParser:
             return None
         if text[:1] in ("{", "["):
             return self._json(text)
-        if not text.strip() or text[0] == "#" or separator_line(text) is not None:
+        if text[:1] in ("", "#", " ", "\t", "s", "S", '"') and _is_beside(text):
             if self._layout is None:
                 self._head.append(line)
             return None
@@ -166,18 +167,12 @@ class ReadingParser:
                 cells.pop()
             if len(cells) != layout.width:
                 raise DataError(f"{len(cells)} cells where the first line has {layout.width}")
-        if (
-            layout.header is not None
-            and cells[0] == layout.header[0]
-            and (tuple(cells) == layout.header)
-        ):
+        if cells[0] == layout.begins and layout.is_header(cells):
             return None
         found, decimal = layout.columns, layout.decimal
-        time = None
-        if found.times:
-            time = self._time(" ".join([cells[place] for place in found.times]))
+        time = self._time(found.time(cells)) if found.times else None
         values = [number_of(cells[place], decimal) for place in found.places]
-        if self.needed is None:
+        if self.needed is None and (found.others or self.columns != found.names):
             values = self._placed(cells, values, layout)
         return _reading(time, values)
 
@@ -197,28 +192,22 @@ class ReadingParser:
         return [by_name.get(name, math.nan) for name in self.columns or ()]
 
     def _json(self, text: str) -> Reading:
-        try:
-            data: object = json.loads(text, object_pairs_hook=_unique)
-        except (ValueError, RecursionError) as exc:
-            raise DataError(f"no JSON: {exc}") from exc
-        if isinstance(data, list):
-            return self._listed(data)
-        assert isinstance(data, dict)
+        data = _loaded(text)
+        return self._listed(data) if isinstance(data, list) else self._named(data)
+
+    def _named(self, data: Json) -> Reading:
         keys = self._time_keys(data)
         if missing := [name for name in self.needed or () if name not in data]:
             raise DataError(f"has no {', '.join(map(repr, missing))}; null says that it is missing")
-        time = self._time(" ".join(str(data[key]) for key in keys)) if keys else None
-        if self.needed is None:
-            values = self._found(data, keys)
+        time = self._time(_time_in(data, keys)) if keys else None
+        # Most messages have all columns, each of which had a number before, and nothing else.
+        same = self._settled and len(data) == len(keys) + len(self._known)
+        if self.needed is not None or (same and self._known <= data.keys()):
+            values = [value_of(data[name], self._decimal) for name in self.columns or ()]
         else:
-            decimal = self._decimal
-            values = [value_of(data[name], decimal) for name in self.needed]
+            values = self._found(data, keys)
         self.ready = True
         return _reading(time, values)
-
-    @property
-    def _decimal(self) -> Literal[".", ","]:
-        return "," if self._format.decimal == "," else "."
 
     def _found(self, data: Json, keys: Sequence[str]) -> list[float]:
         """The values of a message whose columns nobody named: all that are numbers."""
@@ -232,11 +221,12 @@ class ReadingParser:
                     raise
                 odd.append(name)
         self._measured |= {name for name, value in found.items() if value == value}
-        if odd and not found:
-            raise DataError(f"{', '.join(map(repr, odd[:5]))} is no number")
+        if not found:
+            raise DataError(f"{', '.join(map(repr, odd[:5])) or 'what is there'} is no number")
         self._leave_out(*odd)
         if not found.keys() <= self._known:
             self._add(list(found))
+        self._settled = self._known <= self._measured
         return [found.get(name, math.nan) for name in self.columns or ()]
 
     def _listed(self, data: list[object]) -> Reading:
@@ -244,7 +234,8 @@ class ReadingParser:
         if len(data) != len(known):
             raise DataError(f"{len(data)} values where {len(known)} are needed")
         values = [value_of(value, self._decimal) for value in data]
-        self.columns, self.ready = known, True
+        self._add(known)
+        self._settled, self.ready = False, True
         return _reading(None, values)
 
     def _time_keys(self, data: Json) -> tuple[str, ...]:
@@ -262,15 +253,15 @@ class ReadingParser:
         texts = []
         for line in lines:
             try:
-                data: object = json.loads(line)
-            except (ValueError, RecursionError):
+                data = _loaded(line.strip())
+            except DataError:
                 continue
             if isinstance(data, dict) and (keys := self._time_keys(data)):
-                texts.append(" ".join(str(data[key]) for key in keys))
+                texts.append(str(_time_in(data, keys)))
         self._times.learn(texts)
 
-    def _time(self, text: str) -> float:
-        time = self._times.parse(text)
+    def _time(self, value: object) -> float:
+        time = self._times.parse(value)
         now = (self._times.unit, self._times.format)
         if now != self._said:
             self._said = now
@@ -283,7 +274,7 @@ class ReadingParser:
             return
         new = [name for name in names if name not in self._known]
         self._known.update(new)
-        self.columns = (*(self.columns or ()), *new)
+        self.columns = (*(self.columns or ()), *new) if self.columns else tuple(new)
         if len(self.columns) > MOST_COLUMNS:
             raise DataError(f"{len(self.columns):,} columns; {MOST_COLUMNS:,} are the most")
         if back := [name for name in new if name in self._left_out]:
@@ -311,6 +302,24 @@ def _keys_of_time(data: Json, needed: Sequence[str]) -> tuple[str, ...]:
     return tuple((whole or named)[:1])
 
 
+def _loaded(text: str) -> Json | list[object]:
+    try:
+        found: Json | list[object] = _DECODER.decode(text)
+    except (ValueError, RecursionError) as exc:
+        raise DataError(f"no JSON: {exc}") from exc
+    return found
+
+
+def _time_in(data: Json, keys: Sequence[str]) -> object:
+    """The time of a message; a date and a time of day as one text."""
+    return data[keys[0]] if len(keys) == 1 else " ".join(str(data[key]) for key in keys)
+
+
+def _is_beside(text: str) -> bool:
+    """Whether a line is no row: blank, a comment, or one that names the delimiter."""
+    return not text.strip() or is_comment(text) or separator_line(text) is not None
+
+
 def _apart(lines: Sequence[str]) -> tuple[list[str], list[str]]:
     """Lines of JSON, and those of a table, where one is more than a comment."""
     objects = [line for line in lines if line.lstrip()[:1] in ("{", "[")]
@@ -334,3 +343,7 @@ def _unique(pairs: list[tuple[str, object]]) -> Json:
         names = Counter(name for name, _ in pairs)
         raise DataError(f"has {names.most_common(1)[0][0]!r} twice")
     return found
+
+
+# A key that is there twice would lose a value.
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique)

@@ -27,7 +27,7 @@ EARLIEST, LATEST = -30_610_224_000.0, 32_503_680_000.0  # s since 1970: years 10
 # So many times of another unit, one after another, and it is the source's: one is a fault.
 _TURNS = 3
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH, _NAIVE_EPOCH = datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 1)
 _DATED = re.compile(
     r"([a-z]{3,9}[,.]? +)?(\d{1,4}([-/. ]|\. )(\d{1,2}|[a-z]{3,9})\.?[-/. ]+\d{2,4}"
     r"|[a-z]{3,9}\.?[- ]\d{1,2},?[- ]\d{4})"
@@ -91,7 +91,10 @@ class Times:
             Ambiguous: day and month cannot be distinguished.
             DataError: it is none, or not one that can be.
         """
-        text = str(value).strip().strip('"')
+        text = value if isinstance(value, str) else str(value)
+        if self.format is None and text[4:5] == "-" and (found := _iso(text)) is not None:
+            return _checked(found, text)
+        text = text.strip().strip('"')
         if isinstance(value, bool):
             raise DataError(f"{text} is no time")
         if self.format is not None:
@@ -112,7 +115,8 @@ class Times:
 
     def _counted(self, text: str) -> float:
         """A number since 1970, in the unit of the source."""
-        unit = _unit(text)
+        number = int(text) if text.isdigit() and len(text) < 25 else float(text.replace(",", "."))
+        unit = next((unit for most, unit in _RANGES if abs(number) < most), None)
         if unit is None:
             raise DataError(f"{text[:40]} is no time: too large for any unit")
         if self.unit is None:
@@ -129,8 +133,7 @@ class Times:
         self._others = 0
         scale = UNITS[self.unit]
         # A whole number is divided as one: as a float, nanoseconds lose their last digits.
-        whole = text.lstrip("+-").isdigit()
-        seconds = (int(text) if whole else float(text.replace(",", "."))) / scale
+        seconds = number / scale
         if not EARLIEST <= seconds < LATEST:
             raise DataError(
                 f"{text[:40]} is no time in {UNIT_NAMES[self.unit]} from the year 1000 to 2999"
@@ -211,8 +214,8 @@ def _iso(text: str) -> datetime | None:
 
 def _checked(moment: datetime, text: str) -> float:
     """Seconds since 1970 of a moment that can be; no conversion of it overflows."""
-    zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    seconds = (zoned - _EPOCH).total_seconds()
+    since = moment - (_EPOCH if moment.tzinfo else _NAIVE_EPOCH)
+    seconds = since.total_seconds()
     if not EARLIEST <= seconds < LATEST:
         raise DataError(f"{text[:40]!r} is no time of the years 1000 to 2999")
     return seconds
