@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,12 @@ from edgenets.tasks.series.events import GapNotice, SeriesSummary
 from edgenets.tasks.series.forecast_lines import ForecastLines
 from edgenets.tasks.series.order import TURNS, Gaps, Order
 from edgenets.tasks.series.tableformat import TableFormat
+from tests.commands import Call, call
 from tests.runs import run_of
 from tests.test_mqtt_lines import publish, wait_until
 from tests.vision import servers
+
+__all__ = ["call"]  # a fixture
 
 HOUR, START = 3600, 1_790_000_000
 
@@ -269,6 +273,51 @@ class TestFiles:
         (tmp_path / "file").write_text("1\n")
         assert open_lines(str(tmp_path / "pipe")).live
         assert not open_lines(str(tmp_path / "file")).live
+
+
+class TestCommands:
+    def test_options_say_how_a_table_is_read(self, call: Call, tmp_path: Path) -> None:
+        (tmp_path / "t.csv").write_text("time;a\n" + "01/02/2026;1,5\n02/02/2026;1,7\n" * 3)
+        refused = call("run", "anomaly", tmp_path / "t.csv")
+        assert refused.code == 2 and "--time-format says which" in refused.err
+        said = call("run", "anomaly", tmp_path / "t.csv", "--time-format", "%d/%m/%Y",
+                    "--delimiter", "semicolon", "--decimal", ",", "--json").json()  # fmt: skip
+        assert (said["readings"], said["skipped"]) == (2, 2)
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [(("run", "anomaly", "x", "--delimiter", "ab"), "no character between cells"),
+         (("run", "anomaly", "x", "--time-format", "dd.mm"), "none of iso"),
+         (("run", "kws-gru", "x", "--decimal", ","), "is for forecast and anomaly"),
+         (("eval", "anomaly", "--data", ".", "--decimal", ","), "measured on no table"),
+         (("eval", "kws-gru", "--data", ".", "--time-format", "ms"), "measured on no table")],
+    )  # fmt: skip
+    def test_what_fits_nothing_is_refused(
+        self, call: Call, arguments: tuple[str, ...], message: str
+    ) -> None:
+        found = call(*arguments)
+        assert found.code == 2 and message in found.err
+
+    def test_eval_reads_a_table_as_it_is_said(
+        self, call: Call, forecast: tuple[Any, Any], tmp_path: Path
+    ) -> None:
+        bundle = forecast[0]
+        columns, window = bundle.spec.input.columns, bundle.spec.window
+        count = window + bundle.spec.decoding.horizon + 5
+        begin = datetime(2026, 2, 1, tzinfo=UTC)
+        rows = [
+            ";".join(
+                [f"{begin + timedelta(hours=i):%d/%m/%Y %H:%M}", *[f"{i % 24},5"] * len(columns)]
+            )
+            for i in range(count)
+        ]
+        (tmp_path / "t.csv").write_text("\n".join([";".join(["time", *columns]), *rows[:250]]))
+        assert call("eval", "forecast", "--data", tmp_path / "t.csv").code == 2
+        (tmp_path / "t.csv").write_text("\n".join([";".join(["time", *columns]), *rows]))
+        found = call("eval", "forecast", "--data", tmp_path / "t.csv", "--json", "--delimiter", ";",
+                     "--decimal", ",", "--time-format", "%d/%m/%Y %H:%M").json()  # fmt: skip
+        assert found["n"] == 6 * len(columns)
+        assert bundle.spec.table == TableFormat()  # it is the same bundle still
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ _DATES_LIST = (
     "%Y-%m-%d|%Y/%m/%d|%Y.%m.%d|%Y%m%d|%d.%m.%Y|%d/%m/%Y|%m/%d/%Y|%d-%m-%Y|%m-%d-%Y|"
     "%d %m %Y|%m %d %Y|%d.%m.%y|%d/%m/%y|%m/%d/%y|%d-%m-%y|%m-%d-%y|%y-%m-%d|%d %b %Y|"
     "%d-%b-%Y|%d/%b/%Y|%d-%b-%y|%d %b %y|%b %d %Y|%b-%d-%Y|%d. %b %Y|%d %B %Y|%B %d %Y|"
-    "%d. %B %Y|%Y-%b-%d|%Y %b %d"
+    "%d. %B %Y|%Y-%b-%d|%Y %b %d|"
+    "%Y-%m|%Y/%m|%m/%Y|%b %Y|%B %Y"
 )
 _DATES = tuple(_DATES_LIST.split("|"))
 

@@ -329,6 +329,8 @@ def _apart(lines: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _reading(time: float | None, values: list[float]) -> Reading:
+    if not values:
+        raise DataError("no cell of it but its time is a number")
     array = np.array(values, np.float64)
     unheld = values.count(math.inf) + values.count(-math.inf)
     if unheld:
