@@ -54,8 +54,9 @@ def captured_stderr() -> Iterator[list[str]]:
 
 # How image decoders begin what they write to stderr, and what OpenCV puts around it.
 _DECODERS = re.compile(
-    r"libpng|Corrupt JPEG|Premature end|Unsupported |Invalid |Warning: unknown JFIF|TIFF|OpenJPEG|"
-    r"\[ ?(WARN|ERROR|INFO)|\[OPENCV|Unknown Adobe|Inconsistent |$"
+    r"libpng|Corrupt JPEG|Premature end|Unsupported (JPEG|marker)|Invalid (JPEG|SOS|component)|"
+    r"Warning: unknown JFIF|TIFF|OpenJPEG|imdecode_|\[ ?(WARN|ERROR|INFO):|\[OPENCV|"
+    r"Unknown Adobe|Inconsistent progression|$"
 )
 _PREFIX = re.compile(r"^\[ ?(WARN|ERROR|INFO):\S*\] global \S+ \S+ |^libpng (error|warning): ")
 

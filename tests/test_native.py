@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from edgenets.native import captured_stderr
+from edgenets.native import captured_stderr, decoder_messages
 
 
 def test_lines_come_in_the_list(capfd: pytest.CaptureFixture[str]) -> None:
@@ -49,3 +49,10 @@ def test_threads_do_not_lose_it(capfd: pytest.CaptureFixture[str]) -> None:
         thread.join()
     os.write(2, b"here\n")
     assert capfd.readouterr().err == "here\n"
+
+
+def test_lines_of_others_go_on_while_a_decoder_talks(capfd: pytest.CaptureFixture[str]) -> None:
+    with decoder_messages() as said:
+        os.write(2, b"libpng error: too short\nInvalid argument of mine\nCorrupt JPEG data: 3\n")
+    assert said == ["too short", "Corrupt JPEG data: 3"]
+    assert capfd.readouterr().err == "Invalid argument of mine\n"

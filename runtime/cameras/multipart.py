@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import time
 
 # A part, or what stands before one, is no longer.
 MOST_BYTES = 64 << 20
@@ -20,8 +21,13 @@ _JPEG_END = b"\xff\xd9"
 class Stream:
     """The bytes of an answer, some of which were looked at before."""
 
-    def __init__(self, response: http.client.HTTPResponse) -> None:
-        self._response = response
+    def __init__(self, response: http.client.HTTPResponse, until: float | None = None) -> None:
+        """Make it.
+
+        Args:
+            until: s of time.monotonic() after which a read is a TimeoutError; None: never.
+        """
+        self._response, self.until = response, until
         self._buffer = bytearray()
 
     def some(self) -> bytes:
@@ -33,12 +39,17 @@ class Stream:
         if self._buffer:
             data, self._buffer = bytes(self._buffer), bytearray()
             return data
+        return self._read()
+
+    def _read(self) -> bytes:
+        if self.until is not None and time.monotonic() > self.until:
+            raise TimeoutError
         return self._response.read1(_AT_ONCE)
 
     def peek(self, least: int) -> bytes:
         """So many of the next bytes, or as many as have come with the first; they stay."""
         while not self._buffer or (len(self._buffer) < least and not self._tells()):
-            data = self._response.read1(_AT_ONCE)
+            data = self._read()
             if not data:
                 break
             self._buffer += data
@@ -66,6 +77,10 @@ class Parts:
         self._boundary = line if line.startswith(b"--") and len(line) > 2 else boundary
         self._bare = start.startswith(b"\xff\xd8\xff")
         self._begun = not line.startswith(b"--")  # the first part came without a boundary
+
+    def forever(self) -> None:
+        """What comes now may take any time; silence ends it all the same."""
+        self._stream.until = None
 
     def next(self) -> bytes | None:
         """The body of the next part; None at the end.

@@ -32,6 +32,9 @@ from .multipart import MOST_BYTES, Parts, Stream, boundary_of
 # A still image is asked for again so often.
 _STILL_EVERY = 1.0  # s
 
+# A first image takes no longer than so many times the patience for one answer.
+_FIRST_IMAGE = 3
+
 # So much is looked through for a first JPEG.
 _MOST_PARTS = 20
 
@@ -57,7 +60,8 @@ def open_url(url: str, name: str, patience: float, rules: image.Rules) -> Captur
             still = Still(url, name, patience, rules)
             still.take(response)
             return still
-        stream = Stream(response)
+        # A server may send a byte now and then, and never an image.
+        stream = Stream(response, time.monotonic() + _FIRST_IMAGE * patience)
         head = stream.peek(container.HEAD)
         if kind.startswith("multipart/") or head.lstrip(b"\r\n").startswith(b"--"):
             parts = Parts(stream, boundary_of(response.headers.get("Content-Type", "")))
@@ -91,6 +95,7 @@ class Mjpeg:
                 raise SourceError(f"{name}: the stream ends before a JPEG has come")
             if data.startswith(b"\xff\xd8"):
                 self._first = data
+                parts.forever()
                 return
         raise SourceError(f"{name}: no JPEG is in the stream: {_MOST_PARTS} parts were none")
 
@@ -189,6 +194,7 @@ def _by_ffmpeg(
             f"{name}: answers with {shown}, not with images; is the path that of the stream?"
         )
     cv2 = require("cv2")
+    stream.until = None
     reader, writer = os.pipe()
     threading.Thread(target=_pump, args=(stream, writer), name=name, daemon=True).start()
     try:
@@ -230,7 +236,8 @@ class _SameHost(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         old, new = urlsplit(req.full_url), urlsplit(newurl)
         upgrade = (old.scheme, new.scheme) == ("http", "https") and not new.port
-        if new.hostname != old.hostname or not (upgrade or new.netloc == old.netloc):
+        same = upgrade or (new.netloc == old.netloc and new.scheme in ("http", "https"))
+        if new.hostname != old.hostname or not same:
             to = harmless(f"{new.scheme}://{new.hostname}:{new.port or ''}".rstrip(":"))
             raise SourceError(f"sends to another address, {to}, which is not asked; give that one")
         if old.scheme == "https" != new.scheme:

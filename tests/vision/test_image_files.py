@@ -178,7 +178,7 @@ def test_pixels_of_all_modes_look_as_elsewhere(mode: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (encoded(".tif", SCENE.astype(np.float32) / 255), "floating-point pixels in LogLuv"),
+        (encoded(".tif", SCENE.astype(np.float32) / 255), "floating-point pixels"),
         (saved("tiff", mode="F"), "32-bit floating-point pixels"),
         (saved("tiff", mode="I"), "signed pixels"),
         (saved("tiff", mode="LAB"), r"L\*a\*b\*"), (saved("gif"), "is GIF, which is not read"),

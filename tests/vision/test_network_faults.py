@@ -230,6 +230,12 @@ REASONS = {
     "round and round": (says(302, Location="/cam"), "."),
     "no images": (sends([b"{}"] * 40), "no JPEG is in the stream"),
     "nothing in it": (sends([]), "ends before a JPEG"),
+    "a byte now and then": (lambda request: [
+        says(200, "multipart/x-mixed-replace; boundary=a")(request),
+        [(request.wfile.write(b"-"), request.wfile.flush(), time.sleep(0.2)) for _ in range(40)],
+    ][0], "nothing came in time"),
+    "ftp": (lambda request: says(302, Location=f"ftp://{request.headers['Host']}/x")(request),
+            "another address"),
     "silent": (lambda request: time.sleep(3), "nothing came in time"),
     "silent after its head": (
         lambda request: (says(200, "multipart/x-mixed-replace; boundary=a")(request),

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from edgenets.errors import SourceError
 from edgenets.runtime.cameras import Camera, Frame, SourceNotice, container, open_camera
+from edgenets.runtime.cameras.decoding import JpegCapture
 
 COUNT = 24
 
@@ -253,6 +254,8 @@ def test_damaged_images_of_motion_jpeg_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "b.avi"
     path.write_bytes(data)
     camera = open_camera(str(path))
+    if not isinstance(camera._capture, JpegCapture):  # type: ignore[attr-defined]
+        pytest.skip("this OpenCV tells no times of undecoded images, so FFmpeg decodes them")
     frames, notices = drained(camera)
     whole = [n for n in range(COUNT) if n not in (3, 4, 11)]
     assert [f.number for f in frames] == [number_in(f.image) for f in frames] == whole
