@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -52,6 +52,9 @@ _TURNS = {
     (0, -1, 1, 0): 8,
 }
 
+# Durations of edits are rounded to the film's units.
+_MOST_ROUNDING = 0.02  # s
+
 _SEGMENT = b"\x18S\x80g"
 
 
@@ -64,6 +67,7 @@ class Container:
     cut: str = ""  # how it shows that its end is missing
     turn: int | None = 1  # EXIF's orientation; None: the container does not say it exactly
     codec: str = ""  # its own name of the codec, where it is at hand
+    samples: int = 0  # images that are shown of it; 0: not known exactly
 
 
 def kind_of(head: bytes) -> str:
@@ -112,34 +116,69 @@ def examine(path: Path) -> Container:
 
 
 def _of_mp4(file: BinaryIO, size: int) -> Container:
-    cut, turn, codec = "", 1, ""
+    cut, found, scale = "", None, 0
     for kind, start, end in _boxes(file, 0, size):
         if end > size:
             name = kind.decode("ascii", "replace")
             cut = f"its part '{name}' is to end at byte {end:,}, the file at {size:,}"
         elif kind == b"moov":
-            for track, first, last in _boxes(file, start, end):
-                if track == b"trak" and (found := _track(file, first, last)) is not None:
-                    turn, codec = found
-                    break
-    return Container("mp4", cut=cut, turn=turn, codec=codec)
+            for part, first, last in _boxes(file, start, end):
+                if part == b"mvhd":
+                    scale = _scale(_body(file, first, last))[0]
+                elif part == b"trak":
+                    found = found or _track(file, (first, last), scale)
+    return replace(found or Container(), kind="mp4", cut=cut)
 
 
-def _track(file: BinaryIO, start: int, end: int) -> tuple[int, str] | None:
-    """The orientation (0: by other than quarter turns) and the codec of a track of images."""
-    turn, codec, images = 1, "", False
-    for kind, first, last in _walk(file, start, end):
-        file.seek(first)
-        body = file.read(min(last - first, 120))
-        if kind == b"tkhd" and len(body) >= 76:
-            matrix = body[52 if body[0] else 40 :]
-            a, b, c, d = (_sign(matrix[at : at + 4]) for at in (0, 4, 12, 16))
-            turn = _TURNS.get((a, b, c, d), 0)
-        elif kind == b"hdlr":
-            images = images or body[8:12] == b"vide"
-        elif kind == b"stsd":
-            codec = body[12:16].decode("ascii", "replace")
-    return (turn, codec) if images else None
+def _track(file: BinaryIO, place: tuple[int, int], scale: int) -> Container | None:
+    """The orientation (0: by other than quarter turns), codec and count of a track of images.
+
+    Args:
+        place: where its box begins and ends.
+        scale: units a second of the film, in which edits are.
+    """
+    bodies: dict[bytes, bytes] = {}
+    for kind, first, last in _walk(file, *place):
+        bodies.setdefault(kind, _body(file, first, last))
+    if bodies.get(b"hdlr", b"")[8:12] != b"vide":
+        return None
+    units, duration = _scale(bodies.get(b"mdhd", b""))
+    length = duration / units if units else 0.0
+    shown = _edited(bodies.get(b"elst", b"")) / scale if scale else 0.0
+    # What was trimmed, as telephones do, is in the file and not in the film.
+    trimmed = 0 < shown < length - _MOST_ROUNDING
+    samples = 0 if trimmed else int.from_bytes(bodies.get(b"stsz", b"")[8:12], "big")
+    codec = bodies.get(b"stsd", b"")[12:16].decode("ascii", "replace")
+    return Container(turn=_turn(bodies.get(b"tkhd", b"")), codec=codec, samples=samples)
+
+
+def _turn(body: bytes) -> int:
+    """EXIF's orientation of a track's matrix; 0 of what is none by quarters."""
+    matrix = body[52 if body[:1] == b"\1" else 40 :]
+    if len(matrix) < 20:
+        return 1
+    a, b, c, d = (_sign(matrix[at : at + 4]) for at in (0, 4, 12, 16))
+    return _TURNS.get((a, b, c, d), 0)
+
+
+def _body(file: BinaryIO, first: int, last: int) -> bytes:
+    file.seek(first)
+    return file.read(min(last - first, HEAD))
+
+
+def _scale(body: bytes) -> tuple[int, int]:
+    """Units a second, and the duration in them, of an `mvhd` or `mdhd`."""
+    at, width = (20, 8) if body[:1] == b"\1" else (12, 4)
+    end = at + 4 + width
+    return int.from_bytes(body[at : at + 4], "big"), int.from_bytes(body[at + 4 : end], "big")
+
+
+def _edited(body: bytes) -> int:
+    """The duration of all edits, in the film's units; 0 where none is said."""
+    size, width = (20, 8) if body[:1] == b"\1" else (12, 4)
+    count = min(int.from_bytes(body[4:8], "big"), (len(body) - 8) // size)
+    starts = range(8, 8 + size * count, size)
+    return sum(int.from_bytes(body[at : at + width], "big") for at in starts)
 
 
 def _sign(number: bytes) -> int:
@@ -151,7 +190,7 @@ def _walk(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, in
     """The boxes of a track, those inside of others as well."""
     for kind, first, last in _boxes(file, start, end):
         yield kind, first, last
-        if kind in (b"mdia", b"minf", b"stbl"):
+        if kind in (b"mdia", b"minf", b"stbl", b"edts"):
             yield from _walk(file, first, last)
 
 

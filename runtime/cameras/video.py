@@ -196,7 +196,7 @@ class Video(Camera):
             self.damaged += missing
             missing += unsaid.count if unsaid is not None else 0
             cut = f": {self._container.cut}" if self._container.cut else " or damaged"
-            counted = self._count if self._container.kind in ("mp4", "avi") else "more"
+            counted = self._container.samples or "more"
             yield SourceNotice(
                 "skipped",
                 f"{self.name}: ends after {number} of {counted} images; it is cut off{cut}",
@@ -205,9 +205,8 @@ class Video(Camera):
 
     def _missing(self, number: int, last: float) -> int:
         """How many images of it did not come, as far as that is known: at least 1 of a cut file."""
-        exact = self._container.kind == "mp4"  # others' count is duration × average rate
-        if exact and number < self._count - _MISCOUNTED:
-            return self._count - number
+        if number < self._container.samples - _MISCOUNTED:
+            return self._container.samples - number
         if not self._container.cut:
             return 0
         # Where the rate did not vary so far, the rest is counted by it.

@@ -241,6 +241,34 @@ def test_an_mp4_that_is_cut_off(tmp_path: Path) -> None:
         open_camera(str(path))
 
 
+@pytest.mark.parametrize("first", [0, 20])
+def test_a_trimmed_video_is_not_cut_off(first: int, tmp_path: Path) -> None:
+    """As telephones trim: the images are in the file, and an edit list leaves them out."""
+    path = write(tmp_path / "a.mp4", count=60)
+    data = path.read_bytes()
+    at = data.find(b"elst") + 12
+    (duration,) = struct.unpack(">I", data[at : at + 4])
+    edit = struct.pack(">Ii", duration // 2, first * SCALE // 25)
+    path.write_bytes(data[:at] + edit + data[at + 8 :])
+    frames, notices = drained(open_camera(str(path)))
+    assert not notices and [number_in(f.image) for f in frames] == list(range(first, first + 30))
+
+
+def test_packets_that_cannot_be_decoded_are_counted(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mp4", count=60)
+    data = bytearray(path.read_bytes())
+    at = data.find(b"stsz") + 16
+    sizes = struct.unpack(">60I", data[at : at + 240])
+    start = int.from_bytes(data[data.find(b"stco") + 12 :][:4], "big")
+    for number in range(30, 40):
+        begin = start + sum(sizes[:number])
+        data[begin : begin + sizes[number]] = bytes(sizes[number])
+    path.write_bytes(data)
+    camera = open_camera(str(path))
+    frames, notices = drained(camera)
+    assert camera.damaged == 60 - len(frames) == sum(n.count for n in notices)
+
+
 def test_damaged_images_of_motion_jpeg_are_left_out(tmp_path: Path) -> None:
     data = bytearray(write(tmp_path / "a.avi", "MJPG").read_bytes())
     starts, at = [], 0
