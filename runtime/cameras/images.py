@@ -28,7 +28,7 @@ def open_camera(rest: str) -> Camera:
 
 
 # What a folder of images may have besides, and what of it is not read.
-_BESIDES = image.UNREAD | {".gif", ".jp2", ".ppm", ".pgm", ".pnm", ".exr", ".hdr", ".psd", ".svg"}
+_BESIDES = image.UNREAD | {".gif", ".jp2", ".ppm", ".pgm", ".pnm"}
 
 
 class Images(Camera):
