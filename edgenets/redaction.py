@@ -105,7 +105,7 @@ def _without_values(word: str, has_place: bool) -> str:
         host, *folders = behind.split("/")
         parts = [host, *(HIDDEN if _TOKEN.fullmatch(name) else name for name in folders)]
         path = scheme + slashes + "/".join(parts)
-    return path + mark + _query(rest, _ADDRESS.match(word) is not None or has_place)
+    return path + mark + _query(rest, _ADDRESS.search(path) is not None or has_place)
 
 
 def _query(query: str, bare: bool) -> str:
