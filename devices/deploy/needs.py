@@ -20,7 +20,7 @@ from ..keeper.release import Health
 _EXTRAS = {"edgetpu": "tflite"}
 
 # Beginnings of sinks' URIs that need an extra.
-_SINKS = {"mqtt": "mqtt", "web": "web"}
+_SINKS = {"mqtt": "mqtt", "mqtts": "mqtt", "web": "web"}
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def extras_of(bundle: Bundle, serve: ServeOptions, backend: str) -> list[str]:
         )
     found = {_EXTRAS.get(backend, backend), *serve.extras}
     found |= {extra for start, extra in _SINKS.items() if _any(serve.sinks, start)}
-    if any(source.startswith("mqtt:") for source in serve.sources):
+    if any(source.startswith(("mqtt:", "mqtts:")) for source in serve.sources):
         found.add("mqtt")
     wanted = set(task_of(bundle.spec.task).extras)
     if serve.sources and all(re.match(r"null:|-$", s) for s in serve.sources):

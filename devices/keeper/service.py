@@ -85,6 +85,8 @@ Environment=HOME={work} EDGENETS_STATUS={run}/status.json PYTHONUNBUFFERED=1
 EnvironmentFile=-/etc/edgenets/environment
 TimeoutStartSec=180
 WatchdogSec=60
+# It was stopped, and results or inputs were lost before: the journal says how many.
+SuccessExitStatus=3
 Restart=always
 RestartSec=2
 ProtectSystem=full
