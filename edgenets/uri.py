@@ -3,10 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 from edgenets.errors import SourceError
 from edgenets.redaction import redacted_uri
+
+# What stands before the path of a file that holds a URI, which then is in no list of processes.
+URI_FILE = "uri:"
+
+_LONGEST = 65_536  # characters
+
+
+def resolved(uri: str) -> str:
+    """The URI that is meant: `uri:PATH` is what the file says.
+
+    Raises:
+        SourceError: the file cannot be read, or holds no line.
+    """
+    if not uri.startswith(URI_FILE):
+        return uri
+    path = Path(uri.removeprefix(URI_FILE))
+    try:
+        with path.open(encoding="utf-8") as file:
+            found = file.read(_LONGEST).strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SourceError(f"{uri}: {getattr(exc, 'strerror', None) or 'it is no text'}") from exc
+    if not found or "\n" in found or found.startswith(URI_FILE):
+        raise SourceError(f"{uri}: one line with a URI is needed in it")
+    return found
 
 
 def shown(uri: str) -> str:

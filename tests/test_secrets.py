@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import signal
+import stat
 import string
 import subprocess
 import sys
@@ -21,15 +22,19 @@ from hypothesis import strategies as st
 
 from edgenets import credentials, redaction
 from edgenets.credentials import NAMES, credential, with_user
+from edgenets.devices.deploy.needs import ServeOptions, without_secrets
 from edgenets.errors import EdgenetsError, SourceError
 from edgenets.events import Notice
 from edgenets.redaction import HARMLESS, redacted, redacted_uri
+from edgenets.uri import resolved
 from tests.bundles import fake_bundle
 from tests.commands import PATIENCE
+from tests.devices.board import Board
+from tests.devices.test_keeper import board
 from tests.test_stream_run import NULL, write
 from tests.vision import models, servers
 
-__all__ = ["fake_bundle"]  # a fixture
+__all__ = ["board", "fake_bundle"]  # fixtures
 
 MARK = "M4rk3r"
 
@@ -90,7 +95,7 @@ def test_no_value_of_an_unknown_name_is_shown(name: str) -> None:
     "plain",
     [
         "camera:0?size=1920x1080&fps=30", "-?format=f32le&rate=8000&channels=2", "jsonl:out.jsonl",
-        "mqtt://host:1883/meter/#", "http://host:8080/stream.mjpg", "/home/me/a b/words.wav",
+        "mqtt://host:1883/meter/#", "http://host:8080/stream.mjpg", "recordings/a b/words.wav",
         "line 3, 12:30: a=b", "pi@raspberry.local: no route", "see https://no-color.org/ for more",
         "img_??.png: no images", "2026-01-01T00:00:00+01:00", "frames:found?raw=1&every=1&most=500",
         "rtsp://camera.local:554/live/ch0-main-1080p.sdp", "is it? yes", "mqtts://h/t?ca=ca.pem",
@@ -297,6 +302,50 @@ def page(port: int, path: str, token: str) -> str:
             return text
     except urllib.error.HTTPError as exc:
         return exc.read().decode()
+
+
+class TestBoards:
+    """On a board no secret stands in the record of a release or in the arguments of a process."""
+
+    def test_uris_with_secrets_are_files(self, tmp_path: Path) -> None:
+        plain, secret = "mqtt://h:1883/t", f"mqtt://u:{MARK}@h/t"
+        serve = ServeOptions((f"rtsp://u:{MARK}@h/a", "camera:0"), (secret, plain))
+        found = without_secrets(serve, tmp_path)
+        assert MARK not in repr(found) and found.sources[1] == "camera:0"
+        assert found.sinks == ("uri:{release}/uri-2.secret", plain)
+        assert found.files["uri-2.secret"].read_text() == f"{secret}\n"
+        assert {stat.S_IMODE(p.stat().st_mode) for p in tmp_path.iterdir()} == {0o600}
+        assert without_secrets(found, tmp_path) == found
+
+    def test_what_a_board_keeps_is_read_by_few(self, board: Board) -> None:
+        made = board.stage("1")
+        folder = board.home.release(made.id if hasattr(made, "id") else str(made))
+        assert stat.S_IMODE((folder / "release.json").stat().st_mode) in (0o600, 0o640)
+
+    def test_a_run_reads_them(self, fake_bundle: Path, tmp_path: Path) -> None:
+        out = tmp_path / "out.jsonl"
+        (tmp_path / "source").write_text(f"{write(tmp_path / 'a.wav', 1.0)}\n")
+        (tmp_path / "sink").write_text(f"jsonl:{out}")
+        words = [
+            "run",
+            fake_bundle,
+            f"uri:{tmp_path}/source",
+            *NULL,
+            "--sink",
+            f"uri:{tmp_path}/sink",
+        ]
+        done = subprocess.run(
+            [sys.executable, "-m", "edgenets.cli.main", *map(str, words)], timeout=PATIENCE
+        )
+        assert done.returncode == 0 and "yes" in out.read_text()
+
+    @pytest.mark.parametrize("text", [None, "", "a\nb", "uri:/x", b"\xff"])
+    def test_files_that_hold_none(self, text: str | bytes | None, tmp_path: Path) -> None:
+        path = tmp_path / "uri"
+        if text is not None:
+            path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        with pytest.raises(SourceError, match=str(path)):
+            resolved(f"uri:{path}")
 
 
 def test_names_are_documented() -> None:

@@ -65,7 +65,8 @@ def compose(
     Raises:
         DeviceError: there are no wheels for such a board.
     """
-    bundle, serve, place = service.bundle, service.serve, service.place
+    bundle, place = service.bundle, service.place
+    serve = needs.without_secrets(service.serve, folder)
     selected = service.selected
     say(f"{selected.artifact.form} on {selected.backend}: {selected.reason}")
     name, data = ownwheel.make()

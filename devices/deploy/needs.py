@@ -5,15 +5,16 @@ from __future__ import annotations
 import importlib.metadata
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgenets.bundle import Bundle
 from edgenets.errors import BackendError, DeviceError
 from edgenets.selection import Availability, Request, Selection, select
 from edgenets.tasks import task_of, usual_source
+from edgenets.uri import URI_FILE, shown
 
-from ..keeper.release import Health
+from ..keeper.release import FOLDER, SECRET, Health
 
 # The extra that brings a backend's interpreter has its name, but for these: what an accelerator's
 # maker brings to the board comes on top.
@@ -56,6 +57,29 @@ def arguments_of(bundle: Bundle, serve: ServeOptions) -> list[str]:
     # Without one the board selects by itself: what was recorded, with its number of threads.
     backend = ["--backend", serve.backend] if serve.backend else []
     return [*sources, *sinks, *backend, *serve.arguments]
+
+
+def without_secrets(serve: ServeOptions, folder: Path) -> ServeOptions:
+    """The same, with URIs that hold secrets in files of the release.
+
+    Its record and the arguments of its process are read by others than its user.
+
+    Args:
+        folder: where the files are written.
+    """
+    files = dict(serve.files)
+
+    def hidden(uri: str) -> str:
+        if shown(uri) == uri:
+            return uri
+        name = f"uri-{len(files) - len(serve.files) + 1}{SECRET}"
+        files[name] = folder / name
+        files[name].touch(mode=0o600)
+        files[name].write_text(f"{uri}\n", encoding="utf-8")
+        return f"{URI_FILE}{FOLDER}/{name}"
+
+    sources, sinks = tuple(map(hidden, serve.sources)), tuple(map(hidden, serve.sinks))
+    return replace(serve, sources=sources, sinks=sinks, files=files)
 
 
 def selection_of(bundle: Bundle, serve: ServeOptions, why_not: Availability) -> Selection:

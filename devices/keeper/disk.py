@@ -7,6 +7,7 @@ nothing of edgenets.
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 from pathlib import Path
 
@@ -22,6 +23,16 @@ def write(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
     beside.replace(path)
     sync_folder(path.parent)
+
+
+def keep_to(path: Path, user: str) -> None:
+    """Let nobody read a file but root and the group of a user; without such a user, root alone."""
+    try:
+        os.chown(path, -1, pwd.getpwnam(user).pw_gid)
+    except (KeyError, PermissionError):  # no such user; or this is not root, but a test
+        path.chmod(0o600)
+    else:
+        path.chmod(0o640)
 
 
 def point(link: Path, target: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import environment, service
 from .errors import Unhealthy
-from .layout import Home
+from .layout import USER, Home
 from .release import BUNDLE, Release
 
 # Loading three interpreters and replaying a second of sound, on the slowest board.
@@ -150,7 +150,7 @@ def _user() -> dict[str, Any]:
     if os.geteuid():
         return {}
     try:
-        found = pwd.getpwnam(service.USER)
+        found = pwd.getpwnam(USER)
     except KeyError:
         return {}
     return {"user": found.pw_uid, "group": found.pw_gid, "extra_groups": []}

@@ -7,6 +7,9 @@ from pathlib import Path
 
 HOME = "/opt/edgenets"
 
+# Whom the service runs as.
+USER = "edgenets"
+
 # The name of no release: `current` always points somewhere, for systemd follows it to the service's
 # drop-in, and takes a unit with a drop-in that leads nowhere for none.
 NOTHING = "nothing"

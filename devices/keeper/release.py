@@ -14,7 +14,7 @@ from typing import Any
 
 from . import disk, objects
 from .errors import KeeperError
-from .layout import Home
+from .layout import USER, Home
 
 ID_LENGTH = 12
 
@@ -26,6 +26,9 @@ _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
 
 # What stands for the release's folder in its arguments.
 FOLDER = "{release}"
+
+# Ends the names of files that hold a URI with its password.
+SECRET = ".secret"
 
 BUNDLE, RECORD, SERVICE = "bundle.edge", "release.json", "service.conf"
 
@@ -195,9 +198,12 @@ def stage(home: Home, release: Release) -> None:
             disk.unlink(folder / name)  # of an object that was damaged, and came again
         if not (folder / name).exists():
             os.link(source, folder / name)
+        if name.endswith(SECRET):
+            disk.keep_to(folder / name, USER)
     disk.write(folder / SERVICE, service_text(release).encode())
     text = json.dumps(release.plain(), indent=1, sort_keys=True) + "\n"
     disk.write(folder / RECORD, text.encode())
+    disk.keep_to(folder / RECORD, USER)
 
 
 def service_text(release: Release) -> str:

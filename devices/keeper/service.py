@@ -10,12 +10,10 @@ from pathlib import Path
 
 from . import disk
 from .errors import KeeperError
-from .layout import RUN, WORK, Home
+from .layout import RUN, USER, WORK, Home
 
 SERVICE, GUARD = "edgenets.service", "edgenets-guard.service"
 UPDATE, TIMER = "edgenets-update.service", "edgenets-update.timer"
-USER = "edgenets"
-
 # Groups that open cameras, sound cards and accelerators; a board has some of them.
 GROUPS = ("video", "audio", "render", "plugdev", "gpio", "i2c", "spi", "apex")
 

@@ -166,7 +166,9 @@ def command(
     from edgenets.runtime.load import load
     from edgenets.runtime.vitals import telling
     from edgenets.selection import Request, select
+    from edgenets.uri import resolved
 
+    sources, sinks = tuple(map(resolved, sources)), tuple(map(resolved, sinks))
     if as_json and any(sink in ON_STDOUT for sink in sinks):
         raise click.UsageError("with --json stdout holds the summary alone; give another sink")
     opened = zoo.load(bundle)
