@@ -146,4 +146,7 @@ class SoundRun(Run[SoundSummary]):
         time = self._samples / self._rate
         if notice.kind == "overrun" and not notice.samples:
             self.summary.lose("overruns", notice.count)
+        if notice.kind == "short":  # its end is missing, so that no block comes after it
+            self.summary.samples_lost += notice.samples
+            self.summary.lose("samples", notice.samples)
         return self._notice(self._name, notice.kind, notice.text, time, notice.count)

@@ -145,7 +145,18 @@ class TestUris:
             open_source(uri, RATE)
 
     @pytest.mark.parametrize(
-        "uri", ["-?rate=0", "-?rate=16k", "-?channels=0", "-?format=s24le", "-?bits=16", "-?rate"]
+        "uri",
+        [
+            "-?rate=0",
+            "-?rate=16k",
+            "-?channels=0",
+            "-?format=s12le",
+            "-?channel=0",
+            "-?channels=2&channel=3",
+            "-?channel=2",
+            "-?bits=16",
+            "-?rate",
+        ],
     )
     def test_a_wrong_option_is_an_error(self, uri: str) -> None:
         with pytest.raises(SourceError):

@@ -1,16 +1,17 @@
 """Sound files and sample rates: everything becomes mono sound of one rate.
 
-16-bit WAV is read by the standard library, so a device needs nothing more for
-it; other files are read by soundfile (libsndfile), other rates turned by soxr.
+WAV is read by `wav`, so a device needs nothing more for it; other files are read by soundfile
+(libsndfile, in `decoder`), other rates turned by soxr. What is odd about a file or its sound is
+reported to who asks for it; see `check`.
 """
 
 from __future__ import annotations
 
 import wave
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,31 @@ from numpy.typing import NDArray
 from edgenets.arrays import Reals
 from edgenets.errors import DataError
 from edgenets.extras import require
+from edgenets.sound.check import Finding, SoundCheck, why_not
+from edgenets.sound.file import open_file
 from edgenets.sound.input import SAMPLE_RATES
+from edgenets.sound.pcm import FULL_SCALE as FULL_SCALE
+from edgenets.sound.pcm import Sound as Sound
+from edgenets.sound.pcm import as_float as as_float
+from edgenets.sound.pcm import mean_of
+from edgenets.sound.pcm import pcm16_to_float as pcm16_to_float
 
-SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg"})
+SUFFIXES = frozenset(
+    {
+        ".wav",
+        ".flac",
+        ".mp3",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".aif",
+        ".aiff",
+        ".au",
+        ".caf",
+        ".w64",
+        ".rf64",
+    }
+)
 
 # What is read into memory is a clip; beyond this it is not, or a damaged file never ends.
 LONGEST_CLIP = 3600.0  # s
@@ -28,15 +51,11 @@ LONGEST_CLIP = 3600.0  # s
 # Frames read at once from a file: a quarter of a second at 16 kHz.
 BLOCK = 4096
 
-# Float32 in [−1, 1), or 16-bit PCM as it comes from most microphones.
-Sound = NDArray[np.float32] | NDArray[np.int16]
-
-# One step of 16-bit sound.
-FULL_SCALE = 32768.0  # of 16-bit sound; a power of two: dividing by it rounds nothing
-_PCM_UNIT = np.float32(1.0 / FULL_SCALE)
-
 # Beyond them a header is broken.
 RATES = SAMPLE_RATES
+
+# Takes what is odd about a file or its sound.
+Report = Callable[[Finding], None]
 
 
 class Resampler:
@@ -56,21 +75,15 @@ class Resampler:
         return out
 
 
-def to_mono(samples: Sound) -> Sound:
-    """(n,) or (n, channels) to (n,): the mean of the channels."""
+def to_mono(samples: Sound, channel: int | None = None) -> Sound:
+    """(n,) or (n, channels) to (n,): the mean of the channels, or one of them, from 1."""
     if samples.ndim == 1:
         return samples
     if samples.shape[1] == 1:
         return samples[:, 0]
-    mean: NDArray[np.float32] = as_float(samples).mean(axis=1, dtype=np.float32)
-    return mean
-
-
-def as_float(samples: Sound) -> NDArray[np.float32]:
-    """Sound of either kind as float32 in [−1, 1)."""
-    if samples.dtype == np.int16:
-        return pcm16_to_float(cast("NDArray[np.int16]", samples))
-    return cast("NDArray[np.float32]", samples)
+    if channel is not None:
+        return samples[:, channel - 1]
+    return mean_of(as_float(samples).T)
 
 
 def as_pcm16(samples: Sound) -> NDArray[np.int16]:
@@ -80,14 +93,6 @@ def as_pcm16(samples: Sound) -> NDArray[np.int16]:
     return float_to_pcm16(cast("NDArray[np.float32]", samples))
 
 
-def pcm16_to_float(data: bytes | NDArray[np.int16]) -> NDArray[np.float32]:
-    """16-bit little-endian PCM to float32 in [−1, 1)."""
-    pcm = np.frombuffer(data, dtype="<i2") if isinstance(data, bytes) else data
-    samples = pcm.astype(np.float32)
-    samples *= _PCM_UNIT  # in place: a product of mixed types takes NumPy twice as long
-    return samples
-
-
 def float_to_pcm16(samples: Reals) -> NDArray[np.int16]:
     """Float in [−1, 1) to 16-bit PCM, saturating."""
     scaled = np.rint(np.asarray(samples) * FULL_SCALE)
@@ -95,36 +100,63 @@ def float_to_pcm16(samples: Reals) -> NDArray[np.int16]:
     return pcm
 
 
-def read_blocks(path: Path, rate: int, block: int = BLOCK) -> Iterator[NDArray[np.float32]]:
+def read_blocks(
+    path: Path,
+    rate: int,
+    block: int = BLOCK,
+    report: Report | None = None,
+    channel: int | None = None,
+) -> Iterator[NDArray[np.float32]]:
     """The sound of a file as mono float32 blocks at `rate` Hz, with bounded memory.
+
+    Args:
+        report: called with what is odd about the file or its sound. A file that ends early or is
+            damaged is then read as far as it goes; else damage is an error.
+        channel: take this one alone, from 1; None takes the mean of all.
 
     Raises:
         DataError: the file is missing, empty, truncated before its first sample, or no sound.
         MissingExtra: the file needs soundfile or soxr and it is not installed.
     """
-    with _reader(path) as (source_rate, blocks):
-        if source_rate not in RATES:
-            raise DataError(f"{path}: a sample rate of {source_rate} Hz cannot be right")
-        resampler = Resampler(source_rate, rate)
-        for samples in blocks(block):
-            if not np.isfinite(samples).all():
-                raise DataError(f"{path}: holds samples that are not finite numbers")
-            out = resampler.push(to_mono(samples))
-            if len(out):
-                yield as_float(out)
+    with open_file(path) as file:
+        if file.rate not in RATES:
+            raise DataError(f"{path}: a sample rate of {file.rate} Hz cannot be right")
+        if channel is not None and channel > file.channels:
+            raise DataError(f"{path}: has no channel {channel}; it has {file.channels}")
+        resampler = Resampler(file.rate, rate)
+        check = SoundCheck(file.rate, file.encoding, channel)
+        findings = [*file.before(rate)]
+        with closing(file.blocks(block)) as blocks:
+            for samples in blocks:
+                _report(findings, report)
+                if why := why_not(samples, file.raw, file.encoding, file.channels):
+                    raise DataError(f"{path}: {why}")
+                findings = [*check.push(samples, file.raw)] if report is not None else []
+                out = resampler.push(to_mono(samples, channel))
+                if len(out):
+                    yield as_float(out)
         out = resampler.push(np.zeros(0, dtype=np.float32), last=True)
         if len(out):
             yield as_float(out)
+        _report([*findings, *check.finish(), *file.after(rate)], report)
+        if report is None and file.broken:
+            raise DataError(f"{path}: damaged: {file.broken}")
 
 
-def read(path: Path, rate: int) -> NDArray[np.float32]:
-    """The whole sound of a file as (n,) mono float32 at `rate` Hz; errors as `read_blocks`.
+def _report(findings: list[Finding], report: Report | None) -> None:
+    if report is not None:
+        for finding in findings:
+            report(finding)
+
+
+def read(path: Path, rate: int, report: Report | None = None) -> NDArray[np.float32]:
+    """The whole sound of a file as (n,) mono float32 at `rate` Hz; see `read_blocks`.
 
     Raises:
-        DataError: it is longer than `LONGEST_CLIP`.
+        DataError: it is longer than `LONGEST_CLIP`; else as `read_blocks`.
     """
     parts, left = [], LONGEST_CLIP * rate
-    for part in read_blocks(path, rate, block=1 << 20):
+    for part in read_blocks(path, rate, 1 << 20, report):
         left -= len(part)
         if left < 0:
             raise DataError(f"{path}: longer than {LONGEST_CLIP:g} s; cut it into clips")
@@ -139,56 +171,3 @@ def write_wav(path: Path, samples: Reals, rate: int) -> None:
         out.setsampwidth(2)
         out.setframerate(rate)
         out.writeframes(float_to_pcm16(samples).tobytes())
-
-
-@contextmanager
-def _reader(path: Path) -> Iterator[tuple[int, Any]]:
-    """The file's rate, and a function from a block's size to blocks, (n, channels) float32."""
-    try:
-        there = path.is_file()
-    except OSError as exc:  # a name that is too long, a folder that may not be looked into
-        raise DataError(f"{path}: cannot be read: {exc.strerror}") from exc
-    if not there:
-        raise DataError(f"{path}: no such sound file")
-    plain = _open_pcm16_wav(path)
-    if plain is not None:
-        with plain:
-            yield plain.getframerate(), lambda block: _wave_blocks(plain, block)
-        return
-    soundfile = require("soundfile")
-    try:
-        opened = soundfile.SoundFile(str(path))
-    except (soundfile.SoundFileError, TypeError) as exc:  # TypeError: a .raw tells no rate
-        raise DataError(f"{path}: not a sound file that can be read ({exc})") from exc
-    with opened as sound:
-        try:
-            yield sound.samplerate, lambda block: _soundfile_blocks(sound, block)
-        except soundfile.SoundFileError as exc:
-            raise DataError(f"{path}: damaged: {exc}") from exc
-
-
-def _open_pcm16_wav(path: Path) -> wave.Wave_read | None:
-    """The file as an open 16-bit WAV, or None when another reader is needed."""
-    try:
-        sound = wave.open(str(path), "rb")  # noqa: SIM115  its user closes it
-    except (wave.Error, EOFError, RuntimeError):  # RuntimeError: a chunk outside of its chunk
-        return None
-    except OSError as exc:
-        raise DataError(f"{path}: cannot be read: {exc.strerror}") from exc
-    if sound.getsampwidth() != 2:
-        sound.close()
-        return None
-    return sound
-
-
-def _soundfile_blocks(sound: Any, block: int) -> Iterator[NDArray[np.float32]]:
-    # SoundFile.blocks believes the header's length, and repeats itself where a file is cut off.
-    while len(samples := sound.read(block, dtype="float32", always_2d=True)):
-        yield samples
-
-
-def _wave_blocks(sound: wave.Wave_read, block: int) -> Iterator[NDArray[np.float32]]:
-    channels = sound.getnchannels()
-    while data := sound.readframes(block):
-        usable = len(data) - len(data) % (2 * channels)  # a truncated file ends in mid-frame
-        yield pcm16_to_float(data[:usable]).reshape(-1, channels)

@@ -20,7 +20,7 @@ class SoundSummary(AgedSummary):
     results: dict[str, int] = field(default_factory=dict)  # of other kinds, by what they are
     samples_lost: int = 0
 
-    losses: ClassVar = {"skipped": "files"}
+    losses: ClassVar = {"skipped": "files", "damaged": "files"}
 
     @property
     def cpu_ms_per_audio_s(self) -> float | None:

@@ -7,11 +7,12 @@ module has `open_source(rest, sample_rate)`, where `rest` is the URI after its s
 from __future__ import annotations
 
 import importlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from edgenets.errors import SourceError
 from edgenets.sound.audio import Sound
@@ -26,6 +27,9 @@ SOURCES = {
 }
 
 HOW = "there are mic:NAME, a sound file, a folder or glob, - (raw PCM on stdin), null:SECONDS"
+
+# A path's option. It may be part of the path as well, which then goes first.
+_CHANNEL = re.compile(r"(.*)\?channel=([0-9]{1,2})", re.DOTALL)
 
 # Sound is passed on in blocks this long: short beside the time a keyword detector needs to tell
 # a word, long enough that the cost of a block does not matter.
@@ -45,7 +49,8 @@ class Block:
 class SourceNotice:
     """Something that the user should know, and that the stream survives."""
 
-    kind: Literal["overrun", "lost", "back", "skipped"]
+    # What happened to the source, or the kind of an `edgenets.sound.check.Finding`: "clipped", …
+    kind: str
     text: str
     count: int = 1  # overruns, files or devices that it stands for
     samples: int = 0  # samples lost by it, as far as is known
@@ -116,6 +121,16 @@ def open_source(uri: str, sample_rate: int) -> Source:
     return source
 
 
+def split_channel(rest: str) -> tuple[str, int | None]:
+    """A path, and the channel that is to be taken alone, from 1, where it says `?channel=N`."""
+    found = _CHANNEL.fullmatch(rest)
+    if found is None or Path(rest).exists():
+        return rest, None
+    if found[2] == "0":
+        raise SourceError(f"'{rest}': channels are counted from 1")
+    return found[1], int(found[2])
+
+
 def _split(uri: str) -> tuple[str, str]:
     """The scheme that stands in `SOURCES`, and the rest."""
     if uri == "-" or uri.startswith("-?"):
@@ -123,13 +138,14 @@ def _split(uri: str) -> tuple[str, str]:
     scheme, colon, rest = uri.partition(":")
     if colon and scheme in SOURCES and scheme != "file":
         return scheme, rest
-    path = rest if colon and scheme == "file" else uri
+    rest = rest if colon and scheme == "file" else uri
+    path, _ = split_channel(rest)
     if not path:
         raise SourceError(f"'{uri}' names no source; {HOW}")
     if Path(path).is_dir():
-        return "dir", path
+        return "dir", rest
     if Path(path).exists():
-        return "file", path  # before the glob: a file may be called 'take[1].wav'
-    if path is uri and colon and scheme.isalnum():
+        return "file", rest  # before the glob: a file may be called 'take[1].wav'
+    if rest is uri and colon and scheme.isalnum():
         raise SourceError(f"no source is called '{scheme}:'; {HOW}")
-    return ("dir" if any(mark in path for mark in "*?[") else "file"), path
+    return ("dir" if any(mark in path for mark in "*?[") else "file"), rest

@@ -41,8 +41,11 @@ class Descriptor:
             self.closed = True
             os.write(self._waker, b".")
 
-    def read(self, most: int) -> bytes | None:
+    def read(self, most: int, patience: float | None = None) -> bytes | None:
         """What is there, b"" at the end, None when it is time to look at `closed` again.
+
+        Args:
+            patience: s that it is waited for, at most; None: as long as it takes.
 
         Raises:
             SourceError: it cannot be read.
@@ -50,8 +53,8 @@ class Descriptor:
         poll = select.poll()
         poll.register(self._descriptor, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
-        poll.poll()
-        if self.closed:
+        poll.poll(None if patience is None else 1000 * patience)
+        if self.closed or (patience is not None and not poll.poll(0)):
             return None
         try:
             return os.read(self._descriptor, most)
@@ -59,3 +62,46 @@ class Descriptor:
             return None
         except OSError as exc:
             raise SourceError(f"standard input cannot be read: {exc.strerror}") from exc
+
+
+class Buffered:
+    """Bytes from a descriptor that may be looked at before they are taken."""
+
+    def __init__(self, descriptor: int = STDIN) -> None:
+        """Take a descriptor, which stays the caller's to close; errors as `Descriptor`."""
+        self._input = Descriptor(descriptor)
+        self.pending = b""  # that have come
+        self.offset = 0  # bytes that were taken
+
+    def close(self) -> None:
+        """See `Descriptor.close`."""
+        self._input.close()
+
+    def fill(self, most: int, patience: float | None = None) -> bool:
+        """Wait for more bytes; whether there are. See `Descriptor.read`."""
+        while not self._input.closed:
+            data = self._input.read(most, patience)
+            if data is not None:
+                self.pending += data
+                return bool(data)
+            if patience is not None:
+                break
+        return False
+
+    def peek(self, size: int, patience: float | None = None) -> bytes:
+        """So many bytes, or as many as come in time."""
+        while len(self.pending) < size and self.fill(size - len(self.pending), patience):
+            pass
+        return self.pending[:size]
+
+    def read(self, size: int, /) -> bytes:
+        """Take so many bytes; fewer at the end alone."""
+        data = self.peek(size)
+        self.pending = self.pending[len(data) :]
+        self.offset += len(data)
+        return data
+
+    def skip(self, size: int) -> None:
+        """Take bytes that nobody needs."""
+        while size and (data := self.read(min(size, 1 << 16))):
+            size -= len(data)

@@ -13,21 +13,25 @@ from numpy.typing import NDArray
 
 from edgenets.errors import DataError, SourceError
 from edgenets.sound.audio import read_blocks
+from edgenets.sound.check import Finding
 
-from . import BLOCK_SECONDS, Block, Item, Source
+from . import BLOCK_SECONDS, Block, Item, Source, SourceNotice, split_channel
+from .findings import Findings
 
 
 def open_source(rest: str, sample_rate: int) -> Source:
     """The sound file at the path `rest`; errors as `edgenets.runtime.sources.open_source`."""
-    return SoundFile(Path(rest), sample_rate)
+    path, channel = split_channel(rest)
+    return SoundFile(Path(path), sample_rate, channel)
 
 
 class SoundFile(Source):
     """One recording. Its first block is read as it is opened, so a broken file is refused there."""
 
-    def __init__(self, path: Path, sample_rate: int) -> None:
+    def __init__(self, path: Path, sample_rate: int, channel: int | None = None) -> None:
         super().__init__(str(path))
-        self._blocks = blocks_of(path, sample_rate)
+        self._found: list[Finding] = []
+        self._blocks = blocks_of(path, sample_rate, self._found, channel)
         self._first = next(self._blocks)
 
     def __iter__(self) -> Iterator[Item]:
@@ -35,11 +39,25 @@ class SoundFile(Source):
             for samples in chain((self._first,), self._blocks):
                 if self._closed:
                     return
+                if self._found:
+                    yield from self._notices()
                 yield Block(samples, time.monotonic())
+        yield from self._notices()
+
+    def _notices(self) -> Iterator[SourceNotice]:
+        found = [*self._found]
+        self._found.clear()
+        return Findings().notices(self.name, found)
 
 
-def blocks_of(path: Path, sample_rate: int) -> Generator[NDArray[np.float32], None, None]:
+def blocks_of(
+    path: Path, sample_rate: int, found: list[Finding], channel: int | None = None
+) -> Generator[NDArray[np.float32], None, None]:
     """The sound of a file in blocks of `BLOCK_SECONDS`, the last one shorter; at least one.
+
+    Args:
+        found: gets what is odd about the file and its sound, as it is read.
+        channel: the one that is taken alone, from 1; None: the mean of all.
 
     Raises:
         SourceError: the file cannot be read, or holds no sound.
@@ -47,19 +65,19 @@ def blocks_of(path: Path, sample_rate: int) -> Generator[NDArray[np.float32], No
     """
     empty = True
     try:
-        for samples in cut(read_blocks(path, sample_rate), round(BLOCK_SECONDS * sample_rate)):
+        read = read_blocks(path, sample_rate, report=found.append, channel=channel)
+        for samples in cut(read, round(BLOCK_SECONDS * sample_rate)):
             empty = False
             yield samples
     except (DataError, OSError) as exc:
         raise SourceError(str(exc)) from exc
-    except RuntimeError as exc:  # what `wave` raises for a chunk that ends outside its file
-        raise SourceError(f"{path}: not a sound file that can be read") from exc
     if empty:
-        raise SourceError(f"{path}: holds no sound")
+        why = f": {found[-1].text}" if found else ""
+        raise SourceError(f"{path}: holds no sound{why}")
 
 
 def cut(pieces: Iterable[NDArray[np.float32]], size: int) -> Iterator[NDArray[np.float32]]:
-    """Subwords of any length to blocks of `size` samples; only the last may be shorter."""
+    """Pieces of any length to blocks of `size` samples; only the last may be shorter."""
     rest = np.empty(0, np.float32)
     for piece in pieces:
         sound = np.concatenate((rest, piece)) if len(rest) else piece

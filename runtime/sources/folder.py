@@ -9,9 +9,11 @@ from pathlib import Path
 
 from edgenets.errors import SourceError
 from edgenets.sound.audio import SUFFIXES
+from edgenets.sound.check import Finding
 
-from . import Block, Boundary, Item, Source, SourceNotice
+from . import Block, Boundary, Item, Source, SourceNotice, split_channel
 from .file import blocks_of
+from .findings import Findings
 
 
 def open_source(rest: str, sample_rate: int) -> Source:
@@ -24,8 +26,10 @@ class Folder(Source):
 
     def __init__(self, pattern: str, sample_rate: int) -> None:
         super().__init__(pattern)
+        pattern, self._channel = split_channel(pattern)
         self._paths = _sound_files(pattern)
         self._sample_rate = sample_rate
+        self._findings = Findings()
 
     def __iter__(self) -> Iterator[Item]:
         readable = False
@@ -35,17 +39,22 @@ class Folder(Source):
                     return
                 readable = readable or isinstance(item, Block)
                 yield item
+        yield from self._findings.rest()
         if not readable:
             raise SourceError(f"{self.name}: not one of {len(self._paths)} sound files can be read")
 
     def _items(self, path: Path) -> Iterator[Item]:
-        begun = False
+        begun, found = False, list[Finding]()
         try:
-            for samples in blocks_of(path, self._sample_rate):
+            for samples in blocks_of(path, self._sample_rate, found, self._channel):
                 if not begun:
                     yield Boundary(path)
                     begun = True
+                if found:
+                    yield from self._findings.notices(path.name, found)
+                    found.clear()
                 yield Block(samples, time.monotonic())
+            yield from self._findings.notices(path.name, found)
         except SourceError as exc:
             what = "the rest of a file" if begun else "a file"
             yield SourceNotice("skipped", f"skipped {what}: {exc}")

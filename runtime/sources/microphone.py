@@ -1,4 +1,6 @@
-"""A microphone: `mic:default`, or `mic:NAME` with a part of its name; `?rate=…&channels=…`.
+"""A microphone: `mic:default`, or `mic:NAME` with a part of its name.
+
+Options are `?rate=…&channels=…&channel=…`: Hz, how many, and the one that is taken alone, from 1.
 
 The reader waits at one queue, `_inbox`, and nowhere else: PortAudio's callback puts
 sound there, its thread of errands puts the outcome of opening a device, `close` puts None.
@@ -15,10 +17,12 @@ import numpy as np
 
 from edgenets.errors import SourceError
 from edgenets.sound.audio import Resampler, to_mono
+from edgenets.sound.check import SoundCheck
 from edgenets.uri import split_options
 
 from . import Block, Item, Source, SourceNotice, portaudio, query
 from .capture import Capture, CaptureOptions, Chunk, Ended, open_capture
+from .findings import Findings
 
 # A healthy stream calls back every block (40 ms); a whole second without is no jitter.
 SILENCE_PATIENCE = 1.0  # s
@@ -41,10 +45,9 @@ Message = Chunk | Ended | Capture | Exception | None
 
 def open_source(rest: str, sample_rate: int) -> Source:
     """The microphone `rest`; errors as `edgenets.runtime.sources.open_source`."""
-    name, options = split_options(rest, ("rate", "channels"), "rate=44100")
-    return Microphone(
-        CaptureOptions(name, sample_rate, query.rate(options), query.channels(options))
-    )
+    name, options = split_options(rest, ("rate", "channels", "channel"), "rate=44100")
+    requested = CaptureOptions(name, sample_rate, query.rate(options), query.channels(options))
+    return Microphone(requested, query.channel(options))
 
 
 class Microphone(Source):
@@ -52,9 +55,10 @@ class Microphone(Source):
 
     live = True
 
-    def __init__(self, requested: CaptureOptions) -> None:
+    def __init__(self, requested: CaptureOptions, channel: int | None = None) -> None:
         super().__init__(f"mic:{requested.device or 'default'}")
-        self._requested = requested
+        self._requested, self._channel = requested, channel
+        self._findings = Findings()
         self._inbox: SimpleQueue[Message] = SimpleQueue()
         self._owned: Capture | None = None  # for errands only
         self._last: float | None = None  # captured time of the last sound passed on
@@ -75,6 +79,12 @@ class Microphone(Source):
         if isinstance(answer, Exception):
             raise answer
         assert isinstance(answer, Capture)  # nothing else comes before `_use` unmutes it
+        if channel is not None and channel > answer.channels:
+            self.close()
+            raise SourceError(
+                f"{self.name}: there is no channel {channel}: {answer.device} is open with "
+                f"{answer.channels}; with channels={channel} more are asked for"
+            )
         self._use(answer)
 
     def close(self) -> None:
@@ -103,6 +113,9 @@ class Microphone(Source):
     def _use(self, capture: Capture) -> None:
         self._capture = capture
         self._resampler = Resampler(capture.rate, self._requested.sample_rate)
+        # A device may come back with fewer channels than it had.
+        self._taken = self._channel if (self._channel or 0) <= capture.channels else None
+        self._check = SoundCheck(capture.rate, "s16le", self._taken)
         capture.muted = False
 
     def _pass_on(self, chunk: Chunk) -> Iterator[Item]:
@@ -113,7 +126,9 @@ class Microphone(Source):
         if self._gone is not None:
             yield self._back(chunk, len(frames))
         yield from self._overruns(chunk)
-        samples = self._resampler.push(to_mono(frames))
+        if found := self._check.push(frames, chunk.data):
+            yield from self._findings.notices(self.name, found)
+        samples = self._resampler.push(to_mono(frames, self._taken))
         self._last = chunk.captured
         if len(samples):
             lost, self._lost = self._lost, 0

@@ -19,6 +19,15 @@ def channels(options: dict[str, str]) -> int | None:
     return _integer(options, "channels", CHANNELS)
 
 
+def channel(options: dict[str, str]) -> int | None:
+    """The option `channel`, the one that is taken alone, from 1, or None for the mean of all."""
+    found = _integer(options, "channel", CHANNELS)
+    among = channels(options)
+    if found is not None and among is not None and found > among:
+        raise SourceError(f"channel={found}: there are {among} channels")
+    return found
+
+
 def _integer(options: dict[str, str], name: str, allowed: range) -> int | None:
     text = options.get(name)
     if text is None:
