@@ -32,6 +32,7 @@ _ASSETS = {
     "/": ("page.html", "text/html; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/images.js": ("images.js", "text/javascript; charset=utf-8"),
 }
 
 _HEADERS = {

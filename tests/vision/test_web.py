@@ -45,9 +45,9 @@ class Running:
     """A run that is watched, in a thread of its own."""
 
     def __init__(
-        self, bundle: Bundle, *uris: str, options: str = "", host: str = "127.0.0.1"
+        self, bundle: Bundle, *uris: str, options: str = "", host: str = "127.0.0.1", port: int = 0
     ) -> None:
-        self.port = servers.free_port()
+        self.port = port or servers.free_port()
         self.address = f"http://{host}:{self.port}"
         self.watch = run_of(bundle, load(bundle, select(bundle)), uris)
         self.said: list[str] = []
@@ -110,7 +110,7 @@ class TestRoutes:
         status, page, headers = running.get("/")
         assert status == 200 and b"<title>edgenets</title>" in page
         assert "default-src 'self'" in headers["Content-Security-Policy"]
-        for path in ("/page.css", "/page.js"):
+        for path in ("/page.css", "/page.js", "/images.js"):
             status, body, _ = running.get(path)
             # Nothing is loaded from elsewhere.
             assert status == 200 and b"http" not in body.replace(b"http.", b"")

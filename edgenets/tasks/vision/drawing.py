@@ -115,7 +115,7 @@ def _write(out: Image, texts: Sequence[_Text]) -> None:
 
 def _set(text: _Text, width: int) -> _Set:
     """A text cut to a width; where its last letters are missing, dots say so."""
-    cv2: Any = require("cv2")
+    cv2 = require("cv2")
     # OpenCV's letters are those of ASCII.
     shown = text.text.encode("ascii", "replace").decode()
     size, thick = 0.45 * text.scale, max(1, round(text.scale))

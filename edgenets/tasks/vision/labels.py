@@ -63,11 +63,10 @@ def _at_its_box(plate: Plate, width: int, height: int) -> Iterator[Place]:
     """Above the box, in it, below it and beside it; each moved into the image."""
     left, top, right, bottom = plate.box
     beside = right - plate.width
-    for x, y in (
-        (left, top - plate.height), (left, top), (left, bottom), (beside, top - plate.height),
-        (beside, top), (beside, bottom), (left, bottom - plate.height),
-        (beside, bottom - plate.height), (right, top), (left - plate.width, top),
-    ):  # fmt: skip
+    above, inside = top - plate.height, bottom - plate.height
+    tried = [(x, y) for y in (above, top, bottom) for x in (left, beside)]
+    tried += [(left, inside), (beside, inside), (right, top), (left - plate.width, top)]
+    for x, y in tried:
         yield max(0, min(x, width - plate.width)), max(0, min(y, height - plate.height))
 
 
