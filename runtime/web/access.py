@@ -43,6 +43,11 @@ class Access:
         self._guesses = Guesses()
         self.say: Callable[[str, str], None] = lambda kind, text: None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether no token is asked for."""
+        return self._token is None
+
     def refusal(self, request: Request) -> Response | None:
         """An answer to those who may not look, or None."""
         if self._token is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,13 +36,12 @@ _ASSETS = {
 }
 
 _HEADERS = {
-    # Nothing from other hosts, in nobody's frame, and for no page of another site to show.
+    # Nothing from other hosts, and in nobody's frame.
     # Images of the page are read from its own stream, and shown as blobs.
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; form-action 'none'; "
         "frame-ancestors 'none'; base-uri 'none'"
     ),
-    "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -50,11 +49,16 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 
+# Without a token any page that this machine's browser opens could show the images. With one,
+# whoever knows it may: a dashboard's <img src="…/stream/0.mjpg?token=…">.
+_OPEN = {"Cross-Origin-Resource-Policy": "same-origin"}
+
 # Only a script of the page itself can send this: a form of another site cannot.
 _OWN = "x-edgenets"
 
-# Numbers of sources have no more digits; Python makes no number of very many.
-_LONGEST_NUMBER = 4
+# A stream may be asked for before its source has shown anything; a run has no more sources.
+_MOST_SOURCES = 64
+_LONGEST_NUMBER = 4  # digits
 
 _READ = ("GET", "HEAD")
 
@@ -75,6 +79,7 @@ class Page:
         """
         self.access = access
         self._state, self._patience = state, patience
+        self._headers = _HEADERS | (_OPEN if access.is_open else {})
         self.ending = False
         from starlette.applications import Starlette
 
@@ -107,7 +112,7 @@ class Page:
 
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                extra = [(k.lower().encode(), v.encode()) for k, v in _HEADERS.items()]
+                extra = [(k.lower().encode(), v.encode()) for k, v in self._headers.items()]
                 extra += [(b"set-cookie", cookie.encode()) for cookie in cookies]
                 if refusal is not None or message["status"] in (408, 413):
                     # Whoever may not look, or sends what nobody reads, holds no connection.
@@ -140,19 +145,22 @@ class Page:
         return streamed(lines(), _EVENTS)
 
     async def _image(self, request: Request) -> Response:
-        found = await asyncio.to_thread(self._state.jpeg, self._name(request))
+        number, names = _number(request), self._state.names()
+        if number is None or number >= len(names):
+            return text("no image of that number\n", 404)
+        found = await asyncio.to_thread(self._state.jpeg, names[number])
         if found is None:
             return text("no image of that number\n", 404)
         return answer(found[1], "image/jpeg")
 
     async def _stream(self, request: Request) -> Response:
-        """MJPEG of one source."""
-        name = self._name(request)
-        if not name:
-            return text("no image of that number\n", 404)
+        """MJPEG of one source, from its first image on."""
+        number = _number(request)
+        if number is None or number >= _MOST_SOURCES:
+            return text("no source of that number\n", 404)
         if request.method == "HEAD":
             return answer(b"", _MJPEG)
-        return streamed(self._parts(lambda: [name]), _MJPEG)
+        return streamed(self._parts(number), _MJPEG)
 
     async def _all(self, request: Request) -> Response:
         """MJPEG of all sources in one connection, each part with its source's number.
@@ -161,16 +169,16 @@ class Page:
         """
         if request.method == "HEAD":
             return answer(b"", _MJPEG)
-        return streamed(self._parts(self._state.names), _MJPEG)
+        return streamed(self._parts(), _MJPEG)
 
-    async def _parts(self, names: Callable[[], Sequence[str]]) -> AsyncIterator[bytes]:
+    async def _parts(self, only: int | None = None) -> AsyncIterator[bytes]:
         """Every viewer gets the newest image of a source when he has taken the last one."""
         shown: dict[str, int] = {}
         while not self.ending:
             news = [
                 (number, name)
-                for number, name in enumerate(names())
-                if self._state.version(name) != shown.get(name)
+                for number, name in enumerate(self._state.names())
+                if only in (None, number) and self._state.version(name) != shown.get(name)
             ]
             for number, name in news:
                 found = await asyncio.to_thread(self._state.jpeg, name)
@@ -208,13 +216,14 @@ class Page:
         found = {"healthy": well, "last_result_s_ago": ago}
         return answer(encoded(found), JSON, 200 if well else 503)
 
-    def _name(self, request: Request) -> str:
-        """The source of a number in a path; empty where there is none."""
-        digits: str = request.path_params["number"].lstrip("0") or "0"
-        if not (digits.isascii() and digits.isdigit() and len(digits) <= _LONGEST_NUMBER):
-            return ""
-        names = self._state.names()
-        return names[int(digits)] if int(digits) < len(names) else ""
+
+def _number(request: Request) -> int | None:
+    """The number in a path; None where it is none of a source."""
+    digits: str = request.path_params["number"].lstrip("0") or "0"
+    # Python makes no number of very many digits, and other scripts have theirs.
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= _LONGEST_NUMBER):
+        return None
+    return int(digits)
 
 
 def _route(path: str, endpoint: Endpoint, methods: tuple[str, ...] = _READ) -> Route:

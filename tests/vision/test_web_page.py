@@ -8,10 +8,17 @@ import threading
 import urllib.request
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edgenets.bundle import Bundle
+from edgenets.events import Seen
+from edgenets.runtime.load import load
+from edgenets.runtime.web.sink import open_sink
+from edgenets.runtime.web.state import State
+from edgenets.selection import select
 from tests.attacks.slow_clients import Camera
+from tests.runs import run_of
 
 from . import models
 from .test_web import TOKEN, Running, browser, needs_browser, text, wait
@@ -78,8 +85,6 @@ class TestStandstill:
     def test_and_when_the_server_hangs_without_a_word(
         self, browser: Any, detect: Bundle, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from edgenets.runtime.web.state import State
-
         run = Running(detect, "null:320x240?rate=25")
         hung = threading.Event()
         try:
@@ -263,3 +268,16 @@ def test_all_streams_in_one(detect: Bundle) -> None:
         assert some.count(b"X-Source: 0\r\n") > 3 and some.count(b"X-Source: 1\r\n") > 3
     finally:
         run.close()
+
+
+def test_a_stream_that_is_asked_for_before_its_first_image(detect: Bundle) -> None:
+    run = run_of(detect, load(detect, select(detect)), "null:64x48?rate=25")
+    sink = open_sink("0")
+    address = sink.steer(run).removeprefix("live page: ")
+    try:
+        with urllib.request.urlopen(f"{address}/stream/0.mjpg", timeout=10) as stream:
+            sink.write(Seen("a", 0, 0.0, 0.0, (), image=np.zeros((8, 8, 3), np.uint8)))
+            assert b"--frame" in stream.read(30)
+    finally:
+        sink.close()
+        run.stop()
