@@ -70,7 +70,6 @@ mv -T .{sha256}.part {sha256}
 _MAIN = b"""import sys
 
 from keeper.main import main
-from edgenets.files import Json
 
 sys.exit(main(sys.argv[1:]))
 """

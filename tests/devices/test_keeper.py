@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import io
 import json
 import math
 import os
 import shutil
+import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgenets.devices import keeper
+from edgenets.devices.deploy import keeping
 from edgenets.devices.keeper import environment, objects, service
 from edgenets.devices.keeper.errors import KeeperError
 from edgenets.devices.keeper.trial import MOST_BOOTS
@@ -292,6 +296,15 @@ class TestCode:
                     continue
                 for name in names:
                     assert name.partition(".")[0] in sys.stdlib_module_names, f"{path}: {name}"
+
+    def test_what_is_sent_runs_by_itself(self, tmp_path: Path) -> None:
+        """The archive as a board unpacks it, on a Python that sees nothing else."""
+        version, data = keeping.archive()
+        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+            tar.extractall(tmp_path / version, filter="data")
+        command = [sys.executable, "-I", "-S", str(tmp_path / version)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 2 and "commands: status" in done.stderr, done.stderr
 
     def test_the_syntax_of_python_3_9(self) -> None:
         for path in FOLDER.glob("*.py"):
