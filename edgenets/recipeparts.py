@@ -7,6 +7,7 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any, ClassVar, Literal, Self
 
 from edgenets import tasks
+from edgenets.errors import RecipeError
 from edgenets.metrics import Metric
 
 Architecture = Literal["kws-gru", "kws-dscnn", "asr-gru"]
@@ -94,6 +95,20 @@ class Recipe:
         """The same recipe with another number of epochs."""
         schedule = replace(self.schedule, epochs=epochs)
         return replace(self, schedule=schedule)  # type: ignore[type-var]
+
+    def with_columns(self, columns: tuple[str, ...]) -> Self:
+        """The same recipe with other columns of its tables.
+
+        Raises:
+            RecipeError: its data are no tables, or the columns cannot be right.
+        """
+        data: Any = getattr(self, "data", None)
+        try:
+            if not hasattr(data, "columns"):
+                raise ValueError("a recipe of this task reads no columns of tables")
+            return replace(self, data=replace(data, columns=columns))  # type: ignore[type-var]
+        except ValueError as exc:
+            raise RecipeError(f"--columns {','.join(columns)}: {exc}") from exc
 
 
 @dataclass(frozen=True)

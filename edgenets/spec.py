@@ -57,6 +57,14 @@ class ModelSpec:
         threshold: float = self.decoding.threshold
         return self._own_thresholds.get(label, threshold)
 
+    def with_columns(self, columns: tuple[str, ...]) -> Self:
+        """The spec that reads these columns of tables with labels.
+
+        Raises:
+            ModelError: it is measured on no such table.
+        """
+        raise ModelError(f"a model for {self.task} is measured on no table of texts and labels")
+
     def with_threshold(self, label: str, value: float) -> Self:
         """The spec with another threshold of one label.
 

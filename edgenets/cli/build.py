@@ -13,6 +13,7 @@ from edgenets.cli.options import (
     AnyData,
     AnyPath,
     Several,
+    columns_option,
     emit,
     json_option,
     size,
@@ -40,11 +41,13 @@ Exit code 1 when an artifact fails the gate; what passed is bundled all the same
     "--precision", type=Several(PRECISIONS), default=",".join(PRECISIONS), show_default=True
 )
 @click.option("--only", help="Ids of the artifacts to bundle, comma-separated.")
+@columns_option
 @json_option
 @click.pass_context
 def command(
     ctx: click.Context, recipe: str, data: Path, out: Path | None, run_folder: Path | None,
-    to: tuple[Format, ...], precision: tuple[Precision, ...], only: str | None, as_json: bool,
+    to: tuple[Format, ...], precision: tuple[Precision, ...], only: str | None,
+    columns: tuple[str, ...] | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Train, convert, verify and bundle in one go.
 
@@ -55,6 +58,8 @@ def command(
     from edgenets.recipe import load_recipe
 
     found = load_recipe(recipe)
+    if columns is not None:
+        found = found.with_columns(columns)
     path = out or Path(f"{found.name}.edge")
     built = api.build(
         found, data, path, run_folder=run_folder, to=to, precisions=precision,

@@ -12,6 +12,7 @@ from edgenets.cli.options import (
     PRECISIONS,
     AnyData,
     BundleName,
+    columns_option,
     emit,
     json_option,
     table,
@@ -34,6 +35,7 @@ Without --split all of the data counts, that which the model was trained on too.
 )
 @click.argument("bundle", type=BundleName())
 @click.option("--data", required=True, type=AnyData, help="Recordings, images or texts.")
+@columns_option
 @click.option("--backend", type=click.Choice(BACKENDS), help="Take no other backend.")
 @click.option("--precision", type=click.Choice(PRECISIONS), help="Take no other precision.")
 @click.option(
@@ -44,6 +46,7 @@ Without --split all of the data counts, that which the model was trained on too.
 def command(
     bundle: str,
     data: Path,
+    columns: tuple[str, ...] | None,
     backend: str | None,
     precision: Precision | None,
     split: Split | None,
@@ -60,8 +63,11 @@ def command(
     from edgenets.selection import Request
 
     request = Request(backend, precision)
+    opened = zoo.load(bundle)
+    if columns is not None:
+        opened = opened.with_spec(opened.spec.with_columns(columns))
     table_read = table_format(**format)
-    done = evaluate(zoo.load(bundle), data, request, split, progress.for_stderr(), table=table_read)
+    done = evaluate(opened, data, request, split, progress.for_stderr(), table=table_read)
     found, selected = done.result, done.selected
     if as_json:
         emit(

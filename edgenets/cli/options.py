@@ -161,6 +161,32 @@ def table_options(function: F) -> F:
     )(function)
 
 
+class Names(click.ParamType):  # type: ignore[type-arg]
+    """A comma-separated list of names."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """`a,b` to ("a", "b")."""
+        if isinstance(value, tuple):
+            return value
+        names = tuple(part.strip() for part in value.split(","))
+        if not all(names):
+            self.fail("names, with commas between them, are needed", param, ctx)
+        return names
+
+
+def columns_option(function: F) -> F:
+    """Add `--columns`."""
+    return click.option(
+        "--columns",
+        type=Names(),
+        metavar="TEXT,LABEL",
+        help="Columns of a table, by name or by number from 1: texts and labels; time series: the "
+        "columns to use.  [default: found]",
+    )(function)
+
+
 def json_option(function: F) -> F:
     """Add `--json`."""
     return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")(

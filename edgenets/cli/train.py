@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from edgenets.cli.options import AnyData, AnyPath, emit, json_option
+from edgenets.cli.options import AnyData, AnyPath, columns_option, emit, json_option
 
 
 @click.command(
@@ -16,19 +16,22 @@ Examples:
   edgenets train my-recipe.toml --data recordings --out runs/mine --seed 7
 
 Keywords: one folder a label, each with .wav, .flac or .mp3 files; `_unknown_` and `_silence_` are
-labels too; files named SPEAKER_nohash_N are split by speaker. Speech: transcripts.tsv, or names
-that say what is said. Language: a text file. Texts: LABEL.txt, a text a line. An interrupted
-training goes on where it stopped when the same command is given again."""
+labels too; files named SPEAKER_nohash_N are split by speaker. Speech: transcripts.tsv, names that
+say what is said, or folders that do. Language: a text file. Texts: LABEL.txt, a text a line, or a
+table of CSV, TSV or JSON lines. An interrupted training goes on where it stopped when the same
+command is given again."""
 )
 @click.argument("recipe")
 @click.option("--data", required=True, type=AnyData, help="Recordings, images or texts.")
 @click.option("--out", type=AnyPath, help="Run folder.  [default: runs/RECIPE]")
 @click.option("--seed", type=click.IntRange(0), help="Another seed than the recipe's.")
 @click.option("--epochs", type=click.IntRange(1), help="Another length than the recipe's.")
+@columns_option
 @json_option
 def command(
-    recipe: str, data: Path, out: Path | None, seed: int | None, epochs: int | None, as_json: bool
-) -> None:
+    recipe: str, data: Path, out: Path | None, seed: int | None, epochs: int | None,
+    columns: tuple[str, ...] | None, as_json: bool,
+) -> None:  # fmt: skip
     """Train a recipe's model on recordings, images, text or tables.
 
     RECIPE is a TOML file, or the name of a shipped recipe (`edgenets zoo`).
@@ -42,6 +45,8 @@ def command(
         found = found.with_seed(seed)
     if epochs is not None:
         found = found.with_epochs(epochs)
+    if columns is not None:
+        found = found.with_columns(columns)
     folder = out or Path("runs") / found.name
     run = train(found, data, folder, progress.for_stderr())
     if as_json:

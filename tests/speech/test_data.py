@@ -13,7 +13,7 @@ from edgenets.sound import audio
 from edgenets.sound.input import AudioInput
 from edgenets.tasks.speech import strings as made
 from edgenets.tasks.speech.strings import StringBatches, StringMaker, strings_to_measure
-from edgenets.tasks.speech.symbols import symbols_of
+from edgenets.tasks.speech.symbols import spelling, symbols_of
 from edgenets.tasks.speech.utterances import Spoken, find_utterances, load_utterances
 
 RATE = 8000
@@ -39,6 +39,39 @@ class TestLayouts:
         write(tmp_path / "no" / "plain.wav")
         found = find_utterances(tmp_path)
         assert [(u.text, u.speaker) for u in found] == [("no", None), ("yes", "0a7c2a8d")]
+
+    @pytest.mark.parametrize("style", ["{n:08x}_nohash_{n}", "word_{n:08x}_nohash_0"])
+    def test_the_layout_of_speech_commands(self, tmp_path: Path, style: str) -> None:
+        for word in ("yes", "no", "_background_noise_", "bed"):
+            for n in range(3):
+                write(tmp_path / word / f"{style.format(n=n)}.wav")
+        said: list[str] = []
+        found = find_utterances(tmp_path, spelling(("yes", "no"), "words"), said.append)
+        assert {(u.text, u.speaker) for u in found} == {
+            (word, f"{n:08x}") for word in ("yes", "no") for n in range(3)
+        }
+        assert "6 of 12 recordings are left out" in said[0] and "bed (3)" in said[0]
+
+    def test_where_names_and_folders_look_like_texts_the_symbols_tell(self, tmp_path: Path) -> None:
+        for word in ("yes", "no"):
+            for n in range(3):
+                write(tmp_path / word / f"take_anna_{n}.wav")
+        folders = find_utterances(tmp_path, spelling(("yes", "no"), "words"))
+        assert {u.text for u in folders} == {"yes", "no"}
+        names = find_utterances(tmp_path, spelling(("take",), "words"))
+        assert {(u.text, u.speaker) for u in names} == {("take", "anna")}
+
+    def test_an_unknown_layout_names_those_that_are_known(self, tmp_path: Path) -> None:
+        write(tmp_path / "a.wav")
+        write(tmp_path / "b.wav")
+        with pytest.raises(DataError) as caught:
+            find_utterances(tmp_path)
+        for part in ("transcripts.tsv", "seven_anna_3.wav", "yes/0a7c2a8d_nohash_0.wav",
+                     "Found: 2 .wav (a.wav)"):  # fmt: skip
+            assert part in str(caught.value)
+        write(tmp_path / "down" / "c.wav")
+        with pytest.raises(DataError, match="called down, which the recipe's symbols do not"):
+            find_utterances(tmp_path, spelling(("yes",), "words"))
 
     def test_a_list(self, tmp_path: Path) -> None:
         write(tmp_path / "b.wav")

@@ -72,6 +72,8 @@ class TextData:
     """Which texts, and how they are divided."""
 
     labels: tuple[str, ...] | None = None  # None: every LABEL.txt or folder is a label
+    # Columns of a table that have the texts and the labels, by name or by number; None: found.
+    columns: tuple[str, ...] | None = None
     units: Units = "words"
     lower: bool = True
     least: int = 2  # times that a word is in the training texts, to be in the vocabulary
@@ -87,6 +89,8 @@ class TextData:
         if self.vocabulary is not None:
             check_range(self, 2, 1_000_000, "vocabulary")
         check_shares(self, "no text")
+        if self.columns is not None and len(self.columns) != 2:
+            raise ValueError("columns are two: that of the texts and that of the labels")
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal, Self
 
 from edgenets.artifact import DType
+from edgenets.errors import ModelError
 from edgenets.spec import check_labels
 from edgenets.stepspec import StreamSpec
 from edgenets.tasks.language.sampling import Sampling
@@ -83,6 +84,17 @@ class TextSpec(StreamSpec):
     task: Literal["text"]
     input: TextInput
     decoding: TextDecoding
+    # Columns of tables that had the texts and the labels; None: found.
+    columns: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         check_labels(self.labels, self.decoding.background)
+        if self.columns is not None and len(self.columns) != 2:
+            raise ValueError("columns are two: that of the texts and that of the labels")
+
+    def with_columns(self, columns: tuple[str, ...]) -> Self:
+        """See `ModelSpec.with_columns`."""
+        try:
+            return replace(self, columns=columns)
+        except ValueError as exc:
+            raise ModelError(f"--columns {','.join(columns)}: {exc}") from exc

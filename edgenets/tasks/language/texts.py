@@ -1,8 +1,9 @@
-"""Texts on disk: a long one to go on with, or short ones with labels, in three layouts.
+"""Texts on disk: a long one to go on with, or short ones with labels, in four layouts.
 
 LABEL.txt        a text a line
 LABEL/*.txt      a text a file
 texts.tsv        a line a text: its label and, after a tab, itself
+*.csv, *.tsv, *.jsonl   a table with columns of texts and labels; see `texttable`
 """
 
 from __future__ import annotations
@@ -11,14 +12,25 @@ import codecs
 import gzip
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgenets.data.layouts import unknown_layout
 from edgenets.data.split import Split, split_of
 from edgenets.errors import DataError
+from edgenets.tasks.language import texttable
 
 LISTED = "texts.tsv"
+
+# An example of each layout, for who has another.
+LAYOUTS = (
+    "positive.txt         a text a line; another file for each label",
+    "positive/0001.txt    a text a file; a folder for each label",
+    "texts.tsv            positive<TAB>a fine film",
+    'reviews.csv          text,label and then "a fine film",positive (.tsv: with tabs)',
+    'reviews.jsonl        {"text": "a fine film", "label": "positive"}',
+)
 
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -111,29 +123,65 @@ def split_text(text: str, split: Split, validation: float, test: float) -> str:
     return text[parts[split]]
 
 
-def find_texts(root: Path, labels: Sequence[str] | None = None) -> list[LabelledText]:
-    """All texts below a folder, in the order of their labels and files.
+def find_texts(
+    root: Path, labels: Sequence[str] | None = None, columns: Sequence[str] | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> list[LabelledText]:  # fmt: skip
+    """All texts below a folder, or of a table, in the order of their labels and files.
 
     Args:
         labels: take these alone; None takes all that there are.
+        columns: of a table: those of the texts and of the labels, by name or by number from 1;
+            None: found.
+        say: given how tables are read, and how many of their rows cannot be.
 
     Raises:
         DataError: the folder is missing, laid out in none of these ways, or has no text of a
             label.
     """
-    if not root.is_dir():
-        raise DataError(f"{root}: no such folder; give one of texts with labels")
-    if (root / LISTED).is_file():
-        found = list(_listed(root / LISTED))
-    else:
-        found = list(_filed(root, labels))
+    if not root.exists():
+        raise DataError(f"{root}: no such folder; give one of texts with labels, or a table")
+    found = _found(root, labels, columns, say)
     known = {item.label for item in found}
     if labels is not None and (missing := [label for label in labels if label not in known]):
         raise DataError(f"{root}: has no texts of {', '.join(missing)}")
     chosen = [item for item in found if labels is None or item.label in labels]
     if not chosen:
-        raise DataError(f"{root}: has neither {LISTED}, nor LABEL.txt, nor LABEL/*.txt")
+        why = f"has neither {LISTED}, nor LABEL.txt, nor LABEL/*.txt, nor a table"
+        raise DataError(unknown_layout(root, why, LAYOUTS))
     return chosen
+
+
+def _found(
+    root: Path, labels: Sequence[str] | None, columns: Sequence[str] | None,
+    say: Callable[[str], None],
+) -> list[LabelledText]:  # fmt: skip
+    listed = root / LISTED
+    if listed.is_file() and columns is None and not _has_header(listed):
+        return list(_listed(listed))
+    if root.is_file():
+        tables = [root] if texttable.is_table(root) else []
+        found = []
+    else:
+        tables = sorted(path for path in root.iterdir() if texttable.is_table(path))
+        found = [] if columns is not None else list(_filed(root, labels))
+    # One text file alone is no set of labels; beside a table it is a README.
+    if not tables or len({item.label for item in found}) > 1:
+        return found
+    if len(tables) > 1:
+        say(f"{root}: {len(tables)} tables are read as one: {', '.join(t.name for t in tables)}")
+    return [
+        LabelledText(text, label)
+        for table in tables
+        for text, label in texttable.read_table(table, read_text(table), labels, columns, say)
+    ]
+
+
+def _has_header(path: Path) -> bool:
+    """Whether a list begins with names of columns, and so is a table."""
+    first = read_text(path).partition("\n")[0].casefold().split("\t")
+    names = [cell.strip() for cell in first]
+    return any(n in texttable.TEXTS for n in names) and any(n in texttable.LABELS for n in names)
 
 
 def _listed(path: Path) -> Iterator[LabelledText]:

@@ -20,7 +20,7 @@ from edgenets.tasks.evaluation import Evaluation, some
 from edgenets.tasks.speech.pipeline import SpeechTranscriber
 from edgenets.tasks.speech.spec import SpeechSpec
 from edgenets.tasks.speech.strings import String, strings_to_measure
-from edgenets.tasks.speech.symbols import Units
+from edgenets.tasks.speech.symbols import Units, spelling
 from edgenets.tasks.speech.utterances import find_utterances, load_utterances
 
 
@@ -82,12 +82,12 @@ def measure(
 ) -> Evaluation:
     """See `Task.evaluate`."""
     spec, shares = spec_as(bundle.spec, SpeechSpec), bundle.spec.split
+    units: Units = "words" if spec.decoding.separator == " " else "characters"
     found = [
         u
-        for u in find_utterances(data)
+        for u in find_utterances(data, spelling(spec.labels[1:], units), progress.say)
         if split in (None, u.split(shares.apart, shares.validation, shares.test))
     ]
-    units: Units = "words" if spec.decoding.separator == " " else "characters"
     spoken = load_utterances(
         some(found, data, split), spec.labels[1:], units, spec.input.sample_rate
     )

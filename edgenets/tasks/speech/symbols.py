@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from edgenets.errors import DataError
@@ -25,3 +25,15 @@ def symbols_of(text: str, symbols: Sequence[str], units: Units) -> tuple[int, ..
         named = ", ".join(repr(u) for u in unknown[:5])
         raise DataError(f"'{text[:60]}' has {named}, which the recipe's symbols have not")
     return tuple(numbers[part] for part in parts)
+
+
+def spelling(symbols: Sequence[str], units: Units) -> Callable[[str], bool]:
+    """A function that says whether symbols spell a text, which has one at least."""
+
+    def spells(text: str) -> bool:
+        try:
+            return bool(symbols_of(text, symbols, units))
+        except DataError:
+            return False
+
+    return spells

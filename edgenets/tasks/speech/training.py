@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import models
-from edgenets.data.split import Split, SplitShares
+from edgenets.data.split import SPLITS, Split, SplitShares
 from edgenets.errors import DataError
 from edgenets.extras import require
 from edgenets.files import Json
@@ -27,8 +28,9 @@ from edgenets.tasks.speech.strings import (
     features_of,
     strings_to_measure,
 )
+from edgenets.tasks.speech.symbols import spelling
 from edgenets.tasks.speech.transcriber import transcribe
-from edgenets.tasks.speech.utterances import Spoken, find_utterances, load_utterances
+from edgenets.tasks.speech.utterances import Spoken, Utterance, find_utterances, load_utterances
 from edgenets.tasks.task import Trained
 from edgenets.training.trainer import Job, Trainer
 
@@ -52,7 +54,8 @@ class Measured:
 
 def train_speech(recipe: SpeechRecipe, data: Path, out: Path, progress: Progress) -> Trained:
     """See `edgenets.training.train.train`; also draws `curves.png`."""
-    spoken = load_split(recipe, data, "train", progress)
+    # All of them are needed in the end; a training that fails only then is lost.
+    spoken = load_split(recipe, data, "train", progress, SPLITS)
     features = dataset.normalised(recipe.features, spoken.sounds, STATISTICS)
     maker = StringMaker(
         spoken, features, recipe.augment, recipe.model.frames_per_step, recipe.data.seconds,
@@ -92,23 +95,33 @@ def train_speech(recipe: SpeechRecipe, data: Path, out: Path, progress: Progress
     return Trained(trainer.model, spec, metrics)
 
 
-def load_split(recipe: SpeechRecipe, data: Path, split: Split, progress: Progress) -> Spoken:
+def load_split(
+    recipe: SpeechRecipe, data: Path, split: Split, progress: Progress, needed: Sequence[Split] = ()
+) -> Spoken:
     """Read the utterances of one split.
+
+    Args:
+        needed: splits that must not be empty; without any: this one.
 
     Raises:
         DataError: they cannot be read, or there are none.
     """
     wanted = recipe.data
-    found = [
-        u
-        for u in find_utterances(data)
-        if u.split(wanted.apart, wanted.validation, wanted.test) == split
-    ]
-    if not found:
-        raise DataError(
-            f"{data}: the {split} split has no recordings; larger fractions in the recipe's "
-            f"[data], or apart = 'recordings', are needed"
-        )
+    say = progress.say if split == "train" else lambda _: None  # once
+    everything = find_utterances(data, spelling(wanted.symbols, wanted.units), say)
+    parts: dict[Split, list[Utterance]] = {name: [] for name in SPLITS}
+    for utterance in everything:
+        parts[utterance.split(wanted.apart, wanted.validation, wanted.test)].append(utterance)
+    for name in needed or (split,):
+        if not parts[name]:
+            groups = len({u.group(wanted.apart) for u in everything})
+            advice = ", or apart = 'recordings'," if wanted.apart == "speakers" else ""
+            raise DataError(
+                f"{data}: the {name} split has no recordings: {len(everything):,} recordings are "
+                f"{groups:,} {wanted.apart} to divide; more of them, or larger fractions in the "
+                f"recipe's [data]{advice} are needed"
+            )
+    found = parts[split]
     with progress.task(f"reading {split}") as task:
         return load_utterances(
             found, wanted.symbols, wanted.units, recipe.features.sample_rate, task.update

@@ -2,12 +2,16 @@
 
 transcripts.tsv          a line a recording: path, transcript and, if known, speaker
 TEXT_SPEAKER_NUMBER.wav  as the Free Spoken Digit Dataset names its files
-LABEL/*.wav              as Speech Commands has them: the folder is what is said
+LABEL/*.wav              as Speech Commands has them: the folder is what is said, and the speaker
+                         is known by SPEAKER_nohash_N.wav
+
+Names of files and of folders may both look like texts; then the symbols tell which are.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.data.layouts import unknown_layout
 from edgenets.data.split import Split, split_of
 from edgenets.errors import DataError
 from edgenets.sound import audio
@@ -22,6 +27,16 @@ from edgenets.tasks.keywords.clips import speaker_of
 from edgenets.tasks.speech.symbols import Units, symbols_of
 
 TRANSCRIPTS = "transcripts.tsv"
+
+# An example of each layout, for who has another.
+LAYOUTS = (
+    "transcripts.tsv        take1.wav<TAB>what is said<TAB>speaker (if it is known)",
+    "seven_anna_3.wav       what is said, who says it, a number",
+    "yes/0a7c2a8d_nohash_0.wav   the folder is what is said (any names of files will do)",
+)
+
+# Whether a text can be written in symbols.
+Spells = Callable[[str], bool]
 
 _NAMED = re.compile(r"(?P<text>[^_]+)_(?P<speaker>[^_]+)_\d+")
 
@@ -33,11 +48,17 @@ class Utterance:
     path: Path
     text: str
     speaker: str | None  # None where nothing tells
+    recording: str | None = None  # what it is called, where the name of its file is not enough
 
     def split(self, apart: str, validation: float, test: float) -> Split:
         """The split that it belongs to, with its speaker or by itself."""
-        name = self.speaker if apart == "speakers" and self.speaker else self.path.name
-        return split_of(name, validation, test)
+        return split_of(self.group(apart), validation, test)
+
+    def group(self, apart: str) -> str:
+        """What must not be divided between splits: its speaker, or the recording."""
+        if apart == "speakers" and self.speaker:
+            return self.speaker
+        return self.recording or self.path.name
 
 
 @dataclass(frozen=True)
@@ -52,8 +73,15 @@ class Spoken:
         return len(self.sounds)
 
 
-def find_utterances(root: Path) -> list[Utterance]:
+def find_utterances(
+    root: Path, spells: Spells | None = None, say: Callable[[str], None] = lambda _: None
+) -> list[Utterance]:
     """All utterances below a folder, sorted by path.
+
+    Args:
+        spells: whether a text can be written in the model's symbols; recordings in folders that
+            are called otherwise, such as `_background_noise_`, are left out.
+        say: given how many those are.
 
     Raises:
         DataError: the folder is missing, or laid out in none of these ways.
@@ -67,15 +95,58 @@ def find_utterances(root: Path) -> list[Utterance]:
         for path in root.rglob("*")
         if path.suffix.lower() in audio.SUFFIXES and not path.name.startswith(".")
     )
+    by_name = _by_name(files)
+    by_folder = [_in_folder(path) for path in files if path.parent != root]
+    if by_name and not (by_folder and _folders_say(by_name, by_folder, spells)):
+        return by_name
+    if not by_folder:
+        why = f"has neither {TRANSCRIPTS}, nor TEXT_SPEAKER_NUMBER.wav, nor LABEL/*.wav"
+        raise DataError(unknown_layout(root, why, LAYOUTS))
+    return by_folder if spells is None else _spelled(root, by_folder, spells, say)
+
+
+def _in_folder(path: Path) -> Utterance:
+    """What is said is the folder; a speaker's files are called the same in each of them."""
+    folder, speaker = path.parent.name, speaker_of(path)
+    return Utterance(path, folder, speaker, f"{folder}/{path.name}" if speaker else None)
+
+
+def _by_name(files: list[Path]) -> list[Utterance]:
+    """What files are that are all named TEXT_SPEAKER_NUMBER; else nothing."""
     named = [(path, _NAMED.fullmatch(path.stem)) for path in files]
-    if files and all(found for _, found in named):
-        return [Utterance(p, found["text"], found["speaker"]) for p, found in named if found]
-    found = [Utterance(p, p.parent.name, speaker_of(p)) for p in files if p.parent != root]
-    if not found:
-        raise DataError(
-            f"{root}: has neither {TRANSCRIPTS}, nor TEXT_SPEAKER_NUMBER.wav, nor LABEL/*.wav"
+    found = [Utterance(path, m["text"], m["speaker"]) for path, m in named if m]
+    return found if len(found) == len(files) else []
+
+
+def _folders_say(
+    by_name: list[Utterance], by_folder: list[Utterance], spells: Spells | None
+) -> bool:
+    """Whether it is the folders that have the texts, where names of files may have them, too."""
+    if all(u.speaker is not None for u in by_folder):  # SPEAKER_nohash_N
+        return True
+    if spells is None:
+        return False
+    names, folders = {u.text for u in by_name}, {u.text for u in by_folder}
+    return not any(map(spells, names)) and any(map(spells, folders))
+
+
+def _spelled(
+    root: Path, found: list[Utterance], spells: Spells, say: Callable[[str], None]
+) -> list[Utterance]:
+    """Those of folders that the symbols can spell."""
+    others = Counter(u.text for u in found if not spells(u.text))
+    if len(others) == len({u.text for u in found}):
+        examples = ", ".join(list(others)[:5])
+        why = f"its folders are called {examples}, which the recipe's symbols do not spell"
+        raise DataError(unknown_layout(root, why, LAYOUTS))
+    if others:
+        listed = ", ".join(f"{name} ({count:,})" for name, count in others.most_common(5))
+        more = f" and {len(others) - 5} more folders" if len(others) > 5 else ""
+        say(
+            f"{root}: {sum(others.values()):,} of {len(found):,} recordings are left out, in "
+            f"folders that the symbols do not spell: {listed}{more}"
         )
-    return found
+    return [u for u in found if u.text not in others]
 
 
 def _listed(root: Path) -> list[Utterance]:

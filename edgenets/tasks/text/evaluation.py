@@ -70,7 +70,7 @@ def measure(
     spec, shares = spec_as(bundle.spec, TextSpec), bundle.spec.split
     texts = [
         text
-        for text in find_texts(data, spec.labels)
+        for text in find_texts(data, spec.labels, spec.columns, progress.say)
         if split in (None, text.split(shares.validation, shares.test))
     ]
     found = evaluate_texts(spec, session, some(texts, data, split), progress)

@@ -56,7 +56,9 @@ def texts_of(run: Run, data: Path, split: Split) -> Numbered:
     """The texts of a split, as the run's model takes them."""
     spec = run.spec_as(TextSpec)
     return numbered(
-        part_of(find_texts(data, spec.labels), spec.split, split), spec.input, spec.labels
+        part_of(find_texts(data, spec.labels, spec.columns), spec.split, split),
+        spec.input,
+        spec.labels,
     )
 
 

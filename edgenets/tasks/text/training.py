@@ -33,7 +33,8 @@ EVALUATION_BATCH = 256
 
 def train_text(recipe: TextRecipe, data: Path, out: Path, progress: Progress) -> Trained:
     """See `edgenets.training.train.train`; also draws `curves.png` and `confusion.png`."""
-    found = find_texts(data, recipe.data.labels)
+    wanted = recipe.data
+    found = find_texts(data, wanted.labels, wanted.columns, progress.say)
     labels = recipe.data.labels or tuple(sorted({text.label for text in found}))
     if len(labels) < 2:
         raise DataError(f"{data}: one label alone ({labels[0]}) leaves nothing to tell apart")
@@ -51,7 +52,7 @@ def train_text(recipe: TextRecipe, data: Path, out: Path, progress: Progress) ->
         f"{len(train):,} texts to train on, {len(validation):,} and {len(test):,} to measure by; "
         f"{len(input.vocabulary):,} in the vocabulary"
     )
-    keras, wanted = require("keras"), recipe.data
+    keras = require("keras")
     job = Job(
         build=lambda: models.build_tokens(recipe.model, len(input.vocabulary), len(labels)),
         batches=TextBatches(
@@ -83,7 +84,14 @@ def train_text(recipe: TextRecipe, data: Path, out: Path, progress: Progress) ->
         }
     figures.confusion(matrix, labels, out / "confusion.png")
     spec = TextSpec(
-        recipe.name, "text", labels, input, recipe.decoding, StepSpec(input="tokens"), shares
+        recipe.name,
+        "text",
+        labels,
+        input,
+        recipe.decoding,
+        StepSpec(input="tokens"),
+        shares,
+        wanted.columns,
     )
     return Trained(trainer.model, spec, metrics)
 
