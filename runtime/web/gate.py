@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import socket
 import struct
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 _MOST, _SHARE = 96, 8
 
 # Of those, from one address; and in all such as wait for a request: a browser asks at once.
-_OF_ONE_ADDRESS, _WAITING = 2, 3  # parts: a half, a third
+_OF_ONE_ADDRESS, _WAITING, _SHAKING_HANDS = 2, 3, 8  # parts: a half, a third; an eighth over TLS
 
 # A request's head has to come within this time.
 HEAD_WITHIN = 10.0  # s
@@ -34,9 +35,10 @@ TAKEN_WITHIN = 20.0  # s
 # reads slowly is noticed.
 _SEND_BUFFER = 128 << 10  # bytes
 
-# An address may push out so many others a second; then it is refused, which costs less than
-# taking a connection up and dropping another.
-_PUSHED_A_SECOND = 100
+# An address may spend so many connections a second: those that it pushes out, and those that it
+# closes without having asked for anything. Then it is refused, which costs less than taking a
+# connection up. Over TLS each costs about 0.3 MB, which Python lets go of when it looks for cycles.
+_SPENT_A_SECOND, _SPENT_OVER_TLS = 100, 15
 
 # So many connections are refused without a look at anything else: viewers are served between.
 _AT_ONCE = 64
@@ -91,6 +93,7 @@ class Connection:
     since: float  # monotonic s: since when no request of it has been in work
     serving: int = 0  # requests in work
     dropped: bool = False
+    asked: bool = False  # whether a request of it was ever in work
 
     @property
     def waits(self) -> bool:
@@ -112,13 +115,14 @@ class Gate(socket.socket):
         super().__init__(family, socket.SOCK_STREAM)
         self.most = most_connections() if most is None else most
         self.of_one = max(3, self.most // _OF_ONE_ADDRESS)
-        self.waiting = max(3, self.most // _WAITING)
+        self.waiting = max(3, self.most // (_WAITING if plain else _SHAKING_HANDS))
         self.refused: dict[str, int] = {}  # cause → connections
         self.say: Callable[[str, str], None] = lambda kind, text: None
         self._plain = plain
         self._held: dict[tuple[str, int], Connection] = {}
-        self._pushed: Counter[str] = Counter()
+        self._spent: Counter[str] = Counter()  # by address, in this second
         self._second = 0
+        self._uncollected = 0  # connections over TLS that ended without a request
 
     def listen(self, backlog: int = _QUEUE) -> None:
         """As `socket.listen`, with a queue of the gate's own length, whoever calls."""
@@ -156,6 +160,7 @@ class Gate(socket.socket):
             yield None
             return
         found.serving += 1
+        found.asked = True
         try:
             yield found
         finally:
@@ -180,16 +185,25 @@ class Gate(socket.socket):
             for connection in self._open():
                 if connection.waits and now - connection.since > HEAD_WITHIN:
                     self.drop(connection, "no request in time")
+            if self._uncollected >= _SPENT_OVER_TLS:
+                # A handshake that failed refers to itself by its own traceback.
+                self._uncollected = 0
+                gc.collect()
 
     def _open(self) -> list[Connection]:
         """Connections that are held; what was closed is forgotten."""
         for peer in [p for p, c in self._held.items() if c.socket.fileno() < 0]:
-            del self._held[peer]
+            gone = self._held.pop(peer)
+            if not gone.asked:
+                self._uncollected += not self._plain
+                self._spent[gone.group] += not gone.dropped
         return list(self._held.values())
 
     def _let_in(self, group: str) -> str | None:
         """None, perhaps after another one was pushed out; or why not."""
         held = self._open()
+        if self._has_spent(group):
+            return "too many at once"
         # Those that were dropped hold a descriptor until the server has noticed.
         if len(held) >= self.most + self.waiting:
             return "too many connections"
@@ -202,15 +216,18 @@ class Gate(socket.socket):
             return self._push(_largest(waiting), group, "too many connections")
         return None
 
-    def _push(self, among: list[Connection], newcomer: str, cause: str) -> str | None:
-        """Drop the one that has waited longest; where none waits, the newcomer is refused."""
+    def _has_spent(self, group: str) -> bool:
         if int(time.monotonic()) != self._second:
             self._second = int(time.monotonic())
-            self._pushed.clear()
+            self._spent.clear()
+        return self._spent[group] >= (_SPENT_A_SECOND if self._plain else _SPENT_OVER_TLS)
+
+    def _push(self, among: list[Connection], newcomer: str, cause: str) -> str | None:
+        """Drop the one that has waited longest; where none waits, the newcomer is refused."""
         oldest = min((c for c in among if c.waits), key=lambda c: c.since, default=None)
-        if oldest is None or self._pushed[newcomer] >= _PUSHED_A_SECOND:
+        if oldest is None:
             return cause
-        self._pushed[newcomer] += 1
+        self._spent[newcomer] += 1
         self.drop(oldest, cause)
         return None
 

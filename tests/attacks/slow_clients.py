@@ -15,6 +15,7 @@ import contextlib
 import http.client
 import json
 import resource
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ import psutil
 
 from tests.vision import models, servers
 
+from .certificate import pair
 from .web import ATTACKS, Attack, Crowd
 
 MOST_MEMORY = 20.0  # MB that an attack may cost
@@ -86,18 +88,20 @@ with servers.mjpeg(port=int(sys.argv[1])):
 class Service:
     """A run in a process of its own, under a limit of open files."""
 
-    def __init__(self, folder: Path, source: str, descriptors: int, token: bool) -> None:
-        page = "?token=" + TOKEN if token else ""
+    def __init__(self, folder: Path, source: str, descriptors: int, attack: Attack) -> None:
+        cert, key = pair(folder)
+        page = "patience=10" if attack.let_in else f"token={TOKEN}"
+        page += f"&cert={cert}&key={key}" if attack.tls else ""
+        self._tls = ssl.create_default_context(cafile=str(cert)) if attack.tls else None
         bundle = models.make_bundle(folder / "reds.edge", models.DETECT)
         self.frames, self.results = folder / "frames", folder / "results.jsonl"
         self.log = folder / "log.txt"
         self.port = servers.free_port()
-        self.address = f"http://127.0.0.1:{self.port}"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", _LIMITED, str(descriptors), "run", str(bundle.path), source,
                  "--sink", f"frames:{self.frames}?every=0.2", "--sink", f"jsonl:{self.results}",
-                 "--sink", f"web:{self.port}{page}"],
+                 "--sink", f"web:{self.port}?{page}"],
                 stderr=log,
             )  # fmt: skip
         servers.wait_for_port(self.port)
@@ -114,8 +118,11 @@ class Service:
 
     def state(self, timeout: float = 10.0) -> Any:
         """The page's figures, asked for from an address that is not the attacker's."""
-        asking = http.client.HTTPConnection(
-            "127.0.0.1", self.port, timeout=timeout, source_address=(VIEWER, 0)
+        there = {"port": self.port, "timeout": timeout, "source_address": (VIEWER, 0)}
+        asking = (
+            http.client.HTTPConnection("localhost", **there)
+            if self._tls is None
+            else http.client.HTTPSConnection("localhost", **there, context=self._tls)
         )
         with contextlib.closing(asking):
             asking.request("GET", "/state", headers={"Authorization": f"Bearer {TOKEN}"})
@@ -180,7 +187,7 @@ def attacked(attack: Attack, clients: int, descriptors: int, seconds: float) -> 
     camera.start()
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         stack.callback(camera.stop)
-        service = Service(Path(folder), camera.url, descriptors, not attack.let_in)
+        service = Service(Path(folder), camera.url, descriptors, attack)
         stack.callback(service.end)
         _until(lambda: service.images() > 20 and service.kept() > 0, 30)
         service.state()

@@ -43,6 +43,7 @@ class Attack:
     reads: bool = True
     buffer: int | None = None  # bytes that its own side takes in
     let_in: bool = False  # whether it needs a page without a token
+    tls: bool = False  # whether it is made for a page over TLS
 
 
 def _flood(number: int, piece: int) -> bytes:
@@ -81,7 +82,11 @@ ATTACKS = {
         Attack("slow reader", _asked_for(b"/stream/0.mjpg"), reads=False, buffer=2048, let_in=True),
         Attack("idle viewer", _asked_for(b"/healthz"), let_in=True),
         Attack("token guesses", _guess, every=0.05),
-        Attack("half a handshake", lambda number, piece: b"\x16\x03\x01" if piece == 0 else None),
+        Attack(
+            "half a handshake",
+            lambda number, piece: b"\x16\x03\x01" if piece == 0 else None,
+            tls=True,
+        ),
     )
 }
 

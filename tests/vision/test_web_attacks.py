@@ -53,7 +53,7 @@ def odd(detect: Bundle) -> Iterator[Running]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["half-open", "slow reader"])
+@pytest.mark.parametrize("name", ["half-open", "slow reader", "half a handshake"])
 def test_a_run_goes_on_under_attack(name: str) -> None:
     """More clients than the run may open files; its camera is lost and comes back meanwhile."""
     with many_files(300):
