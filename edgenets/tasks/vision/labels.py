@@ -51,23 +51,28 @@ def _place(
 ) -> Place | None:
     if plate.width > width or plate.height > height:
         return None
-    wanted = list(_at_its_box(plate, width, height))
-    for left, top in wanted:
+    first: Place | None = None
+    for left, top in _at_its_box(plate, width, height):
+        first = first or (left, top)
         right, bottom = left + plate.width, top + plate.height
-        if not any(x < right and left < r and y < bottom and top < b for x, y, r, b in taken):
+        for x, y, r, b in taken:
+            if x < right and left < r and y < bottom and top < b:
+                break
+        else:
             return left, top
-    return _nearest(plate, taken, wanted[0], (width, height))
+    assert first is not None, "there is always one that is wanted most"
+    return _nearest(plate, taken, first, (width, height))
 
 
 def _at_its_box(plate: Plate, width: int, height: int) -> Iterator[Place]:
     """Above the box, in it, below it and beside it; each moved into the image."""
     left, top, right, bottom = plate.box
-    beside = right - plate.width
-    above, inside = top - plate.height, bottom - plate.height
-    tried = [(x, y) for y in (above, top, bottom) for x in (left, beside)]
-    tried += [(left, inside), (beside, inside), (right, top), (left - plate.width, top)]
-    for x, y in tried:
-        yield max(0, min(x, width - plate.width)), max(0, min(y, height - plate.height))
+    beside, above, inside = right - plate.width, top - plate.height, bottom - plate.height
+    most_x, most_y = width - plate.width, height - plate.height
+    lefts = (left, beside, left, beside, left, beside, left, beside, right, left - plate.width)
+    tops = (above, above, top, top, bottom, bottom, inside, inside, top, top)
+    for x, y in zip(lefts, tops, strict=True):
+        yield (0 if x < 0 else min(x, most_x)), (0 if y < 0 else min(y, most_y))
 
 
 def _nearest(
