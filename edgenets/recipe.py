@@ -5,12 +5,12 @@ The shipped ones lie in `edgenets/recipes`; `edgenets zoo` lists them.
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 from edgenets import records
 from edgenets.errors import RecipeError, RecordError
 from edgenets.files import Json
+from edgenets.limits import read_toml
 from edgenets.recipeparts import Recipe
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -36,12 +36,9 @@ def load_recipe(source: str | Path) -> Recipe:
                     f"{source}: neither a file nor a shipped recipe ({', '.join(shipped())})"
                 )
             path = RECIPES / f"{source}.toml"
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as exc:
         raise RecipeError(f"{source}: cannot be read: {exc.strerror}") from exc
-    # ValueError: also of bytes that are no UTF-8, and of numbers with thousands of digits.
-    except (ValueError, RecursionError) as exc:
-        raise RecipeError(f"{path}: not valid TOML: {exc}") from exc
+    data = read_toml(path)
     try:
         return parse(data)
     except RecordError as exc:

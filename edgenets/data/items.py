@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import importlib
+import math
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from edgenets.arrays import Array
 from edgenets.artifact import OPEN, TensorInfo
-from edgenets.errors import DataError
+from edgenets.errors import DataError, first_line
+from edgenets.limits import PACKED, UNFOLDED
 
 # What the array of what is right may be called in a .npz file.
 TARGETS = ("y", "labels", "targets")
 
 # The array of a model's only input may be called so as well.
 _ONLY = ("x", "features", "inputs")
+
+
+# How a .npy file begins.
+_NPY = b"\x93NUMPY"
+
+# No model has so many inputs.
+_MOST_ARRAYS = 1000
 
 
 @dataclass(frozen=True)
@@ -83,14 +94,58 @@ def _missing(info: TensorInfo, inputs: Sequence[TensorInfo], named: str) -> str:
 
 def _read(path: Path) -> dict[str, Array]:
     try:
+        _check_size(path)
         found = np.load(path, allow_pickle=False)
         if isinstance(found, np.ndarray):
             return {"": found}
         with found:
             return {name: found[name] for name in found.files}
-    # An empty file is an EOFError, one that begins like a zip may be a bad one.
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as exc:
-        raise DataError(f"{path}: no NumPy array: {exc}") from exc
+    except DataError:
+        raise
+    except Exception as exc:  # of a damaged file, whatever its bytes make of themselves
+        raise DataError(f"{path}: no NumPy array: {first_line(exc)}") from exc
+
+
+def _check_size(path: Path) -> None:
+    """Refuse what takes far more memory than its file, by what the headers of its arrays say.
+
+    Raises:
+        DataError: it does.
+        OSError, ValueError, EOFError, zipfile.BadZipFile: it is no array.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if not zipfile.is_zipfile(file):
+            file.seek(0)
+            unfolded = _bytes_of(file) if file.read(6) == _NPY else 0
+            if unfolded > size:
+                raise ValueError(f"says that it holds {unfolded:,} bytes, and has {size:,}")
+            return
+    unfolded = 0
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+        if len(entries) > _MOST_ARRAYS:
+            raise DataError(f"{path}: {len(entries):,} arrays; up to {_MOST_ARRAYS} are read")
+        for entry in entries:
+            with archive.open(entry) as member:
+                said = _bytes_of(member) if member.read(6) == _NPY else 0
+            unfolded += max(said, entry.file_size)
+    if unfolded > PACKED * size:
+        UNFOLDED.check(unfolded / 1e6, str(path), "unfolds to")
+
+
+def _bytes_of(file: IO[bytes]) -> int:
+    """How large the array is whose header follows its mark; errors as `_check_size`."""
+    version = tuple(file.read(2))
+    if len(version) != 2:
+        raise ValueError("its header is cut off")
+    # Of the third version NumPy has no reader of its own; it is the second one in UTF-8. Neither is
+    # typed in all releases of NumPy.
+    numpy_format = importlib.import_module("numpy.lib.format")
+    read = f"read_array_header_{'1_0' if version == (1, 0) else '2_0'}"
+    shape, _, dtype = getattr(numpy_format, read)(file)
+    size: int = math.prod(shape) * dtype.itemsize
+    return size
 
 
 def _checked(path: Path, info: TensorInfo, values: Array) -> Array:

@@ -8,6 +8,7 @@ that is not whole is none.
 from __future__ import annotations
 
 import os
+import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.errors import DataError
+from edgenets.errors import DataError, first_line
 from edgenets.extras import require
 from edgenets.native import decoder_messages
 from edgenets.painter import harmless
@@ -118,7 +119,8 @@ def read_mask(path: Path) -> NDArray[np.int32]:
     """
     pillow = require("PIL.Image")
     try:
-        with pillow.open(path) as opened:
+        # Pillow warns of sizes, which have a limit of their own here, and of what it skips.
+        with warnings.catch_warnings(action="ignore"), pillow.open(path) as opened:
             if opened.width * opened.height > Rules.from_environment().most_pixels:
                 size = f"{opened.width} × {opened.height}"
                 raise DataError(f"{path}: {size} pixels; {PIXELS_VARIABLE} raises the limit")
@@ -128,13 +130,10 @@ def read_mask(path: Path) -> NDArray[np.int32]:
                     f"(8 or 16 bits, or a palette)"
                 )
             return np.array(opened).astype(np.int32)
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        pillow.DecompressionBombError,
-    ) as exc:  # Pillow says a broken PNG as SyntaxError
-        raise DataError(f"{path}: no mask that can be read: {exc}") from exc
+    except DataError:
+        raise
+    except Exception as exc:  # Pillow raises whatever the bytes of a damaged file make of it
+        raise DataError(f"{path}: no mask that can be read: {first_line(exc)}") from exc
 
 
 def decode(data: bytes, where: str, rules: Rules | None = None) -> Image:

@@ -6,17 +6,30 @@ its upper left corner, (1, 1) its lower right one.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgenets import records
-from edgenets.errors import RecipeError, RecordError
+from edgenets.errors import RecordError
+from edgenets.limits import read_toml
 from edgenets.tasks.vision.results import Found
 from edgenets.tasks.vision.tracking import TrackRules
 
 Point = tuple[float, float]
+
+# Every object of every image is held against every corner; a scene drawn by hand has a few dozen.
+MOST_CORNERS = 1000
+MOST_SHAPES = 200  # zones and lines
+LONGEST_NAME = 100  # letters; it is drawn into images, and stands in topics
+
+# A line may begin and end outside of the image, so that nothing passes beside it.
+FARTHEST = 10.0  # of the image's width or height
+
+
+def _check_name(kind: str, name: str) -> None:
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise ValueError(f"a {kind}'s name has 1 to {LONGEST_NAME} letters, not {len(name):,}")
 
 
 @dataclass(frozen=True)
@@ -27,6 +40,12 @@ class Zone:
     points: tuple[Point, ...]  # corners in order, at least three
 
     def __post_init__(self) -> None:
+        _check_name("zone", self.name)
+        if len(self.points) > MOST_CORNERS:
+            raise ValueError(
+                f"zone {self.name}: has {len(self.points):,} points; up to {MOST_CORNERS:,} are "
+                f"read"
+            )
         if len(self.points) < 3 or not all(0 <= v <= 1 for p in self.points for v in p):
             raise ValueError(f"zone {self.name}: three points or more in [0, 1] are needed")
 
@@ -47,6 +66,12 @@ class Line:
     points: tuple[Point, Point]
 
     def __post_init__(self) -> None:
+        _check_name("line", self.name)
+        if not all(-FARTHEST <= v <= 1 + FARTHEST for p in self.points for v in p):
+            raise ValueError(
+                f"line {self.name}: points are fractions of the image: 0 to 1, or up to "
+                f"{FARTHEST:g} images beside it"
+            )
         if self.points[0] == self.points[1]:
             raise ValueError(f"line {self.name}: its ends are one point")
 
@@ -77,6 +102,8 @@ class Scene:
         if not 0 <= self.smoothing <= 3600:
             raise ValueError("smoothing is 0 to 3600 s")
         names = [z.name for z in self.zones] + [line.name for line in self.lines]
+        if len(names) > MOST_SHAPES:
+            raise ValueError(f"{len(names):,} zones and lines; up to {MOST_SHAPES} are read")
         if len(set(names)) != len(names):
             raise ValueError("zones and lines need names of their own")
         if self.lines and not self.track:
@@ -87,15 +114,10 @@ def load_scene(path: Path) -> Scene:
     """Read a scene.
 
     Raises:
-        RecipeError: the file cannot be read, or is no TOML.
+        RecipeError: the file cannot be read, is no TOML, or larger than what people write.
         RecordError: a key or value of it is wrong.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as exc:
-        raise RecipeError(f"{path}: cannot be read: {exc.strerror}") from exc
-    except ValueError as exc:
-        raise RecipeError(f"{path}: not valid TOML: {exc}") from exc
+    data = read_toml(path)
     try:
         return records.parse(Scene, data)
     except RecordError as exc:

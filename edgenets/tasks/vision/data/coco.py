@@ -5,13 +5,14 @@ Boxes are what is taken: `[left, top, width, height]` in pixels.
 
 from __future__ import annotations
 
-import json
+import contextlib
 from pathlib import Path
 from typing import Any
 
 from edgenets.data.split import Split
 from edgenets.errors import DataError
 from edgenets.files import Json
+from edgenets.limits import read_json
 from edgenets.tasks.vision.data.catalogue import Catalogue, Fault, Labelled, Thing, checked_box
 from edgenets.tasks.vision.data.folders import SPLIT_NAMES
 
@@ -28,7 +29,7 @@ def read(root: Path) -> Catalogue:
     """Read the set; its labels are the categories that have boxes, by their ids.
 
     Raises:
-        DataError: a file is no COCO annotation.
+        DataError: a file is no COCO annotation, or larger than the limit.
     """
     found: list[Labelled] = []
     faults: list[Fault] = []
@@ -70,7 +71,9 @@ def _split(file: Path) -> Split | None:
 
 def _load(file: Path) -> Json:
     try:
-        data = json.loads(file.read_text(encoding="utf-8"))
+        data = read_json(file, _needed)
+        if not isinstance(data, dict):
+            raise TypeError("no object")
         for part in ("images", "annotations", "categories"):
             if not isinstance(data[part], list):
                 raise TypeError(part)
@@ -80,7 +83,13 @@ def _load(file: Path) -> Json:
             category["name"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as exc:
         raise DataError(f"{file}: no COCO annotation ({type(exc).__name__}: {exc})") from exc
-    return data  # type: ignore[no-any-return]
+    return data
+
+
+def _needed(found: Json) -> Json:
+    """What is needed of an object; outlines of objects are most of a file, and are not."""
+    found.pop("segmentation", None)
+    return found
 
 
 def _images(
@@ -96,14 +105,14 @@ def _images(
                 int(image["width"]),
                 int(image["height"]),
             )
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):  # OverflowError: of infinity
             faults.append(Fault(file, "an image has no id, name or size; left out"))
     for note in data["annotations"]:
         try:
             name, width, height = sizes[note["image_id"]]
             label = categories[note["category_id"]]
             left, top, wide, high = map(float, note["bbox"])
-        except (KeyError, TypeError, ValueError) as exc:
+        except (KeyError, TypeError, ValueError, OverflowError) as exc:
             faults.append(Fault(file, f"an annotation is broken ({type(exc).__name__}); left out"))
             continue
         if note.get("iscrowd"):
@@ -134,6 +143,7 @@ def _find(root: Path, file: Path, name: str) -> Path | None:
         for place in _PLACES:
             for word in words:
                 path = base / place.format(split=word) / name
-                if path.is_file():
-                    return path
+                with contextlib.suppress(OSError):  # a name longer than names may be
+                    if path.is_file():
+                        return path
     return None

@@ -133,6 +133,6 @@ def _size(image: Path) -> tuple[int, int] | None:
         with pillow.open(image) as opened:
             turned = opened.getexif().get(0x0112, 1) >= 5
             width, height = opened.size
-    except (OSError, ValueError, SyntaxError):
+    except Exception:  # Pillow raises whatever the bytes of a damaged file make of it
         return None
     return (height, width) if turned else (width, height)
