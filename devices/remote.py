@@ -214,11 +214,12 @@ async def _open(address: Address, accept_new: bool, timeout: float) -> SSHClient
         options["port"] = address.port
     if address.key is not None:
         options["client_keys"] = [str(address.key)]
-    trust = Trust(_lists(address, options), accept_new)
-    if trust.lists:
-        options["known_hosts"] = trust.match
-        options["client_factory"] = trust.client
+    trust = Trust((), accept_new)
     try:
+        trust.lists = _lists(address, options)
+        if trust.lists:
+            options["known_hosts"] = trust.match
+            options["client_factory"] = trust.client
         connection: SSHClientConnection = await asyncssh.connect(address.host, **options)
         return connection
     except asyncssh.HostKeyNotVerifiable as exc:
@@ -228,7 +229,8 @@ async def _open(address: Address, accept_new: bool, timeout: float) -> SSHClient
             reason += f". Look at it once: ssh {port}{address.host}, or give --accept-new"
         raise DeviceError(f"{address}: {reason}") from exc
     except asyncssh.KeyExchangeFailed as exc:
-        reason = await _of_another_kind(trust, address, options) or (
+        given = {k: v for k, v in options.items() if k not in ("known_hosts", "client_factory")}
+        reason = await _of_another_kind(trust, address, given) or (
             f"not reached at port {address.port or SSH_PORT}: {_text(exc)}"
         )
         raise DeviceError(f"{address}: {reason}") from exc
@@ -252,7 +254,9 @@ def _lists(address: Address, options: Mapping[str, object]) -> list[Path]:
     made = require("asyncssh").SSHClientConnectionOptions(host=address.host, **options)
     if made.known_hosts is None:
         return []
-    return [Path(path) for path in made.known_hosts] or [Path.home() / ".ssh" / "known_hosts"]
+    return [Path(path).expanduser() for path in made.known_hosts] or [
+        Path.home() / ".ssh" / "known_hosts"
+    ]
 
 
 async def _of_another_kind(trust: Trust, address: Address, options: Mapping[str, object]) -> str:

@@ -120,6 +120,18 @@ def reads(fat: Fat) -> str:
     )
 
 
+def check(wanted: FirstBoot) -> None:
+    """See that a configuration can be written, before an hour is spent on its image.
+
+    Raises:
+        FlashError: it cannot.
+        MissingExtra: PyYAML, by which it is read back, is not installed.
+    """
+    if not wanted.is_empty:
+        _user_data(wanted)
+        _network(wanted)
+
+
 def put(fat: Fat, wanted: FirstBoot) -> str:
     """Write a configuration into a boot partition, the way that its image reads it.
 

@@ -15,6 +15,7 @@ from .disks import Disk
 from .engine import Report
 from .fat import Fat
 from .first_boot import FirstBoot, put
+from .first_boot import check as check_settings
 from .image import Image
 from .journal import Job, Journal
 from .partitions import partitions
@@ -56,6 +57,7 @@ def flash(
     """
     disk = disks.check(target)
     proof = proof or Proof()
+    check_settings(first_boot or FirstBoot())
     path = obtain(source, proof, progress)
     image = Image(path)
     block_map = bmap.load(found) if (found := proof.map or _map_beside(path)) else None

@@ -142,5 +142,19 @@ def test_any_list_keeps_its_lines(lines: list[str], ended: bool, port: int) -> N
         assert Trust([path]).known("new.local", "", port) == [new]
 
 
+@pytest.mark.parametrize("text", [None, "no key"])
+def test_a_key_file_that_is_none_is_one_error(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "id").write_text(text)
+    address = Address("127.0.0.1", "root", 9, tmp_path / "id")
+
+    async def once() -> None:
+        async with connect(address):
+            pass
+
+    with pytest.raises(DeviceError, match=r"127\.0\.0\.1"):
+        asyncio.run(once())
+
+
 def test_a_list_that_cannot_be_read(tmp_path: Path, keys: list[Any]) -> None:
     assert "no list of known hosts" in reached(tmp_path, keys[:1], True, "HOST\n")
