@@ -107,6 +107,18 @@ class TestFirstMessages:
         assert json.dumps(events, allow_nan=False)
         assert run.summary.readings >= 1 or run.summary.skipped
 
+    @pytest.mark.parametrize(
+        "piece",
+        ["9", "9,", "1,234,", "1 ", ", 1", '"', "9;", "[", '{"a":', "-", "2026-03-01 ", "Mar "],
+    )
+    def test_a_line_of_hundreds_of_kilobytes_is_read_in_time(
+        self, anomaly: tuple[Any, Any], piece: str
+    ) -> None:
+        begun = time.process_time()
+        text = piece * (200_000 // len(piece))
+        Live(anomaly).push(text, text + "x", *(message(i) for i in range(9)), text, text + "x")
+        assert time.process_time() - begun < 60  # s; matched in two ways, hours
+
     def test_columns_that_are_no_numbers_are_left_out_and_come_back(
         self, anomaly: tuple[Any, Any]
     ) -> None:
@@ -245,6 +257,14 @@ class TestFiles:
         assert [e.value for e in found if isinstance(e, Anomaly)] == list(range(400))
         assert [e.line for e in found if isinstance(e, Anomaly)] == list(range(401, 1, -1))
         assert run.summary.skipped == 0 and "newest first" in str(found[0])
+
+    @pytest.mark.parametrize("text", ["", "\n", "# time,a\n", "sep=;\n", "time,a\n", '"\n'])
+    def test_a_file_without_a_reading_is_said_to_be_one(
+        self, anomaly: tuple[Any, Any], tmp_path: Path, text: str
+    ) -> None:
+        (tmp_path / "t.csv").write_text(text)
+        with pytest.raises(SourceError, match="no reading in it"):
+            list(run_of(*anomaly, str(tmp_path / "t.csv")))
 
     def test_what_is_ambiguous_ends_a_file_at_once(
         self, anomaly: tuple[Any, Any], tmp_path: Path

@@ -107,8 +107,9 @@ def _needed(header: list[str], names: list[str], wanted: Sequence[str]) -> tuple
 def _measured(readings: list[list[str]], decimal: Mark, all: Columns) -> Columns:
     """The columns without those that have texts alone."""
     pairs = list(zip(all.names, all.places, strict=True))
-    numeric = [(name, i) for name, i in pairs if _has_numbers(readings, i, decimal)]
-    others = tuple(pair for pair in pairs if pair not in numeric)
+    measured = {i for i in all.places if _has_numbers(readings, i, decimal)}
+    numeric = [pair for pair in pairs if pair[1] in measured]
+    others = tuple(pair for pair in pairs if pair[1] not in measured)
     names, places = tuple(name for name, _ in numeric), tuple(i for _, i in numeric)
     return replace(all, names=names, places=places, others=others)
 

@@ -45,6 +45,18 @@ _LETTERS_LIST = (
 )
 _LETTERS = dict(pair.split("=") for pair in _LETTERS_LIST.split("|"))
 
+_DIGITS, _WORD = r"\d{1,2}", r"[^\W\d]{3,9}\.?"
+_SHAPES = {
+    **dict.fromkeys(("%d", "%m", "%H", "%I"), _DIGITS),
+    **dict.fromkeys(("%b", "%B"), _WORD),
+    **dict.fromkeys(("%y", "%M", "%S"), r"\d\d"),
+    "%Y": r"\d{4}",
+    "%f": r"\d{1,6}",
+    "%p": "[AP]M",
+    "%z": r"(Z|[+-]\d\d:?\d\d)",
+    "%Z": "(UTC|GMT)",
+}
+
 
 class Ambiguous(DataError):
     """What is there can be read in more ways than one, and none is likelier."""
@@ -124,13 +136,18 @@ def _best(texts: Sequence[str], formats: Sequence[str]) -> list[str]:
 
 
 def _fits(text: str, format: str) -> bool:
-    # strptime reads four digits of a year as two of a year and two of what follows.
-    if ("%Y" in format) != bool(re.search(r"\d{4}", text)) and "%y" in format:
-        return False
-    if format == "%Y%m%d" and len(text) != 8:
+    # strptime builds its own expression anew for all but the last five formats.
+    if not _shape(format).fullmatch(text):
         return False
     try:
         datetime.strptime(text, format)
     except ValueError:
         return False
     return True
+
+
+@cache
+def _shape(format: str) -> re.Pattern[str]:
+    """What texts of a format look like."""
+    parts = re.split(r"(%.)", format)
+    return re.compile("".join(_SHAPES.get(part, re.escape(part)) for part in parts))

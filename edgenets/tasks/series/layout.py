@@ -104,6 +104,7 @@ def find_layout(
         _check_names(head)
         raise Undecided(f"no reading yet; {head.texts[0][:40]!r} may be a header")
     best = likeliest(candidates, columns)
+    _check_width(best.width)
     if best.decimal is None:
         cell = next(c for row in best.readings for c in row if "," in c and reads(c, ","))
         raise Ambiguous(
@@ -120,6 +121,8 @@ def find_header(lines: Sequence[str], columns: Sequence[str] | None, wanted: Tab
         DataError: it lacks a column that is needed, or names none.
     """
     head = _Head.of(lines, wanted)
+    if not head.texts:
+        return
     rows = [cells_of(head.texts[0], delimiter) for delimiter in head.delimiters]
     names = max(rows, key=len)
     if not all(map(is_missing, names)):
@@ -194,7 +197,11 @@ def _check_names(head: _Head) -> None:
         DataError: it has too many columns, or none of values.
     """
     cells = max((cells_of(head.texts[0], d) for d in head.delimiters), key=len)
-    if len(cells) > MOST_COLUMNS:
-        raise DataError(f"{len(cells):,} columns; {MOST_COLUMNS:,} are the most")
+    _check_width(len(cells))
     if all(map(is_time_name, cells)):
         raise DataError("the header names no column of values")
+
+
+def _check_width(width: int) -> None:
+    if width > MOST_COLUMNS:
+        raise DataError(f"{width:,} columns; {MOST_COLUMNS:,} are the most")

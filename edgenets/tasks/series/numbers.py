@@ -21,9 +21,10 @@ NOTHING = frozenset({
 # The largest number of float32, which models compute in.
 LARGEST = 3.4028234663852886e38
 
+# No part of these can be matched in two ways: a line of a megabyte of digits is read in one pass.
 _PLAIN: dict[Mark, re.Pattern[str]] = {
-    ".": re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"),
-    ",": re.compile(r"[+-]?([0-9]+,?[0-9]*|,[0-9]+)([eE][+-]?[0-9]+)?"),
+    ".": re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"),
+    ",": re.compile(r"[+-]?([0-9]+(,[0-9]*)?|,[0-9]+)([eE][+-]?[0-9]+)?"),
 }
 _POINT = _PLAIN["."]
 

@@ -24,6 +24,9 @@ _RANGES = ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (1e20, "ns"))
 
 EARLIEST, LATEST = -30_610_224_000.0, 32_503_680_000.0  # s since 1970: years 1000 to 2999
 
+# No time is longer, in characters; what is has not to be looked at.
+_LONGEST = 100
+
 # So many times of another unit, one after another, and it is the source's: one is a fault.
 _TURNS = 3
 
@@ -35,7 +38,7 @@ _DATED = re.compile(
     r"( ?[ap]\.?m\.?)?( ?(Z|UTC|GMT|[+-]\d\d:?\d\d))?)?",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(r"[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)([eE][+-]?[0-9]+)?")
 
 # Dates without marks: 20260131, with or without a time of day.
 _COMPACT = re.compile(
@@ -68,7 +71,8 @@ class Times:
         """
         if self.fixed or self.unit or self.format:
             return
-        texts = [text for text in map(normal, texts) if text.lower() not in NOTHING]
+        short = (normal(text) for text in texts if len(text) <= _LONGEST)
+        texts = list(filter(lambda text: text.lower() not in NOTHING, short))
         numbers = list(filter(_NUMBER.fullmatch, texts))
         if numbers and 2 * len(numbers) >= len(texts):
             self._learn_unit(numbers)
@@ -95,23 +99,24 @@ class Times:
         if self.format is None and text[4:5] == "-" and (found := _iso(text)) is not None:
             return _checked(found, text)
         text = text.strip().strip('"')
-        if isinstance(value, bool):
-            raise DataError(f"{text} is no time")
+        if isinstance(value, bool) or len(text) > _LONGEST:
+            raise DataError(f"{text[:40]} is no time")
         if self.format is not None:
             return _checked(read_date(text, self.format), text)
         if _NUMBER.fullmatch(text):
             return self._counted(text)
-        moment = _iso(text)
-        if moment is None and not self.fixed:
+        return _checked(_iso(text) or self._dated(text), text)
+
+    def _dated(self, text: str) -> datetime:
+        """A date that is not as ISO 8601 has it; from now on all are as this one."""
+        if not self.fixed:
             self.format = find_format([normal(text)])
-            if self.format is not None:
-                return _checked(read_date(text, self.format), text)
-        if moment is None:
-            raise DataError(
-                f"{text[:40]!r} is no time; 2026-01-31 12:00:00, or seconds since 1970, is one; "
-                f"--time-format says another way"
-            )
-        return _checked(moment, text)
+        if self.format is not None:
+            return read_date(text, self.format)
+        raise DataError(
+            f"{text[:40]!r} is no time; 2026-01-31 12:00:00, or seconds since 1970, is one; "
+            f"--time-format says another way"
+        )
 
     def _counted(self, text: str) -> float:
         """A number since 1970, in the unit of the source."""
@@ -182,7 +187,11 @@ def is_descending(times: Sequence[float]) -> bool:
 def is_dated(text: str) -> bool:
     """Whether a cell looks like a date, with or without a time of day, and no mere number."""
     text = text.strip().strip('"')
-    return not _NUMBER.fullmatch(text) and bool(_DATED.fullmatch(text) or _iso(text))
+    return (
+        len(text) <= _LONGEST
+        and not _NUMBER.fullmatch(text)
+        and bool(_DATED.fullmatch(text) or _iso(text))
+    )
 
 
 def is_time_of_day(text: str) -> bool:
