@@ -29,9 +29,14 @@ command is given again."""
 @columns_option
 @json_option
 def command(
-    recipe: str, data: Path, out: Path | None, seed: int | None, epochs: int | None,
-    columns: tuple[str, ...] | None, as_json: bool,
-) -> None:  # fmt: skip
+    recipe: str,
+    data: Path,
+    out: Path | None,
+    seed: int | None,
+    epochs: int | None,
+    columns: tuple[str, ...] | None,
+    as_json: bool,
+) -> None:
     """Train a recipe's model on recordings, images, text or tables.
 
     RECIPE is a TOML file, or the name of a shipped recipe (`edgenets zoo`).

@@ -131,6 +131,7 @@ def read_blocks(
                 _report(findings, report)
                 if why := why_not(samples, file.raw, file.encoding, file.channels):
                     raise DataError(f"{path}: {why}")
+                samples = as_float(samples)
                 findings = [*check.push(samples, file.raw)] if report is not None else []
                 out = resampler.push(to_mono(samples, channel))
                 if len(out):

@@ -41,9 +41,13 @@ class Level:
     rms: float
     rough: float  # see `misread.roughness`
     railed: float  # part of the samples at full scale or beyond
-    event: bool  # quiet, and something in it stands out
     audible: bool  # whether a channel of several has sound
     cancelled: bool  # the channels cancel
+    mono: NDArray[np.float32]  # (n,)
+
+    def event(self) -> bool:
+        """Whether something in it stands out; it takes as long as all the others together."""
+        return _has_event(self.mono, round(len(self.mono) / self.seconds))
 
     @property
     def swing(self) -> float:
@@ -56,7 +60,7 @@ def measure(samples: Sound, rate: int) -> Level:
     floats = as_float(samples)
     mono, loudest = mixed(floats)
     count = len(mono)
-    low, high, mean = float(mono.min()), float(mono.max()), float(mono.mean())
+    low, high, mean = float(mono.min()), float(mono.max()), float(np.add.reduce(mono)) / count
     energy = float(np.dot(mono, mono)) / count
     rms = energy**0.5
     railed = 0.0
@@ -73,9 +77,9 @@ def measure(samples: Sound, rate: int) -> Level:
         rms,
         roughness(mono, rms, mean),
         railed,
-        max(high, -low) < 2 * QUIET and _has_event(mono, rate),
         several,
         several and energy < _CANCELLED * alone,
+        mono,
     )
 
 

@@ -40,6 +40,9 @@ _LARGEST = 4.0
 _FAINTEST = 1e-3
 _TINY = 1e-9  # floats of another byte order
 
+# The letters "RIFF" as 16 bits are 0.57 and 0.55.
+_LETTERS = 0.54
+
 # Bytes that are tried in all encodings.
 _TRIED = 1 << 14
 
@@ -62,8 +65,9 @@ class Misread:
     def take(self, level: Level, raw: bytes, channels: int) -> tuple[str, str] | None:
         """The kind and the text of what is wrong, after this second, if anything."""
         self._seconds += 1
-        at = raw.find(b"RIFF")
-        if at >= 0 and raw[at + 8 : at + 12] == b"WAVE":
+        # A search takes 20 µs; as samples of 16 bits these letters are loud.
+        quiet = self._encoding == "s16le" and channels < 3 and level.high < _LETTERS
+        if not quiet and _has_header(raw):
             return "header", (
                 "the header of a WAV file stands in the middle of the sound: files that are joined "
                 "byte by byte, or a file in a file; what it holds may have another format"
@@ -110,6 +114,11 @@ class Misread:
             "every sample comes twice: it is two equal channels that are read as one, as by a "
             "missing channels=2, or sound of half the rate"
         )
+
+
+def _has_header(raw: bytes) -> bool:
+    at = raw.find(b"RIFF")
+    return at >= 0 and raw[at + 8 : at + 12] == b"WAVE"
 
 
 def roughness(samples: NDArray[np.float32], rms: float, mean: float) -> float:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,7 +117,7 @@ def _a_law(code: int) -> int:
     return size if code & 0x80 else -size
 
 
-def _encodings(*all_of: tuple[str, int, Callable[[bytes], Any]]) -> dict[str, Encoding]:
+def _encodings(*all_of: tuple[str, int, Callable[[bytes], Sound]]) -> dict[str, Encoding]:
     return {name: Encoding(name, width, decode) for name, width, decode in all_of}
 
 

@@ -21,7 +21,7 @@ _DEAD_RECORDING = 1.0  # s
 
 # A stream in which something is heard, but nothing loud for so long.
 _QUIET_AT_FIRST, _QUIET_LATER = 20.0, 300.0  # s
-_EVENTS_LATER = 100  # seconds with something in them
+_EVENTS_LATER = 25  # seconds with something in them, of a quarter that is looked at
 
 # Without any event: a whole recording, or a minute of a stream. Rooms are louder.
 _FAINT, _FAINT_STREAM = 0.001, 0.0005  # −60 and −66 dB
@@ -100,10 +100,12 @@ class Quiet(Rule):
             return None
         self._peak = max(self._peak, level.swing)
         self._seconds += level.seconds
-        self._events += level.event
         if self._loud:
+            # One of four seconds is looked at.
+            self._events += int(self._seconds) % 4 == 0 and level.event()
             long = self._seconds >= _QUIET_LATER and self._events >= _EVENTS_LATER
         else:
+            self._events += level.event()
             faint = self._seconds >= _FAINT_SECONDS and self._peak < _FAINT_STREAM
             long = (self._seconds >= _QUIET_AT_FIRST and self._events > 0) or faint
         return self._text() if long and self._peak > _DEAD else None

@@ -65,7 +65,8 @@ def blocks_of(
     """
     empty = True
     try:
-        read = read_blocks(path, sample_rate, report=found.append, channel=channel)
+        # A second at once, as it is measured, and not to be put together where rates are the same.
+        read = read_blocks(path, sample_rate, sample_rate, found.append, channel)
         for samples in cut(read, round(BLOCK_SECONDS * sample_rate)):
             empty = False
             yield samples

@@ -124,9 +124,11 @@ def split_text(text: str, split: Split, validation: float, test: float) -> str:
 
 
 def find_texts(
-    root: Path, labels: Sequence[str] | None = None, columns: Sequence[str] | None = None,
+    root: Path,
+    labels: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
     say: Callable[[str], None] = lambda _: None,
-) -> list[LabelledText]:  # fmt: skip
+) -> list[LabelledText]:
     """All texts below a folder, or of a table, in the order of their labels and files.
 
     Args:
@@ -153,28 +155,33 @@ def find_texts(
 
 
 def _found(
-    root: Path, labels: Sequence[str] | None, columns: Sequence[str] | None,
+    root: Path,
+    labels: Sequence[str] | None,
+    columns: Sequence[str] | None,
     say: Callable[[str], None],
-) -> list[LabelledText]:  # fmt: skip
+) -> list[LabelledText]:
     listed = root / LISTED
     if listed.is_file() and columns is None and not _has_header(listed):
         return list(_listed(listed))
-    if root.is_file():
-        tables = [root] if texttable.is_table(root) else []
-        found = []
-    else:
-        tables = sorted(path for path in root.iterdir() if texttable.is_table(path))
-        found = [] if columns is not None else list(_filed(root, labels))
+    tables = sorted(filter(texttable.is_table, [root] if root.is_file() else root.iterdir()))
+    filed = root.is_dir() and columns is None
+    found = list(_filed(root, labels)) if filed else []
     # One text file alone is no set of labels; beside a table it is a README.
     if not tables or len({item.label for item in found}) > 1:
         return found
     if len(tables) > 1:
         say(f"{root}: {len(tables)} tables are read as one: {', '.join(t.name for t in tables)}")
-    return [
-        LabelledText(text, label)
-        for table in tables
-        for text, label in texttable.read_table(table, read_text(table), labels, columns, say)
-    ]
+    return [text for table in tables for text in _tabled(table, labels, columns, say)]
+
+
+def _tabled(
+    path: Path,
+    labels: Sequence[str] | None,
+    columns: Sequence[str] | None,
+    say: Callable[[str], None],
+) -> list[LabelledText]:
+    rows = texttable.read_table(path, read_text(path), labels, columns, say)
+    return [LabelledText(text, label) for text, label in rows]
 
 
 def _has_header(path: Path) -> bool:

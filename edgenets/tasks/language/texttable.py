@@ -20,8 +20,24 @@ from edgenets.errors import DataError
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
 
 # What columns are usually called, in small letters.
-TEXTS = ("text", "texts", "sentence", "review", "message", "comment", "content", "utterance",
-         "query", "body", "document", "tweet", "title", "phrase", "question", "input")  # fmt: skip
+TEXTS = (
+    "text",
+    "texts",
+    "sentence",
+    "review",
+    "message",
+    "comment",
+    "content",
+    "utterance",
+    "query",
+    "body",
+    "document",
+    "tweet",
+    "title",
+    "phrase",
+    "question",
+    "input",
+)
 LABELS = (
     "label",
     "labels",
@@ -77,9 +93,12 @@ def is_table(path: Path) -> bool:
 
 
 def read_table(
-    path: Path, content: str, labels: Sequence[str] | None, columns: Sequence[str] | None,
+    path: Path,
+    content: str,
+    labels: Sequence[str] | None,
+    columns: Sequence[str] | None,
     say: Callable[[str], None],
-) -> Iterator[tuple[str, str]]:  # fmt: skip
+) -> Iterator[tuple[str, str]]:
     """The texts of a table, each with its label.
 
     Args:
@@ -97,18 +116,7 @@ def read_table(
     if not rows:
         raise DataError(f"{path}: has no rows")
     found = _columns(path, rows, labels, columns)
-    texts, bad = list[tuple[str, str]](), list[str]()
-    widest = max(found.text, found.label)
-    width = Counter(len(row.cells) for row in rows).most_common(1)[0][0]
-    for row in rows[found.header :]:
-        if len(row.cells) <= widest or (len(row.cells) != width and not lines):
-            bad.append(f"line {row.line}: {len(row.cells)} cells, not {width}")
-            continue
-        text, label = row.cells[found.text].strip(), row.cells[found.label].strip()
-        if text and label:
-            texts.append((text, label))
-        else:
-            bad.append(f"line {row.line}: no {'label' if text else 'text'}")
+    texts, bad = _texts(rows, found, lines)
     shown = "; ".join(bad[:_SHOWN]) + ("; …" if len(bad) > _SHOWN else "")
     count = len(rows) - found.header
     if len(bad) > _BAD * count:
@@ -117,6 +125,24 @@ def read_table(
     if bad:
         say(f"{path.name}: {len(bad):,} of {count:,} rows are left out: {shown}")
     yield from texts
+
+
+def _texts(rows: list[Row], found: Columns, lines: bool) -> tuple[list[tuple[str, str]], list[str]]:
+    """Texts with labels, and why other rows are none; rows of JSON lines are all as wide."""
+    texts, bad = list[tuple[str, str]](), list[str]()
+    width = Counter(len(row.cells) for row in rows).most_common(1)[0][0]
+    for row in rows[found.header :]:
+        if len(row.cells) <= max(found.text, found.label) or (
+            len(row.cells) != width and not lines
+        ):
+            bad.append(f"line {row.line}: {len(row.cells)} cells, not {width}")
+            continue
+        text, label = row.cells[found.text].strip(), row.cells[found.label].strip()
+        if text and label:
+            texts.append((text, label))
+        else:
+            bad.append(f"line {row.line}: no {'label' if text else 'text'}")
+    return texts, bad
 
 
 def _rows(
@@ -166,9 +192,11 @@ def _fit(rows: list[Row]) -> float:
 
 def _parsed(content: str, delimiter: str, quoting: Literal[0, 3]) -> list[Row]:
     reader = csv.reader(
-        io.StringIO(content, newline=""), delimiter=delimiter, quoting=quoting,
+        io.StringIO(content, newline=""),
+        delimiter=delimiter,
+        quoting=quoting,
         skipinitialspace=delimiter != "\t",
-    )  # fmt: skip
+    )
     rows, begins = [], 1
     try:
         for cells in reader:
@@ -205,24 +233,29 @@ def _cell(value: object) -> str:
 def _columns(
     path: Path, rows: list[Row], labels: Sequence[str] | None, columns: Sequence[str] | None
 ) -> Columns:
-    first = [cell.strip() for cell in rows[0].cells]
-    folded = [cell.casefold() for cell in first]
     if columns is not None:
         return _given(path, rows[0], columns)
-    text = [i for i, name in enumerate(folded) if name in TEXTS]
-    label = [i for i, name in enumerate(folded) if name in LABELS]
+    return _named(path, rows[0]) or _by_content(path, rows, labels)
+
+
+def _named(path: Path, row: Row) -> Columns | None:
+    """By the names in the first row; None where it has none that is known."""
+    first = [cell.strip() for cell in row.cells]
+    text, label = _places(first, TEXTS), _places(first, LABELS)
+    if len(first) == 2 and len(text) + len(label) == 1:  # one of two is enough
+        text, label = text or [1 - label[0]], label or [1 - text[0]]
     if len(text) == len(label) == 1:
         how = f"texts from column '{first[text[0]]}', labels from '{first[label[0]]}'"
         return Columns(text[0], label[0], True, how)
-    if text or label or rows[0].line == 0:
-        if len(first) == 2 and len(text) + len(label) == 1:
-            at = text[0] if text else 1 - label[0]
-            how = f"texts from column '{first[at]}', labels from '{first[1 - at]}'"
-            return Columns(at, 1 - at, True, how)
+    if text or label or row.line == 0:
         raise DataError(
             f"{path}: which of the columns {', '.join(first)} have the texts and the labels? {HOW}"
         )
-    return _by_content(path, rows, labels)
+    return None
+
+
+def _places(names: list[str], known: Sequence[str]) -> list[int]:
+    return [place for place, name in enumerate(names) if name.casefold() in known]
 
 
 def _given(path: Path, row: Row, columns: Sequence[str]) -> Columns:
@@ -254,10 +287,7 @@ def _by_content(path: Path, rows: list[Row], labels: Sequence[str] | None) -> Co
         )
     body = [row for row in rows[1:] or rows if len(row.cells) == 2]
     values = [{row.cells[i].strip() for row in body} for i in (0, 1)]
-    if labels is not None:
-        fits = [bool(v) and v <= set(labels) for v in values]
-    else:
-        fits = [1 < len(v) <= len(body) / _SHARED for v in values]
+    fits = [_are_labels(found, len(body), labels) for found in values]
     if fits[0] == fits[1]:
         raise DataError(
             f"{path}: no header with known names, and either column may have the labels; {HOW} "
@@ -268,3 +298,10 @@ def _by_content(path: Path, rows: list[Row], labels: Sequence[str] | None) -> Co
     header = len(rows) > 1 and rows[0].cells[label].strip() not in known
     how = f"texts from column {2 - label}, labels from {label + 1}, for those come again"
     return Columns(1 - label, label, header, how + (", without the header" if header else ""))
+
+
+def _are_labels(values: set[str], rows: int, labels: Sequence[str] | None) -> bool:
+    """Whether these are labels that are known, or few that come again."""
+    if labels is not None:
+        return bool(values) and values <= set(labels)
+    return 1 < len(values) <= rows / _SHARED

@@ -90,11 +90,7 @@ def find_utterances(
         raise DataError(f"{root}: no such folder; give one of recordings with transcripts")
     if (root / TRANSCRIPTS).is_file():
         return _listed(root)
-    files = sorted(
-        path
-        for path in root.rglob("*")
-        if path.suffix.lower() in audio.SUFFIXES and not path.name.startswith(".")
-    )
+    files = _sound_files(root)
     by_name = _by_name(files)
     by_folder = [_in_folder(path) for path in files if path.parent != root]
     if by_name and not (by_folder and _folders_say(by_name, by_folder, spells)):
@@ -103,6 +99,14 @@ def find_utterances(
         why = f"has neither {TRANSCRIPTS}, nor TEXT_SPEAKER_NUMBER.wav, nor LABEL/*.wav"
         raise DataError(unknown_layout(root, why, LAYOUTS))
     return by_folder if spells is None else _spelled(root, by_folder, spells, say)
+
+
+def _sound_files(root: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in root.rglob("*")
+        if path.suffix.lower() in audio.SUFFIXES and not path.name.startswith(".")
+    )
 
 
 def _in_folder(path: Path) -> Utterance:
