@@ -236,14 +236,14 @@ class TestMasks:
         self, tmp_path: Path, width: int, height: int
     ) -> None:
         (tmp_path / "a.png").write_bytes(png(width, height))
-        with pytest.raises(DataError, match=r"a\.png: (a mask of|no mask)"):
+        with pytest.raises(DataError, match=r"a\.png: (no mask|.* pixels; EDGENETS_MAX_PIXELS)"):
             read_mask(tmp_path / "a.png")
 
     def test_the_limit_can_be_raised(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "a.png").write_bytes(png(2000, 1000, bytes(2001 * 1000)))
         assert read_mask(tmp_path / "a.png").shape == (1000, 2000)
         monkeypatch.setenv("EDGENETS_MAX_PIXELS", "1000000")
-        with pytest.raises(DataError, match="a mask of 2 megapixels; up to 1 are read"):
+        with pytest.raises(DataError, match="2000 × 1000 pixels; EDGENETS_MAX_PIXELS raises"):
             read_mask(tmp_path / "a.png")
 
     @given(

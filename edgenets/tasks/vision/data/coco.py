@@ -102,8 +102,8 @@ def _images(
         try:
             sizes[image["id"]] = (
                 str(image["file_name"]),
-                int(image["width"]),
-                int(image["height"]),
+                _extent(image["width"]),
+                _extent(image["height"]),
             )
         except (KeyError, TypeError, ValueError, OverflowError):  # OverflowError: of infinity
             faults.append(Fault(file, "an image has no id, name or size; left out"))
@@ -132,6 +132,14 @@ def _images(
         else:
             found.append(Labelled(path, split, things=tuple(things.get(id, ()))))
     return found
+
+
+def _extent(value: float | str) -> int:
+    """A width or height in pixels; ValueError where no image has it."""
+    extent = int(value)
+    if not 0 < extent < 1 << 31:
+        raise ValueError(extent)
+    return extent
 
 
 def _find(root: Path, file: Path, name: str) -> Path | None:
