@@ -49,6 +49,9 @@ _TRIED = 1 << 14
 # Seconds that are tried at first, and how many have to agree.
 _TRIES, _AGREE = 60, 2
 
+# In a recording of at most so many seconds one is enough.
+_SHORT = 10
+
 # Two equal channels that are read as one: neighbors are equal in pairs, and not across pairs.
 _TWICE = 0.01  # energy of the differences, within over across
 _TWICE_SECONDS = 3
@@ -89,7 +92,7 @@ class Misread:
 
     def finish(self) -> str | None:
         """What is wrong with a recording that was too short to be sure."""
-        if not self._found or self._seconds > _AGREE + 1:
+        if not self._found or self._seconds > _SHORT:
             return None
         return self._text(self._found.most_common(1)[0][0])
 

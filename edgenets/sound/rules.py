@@ -66,7 +66,7 @@ class Silent(Rule):
         """See `Rule.take`."""
         self._total += level.seconds
         self._value = level.mean
-        if level.high - level.low > _DEAD:
+        if level.high - level.low > _DEAD or level.audible:
             self._run, self._heard = 0.0, True
             return None
         self._run += level.seconds
@@ -95,7 +95,7 @@ class Quiet(Rule):
 
     def take(self, level: Level) -> str | None:
         """See `Rule.take`."""
-        if level.swing >= QUIET:
+        if level.swing >= QUIET or level.cancelled:
             self._peak, self._seconds, self._events, self._loud = 0.0, 0.0, 0, True
             return None
         self._peak = max(self._peak, level.swing)

@@ -7,16 +7,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgenets.data.split import SPLITS
 from edgenets.errors import DataError
+from edgenets.progress import Progress
+from edgenets.recipe import parse
 from edgenets.recipeparts import AugmentRecipe
 from edgenets.sound import audio
 from edgenets.sound.input import AudioInput
 from edgenets.tasks.speech import strings as made
+from edgenets.tasks.speech.recipe import SpeechRecipe
 from edgenets.tasks.speech.strings import StringBatches, StringMaker, strings_to_measure
 from edgenets.tasks.speech.symbols import spelling, symbols_of
+from edgenets.tasks.speech.training import load_split
 from edgenets.tasks.speech.utterances import Spoken, find_utterances, load_utterances
 
 RATE = 8000
+RECIPE = {
+    "name": "words", "description": "words", "task": "speech",
+    "model": {"architecture": "asr-gru"}, "data": {"symbols": ["yes", "no"], "units": "words"},
+}  # fmt: skip
 FEATURES = AudioInput(sample_rate=RATE, window=200, hop=80, fft=256, bands=16, high_hz=3800)
 
 
@@ -152,3 +161,12 @@ class TestStrings:
             assert 2 <= len(a.symbols) <= 4 and np.abs(a.sound).max() <= 1.0
         features = made.features_of(first, FEATURES, 4)
         assert features.shape[0] == 5 and features.shape[1] % 4 == 0
+
+
+def test_a_split_without_recordings_is_said_before_training(tmp_path: Path) -> None:
+    recipe = parse(RECIPE)
+    assert isinstance(recipe, SpeechRecipe)
+    for word in ("yes", "no"):
+        write(tmp_path / word / "0a7c2a8d_nohash_0.wav")
+    with pytest.raises(DataError, match=r"split has no recordings: 2 recordings are 1 speakers"):
+        load_split(recipe, tmp_path, "train", Progress(), SPLITS)
