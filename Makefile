@@ -116,6 +116,7 @@ truth: $(VENV)/.tested ## Is what arrives at the sinks what was sent? 10,000 ite
 attack: $(VENV)/.tested ## Mutated bundles, hostile inputs, slow clients, kills; a table of figures.
 	@sh tests/packages.sh
 	$(BIN)/python -m tests.attacks
+	$(BIN)/python -m tests.attacks.slow_clients
 
 twin-full: $(VENV)/.tested ## Flash a card and start a board from it; pull a plug in 50 deployments.
 	@sh tests/packages.sh
