@@ -15,8 +15,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests import pulse
 from tests.truth.films import film
-from tests.truth.hearing import pipe, recording
+from tests.truth.hearing import microphone, pipe, recording
 from tests.truth.ledger import Verdict
 from tests.truth.messages import broker, lines
 from tests.truth.rtsp import rtsp
@@ -25,8 +26,14 @@ from tests.vision import servers
 
 # Each scenario, and of how many seeds it is played.
 _SCENARIOS: tuple[tuple[Callable[[int, Path], Verdict], int], ...] = (
-    (film, 60), (stream, 12), (rtsp, 4), (recording, 40), (pipe, 10), (lines, 10), (broker, 4),
+    (film, 60), (stream, 12), (rtsp, 4), (recording, 40), (pipe, 10), (microphone, 2),
+    (lines, 10), (broker, 4),
 )  # fmt: skip
+
+# What a scenario needs that may not be there.
+_NEEDS: dict[Callable[[int, Path], Verdict], Callable[[], str | None]] = {
+    rtsp: servers.rtsp_missing, broker: servers.mosquitto_missing, microphone: pulse.missing,
+}  # fmt: skip
 
 
 def main() -> int:
@@ -37,10 +44,7 @@ def main() -> int:
     given = parser.parse_args()
     begun, verdicts = time.monotonic(), []
     for play, seeds in _SCENARIOS:
-        if play is rtsp and (why := servers.rtsp_missing()):
-            print(f"not played: {why}")
-            continue
-        if play is broker and (why := servers.mosquitto_missing()):
+        if why := _NEEDS.get(play, lambda: None)():
             print(f"not played: {why}")
             continue
         for seed in range(given.seed, given.seed + (2 if given.quick else seeds)):

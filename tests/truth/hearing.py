@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
+import tempfile
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
+from edgenets.sound.audio import write_wav
+from tests.pulse import Pulse
 from tests.truth import sounds
-from tests.truth.ledger import Outcome, Verdict, once, run
+from tests.truth.ledger import Outcome, Verdict, once, run, wait_until
 
 # (format of the file, its encodings)
 _FILES = {
@@ -107,7 +112,54 @@ def _hold(verdict: Verdict, outcome: Outcome, first: int, heard: int, lost: bool
     verdict.hold(outcome.code == wanted, f"exit code {outcome.code}, not {wanted}")
 
 
-def noise(seconds: float, seed: int = 0) -> NDArray[np.float32]:
-    """Quiet noise, as of a room."""
+def microphone(seed: int, out: Path, count: int = 12) -> Verdict:
+    """A microphone of PulseAudio whose server dies between two recordings and comes back."""
     rng = np.random.default_rng(seed)
-    return (0.001 * rng.standard_normal(round(seconds * sounds.RATE))).astype(np.float32)
+    first = int(rng.integers(10))
+    verdict = Verdict(f"microphone {seed}", "microphone", 2 * count, 1)
+    write_wav(out / "words.wav", sounds.spoken(count, first, 48_000), 48_000)
+    with tempfile.TemporaryDirectory(prefix="en-") as name, Pulse(Path(name)) as pulse:
+        over = threading.Event()
+
+        def play() -> None:
+            wait_until(lambda: (out / "truth.jsonl").exists())
+            time.sleep(2.0)  # it listens, and nothing of the first word is missed
+            pulse.play(out / "words.wav").wait()
+            time.sleep(1.0)
+            pulse.stop()
+            time.sleep(float(rng.uniform(0.5, 3.0)))
+            pulse.start()
+            wait_until(lambda: '"back"' in (out / "truth.jsonl").read_text())
+            pulse.play(out / "words.wav").wait()
+            time.sleep(1.0)
+            over.set()
+
+        player = threading.Thread(target=play, daemon=True)
+        player.start()
+        outcome = run(
+            ("kws-gru", "mic:mic", "--backend", "null"), out, until=over.is_set, env=pulse.env
+        )
+        player.join()
+    _hold_spoken(verdict, outcome, first, count)
+    return verdict
+
+
+# A sound server delivers in pieces, and its clock is not the player's.
+_JITTER = 0.15  # s
+
+
+def _hold_spoken(verdict: Verdict, outcome: Outcome, first: int, count: int) -> None:
+    events = outcome.of("detection")
+    wanted = [sounds.LABELS[(first + place) % 10] for place in range(count)]
+    heard = [event["word"] for event in events]
+    verdict.hold(heard == 2 * wanted, f"{' '.join(heard)} was heard, not {' '.join(wanted)} twice")
+    for part in (events[:count], events[count:]):
+        for one, other in itertools.pairwise(part):
+            apart = other["time"] - one["time"]
+            verdict.hold(
+                abs(apart - sounds.EVERY) <= _JITTER,
+                f"{one['word']} and {other['word']}: {apart:.3f} s apart, not {sounds.EVERY} s",
+            )
+    for kind in ("lost", "back"):
+        verdict.hold(bool(outcome.of(kind)), f"the server died, and no '{kind}' was said")
+    verdict.hold(outcome.code in (0, 3), f"exit code {outcome.code}")

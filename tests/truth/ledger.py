@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,7 @@ def run(
     out: Path,
     feed: bytes | None = None,
     until: Callable[[], bool] | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Outcome:
     """`edgenets run` in a process of its own.
 
@@ -61,6 +62,7 @@ def run(
         arguments: bundle, source and options.
         out: a folder for what it writes.
         feed: its standard input.
+        env: its environment; None: this process's.
         until: asked again and again; once true, the run is ended by SIGINT. None: it ends itself.
     """
     told, errors = out / "truth.jsonl", out / "stderr.txt"
@@ -70,7 +72,7 @@ def run(
     ]  # fmt: skip
     with errors.open("wb") as stderr, (out / "stdout.txt").open("wb") as stdout:
         process = subprocess.Popen(
-            command, cwd=ROOT, stdout=stdout, stderr=stderr,
+            command, cwd=ROOT, stdout=stdout, stderr=stderr, env=env,
             stdin=subprocess.DEVNULL if feed is None else subprocess.PIPE,
         )  # fmt: skip
         try:
@@ -98,6 +100,19 @@ def run(
         json.loads(shown) if shown.startswith("{") else {},
         errors.read_text(encoding="utf-8"),
     )
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    """Wait for something that must come.
+
+    Raises:
+        TimeoutError: it does not.
+    """
+    over = time.monotonic() + PATIENCE
+    while not true():
+        if time.monotonic() > over:
+            raise TimeoutError
+        time.sleep(0.02)
 
 
 def numbers(verdict: Verdict, seen: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

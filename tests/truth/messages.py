@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import paho.mqtt.client as mqtt
 
-from tests.truth.ledger import PATIENCE, Outcome, Verdict, once, run
+from tests.truth.ledger import PATIENCE, Outcome, Verdict, once, run, wait_until
 from tests.vision.servers import Broker, free_port
 
 _BUNDLE = ("text-sentiment", "--backend", "null")
@@ -67,7 +66,7 @@ def broker(seed: int, out: Path, count: int = 300) -> Verdict:
             if number in spoiled:
                 client.publish("t", _FAULTS[number % 2], qos=1).wait_for_publish(10)
             client.publish("t", _text(number), qos=1).wait_for_publish(10)
-        _until(lambda: f'"{_text(count - 1)}"' in told.read_text())
+        wait_until(lambda: f'"{_text(count - 1)}"' in told.read_text())
         client.loop_stop()
         client.disconnect()
         server.kill()
@@ -75,7 +74,7 @@ def broker(seed: int, out: Path, count: int = 300) -> Verdict:
 
     sender = threading.Thread(target=send, daemon=True)
     sender.start()
-    _until(lambda: (out / f"mosquitto-{port}.conf").exists())
+    wait_until(lambda: (out / f"mosquitto-{port}.conf").exists())
     outcome = run((*_BUNDLE, f"mqtt://127.0.0.1:{port}/t"), out, until=gone.is_set)
     sender.join(PATIENCE)
     verdict = Verdict(f"broker {seed}", "MQTT", count, len(breaks) + len(spoiled))
@@ -106,15 +105,7 @@ def _await_listener(client: mqtt.Client, told: Path, time_around: int) -> None:
         time.sleep(0.2)
         return told.exists() and hello in told.read_text()
 
-    _until(answered)
-
-
-def _until(true: Callable[[], bool]) -> None:
-    over = time.monotonic() + PATIENCE
-    while not true():
-        if time.monotonic() > over:
-            raise TimeoutError
-        time.sleep(0.02)
+    wait_until(answered)
 
 
 def _hold(verdict: Verdict, outcome: Outcome, count: int, faults: int) -> None:
