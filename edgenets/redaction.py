@@ -15,8 +15,8 @@ HIDDEN = "…"
 
 # Values of these are never secret: options of sources and sinks, and of common cameras.
 _HARMLESS = """
-    action audio bitrate buffer ca camera channel channels codec compression count device
-    dtype every format fps framerate frames height host interval latency loop mode most
+    action audio bitrate buffer ca camera channel channels codec compression count depth device
+    dtype every format fps framerate frames height host interval latency loop max-pixels mode most
     patience profile qos quality rate raw redirects resolution seconds size stream subtype tls
     transport unicast video width
 """
@@ -24,6 +24,12 @@ HARMLESS = frozenset(_HARMLESS.split())
 
 # A value that is shown is short, and is a number or a word.
 _PLAIN = re.compile(r"[\w.,:x*/+-]{0,24}")
+
+# What messages say in the place of a value.
+_EXAMPLES = frozenset({"FILE", "SECRET", "N", "…"})
+
+# Options of the page that name files.
+_FILES = frozenset({"cert", "key"})
 
 # What is looked at as one word: URIs have no spaces, and texts put them in quotes or brackets.
 _WORD = re.compile(r"""[^\s"'<>`“”‘’«»]+""")
@@ -57,8 +63,9 @@ def remember_uri(uri: str) -> None:
     if slashes and at:
         _, colon, password = user.partition(":")
         remember(password if colon else user)
+    known = HARMLESS | (_FILES if uri.startswith("web:") else frozenset())
     for name, value in _PAIR.findall(uri.partition("?")[2]):
-        if name.lower() not in HARMLESS and not value.isdigit():
+        if name.lower() not in known and not value.isdigit():
             remember(value)
 
 
@@ -128,5 +135,5 @@ def _query(query: str, bare: bool) -> str:
 
 def _pair(found: re.Match[str]) -> str:
     name, value = found[1], found[2]
-    harmless = name.lower() in HARMLESS and _PLAIN.fullmatch(value)
+    harmless = value in _EXAMPLES or (name.lower() in HARMLESS and _PLAIN.fullmatch(value))
     return found[0] if harmless or not value else f"{name}={HIDDEN}"

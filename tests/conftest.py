@@ -10,6 +10,10 @@ from hypothesis import HealthCheck, settings
 # TensorFlow reads this when it is first imported; its greetings hide what tests say.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+# Whoever starts the tests has a terminal of some width; their output is as in a pipe.
+for name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"):
+    os.environ.pop(name, None)
+
 # A machine that trains beside the tests is slow, and that is no fault of theirs.
 settings.register_profile(
     "patient", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True

@@ -25,11 +25,17 @@ def test_mutated_bundles_crash_nothing_and_none_that_was_tampered_with_is_accept
     assert len(tally.kinds) == len(bundles._MUTATIONS)
 
 
-def test_the_fuzzer_notices_a_bundle_that_is_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fuzzer_notices_a_bundle_that_is_not_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     original = bundles._Original(bundles.zoo.find("anomaly"))
-    monkeypatch.setattr(Bundle, "read", lambda self, name: b"planted")
-    said = bundles._try(bundles.zoo.find("anomaly"), original, forged=False)
-    assert said not in ("refused", "ran")
+    path = tmp_path / "planted.edge"
+    path.write_bytes(bundles._packed({**original.members, "card.md": b"planted"}))
+    assert bundles._try(path, original, forged=False) == "refused"
+    monkeypatch.setattr(
+        Bundle, "read", lambda self, name: self._archive.read(self._stored.get(name, name))
+    )
+    assert bundles._try(path, original, forged=False) == "tampered with, and accepted"
 
 
 @pytest.mark.parametrize("begins", SUCCEEDED)

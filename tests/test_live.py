@@ -71,9 +71,12 @@ class Listening:
     def interrupt(self) -> dict:
         """Ctrl-C; the summary."""
         self._process.send_signal(signal.SIGINT)
-        assert self._process.wait(PATIENCE) == 0
+        code = self._process.wait(PATIENCE)
         self._out.seek(0)
-        return json.loads(self._out.read())
+        summary = json.loads(self._out.read())
+        # A machine that is busy with other tests may miss some sound; then it says so.
+        assert code == (3 if summary["lost"] else 0)
+        return summary
 
     def kill(self) -> None:
         self._process.kill()

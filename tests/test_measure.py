@@ -132,7 +132,7 @@ class TestSelftest:
     def test_a_rubbish_model(self, fake_bundle: Path, call: Call) -> None:
         found = call("selftest", fake_bundle, "--json")
         (trial,) = found.json()["trials"]
-        assert found.code == 1 and trial["passed"] is False and "refuses it" in trial["reason"]
+        assert found.code == 1 and trial["passed"] is False and "is no TFLite" in trial["reason"]
 
 
 class TestEvaluate:
@@ -219,9 +219,9 @@ class TestBench:
 
     def test_a_process_that_dies(self, fake_bundle: Path, call: Call) -> None:
         done = call("bench", fake_bundle, "--seconds", "1", "--json")
-        assert done.code == 2 and "refuses it" in done.json()["error"]
+        assert done.code == 2 and "is no TFLite" in done.json()["error"]
         (line,) = done.err.splitlines()
-        assert "refuses it" in line and "Traceback" not in line
+        assert "is no TFLite" in line and "Traceback" not in line
 
     def test_a_process_that_hangs(self, bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(bench_module, "TIMEOUT", -0.99)

@@ -173,6 +173,13 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class TestSignals:
+    @pytest.fixture(autouse=True)
+    def not_by_nohup(self) -> Iterator[None]:
+        """Tests that are run by `nohup` ignore SIGHUP, and what they start inherits that."""
+        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        yield
+        signal.signal(signal.SIGHUP, before)
+
     @pytest.mark.parametrize("number", ENDING)
     def test_files_are_whole_and_the_summary_comes(
         self, number: int, detect: Path, tmp_path: Path

@@ -212,7 +212,7 @@ def test_what_cannot_be_run_says_why_and_stops_no_other(trained: Trained) -> Non
     found = trained.verify(cut, good)
     assert not found.passed
     assert [v.passed for v in found.verdicts] == [False, True]
-    assert "ONNX Runtime refuses it" in found.verdicts[0].error
+    assert "is no ONNX file, or a damaged one" in found.verdicts[0].error
 
 
 def test_a_model_that_takes_bands(trained: Trained) -> None:

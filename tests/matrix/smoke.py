@@ -293,6 +293,22 @@ def _release_list(place: Place) -> None:
     place("release", "list", place.shelf, *place.keys, "--json")
 
 
+@smoke("release keys")
+def _release_keys(place: Place) -> None:
+    place("release", "keys", place.shelf, *place.keys, "--json")
+
+
+@smoke("release rotate")
+def _release_rotate(place: Place) -> None:
+    place("release", "rotate", place.shelf, *place.keys, "--json")
+
+
+@smoke("release revoke")
+def _release_revoke(place: Place) -> None:
+    done = place.call("release", "revoke", place.shelf, "0" * 8, *place.keys)
+    assert done.code == 2 and "0" * 8 in done.err
+
+
 @smoke("release publish")
 def _release_publish(place: Place) -> None:
     """As far as there is no index of wheels: an empty folder in its place is refused."""

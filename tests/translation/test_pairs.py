@@ -75,7 +75,7 @@ def test_a_sentence_is_in_one_split_alone() -> None:
     [({}, "has neither train.en, nor train.en.gz, nor train.tsv"),
      ({"train.en": b"a\n"}, "has neither train.de"),
      ({"train.tsv": b"only one side\n"}, "line 1: a sentence, a tab"),
-     ({"train.en": b"\xff\xfe\n", "train.de": b"a\n"}, "byte 0 is no UTF-8"),
+     ({"train.en": b"\xff\xfe\n", "train.de": b"a\n"}, "begins as UTF-16 and is none"),
      ({"train.en": b"a\0b\n", "train.de": b"a\n"}, "bytes of zero at 1"),
      ({"train.en.gz": b"\x1f\x8b\x08broken", "train.de": b"a\n"}, "cannot be read"),
      ({"train.en.gz": gzip.compress(b"a" * 999)[:-9], "train.de": b"a\n"}, "cannot be read"),
