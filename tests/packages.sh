@@ -8,7 +8,7 @@ packages="pulseaudio pulseaudio-utils libasound2-plugins libportaudio2
     nbdkit nbdkit-plugin-python libnbd-bin bmap-tools e2fsprogs fdisk mount mtools dosfstools
     mmdebstrap arch-test qemu-user-static debian-archive-keyring kmod cpio
     fastboot qemu-system-arm qemu-utils netcat-openbsd openssh-client systemd-container iproute2
-    gcc libc6-dev"
+    gcc libc6-dev openssl"
 missing=""
 for package in $packages; do
     dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
