@@ -98,7 +98,7 @@ class LinePipeline(ABC, Generic[AnySummary]):
             more = self._repeats.hidden(kind)
             yield self.notice(kind, f"{text}; {more:,} more before" if more else text, count)
         else:
-            self.summary.notices[kind] = self.summary.notices.get(kind, 0) + count
+            self.summary.notice(kind, count)
 
     def lose(self, kind: str, text: str, count: int = 1) -> Iterator[Notice]:
         """The same of lines that were not taken."""

@@ -247,6 +247,7 @@ class TestFiles:
         assert len(found) == 4 and "line 52: 'x50' is no number" in found[0]
         assert "297 more like these, 300 in all" in found[3]
         assert run.summary.skipped == 300 and run.summary.plain()["skipped"] == 300
+        assert run.summary.lost["rows"] == 300
         assert run.summary.readings == 100
 
     def test_newest_first_is_sorted(self, anomaly: tuple[Any, Any], tmp_path: Path) -> None:
