@@ -46,10 +46,10 @@ def number_of(image: NDArray[np.uint8]) -> int | None:
         return None
     ys = ((np.arange(BANDS) + 0.5) * height / BANDS).astype(int)
     xs = ((np.arange(BITS + CHECK) + 0.5) * width / (BITS + CHECK)).astype(int)
-    reach = max(1, height // BANDS // 4)
+    down, across = max(1, height // BANDS // 4), max(1, width // (BITS + CHECK) // 4)
     cells = np.stack([
         gray[np.ix_(np.clip(ys + dy, 0, height - 1), np.clip(xs + dx, 0, width - 1))]
-        for dy in (-reach, 0, reach) for dx in (-reach, 0, reach)
+        for dy in (-down, 0, down) for dx in (-across, 0, across)
     ]).astype(np.float32)  # fmt: skip
     cells[:, INVERTED] = 255 - cells[:, INVERTED]
     if ((cells > DARK) & (cells < LIGHT)).any():
