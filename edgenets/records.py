@@ -155,7 +155,7 @@ def _convert_scalar(kind: Any, value: Any, where: str) -> Any:
     if kind is Any:
         return value
     if type(value) is int and value not in _INTEGERS:
-        raise RecordError(f"{where}: an integer of more than 64 bits is no number for this")
+        raise RecordError(f"{where}: an integer of more than 64 bits is not a number for this")
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:

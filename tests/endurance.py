@@ -106,13 +106,13 @@ class Running:
     """A run, and what it takes."""
 
     def __init__(self, name: str, arguments: list[str], folder: Path, env: dict[str, str]) -> None:
-        self.name, self.told = name, folder / f"{name}.jsonl"
+        self.name, self.record = name, folder / f"{name}.jsonl"
         self._errors = (folder / f"{name}.err").open("wb")
         self._out = folder / f"{name}.out"
         with self._out.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.truth.child", "run", *arguments,
-                 "--sink", f"truth:{self.told}", "--json"],
+                 "--sink", f"truth:{self.record}", "--json"],
                 cwd=ROOT, stdout=out, stderr=self._errors, env=env,
             )  # fmt: skip
         self.memory: list[tuple[float, float]] = []  # s, MB
@@ -137,12 +137,12 @@ class Running:
             code = self.process.wait()
         self._errors.close()
         shown = self._out.read_text(encoding="utf-8")
-        lines = self.told.read_text(encoding="utf-8").splitlines()
+        lines = self.record.read_text(encoding="utf-8").splitlines()
         return code, [json.loads(line) for line in lines], json.loads(shown or "{}")
 
 
 def endure(hours: float, seed: int = 0) -> dict[str, Any]:
-    """Run, kill, and say what came of it."""
+    """Run, kill, and report."""
     seconds, rng, epoch = hours * 3600, random.Random(seed), time.monotonic()
     settled = min(SETTLED, seconds / 3)
     violations: list[str] = []

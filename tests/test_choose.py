@@ -159,7 +159,7 @@ class TestCommand:
     def test_what_is_no_limit(self, bundle: Bundle, call: Call) -> None:
         for words in (("--max-p95", "20"), ("--max-p95", "20kB"), ("--max-size", "-5kB")):
             done = self.run(call, bundle.path, *words)
-            assert done.code == 2 and "no number with one of the units" in " ".join(
+            assert done.code == 2 and "not a number with one of the units" in " ".join(
                 done.err.split()
             )
         assert "--out" in self.run(call, "kws-gru").err

@@ -62,7 +62,7 @@ def test_a_planted_link_is_not_followed(tmp_path: Path, monkeypatch: pytest.Monk
     victim, folder = tmp_path / "victim", tmp_path / "shared"
     victim.write_text("precious")
     folder.mkdir()
-    (folder / f".a.{os.getpid()}.txt").symlink_to(victim)  # a name that could be foreseen
+    (folder / f".a.{os.getpid()}.txt").symlink_to(victim)  # a name that could be predicted
     with replacing(folder / "a.txt") as beside:
         beside.write_text("new")
     assert (folder / "a.txt").read_text() == "new" and victim.read_text() == "precious"

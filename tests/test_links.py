@@ -132,7 +132,7 @@ def server(answer: bytes | None) -> Iterator[int]:
                 client.close()
 
 
-class Told:
+class Said:
     """What a sink and a source at one URI say of it."""
 
     def __init__(self, uri: str) -> None:
@@ -209,7 +209,7 @@ class TestMqtt:
     @pytest.mark.parametrize("case", REASONS)
     def test_every_failure_has_its_reason(self, case: str, places: dict[str, object]) -> None:
         uri, reason = REASONS[case]
-        found = Told(uri.format(**places))
+        found = Said(uri.format(**places))
         wait_until(lambda: bool(found.of_sink) and bool(found.of_source), SOON)
         time.sleep(1.5)  # it is tried again, and not said again
         assert reason in found.of_sink[0] and reason in found.of_source[0].text
@@ -220,13 +220,13 @@ class TestMqtt:
     @pytest.mark.parametrize("uri", ["mqtts://127.0.0.1:{tls}/t?ca={ca}",
                                      "mqtt://127.0.0.1:{tls}/t?tls=1&ca={ca}"])  # fmt: skip
     def test_tls(self, uri: str, places: dict[str, object]) -> None:
-        found = Told(uri.format(**places))
+        found = Said(uri.format(**places))
         wait_until(lambda: not found.sink.held)
         assert found.close() == 0 and found.of_sink == [] and found.of_source == []
 
     def test_it_is_said_once_that_it_is_over(self, tmp_path: Path) -> None:
         port = servers.free_port()
-        found = Told(f"mqtt://127.0.0.1:{port}/t")
+        found = Said(f"mqtt://127.0.0.1:{port}/t")
         for times in (1, 2):
             wait_until(lambda n=times: len(found.of_sink) >= 2 * n - 1)  # type: ignore[misc]
             with mosquitto(tmp_path, "allow_anonymous true", port=port):

@@ -149,7 +149,7 @@ def _failed(verdict: Verdict) -> str:
     if verdict.error:
         return verdict.error
     parts = [
-        f"{c.name} {'is no number' if c.value is None else f'{c.value:.3g}'} (limit {c.limit:g})"
+        f"{c.name} {'is not a number' if c.value is None else f'{c.value:.3g}'} (limit {c.limit:g})"
         for c in verdict.checks
         if not c.passed
     ]

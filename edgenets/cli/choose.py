@@ -44,7 +44,7 @@ class _Quantity(click.ParamType):  # type: ignore[type-arg]
         parts = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([A-Za-zµ]+)\s*", str(value))
         if parts is None or parts[2] not in self._units:
             known = ", ".join(self._units)
-            self.fail(f"'{value}' is no number with one of the units {known}", param, ctx)
+            self.fail(f"'{value}' is not a number with one of the units {known}", param, ctx)
         return float(parts[1]) * self._units[parts[2]]
 
 

@@ -24,7 +24,7 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
         try:
             return tuple(float(part) for part in value.split(","))
         except ValueError:
-            self.fail(f"'{value}' is no number, nor several by comma", param, ctx)
+            self.fail(f"'{value}' is not a number, nor several by comma", param, ctx)
 
 
 @click.command(

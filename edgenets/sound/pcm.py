@@ -27,7 +27,7 @@ class Encoding:
     name: str
     width: int  # bytes of a sample
     # Bytes of whole samples → (n,); 16-bit PCM of this byte order stays as it is. Floats are taken
-    # as they are: what is no number stays none.
+    # as they are: what is not a number stays so.
     decode: Callable[[bytes], Sound]
 
 

@@ -55,7 +55,7 @@ def rules(given: dict[str, str], most_pixels: int) -> Rules:
         most_pixels: the limit where neither says one.
 
     Raises:
-        SourceError: an option or a variable is no number that makes sense.
+        SourceError: an option or a variable is not a number that makes sense.
     """
     try:
         usual = Rules.from_environment(most_pixels)

@@ -35,7 +35,7 @@ def why_not(url: str, patience: float) -> str:
     try:
         host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     except ValueError:
-        return "its port is no number"
+        return "its port is not a number"
     try:
         with _connected(parts.scheme, host, port, patience) as server:
             return _why(server, url, parts.username is not None)

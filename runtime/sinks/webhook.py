@@ -37,7 +37,7 @@ def open_sink(rest: str) -> WebhookSink:
     try:
         parts = urllib.parse.urlsplit(rest)
         plain = rest.isascii() and parts.port != 0 and parts.username is None
-    except ValueError:  # a port that is no number
+    except ValueError:  # a port that is not a number
         raise _no_address(rest) from None
     if not parts.hostname or not plain:
         raise _no_address(rest)

@@ -13,7 +13,7 @@ from tests.attacks import bundles, inputs, kills
 
 
 def main() -> int:
-    """Attack, and say what came of it."""
+    """Attack, and report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bundles", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=100)

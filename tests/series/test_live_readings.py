@@ -244,7 +244,7 @@ class TestFiles:
         (tmp_path / "t.csv").write_text("\n".join(["time,a", *rows]))
         run = run_of(*anomaly, str(tmp_path / "t.csv"))
         found = [e.text for e in run if isinstance(e, Notice) and e.kind == "skipped"]
-        assert len(found) == 4 and "line 52: 'x50' is no number" in found[0]
+        assert len(found) == 4 and "line 52: 'x50' is not a number" in found[0]
         assert "297 more like these, 300 in all" in found[3]
         assert run.summary.skipped == 300 and run.summary.plain()["skipped"] == 300
         assert run.summary.lost["rows"] == 300

@@ -156,7 +156,7 @@ class TestAround:
         lines[0] = "time,temp,state"
         parser = check(lines)
         assert parser.columns == ("temp",) and "'state' has no numbers: left out" in said(parser)
-        with pytest.raises(DataError, match="'ON' is no number"):
+        with pytest.raises(DataError, match="'ON' is not a number"):
             read(lines, ("state",))
 
     def test_two_columns_of_one_name_are_two(self) -> None:

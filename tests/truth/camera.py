@@ -1,4 +1,4 @@
-"""A network camera that does as it is told: MJPEG over HTTP on loopback, with faults."""
+"""A network camera that follows a script: MJPEG over HTTP on loopback, with faults."""
 
 from __future__ import annotations
 

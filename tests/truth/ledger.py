@@ -65,10 +65,10 @@ def run(
         env: its environment; None: this process's.
         until: asked again and again; once true, the run is ended by SIGINT. None: it ends itself.
     """
-    told, errors = out / "truth.jsonl", out / "stderr.txt"
+    record, errors = out / "truth.jsonl", out / "stderr.txt"
     command = [
         sys.executable, "-m", "tests.truth.child", "run", *arguments,
-        "--sink", f"truth:{told}", "--json",
+        "--sink", f"truth:{record}", "--json",
     ]  # fmt: skip
     with errors.open("wb") as stderr, (out / "stdout.txt").open("wb") as stdout:
         process = subprocess.Popen(
@@ -92,7 +92,7 @@ def run(
             if process.poll() is None:
                 process.kill()
                 process.wait()
-    lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
+    lines = record.read_text(encoding="utf-8").splitlines() if record.exists() else []
     shown = (out / "stdout.txt").read_text(encoding="utf-8")
     return Outcome(
         code,

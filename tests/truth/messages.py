@@ -46,14 +46,14 @@ def broker(seed: int, out: Path, count: int = 300) -> Verdict:
     """Messages of a broker that goes away and comes back."""
     rng = np.random.default_rng(seed)
     port = free_port()
-    told, gone = out / "truth.jsonl", threading.Event()
+    record, gone = out / "truth.jsonl", threading.Event()
     breaks = sorted(int(n) for n in rng.choice(count - 20, 2, replace=False) + 10)
     spoiled = {int(n) for n in rng.choice(count, 6, replace=False)}
 
     def send() -> None:
         server = Broker(out, port)
         client = _client(port)
-        _await_listener(client, told, 0)
+        _await_listener(client, record, 0)
         for number in range(count):
             if number in breaks:
                 client.loop_stop()
@@ -62,11 +62,11 @@ def broker(seed: int, out: Path, count: int = 300) -> Verdict:
                 time.sleep(0.5)
                 server = Broker(out, port)
                 client = _client(port)
-                _await_listener(client, told, 1 + breaks.index(number))
+                _await_listener(client, record, 1 + breaks.index(number))
             if number in spoiled:
                 client.publish("t", _FAULTS[number % 2], qos=1).wait_for_publish(10)
             client.publish("t", _text(number), qos=1).wait_for_publish(10)
-        wait_until(lambda: f'"{_text(count - 1)}"' in told.read_text())
+        wait_until(lambda: f'"{_text(count - 1)}"' in record.read_text())
         client.loop_stop()
         client.disconnect()
         server.kill()
@@ -96,14 +96,14 @@ def _client(port: int) -> mqtt.Client:
     return client
 
 
-def _await_listener(client: mqtt.Client, told: Path, time_around: int) -> None:
+def _await_listener(client: mqtt.Client, record: Path, time_around: int) -> None:
     """Publish until the run answers: it has subscribed then."""
     hello = f"hello {time_around}"
 
     def answered() -> bool:
         client.publish("t", hello, qos=1).wait_for_publish(10)
         time.sleep(0.2)
-        return told.exists() and hello in told.read_text()
+        return record.exists() and hello in record.read_text()
 
     wait_until(answered)
 

@@ -190,7 +190,7 @@ def test_what_the_user_must_say(call: Call, tmp_path: Path) -> None:
     done = call("import", model, "--task", "detect", "--labels", tmp_path / "labels.txt")
     assert done.code == 2 and "no YOLO grid of 1 labels" in done.err
     done = call("import", model, "--task", "detect", "--mean", "grey")
-    assert done.code == 2 and "no number" in done.err
+    assert done.code == 2 and "not a number" in done.err
 
 
 @pytest.mark.parametrize(

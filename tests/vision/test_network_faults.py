@@ -73,8 +73,8 @@ def sends(
         request.end_headers()
         for data in images:
             size = length(data)
-            told = b"" if size is None else b"Content-Length: %d\r\n" % size
-            part = mark + b"\r\nContent-Type: image/jpeg\r\n" + told + b"\r\n" + data + b"\r\n"
+            announced = b"" if size is None else b"Content-Length: %d\r\n" % size
+            part = mark + b"\r\nContent-Type: image/jpeg\r\n" + announced + b"\r\n" + data + b"\r\n"
             request.wfile.write(part)
             request.wfile.flush()
             time.sleep(wait)
@@ -150,9 +150,9 @@ def test_a_frame_that_was_cut_is_left_out_and_the_next_goes_on(
     frames = [i for i in items if isinstance(i, Frame)]
     whole = [n for n in range(10) if n not in broken]
     assert [number_in(f.image) for f in frames] == [f.number for f in frames] == whole
-    told = [i for i in items if isinstance(i, SourceNotice) and i.kind == "skipped"]
-    assert camera.damaged == sum(i.count for i in told) == len(broken)
-    assert len(told) <= 2  # not a line for each
+    skipped = [i for i in items if isinstance(i, SourceNotice) and i.kind == "skipped"]
+    assert camera.damaged == sum(i.count for i in skipped) == len(broken)
+    assert len(skipped) <= 2  # not a line for each
 
 
 def test_images_one_after_another_without_boundaries() -> None:

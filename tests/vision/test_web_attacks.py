@@ -168,7 +168,7 @@ class TestGate:
         wait(lambda: running.get("/metrics")[0] == 200)
         text = running.get("/metrics")[1].decode()
         assert "edgenets_web_refused_total{cause=" in text
-        # Hundreds were refused, and one line tells of it.
+        # Hundreds were refused, and one line says so.
         assert len(running.said) <= 4, running.said
 
     @pytest.mark.parametrize("name", ["slow head", "slow body", "slow reader"])
@@ -286,8 +286,8 @@ class TestLog:
             before.join()
         finally:
             run.close()
-        told = [line for line in run.said if "ZeroDivisionError" in line]
-        assert 1 <= len(told) <= 2 and "\n" not in told[0] and "test_web_attacks.py" in told[0]
+        lines = [line for line in run.said if "ZeroDivisionError" in line]
+        assert 1 <= len(lines) <= 2 and "\n" not in lines[0] and "test_web_attacks.py" in lines[0]
         assert "Traceback" not in capfd.readouterr().err
 
 

@@ -41,7 +41,7 @@ class Tokenizer:
         units = units_of(text, self._input)
         try:
             found = [numbers.get(unit, self._unknown) for unit in units]
-            return np.array(found, np.int32)  # None is no number
+            return np.array(found, np.int32)  # None is not a number
         except TypeError:
             raise DataError(self._stranger(units)) from None
 

@@ -64,7 +64,7 @@ class ForecastLines(ReadingLines):
                 found = self._forecaster.push(item.values)
                 if found is not None and not np.isfinite(found.median).all():
                     self._forecaster.reset()
-                    text = "the model's answer is no number; it begins anew"
+                    text = "the model's answer is not a number; it begins anew"
                     yield from self.lose("range", f"line {line.number}: {text}")
                 elif found is not None:
                     self.summary.forecasts += 1

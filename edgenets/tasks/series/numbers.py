@@ -44,7 +44,7 @@ def number_of(cell: str, decimal: Mark = ".") -> float:
         to be computed with (`LARGEST`).
 
     Raises:
-        DataError: it is no number.
+        DataError: it is not a number.
     """
     if decimal == "." and _POINT.fullmatch(cell):  # most cells of most tables
         number = float(cell)
@@ -59,7 +59,7 @@ def number_of(cell: str, decimal: Mark = ".") -> float:
     if _GROUPED[decimal].fullmatch(text):
         digits = text.translate({ord(mark): None for mark in _GROUP_MARKS[decimal]})
         return held(float(digits.replace(",", ".")))
-    raise DataError(f"{text[:40]!r} is no number; an empty cell says that one is missing")
+    raise DataError(f"{text[:40]!r} is not a number; an empty cell says that one is missing")
 
 
 def held(number: float) -> float:

@@ -222,7 +222,7 @@ class ReadingParser:
                 odd.append(name)
         self._measured |= {name for name, value in found.items() if value == value}
         if not found:
-            raise DataError(f"{', '.join(map(repr, odd[:5])) or 'what is there'} is no number")
+            raise DataError(f"{', '.join(map(repr, odd[:5])) or 'what is there'} is not a number")
         self._leave_out(*odd)
         if not found.keys() <= self._known:
             self._add(list(found))
