@@ -197,7 +197,14 @@ class Summary(Record):
 class LineSummary(Summary):
     """The same, of lines: texts or readings."""
 
-    skipped: int = 0  # lines that were not taken: no text, no reading, out of order, too fast
+    @property
+    def skipped(self) -> int:
+        """Lines that were not taken: no text, no reading, out of order, too fast."""
+        return self.lost["rows"]
+
+    def plain(self) -> Json:
+        """See `Summary.plain`."""
+        return {**super().plain(), "skipped": self.skipped}
 
 
 @dataclass

@@ -102,7 +102,8 @@ class LinePipeline(ABC, Generic[AnySummary]):
 
     def lose(self, kind: str, text: str, count: int = 1) -> Iterator[Notice]:
         """The same of lines that were not taken."""
-        self.summary.skipped += count
+        if kind not in self.summary.losses:  # said of lines that are taken as well
+            self.summary.lose("rows", count)
         yield from self.say(kind, text, count)
 
     def rest(self) -> Iterator[Notice]:

@@ -213,6 +213,11 @@ class TestOrder:
             assert (at > last) == (verdict == "next")
             last = at if verdict in ("next", "back") else last
 
+    def test_one_that_comes_too_late_is_lost(self, anomaly: tuple[Any, Any]) -> None:
+        run = Live(anomaly).push(*map(message, (0, 1, 5, 2, 6))).end()
+        assert run.summary.readings == 4
+        assert run.summary.lost == {"rows": 1} and run.summary.plain()["skipped"] == 1
+
 
 class TestNumbers:
     @pytest.mark.parametrize("number", ["1e999", "-1e999", "1e300", "9" * 400, "3.5e38"])

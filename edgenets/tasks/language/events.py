@@ -73,7 +73,7 @@ class TextSummary(LineSummary):
 
     def plain(self) -> Json:
         """See `Summary.plain`."""
-        return {**vars(self), "tokens_per_s": self.tokens_per_s}
+        return {**super().plain(), "tokens_per_s": self.tokens_per_s}
 
     def _counted(self) -> list[str]:
         if self.text:

@@ -132,7 +132,7 @@ class SeriesSummary(LineSummary):
 
     def plain(self) -> Json:
         """See `Summary.plain`."""
-        return {**vars(self), "cpu_us_per_reading": self.cpu_us_per_reading}
+        return {**super().plain(), "cpu_us_per_reading": self.cpu_us_per_reading}
 
     def _counted(self) -> list[str]:
         parts = [f"read {self.readings:,} readings, reported {self.reported:,}"]

@@ -188,7 +188,7 @@ class ReadingLines(LinePipeline[SeriesSummary]):
             f"taken as missing"
         )
         if reading.missing == every:
-            self.summary.skipped += 1
+            self.summary.lose("rows")
         yield from self.say("range", text, count)
 
     def _gap(self, at: float, line: Line) -> Iterator[Event]:
