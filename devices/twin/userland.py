@@ -50,6 +50,10 @@ _ENVIRONMENT = {
     "etc/ssh/sshd_config.d/twin-cpu.conf": f"SetEnv QEMU_CPU={_CPU}\n",
 }
 
+# A confined service gets a /proc of its own, which again shows this machine's processor.
+_CONFINED_SERVICES = ("edgenets", "edgenets-update")
+_SHOW_PROCESSOR_TO = "[Service]\nBindReadOnlyPaths=/etc/twin-cpuinfo:/proc/cpuinfo\n"
+
 _SHOW_PROCESSOR = """[Unit]
 Description=Show the processor of a board
 DefaultDependencies=no
@@ -115,6 +119,10 @@ class Userland(Twin):
         for name, text in _ENVIRONMENT.items():
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             (self.root / name).write_text(text)
+        for service in _CONFINED_SERVICES:
+            drop_in = self.root / f"usr/lib/systemd/system/{service}.service.d/twin-cpuinfo.conf"
+            drop_in.parent.mkdir(parents=True, exist_ok=True)
+            drop_in.write_text(_SHOW_PROCESSOR_TO)
         units = self.root / "etc/systemd/system"
         (units / "twin-cpuinfo.service").write_text(_SHOW_PROCESSOR)
         wanted = units / "sysinit.target.wants" / "twin-cpuinfo.service"
