@@ -53,16 +53,20 @@ _OLD_NAMES = {
 }
 _OLD_CLASSES = {"Remark": "Notice", "Surprising": "Anomaly"}
 
-# What a run can lose, and what its last line calls it. Nothing else is lost: an image of a live
-# source that is faster than its model is left out by design, and counted under `dropped`.
+# What a run can lose, and what its last line calls one and several of it. Nothing else is lost: an
+# image of a live source that is faster than its model is left out by design, and counted under
+# `dropped`.
 LOSSES = {
-    "results": "results not delivered",
-    "rows": "rows or messages not read",
-    "images": "images not read",
-    "files": "files not read to their end",
-    "samples": "samples of sound missing",
-    "overruns": "overruns of a sound card, of unknown length",
-    "sources": "sources that failed",
+    "results": ("result not delivered", "results not delivered"),
+    "rows": ("row or message not read", "rows or messages not read"),
+    "images": ("image not read", "images not read"),
+    "files": ("file not read to its end", "files not read to their end"),
+    "samples": ("sample of sound missing", "samples of sound missing"),
+    "overruns": (
+        "overrun of a sound card, of unknown length",
+        "overruns of a sound card, of unknown length",
+    ),
+    "sources": ("source that failed", "sources that failed"),
 }
 
 
@@ -170,7 +174,8 @@ class Summary(Record):
         parts = []
         for kind, count in self.lost.items():
             by = " ".join(f"{sink} ×{n:,}" for sink, n in self.undelivered.items())
-            parts.append(f"{count:,} {LOSSES[kind]}" + (f" ({by})" if kind == "results" else ""))
+            what = LOSSES[kind][count > 1]
+            parts.append(f"{count:,} {what}" + (f" ({by})" if kind == "results" else ""))
         return " · ".join(parts)
 
     def plain(self) -> Json:

@@ -152,7 +152,7 @@ class ImageRun(Run[WatchSummary]):
                 for feed in self._streams:
                     feed.join(_LAST_WAIT)
                 self.summary.dropped = self.dropped
-                self.summary.damaged = self.damaged
+                self.summary.count_damaged(self.damaged)
 
     def _until_the_end(self, started: float) -> Iterator[Event]:
         while not self._closed and not all(f.ended for f in self._streams):
@@ -193,6 +193,7 @@ class ImageRun(Run[WatchSummary]):
                 yield self._look(stream, item)
         elif isinstance(item, SourceNotice):
             at = stream.time_of(item.at)
+            self.summary.count_damaged(self.damaged)
             yield self._notice(stream.name, item.kind, item.text, at, item.count)
         elif isinstance(item, Ended) and item.error is not None:
             if all(f.ended for f in self._streams) and not self._closed:

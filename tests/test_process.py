@@ -79,7 +79,7 @@ class TestStreams:
     def test_full_ones(self, full: str, code: int, fake_bundle: Path, tmp_path: Path) -> None:
         done = shell(full, "run", fake_bundle, write(tmp_path / "a.wav", 1.0), *NULL)
         assert done.returncode == code
-        assert ("1 results not delivered" in done.stderr) == (code == 3)
+        assert ("1 result not delivered" in done.stderr) == (code == 3)
 
 
 @contextlib.contextmanager

@@ -387,7 +387,7 @@ class TestProcess:
         _, err = running.communicate(pcm(1.0), PATIENCE)
         text = err.decode()
         assert running.returncode == 3, text
-        assert "Broken pipe" in text and "1 results not delivered" in text
+        assert "Broken pipe" in text and "1 result not delivered" in text
         assert "Traceback" not in text and "Exception ignored" not in text
         assert len((tmp_path / "out").read_text().splitlines()) == 1
 

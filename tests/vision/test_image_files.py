@@ -34,6 +34,13 @@ def saved(kind: str, array: np.ndarray[Any, Any] = SCENE, mode: str = "RGB", **h
     return out.getvalue()
 
 
+def lab() -> bytes:
+    """A TIFF of CIE L*a*b*, which not every Pillow converts to."""
+    out = io.BytesIO()
+    Pillow.frombytes("LAB", SCENE.shape[1::-1], SCENE.tobytes()).save(out, "tiff")
+    return out.getvalue()
+
+
 def encoded(suffix: str, array: np.ndarray[Any, Any], *flags: int) -> bytes:
     return bytes(cv2.imencode(suffix, array, flags)[1])
 
@@ -171,7 +178,11 @@ def test_16_bits_black_images_and_the_variable(monkeypatch: pytest.MonkeyPatch) 
 )  # fmt: skip
 def test_pixels_of_all_modes_look_as_elsewhere(mode: str, kind: str) -> None:
     data = saved(kind, mode=mode)
-    elsewhere = np.asarray(Pillow.open(io.BytesIO(data)).convert("RGB"))[..., ::-1]
+    if kind in {"jpeg", "webp"}:  # of which something is lost
+        known = Pillow.open(io.BytesIO(data))
+    else:  # not every Pillow reads what it wrote
+        known = Pillow.fromarray(np.ascontiguousarray(SCENE[..., ::-1])).convert(mode)
+    elsewhere = np.asarray(known.convert("RGB"))[..., ::-1]
     assert np.abs(image.decode(data, "x").astype(int) - elsewhere).max() <= 1
 
 
@@ -181,7 +192,7 @@ def test_pixels_of_all_modes_look_as_elsewhere(mode: str, kind: str) -> None:
         (encoded(".tif", SCENE.astype(np.float32) / 255), "floating-point pixels"),
         (saved("tiff", mode="F"), "32-bit floating-point pixels"),
         (saved("tiff", mode="I"), "signed pixels"),
-        (saved("tiff", mode="LAB"), r"L\*a\*b\*"), (saved("gif"), "is GIF, which is not read"),
+        (lab(), r"L\*a\*b\*"), (saved("gif"), "is GIF, which is not read"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 99, "is HEIC"), (b"", "the file is empty"),
         (b"\0\0\0\x18ftypavif\0\0\0\0mif1avif" + b"\0" * 99, "is AVIF"),
         (b"\xff\x0a" + b"\0" * 99, "is JPEG XL"), (b"%PDF-1.7 x", "is PDF"),

@@ -82,6 +82,7 @@ def test_the_summary_counts_what_could_not_be_read(detect: Any, tmp_path: Path, 
     assert watch.summary.plain()["damaged"] == {str(tmp_path): 2}
     found = call("run", str(detect.path), str(tmp_path), "--json")
     assert found.json()["damaged"] == {str(tmp_path): 2}
+    assert found.code == 3 and found.json()["lost"] == {"images": 2}
 
 
 def test_every_damaged_image_of_a_camera_is_counted(detect: Any) -> None:
@@ -91,7 +92,8 @@ def test_every_damaged_image_of_a_camera_is_counted(detect: Any) -> None:
         for event in watch:
             if isinstance(event, Notice) and event.kind == "lost":
                 watch.stop()
-    assert watch.summary.damaged == {url: 10}
+    # One notice was about the first of them; the run was stopped before the next.
+    assert watch.summary.damaged == {url: 10} and watch.summary.lost == {"images": 10}
 
 
 def test_training_names_the_file(tmp_path: Path) -> None:

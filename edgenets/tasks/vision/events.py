@@ -85,7 +85,16 @@ class WatchSummary(AgedSummary):
     objects: dict[str, int] = field(default_factory=dict)  # followed objects or findings, a label
     crossings: dict[str, int] = field(default_factory=dict)  # per line and direction
 
-    losses: ClassVar = {"skipped": "images", "failed": "sources"}
+    losses: ClassVar = {"failed": "sources"}
+
+    def count_damaged(self, damaged: dict[str, int]) -> None:
+        """Take how many images of each source could not be read so far; they were lost.
+
+        Not counted by the notices about them: those come now and then, and a run that is stopped
+        ends before the last one.
+        """
+        self.damaged = damaged
+        self.lose("images", sum(damaged.values()) - self.lost["images"])
 
     @property
     def rate(self) -> float | None:
