@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +15,10 @@ LONGEST = 4096  # bytes
 
 # A body has to come within this time.
 WITHIN = 10.0  # s
+
+# So much, and so long, is read and thrown away of a body that is too long: a client that still
+# sends when its connection is closed never reads why (RFC 9112, 9.6).
+_READ_AWAY, _READ_AWAY_WITHIN = 16 << 20, 2.0  # bytes, s
 
 # Below this a threshold lets everything through; whoever wants that can start a run with it.
 LEAST = 0.001
@@ -62,15 +68,27 @@ async def _body(request: Request) -> bytes:
     """
     length = request.headers.get("content-length", "0")
     # Digits are compared by their count first: Python makes no number of very many.
-    if len(length) > 9 or not length.isascii() or not length.isdigit() or int(length) > LONGEST:
-        raise Refused(f"longer than {LONGEST} bytes", 413)
-    body = b""
+    long = len(length) > 9 or not length.isascii() or not length.isdigit() or int(length) > LONGEST
+    body, parts = b"", request.stream()
     try:
         async with asyncio.timeout(WITHIN):
-            async for part in request.stream():
+            while not long and (part := await anext(parts, None)) is not None:
                 body += part
-                if len(body) > LONGEST:
-                    raise Refused(f"longer than {LONGEST} bytes", 413)
+                long = len(body) > LONGEST
     except TimeoutError as exc:
         raise Refused(f"the body did not come within {WITHIN:g} s", 408) from exc
+    if long:
+        await _read_away(parts)
+        raise Refused(f"longer than {LONGEST} bytes", 413)
     return body
+
+
+async def _read_away(parts: AsyncIterator[bytes]) -> None:
+    """Take what is still sent, within limits."""
+    length = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_READ_AWAY_WITHIN):
+            async for part in parts:
+                length += len(part)
+                if length > _READ_AWAY:
+                    return

@@ -154,7 +154,7 @@ class TestRoutes:
                     b'{"label": ["red"], "value": 0.5}', b"[" * 4000,
                     b'"' + b"9" * 4000):  # fmt: skip
             assert running.threshold(bad, **{"X-Edgenets": "1"}) == 400
-        for large in (b" " * 5000, b" " * 1_000_000):
+        for large in (b" " * 5000, b" " * 1_000_000, b" " * 5_000_000):  # sent to the end
             assert running.threshold(large, **{"X-Edgenets": "1"}) == 413
 
     @pytest.mark.parametrize(
