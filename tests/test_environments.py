@@ -6,13 +6,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import pytest
 
 from edgenets.cli.main import cli
-from tests.matrix import smoke
+from tests.matrix import bounds, smoke
 from tests.matrix.__main__ import read
 from tests.matrix.environment import pythons
 from tests.matrix.place import once
@@ -33,6 +34,21 @@ def commands(group: click.Group, *before: str) -> Iterator[str]:
 
 def test_every_command_has_a_smoke() -> None:
     assert set(commands(cli)) == set(smoke.SMOKES)
+
+
+def test_every_lower_bound_was_measured() -> None:
+    measured = bounds.read()
+    assert bounds.differences(measured) == []
+    assert set(measured) == set(bounds.bounds()), "measured, and no dependency any more"
+
+
+def test_a_lower_bound_that_was_not_measured_is_named() -> None:
+    measured = bounds.read()
+    del measured["simplejpeg"]
+    measured["uvicorn"] = replace(measured["uvicorn"], lowest="0.20")
+    missing, wrong = bounds.differences(measured)
+    assert "simplejpeg: was never measured" in missing or "simplejpeg" in wrong
+    assert "the lowest that works is 0.20" in missing + wrong
 
 
 def test_a_property_that_failed_is_not_tried_again() -> None:

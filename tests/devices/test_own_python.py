@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,11 +103,15 @@ def archive(twin: Twin, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+# An emulated processor is slow; no figure is a board's.
+PATIENT = Health(inferences=3, latency_ms=20_000.0, patience=180.0)
+
+
 @pytest.mark.slow
 @pytest.mark.twin
 class TestTwin:
-    def put(self, twin: Twin, python: Path | None) -> Outcome:
-        serve = ServeOptions(("null:96x96?rate=2",), health=Health(3, 20_000.0, 180.0))
+    def put(self, twin: Twin, python: Path | None, health: Health = PATIENT) -> Outcome:
+        serve = ServeOptions(("null:96x96?rate=2",), health=health)
         return deploy(zoo.load("image-classify"), twin.address(), serve,
                       supply=Supply(CONSTRAINTS, python=python), accept_new=True)  # fmt: skip
 
@@ -126,3 +131,17 @@ class TestTwin:
     def test_the_same_again_sends_nothing(self, twin: Twin, archive: Path) -> None:
         outcome = self.put(twin, archive)
         assert (outcome.verdict, outcome.sent_bytes) == ("unchanged", 0)
+
+    def test_a_release_that_does_not_hold_is_taken_back_by_the_board(
+        self, twin: Twin, archive: Path
+    ) -> None:
+        before = manage.status(twin.address())["serving"]
+        outcome = self.put(twin, archive, Health(3, 0.001, 15.0))
+        assert outcome.verdict == "went back" and "too slow" in outcome.reason
+        assert outcome.serving == before
+        up = time.monotonic()
+        while (status := manage.status(twin.address()))["service"]["ActiveState"] != "active":
+            assert status["serving"] == before
+            assert time.monotonic() - up < 60, status  # the keeper does not wait for it
+            time.sleep(0.5)
+        assert status["serving"] == before

@@ -121,6 +121,7 @@ def test_another_model_hears_words_through_the_sound_card(twin: System, tmp_path
     assert heard == words
 
 
+@pytest.mark.twin_full  # a userland twin proves it sooner, in test_own_python.py
 def test_a_release_that_does_not_hold_is_taken_back_by_the_board(twin: System) -> None:
     before = manage.status(twin.address())["serving"]
     serve = ServeOptions(
