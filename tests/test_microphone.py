@@ -12,13 +12,17 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edgenets.errors import SourceError
 from edgenets.runtime.sources import Block, SourceNotice, microphone, open_source, portaudio
+from edgenets.runtime.sources.capture import Chunk
+from edgenets.runtime.sources.overflow import OverflowGauge
 from edgenets.sound import audio
 from tests import pulse as pulse_server
 
@@ -409,9 +413,67 @@ def test_overruns_are_counted(straw: Straw) -> None:
             and "1.00 s" in notice.text
         )
         assert notice.samples == RATE and isinstance(block, Block) and block.lost == RATE
+        stream.send_seconds(1.0)
         notice, block = next(items), next(items)
         assert notice.kind == "overrun" and notice.samples == 0 and block.lost == 0
+        assert "what is lost is not known" in notice.text
         assert source.counters.overruns == 2 and source.counters.lost == RATE
+
+
+def test_sound_before_a_loss_is_heard_also_where_an_overflow_was_not_yet_measured(
+    straw: Straw,
+) -> None:
+    with open_source("mic:default", RATE) as source:
+        stream, items = straw.opened[0], iter(source)
+        stream.send_seconds(0.08)
+        stream.send(np.zeros((640, 2), np.int16), overflow=True)
+        stream.fail()
+        kinds = [getattr(next(items), "kind", "block") for _ in range(5)]
+        assert kinds == ["block", "block", "overrun", "block", "lost"]
+
+
+class TestOverflow:
+    """What the clock says of an overflow."""
+
+    @settings(deadline=None, max_examples=60)
+    @given(
+        losses=st.lists(st.tuples(st.floats(0.5, 900.0), st.booleans()), max_size=3),
+        bursts=st.integers(1, 4), late=st.floats(0.0, 0.17), seed=st.integers(0, 99),
+    )  # fmt: skip
+    def test_what_is_lost_is_measured(
+        self, losses: list[tuple[float, bool]], bursts: int, late: float, seed: int
+    ) -> None:
+        rng, block = np.random.default_rng(seed), 0.04
+        gauge, capture = OverflowGauge(RATE, 1), cast(Any, None)
+        now, called, number, found, passed = 7.0, 0.0, 0, [], 0
+        for lost, said in ((0.0, False), *losses):
+            now += lost
+            for place in range(75):  # 3 s
+                now += block
+                number += 1
+                # Some come at once with the next, some late, as on a busy machine.
+                behind = (-number % bursts) * block + (rng.random() < 0.2) * late * rng.random()
+                called = max(called, now + behind)
+                chunk = Chunk(capture, bytes(2 * 640), called, 0, int(place == 0 and said))
+                for _, length in gauge.push(chunk):
+                    passed += 1
+                    found += [length] if length else []
+        passed += len(list(gauge.rest()))
+        assert passed == number, "one is held back for good"
+        jitter = (bursts - 1) * block + late
+        assert sum(found) == pytest.approx(sum(lost for lost, _ in losses), abs=jitter + block)
+        assert bool(found) == bool(losses)
+
+    def test_one_of_unknown_length_has_none(self) -> None:
+        gauge = OverflowGauge(RATE, 1)
+        chunks = [Chunk(cast(Any, None), bytes(1280), 0.04 * n, 0, int(n == 40)) for n in range(80)]
+        found = [length for chunk in chunks for _, length in gauge.push(chunk)]
+        assert found == [0.0] * 80
+
+    def test_at_the_beginning_there_is_nothing_to_hold_it_against(self) -> None:
+        gauge = OverflowGauge(RATE, 1)
+        (first,) = gauge.push(Chunk(cast(Any, None), bytes(1280), 1.0, 0, 1))
+        assert first[1] == 0.0
 
 
 def test_a_device_that_comes_back_is_listed_anew(straw: Straw) -> None:

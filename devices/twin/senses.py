@@ -40,6 +40,9 @@ systemd-run --quiet --collect --unit=twin-camera v4l2-ctl -d /dev/video1 \\
 class Camera:
     """What a twin's camera sees."""
 
+    # Has it see again what was injected last, as after its driver was bound anew.
+    script = _SHOW
+
     def __init__(self, ssh: Shell) -> None:
         self._ssh = ssh
 
@@ -54,7 +57,7 @@ class Camera:
         """
         data = b"".join(_yuyv(image) for image in images)
         self._ssh(f"cat > {_FRAMES}", data=data, timeout=300)
-        self._ssh(_SHOW)
+        self._ssh(self.script)
 
 
 class Microphone:

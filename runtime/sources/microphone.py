@@ -23,6 +23,7 @@ from edgenets.uri import split_options
 from . import Block, Item, Source, SourceNotice, portaudio, query
 from .capture import Capture, CaptureOptions, Chunk, Ended, open_capture
 from .findings import Findings
+from .overflow import OverflowGauge
 
 # A healthy stream calls back every block (40 ms); a whole second without is no jitter.
 SILENCE_PATIENCE = 1.0  # s
@@ -104,7 +105,9 @@ class Microphone(Source):
                 patience = FIRST_PATIENCE
                 continue
             if isinstance(message, Chunk) and message.capture is self._capture:
-                yield from self._pass_on(message)
+                self._capture.taken += len(message.data) // (2 * self._capture.channels)
+                for chunk, overflowed in self._gauge.push(message):
+                    yield from self._pass_on(chunk, overflowed)
                 patience = SILENCE_PATIENCE
             elif isinstance(message, Ended) and message.capture is self._capture:
                 yield from self._reconnect("the device ended its stream")
@@ -112,20 +115,24 @@ class Microphone(Source):
 
     def _use(self, capture: Capture) -> None:
         self._capture = capture
+        self._gauge = OverflowGauge(capture.rate, capture.channels)
         self._resampler = Resampler(capture.rate, self._requested.sample_rate)
         # A device may come back with fewer channels than it had.
         self._taken = self._channel if (self._channel or 0) <= capture.channels else None
         self._check = SoundCheck(capture.rate, "s16le", self._taken)
         capture.muted = False
 
-    def _pass_on(self, chunk: Chunk) -> Iterator[Item]:
-        """A chunk as a block, after notices of what went wrong before it."""
+    def _pass_on(self, chunk: Chunk, overflowed: float) -> Iterator[Item]:
+        """A chunk as a block, after notices of what went wrong before it.
+
+        Args:
+            overflowed: s of sound that the sound card lost before it, as far as is known.
+        """
         capture = chunk.capture
         frames = np.frombuffer(chunk.data, np.int16).reshape(-1, capture.channels)
-        capture.taken += len(frames)
         if self._gone is not None:
             yield self._back(chunk, len(frames))
-        yield from self._overruns(chunk)
+        yield from self._overruns(chunk, overflowed)
         if found := self._check.push(frames, chunk.data):
             yield from self._findings.notices(self.name, found)
         samples = self._resampler.push(to_mono(frames, self._taken))
@@ -134,17 +141,21 @@ class Microphone(Source):
             lost, self._lost = self._lost, 0
             yield Block(samples, chunk.captured, lost)
 
-    def _overruns(self, chunk: Chunk) -> Iterator[SourceNotice]:
+    def _overruns(self, chunk: Chunk, overflowed: float) -> Iterator[SourceNotice]:
         if chunk.dropped:
             seconds = chunk.dropped / chunk.capture.rate
             samples = self._lose(seconds)
             self.counters.overruns += 1
             text = f"{self.name}: {seconds:.2f} s of sound were dropped, since nobody took them"
             yield SourceNotice("overrun", text, samples=samples)
-        if chunk.overflows:
-            self.counters.overruns += chunk.overflows
-            text = f"{self.name}: the sound card overflowed; how much is lost is not known"
-            yield SourceNotice("overrun", text, count=chunk.overflows)
+        if chunk.overflows or overflowed:
+            count = max(1, chunk.overflows)
+            self.counters.overruns += count
+            samples = self._lose(overflowed)
+            what = "overflowed" if chunk.overflows else "passed sound over"
+            much = f"about {overflowed:.1f} s are lost" if samples else "what is lost is not known"
+            text = f"{self.name}: the sound card {what}; {much}"
+            yield SourceNotice("overrun", text, count=count, samples=samples)
 
     def _lose(self, seconds: float) -> int:
         samples = round(max(0.0, seconds) * self._requested.sample_rate)
@@ -162,10 +173,12 @@ class Microphone(Source):
         text = f"{self.name}: {chunk.capture.device} is back after {away:.1f} s"
         return SourceNotice("back", text, samples=samples)
 
-    def _reconnect(self, why: str) -> Iterator[SourceNotice]:
+    def _reconnect(self, why: str) -> Iterator[Item]:
         """Wait until the device can be opened again, or `close` is called."""
         self._capture.muted = True
         portaudio.ask(self._hang_up)
+        for chunk, overflowed in self._gauge.rest():
+            yield from self._pass_on(chunk, overflowed)
         if self._gone is None:
             self._gone, self._delay = time.monotonic(), 0.0
             yield SourceNotice("lost", f"{self.name}: {self._capture.device} is lost: {why}")

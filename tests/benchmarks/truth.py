@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests import pulse
+from tests.truth import board
 from tests.truth.films import film
 from tests.truth.hearing import microphone, pipe, recording
 from tests.truth.ledger import Verdict
@@ -27,12 +28,13 @@ from tests.vision import servers
 # Each scenario, and of how many seeds it is played.
 _SCENARIOS: tuple[tuple[Callable[[int, Path], Verdict], int], ...] = (
     (film, 60), (stream, 12), (rtsp, 4), (recording, 40), (pipe, 10), (microphone, 2),
-    (lines, 10), (broker, 4),
+    (lines, 10), (broker, 4), (board.camera, 3), (board.microphone, 3),
 )  # fmt: skip
 
 # What a scenario needs that may not be there.
 _NEEDS: dict[Callable[[int, Path], Verdict], Callable[[], str | None]] = {
     rtsp: servers.rtsp_missing, broker: servers.mosquitto_missing, microphone: pulse.missing,
+    board.camera: board.missing, board.microphone: board.missing,
 }  # fmt: skip
 
 

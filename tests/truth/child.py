@@ -16,9 +16,7 @@ from edgenets import backend
 from edgenets.cli.main import main
 from edgenets.events import Event, Seen
 from edgenets.runtime.sinks import SINKS
-from tests.truth import images
-
-_NULL = backend.BACKENDS["null"]
+from tests.truth import images, sounds
 
 
 class TruthSink:
@@ -46,6 +44,7 @@ def open_sink(rest: str) -> TruthSink:
 
 
 if __name__ == "__main__":
-    backend.BACKENDS["null"] = "tests.truth.sounds" if "kws-gru" in sys.argv else _NULL
+    if Path(sys.argv[2]).stem == "kws-gru":
+        sounds.bundle, backend.BACKENDS["null"] = sys.argv[2], "tests.truth.sounds"
     SINKS["truth"] = "tests.truth.child"
     sys.exit(main())
