@@ -156,6 +156,12 @@ def test_a_split_without_a_label_is_refused(tones: Path, tmp_path: Path) -> None
     narrow = dataclasses.replace(RECIPE, data=DataRecipe(validation=0.0, test=0.25))
     with pytest.raises(DataError, match="validation split has no recordings"):
         train(narrow, tones, tmp_path / "e")
+    assert not (tmp_path / "e").exists()  # nothing was begun
+    (tmp_path / "e").mkdir()
+    (tmp_path / "e" / "notes.txt").touch()
+    with pytest.raises(DataError, match="validation split has no recordings"):
+        train(narrow, tones, tmp_path / "e")
+    assert (tmp_path / "e" / "notes.txt").exists()
 
 
 def test_silence_alone_is_refused(tones: Path, tmp_path: Path) -> None:

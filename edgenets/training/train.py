@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgenets import records, runs
-from edgenets.errors import RecipeError
+from edgenets.errors import EdgenetsError, RecipeError
 from edgenets.extras import ensure
 from edgenets.files import Json, write_json
 from edgenets.progress import Progress
@@ -40,6 +40,7 @@ def train(recipe: Recipe, data: Path, out: Path, progress: Progress | None = Non
     ensure("keras")
     progress = progress or Progress()
     started = time.monotonic()
+    there = [path for path in (out, out / runs.RECIPE) if path.exists()]
     if _claim(out, recipe):
         progress.say(f"{out}: trained already; remove the folder to train anew")
         # The decoding may have changed since; it is no part of what was trained.
@@ -49,7 +50,11 @@ def train(recipe: Recipe, data: Path, out: Path, progress: Progress | None = Non
         }
         write_json(out / runs.SPEC, spec)
         return runs.load(out)
-    trained = task_of(recipe.task).train(recipe, data, out, progress)
+    try:
+        trained = task_of(recipe.task).train(recipe, data, out, progress)
+    except EdgenetsError:
+        _give_back(out, there)
+        raise
     metrics = {"seconds": round(time.monotonic() - started, 1), **trained.metrics}
     runs.save(out, trained.model, trained.spec, recipe, metrics, trained.assets)
     clear(out)
@@ -70,6 +75,16 @@ def _claim(out: Path, recipe: Recipe) -> bool:
             )
     write_json(path, wanted)
     return all((out / name).is_file() for name in (runs.MODEL, runs.SPEC, runs.METRICS))
+
+
+def _give_back(out: Path, there: list[Path]) -> None:
+    """Leave nothing of a training that did not begin, nor take what was there before."""
+    recipe = out / runs.RECIPE
+    if recipe in there or [*out.iterdir()] != [recipe]:
+        return
+    recipe.unlink()
+    if out not in there:
+        out.rmdir()
 
 
 def _without(plain: Json, after: tuple[str, ...]) -> Json:

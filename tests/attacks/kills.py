@@ -7,11 +7,14 @@ a next run that fails.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edgenets import zoo
+from edgenets import runs, zoo
 from edgenets.bundle import Bundle
 from edgenets.errors import EdgenetsError
 from edgenets.sound.audio import write_wav
@@ -161,6 +164,55 @@ def _recordings_fault(folder: Path) -> str:
     return ""
 
 
+def _waves(folder: Path) -> None:
+    """A table, and a run folder that was trained on it."""
+    day = "2024-01-{:02}T{:02}:{:02}:00,{:.3f}\n"
+    rows = (
+        day.format(1 + n // 96, n % 96 // 4, 15 * (n % 4), 10 + np.sin(n / 15)) for n in range(2400)
+    )
+    (folder / "waves.csv").write_text("time,load\n" + "".join(rows), encoding="utf-8")
+
+
+def _trained(folder: Path) -> None:
+    _waves(folder)
+    if why := _run(TRAINING, folder):
+        raise RuntimeError(why)
+
+
+def _run_fault(folder: Path) -> str:
+    """What a training left is whole, or is gone on from; whole ones make room for the next."""
+    run = folder / "run"
+    if not all((run / name).exists() for name in (runs.MODEL, runs.SPEC, runs.METRICS)):
+        return ""
+    try:
+        runs.load(run)
+        with zipfile.ZipFile(run / runs.MODEL) as model:
+            broken = model.testzip()
+    except (EdgenetsError, zipfile.BadZipFile) as exc:
+        return str(exc)
+    shutil.rmtree(run)
+    return broken or ""
+
+
+def _artifacts_fault(folder: Path) -> str:
+    """Whatever the list of artifacts names is there, and is what it says."""
+    index = folder / "run" / "artifacts" / "artifacts.json"
+    if not index.exists():
+        return ""
+    digests = json.loads(index.read_text(encoding="utf-8"))["sha256"]
+    for name, digest in digests.items():
+        path = index.parent / name
+        if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            return f"{name} is not what the list of artifacts says"
+    return ""
+
+
+TRAINING = Subject(
+    "train", _waves,
+    ("train", "forecast", "--data", "{}/waves.csv", "--epochs", "2", "--out", "{}/run"),
+    _run_fault, _no_leftovers,
+)  # fmt: skip
+
 SUBJECTS = (
     Subject(
         "run into jsonl:", _words,
@@ -178,6 +230,11 @@ SUBJECTS = (
     Subject(
         "words", lambda folder: None,
         ("words", "lights", "--clips", "20", "--out", "{}/words"), _recordings_fault, _no_leftovers,
+    ),
+    TRAINING,
+    Subject(
+        "convert", _trained, ("convert", "{}/run", "--data", "{}/waves.csv"), _artifacts_fault,
+        _no_leftovers,
     ),
 )  # fmt: skip
 
