@@ -117,7 +117,10 @@ class Splitter:
             self._texts += 1
             return Line(data.decode().removeprefix("\ufeff"), self._number, time.monotonic())
         if self._number == 1 and not self._live:
-            raise SourceError(f"{where}: {fault}: this is no text; UTF-8, a line each, is needed")
+            raise SourceError(
+                f"{where}: {fault}: this is no text; UTF-8, a line each, is needed. Of an older "
+                f"encoding, as spreadsheets write, `iconv -f WINDOWS-1252 -t UTF-8` makes it"
+            )
         return SourceNotice("skipped", f"{where}: {fault}; dropped")
 
 

@@ -198,12 +198,22 @@ class TestTimes:
          "%Y/%m/%d %H:%M", "%d.%m.%Y %H:%M", "%d.%m.%y %H:%M:%S", "%d.%m.%Y, %H:%M",
          "%d/%m/%Y %H:%M", "%m/%d/%Y %I:%M %p", "%d-%m-%Y %H:%M", "%d-%b-%Y %H:%M:%S",
          "%b %d %Y %I:%M:%S %p", "%a, %d %b %Y %H:%M:%S +0000", "%d %B %Y %H:%M",
+         "%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S UTC %Y",
          "%B %d, %Y %H:%M", "%Y%m%d%H%M", "%Y%m%d%H%M%S", "%d.%m.%Y %H:%M:%S.000"],
     )  # fmt: skip
     def test_dates_as_they_are_written(self, format: str) -> None:
         iso = format.startswith("%Y-%m-%d") and "UTC" not in format
         parser = check(write(";", time=format))
         assert ("times" in said(parser)) == (not iso)
+
+    @pytest.mark.parametrize(
+        "format", ["%d. März %Y %H:%M:%S", "%A %d %H:%M CET %Y", "week 9 %a %H:%M", "%H h %M %d %m"]
+    )
+    def test_spaces_in_times_that_nobody_knows_are_no_delimiters(self, format: str) -> None:
+        """Else a day of the month was taken for a reading."""
+        lines = ["time,temp", *(f"{h:{format}},{v}" for h, v in zip(HOURS, VALUES, strict=True))]
+        with pytest.raises(DataError, match=r"is no time; .*--time-format"):
+            read(lines)
 
     @pytest.mark.parametrize("unit", UNITS)
     def test_numbers_since_1970_in_every_unit(self, unit: str) -> None:

@@ -53,6 +53,22 @@ class Candidate:
         return self.header is not None and self.width > 1 and not self.readings
 
     @property
+    def headed(self) -> bool:
+        """Whether a header names times and more, and every row has as many cells, of numbers.
+
+        Its times may be written as nobody knows; spaces within them are no delimiters all the same.
+        """
+        times = named_times(self.names or [], None)
+        rows = self.readings
+        numbers = [cell for row in rows for at, cell in enumerate(row) if at not in times]
+        return (
+            bool(times)
+            and bool(numbers)
+            and len(rows) == len(self.rows[self.first :])
+            and all(reads(cell, self.decimal or ".") or is_missing(cell) for cell in numbers)
+        )
+
+    @property
     def likelihood(self) -> tuple[float, ...]:
         """To be compared with another's."""
         each = self.understood / max(1, len(self.rows) - self.first)
@@ -60,7 +76,7 @@ class Candidate:
         serves = each >= 2 and self.delimiter != " "
         named, single = self.header is not None, self.delimiter is None
         known = self.understood / max(1, self.cells)
-        return (self.perfect, serves, each, known, named, single, -self.width)
+        return (self.perfect, self.headed, serves, each, known, named, single, -self.width)
 
     def serves(self, columns: Sequence[str]) -> bool:
         """Whether it has the columns that are needed, by name or by their number."""

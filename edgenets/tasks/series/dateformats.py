@@ -36,6 +36,10 @@ _ZONES = ("", " %z", "%z", " %Z")
 _CLOCKS = tuple(time + zone for zone in _ZONES for time in _TIMES)
 
 _WEEKDAY = re.compile(r"(mon|tue|wed|thu|fri|sat|sun)[a-z]*[,.]? +", re.IGNORECASE)
+# As C's `asctime` and the command `date` write it, after the day of the week.
+_YEAR_LAST = re.compile(
+    r"([a-z]{3,9} \d{1,2}) (\d\d:\d\d:\d\d)( [a-z]{3,4})? (\d{4})", re.IGNORECASE
+)
 _CLOCK = re.compile(
     r"(?P<date>.*?\d)(?P<space> |:(?=\d\d:))(?P<time>\d{1,2}([:.]\d\d(?!\d)| ?[AP]M).*)"
 )
@@ -68,6 +72,7 @@ def normal(text: str) -> str:
     text = _WEEKDAY.sub("", text, count=1) if text[:1].isalpha() else text
     text = re.sub(r"(?<=\d), ?(?=\d+[:.]| ?\d{4}\b)", " ", text)  # "Mar 1, 2026", "1/3/2026, 10:00"
     text = re.sub(r"(?<=\d)T(?=\d)", " ", text)
+    text = _YEAR_LAST.sub(lambda m: f"{m[1]} {m[4]} {m[2]}{m[3] or ''}", text)
     return re.sub(r"([ap])\.?m\.?$", lambda m: m[1].upper() + "M", text, flags=re.IGNORECASE)
 
 
