@@ -1,5 +1,7 @@
 """Is what arrives at the sinks what was sent? `python -m tests.benchmarks.truth [--quick]`.
 
+`--only film board` plays some of the scenarios: by their names, or all of a module of tests/truth.
+
 A world whose every image, sound and line carries its own number goes through each kind of source,
 with faults that come of seeds (tests/truth). What arrives and was not sent, at another time, twice
 or out of order, what is missing and not counted, and an exit code that hides a loss are violations;
@@ -43,9 +45,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two seeds of each")
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
+    parser.add_argument("--only", nargs="+", default=[], help="names of scenarios, or of modules")
     given = parser.parse_args()
     begun, verdicts = time.monotonic(), []
     for play, seeds in _SCENARIOS:
+        names = {play.__name__, play.__module__.rpartition(".")[2]}
+        if given.only and not names & set(given.only):
+            continue
         if why := _NEEDS.get(play, lambda: None)():
             print(f"not played: {why}")
             continue
