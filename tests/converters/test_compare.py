@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from keras import layers
 
 from edgenets.cli.compare import command
+from edgenets.converters import steptime
 from edgenets.converters.compare import families, gradients, memory, recall, speed
 from edgenets.converters.compare.compare import Comparison, Effort, compare
 from edgenets.converters.compare.textbook import claims
@@ -26,6 +28,9 @@ from tests.converters import nets
 from tests.language import grammar
 
 __all__ = ["call"]  # a fixture
+
+# Its package has a function of the same name.
+comparing = importlib.import_module("edgenets.converters.compare.compare")
 
 
 class TestSizes:
@@ -103,8 +108,12 @@ def test_memory_of_a_step() -> None:
 
 def test_what_can_be_recalled() -> None:
     """Within what convolutions see the symbol is learned, beyond it nothing is."""
-    found = recall.recall("cnn", (5, recall.SEEN), 150)
-    assert found[5] > 0.9 and found[recall.SEEN] < 0.3
+    assert recall.recall("cnn", (5,), 150)[5] > 0.9
+    # No training learns what is not felt; what it would learn of it came from elsewhere.
+    net = recall.net_of("cnn")
+    noise = np.random.default_rng(0).standard_normal((2, recall.SEEN + 40, net.input_shape[-1]))
+    assert gradients.receptive_field(gradients.norms(net, noise.astype(np.float32))) == recall.SEEN
+    assert recall.recall("cnn", (recall.SEEN,), 40)[recall.SEEN] < 0.3
     sizes = [recall.net_of(family).count_params() for family in families.FAMILIES]
     assert max(sizes) < 1.06 * min(sizes) and max(recall.LAGS) < recall.SEEN
 
@@ -125,11 +134,25 @@ def test_training_steps_in_a_process_of_their_own(tmp_path: Path) -> None:
         speed.timing(path, 1, 1)
 
 
+def timing(path: Path, frames: int, cores: int) -> speed.Timing:
+    """Measured once in this process; other tests are about one of its own, and of one core."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "sched_setaffinity", lambda *_: None)
+        return speed.measure(path, frames, cores)
+
+
 @pytest.fixture(scope="module")
 def quick() -> Iterator[None]:
-    """Lags are taught for a moment only; another test is about them."""
+    """What is taught and measured takes a moment only; other tests are about each of it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recall, "STEPS", 3)
+        patch.setattr(recall, "LAGS", (5, 20))
+        patch.setattr(speed, "LENGTHS", (16, 24, 32))
+        patch.setattr(speed, "_FEWEST", 1)
+        patch.setattr(speed, "_ENOUGH", 0.0)
+        patch.setattr(speed, "timing", timing)
+        patch.setattr(steptime, "_LONGEST", 0.0)
+        patch.setattr(comparing, "_BUILDS", 2)
         yield
 
 
@@ -158,6 +181,7 @@ class TestComparison:
             assert net.at_length["1"] == pytest.approx(net.test)
             assert len(net.trained.norms) == 501 and max(net.trained.norms) == 1
             assert [t.cores for t in net.timings] == sorted({1, speed.cores()})
+            assert list(net.recall) == ["5", "20"] and max(net.recall.values()) <= 1
             assert net.state_bytes > 0 and sum(net.by_kind.values()) == net.parameters
         assert gru.trained.receptive_field is None
 
@@ -173,8 +197,7 @@ class TestComparison:
         self, found: Comparison, folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         asked: list[Any] = []
-        module = importlib.import_module("edgenets.converters.compare.compare")
-        monkeypatch.setattr(module, "compare", lambda *wanted: asked.append(wanted) or found)
+        monkeypatch.setattr(comparing, "compare", lambda *wanted: asked.append(wanted) or found)
         told = call(
             "compare", "text", "--data", folder / "data", "--families", "cnn, gru", "--epochs", 2,
             "--out", folder / "out",
