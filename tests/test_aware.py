@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
-from edgenets.artifact import FORMATS
+from edgenets.artifact import FORMATS, Format
 from edgenets.converters.project import convert_run
 from edgenets.converters.routes.conversion import Conversion, convert_source
 from edgenets.converters.routes.converter import Job
@@ -23,6 +23,7 @@ from edgenets.converters.verify.judge import Judge
 from edgenets.converters.verify.sources import SourceReference
 from edgenets.data.items import Items
 from edgenets.errors import RecipeError
+from edgenets.runs import Run
 from edgenets.training import aware
 from edgenets.training.train import train
 from tests.test_training import RECIPE, Stops, tones
@@ -171,12 +172,27 @@ def answers(interpreter: Any, x: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.array(found)
 
 
-def test_tflite_makes_true_integers_of_it() -> None:
+@dataclass(frozen=True)
+class Learned:
+    """A network, what it was taught by, and what it was taught."""
+
+    plain: keras.Model
+    learner: keras.Model
+    x: NDArray[np.float32]
+
+
+@pytest.fixture(scope="module")
+def learned() -> Learned:
     plain = images()
     learner, x = aware.aware(plain), items(plain)
     learner.compile("adam", "mse")
     for _ in range(30):
         learner.train_on_batch(x, plain.predict(x, verbose=0))
+    return Learned(plain, learner, x)
+
+
+def test_tflite_makes_true_integers_of_it(learned: Learned) -> None:
+    learner, x = learned.learner, learned.x
     interpreter = int8(learner, None)
     kinds = [d["dtype"] for d in interpreter.get_tensor_details() if d["shape"].size > 1]
     assert sum(kind == np.float32 for kind in kinds) <= 2  # the input, and the output
@@ -241,14 +257,12 @@ def test_it_mends_a_net_that_breaks_in_eight_bits() -> None:
     print(told)
 
 
-@pytest.mark.parametrize("ending", ["memory", "keras"])
-def test_its_ranges_go_into_every_format(ending: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("ending", "to"), [("memory", FORMATS), ("keras", ("tflite",))])
+def test_its_ranges_go_into_every_format(
+    ending: str, to: tuple[Format, ...], learned: Learned, tmp_path: Path
+) -> None:
     """Without anything to calibrate on; a checkpoint of the learner is such a file."""
-    plain = images()
-    learner, x = aware.aware(plain), items(plain)
-    learner.compile("adam", "mse")
-    for _ in range(30):
-        learner.train_on_batch(x, plain.predict(x, verbose=0))
+    plain, learner, x = learned.plain, learned.learner, learned.x
     if ending == "keras":
         learner.save(tmp_path / "net.keras")
         source = open_source(tmp_path / "net.keras")
@@ -256,9 +270,9 @@ def test_its_ranges_go_into_every_format(ending: str, tmp_path: Path) -> None:
         source = source_of(learner, tmp_path / "net.keras")
     (given,) = source.answer({"image": x}).values()
     assert np.allclose(given, plain.predict(x, verbose=0))
-    found = convert_source(Job(source), FORMATS, ("fp32", "int8"))
+    found = convert_source(Job(source), to, ("fp32", "int8"))
     assert {w.artifact.id for w in found.written} == {
-        f"{format}-{precision}" for format in FORMATS for precision in ("fp32", "int8")
+        f"{format}-{precision}" for format in to for precision in ("fp32", "int8")
     }  # fmt: skip
     report = Judge(SourceReference(source, Items({"image": x}))).verify(found.written)
     by_chance = ("agreement", "metric_drop")  # it learned nothing
@@ -274,23 +288,29 @@ def test_a_net_that_was_not_taught_so_has_none() -> None:
     assert any("was not trained with rounding" in seen.closed for seen in routes)
 
 
-def test_as_a_recipe_says(tones: Path, tmp_path: Path) -> None:
+SHORT = replace(RECIPE, schedule=replace(RECIPE.schedule, epochs=2))
+ROUNDED = replace(SHORT, schedule=replace(SHORT.schedule, qat=True))
+
+
+@pytest.fixture(scope="module")
+def rounded(tones: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run with `qat = true`."""
+    return train(ROUNDED, tones, tmp_path_factory.mktemp("rounded") / "run")
+
+
+def test_as_a_recipe_says(rounded: Run, tones: Path, tmp_path: Path) -> None:
     """`qat = true`: trained, stopped and gone on with, the run is one like any other."""
-    recipe = replace(RECIPE, schedule=replace(RECIPE.schedule, qat=True))
-    run = train(recipe, tones, tmp_path / "run")
-    assert not aware.is_aware(run.model())
-    found = convert_run(run, tones, ("tflite",), ("fp32", "int8"))
+    assert not aware.is_aware(rounded.model())
+    found = convert_run(rounded, tones, ("tflite",), ("fp32", "int8"))
     assert len(found.written) == 2
-    plain = train(RECIPE, tones, tmp_path / "plain")
-    pairs = zip(run.model().weights, plain.model().weights, strict=True)
+    plain = train(SHORT, tones, tmp_path / "plain")
+    pairs = zip(rounded.model().weights, plain.model().weights, strict=True)
     assert any(not np.array_equal(np.asarray(a), np.asarray(b)) for a, b in pairs)
 
 
-def test_an_interrupted_one_goes_on(tones: Path, tmp_path: Path) -> None:
-    recipe = replace(RECIPE, schedule=replace(RECIPE.schedule, qat=True, epochs=3))
-    whole = train(recipe, tones, tmp_path / "whole")
+def test_an_interrupted_one_goes_on(rounded: Run, tones: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        train(recipe, tones, tmp_path / "stopped", Stops(2))
-    resumed = train(recipe, tones, tmp_path / "stopped")
-    pairs = zip(whole.model().weights, resumed.model().weights, strict=True)
+        train(ROUNDED, tones, tmp_path / "stopped", Stops(1))
+    resumed = train(ROUNDED, tones, tmp_path / "stopped")
+    pairs = zip(rounded.model().weights, resumed.model().weights, strict=True)
     assert all(np.allclose(np.asarray(a), np.asarray(b), atol=1e-5) for a, b in pairs)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,10 +137,15 @@ def test_training_steps_in_a_process_of_their_own(tmp_path: Path) -> None:
 
 
 def timing(path: Path, frames: int, cores: int) -> speed.Timing:
-    """Measured once in this process; other tests are about one of its own, and of one core."""
+    """Measured once, in this process; another test is about one of its own, and of one core."""
+    return replace(in_this_process(path, frames), cores=cores)
+
+
+@functools.cache
+def in_this_process(path: Path, frames: int) -> speed.Timing:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "sched_setaffinity", lambda *_: None)
-        return speed.measure(path, frames, cores)
+        return speed.measure(path, frames, 1)
 
 
 @pytest.fixture(scope="module")
@@ -146,13 +153,14 @@ def quick() -> Iterator[None]:
     """What is taught and measured takes a moment only; other tests are about each of it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recall, "STEPS", 3)
-        patch.setattr(recall, "LAGS", (5, 20))
+        patch.setattr(recall, "LAGS", (5,))
         patch.setattr(speed, "LENGTHS", (16, 24, 32))
         patch.setattr(speed, "_FEWEST", 1)
         patch.setattr(speed, "_ENOUGH", 0.0)
         patch.setattr(speed, "timing", timing)
         patch.setattr(steptime, "_LONGEST", 0.0)
         patch.setattr(comparing, "_BUILDS", 2)
+        patch.setattr(comparing, "DISTANCE", 120)
         yield
 
 
@@ -165,7 +173,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(folder: Path, quick: None) -> Comparison:
-    return compare("text", ("cnn", "gru"), folder / "data", folder / "out", Effort(epochs=2))
+    return compare("text", ("cnn", "gru"), folder / "data", folder / "out", Effort(epochs=1))
 
 
 @pytest.mark.slow
@@ -179,9 +187,9 @@ class TestComparison:
             }  # fmt: skip
             assert list(net.at_length) == ["0.5", "1", "2", "10"]
             assert net.at_length["1"] == pytest.approx(net.test)
-            assert len(net.trained.norms) == 501 and max(net.trained.norms) == 1
+            assert len(net.trained.norms) == 121 and max(net.trained.norms) == 1
             assert [t.cores for t in net.timings] == sorted({1, speed.cores()})
-            assert list(net.recall) == ["5", "20"] and max(net.recall.values()) <= 1
+            assert list(net.recall) == ["5"] and max(net.recall.values()) <= 1
             assert net.state_bytes > 0 and sum(net.by_kind.values()) == net.parameters
         assert gru.trained.receptive_field is None
 

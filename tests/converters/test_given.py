@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import keras
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from edgenets import backend
 from edgenets.artifact import FORMATS, OPEN, PRECISIONS
 from edgenets.converters import formats
+from edgenets.converters.formats import Written
 from edgenets.converters.step.calibrate import Rolls
 from edgenets.converters.step.convert import Conversion, convert
 from edgenets.converters.step.passes import isolate_fixed, simplify
@@ -69,8 +71,8 @@ def answer(
 ) -> NDArray[np.float32]:
     flat = [g[:, 0] if t.ndim == 2 else g
             for t, g in zip(model.inputs[1:], given.values(), strict=True)]  # fmt: skip
-    found: NDArray[np.float32] = model.predict([tokens, *flat], verbose=0)
-    return found
+    # Traced for every shape, short sequences would take longer.
+    return np.asarray(model([tokens, *flat], training=False))
 
 
 @settings(drawing, max_examples=25)
@@ -105,6 +107,13 @@ def conversion(request: pytest.FixtureRequest) -> tuple[keras.Model, Conversion]
     return model, convert(model, rolls, part="decoder")
 
 
+@functools.cache
+def asked(model: keras.Model, rows: int) -> tuple[Any, Any, NDArray[np.float32]]:
+    """Tokens, what is given with them, and the network's answer."""
+    tokens, given = inputs_of(model, rows, 1, 20, 100 + rows)
+    return tokens, given, answer(model, tokens, given)[0]
+
+
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("format", FORMATS)
 def test_one_artefact_serves_any_number_of_rows(
@@ -118,8 +127,7 @@ def test_one_artefact_serves_any_number_of_rows(
     assert [h.shape[-2] for h in written.artifact.sequence_inputs] == [OPEN]
     session = backend.load(format, written.artifact, written.files)
     for rows in (1, 40, 5, 17, 5):  # one first: OpenVINO's plugin went wrong on what followed
-        tokens, given = inputs_of(model, rows, 1, 20, 100 + rows)
-        whole = answer(model, tokens, given)[0]
+        tokens, given, whole = asked(model, rows)
         one = {name: value[0] for name, value in given.items()}
         out = backend.run_sequence(session, tokens[0][:, None], one)[:, 0]
         # A single row is beyond what the mean of many was, and a range may end before it.
@@ -172,6 +180,13 @@ def test_what_is_given_may_lie_in_memory_as_it_likes(
     assert np.array_equal(*answers)
 
 
+@functools.cache
+def in_floats(format: Any) -> tuple[keras.Model, Written]:
+    model = attending("gru", 16)
+    (written,) = convert(model, to=(format,), precisions=("fp32",)).written
+    return model, written
+
+
 @pytest.mark.parametrize("name", [*FORMATS, "null"])
 @pytest.mark.parametrize(
     ("change", "message"),
@@ -182,9 +197,7 @@ def test_what_is_given_may_lie_in_memory_as_it_likes(
      ({"first_h": np.zeros((1, 5), np.float32)}, "16 numbers are needed")],
 )  # fmt: skip
 def test_what_is_not_to_be_given_is_refused(name: str, change: Any, message: str) -> None:
-    model = attending("gru", 16)
-    format: Any = "tflite" if name == "null" else name
-    (written,) = convert(model, to=(format,), precisions=("fp32",)).written
+    model, written = in_floats("tflite" if name == "null" else name)
     session = backend.load(name, written.artifact, written.files)
     _, given = inputs_of(model, 3, 1, 1, 0)
     wrong = {**{n: v[0] for n, v in given.items()}, **change}
