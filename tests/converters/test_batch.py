@@ -52,12 +52,12 @@ def test_by_the_command_line(folder: Path, call: Call, monkeypatch: pytest.Monke
 
     # Again: what went well is not asked for any more, what did not is.
     asked = []
-    convert = apart.convert
-    monkeypatch.setattr(
-        module.apart,
-        "convert",
-        lambda path, *a, **k: (asked.append(path), convert(path, *a, **k))[1],
-    )
+
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        asked.append(path)
+        raise ModelError(f"{path}: is only asked for here")
+
+    monkeypatch.setattr(module.apart, "convert", refuse)
     shown = call(*words)
     assert asked == [folder / "broken.tflite"] and "4 of 4" in shown.out
 
