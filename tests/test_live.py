@@ -35,11 +35,11 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve words by several voices."""
+    """Seven words by several voices."""
     pytest.importorskip("espeakng_loader")
     from edgenets.tasks.keywords.synthetic import make_stream
 
-    stream = make_stream(WORDS, seed=4, count=12, snr_db=30)
+    stream = make_stream(WORDS, seed=4, count=7, snr_db=30)
     path = tmp_path_factory.mktemp("speech") / "speech.wav"
     audio.write_wav(path, stream.sound, stream.sample_rate)
     return path

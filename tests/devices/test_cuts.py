@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,17 @@ MOST_STEPS = 60
 Prepared = tuple[Board, Release, Release]
 
 
-def prepare(folder: Path, kind: str = "2") -> Prepared:
-    board = Board(folder)
-    first, second = board.stage("1"), board.stage(kind)
+def each_cut(folder: Path, kind: str = "2", **health: float) -> Iterator[tuple[int, Prepared]]:
+    """The same board, on which a first release serves and a second one is staged, for each step."""
+    board, kept = Board(folder / "board"), folder / "kept"
+    first, second = board.stage("1"), board.stage(kind, **health)
     assert board.deploy(first) == {"kept": True}
-    return board, first, second
+    shutil.copytree(board.folder, kept, symlinks=True)
+    for step in range(1, MOST_STEPS):
+        shutil.rmtree(board.folder)
+        shutil.copytree(kept, board.folder, symlinks=True)
+        yield step, (board, first, second)
+    raise AssertionError(f"more than {MOST_STEPS} steps")
 
 
 def after_a_cut(board: Board, first: Release, second: Release) -> str:
@@ -39,16 +46,15 @@ def after_a_cut(board: Board, first: Release, second: Release) -> str:
 def each_step(folder: Path, cut: Callable[[Board, Release, Release, int], int]) -> list[str]:
     """What serves in the end, for a kill at each step of what `cut` does."""
     ended = []
-    for step in range(1, MOST_STEPS):
-        board, first, second = prepare(folder / str(step))
+    for step, (board, first, second) in each_cut(folder):
         code = cut(board, first, second, step)
         ended.append("old" if after_a_cut(board, first, second) == first.id else "new")
         # Whatever happened, the next deployment goes through.
         if ended[-1] == "old":
             assert board.deploy(second) == {"kept": True}
         if code >= 0:  # it was not killed: there are no more steps
-            return ended
-    raise AssertionError(f"more than {MOST_STEPS} steps")
+            break
+    return ended
 
 
 def test_activation(tmp_path: Path) -> None:
@@ -79,8 +85,7 @@ def test_roll_back(tmp_path: Path) -> None:
 
 def test_the_way_back(tmp_path: Path) -> None:
     """The guard of a release that does not hold: the old one serves in the end, always."""
-    for step in range(1, MOST_STEPS):
-        board, first, bad = prepare(tmp_path / str(step), kind="slow")
+    for step, (board, first, bad) in each_cut(tmp_path, kind="slow", patience=0.1):
         board.keeper("activate", bad.id)
         code = board.keeper("guard", kill_at=step)[0]
         assert after_a_cut(board, first, bad) == first.id
@@ -89,8 +94,7 @@ def test_the_way_back(tmp_path: Path) -> None:
         }
         if code >= 0:
             assert step > 10
-            return
-    raise AssertionError(f"more than {MOST_STEPS} steps")
+            break
 
 
 def test_staging_and_receiving(tmp_path: Path) -> None:
@@ -99,8 +103,7 @@ def test_staging_and_receiving(tmp_path: Path) -> None:
 
     blob = b"x" * 3000
     sha256 = hashlib.sha256(blob).hexdigest()
-    for step in range(1, MOST_STEPS):
-        board, first, second = prepare(tmp_path / str(step))
+    for step, (board, first, second) in each_cut(tmp_path / "receive"):
         code = board.keeper("receive", data=f"{sha256} 3000 0\n".encode() + blob, kill_at=step)[0]
         assert after_a_cut(board, first, second) == first.id
         have = board.keeper("wanting", data=json.dumps([sha256]).encode())[1]["wanting"]
@@ -110,21 +113,18 @@ def test_staging_and_receiving(tmp_path: Path) -> None:
             assert board.keeper("receive", data=again)[0] == 0
         if code >= 0:
             break
-    record = json.dumps({**second.plain(), "version": "3"}).encode()
-    for step in range(1, MOST_STEPS):
-        board, first, second = prepare(tmp_path / f"stage {step}")
+    record = json.dumps({**second.plain(), "version": "3"}).encode()  # the same in each board
+    for step, (board, first, second) in each_cut(tmp_path / "stage"):
         code = board.keeper("stage", data=record, kill_at=step)[0]
         assert after_a_cut(board, first, second) == first.id
         assert board.keeper("stage", data=record)[0] == 0
         if code >= 0:
-            return
-    raise AssertionError(f"more than {MOST_STEPS} steps")
+            break
 
 
 @pytest.mark.parametrize("command", ["clean"])
 def test_cleaning(tmp_path: Path, command: str) -> None:
-    for step in range(1, MOST_STEPS):
-        board, first, second = prepare(tmp_path / str(step))
+    for step, (board, first, second) in each_cut(tmp_path):
         board.stage("3")
         board.deploy(second)
         code = board.keeper(command, kill_at=step)[0]
@@ -132,5 +132,4 @@ def test_cleaning(tmp_path: Path, command: str) -> None:
         assert board.keeper("rollback")[1] == {"serving": first.id}
         if code >= 0:
             assert step > 3
-            return
-    raise AssertionError(f"more than {MOST_STEPS} steps")
+            break
