@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -181,3 +182,23 @@ def test_silence_alone_is_refused(tones: Path, tmp_path: Path) -> None:
             audio.write_wav(tmp_path / label / path.name, np.zeros(RATE), RATE)
     with pytest.raises(DataError, match="all silent"):
         train(RECIPE, tmp_path, tones.parent / "silent")
+
+
+def test_a_network_is_traced_once_and_not_with_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keras 3.5 and 3.6 did that: a training took ten times as long, and gigabytes of memory."""
+    from tensorflow.python.framework import func_graph
+
+    traced = []
+    trace = func_graph.func_graph_from_py_func
+    monkeypatch.setattr(
+        func_graph, "func_graph_from_py_func", lambda *a, **k: (traced.append(1), trace(*a, **k))[1]
+    )
+    network = keras.Sequential([keras.layers.Input((8, 4)), keras.layers.Dense(2)])
+    network.compile("adam", "mse")
+    inputs, targets = np.zeros((4, 8, 4), np.float32), np.zeros((4, 8, 2), np.float32)
+    for _ in range(3):
+        network.train_on_batch(inputs, targets)
+    before = len(traced)
+    for _ in range(10):
+        network.train_on_batch(inputs, targets)
+    assert len(traced) == before > 0

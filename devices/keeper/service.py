@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pwd
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,16 @@ GROUPS = ("video", "audio", "render", "plugdev", "gpio", "i2c", "spi", "apex")
 
 # systemctl waits for a service that stops; ours ends within seconds, and is killed after 90.
 _PATIENCE = 150.0  # s
+
+# Lines of systemd itself that say nothing of why; but for the signal that ended the service.
+_OF_SYSTEMD = (
+    *("Started ", "Starting ", "Stopped ", "Stopping "),
+    f"{SERVICE}:",
+    f"Failed to start {SERVICE}",
+)
+_KILLED = re.compile(
+    rf"{re.escape(SERVICE)}: Main process exited, code=(?:killed|dumped), .*/(\w+)"
+)
 
 _UNITS = Path("/etc/systemd/system")
 _RULES = Path("/etc/udev/rules.d/99-edgenets.rules")
@@ -267,14 +278,12 @@ def last_words(lines: int = 4) -> str:
         output = subprocess.run(command, capture_output=True, timeout=30).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    said = [
-        line
-        for line in output.decode("utf-8", "replace").splitlines()
-        if line.strip()
-        and not line.startswith(
-            ("edgenets.service:", "Started ", "Starting ", "Stopped ", "Stopping ")
-        )
-    ]
+    said: list[str] = []
+    for line in output.decode("utf-8", "replace").splitlines():
+        killed = _KILLED.match(line)
+        line = f"it was killed by {killed[1]}" if killed else line
+        if line.strip() and not line.startswith(_OF_SYSTEMD) and line not in said[-1:]:
+            said.append(line)
     return " | ".join(said[-lines:])
 
 

@@ -309,3 +309,31 @@ class TestCode:
     def test_the_syntax_of_python_3_9(self) -> None:
         for path in FOLDER.glob("*.py"):
             ast.parse(path.read_text(), feature_version=(3, 9))
+
+
+@pytest.mark.parametrize(
+    ("journal", "said"),
+    [
+        (
+            "Starting edgenets.service - edgenets: the current release...\n"
+            "edgenets.service: Main process exited, code=killed, status=11/SEGV\n"
+            "edgenets.service: Failed with result 'signal'.\n"
+            "Failed to start edgenets.service - edgenets: the current release.\n" * 2,
+            "it was killed by SEGV",
+        ),
+        (
+            "edgenets.service: Main process exited, code=exited, status=1/FAILURE\n"
+            "error: no camera",
+            "error: no camera",
+        ),
+        ("one\none\n\ntwo\n", "one | two"),
+    ],
+)
+def test_the_end_of_a_journal_says_why(
+    journal: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "journal").write_text(journal)
+    (tmp_path / "journalctl").write_text(f"#!/bin/sh\ncat {tmp_path}/journal\n")
+    (tmp_path / "journalctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert service.last_words() == said
