@@ -157,6 +157,8 @@ class Trainer:
             ema_momentum=schedule.average,
         )
         model.compile(optimizer, self._job.loss)
+        # Built in the first step, its variables would make TensorFlow trace that step twice.
+        optimizer.build(model.trainable_variables)
         return model
 
     def _average(self) -> None:

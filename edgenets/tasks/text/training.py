@@ -113,10 +113,12 @@ def numbered(texts: list[LabelledText], input: TextInput, labels: tuple[str, ...
 def decide(model: keras.Model, texts: Texts) -> NDArray[np.int64]:
     """The label that a Keras model gives each text, (texts,); no text is padded."""
     decided = np.empty(len(texts), np.int64)
+    # `predict` takes a tenth of a second however little it is given, and lengths are many.
     for places in by_length(texts.tokens).values():
-        batch = np.stack([texts.tokens[i] for i in places])
-        scores = model.predict(batch, batch_size=EVALUATION_BATCH, verbose=0)
-        decided[places] = scores.argmax(axis=-1)
+        for at in range(0, len(places), EVALUATION_BATCH):
+            chosen = places[at : at + EVALUATION_BATCH]
+            scores = model.predict_on_batch(np.stack([texts.tokens[i] for i in chosen]))
+            decided[chosen] = scores.argmax(axis=-1)
     return decided
 
 

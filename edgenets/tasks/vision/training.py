@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,8 +64,9 @@ def train_images(recipe: ImageRecipe, data: Path, out: Path, progress: Progress)
     test = shown(recipe, load_split(recipe, catalogue, data, "test", progress))
     detects = recipe.task == "detect"
 
+    @cache
     def view(model: keras.Model) -> keras.Model:
-        """The model with the outputs that its spec names."""
+        """The model with the outputs that its spec names; one, as each is traced anew."""
         return detection.deployed_view(model, head_of(recipe).strides) if detects else model
 
     def build() -> keras.Model:
