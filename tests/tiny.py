@@ -1,20 +1,33 @@
 """The smallest data and recipe that each task can be tried with: some seconds from data to bundle.
 
-The models learn next to nothing; what is tried is that every stage does what the protocol says.
+Of keywords, embeddings, speech and anomalies the models learn next to nothing; what is tried is
+that every stage does what the protocol says. The others learn their data.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+import edgenets
+from edgenets import runs
+from edgenets.artifact import FORMATS, PRECISIONS, Precision
+from edgenets.bundle import Bundle
+from edgenets.converters import project, store
+from edgenets.converters.verify.verdicts import Report
+from edgenets.recipe import parse
 from edgenets.sound import audio
 from edgenets.tasks.series import nab
+from edgenets.training.train import train
 from tests.language import grammar
 from tests.series import waves
 from tests.translation import phrases
@@ -28,6 +41,7 @@ class Tiny:
     recipe: dict[str, Any]
     data: Callable[[Path], Path]  # writes it into a folder; what `train` is given
     source: str  # what `run` is given, of the data; see `source_of`
+    precisions: tuple[Precision, ...] = ("fp32", "int8")  # that it is converted to
 
 
 def source_of(tiny: Tiny, data: Path) -> str:
@@ -36,6 +50,9 @@ def source_of(tiny: Tiny, data: Path) -> str:
         return tiny.source
     return str(data if data.is_file() else sorted(data.glob(tiny.source))[0])
 
+
+# Written last, with where the data is: what lies beside it is whole.
+_DONE = "done.txt"
 
 # Ten recordings a label, by ten speakers.
 _RECORDINGS, _RATE = 10, 16_000
@@ -60,13 +77,13 @@ def _tones(rate: int, *labels: str, named: str = "{1:08x}_nohash_0") -> Callable
 
 def _stories(folder: Path) -> Path:
     folder.mkdir(parents=True)
-    (folder / "stories.txt").write_text(grammar.stories(60), encoding="utf-8")
+    (folder / "stories.txt").write_text(grammar.stories(600), encoding="utf-8")
     return folder / "stories.txt"
 
 
 def _waves(folder: Path) -> Path:
     folder.mkdir(parents=True)
-    return waves.write(folder / "waves.csv", waves.waves(400))
+    return waves.write(folder / "waves.csv", waves.waves(1500))
 
 
 def _corpus(folder: Path) -> Path:
@@ -99,6 +116,18 @@ _GATE = {"stream_steps": 300, "agreement": 0.3, "metric_drop": 0.9}
 _SPLIT = {"validation": 0.25, "test": 0.25}
 _SOUND_MODEL = {"architecture": "kws-gru", "stem": 8, "units": [8]}
 
+
+def _opinions(net: str) -> Tiny:
+    recipe = grammar.text_recipe(net)
+    return Tiny(recipe, lambda folder: grammar.opinions(folder, 120), "*.txt", PRECISIONS)
+
+
+def _shapes(task: str) -> Tiny:
+    write, source = sets.WRITERS[sets.LAYOUT[task]], "null:64x48?seconds=0.2&rate=20"
+    return Tiny(sets.recipe_of(task), lambda folder: write(folder, 48), source, PRECISIONS)
+
+
+# A task's name, or that of another network for it.
 TINY: dict[str, Tiny] = {
     "keywords": Tiny(
         {"model": _SOUND_MODEL, "data": _SPLIT}, _tones(_RATE, "_silence_", "high", "low"),
@@ -115,58 +144,68 @@ TINY: dict[str, Tiny] = {
                       "high_hz": 3800.0}},
         _tones(8000, "1", "2", named="{0}_{1:x}_0"), "*/*.wav",
     ),
-    "language": Tiny(
-        {"model": {"architecture": "language-rnn", "embedding": 8, "units": [12]},
-         "data": {"length": 16, "crops": 32, "validation": 0.2, "test": 0.2}},
-        _stories, "*.txt",
-    ),
-    "text": Tiny(
-        {"model": {"architecture": "text-rnn", "embedding": 8, "units": [8]}, "data": _SPLIT},
-        lambda folder: grammar.opinions(folder, 40), "*.txt",
-    ),
-    "translation": Tiny(
-        {"model": {"architecture": "translation-rnn", "embedding": 8, "encoder": 12,
-                   "decoder": 12, "memory": 8},
-         "data": {"source": "en", "target": "de", "pieces": 38, "validation": 0.1,
-                  "longest": 24}},
-        lambda folder: phrases.write(folder, 200, 20), "*.en",
-    ),
-    "forecast": Tiny(
-        {"model": {"architecture": "series-rnn", "segment": 4, "embedding": 8, "units": [8]},
-         "data": {**_SPLIT, "window": 24, "windows": 32}, "decoding": {"horizon": 6}},
-        _waves, "*.csv",
-    ),
+    "language": Tiny(grammar.LANGUAGE, _stories, "*.txt", PRECISIONS),
+    "text": _opinions("rnn"),
+    "text-cnn": _opinions("cnn"),
+    "translation": Tiny(phrases.RECIPE, phrases.write, "*.en", PRECISIONS),
+    "forecast": Tiny(waves.recipe_of("rnn"), _waves, "*.csv", PRECISIONS),
+    "forecast-cnn": Tiny(waves.recipe_of("cnn"), _waves, "*.csv", PRECISIONS),
     "anomaly": Tiny(
         {"model": {"architecture": "seasonal-rnn", "units": [8]},
          "data": {"files": "data/*.csv", "beginning": 0.3, "held": 60}},
         _corpus, "data/*.csv",
     ),
-    "classify": Tiny(
-        {"model": {"architecture": "image-classify", "channels": [8], "blocks": [1]},
-         "decoding": {"kind": "class"}, "input": {"width": 32, "height": 24}, "data": _SPLIT},
-        lambda folder: sets.WRITERS["folders"](folder, 24), "null:32x24?seconds=0.2&rate=20",
-    ),
-    "detect": Tiny(
-        {"model": {"architecture": "object-detect", "channels": [8, 8, 8], "blocks": [1, 1, 1],
-                   "head": 8},
-         "decoding": {"kind": "boxes", "head": {"kind": "points", "strides": [8, 16]}},
-         "input": {"width": 64, "height": 48}, "data": _SPLIT,
-         # Batches enough for the averages of its normalizations, without which int8 is another.
-         "schedule": {**_SCHEDULE, "epochs": 6, "repeat": 4, "average": 0.8}},
-        lambda folder: sets.WRITERS["voc"](folder, 20), "null:64x48?seconds=0.2&rate=20",
-    ),
-    "segment": Tiny(
-        {"model": {"architecture": "segment", "channels": [8, 8], "blocks": [1, 1], "head": 8},
-         "decoding": {"kind": "mask", "background": ["background"]},
-         "data": {**_SPLIT, "labels": ["background", "shape"], "foreground": True},
-         "input": {"width": 32, "height": 24}},
-        lambda folder: sets.WRITERS["masks"](folder, 20), "null:32x24?seconds=0.2&rate=20",
-    ),
+    "classify": _shapes("classify"),
+    "detect": _shapes("detect"),
+    "segment": _shapes("segment"),
 }  # fmt: skip
 
 
-def recipe_of(task: str) -> dict[str, Any]:
-    """The recipe of a task, as a file would have it."""
-    common = {"name": f"tiny-{task}", "description": "Tiny", "task": task, "schedule": _SCHEDULE,
+def recipe_of(name: str) -> dict[str, Any]:
+    """A recipe, as a file would have it."""
+    common = {"name": f"tiny-{name}", "description": "Tiny", "task": name, "schedule": _SCHEDULE,
               "gate": _GATE}  # fmt: skip
-    return common | TINY[task].recipe
+    return common | TINY[name].recipe
+
+
+@dataclass(frozen=True)
+class Made:
+    """A model with all that was made of it. Several files of tests use it: it is not changed."""
+
+    run: runs.Run
+    data: Path  # as `train` was given it
+    report: Report
+    bundle: Bundle
+
+
+def made(name: str, factory: pytest.TempPathFactory) -> Made:
+    """One of `TINY`, all the way to a bundle: made once a session, by the worker that asks first.
+
+    Raises:
+        AssertionError: an artifact does not equal its model.
+    """
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # its folder lies in that of the session
+        root = root.parent
+    folder = root / "made" / name
+    folder.parent.mkdir(exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / _DONE).exists():
+            shutil.rmtree(folder, ignore_errors=True)  # somebody failed here
+            _make(TINY[name], recipe_of(name), folder)
+    run = runs.load(folder / "run")
+    report = project.load_report(run.folder, store.load(run.folder)[0])
+    data = Path((folder / _DONE).read_text(encoding="utf-8"))
+    return Made(run, data, report, Bundle(folder / "made.edge"))
+
+
+def _make(tiny: Tiny, recipe: dict[str, Any], folder: Path) -> None:
+    data = tiny.data(folder / "data")
+    run = train(parse(recipe), data, folder / "run")
+    edgenets.convert(run.folder, None, FORMATS, tiny.precisions, data=data)
+    report = edgenets.verify(run.folder, data)
+    failed = {v.id: v.error or v.checks for v in report.verdicts if not v.passed}
+    assert not failed
+    edgenets.pack(run.folder, folder / "made.edge")
+    (folder / _DONE).write_text(str(data), encoding="utf-8")

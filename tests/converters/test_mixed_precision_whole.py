@@ -39,7 +39,7 @@ from tests.commands import Call, call
 from tests.converters import wholes
 from tests.test_aware import broken_net, stripes
 from tests.vision import sets
-from tests.vision.test_road import RECIPES, recipe_of
+from tests.vision.test_road import recipe_of
 
 __all__ = ["call"]  # a fixture
 
@@ -193,7 +193,7 @@ def test_what_it_was_calibrated_on_is_needed(broken: Broken, tmp_path: Path) -> 
 def test_a_run_of_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Held to less than its rounding: some layers have to be float then."""
     data = sets.WRITERS["folders"](tmp_path / "data", 48)
-    schedule = {**RECIPES["classify"]["schedule"], "epochs": 4}
+    schedule = {**sets.RECIPES["classify"]["schedule"], "epochs": 4}
     run = train(recipe_of("classify", schedule=schedule), data, tmp_path / "run")
     project.convert_run(run, data, ("onnx",), ("fp32", "int8"))
     limits = [

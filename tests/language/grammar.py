@@ -3,12 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 NOUNS = ("cat", "dog", "bird")
 VERBS = {"cat": "sleeps", "dog": "barks", "bird": "sings"}
 GOOD, BAD = ("fine", "lovely", "great"), ("awful", "dull", "poor")
+
+
+# Recipes that learn it.
+LANGUAGE: dict[str, Any] = {
+    "name": "stories", "description": "Stories", "task": "language",
+    "data": {"length": 48, "crops": 256, "validation": 0.1, "test": 0.1},
+    "model": {"architecture": "language-rnn", "embedding": 12, "units": [32], "dropout": 0.0},
+    "schedule": {"epochs": 10, "batch": 32, "learning_rate": 2e-2, "average": 0.8},
+    "gate": {"clips": 20, "stream_steps": 2000},
+}  # fmt: skip
+
+TEXT: dict[str, Any] = {
+    "name": "opinions", "description": "Opinions", "task": "text",
+    "data": {"validation": 0.2, "test": 0.2, "word_dropout": 0.05},
+    "schedule": {"epochs": 6, "batch": 16, "learning_rate": 2e-2, "average": 0.8},
+    "gate": {"stream_steps": 2000, "accuracy_drop": 0.02},
+}  # fmt: skip
+NETS: dict[str, dict[str, Any]] = {
+    "rnn": {"architecture": "text-rnn", "embedding": 8, "units": [16], "dropout": 0.1},
+    "cnn": {"architecture": "text-cnn", "embedding": 8, "kernels": [1, 2, 4], "channels": 12},
+}
+
+
+def text_recipe(net: str) -> dict[str, Any]:
+    return {**TEXT, "model": NETS[net]}
 
 
 def stories(count: int, seed: int = 1) -> str:

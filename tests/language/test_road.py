@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 import edgenets
-from edgenets import backend, runs
+from edgenets import backend
 from edgenets.artifact import FORMATS
 from edgenets.bundle import Bundle
-from edgenets.converters import project
 from edgenets.converters.store import load as load_artefacts
 from edgenets.errors import DataError, ModelError
 from edgenets.events import Classified, Notice, Suggested
@@ -32,8 +31,10 @@ from edgenets.tasks.language.tokens import Tokenizer
 from edgenets.tasks.language.training import stream_nats
 from edgenets.tasks.text.evaluation import evaluate_texts
 from edgenets.training.train import train
+from tests import tiny
 from tests.commands import Call, call
 from tests.runs import run_of
+from tests.tiny import Made
 
 from . import grammar
 
@@ -41,50 +42,20 @@ __all__ = ["call"]  # a fixture
 
 pytestmark = pytest.mark.slow
 
-LANGUAGE: dict[str, Any] = {
-    "name": "stories", "description": "Stories", "task": "language",
-    "data": {"length": 48, "crops": 256, "validation": 0.1, "test": 0.1},
-    "model": {"architecture": "language-rnn", "embedding": 12, "units": [32], "dropout": 0.0},
-    "schedule": {"epochs": 10, "batch": 32, "learning_rate": 2e-2, "average": 0.8},
-    "gate": {"clips": 20, "stream_steps": 2000},
-}  # fmt: skip
 
-TEXT: dict[str, Any] = {
-    "name": "opinions", "description": "Opinions", "task": "text",
-    "data": {"validation": 0.2, "test": 0.2, "word_dropout": 0.05},
-    "schedule": {"epochs": 6, "batch": 16, "learning_rate": 2e-2, "average": 0.8},
-    "gate": {"stream_steps": 2000, "accuracy_drop": 0.02},
-}  # fmt: skip
-NETS: dict[str, dict[str, Any]] = {
-    "rnn": {"architecture": "text-rnn", "embedding": 8, "units": [16], "dropout": 0.1},
-    "cnn": {"architecture": "text-cnn", "embedding": 8, "kernels": [1, 2, 4], "channels": 12},
-}
-
-
-def build(plain: dict[str, Any], data: Path, folder: Path) -> Bundle:
-    run = train(parse(plain), data, folder / "run")
-    project.convert_run(run, data)
-    assert project.verify_run(run, data).passed
-    return project.pack_run(run, folder / f"{run.spec.name}.edge")
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return tiny.made("language", tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("corpus") / "stories.txt"
-    path.write_text(grammar.stories(600))
-    return path
+def stories(trained: Made) -> Bundle:
+    return trained.bundle
 
 
-@pytest.fixture(scope="module")
-def stories(corpus: Path) -> Bundle:
-    return build(LANGUAGE, corpus, corpus.parent)
-
-
-@pytest.fixture(scope="module", params=NETS)
+@pytest.fixture(scope="module", params=["text", "text-cnn"])
 def opinions(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    folder = tmp_path_factory.mktemp("opinions")
-    data = grammar.opinions(folder / "data", 120)
-    return build({**TEXT, "model": NETS[request.param]}, data, folder)
+    return tiny.made(request.param, tmp_path_factory).bundle
 
 
 def session_of(bundle: Bundle, format: str, precision: Any = "int8") -> backend.Session:
@@ -101,7 +72,7 @@ class TestLanguage:
 
     @pytest.mark.parametrize("format", FORMATS)
     def test_a_stream_is_foreseen_as_by_its_model(
-        self, stories: Bundle, corpus: Path, format: str
+        self, stories: Bundle, trained: Made, format: str
     ) -> None:
         """The grammar leaves one choice of three a line of about 16 letters: ln 3 / 16 nats."""
         text = grammar.stories(100, seed=9)
@@ -109,7 +80,7 @@ class TestLanguage:
         assert found.n == len(text) - 1
         assert np.log(3) / 17 < found.nats < 0.2
         assert found.bits == pytest.approx(found.nats / np.log(2))
-        run = runs.load(corpus.parent / "run")
+        run = trained.run
         tokens = Tokenizer(stories.spec.input).encode(text)
         assert found.nats == pytest.approx(stream_nats(run.model(), tokens), abs=0.02)
         assert run.metrics["test"]["nats a token"] < 0.2
@@ -153,21 +124,24 @@ class TestLanguage:
         assert run.summary.texts == 2 and run.summary.notices == {"skipped": 1}
 
     def test_by_the_command_line(
-        self, stories: Bundle, corpus: Path, call: Call, tmp_path: Path
+        self, stories: Bundle, trained: Made, call: Call, tmp_path: Path
     ) -> None:
         told = call("run", stories.path, "--prompt", "the ", "--tokens", 40, "--seed", 1)
         assert told.code == 0 and told.out.count("\n") >= 2 and "wrote 40 characters" in told.err
         again = call("run", stories.path, "--prompt", "the ", "--tokens", 40, "--seed", 1, "--json")
         assert again.json()["text"] == told.out.removesuffix("\n")
-        found = call("eval", stories.path, "--data", corpus, "--split", "test", "--json").json()
+        found = call(
+            "eval", stories.path, "--data", trained.data, "--split", "test", "--json"
+        ).json()
         assert found["metric"] == "nats a token" and found["value"] < 0.2
         sink = tmp_path / "tokens.jsonl"
         call("run", stories.path, "--prompt", "the ", "--tokens", 5, "--sink", f"jsonl:{sink}")
         assert [json.loads(line)["event"] for line in sink.read_text().splitlines()] == [
             "token"
         ] * 5  # fmt: skip
-        rows = call("bench", stories.path, "--backend", "tflite", "--seconds", 1, "--json").json()
-        assert all(row["p50_us"] > 0 for row in rows["rows"])
+        asked = "--backend", "tflite", "--precision", "int8", "--seconds", 1
+        rows = call("bench", stories.path, *asked, "--json").json()
+        assert rows["rows"] and all(row["p50_us"] > 0 for row in rows["rows"])
 
     @pytest.mark.parametrize(
         ("arguments", "message"),
@@ -190,7 +164,7 @@ class TestLanguage:
     def test_too_little_text_is_said(self, tmp_path: Path) -> None:
         (tmp_path / "short.txt").write_text(grammar.stories(20))
         with pytest.raises(DataError, match="no whole crop of 48 tokens"):
-            train(parse(LANGUAGE), tmp_path / "short.txt", tmp_path / "run")
+            train(parse(grammar.LANGUAGE), tmp_path / "short.txt", tmp_path / "run")
 
 
 class TestAnyLength:
@@ -200,13 +174,12 @@ class TestAnyLength:
 
     @pytest.mark.parametrize("format", FORMATS)
     def test_memory_stays_and_errors_stay_bounded(
-        self, stories: Bundle, corpus: Path, format: str
+        self, stories: Bundle, trained: Made, format: str
     ) -> None:
-        folder = corpus.parent / "run"
         tokens = Tokenizer(stories.spec.input).encode(grammar.stories(6500, seed=4))
         tokens = tokens[: self.STEPS, None]
         assert len(tokens) == self.STEPS
-        written = {w.artifact.id: w for w in load_artefacts(folder)[0]}
+        written = {w.artifact.id: w for w in load_artefacts(trained.run.folder)[0]}
         exact, rounded = (
             backend.load(format, written[f"{format}-{p}"].artifact, written[f"{format}-{p}"].files)
             for p in ("fp32", "int8")
@@ -275,9 +248,8 @@ class TestTexts:
 
     def test_one_label_alone_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "good.txt").write_text("fine\nfiner")
-        plain = {**TEXT, "model": NETS["cnn"]}
         with pytest.raises(DataError, match="one label alone"):
-            train(parse(plain), tmp_path, tmp_path / "run")
+            train(parse(grammar.text_recipe("cnn")), tmp_path, tmp_path / "run")
 
 
 def test_writing_ends_when_it_is_told(stories: Bundle) -> None:

@@ -16,7 +16,6 @@ from hypothesis.extra import numpy as nps
 from edgenets import backend, runs
 from edgenets.artifact import FORMATS
 from edgenets.bundle import Bundle
-from edgenets.converters import project
 from edgenets.errors import DataError, RecordError, SourceError
 from edgenets.events import Forecast, Notice
 from edgenets.recipe import load_recipe, parse
@@ -32,45 +31,30 @@ from edgenets.tasks.series.spec import ForecastSpec
 from edgenets.tasks.series.table import read_table
 from edgenets.tasks.series.windows import Windows, scaled, split_windows, windows_of
 from edgenets.training.train import train
+from tests import tiny
 from tests.commands import Call, call, spawn
 from tests.runs import run_of
+from tests.tiny import Made
 
 from . import waves
+from .waves import HORIZON, SEGMENT
 
 __all__ = ["call"]  # a fixture
 
-HORIZON, SEGMENT, WINDOW = 6, 4, 24
 
-RECIPE: dict[str, Any] = {
-    "name": "waves", "description": "Waves", "task": "forecast",
-    "data": {"window": WINDOW, "windows": 512, "validation": 0.15, "test": 0.2, "longest_gap": 6},
-    "decoding": {"horizon": HORIZON},
-    "schedule": {"epochs": 10, "batch": 32, "learning_rate": 1e-2, "average": 0.9,
-                 "weight_decay": 0.0},
-    "gate": {"clips": 120, "stream_steps": 2000, "agreement": 0.9, "relative_loss": 0.15},
-}  # fmt: skip
-NETS: dict[str, dict[str, Any]] = {
-    "rnn": {"architecture": "series-rnn", "segment": SEGMENT, "embedding": 16, "units": [24],
-            "dropout": 0.0},
-    "cnn": {"architecture": "series-cnn", "segment": SEGMENT, "channels": 16, "kernel": 2,
-            "dilations": [1, 2], "dropout": 0.0},
-}  # fmt: skip
+@pytest.fixture(scope="module", params=["forecast", "forecast-cnn"])
+def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return tiny.made(request.param, tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return waves.write(tmp_path_factory.mktemp("waves") / "waves.csv", waves.waves(1500))
+def table(both: Made) -> Path:
+    return both.data
 
 
-@pytest.fixture(scope="module", params=NETS)
-def made(
-    request: pytest.FixtureRequest, table: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[runs.Run, Bundle]:
-    folder = tmp_path_factory.mktemp(request.param)
-    run = train(parse({**RECIPE, "model": NETS[request.param]}), table, folder / "run")
-    project.convert_run(run, table)
-    assert project.verify_run(run, table).passed
-    return run, project.pack_run(run, folder / "waves.edge")
+@pytest.fixture(scope="module")
+def made(both: Made) -> tuple[runs.Run, Bundle]:
+    return both.run, both.bundle
 
 
 def spec_of(bundle: Bundle) -> ForecastSpec:
@@ -151,7 +135,7 @@ class TestRoad:
     ) -> None:
         """After n readings the forecast is that of the last whole stretches from the first one."""
         run, bundle = made
-        spec, values = spec_of(bundle), read_table(table).values[:61]
+        spec, values = spec_of(bundle), read_table(table).values[:29]
         forecaster = Forecaster(spec, session_of(bundle, "onnx", "fp32"))
         model, series = run.model(), scaled(values, spec.input)
         for count, row in enumerate(values, 1):
@@ -271,14 +255,14 @@ class TestRecipes:
     def test_too_little_to_train_on(self, tmp_path: Path) -> None:
         path = waves.write(tmp_path / "t.csv", waves.waves(40))
         with pytest.raises(DataError, match="are too few for a window of 24"):
-            train(parse({**RECIPE, "model": NETS["rnn"]}), path, tmp_path / "run")
+            train(parse(waves.recipe_of("rnn")), path, tmp_path / "run")
 
     def test_a_column_that_stands_still(self, tmp_path: Path) -> None:
         values = waves.waves(400)
         values[:, 1] = 7.0
         path = waves.write(tmp_path / "t.csv", values)
         with pytest.raises(DataError, match="heat never changes"):
-            train(parse({**RECIPE, "model": NETS["rnn"]}), path, tmp_path / "run")
+            train(parse(waves.recipe_of("rnn")), path, tmp_path / "run")
 
     @pytest.mark.parametrize(
         ("change", "message"),
@@ -288,7 +272,7 @@ class TestRecipes:
     )  # fmt: skip
     def test_what_does_not_fit(self, change: dict[str, Any], message: str) -> None:
         with pytest.raises(RecordError, match=message):
-            parse({**RECIPE, "model": NETS["rnn"], **change})
+            parse({**waves.recipe_of("rnn"), **change})
 
     @pytest.mark.parametrize("name", ["forecast", "forecast-cnn"])
     def test_shipped_recipes_have_fewer_than_300_000_parameters(self, name: str) -> None:

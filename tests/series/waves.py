@@ -3,12 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 DAY = 12  # readings
 COLUMNS = ("load", "heat")
+
+
+# A recipe that learns them, and its networks.
+HORIZON, SEGMENT, WINDOW = 6, 4, 24
+
+RECIPE: dict[str, Any] = {
+    "name": "waves", "description": "Waves", "task": "forecast",
+    "data": {"window": WINDOW, "windows": 512, "validation": 0.15, "test": 0.2, "longest_gap": 6},
+    "decoding": {"horizon": HORIZON},
+    "schedule": {"epochs": 10, "batch": 32, "learning_rate": 1e-2, "average": 0.9,
+                 "weight_decay": 0.0},
+    "gate": {"clips": 120, "stream_steps": 2000, "agreement": 0.9, "relative_loss": 0.15},
+}  # fmt: skip
+NETS: dict[str, dict[str, Any]] = {
+    "rnn": {"architecture": "series-rnn", "segment": SEGMENT, "embedding": 16, "units": [24],
+            "dropout": 0.0},
+    "cnn": {"architecture": "series-cnn", "segment": SEGMENT, "channels": 16, "kernel": 2,
+            "dilations": [1, 2], "dropout": 0.0},
+}  # fmt: skip
+
+
+def recipe_of(net: str) -> dict[str, Any]:
+    return {**RECIPE, "model": NETS[net]}
 
 
 def waves(count: int, seed: int = 1) -> NDArray[np.float64]:

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 WORDS = {
     "one": "eins", "two": "zwei", "three": "drei", "four": "vier", "five": "fünf",
     "red": "rot", "green": "grün", "blue": "blau",
+}  # fmt: skip
+
+
+RECIPE: dict[str, Any] = {
+    "name": "phrases", "description": "Phrases", "task": "translation",
+    "data": {"source": "en", "target": "de", "pieces": 38, "validation": 0.06, "longest": 24,
+             "word_dropout": 0.0},
+    "model": {"architecture": "translation-rnn", "embedding": 16, "encoder": 48, "decoder": 48,
+              "memory": 32, "embedding_dropout": 0.0, "dropout": 0.0},
+    "schedule": {"epochs": 26, "batch": 32, "learning_rate": 1e-2, "label_smoothing": 0.05,
+                 "average": 0.9},
+    # Of fifty short sentences one that is wrong costs 2 BLEU.
+    "gate": {"clips": 60, "stream_steps": 1000, "relative_loss": 0.06},
 }  # fmt: skip
 
 

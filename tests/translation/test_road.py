@@ -32,49 +32,43 @@ from edgenets.selection import Request, select
 from edgenets.signature import check_face
 from edgenets.tasks.translation.batches import Sentences
 from edgenets.tasks.translation.evaluation import evaluate_translation
+from edgenets.tasks.translation.model import build
 from edgenets.tasks.translation.pairs import Pair
+from edgenets.tasks.translation.recipe import TranslationRecipe
 from edgenets.tasks.translation.spec import PIECES, TranslationDecoding, TranslationSpec
 from edgenets.tasks.translation.subwords import Subwords, learn, subwords_of
 from edgenets.tasks.translation.training import translated
 from edgenets.tasks.translation.translator import Translator
 from edgenets.training.train import train
+from tests import tiny
 from tests.commands import Call, call
 from tests.runs import run_of
+from tests.tiny import Made
 from tests.translation import phrases
 
 __all__ = ["call"]  # a fixture
 
 pytestmark = pytest.mark.slow
 
-RECIPE: dict[str, Any] = {
-    "name": "phrases", "description": "Phrases", "task": "translation",
-    "data": {"source": "en", "target": "de", "pieces": 38, "validation": 0.06, "longest": 24,
-             "word_dropout": 0.0},
-    "model": {"architecture": "translation-rnn", "embedding": 16, "encoder": 48, "decoder": 48,
-              "memory": 32, "embedding_dropout": 0.0, "dropout": 0.0},
-    "schedule": {"epochs": 26, "batch": 32, "learning_rate": 1e-2, "label_smoothing": 0.05,
-                 "average": 0.9},
-    # Of fifty short sentences one that is wrong costs 2 BLEU.
-    "gate": {"clips": 60, "stream_steps": 1000, "relative_loss": 0.06},
-}  # fmt: skip
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return tiny.made("translation", tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return phrases.write(tmp_path_factory.mktemp("phrases") / "data")
+def data(made: Made) -> Path:
+    return made.data
 
 
 @pytest.fixture(scope="module")
-def run(data: Path) -> runs.Run:
-    run = train(parse(RECIPE), data, data.parent / "run")
-    project.convert_run(run, data)
-    assert project.verify_run(run, data).passed
-    return run
+def run(made: Made) -> runs.Run:
+    return made.run
 
 
 @pytest.fixture(scope="module")
-def bundle(run: runs.Run) -> Bundle:
-    return project.pack_run(run, run.folder.parent / "phrases.edge")
+def bundle(made: Made) -> Bundle:
+    return made.bundle
 
 
 def spec_of(bundle: Bundle) -> TranslationSpec:
@@ -163,8 +157,9 @@ def test_by_the_command_line(bundle: Bundle, data: Path, call: Call, tmp_path: P
         found = call("eval", bundle.path, "--data", data, "--split", split, "--json").json()
         assert found["metric"] == "BLEU" and found["value"] > 70
         assert [way["beam"] for way in found["figures"]["ways"]] == [1, 4]
-    rows = call("bench", bundle.path, "--backend", "onnx", "--seconds", 1, "--json").json()["rows"]
-    assert len(rows) == 2 * len({a.form for a in bundle.artifacts if a.format == "onnx"})
+    asked = "--backend", "onnx", "--precision", "int8", "--seconds", 1
+    rows = call("bench", bundle.path, *asked, "--json").json()["rows"]
+    assert len(rows) == 2
     assert {row["part"] for row in rows} == {"encoder", "decoder"}
     assert all(row["p50_us"] > 0 for row in rows)
     assert "sentences in en, to de, as 38 sub-words" in call("inspect", bundle.path).out
@@ -190,8 +185,11 @@ class TestGate:
 
     def test_a_decoder_of_another_model(self, run: runs.Run, data: Path, tmp_path: Path) -> None:
         """Its steps are sound, its translations are not: the encoder is not its own."""
-        other = train(parse({**RECIPE, "seed": 9, "schedule": {"epochs": 1}}), data, tmp_path / "o")
-        project.convert_run(other, data, ("tflite",), ("fp32", "int8"))
+        assert isinstance(run.spec, TranslationSpec)
+        net = build(run.recipe_as(TranslationRecipe).model, run.spec.input.count)
+        runs.save(tmp_path, net, run.spec, run.recipe, run.metrics, run.assets())
+        other = runs.load(tmp_path)
+        project.convert_run(other, data, ("tflite",), ("int8",))
         mixed = [w for w in self.written(run) if w.artifact.id == "tflite-int8-encoder"]
         mixed += [w for w in self.written(other) if w.artifact.id == "tflite-int8-decoder"]
         report = judge_of(run, data).verify(mixed)
@@ -265,19 +263,26 @@ def test_calibration_sees_sentences_of_every_length() -> None:
 def test_data_that_cannot_be_used(tmp_path: Path) -> None:
     folder = phrases.write(tmp_path / "data", 30, 4)
     with pytest.raises(DataError, match="no 400 pieces can be made"):
-        train(parse({**RECIPE, "data": {**RECIPE["data"], "pieces": 400}}), folder, tmp_path / "a")
+        train(
+            parse({**phrases.RECIPE, "data": {**phrases.RECIPE["data"], "pieces": 400}}),
+            folder,
+            tmp_path / "a",
+        )
     with pytest.raises(DataError, match="the validation split has no pair"):
-        kept = {**RECIPE["data"], "validation": 0.0001}
-        train(parse({**RECIPE, "data": kept}), folder, tmp_path / "b")
+        kept = {**phrases.RECIPE["data"], "validation": 0.0001}
+        train(parse({**phrases.RECIPE, "data": kept}), folder, tmp_path / "b")
     for name in ("train.en", "train.de"):
         lines = (folder / name).read_text().splitlines()
         (folder / name).write_text("\n".join(" ".join([line] * 6) for line in lines))
-    short = {**RECIPE, "data": {**RECIPE["data"], "longest": 4, "pieces": 30, "validation": 0.3}}
+    short = {
+        **phrases.RECIPE,
+        "data": {**phrases.RECIPE["data"], "longest": 4, "pieces": 30, "validation": 0.3},
+    }
     with pytest.raises(DataError, match="no pair is as short as 4 pieces"):
         train(parse(short), folder, tmp_path / "c")
     (folder / "val.de").unlink()
     with pytest.raises(DataError, match=r"neither val\.de"):
-        train(parse(RECIPE), folder, tmp_path / "d")
+        train(parse(phrases.RECIPE), folder, tmp_path / "d")
 
 
 def test_a_session_is_of_its_artefacts(bundle: Bundle) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,6 @@ import keras
 import numpy as np
 import pytest
 
-from edgenets import runs
-from edgenets.bundle import Bundle
-from edgenets.converters import project
 from edgenets.converters.families.images import ImageReference
 from edgenets.converters.formats import Written
 from edgenets.converters.routes.conversion import Conversion, convert_source
@@ -28,7 +24,9 @@ from edgenets.runtime.selftest import selftest
 from edgenets.tasks.vision import training
 from edgenets.tasks.vision.recipe import ImageRecipe
 from edgenets.training.train import train
+from tests import tiny
 from tests.commands import Call, call
+from tests.tiny import Made
 
 from . import sets
 
@@ -36,65 +34,19 @@ __all__ = ["call"]  # a fixture
 
 pytestmark = pytest.mark.slow
 
-LAYOUT = {"classify": "folders", "detect": "voc", "segment": "masks"}
-
-RECIPES: dict[str, dict[str, Any]] = {
-    "classify": {
-        "model": {"architecture": "image-classify", "channels": [12, 16], "blocks": [1, 1]},
-        "decoding": {"kind": "class"},
-        "schedule": {"epochs": 9, "batch": 16, "learning_rate": 1e-2, "average": 0.8, "repeat": 4},
-    },
-    "detect": {
-        "model": {"architecture": "object-detect", "channels": [16, 24, 24], "blocks": [1, 1, 1],
-                  "head": 24, "dropout": 0.0},
-        "decoding": {"kind": "boxes", "threshold": 0.05,
-                     "head": {"kind": "points", "strides": [8, 16]}},
-        "schedule": {"epochs": 14, "batch": 16, "learning_rate": 1e-2, "average": 0.9, "repeat": 6},
-    },
-    "segment": {
-        "model": {"architecture": "segment", "channels": [12, 16], "blocks": [1, 1], "head": 16},
-        "decoding": {"kind": "mask", "background": ["background"]},
-        "data": {"labels": ["background", "shape"], "foreground": True},
-        "schedule": {"epochs": 14, "batch": 8, "learning_rate": 1e-2, "average": 0.9, "repeat": 4},
-    },
-}  # fmt: skip
-
 # What a network of this size reaches in seconds on these sets; chance is far below.
 LEAST = {"classify": 0.9, "detect": 0.5, "segment": 0.8}
 
 
 def recipe_of(task: str, **changes: Any) -> ImageRecipe:
-    plain = {
-        "name": f"shapes-{task}", "description": "Shapes", "task": task, "seed": 2,
-        "input": {"width": 64, "height": 48},
-        "augment": {"rotate": 0.0, "hue": 0.0, "saturation": 0.1},
-        "gate": {"metric_drop": 0.05, "agreement": 0.8}, **RECIPES[task],
-    }  # fmt: skip
-    plain["data"] = {"validation": 0.2, "test": 0.3, **plain.get("data", {})}
-    found = parse({**plain, **changes})
+    found = parse({**sets.recipe_of(task), **changes})
     assert isinstance(found, ImageRecipe)
     return found
 
 
-@dataclass(frozen=True)
-class Made:
-    """A run with all that came of it."""
-
-    run: runs.Run
-    data: Path
-    report: Any
-    bundle: Bundle
-
-
-@pytest.fixture(scope="module", params=LAYOUT)
+@pytest.fixture(scope="module", params=sets.LAYOUT)
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    task = request.param
-    folder = tmp_path_factory.mktemp(task)
-    data = sets.WRITERS[LAYOUT[task]](folder / "data", 48)
-    run = train(recipe_of(task), data, folder / "run")
-    project.convert_run(run, data)
-    report = project.verify_run(run, data)
-    return Made(run, data, report, project.pack_run(run, folder / "out.edge"))
+    return tiny.made(request.param, tmp_path_factory)
 
 
 class TestRoad:
@@ -169,7 +121,7 @@ def test_the_same_recipe_gives_the_same_model_and_an_interrupted_one_goes_on(
         assert np.array_equal(np.asarray(one), np.asarray(other))
 
 
-@pytest.mark.parametrize("task", LAYOUT)
+@pytest.mark.parametrize("task", sets.LAYOUT)
 def test_a_set_of_another_task_is_refused(task: str, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     with pytest.raises(DataError, match=f"no layout known for '{task}'"):
