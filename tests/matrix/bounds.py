@@ -40,6 +40,7 @@ PATIENCE = 900.0  # s
 
 _PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider")
 _STEP = "tests/converters/test_contract.py"
+_EACH = "tests/converters/test_quantized.py"  # every precision of every format
 _SMOKE = "tests/matrix/smoke.py"
 
 # Distribution → the tests that use it, as pytest takes them.
@@ -48,9 +49,9 @@ PROBES: dict[str, tuple[str, ...]] = {
               _STEP),
     "click": ("tests/test_cli.py",),
     "rich": ("tests/test_progress.py", "tests/test_cli.py"),
-    "ai-edge-litert": (_STEP, "tests/test_live.py"),
-    "onnxruntime": (_STEP, _SMOKE, "-k", "not test_it_runs or selftest"),
-    "openvino": (_STEP, _SMOKE, "-k", "not test_it_runs or selftest"),
+    "ai-edge-litert": (_STEP, _EACH, "tests/test_live.py"),
+    "onnxruntime": (_STEP, _EACH, _SMOKE, "-k", "not test_it_runs or selftest"),
+    "openvino": (_STEP, _EACH, _SMOKE, "-k", "not test_it_runs or selftest"),
     "opencv-python-headless": ("tests/vision/test_cameras.py", "tests/vision/test_delivery.py",
                                "tests/vision/test_preprocess.py", "tests/vision/test_watch.py",
                                "tests/vision/test_image_files.py",
