@@ -432,6 +432,9 @@ def test_sound_before_a_loss_is_heard_also_where_an_overflow_was_not_yet_measure
         assert kinds == ["block", "block", "overrun", "block", "lost"]
 
 
+MONO = cast(Any, SimpleNamespace(channels=1))
+
+
 class TestOverflow:
     """What the clock says of an overflow."""
 
@@ -444,7 +447,7 @@ class TestOverflow:
         self, losses: list[tuple[float, bool]], bursts: int, late: float, seed: int
     ) -> None:
         rng, block = np.random.default_rng(seed), 0.04
-        gauge, capture = OverflowGauge(RATE, 1), cast(Any, None)
+        gauge = OverflowGauge(RATE)
         now, called, number, found, passed = 7.0, 0.0, 0, [], 0
         for lost, said in ((0.0, False), *losses):
             now += lost
@@ -454,7 +457,7 @@ class TestOverflow:
                 # Some come at once with the next, some late, as on a busy machine.
                 behind = (-number % bursts) * block + (rng.random() < 0.2) * late * rng.random()
                 called = max(called, now + behind)
-                chunk = Chunk(capture, bytes(2 * 640), called, 0, int(place == 0 and said))
+                chunk = Chunk(MONO, bytes(2 * 640), called, 0, int(place == 0 and said))
                 for _, length in gauge.push(chunk):
                     passed += 1
                     found += [length] if length else []
@@ -465,14 +468,14 @@ class TestOverflow:
         assert bool(found) == bool(losses)
 
     def test_one_of_unknown_length_has_none(self) -> None:
-        gauge = OverflowGauge(RATE, 1)
-        chunks = [Chunk(cast(Any, None), bytes(1280), 0.04 * n, 0, int(n == 40)) for n in range(80)]
+        gauge = OverflowGauge(RATE)
+        chunks = [Chunk(MONO, bytes(1280), 0.04 * n, 0, int(n == 40)) for n in range(80)]
         found = [length for chunk in chunks for _, length in gauge.push(chunk)]
         assert found == [0.0] * 80
 
     def test_at_the_beginning_there_is_nothing_to_hold_it_against(self) -> None:
-        gauge = OverflowGauge(RATE, 1)
-        (first,) = gauge.push(Chunk(cast(Any, None), bytes(1280), 1.0, 0, 1))
+        gauge = OverflowGauge(RATE)
+        (first,) = gauge.push(Chunk(MONO, bytes(1280), 1.0, 0, 1))
         assert first[1] == 0.0
 
 

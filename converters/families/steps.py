@@ -23,7 +23,7 @@ from edgenets.runs import Run
 from edgenets.stepspec import StreamSpec
 from edgenets.tasks import sequence_task
 from edgenets.tasks.task import Samples
-from edgenets.tasks.text.batches import by_length
+from edgenets.tasks.text.batches import pieces_by_length
 
 from ..formats import Converted, Written, activation_type
 from ..step.convert import Steps, convert
@@ -123,16 +123,13 @@ def answers_of(model: Any, items: Sequence[Array] | Array) -> list[NDArray[np.fl
     Items of one length are computed together.
     """
     found: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(items)
-    for _, places in sorted(by_length(items).items()):
-        for at in range(0, len(places), _BATCH):
-            chosen = places[at : at + _BATCH]
-            batch = np.stack([items[i] for i in chosen])
-            # Bands may be divided, and tokens have no axis of their own.
-            taken = batch.reshape(*batch.shape[:2], *model.input_shape[2:])
-            # `predict` takes a tenth of a second however little it is given.
-            scores: NDArray[np.float32] = model.predict_on_batch(taken)
-            for place, answer in zip(chosen, scores, strict=True):
-                found[place] = answer.reshape(-1, answer.shape[-1])
+    for places in pieces_by_length(items, _BATCH):
+        batch = np.stack([items[i] for i in places])
+        # Bands may be divided, and tokens have no axis of their own.
+        taken = batch.reshape(*batch.shape[:2], *model.input_shape[2:])
+        scores: NDArray[np.float32] = model.predict_on_batch(taken)
+        for place, answer in zip(places, scores, strict=True):
+            found[place] = answer.reshape(-1, answer.shape[-1])
     return found
 
 

@@ -45,14 +45,18 @@ CPU revision\t: 3
 # qemu-user's own processor has more than any board, and XNNPACK's int8 kernels for it give other
 # numbers there. A Raspberry Pi 4's, for all that systemd and sshd start.
 _CPU = "cortex-a72"
-_ENVIRONMENT = {
+_FILES = {
     "etc/systemd/system.conf.d/twin.conf": f"[Manager]\nDefaultEnvironment=QEMU_CPU={_CPU}\n",
     "etc/ssh/sshd_config.d/twin-cpu.conf": f"SetEnv QEMU_CPU={_CPU}\n",
+    # A confined service gets a /proc of its own, which again shows this machine's processor.
+    **dict.fromkeys(
+        (
+            "usr/lib/systemd/system/edgenets.service.d/twin-cpuinfo.conf",
+            "usr/lib/systemd/system/edgenets-update.service.d/twin-cpuinfo.conf",
+        ),
+        "[Service]\nBindReadOnlyPaths=/etc/twin-cpuinfo:/proc/cpuinfo\n",
+    ),
 }
-
-# A confined service gets a /proc of its own, which again shows this machine's processor.
-_CONFINED_SERVICES = ("edgenets", "edgenets-update")
-_SHOW_PROCESSOR_TO = "[Service]\nBindReadOnlyPaths=/etc/twin-cpuinfo:/proc/cpuinfo\n"
 
 _SHOW_PROCESSOR = """[Unit]
 Description=Show the processor of a board
@@ -116,13 +120,9 @@ class Userland(Twin):
         )
         processors = [_PROCESSOR.format(number=n) for n in range(os.cpu_count() or 1)]
         (self.root / "etc/twin-cpuinfo").write_text("".join(processors))
-        for name, text in _ENVIRONMENT.items():
+        for name, text in _FILES.items():
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             (self.root / name).write_text(text)
-        for service in _CONFINED_SERVICES:
-            drop_in = self.root / f"usr/lib/systemd/system/{service}.service.d/twin-cpuinfo.conf"
-            drop_in.parent.mkdir(parents=True, exist_ok=True)
-            drop_in.write_text(_SHOW_PROCESSOR_TO)
         units = self.root / "etc/systemd/system"
         (units / "twin-cpuinfo.service").write_text(_SHOW_PROCESSOR)
         wanted = units / "sysinit.target.wants" / "twin-cpuinfo.service"

@@ -58,6 +58,11 @@ class Chunk:
     dropped: int  # frames before it for which the queue was full
     overflows: int  # times before it that PortAudio itself lost sound
 
+    @property
+    def frames(self) -> int:
+        """How many samples of each channel."""
+        return len(self.data) // (2 * self.capture.channels)
+
 
 @dataclass(frozen=True)
 class Ended:

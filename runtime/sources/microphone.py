@@ -105,7 +105,7 @@ class Microphone(Source):
                 patience = FIRST_PATIENCE
                 continue
             if isinstance(message, Chunk) and message.capture is self._capture:
-                self._capture.taken += len(message.data) // (2 * self._capture.channels)
+                self._capture.taken += message.frames
                 for chunk, overflowed in self._gauge.push(message):
                     yield from self._pass_on(chunk, overflowed)
                 patience = SILENCE_PATIENCE
@@ -115,7 +115,7 @@ class Microphone(Source):
 
     def _use(self, capture: Capture) -> None:
         self._capture = capture
-        self._gauge = OverflowGauge(capture.rate, capture.channels)
+        self._gauge = OverflowGauge(capture.rate)
         self._resampler = Resampler(capture.rate, self._requested.sample_rate)
         # A device may come back with fewer channels than it had.
         self._taken = self._channel if (self._channel or 0) <= capture.channels else None
@@ -131,7 +131,7 @@ class Microphone(Source):
         capture = chunk.capture
         frames = np.frombuffer(chunk.data, np.int16).reshape(-1, capture.channels)
         if self._gone is not None:
-            yield self._back(chunk, len(frames))
+            yield self._back(chunk)
         yield from self._overruns(chunk, overflowed)
         if found := self._check.push(frames, chunk.data):
             yield from self._findings.notices(self.name, found)
@@ -163,11 +163,11 @@ class Microphone(Source):
         self.counters.lost += samples
         return samples
 
-    def _back(self, chunk: Chunk, frames: int) -> SourceNotice:
+    def _back(self, chunk: Chunk) -> SourceNotice:
         """The device is there when its sound is, not when it could be opened."""
         assert self._gone is not None
         away, self._gone = time.monotonic() - self._gone, None
-        began = chunk.captured - frames / chunk.capture.rate
+        began = chunk.captured - chunk.frames / chunk.capture.rate
         samples = self._lose(began - self._last) if self._last is not None else 0
         self.counters.reconnects += 1
         text = f"{self.name}: {chunk.capture.device} is back after {away:.1f} s"

@@ -26,17 +26,15 @@ _LEAST, _LEAST_UNSAID = 2 * BLOCK_SECONDS, 0.3  # s
 class OverflowGauge:
     """Passes chunks of one stream on, with what was lost before each."""
 
-    def __init__(self, rate: int, channels: int) -> None:
-        self._rate, self._frame = rate, 2 * channels  # Hz, bytes
-        self._frames = 0
+    def __init__(self, rate: int) -> None:
+        self._rate, self._frames = rate, 0
         self._lags: deque[float] = deque(maxlen=_KNOWN)  # s by which chunks were behind
         self._held: list[tuple[Chunk, float]] = []  # with their lags
         self._before = 0.0  # the least lag before them
 
     def push(self, chunk: Chunk) -> Iterator[tuple[Chunk, float]]:
         """The next chunk; those whose turn it is, with the seconds that were lost before each."""
-        frames = len(chunk.data) // self._frame
-        self._frames += chunk.dropped + frames
+        self._frames += chunk.dropped + chunk.frames
         lag = chunk.captured - self._frames / self._rate
         if self._held and lag - self._held[-1][1] >= _LEAST_UNSAID:  # one more loss, it seems
             yield from self.rest()
@@ -48,7 +46,7 @@ class OverflowGauge:
                 return
         self._held.append((chunk, lag))
         waited = chunk.captured - self._held[0][0].captured
-        long = len(self._held) * frames >= _MOST * self._rate
+        long = len(self._held) * chunk.frames >= _MOST * self._rate
         if lag - self._before < _LEAST or waited >= _HELD or long:
             yield from self.rest()
 

@@ -7,7 +7,6 @@ a next run that fails.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import subprocess
@@ -24,8 +23,10 @@ import numpy as np
 
 from edgenets import runs, zoo
 from edgenets.bundle import Bundle
+from edgenets.converters import store
 from edgenets.errors import EdgenetsError
 from edgenets.sound.audio import write_wav
+from tests.series import waves
 from tests.truth import images, mp4, sounds
 
 ROOT = Path(__file__).parents[2]
@@ -165,15 +166,11 @@ def _recordings_fault(folder: Path) -> str:
 
 
 def _waves(folder: Path) -> None:
-    """A table, and a run folder that was trained on it."""
-    day = "2024-01-{:02}T{:02}:{:02}:00,{:.3f}\n"
-    rows = (
-        day.format(1 + n // 96, n % 96 // 4, 15 * (n % 4), 10 + np.sin(n / 15)) for n in range(2400)
-    )
-    (folder / "waves.csv").write_text("time,load\n" + "".join(rows), encoding="utf-8")
+    waves.write(folder / "waves.csv", waves.waves(2400))
 
 
 def _trained(folder: Path) -> None:
+    """A table, and a run folder that was trained on it."""
     _waves(folder)
     if why := _run(TRAINING, folder):
         raise RuntimeError(why)
@@ -196,14 +193,12 @@ def _run_fault(folder: Path) -> str:
 
 def _artifacts_fault(folder: Path) -> str:
     """Whatever the list of artifacts names is there, and is what it says."""
-    index = folder / "run" / "artifacts" / "artifacts.json"
-    if not index.exists():
+    if not store.index_of(folder / "run").exists():
         return ""
-    digests = json.loads(index.read_text(encoding="utf-8"))["sha256"]
-    for name, digest in digests.items():
-        path = index.parent / name
-        if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-            return f"{name} is not what the list of artifacts says"
+    try:
+        store.load(folder / "run")
+    except EdgenetsError as exc:
+        return str(exc)
     return ""
 
 

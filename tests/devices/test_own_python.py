@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import tarfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from edgenets.devices.twin import base
 from edgenets.devices.twin.twin import Twin
 from edgenets.errors import DeviceError
 from edgenets.findings import well
-from tests.devices.twins import CONSTRAINTS, running
+from tests.devices.twins import CONSTRAINTS, running, wait_until_it_serves
 
 OLD = ("coral-dev-board", "coral-dev-board-mini", "jetson-nano", "jetson-orin-nano")
 
@@ -139,9 +138,4 @@ class TestTwin:
         outcome = self.put(twin, archive, Health(3, 0.001, 15.0))
         assert outcome.verdict == "went back" and "too slow" in outcome.reason
         assert outcome.serving == before
-        up = time.monotonic()
-        while (status := manage.status(twin.address()))["service"]["ActiveState"] != "active":
-            assert status["serving"] == before
-            assert time.monotonic() - up < 60, status  # the keeper does not wait for it
-            time.sleep(0.5)
-        assert status["serving"] == before
+        wait_until_it_serves(twin, before)

@@ -25,7 +25,7 @@ from edgenets.devices.twin.system import System
 from edgenets.tasks.keywords.voice import speak, voices
 from edgenets.tasks.vision.image import Image
 from edgenets.tasks.vision.smear import Smear
-from tests.devices.twins import CONSTRAINTS, running
+from tests.devices.twins import CONSTRAINTS, running, wait_until_it_serves
 
 pytestmark = [pytest.mark.slow, pytest.mark.twin]
 
@@ -131,12 +131,8 @@ def test_a_release_that_does_not_hold_is_taken_back_by_the_board(twin: System) -
     supply = Supply(constraint=CONSTRAINTS)
     outcome = deploy(zoo.load("kws-gru"), twin.address(), serve, supply=supply)
     assert outcome.verdict == "went back" and "too slow" in outcome.reason
-    up = time.monotonic()
-    while (status := manage.status(twin.address()))["service"]["ActiveState"] != "active":
-        assert status["serving"] == before == outcome.serving
-        assert time.monotonic() - up < 60, status  # the keeper does not wait for it
-        time.sleep(0.5)
-    assert status["serving"] == before == outcome.serving
+    assert outcome.serving == before
+    wait_until_it_serves(twin, before)
 
 
 @pytest.mark.twin_full

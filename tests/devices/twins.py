@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from edgenets.devices.deploy import manage
 from edgenets.devices.twin import base, tools, twin
 from edgenets.devices.twin.twin import Twin
 from edgenets.errors import TwinError
@@ -35,6 +37,16 @@ def why_not(tier: str) -> str | None:
     except TwinError as exc:
         return str(exc)
     return None
+
+
+def wait_until_it_serves(twin: Twin, release: str) -> None:
+    """Wait until the service is up, for which the keeper does not, with this release all along."""
+    up = time.monotonic()
+    while (status := manage.status(twin.address()))["service"]["ActiveState"] != "active":
+        assert status["serving"] == release
+        assert time.monotonic() - up < 60, status
+        time.sleep(0.5)
+    assert status["serving"] == release
 
 
 @contextmanager

@@ -145,8 +145,7 @@ def _hold_camera(verdict: Verdict, outcome: Outcome, faults: Sequence[str]) -> N
     )
     for kind in ("lost", "back"):
         verdict.hold(bool(outcome.of(kind)), f"the plug was pulled, and no '{kind}' was said")
-    wanted = 3 if lost else 0
-    verdict.hold(outcome.code == wanted, f"exit code {outcome.code}, not {wanted}")
+    verdict.hold_exit(outcome, bool(lost))
 
 
 def _after_the_plug(outcome: Outcome) -> list[dict[str, Any]]:
@@ -196,8 +195,7 @@ def _hold_microphone(verdict: Verdict, outcome: Outcome, first: int, count: int)
     unheard = count - len(events)
     lost = outcome.summary.get("lost", {})
     verdict.hold(unheard <= 0 or bool(lost), f"{unheard} words unheard, nothing counted as lost")
-    wanted = 3 if lost else 0
-    verdict.hold(outcome.code == wanted, f"exit code {outcome.code}, not {wanted}")
+    verdict.hold_exit(outcome, bool(lost))
 
 
 def _play(twin: System, bundle: str, source: str, steps: Sequence[str]) -> Outcome:

@@ -93,5 +93,4 @@ def _hold(
         )
     counted = outcome.summary.get("lost", {}).get("images", 0)
     verdict.hold((counted > 0) == (lost > 0), f"{lost} images lost, {counted} counted")
-    wanted = 3 if lost else 0
-    verdict.hold(outcome.code == wanted, f"exit code {outcome.code}, not {wanted}")
+    verdict.hold_exit(outcome, bool(lost))

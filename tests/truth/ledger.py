@@ -48,6 +48,11 @@ class Verdict:
         if not what:
             self.violations.append(otherwise)
 
+    def hold_exit(self, outcome: Outcome, lost: bool) -> None:
+        """The exit code says whether something was lost."""
+        wanted = 3 if lost else 0
+        self.hold(outcome.code == wanted, f"exit code {outcome.code}, not {wanted}")
+
 
 def run(
     arguments: Sequence[str],

@@ -64,5 +64,4 @@ def _hold(verdict: Verdict, outcome: Outcome, script: Scripted) -> None:
     damaged = len(script.sent) - len(whole)
     counted = outcome.summary.get("lost", {}).get("images", 0)
     verdict.hold((damaged > 0) == (counted > 0), f"{damaged} images damaged, {counted} counted")
-    wanted = 3 if damaged else 0
-    verdict.hold(outcome.code == wanted, f"exit code {outcome.code}, not {wanted}")
+    verdict.hold_exit(outcome, bool(damaged))

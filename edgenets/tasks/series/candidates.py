@@ -43,9 +43,12 @@ class Candidate:
     @property
     def perfect(self) -> bool:
         """Whether all of every row is understood."""
-        return self.understood == self.cells > 0 and len(self.readings) == len(
-            self.rows[self.first :]
-        )
+        return self.understood == self.cells > 0 and self.even
+
+    @property
+    def even(self) -> bool:
+        """Whether every row has the table's width."""
+        return len(self.readings) == len(self.rows[self.first :])
 
     @property
     def torn(self) -> bool:
@@ -59,12 +62,11 @@ class Candidate:
         Its times may be written as nobody knows; spaces within them are no delimiters all the same.
         """
         times = named_times(self.names or [], None)
-        rows = self.readings
-        numbers = [cell for row in rows for at, cell in enumerate(row) if at not in times]
+        numbers = [cell for row in self.readings for at, cell in enumerate(row) if at not in times]
         return (
             bool(times)
             and bool(numbers)
-            and len(rows) == len(self.rows[self.first :])
+            and self.even
             and all(reads(cell, self.decimal or ".") or is_missing(cell) for cell in numbers)
         )
 

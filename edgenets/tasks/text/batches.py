@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,3 +69,14 @@ def by_length(items: Iterable[Sized]) -> dict[int, list[int]]:
     for place, item in enumerate(items):
         found.setdefault(len(item), []).append(place)
     return found
+
+
+def pieces_by_length(items: Iterable[Sized], most: int) -> Iterator[list[int]]:
+    """The same in pieces of at most so many places, the shortest items first.
+
+    Made for `predict_on_batch`: `predict` takes a tenth of a second however little it is given,
+    and lengths are many.
+    """
+    for _, places in sorted(by_length(items).items()):
+        for at in range(0, len(places), most):
+            yield places[at : at + most]
