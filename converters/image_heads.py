@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from edgenets.arrays import Array
 from edgenets.artifact import Artifact, TensorInfo
 from edgenets.backend import Session
 from edgenets.errors import ModelError
@@ -24,39 +27,47 @@ from edgenets.tasks.vision.spec import (
     YoloHead,
 )
 
+from .sources.ends import End
+
 # Labels that stand for nothing in common lists.
 _NOTHING = re.compile(r"(background|\?\?\?|n/a|unused|none)( \(\d+\))?", re.IGNORECASE)
 
 Labels = tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Said:
+    """What is known of a model's outputs before it is run."""
+
+    ends: Mapping[str, End]  # what makes each, by name
+    scores: Scores | None = None  # as the user states
+
+
 def decoding_of(
-    task: ImageTask,
-    artifact: Artifact,
-    session: Session,
-    frame: ImageInput,
-    labels: Labels,
-    guesses: list[str],
-) -> tuple[ImageDecoding, Labels]:
+    task: ImageTask, artifact: Artifact, session: Session, frame: ImageInput, labels: Labels,
+    guesses: list[str], said: Said,
+) -> tuple[ImageDecoding, Labels]:  # fmt: skip
     """The decoding of a model, and its labels, which may need a background before them.
 
     Args:
         session: the model, to see what it answers.
         guesses: what is guessed is added to it.
+        said: what is known already.
 
     Raises:
         ModelError: the outputs are none that are known for the task.
     """
     if task == "classify":
-        return _class(artifact, session, frame, labels, guesses)
+        return _class(artifact, session, frame, labels, guesses, said)
     if task == "segment":
         return _mask(artifact, labels, guesses)
-    return _boxes(artifact, session, frame, labels, guesses)
+    return _boxes(artifact, session, frame, labels, guesses, said)
 
 
 def _class(
-    artifact: Artifact, session: Session, frame: ImageInput, labels: Labels, guesses: list[str]
-) -> tuple[ClassDecoding, Labels]:
+    artifact: Artifact, session: Session, frame: ImageInput, labels: Labels, guesses: list[str],
+    said: Said,
+) -> tuple[ClassDecoding, Labels]:  # fmt: skip
     info = _only(artifact, "scores of labels")
     labels = _with_background(labels, info.shape[-1], artifact, guesses)
     if info.elements != len(labels):
@@ -64,12 +75,27 @@ def _class(
             f"{artifact.files[0]}: gives {info.elements} scores; {len(labels)} labels were given"
         )
     values = _answer(session, frame)[info.name].reshape(-1)
-    sums_up = bool(values.min() >= -1e-3 and abs(values.sum() - 1) < 0.05)
-    scores: Scores = "probabilities" if sums_up else "logits"
-    guesses.append(f"scores are {scores}: they {'add' if sums_up else 'do not add'} up to 1")
+    scores, why = _scores(info.name, values, said)
+    if why:
+        guesses.append(f"scores are {scores}: {why}")
     return ClassDecoding(
         output=info.name, scores=scores, top=3, threshold=0.1, background=_nothing(labels)
     ), labels
+
+
+def _scores(output: str, values: Array, said: Said) -> tuple[Scores, str]:
+    """Whether an output's numbers are probabilities, and why; nothing where the user states it."""
+    if said.scores is not None:
+        return said.scores, ""
+    end = said.ends.get(output, End())
+    # What is rounded to integers need not add up to 1: small probabilities are zeros.
+    if end.kind in ("classes", "scores") and values.min() >= 0:
+        return "probabilities", end.why
+    adds_up = bool(values.min() >= -1e-3 and abs(values.sum() - 1) < 0.05)
+    return (
+        "probabilities" if adds_up else "logits",
+        f"they {'add' if adds_up else 'do not add'} up to 1",
+    )
 
 
 def _mask(artifact: Artifact, labels: Labels, guesses: list[str]) -> tuple[MaskDecoding, Labels]:
@@ -87,14 +113,15 @@ def _mask(artifact: Artifact, labels: Labels, guesses: list[str]) -> tuple[MaskD
 
 
 def _boxes(
-    artifact: Artifact, session: Session, frame: ImageInput, labels: Labels, guesses: list[str]
-) -> tuple[BoxDecoding, Labels]:
+    artifact: Artifact, session: Session, frame: ImageInput, labels: Labels, guesses: list[str],
+    said: Said,
+) -> tuple[BoxDecoding, Labels]:  # fmt: skip
     ssd = _ssd(artifact)
     if ssd is not None:
         guesses.append("outputs are those of TFLite_Detection_PostProcess: boxes, labels, scores")
         return BoxDecoding(head=ssd, threshold=0.5, background=_nothing(labels)), labels
     if len(artifact.outputs) == 1 and len(artifact.outputs[0].shape) == 3:
-        return _yolo(artifact, session, frame, labels, guesses), labels
+        return _yolo(artifact, session, frame, labels, guesses, said), labels
     shapes = ", ".join(f"'{o.name}' {list(o.shape)}" for o in artifact.outputs)
     raise ModelError(
         f"{artifact.files[0]}: gives {shapes}; known are the four outputs of "
@@ -119,8 +146,9 @@ def _ssd(artifact: Artifact) -> SsdHead | None:
 
 
 def _yolo(
-    artifact: Artifact, session: Session, frame: ImageInput, labels: Labels, guesses: list[str]
-) -> BoxDecoding:
+    artifact: Artifact, session: Session, frame: ImageInput, labels: Labels, guesses: list[str],
+    said: Said,
+) -> BoxDecoding:  # fmt: skip
     (info,) = artifact.outputs
     _, rows, columns = info.shape
     wanted = {4 + len(labels): False, 5 + len(labels): True}
@@ -137,7 +165,7 @@ def _yolo(
     grid = grid.T if transposed else grid
     normalised = bool(np.abs(grid[:, :4]).max() <= 2.0)
     inside = bool(grid[:, 4:].min() >= 0 and grid[:, 4:].max() <= 1)
-    scores: Scores = "probabilities" if inside else "logits"
+    scores: Scores = said.scores or ("probabilities" if inside else "logits")
     guesses.append(
         f"a YOLO grid, {'labels first' if transposed else 'boxes first'}, "
         f"{'with' if objectness else 'without'} objectness, boxes in "

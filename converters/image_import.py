@@ -19,15 +19,16 @@ from edgenets import __version__, backend
 from edgenets.archive import member_name
 from edgenets.artifact import Artifact, Format, Precision, TensorInfo
 from edgenets.bundle import CARD, GOLDEN_IMAGE, REPORT, Bundle, golden_name, write
-from edgenets.errors import ModelError, first_line
+from edgenets.errors import MissingExtra, ModelError, first_line
 from edgenets.extras import require
 from edgenets.onnxruntime import session_options
 from edgenets.selfcontained import refuse_outside
 from edgenets.tasks.vision.golden import golden_image, golden_png, output_of
-from edgenets.tasks.vision.spec import ImageInput, ImageSpec, ImageTask
+from edgenets.tasks.vision.spec import ImageInput, ImageSpec, ImageTask, Scores
 
-from .image_heads import decoding_of
-from .sources import tflite_file
+from .image_heads import Said, decoding_of
+from .sources import onnx_file, tflite_file
+from .sources.ends import End
 
 # A list of labels in another encoding than this is rare, and says so by being unreadable.
 _LONGEST_LABELS = 1 << 20  # bytes
@@ -47,6 +48,7 @@ class ImportOptions:
     resize: str | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    scores: Scores | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ def import_image_model(path: Path, out: Path, options: ImportOptions) -> Importe
     labels = _labels(path, model, options, artifact)
     files = {artifact.files[0]: model}
     session = backend.load(artifact.format, artifact, files)
-    decoding, labels = decoding_of(options.task, artifact, session, frame, labels, guesses)
+    said = Said(_ends(artifact, model), options.scores)
+    decoding, labels = decoding_of(options.task, artifact, session, frame, labels, guesses, said)
     try:
         spec = ImageSpec(options.name or path.stem, options.task, labels, frame, decoding)
     except ValueError as exc:
@@ -120,6 +123,19 @@ def _artifact(path: Path, model: bytes) -> Artifact:
         outputs,
         note="third-party: not proven against a model",
     )
+
+
+def _ends(artifact: Artifact, model: bytes) -> dict[str, End]:
+    """What makes each output of a file."""
+    names = [info.name for info in artifact.outputs]
+    if artifact.format == "tflite":
+        tree = tflite_file.tree_of(Path(artifact.files[0]), model)
+        return dict(zip(names, tflite_file.ends_of(tree), strict=True))
+    try:
+        graph = require("onnx").load_model_from_string(model)
+    except MissingExtra:  # the values say it, less surely
+        return {}
+    return {name: onnx_file.end_of_tensor(graph, name) for name in names}
 
 
 def _onnx_tensors(

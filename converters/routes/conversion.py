@@ -8,18 +8,27 @@ from functools import cached_property
 from typing import Any
 
 from edgenets.artifact import Format, Precision
-from edgenets.errors import BackendError, ConversionError, MissingExtra, ModelError
+from edgenets.errors import BackendError, ConversionError, MissingExtra, ModelError, first_line
 
 from .. import formats
 from ..formats import Converted, Written
 from ..whole import function
 from ..whole.onnxshape import fix_shapes
-from .converter import Job, NotApplicable
+from ..whole.share import share_of
+from .converter import Converter, Job, NotApplicable
 from .find import Leg, Route, routes, start_of, why_none
+from .proof import GOOD, Proof
 
 # What ends a path, and leaves others open: a converter that refuses, a package that is not there,
 # an interpreter that does not take what was written.
 _REFUSALS = (ConversionError, MissingExtra, ModelError, BackendError)
+
+
+# How much more of the model's variance a longer path has to explain to be taken.
+_CLEARLY = 0.2
+
+# Precisions whose names promise integers.
+_INTEGERS = ("int8", "int16x8", "dynamic")
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,7 @@ class Conversion:
         self._made: dict[tuple[Leg, ...], Any] = {}
         self._failed: dict[tuple[Leg, ...], str] = {}
         self._closed: dict[Leg, str] = {}
+        self._proof = Proof(job.source, job.samples, job.shapes)
 
     def routes(self, format: Format, precision: Precision) -> tuple[Seen, ...]:
         """The conversion paths to an artifact, in the order in which they are tried."""
@@ -56,14 +66,25 @@ class Conversion:
             ConversionError: no conversion path leads there; it says of every one why.
         """
         reasons: list[str] = []
+        near: list[tuple[float, Written]] = []
         for seen in self.routes(format, precision):
             if seen.closed:
                 reasons.append(seen.closed)
                 continue
             try:
-                return self._along(seen.route)
+                written = _with_share(self._along(seen.route))
+                fit = self._proof.fit(written)
             except _REFUSALS as exc:
                 reasons.append(str(exc))
+            except Exception as exc:  # a fault of a library or of ours ends this path alone
+                reasons.append(_fault(seen.route.legs[-1].converter, exc))
+            else:
+                if fit >= GOOD:
+                    return written
+                near.append((fit, written))
+        if near:  # the gate will say what it is worth
+            best = max(near, key=lambda one: one[0])
+            return (best if best[0] > near[0][0] + _CLEARLY else near[0])[1]
         reasons = [x for x in reasons if not isinstance(x, NotApplicable)] or reasons
         why = (
             formats.MISSING.get((format, precision))
@@ -90,7 +111,10 @@ class Conversion:
 
     def _why_closed(self, leg: Leg) -> str:
         if leg not in self._closed:
-            self._closed[leg] = leg.converter.closed(self._job, leg.to.precision)
+            try:
+                self._closed[leg] = leg.converter.closed(self._job, leg.to.precision)
+            except Exception as exc:  # as in `convert`
+                self._closed[leg] = _fault(leg.converter, exc)
         return self._closed[leg]
 
     def _along(self, route: Route) -> Written:
@@ -121,6 +145,28 @@ class Conversion:
         model, outputs = fix_shapes(source.model, inputs)
         contents = (model.SerializeToString(),)
         return formats.whole("onnx", source.precision, contents, inputs, outputs, note)
+
+
+def _with_share(written: Written) -> Written:
+    """An artifact whose note says how much of it is in integers, where that is not all.
+
+    Raises:
+        ConversionError: nothing is.
+    """
+    artifact = written.artifact
+    if artifact.precision not in _INTEGERS or (share := share_of(written)) is None:
+        return written
+    if share.nothing:
+        raise ConversionError("nothing of it would be in integers: no operator of it is rounded")
+    if share.with_integers == share.operators:
+        return written
+    note = "; ".join(filter(None, (artifact.note, str(share))))
+    return replace(written, artifact=replace(artifact, note=note))
+
+
+def _fault(converter: Converter, exc: Exception) -> str:
+    """Why a path ended that nobody meant to end."""
+    return f"{converter} ended with {type(exc).__name__}: {first_line(exc)}"
 
 
 def convert_source(job: Job, to: Sequence[Format], precisions: Sequence[Precision]) -> Converted:

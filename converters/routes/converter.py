@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from edgenets.artifact import Precision
@@ -11,7 +12,12 @@ from edgenets.progress import Progress
 from edgenets.recipeparts import QuantizeRecipe
 
 from ..sources.source import Source
-from ..whole.samples import Samples
+from ..verify.outputs import outputs_of
+from ..whole.samples import Samples, spread
+from ..whole.tails import Mixed
+
+# Items that outputs are looked at by.
+_FEW = 32
 
 # What a model is on its way: as it came, a step graph, a TensorFlow function, or artifacts.
 Form = Literal["keras", "saved_model", "step", "function", "onnx", "tflite", "openvino", "edgetpu"]
@@ -45,6 +51,21 @@ class Job:
     quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
     calibration: str = ""  # the file that the samples are from, if they are from one
     progress: Progress = field(default_factory=Progress)
+
+    @cached_property
+    def mixed(self) -> Mixed | None:
+        """Its outputs of several ranges, as far as calibration shows them."""
+        if not self.samples:
+            return None
+        few = spread(self.samples, _FEW)
+        wanted = self.source.answer(few)
+        outputs = outputs_of(wanted, self.source.ends)
+        mixed = [
+            (place, output, wanted[output.name])
+            for place, output in enumerate(outputs)
+            if output.mixed
+        ]
+        return Mixed(few, tuple(mixed)) if mixed else None
 
 
 class NotApplicable(str):

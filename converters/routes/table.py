@@ -5,8 +5,8 @@ Of conversion paths that are as short as each other, the one whose converters st
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from edgenets.artifact import FORMATS, OPEN, PRECISIONS, Precision, TensorInfo
@@ -24,7 +24,9 @@ from ..step.openvino import to_ir
 from ..step.walk import walk
 from ..whole import function, litert, onnx, onnxnames, onnxround, tflite
 from ..whole.function import Function
+from ..whole.onnxreduce import keeping_axes
 from ..whole.samples import rows_of
+from ..whole.tails import Mixed, kept_apart, onnx_tail
 from .converter import Converter, Job, NotApplicable
 
 Infos = Sequence[TensorInfo]
@@ -131,7 +133,7 @@ def _freeze(job: Job, model: Any, precision: Precision) -> Function:
     model = model if has_ranges else aware.plain_of(model)
     made = function.freeze(model, [o.name for o in job.source.outputs], job.shapes)
     _check_kept(job, made.layers)
-    return dataclasses.replace(made, has_ranges=has_ranges)
+    return replace(made, has_ranges=has_ranges)
 
 
 def _check_kept(job: Job, known: Sequence[str]) -> None:
@@ -162,7 +164,17 @@ def _to_tflite(job: Job, source: Function, precision: Precision) -> Written:
     if formats.activation_type(precision):
         _check_kept(job, source.layers)
     quantize = job.quantize
+    if precision == "int8" and not source.has_ranges and job.mixed is not None:
+        return _tflite_apart(job, source, job.mixed)
     return tflite.write(source, precision, job.samples, quantize.keep_float, quantize.per_channel)
+
+
+def _tflite_apart(job: Job, source: Function, mixed: Mixed) -> Written:
+    """In int8, outputs of several ranges in float."""
+    made = tflite.Integers(source, job.samples or {}, job.quantize.per_channel)
+
+    kept = job.quantize.keep_float
+    return kept_apart(mixed, lambda last: made.write_apart(kept, mixed.places, last))
 
 
 def _to_onnx(job: Job, source: Function, precision: Precision) -> Written:
@@ -179,7 +191,7 @@ def _replay(job: Job, given: Written, precision: Precision) -> Function:
     (content,) = given.files.values()
     model = require("onnx").load_model_from_string(content)
     made = replay(model, given.artifact.inputs, given.artifact.outputs)
-    return dataclasses.replace(made, has_ranges=precision == "int8")
+    return replace(made, has_ranges=precision == "int8")
 
 
 def _from_tflite(job: Job, given: Written, precision: Precision) -> Written:
@@ -188,22 +200,41 @@ def _from_tflite(job: Job, given: Written, precision: Precision) -> Written:
     return _as_onnx(made, inputs, outputs, precision)
 
 
-def _round_onnx(job: Job, given: Written, precision: Precision) -> Written:
+def _round_products(job: Job, given: Written, precision: Precision) -> Written:
+    return _round_onnx(job, given, precision, onnxnames.PRODUCTS)
+
+
+def _round_onnx(
+    job: Job, given: Written, precision: Precision, operators: Sequence[str] = ()
+) -> Written:
     (content,) = given.files.values()
     model, quantize = require("onnx").load_model_from_string(content), job.quantize
     if job.source.kind != "keras":
         _check_kept(job, list(onnxnames.ends_of(model)))
-    made = {
-        "fp16": lambda: onnxround.halved(model),
-        "dynamic": lambda: onnxround.weights_in_bytes(model, quantize.per_channel),
-        "int8": lambda: onnxround.quantized(model, job.samples or {}, quantize),
-        "int16x8": lambda: onnxround.quantized(model, job.samples or {}, quantize, wide=True),
-    }[precision]()
-    return _as_onnx(made, given.artifact.inputs, given.artifact.outputs, precision)
+        model = onnxnames.short_tensors(model)
+
+    def written(made: Any) -> Written:
+        return _as_onnx(made, given.artifact.inputs, given.artifact.outputs, precision)
+
+    def in_integers(tail: Sequence[str] = ()) -> Any:
+        kept = replace(quantize, keep_float=(*quantize.keep_float, *tail))
+        wide = precision == "int16x8"
+        return onnxround.quantized(model, job.samples or {}, kept, wide, operators=operators)
+
+    if precision == "fp16":
+        return written(onnxround.halved(model))
+    if precision == "dynamic":
+        return written(onnxround.weights_in_bytes(model, quantize.per_channel))
+    if precision == "int8" and (mixed := job.mixed) is not None:
+        return kept_apart(
+            mixed, lambda last: written(in_integers(onnx_tail(model, mixed.places, last)))
+        )
+    return written(in_integers())
 
 
 def _to_openvino(job: Job, given: Written, precision: Precision) -> Written:
     (content,) = given.files.values()
+    content = keeping_axes(content) if precision == "int8" else content
     files = to_ir(content, half=precision == "fp16")
     return formats.whole(
         "openvino", precision, files, given.artifact.inputs, given.artifact.outputs
@@ -280,6 +311,11 @@ CONVERTERS: tuple[Converter, ...] = (
     Converter(
         "quantize", "onnxruntime", "onnx", "onnx", _ROUNDED, "a float file",
         "Quantize and Dequantize nodes around products", _round_onnx, _needs_samples,
+    ),
+    Converter(
+        "quantize products", "onnxruntime", "onnx", "onnx", {_FLOAT: ("int8",)},
+        "a float file", "Quantize and Dequantize nodes around products, and nothing else",
+        _round_products, _needs_samples, cost=1.8,
     ),
     Converter(
         "read", "openvino", "onnx", "openvino", _IR, "operators that OpenVINO knows",

@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from edgenets.native import quiet_logging
 from edgenets.training import aware
 
 from ..whole.function import inputs_of, outputs_of
+from .keras_ends import ends_of
 from .source import Answers, Source
 
 if TYPE_CHECKING:
@@ -60,7 +62,8 @@ def read(path: Path) -> Source:
     """See `source.open_source`."""
     ensure("keras")
     legacy = path.suffix.lower() != ".keras"
-    _refuse_code(path, _config_of_h5(path) if legacy else _config_of_keras(path))
+    config = _config_of_h5(path) if legacy else _config_of_keras(path)
+    _refuse_code(path, config)
     _refuse_links(path, legacy)
     keras = require("keras")
     old = {name: _tolerant(getattr(keras.layers, name)) for name in _OLD_LAYERS if legacy}
@@ -70,10 +73,10 @@ def read(path: Path) -> Source:
             model = keras.models.load_model(path, compile=False, custom_objects=known)
     except Exception as exc:  # Keras raises what its layers raise
         raise ModelError(f"{path}: Keras cannot read it: {_reason(exc)}") from exc
-    return source_of(model, path)
+    return source_of(model, path, losses=_losses(path, config, legacy))
 
 
-def source_of(model: Model, path: Path, names: Sequence[str] = ()) -> Source:
+def source_of(model: Model, path: Path, names: Sequence[str] = (), losses: Any = None) -> Source:
     """A Keras model that is in memory already.
 
     One that was trained with rounding answers as the plain network does that was trained so.
@@ -81,6 +84,7 @@ def source_of(model: Model, path: Path, names: Sequence[str] = ()) -> Source:
     Args:
         path: where it came from.
         names: what its outputs are called; nothing: as Keras calls them.
+        losses: it was trained with, as Keras's files hold them; None: those of the model.
     """
     if not getattr(model, "inputs", None):
         raise ModelError(
@@ -104,7 +108,8 @@ def source_of(model: Model, path: Path, names: Sequence[str] = ()) -> Source:
         found = require("keras").tree.flatten(plain.predict(packed, verbose=0))
         return {o.name: np.asarray(value) for o, value in zip(outputs, found, strict=True)}
 
-    return Source(path, "keras", path.stem, model, inputs, outputs, answer)
+    ends = ends_of(plain, [o.name for o in outputs], losses or getattr(model, "loss", None))
+    return Source(path, "keras", path.stem, model, inputs, outputs, answer, ends=ends)
 
 
 def _config_of_keras(path: Path) -> Any:
@@ -130,6 +135,17 @@ def _config_of_h5(path: Path) -> Any:
         return json.loads(text)
     except ValueError as exc:
         raise ModelError(f"{path}: its model_config is damaged: {exc}") from exc
+
+
+def _losses(path: Path, config: Any, legacy: bool) -> Any:
+    """The loss, or losses, that a file's model was trained with; None: it does not say."""
+    if not legacy:
+        found = config.get("compile_config") if isinstance(config, dict) else None
+    else:
+        found = None
+        with require("h5py").File(path, "r") as file, suppress(ValueError):
+            found = json.loads(file.attrs.get("training_config", "null"))
+    return found.get("loss") if isinstance(found, dict) else None
 
 
 def _refuse_links(path: Path, legacy: bool) -> None:

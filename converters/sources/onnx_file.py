@@ -16,6 +16,7 @@ from edgenets.onnxruntime import session_options
 from edgenets.selfcontained import refuse_outside
 
 from ..whole.samples import one_by_one
+from .ends import End, end_of
 from .source import Answers, Source
 
 if TYPE_CHECKING:
@@ -26,6 +27,13 @@ _LARGEST = 1 << 30  # bytes
 
 # The first version of files whose constants are no inputs.
 _CONSTANTS_APART = 4
+
+# Operators that move numbers, or that change them no more than a type does.
+_MOVING = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten")
+_SAME = ("Identity", "Cast", "QuantizeLinear", "DequantizeLinear", "Dropout")
+
+# Before this opset, Softmax without an axis was along all but the first.
+_SOFTMAX_LAST = 13
 
 # The oldest opset whose operators mean what they do now, for what compact networks hold.
 _OLDEST_OPSET = 7
@@ -50,8 +58,22 @@ def read(path: Path) -> Source:
         raise ModelError(f"{path}: takes nothing, or gives nothing")
     return Source(
         path, "onnx", path.stem, model, inputs, outputs, _answering(path, model),
-        precision_of(model),
+        precision_of(model), ends={info.name: end_of_tensor(model, info.name) for info in outputs},
     )  # fmt: skip
+
+
+def end_of_tensor(model: ModelProto, name: str) -> End:
+    """What makes a tensor of a graph."""
+    makers = {output: node for node in model.graph.node for output in node.output}
+    moved = False
+    while (node := makers.get(name)) is not None and node.op_type in (*_MOVING, *_SAME):
+        moved |= node.op_type in _MOVING
+        name = node.input[0]
+    if node is None:
+        return End()
+    axes = [a.i for a in node.attribute if a.name == "axis"]
+    last = -1 if opset_of(model) >= _SOFTMAX_LAST else None
+    return end_of(node.op_type, None if moved else (axes or [last])[0])
 
 
 def opset_of(model: ModelProto) -> int:

@@ -12,6 +12,8 @@ from edgenets.arrays import Array
 from edgenets.artifact import OPEN, Precision, TensorInfo
 from edgenets.errors import ModelError
 
+from .ends import End
+
 Kind = Literal["keras", "saved_model", "onnx", "tflite"]
 
 Answers = dict[str, Array]  # (items, …) of every output, by name
@@ -42,11 +44,19 @@ class Source:
     precision: Precision = "fp32"  # what it was rounded to before it came
     # Of a file that is an artifact already: inputs and outputs in its own types.
     own: tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]] | None = None
+    # What makes each output, by name, as far as the model says.
+    ends: Mapping[str, End] = field(default_factory=dict)
 
     @property
     def raw(self) -> tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
         """Inputs and outputs in the types that the file has."""
         return self.own or (self.inputs, self.outputs)
+
+    def by_tensor(self, samples: Mapping[str, Array]) -> dict[str, Array]:
+        """Items by the names that the model's own library has for what it takes; a step model calls
+        its inputs so."""
+        names = [t.name for t in self.model.inputs] if self.kind == "keras" else list(samples)
+        return dict(zip(names, samples.values(), strict=True))
 
     @property
     def open_inputs(self) -> tuple[str, ...]:

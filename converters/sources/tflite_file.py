@@ -19,7 +19,12 @@ from edgenets.quantization import Quantization
 from edgenets.selfcontained import refuse_outside
 
 from ..whole.samples import one_by_one
+from .ends import End, end_of
 from .source import Answers, Source
+
+# Operators that move numbers, or that change them no more than a type does.
+_MOVING = ("RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS")
+_SAME = ("QUANTIZE", "DEQUANTIZE", "CAST")
 
 # Operators that only another processor's compiler writes, and what to do.
 _COMPILED = {
@@ -50,7 +55,29 @@ def read(path: Path) -> Source:
         return one_by_one(run, given)
 
     real = tuple(map(_real, inputs)), tuple(map(_real, outputs))
-    return Source(path, "tflite", path.stem, model, *real, answer, precision, (inputs, outputs))
+    names = [info.name for info in outputs]
+    ends = dict(zip(names, ends_of(tree), strict=True))
+    return Source(
+        path, "tflite", path.stem, model, *real, answer, precision, (inputs, outputs), ends
+    )  # fmt: skip
+
+
+def ends_of(tree: Any) -> list[End]:
+    """What makes each output of a tree's first graph."""
+    graph = tree.subgraphs[0]
+    makers = {place: op for op in graph.operators for place in op.outputs}
+    return [_end(tree, makers, place) for place in graph.outputs]
+
+
+def _end(tree: Any, makers: Mapping[int, Any], place: int) -> End:
+    moved = False
+    while (op := makers.get(place)) is not None:
+        name, _ = operator_name(tree, op)
+        if name not in (*_MOVING, *_SAME):
+            return end_of(name, None if moved else -1)
+        moved |= name in _MOVING
+        place = op.inputs[0]
+    return End()
 
 
 def parse(path: Path, model: bytes) -> Any:

@@ -24,12 +24,18 @@ from edgenets.recipeparts import GateRecipe
 
 from ..formats import Written
 from .comparison import Differences, Pair, compare
-from .verdicts import Check, Compiled, Report, Verdict, number
+from .confidence import highest, is_few, least_drop
+from .outputs import Output, worst_channel
+from .verdicts import DECIDED, Check, Compiled, Report, Verdict, number
 
 # Mean |difference| over the standard deviation of an output. Models that are only rounded stay far
 # below this, steps of recurrent ones at a fifth of it; a scale that is wrong goes beyond it, even
 # where the items are so easy that no decision changes.
 _RELATIVE_ERROR = 0.25
+
+# The part of a channel's variance that an artifact has to explain: one of many may be gone where
+# the whole still agrees, and one that is only rounded stays far above this.
+_CHANNEL = 0.5
 
 # In place of an output that is not there.
 _NOTHING: Array = np.empty(0)
@@ -47,6 +53,7 @@ class Outputs:
     # are the model's.
     score: Callable[[], tuple[float, float]]
     stream: Pair | None = None  # streaming models alone: of one long stream, (steps, numbers)
+    outputs: Sequence[Output] = ()  # what each is; none: the task knows
 
 
 class Reference(Protocol):
@@ -115,6 +122,14 @@ class Judge:
         for found, wanted in (*pairs, *([given.stream] if given.stream else [])):
             if found.shape != wanted.shape:
                 return _blank(item, f"gives {found.shape} where its model gives {wanted.shape}")
+        known = list(zip(given.outputs, pairs, strict=False))
+        fit = min((worst_channel(output, *both) for output, both in known), default=None)
+        if known:  # each range of an output by itself
+            pairs = [
+                part
+                for output, (found, wanted) in known
+                for part in zip(output.parts(found), output.parts(wanted), strict=True)
+            ]
         if given.stream is not None:
             pairs = [(np.concatenate(given.found), np.concatenate(given.wanted))]
         differences, (figure, agreement) = compare(pairs, given.stream), given.score()
@@ -123,6 +138,8 @@ class Judge:
         header, drift = self._reference.header, differences.drift
         loss = metric_of(header.metric).loss(header.reference, figure)
         checks = self._checks(item.artifact.precision, differences, agreement, loss)
+        if fit is not None:
+            checks = (*checks, _at_least("worst_channel", fit, _CHANNEL))
         return replace(
             _blank(item),
             runs_on=given.runs_on,
@@ -145,10 +162,12 @@ class Judge:
             loss: of the task's metric; see `Metric.loss`.
         """
         gate, drift = self._reference.gate, differences.drift
+        metric = metric_of(self._reference.header.metric)
+        items = self._reference.header.items if metric.name in DECIDED else 0
         # Where numbers are exact, so must they be after a long time; else errors must not grow.
         exact = {"fp32": gate.float_error, "fp16": gate.half_error}.get(precision)
         held = [
-            _at_most("metric_drop", loss, gate.limit(metric_of(self._reference.header.metric))),
+            _drop(loss, gate.limit(metric), 1 - agreement, items),
             # In the mean, too: where numbers are small, zero is near them.
             _at_most("relative_error", differences.relative_error, _RELATIVE_ERROR),
         ]
@@ -159,7 +178,7 @@ class Judge:
         elif drift is not None:
             held.append(_at_most("drift", drift.growth, gate.drift_growth))
         held.append(_at_least("finite", float(differences.finite), 1.0))
-        return (*held, _at_least("agreement", agreement, gate.agreement))
+        return (*held, _agreement(agreement, gate.agreement, items))
 
 
 # A comparison with NaN is false, so what is not a number passes nothing.
@@ -169,6 +188,24 @@ def _at_most(name: str, found: float, limit: float) -> Check:
 
 def _at_least(name: str, found: float, limit: float) -> Check:
     return Check(name, number(found), limit, bool(found >= limit))
+
+
+def _drop(loss: float, limit: float, changed: float, items: int) -> Check:
+    """What is lost of a metric; of few decisions, what is likely to be lost of all."""
+    check = _at_most("metric_drop", loss, limit)
+    if check.passed or not is_few(items, limit):
+        return check
+    likely = least_drop(loss, changed, items)
+    return replace(check, passed=likely <= limit, likely=likely)
+
+
+def _agreement(share: float, limit: float, items: int) -> Check:
+    """The share of decisions that equal the model's; of few, what it is likely to be of all."""
+    check = _at_least("agreement", share, limit)
+    if check.passed or not is_few(items, 1 - limit):
+        return check
+    likely = highest(share, items)
+    return replace(check, passed=likely >= limit, likely=likely)
 
 
 def _blank(item: Written, why: str = "") -> Verdict:

@@ -1,53 +1,53 @@
 """Is an artifact the model that it came from? Where nothing but the model and items are there.
 
-The reference is the source in its own library: Keras, TensorFlow, ONNX Runtime, TFLite. What is
-decided is the place of the largest number of the first output; where there is but one, values are
-held against what is right, or against the model's.
+The reference is the source in its own library: Keras, TensorFlow, ONNX Runtime, TFLite. Each
+output is judged as what it is (`outputs.py`); the metric is that of the first one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from edgenets import backend
 from edgenets.arrays import Array
 from edgenets.data.items import Items
 from edgenets.errors import DataError, EdgenetsError, first_line
 from edgenets.recipeparts import GateRecipe
 
 from ..formats import Written
-from ..sources.source import Answers, Source
-from ..whole.samples import Samples, one_by_one, rows_of
+from ..sources.source import Source
+from .called import answers_of, as_model, is_step
 from .judge import Outputs
-from .verdicts import Report
-
-# Of what is the same everywhere.
-_NO_VARIANCE = 1e-24
+from .outputs import Kind, Output, agreement, decisions, explained, is_one_hot, outputs_of
+from .verdicts import JudgedOutput, Report
 
 
 @dataclass(frozen=True)
 class _Scale:
-    """How answers become one figure, and how near two of them are."""
+    """How answers become one figure."""
 
     metric: str
-    # of one model's answers
-    score: Callable[[Array], float]
-    # of an artifact's and the model's
-    agreement: Callable[[Array, Array], float]
+    score: Callable[[Array], float]  # of one model's answers
 
 
 class SourceReference:
     """A model's answers to items; see `Reference`."""
 
-    def __init__(self, source: Source, items: Items, gate: GateRecipe | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        items: Items,
+        gate: GateRecipe | None = None,
+        kinds: Mapping[str, Kind] | None = None,
+    ) -> None:
         """Take a model.
 
         Args:
             items: at best ones that the model was not trained on, with what is right.
             gate: what an artifact must hold; `metric_drop` in points of what is decided.
+            kinds: of outputs, by name, where the user states them; see `outputs_of`.
 
         Raises:
             DataError: the model gives no numbers for these items.
@@ -63,29 +63,36 @@ class SourceReference:
             ) from exc
         if not all(np.isfinite(values).all() for values in self.wanted.values()):
             raise DataError(f"{source.path}: gives no numbers for these items")
-        # A step model calls what it takes as Keras does.
-        names = [t.name for t in source.model.inputs] if source.kind == "keras" else items.samples
-        self._by_tensor = dict(zip(names, items.samples.values(), strict=True))
+        self._by_tensor = source.by_tensor(items.samples)
         self._first = next(iter(self.wanted.values()))
-        self._scale = _scale_of(self._first, items.targets)
+        self.outputs = outputs_of(self.wanted, source.ends, items.targets, kinds)
+        self._scale = _scale_of(self.outputs[0], self._first, items.targets)
         self.header = Report(
-            source.name, (), self._scale.metric, self._scale.score(self._first), len(items), "items"
+            source.name,
+            (),
+            self._scale.metric,
+            self._scale.score(self._first),
+            len(items),
+            "items",
+            outputs=tuple(
+                JudgedOutput(o.name, o.kind, o.why, max(1, len(o.groups))) for o in self.outputs
+            ),
         )
 
     def run(self, items: Sequence[Written]) -> list[Outputs]:
         """See `Reference.run`."""
         (item,) = items
-        session = backend.load(backend.backend_of(item.artifact), item.artifact, item.files)
+        wanted = [*self.wanted.values()]
+        runs_on, found = answers_of(item, self.items.samples, self._by_tensor)
         if is_step(item):
-            found = _stepped(session, self._by_tensor, self.wanted)
-        else:
-            found = _called(session, self.items)
+            found = [as_model(a, b) for a, b in zip(found, wanted, strict=False)]
 
         def score() -> tuple[float, float]:
-            decided = np.nan_to_num(found[0])
-            return self._scale.score(decided), self._scale.agreement(decided, self._first)
+            real = [np.nan_to_num(values) for values in found]
+            agrees = min(map(agreement, self.outputs, real, wanted))
+            return self._scale.score(real[0]), agrees
 
-        return [Outputs(session.runs_on, found, [*self.wanted.values()], score)]
+        return [Outputs(runs_on, found, wanted, score, outputs=self.outputs)]
 
 
 def _reason(exc: Exception) -> str:
@@ -94,55 +101,6 @@ def _reason(exc: Exception) -> str:
     places = ("<", "[", "{", "File ", "Stack trace")
     said = [x for x in lines if x and not x.endswith(":") and not x.startswith(places)]
     return said[-1] if said else first_line(exc)
-
-
-def _called(session: backend.Session, items: Items) -> list[Array]:
-    """The outputs of a whole form, (items, …) each, in the artifact's order."""
-    names = [info.name for info in session.artifact.inputs]
-    found = one_by_one(session.run, dict(zip(names, items.samples.values(), strict=True)))
-    return [found[info.name] for info in session.artifact.outputs]
-
-
-def is_step(item: Written) -> bool:
-    """Whether an artifact takes a sequence step by step; one without a state may, too."""
-    return bool(item.artifact.states) or any(tool.startswith("walk ") for tool in item.route)
-
-
-def _stepped(session: backend.Session, items: Samples, wanted: Answers) -> list[Array]:
-    """The outputs of a step form at the places where its model has some.
-
-    Args:
-        items: the sequences, and what is given once for each, by the names of Keras's tensors.
-    """
-    artifact, (sequences, *_) = session.artifact, items.values()
-    once = [
-        *artifact.sequence_inputs,
-        *(link.input for link in artifact.states if link.initial_input),
-    ]
-    given = {i.name: items[i.name].reshape(len(sequences), -1, i.shape[-1]) for i in once}
-    found = np.stack(
-        [
-            backend.answers(
-                session, rows, {n: v[number] for n, v in given.items()} if given else None
-            )
-            for number, rows in enumerate(rows_of(sequences))
-        ]
-    )
-    ends = np.cumsum([info.shape[-1] for info in artifact.outputs])[:-1]
-    apart = np.split(found, ends, axis=-1)
-    return [_as_model(a, b) for a, b in zip(apart, wanted.values(), strict=False)]
-
-
-def _as_model(found: Array, wanted: Array) -> Array:
-    """Answers of all steps, (items, steps, channels), as a model gives them: the last alone, or as
-    many as it has."""
-    last = found[:, -1:] if wanted.ndim == 2 else found[:, -wanted.shape[1] :]
-    return last.reshape(wanted.shape) if last.size == wanted.size else last
-
-
-def _marks(targets: Array) -> bool:
-    """Whether each row is zero but for a 1."""
-    return bool(np.isin(targets, (0, 1)).all() and (targets.sum(axis=-1) == 1).all())
 
 
 def _check_places(targets: Array, count: int) -> None:
@@ -158,37 +116,36 @@ def _check_places(targets: Array, count: int) -> None:
         )
 
 
-def _scale_of(first: Array, targets: Array | None) -> _Scale:
-    """What the model's first output is judged by."""
-    several = first.ndim > 1 and first.shape[-1] > 1
-    # Values in place of decisions: as many as there are of the model's, and no place marked by 1.
-    values = targets is not None and targets.shape == first.shape and not _marks(targets)
-    several = several and not values
-    if targets is not None and several:
-        _check_places(targets, first.shape[-1])
-
-    def same(a: Array, b: Array) -> float:
-        return float(np.mean(a.argmax(axis=-1) == b.argmax(axis=-1)))
-
-    if several and targets is not None:
-        if targets.shape != first.shape[:-1]:
-            raise DataError(
-                f"what is right has shape {list(targets.shape)}; {list(first.shape[:-1])} is "
-                f"needed for an output of {list(first.shape)}"
-            )
-        return _Scale("accuracy", lambda a: float(np.mean(a.argmax(axis=-1) == targets)), same)
-    if several:
-        return _Scale("agreement", lambda a: same(a, first), same)
+def _scale_of(output: Output, first: Array, targets: Array | None) -> _Scale:
+    """What the model's first output is measured by."""
+    if output.kind == "classes" and np.issubdtype(first.dtype, np.floating):
+        return _of_classes(output, first, targets)
     right = first
     if targets is not None:
         if targets.size != first.size:
             raise DataError(
                 f"what is right has shape {list(targets.shape)}; {list(first.shape)} is needed"
             )
-        right = targets.reshape(first.shape).astype(np.float64)
+        right = targets.reshape(first.shape)
+    if not np.issubdtype(first.dtype, np.floating):
+        name = "agreement" if targets is None else "accuracy"
+        return _Scale(name, lambda a: float(np.mean(a == right)))
+    real = right.astype(np.float64)
+    return _Scale("explained variance", lambda a: explained(a, real))
 
-    def explained(a: Array, b: Array) -> float:
-        variance = max(float(np.var(b)), _NO_VARIANCE)
-        return max(0.0, 1 - float(np.mean((a - b) ** 2)) / variance)
 
-    return _Scale("explained variance", lambda a: explained(a, right), explained)
+def _of_classes(output: Output, first: Array, targets: Array | None) -> _Scale:
+    """The share of right decisions; of those that equal the model's where nothing says what is
+    right."""
+    own = decisions(output, first)
+    if targets is None:
+        return _Scale("agreement", lambda a: float(np.mean(decisions(output, a) == own)))
+    if is_one_hot(targets, first):
+        targets = targets.argmax(axis=-1)
+    _check_places(targets, first.shape[output.axis])
+    if targets.shape != own.shape:
+        raise DataError(
+            f"what is right has shape {list(targets.shape)}; {list(own.shape)} is needed for an "
+            f"output of {list(first.shape)}"
+        )
+    return _Scale("accuracy", lambda a: float(np.mean(decisions(output, a) == targets)))

@@ -5,6 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from edgenets.metrics import metric_of
+
+from .confidence import lowest
+
+# Metrics that are shares of decisions, each right or wrong.
+DECIDED = ("accuracy", "agreement")
+
+# Items from which on a pass says enough to need no caution.
+_ENOUGH = 200
+
 
 @dataclass(frozen=True)
 class Check:
@@ -14,6 +24,18 @@ class Check:
     value: float | None  # None: not a number
     limit: float
     passed: bool
+    # What it is of all, with a confidence of 0.95, where items are so few that it is held by that.
+    likely: float | None = None
+
+    def __str__(self) -> str:
+        """What was found beside the limit, in digits that tell them apart."""
+        sign = "<" if self.value is not None and self.value < self.limit else ">"
+        for digits in range(2, 9):
+            found = "–" if self.value is None else f"{self.value:.{digits}g}"
+            limit = f"{self.limit:.{max(digits, 6)}g}"
+            if self.value is None or float(found) != float(limit):
+                break
+        return f"{self.name} {found} {sign} {limit}"
 
 
 @dataclass(frozen=True)
@@ -55,6 +77,16 @@ class Compiled:
 
 
 @dataclass(frozen=True)
+class JudgedOutput:
+    """What an output of the model was judged as."""
+
+    name: str
+    kind: str
+    why: str
+    ranges: int = 1  # groups of channels that were judged each by itself
+
+
+@dataclass(frozen=True)
 class Report:
     """The verification of one model."""
 
@@ -67,11 +99,24 @@ class Report:
     verdicts: tuple[Verdict, ...] = ()
     missing: tuple[str, ...] = ()  # precisions that a format lacks, and why
     compiled: tuple[Compiled, ...] = ()  # what was compiled from artifacts, and not run
+    outputs: tuple[JudgedOutput, ...] = ()  # of a model of one's own
 
     @property
     def passed(self) -> bool:
         """Whether every artifact passed, and there was one."""
         return bool(self.verdicts) and all(v.passed for v in self.verdicts)
+
+    @property
+    def caution(self) -> str:
+        """How little so few items prove; nothing where they are enough."""
+        if metric_of(self.metric).name not in DECIDED or self.items >= _ENOUGH:
+            return ""
+        least = lowest(1.0, self.items)
+        return (
+            f"{self.items} {self.kind} prove little: an artifact that decides all of them as the "
+            f"model does may still decide {1 - least:.0%} of others otherwise (95 % confidence). "
+            f"With {_ENOUGH} it is {1 - lowest(1.0, _ENOUGH):.0%}"
+        )
 
 
 def number(value: float) -> float | None:

@@ -191,14 +191,40 @@ def fixed(info: TensorInfo, shapes: Shapes | None) -> TensorInfo:
 def _unrolled(model: Model) -> Iterator[None]:
     """Recurrent layers without their loops, for as long as this lasts."""
     layers = [layer for layer in _within(model) if hasattr(layer, "unroll")]
-    before = [layer.unroll for layer in layers]
+    before = [(layer.unroll, layer.zero_output_for_mask) for layer in layers]
     for layer in layers:
         layer.unroll = True
+        if layer.zero_output_for_mask:
+            layer.zero_output_for_mask = False
+            object.__setattr__(layer, "call", _zeroing(layer))  # Keras would track it as a part
     try:
         yield
     finally:
-        for layer, was in zip(layers, before, strict=True):
-            layer.unroll = was
+        for layer, (unroll, zeroing) in zip(layers, before, strict=True):
+            layer.unroll, layer.zero_output_for_mask = unroll, zeroing
+            vars(layer).pop("call", None)
+
+
+def _zeroing(layer: Any) -> Any:
+    """A recurrent layer's call that gives zeros where the mask hides a step.
+
+    Keras does so itself, but unrolled it takes the mask in the order of time where a layer that
+    goes backwards gives its answers the other way round.
+    """
+    keras, plain = require("keras"), layer.call
+
+    @functools.wraps(plain)
+    def call(sequences: Any, *values: Any, mask: Any = None, **options: Any) -> Any:
+        found = plain(sequences, *values, mask=mask, **options)
+        if mask is None:
+            return found
+        outputs, *states = found if layer.return_state else (found,)
+        seen = keras.ops.flip(mask, axis=1) if layer.go_backwards else mask
+        seen = seen if layer.return_sequences else seen[:, -1]
+        outputs = keras.ops.where(seen[..., None], outputs, keras.ops.zeros_like(outputs))
+        return (outputs, *states) if layer.return_state else outputs
+
+    return call
 
 
 def _said(exc: Exception) -> str:

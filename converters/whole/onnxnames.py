@@ -33,6 +33,19 @@ def shortened(
     Args:
         layer_of: the layer that a node comes from, by which it is called then.
     """
+    short_tensors(model)
+    # Nodes without one would do, but ONNX Runtime's quantizer makes the names of tensors from it.
+    counts: Counter[str] = Counter()
+    for number, node in enumerate(model.graph.node):
+        layer = layer_of(node)
+        node.name = f"{layer}.{counts[layer]}" if layer else f"n{number}"
+        counts[layer] += 1
+    del model.graph.value_info[:]
+    return model
+
+
+def short_tensors(model: ModelProto) -> ModelProto:
+    """Inner tensors by short names, such as no quantizer makes of others."""
     public = {value.name for value in (*model.graph.input, *model.graph.output)}
     inner: dict[str, str] = {}
     for node in model.graph.node:
@@ -41,13 +54,6 @@ def shortened(
                 # The quantizer numbers copies of shared weights by putting a digit behind.
                 inner.setdefault(name, f"t{len(inner)}_")
     rename(model, inner)
-    # Nodes without one would do, but ONNX Runtime's quantizer makes the names of tensors from it.
-    counts: Counter[str] = Counter()
-    for number, node in enumerate(model.graph.node):
-        layer = layer_of(node)
-        node.name = f"{layer}.{counts[layer]}" if layer else f"n{number}"
-        counts[layer] += 1
-    del model.graph.value_info[:]
     return model
 
 

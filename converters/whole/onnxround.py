@@ -81,6 +81,7 @@ def quantized(
     quantize: QuantizeRecipe,
     wide: bool = False,
     cache: Path | None = None,
+    operators: Collection[str] = (),
 ) -> ModelProto:
     """Activations in integers, calibrated on samples (ONNX Runtime's static quantization).
 
@@ -91,11 +92,12 @@ def quantized(
             float, as TensorRT's parser wants it.
         wide: activations of 16 bits instead of 8.
         cache: a file where ranges are kept, so that they are looked for once.
+        operators: kinds of operators that are rounded; nothing: all that the tool can round.
 
     Raises:
         ConversionError: the tool refuses it.
     """
-    rounded = raw_quantized(model, samples, quantize, wide, cache)
+    rounded = raw_quantized(model, samples, quantize, wide, cache, operators)
     return shortened(rounded, _own_names(model))
 
 
@@ -111,6 +113,7 @@ def raw_quantized(
     quantize: QuantizeRecipe,
     wide: bool = False,
     cache: Path | None = None,
+    operators: Collection[str] = (),
 ) -> ModelProto:
     """The same as the tool writes it: inner tensors that it rounds keep their names."""
     onnx, tool = require("onnx"), require("onnxruntime.quantization")
@@ -132,7 +135,7 @@ def raw_quantized(
                 activation_type=tool.QuantType.QInt16 if wide else tool.QuantType.QInt8,
                 weight_type=tool.QuantType.QInt8,
                 # Gates in float make an unrolled GRU half as large, and nearer.
-                op_types_to_quantize=list(PRODUCTS) if _unrolled(model) else None,
+                op_types_to_quantize=list(PRODUCTS if _unrolled(model) else operators) or None,
                 extra_options={
                     "ActivationSymmetric": wide or quantize.symmetric,
                     "WeightSymmetric": True,

@@ -21,6 +21,7 @@ from ..formats import Written
 from ..sources import tflite_file
 from .function import Function
 from .samples import Samples, items_of
+from .tails import float_outputs, tflite_tail
 
 if TYPE_CHECKING:
     from tensorflow.lite import TFLiteConverter
@@ -128,16 +129,27 @@ class Integers:
         """
         return {layers[0]: name for name, layers in self._made.items()}
 
-    def raw(self, keep: Collection[str] = ()) -> bytes:
+    def write_apart(
+        self, keep: Collection[str], places: Collection[int], products: bool
+    ) -> Written:
+        """The artifact with the ends of some outputs in float; see `tails.kept_apart`."""
+        names = tflite_tail(_tree(self.plain), places, products)
+        tree = _tree(self.raw(keep, names))
+        float_outputs(tree, places)
+        return named(tflite_file.packed(tree), self._source, "int8")
+
+    def raw(self, keep: Collection[str] = (), results: Collection[str] = ()) -> bytes:
         """The file as the converter writes it.
 
         Args:
             keep: layers that stay float.
+            results: of operators that do.
 
         Raises:
             ConversionError: the converter refuses that.
         """
         nodes = [name for name, layers in self._made.items() if set(layers) & set(keep)]
+        nodes = [*dict.fromkeys((*nodes, *results))]
         if len(nodes) == len(self._made):
             raise ConversionError("with all layers in float nothing is left to round; take fp32")
         try:

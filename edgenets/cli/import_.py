@@ -53,11 +53,16 @@ so. A microWakeWord model needs: pip install 'edgenets[microwakeword]'""",
 )
 @click.option("--mean", type=Numbers(), help="Taken from pixels of 0 … 255; one, or one a channel.")
 @click.option("--std", type=Numbers(), help="What they are divided by then; likewise.")
+@click.option(
+    "--scores",
+    type=click.Choice(("probabilities", "logits")),
+    help="What the model gives for labels.  [default: by the operator that makes it]",
+)
 @click.option("--out", type=AnyPath, help="The .edge file.  [default: NAME.edge]")
 @json_option
 def command(
     model: Path, task: Any, labels: Path | None, color: str | None, resize: str | None,
-    mean: Any, std: Any, out: Path | None, as_json: bool,
+    mean: Any, std: Any, scores: Any, out: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Make a bundle of a third-party model.
 
@@ -81,8 +86,9 @@ def command(
                 f"--task says what a model of images is for: classify, detect or segment{hint}"
             )
         wanted = ImportOptions(
-            task=task, labels=labels, color=color, resize=resize, mean=mean, std=std
-        )
+            task=task, labels=labels, color=color, resize=resize, mean=mean, std=std,
+            scores=scores,
+        )  # fmt: skip
     found = import_apart(model, path, wanted)
     bundle, guesses = found.bundle, found.guesses
     if as_json:

@@ -118,7 +118,7 @@ def show(report: Report) -> None:
             *((f"{v.agreement:.2%}",) if apart else ()),
             _number(v.max_error),
             *((_number(v.stream_error), _number(v.drift)) if streams else ()),
-            "passed" if v.passed else _why(v),
+            _gate(v),
         )
         for v in report.verdicts
     ]
@@ -136,6 +136,11 @@ def show(report: Report) -> None:
         "gate",
     )
     table(title, columns, rows)
+    for output in report.outputs:
+        ranges = f"; {output.ranges} ranges, each by itself" if output.ranges > 1 else ""
+        click.echo(f"Output '{output.name}' was judged as {output.kind}: {output.why}{ranges}.")
+    if report.caution:
+        click.echo(f"{report.caution}.")
     for line in report.missing:
         click.echo(f"Not there: {line}.")
     for one in report.compiled:
@@ -179,11 +184,9 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.2g}"
 
 
-def _why(verdict: Verdict) -> str:
-    failed = [
-        f"{c.name} {_number(c.value)} "
-        f"{'<' if c.value is not None and c.value < c.limit else '>'} {c.limit:g}"
-        for c in verdict.checks
-        if not c.passed
-    ]
-    return "FAILED: " + (verdict.error or ", ".join(failed))
+def _gate(verdict: Verdict) -> str:
+    """What the gate says of an artifact."""
+    if verdict.passed:
+        few = ", ".join(str(c) for c in verdict.checks if c.likely is not None)
+        return f"passed, but so few items decide it: {few}" if few else "passed"
+    return "FAILED: " + (verdict.error or ", ".join(str(c) for c in verdict.checks if not c.passed))

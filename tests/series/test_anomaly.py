@@ -45,7 +45,7 @@ RECIPE: dict[str, Any] = {
     "data": {"files": "*.csv", "beginning": 0.3, "held": 100},
     "model": {"architecture": "seasonal-rnn", "units": [8]},
     "features": {"kind": "seasonal", "bins": 12},
-    "schedule": {"epochs": 30, "batch": 4, "learning_rate": 1e-2, "average": 0.8,
+    "schedule": {"epochs": 16, "batch": 4, "learning_rate": 1e-2, "average": 0.8,
                  "weight_decay": 0.0},
     "gate": {"stream_steps": 1000, "agreement": 0.8, "relative_loss": 0.05},
 }  # fmt: skip

@@ -28,13 +28,13 @@ RECIPES: dict[str, dict[str, Any]] = {
                   "head": 24, "dropout": 0.0},
         "decoding": {"kind": "boxes", "threshold": 0.05,
                      "head": {"kind": "points", "strides": [8, 16]}},
-        "schedule": {"epochs": 14, "batch": 16, "learning_rate": 1e-2, "average": 0.9, "repeat": 6},
+        "schedule": {"epochs": 7, "batch": 16, "learning_rate": 1e-2, "average": 0.9, "repeat": 12},
     },
     "segment": {
         "model": {"architecture": "segment", "channels": [12, 16], "blocks": [1, 1], "head": 16},
         "decoding": {"kind": "mask", "background": ["background"]},
         "data": {"labels": ["background", "shape"], "foreground": True},
-        "schedule": {"epochs": 14, "batch": 8, "learning_rate": 1e-2, "average": 0.9, "repeat": 4},
+        "schedule": {"epochs": 4, "batch": 8, "learning_rate": 1e-2, "average": 0.9, "repeat": 10},
     },
 }  # fmt: skip
 

@@ -111,8 +111,8 @@ def test_the_same_recipe_gives_the_same_model_and_an_interrupted_one_goes_on(
     from tests.test_training import Stops
 
     data = sets.write_folders(tmp_path / "data", 16)
-    recipe = recipe_of("classify")
-    recipe = recipe.with_epochs(2)
+    small = {"architecture": "image-classify", "channels": [8], "blocks": [1]}
+    recipe = recipe_of("classify", model=small).with_epochs(2)
     whole = train(recipe, data, tmp_path / "a")
     with pytest.raises(KeyboardInterrupt):
         train(recipe, data, tmp_path / "b", Stops(1))
@@ -137,7 +137,8 @@ def test_a_set_too_small_to_divide(tmp_path: Path) -> None:
 class TestGate:
     """A gate that cannot be failed would prove nothing."""
 
-    def judge(self, made: Made, written: Written) -> Any:
+    @pytest.fixture(scope="class")
+    def judge(self, made: Made) -> Judge:
         recipe = made.run.recipe
         assert isinstance(recipe, ImageRecipe)
         catalogue = training.read_catalogue(recipe, made.data, training.Progress())
@@ -146,32 +147,31 @@ class TestGate:
             training.load_split(recipe, catalogue, made.data, "validation", training.Progress()),
         )
         spec: Any = made.run.spec
-        judge = Judge(ImageReference(made.run.model(), spec, part, recipe.gate))
-        return judge.verdict(written)
+        return Judge(ImageReference(made.run.model(), spec, part, recipe.gate))
 
-    def test_another_model_in_the_same_shape(self, made: Made) -> None:
+    def test_another_model_in_the_same_shape(self, made: Made, judge: Judge) -> None:
         model = made.run.model()
         for weight in model.trainable_variables:
             if len(weight.shape) == 4:
                 weight.assign(np.asarray(weight) * 0.7 + 0.02)
                 break
         other = carried(model, None, "onnx", "fp32")
-        verdict = self.judge(made, other)
+        verdict = judge.verdict(other)
         assert not verdict.passed and "max_error" in {
             c.name for c in verdict.checks if not c.passed
         }
 
-    def test_calibrated_on_what_is_no_picture(self, made: Made) -> None:
+    def test_calibrated_on_what_is_no_picture(self, made: Made, judge: Judge) -> None:
         shape = made.run.spec.input.shape[1:]  # type: ignore[union-attr]
         dark = np.full((4, *shape), 1e-4, np.float32)
         model = made.run.model()
         bad = carried(model, dark, "onnx", "int8")
-        assert not self.judge(made, bad).passed
+        assert not judge.verdict(bad).passed
 
-    def test_a_file_that_cannot_be_run(self, made: Made) -> None:
+    def test_a_file_that_cannot_be_run(self, made: Made, judge: Judge) -> None:
         (good, *_) = load_artefacts(made.run.folder)[0]
         broken = dataclasses.replace(good, files=dict.fromkeys(good.files, b"\x00" * 99))
-        verdict = self.judge(made, broken)
+        verdict = judge.verdict(broken)
         assert not verdict.passed and verdict.error
 
 

@@ -1,0 +1,274 @@
+"""What each output of a model is, and how near an artifact's is to it.
+
+The largest of several numbers decides something only where they are classes. Where one output
+holds numbers of different ranges, boxes in pixels beside scores, each range is judged by itself:
+an error that is small for a box can be all of a score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.arrays import Array
+from edgenets.errors import DataError
+
+from ..sources.ends import End
+
+Kind = Literal["classes", "scores", "boxes", "values", "embedding", "unknown"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+# Channels whose sizes, in order, differ by more than this factor are of different ranges.
+_APART = 8.0
+
+# A channel counts as varying by at least this part of its level: rounding of what is nearly
+# constant loses nothing that anybody reads.
+_LEAST = 0.1
+
+# A channel that is smaller than this is nothing.
+_SILENT = 1e-9
+
+# How far rows of probabilities may be from adding up to 1, and embeddings from a length of 1.
+_SUM = 1e-3
+
+# A score this near 0.5 may fall on either side by rounding alone.
+_UNDECIDED = 0.05
+
+# Decisions that scores are compared by; of fewer a share would be of chance.
+_ENOUGH = 20
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output of a model, as it is judged."""
+
+    name: str
+    kind: Kind
+    why: str
+    axis: int = -1  # of its channels, in (items, …)
+    groups: tuple[tuple[int, ...], ...] = ()  # channels of one range each; none: all of it at once
+
+    @property
+    def mixed(self) -> bool:
+        """Whether its channels are of different ranges."""
+        return len(self.groups) > 1
+
+    def parts(self, values: Array) -> list[Array]:
+        """Values of the output, (items, …), apart by ranges."""
+        if not self.mixed:
+            return [values]
+        return [np.take(values, group, axis=self.axis) for group in self.groups]
+
+
+def outputs_of(
+    wanted: Mapping[str, Array],
+    ends: Mapping[str, End] | None = None,
+    targets: Array | None = None,
+    declared: Mapping[str, Kind] | None = None,
+) -> tuple[Output, ...]:
+    """What the outputs of a model are.
+
+    Args:
+        wanted: what it gives, (items, …) of every output.
+        ends: what makes each, as far as the model says.
+        targets: what is right for its first output.
+        declared: kinds that the user states; an entry without a name is of the first output.
+
+    Raises:
+        DataError: `declared` names an output that the model has not.
+    """
+    declared = dict(declared or {})
+    first = next(iter(wanted))
+    if "" in declared:
+        declared.setdefault(first, declared.pop(""))
+    if unknown := sorted(set(declared) - set(wanted)):
+        raise DataError(f"no output is called {', '.join(unknown)}; there are {', '.join(wanted)}")
+    return tuple(
+        _output(
+            name,
+            values,
+            (ends or {}).get(name, End()),
+            targets if name == first else None,
+            declared.get(name),
+        )
+        for name, values in wanted.items()
+    )
+
+
+def _output(
+    name: str, values: Array, end: End, targets: Array | None, declared: Kind | None
+) -> Output:
+    kind, why = _kind(values, end, targets)
+    if declared is not None:
+        kind, why = declared, "as was stated"
+    if values.size == len(values):  # one number an item
+        return Output(name, kind, why)
+    axis = _axis(values, end)
+    groups = _groups(_sizes(values, axis))
+    if kind in ("classes", "embedding"):
+        return Output(name, kind, why, axis)
+    if kind == "unknown" and len(groups) > 1:
+        looks = _looks_like_boxes(values, axis, groups)
+        kind = "boxes" if looks else "values"
+        why = "ranges of coordinates beside scores" if looks else "channels of different ranges"
+    return Output(name, kind, why, axis, groups)
+
+
+def _kind(values: Array, end: End, targets: Array | None) -> tuple[Kind, str]:
+    """What an output is by the best evidence that there is, and which."""
+    one = values.size == len(values)
+    if targets is not None and not one:
+        places = np.issubdtype(targets.dtype, np.integer) and targets.shape != values.shape
+        if places or is_one_hot(targets, values):
+            return "classes", "what is right are places of the right one"
+        if targets.size == values.size:
+            return "values", "what is right are values"
+    if not np.issubdtype(values.dtype, np.floating):
+        return "classes", "integers, decided already"
+    if end.kind is not None and not (one and end.kind == "classes"):
+        return end.kind, end.why
+    if one:
+        return "values", "one number an item"
+    if _adds_up(values) is not None:
+        return "classes", "its numbers are probabilities that add up to 1"
+    if values.ndim == 2 and np.abs(np.linalg.norm(values, axis=-1) - 1).max() < _SUM:
+        return "embedding", "its vectors are of length 1"
+    return "unknown", "neither the model nor the data say what it is"
+
+
+def is_one_hot(targets: Array, values: Array) -> bool:
+    """Whether targets mark one class of each row of an output by 1, and the others by 0."""
+    return targets.shape == values.shape and bool(
+        np.isin(targets, (0, 1)).all() and (targets.sum(axis=-1) == 1).all()
+    )
+
+
+def _axis(values: Array, end: End) -> int:
+    """Along which axis the channels of an output stand."""
+    if end.axis is not None:
+        return end.axis
+    if (axis := _adds_up(values)) is not None:
+        return axis
+    if values.ndim < 3:
+        return -1
+    # Places of an image, or boxes, are much alike; kinds of numbers are not.
+    differs = {axis: float(np.std(np.log(_sizes(values, axis) + _SILENT))) for axis in (-1, 1)}
+    return max(differs, key=lambda axis: differs[axis])
+
+
+def _adds_up(values: Array) -> int | None:
+    """The axis along which an output's numbers are probabilities; None: there is none."""
+    if values.min() < -_SUM or values.max() > 1 + _SUM:
+        return None
+    for axis in (-1, 1) if values.ndim > 2 else (-1,):
+        if values.shape[axis] > 1 and np.abs(values.sum(axis=axis) - 1).max() < _SUM:
+            return axis
+    return None
+
+
+def _sizes(values: Array, axis: int) -> Numbers:
+    """What an error in each channel is measured by: how much it varies, or a part of its level."""
+    real = np.moveaxis(np.asarray(values, np.float64), axis, -1).reshape(-1, values.shape[axis])
+    sizes: Numbers = np.hypot(real.std(axis=0), _LEAST * np.sqrt(np.mean(np.square(real), axis=0)))
+    return sizes
+
+
+def _groups(sizes: Numbers) -> tuple[tuple[int, ...], ...]:
+    """Channels by their ranges, the largest first; silent ones with the smallest that are not."""
+    order = [int(i) for i in np.argsort(-sizes)]
+    groups: list[list[int]] = [[order[0]]]
+    for before, after in pairwise(order):
+        if sizes[after] > _SILENT and sizes[before] > _APART * sizes[after]:
+            groups.append([])
+        groups[-1].append(after)
+    return tuple(tuple(sorted(group)) for group in groups)
+
+
+def _looks_like_boxes(values: Array, axis: int, groups: Sequence[Sequence[int]]) -> bool:
+    """Whether one range is of four coordinates or more, and another of scores within 0 … 1."""
+
+    def scores(group: Sequence[int]) -> bool:
+        taken = np.take(values, group, axis=axis)
+        return bool(taken.min() >= -_SUM and taken.max() <= 1 + _SUM)
+
+    small = [scores(group) for group in groups]
+    coordinates = sum(len(g) for g, inside in zip(groups, small, strict=True) if not inside)
+    return any(small) and not all(small) and coordinates >= 4
+
+
+def agreement(output: Output, found: Array, wanted: Array) -> float:
+    """How far an artifact agrees with its model on one output, 0 … 1.
+
+    Of classes, the share of equal decisions. Of embeddings, the mean cosine after what all have in
+    common is taken away. Of scores, the share of equal decisions, at 0.5, among those that are
+    clear; and, as of anything else, the explained variance of the range that is worst.
+    """
+    if output.kind == "classes":
+        if not np.issubdtype(wanted.dtype, np.floating):
+            return float(np.mean(found == wanted))
+        return float(np.mean(decisions(output, found) == decisions(output, wanted)))
+    if output.kind == "embedding":
+        return max(0.0, _cosine(found, wanted))
+    fit = min(
+        explained(a, b)
+        for a, b in zip(output.parts(found), output.parts(wanted), strict=True)
+    )  # fmt: skip
+    return min(fit, _equal_scores(found, wanted)) if output.kind == "scores" else fit
+
+
+def decisions(output: Output, values: Array) -> Array:
+    """The place of the largest number along the channels."""
+    places: Array = values.argmax(axis=output.axis)
+    return places
+
+
+def explained(found: Array, wanted: Array) -> float:
+    """The part of an output's variance that an artifact explains, 0 … 1."""
+    real = np.asarray(wanted, np.float64)
+    level = _LEAST * np.sqrt(np.mean(np.square(real)))
+    size = max(float(np.var(real) + np.square(level)), _SILENT**2)
+    return max(0.0, 1 - float(np.mean(np.square(found - real))) / size)
+
+
+def worst_channel(output: Output, found: Array, wanted: Array) -> float:
+    """The explained variance of the channel that is worst, of those that are no smaller than others
+    of their range by far; 1 where there is but one.
+
+    One channel of many may be gone where the whole still agrees.
+    """
+    if not np.issubdtype(wanted.dtype, np.floating) or wanted.size == len(wanted):
+        return 1.0
+    worst = 1.0
+    for group in output.groups or (tuple(range(wanted.shape[output.axis])),):
+        a, b = (np.take(values, group, axis=output.axis) for values in (found, wanted))
+        sizes = _sizes(b, output.axis)
+        errors = np.moveaxis(np.square(np.asarray(a, np.float64) - b), output.axis, -1)
+        errors = errors.reshape(-1, len(group)).mean(axis=0)
+        counts = sizes > max(sizes.max() / _APART, _SILENT)
+        fits = 1 - errors[counts] / np.square(sizes[counts])
+        worst = min([worst, *fits.tolist()])
+    return max(0.0, worst)
+
+
+def _cosine(found: Array, wanted: Array) -> float:
+    rows = [np.asarray(x, np.float64).reshape(-1, x.shape[-1]) for x in (found, wanted)]
+    common = rows[1].mean(axis=0)
+    a, b = (x - common for x in rows)
+    lengths = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
+    return float(np.mean(np.sum(a * b, axis=-1) / np.maximum(lengths, _SILENT)))
+
+
+def _equal_scores(found: Array, wanted: Array) -> float:
+    """Of scores that either has above 0.5, the share that both have, where the model is clear."""
+    clear = np.abs(wanted - 0.5) > _UNDECIDED
+    a, b = found[clear] > 0.5, wanted[clear] > 0.5
+    either = int(np.sum(a | b))
+    return float(np.sum(a & b)) / either if either >= _ENOUGH else 1.0
