@@ -20,7 +20,7 @@ from typing import TextIO
 import click
 
 from edgenets import __version__
-from edgenets.cli.standard import discard_stdout, open_standard_streams, say
+from edgenets.cli.standard import discard_stdout, flush, open_standard_streams, say
 from edgenets.cli.terminal import cleaned_streams
 from edgenets.painter import color_setting
 from edgenets.redaction import redacted
@@ -149,10 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     threading.excepthook = _thread_failed
     with cleaned_streams():
         code = _run(sys.argv[1:] if arguments is None else list(arguments))
-    try:
-        sys.stdout.flush()
-    except (OSError, ValueError):  # a reader that left, a full disk: nobody is there to tell
-        discard_stdout()
+    flush()
     sys.exit(code)
 
 
