@@ -54,7 +54,7 @@ class Job:
 
     @cached_property
     def mixed(self) -> Mixed | None:
-        """Its outputs of several ranges, as far as calibration shows them."""
+        """Its outputs that integers of one scale would lose a part of, as calibration shows."""
         if not self.samples:
             return None
         few = spread(self.samples, _FEW)
@@ -63,7 +63,7 @@ class Job:
         mixed = [
             (place, output, wanted[output.name])
             for place, output in enumerate(outputs)
-            if output.mixed
+            if output.mixed or output.narrow
         ]
         return Mixed(few, tuple(mixed)) if mixed else None
 

@@ -22,7 +22,7 @@ from ..formats import Written
 from ..sources.source import Answers, Source
 from ..verify.called import as_model, is_step
 from ..verify.opening import opened
-from ..verify.outputs import Output, explained, outputs_of
+from ..verify.outputs import Output, fit_of, outputs_of
 from ..whole.samples import Samples, spread
 
 # Items that are run; and the length of an axis that is open and has none.
@@ -128,5 +128,4 @@ def _fit(output: Output, written: Written, found: Array, wanted: Array) -> float
         return 0.0
     if not np.issubdtype(wanted.dtype, np.floating):
         return float(np.mean(found == wanted))
-    pairs = zip(output.parts(found), output.parts(wanted), strict=True)
-    return min(explained(a, b) for a, b in pairs)
+    return fit_of(output, found, wanted)

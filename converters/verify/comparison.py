@@ -20,6 +20,10 @@ _DRIFT_STEPS = 1000
 # than this is nothing.
 _HARDLY, _NOTHING = 1e-3, 1e-6
 
+# Float numbers are as exact as they are large: of 1013 hPa none is to 1e-4. This part of a level
+# counts as spread.
+_LEVEL = 0.1
+
 # The relative RMS error of what is not a number: JSON has none, and it is not near.
 _NOWHERE = 1e9
 
@@ -41,7 +45,7 @@ class Differences:
     finite: bool
     max_error: float  # the largest of any output
     mean_error: float  # the mean over outputs
-    # The largest, of outputs beyond the size of logits as a part of their spread.
+    # The largest, of outputs beyond the size of logits as a part of their spread or level.
     scaled_error: float
     relative_error: float  # mean over the spread of the model's own answers; of the worst output
     drift: Drift | None = None  # of streaming models alone
@@ -65,7 +69,10 @@ def compare(outputs: Sequence[Pair], stream: Pair | None = None) -> Differences:
         bool(finite),
         max(float(e.max()) for e in errors),
         float(np.mean([e.mean() for e in errors])),
-        max(float(e.max()) / max(1.0, spread) for e, spread in both),
+        max(
+            float(e.max()) / max(1.0, spread, _LEVEL * _rms(np.asarray(wanted, np.float64)))
+            for (e, spread), (_, wanted) in zip(both, outputs, strict=True)
+        ),
         max(float(e.mean()) / spread for e, spread in both),
         drift,
     )

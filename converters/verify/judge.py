@@ -162,12 +162,13 @@ class Judge:
             loss: of the task's metric; see `Metric.loss`.
         """
         gate, drift = self._reference.gate, differences.drift
-        metric = metric_of(self._reference.header.metric)
-        items = self._reference.header.items if metric.name in DECIDED else 0
+        header = self._reference.header
+        metric = metric_of(header.metric)
+        items = header.items if metric.name in DECIDED else 0
         # Where numbers are exact, so must they be after a long time; else errors must not grow.
         exact = {"fp32": gate.float_error, "fp16": gate.half_error}.get(precision)
         held = [
-            _drop(loss, gate.limit(metric), 1 - agreement, items),
+            *([_drop(loss, gate.limit(metric), 1 - agreement, items)] if header.truth else ()),
             # In the mean, too: where numbers are small, zero is near them.
             _at_most("relative_error", differences.relative_error, _RELATIVE_ERROR),
         ]

@@ -27,9 +27,16 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 # Channels whose sizes, in order, differ by more than this factor are of different ranges.
 _APART = 8.0
 
-# A channel counts as varying by at least this part of its level: rounding of what is nearly
-# constant loses nothing that anybody reads.
-_LEAST = 0.1
+# A channel counts as varying by at least this part of its level: rounding of what is constant loses
+# nothing that anybody reads.
+_LEAST = 0.02
+
+# A channel that varies by less than this part of its level is hard to keep in integers, whose scale
+# reaches from zero to the level.
+_NARROW = 1 / 16
+
+# Numbers an item from which on they are a vector, of which each says little by itself.
+_VECTOR = 16
 
 # A channel that is smaller than this is nothing.
 _SILENT = 1e-9
@@ -55,6 +62,7 @@ class Output:
     why: str
     axis: int = -1  # of its channels, in (items, …)
     groups: tuple[tuple[int, ...], ...] = ()  # channels of one range each; none: all of it at once
+    narrow: bool = False  # whether a channel varies little beside its level
 
     @property
     def mixed(self) -> bool:
@@ -110,16 +118,26 @@ def _output(
     if declared is not None:
         kind, why = declared, "as was stated"
     if values.size == len(values):  # one number an item
-        return Output(name, kind, why)
+        return Output(name, kind, why, narrow=_is_narrow(values.reshape(-1, 1), -1))
     axis = _axis(values, end)
-    groups = _groups(_sizes(values, axis))
     if kind in ("classes", "embedding"):
         return Output(name, kind, why, axis)
+    groups = _groups(_sizes(values, axis))
     if kind == "unknown" and len(groups) > 1:
-        looks = _looks_like_boxes(values, axis, groups)
-        kind = "boxes" if looks else "values"
-        why = "ranges of coordinates beside scores" if looks else "channels of different ranges"
-    return Output(name, kind, why, axis, groups)
+        if _looks_like_boxes(values, axis, groups):
+            kind, why = "boxes", "ranges of coordinates beside scores"
+        elif values.ndim == 2 and values.shape[axis] >= _VECTOR:
+            return Output(name, "embedding", f"{values.shape[axis]} numbers of no known use", axis)
+        else:
+            kind, why = "values", "channels of different ranges"
+    return Output(name, kind, why, axis, groups, _is_narrow(values, axis))
+
+
+def _is_narrow(values: Array, axis: int) -> bool:
+    """Whether a channel varies, and by little beside its level."""
+    rows = np.moveaxis(np.asarray(values, np.float64), axis, -1).reshape(-1, values.shape[axis])
+    spreads, levels = rows.std(axis=0), np.sqrt(np.mean(np.square(rows), axis=0))
+    return bool(np.any((spreads > _SILENT) & (spreads < _NARROW * levels)))
 
 
 def _kind(values: Array, end: End, targets: Array | None) -> tuple[Kind, str]:
@@ -176,8 +194,9 @@ def _adds_up(values: Array) -> int | None:
 
 def _sizes(values: Array, axis: int) -> Numbers:
     """What an error in each channel is measured by: how much it varies, or a part of its level."""
-    real = np.moveaxis(np.asarray(values, np.float64), axis, -1).reshape(-1, values.shape[axis])
-    sizes: Numbers = np.hypot(real.std(axis=0), _LEAST * np.sqrt(np.mean(np.square(real), axis=0)))
+    rows = np.moveaxis(np.asarray(values, np.float64), axis, -1).reshape(-1, values.shape[axis])
+    levels = np.sqrt(np.mean(np.square(rows), axis=0))
+    sizes: Numbers = np.maximum(rows.std(axis=0), _LEAST * levels)
     return sizes
 
 
@@ -217,10 +236,7 @@ def agreement(output: Output, found: Array, wanted: Array) -> float:
         return float(np.mean(decisions(output, found) == decisions(output, wanted)))
     if output.kind == "embedding":
         return max(0.0, _cosine(found, wanted))
-    fit = min(
-        explained(a, b)
-        for a, b in zip(output.parts(found), output.parts(wanted), strict=True)
-    )  # fmt: skip
+    fit = fit_of(output, found, wanted)
     return min(fit, _equal_scores(found, wanted)) if output.kind == "scores" else fit
 
 
@@ -230,12 +246,26 @@ def decisions(output: Output, values: Array) -> Array:
     return places
 
 
-def explained(found: Array, wanted: Array) -> float:
-    """The part of an output's variance that an artifact explains, 0 … 1."""
-    real = np.asarray(wanted, np.float64)
-    level = _LEAST * np.sqrt(np.mean(np.square(real)))
-    size = max(float(np.var(real) + np.square(level)), _SILENT**2)
-    return max(0.0, 1 - float(np.mean(np.square(found - real))) / size)
+def fit_of(output: Output, found: Array, wanted: Array) -> float:
+    """The explained variance of the range of an output that is worst, 0 … 1."""
+    pairs = zip(output.parts(found), output.parts(wanted), strict=True)
+    return min(explained(a, b, output.axis) for a, b in pairs)
+
+
+def explained(found: Array, wanted: Array, axis: int = -1) -> float:
+    """The part of an output's variance that an artifact explains, 0 … 1.
+
+    Each channel varies about a mean of its own: that channels differ is no variance that an
+    artifact could miss.
+
+    Args:
+        axis: of the channels; where each item is one number, it does not matter.
+    """
+    if wanted.size == len(wanted):
+        found, wanted, axis = found.reshape(-1, 1), wanted.reshape(-1, 1), -1
+    sizes = np.maximum(_sizes(wanted, axis), _SILENT)
+    error = float(np.mean(np.square(np.asarray(found, np.float64) - wanted)))
+    return max(0.0, 1 - error / float(np.mean(np.square(sizes))))
 
 
 def worst_channel(output: Output, found: Array, wanted: Array) -> float:

@@ -77,6 +77,7 @@ class SourceReference:
             outputs=tuple(
                 JudgedOutput(o.name, o.kind, o.why, max(1, len(o.groups))) for o in self.outputs
             ),
+            truth=items.targets is not None,
         )
 
     def run(self, items: Sequence[Written]) -> list[Outputs]:
@@ -131,7 +132,7 @@ def _scale_of(output: Output, first: Array, targets: Array | None) -> _Scale:
         name = "agreement" if targets is None else "accuracy"
         return _Scale(name, lambda a: float(np.mean(a == right)))
     real = right.astype(np.float64)
-    return _Scale("explained variance", lambda a: explained(a, real))
+    return _Scale("explained variance", lambda a: explained(a, real, output.axis))
 
 
 def _of_classes(output: Output, first: Array, targets: Array | None) -> _Scale:

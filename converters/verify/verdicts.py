@@ -100,6 +100,7 @@ class Report:
     missing: tuple[str, ...] = ()  # precisions that a format lacks, and why
     compiled: tuple[Compiled, ...] = ()  # what was compiled from artifacts, and not run
     outputs: tuple[JudgedOutput, ...] = ()  # of a model of one's own
+    truth: bool = True  # whether it is known what is right; else the model's own answers are
 
     @property
     def passed(self) -> bool:

@@ -1,4 +1,4 @@
-"""Outputs that hold several ranges: integers of one scale for all of them would lose the small.
+"""Outputs that integers of one scale would lose a part of: several ranges, or much level.
 
 Where boxes in pixels stand beside scores, the operators behind the last products stay float: they
 move and scale numbers, and take next to no time. Each product before them has a scale of its own.
@@ -19,7 +19,7 @@ from edgenets.errors import EdgenetsError
 
 from ..formats import Written
 from ..sources.tflite_file import operator_name
-from ..verify.outputs import Output, explained
+from ..verify.outputs import Output, fit_of
 from .onnxnames import MOVING, PRODUCTS
 from .samples import Samples, one_by_one
 
@@ -60,8 +60,7 @@ class Mixed:
             return True
         for place, output, wanted in self.outputs:
             values = np.nan_to_num(found[artifact.outputs[place].name])
-            pairs = zip(output.parts(values), output.parts(wanted), strict=True)
-            if min(explained(*pair) for pair in pairs) < _HELD:
+            if fit_of(output, values, wanted) < _HELD:
                 return False
         return True
 
@@ -77,7 +76,7 @@ def kept_apart(mixed: Mixed, make: Callable[[bool], Written]) -> Written:
     if not mixed.held_by(written):
         written = make(True)
     names = ", ".join(f"'{output.name}'" for _, output, _ in mixed.outputs)
-    said = f"{names} holds several ranges, so its last operators stay float"
+    said = f"the last operators of {names} stay float, for integers of one scale would lose a part"
     note = "; ".join(filter(None, (written.artifact.note, said)))
     return replace(written, artifact=replace(written.artifact, note=note))
 
