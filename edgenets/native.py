@@ -16,10 +16,14 @@ _LOCK = threading.RLock()
 
 
 @contextmanager
-def quiet_logging() -> Iterator[None]:
-    """Keep what tools log as warnings and below to themselves; errors go through."""
+def quiet_logging(highest: int = logging.WARNING) -> Iterator[None]:
+    """Keep what tools log to themselves.
+
+    Args:
+        highest: level up to which they do; ERROR, where a tool raises what it logs besides.
+    """
     before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
+    logging.disable(highest)
     try:
         yield
     finally:

@@ -14,7 +14,7 @@ from .. import formats
 from ..formats import Converted, Written
 from ..whole import function
 from ..whole.onnxshape import fix_shapes
-from ..whole.share import share_of
+from ..whole.share import check_integers, share_of
 from .converter import Converter, Job, NotApplicable
 from .find import Leg, Route, routes, start_of, why_none
 from .proof import GOOD, Proof
@@ -148,16 +148,11 @@ class Conversion:
 
 
 def _with_share(written: Written) -> Written:
-    """An artifact whose note says how much of it is in integers, where that is not all.
-
-    Raises:
-        ConversionError: nothing is.
-    """
+    """An artifact whose note says how much of it is in integers, where that is not all."""
     artifact = written.artifact
     if artifact.precision not in _INTEGERS or (share := share_of(written)) is None:
         return written
-    if share.nothing:
-        raise ConversionError("nothing of it would be in integers: no operator of it is rounded")
+    check_integers(share)
     if share.with_integers == share.operators:
         return written
     note = "; ".join(filter(None, (artifact.note, str(share))))

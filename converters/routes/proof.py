@@ -63,8 +63,8 @@ class Proof:
             ConversionError: its runtime refuses it or crashes, or a float one is another model.
         """
         artifact = written.artifact
-        if backend.why_not(backend.backend_of(artifact)):
-            return 1.0
+        if artifact.compiled_from or backend.why_not(backend.backend_of(artifact)):
+            return 1.0  # an accelerator's is opened where that is
         items = self._items
         try:
             found = opened(written, items.samples, self._source.by_tensor(items.samples))

@@ -26,6 +26,7 @@ from ..whole import function, litert, onnx, onnxnames, onnxround, tflite
 from ..whole.function import Function
 from ..whole.onnxreduce import keeping_axes
 from ..whole.samples import rows_of
+from ..whole.share import check_integers, share_of
 from ..whole.tails import Mixed, kept_apart, onnx_tail
 from .converter import Converter, Job, NotApplicable
 
@@ -225,7 +226,7 @@ def _round_onnx(
         return written(onnxround.halved(model))
     if precision == "dynamic":
         return written(onnxround.weights_in_bytes(model, quantize.per_channel))
-    if precision == "int8" and (mixed := job.mixed) is not None:
+    if (mixed := job.mixed) is not None:
         return kept_apart(
             mixed, lambda last: written(in_integers(onnx_tail(model, mixed.places, last)))
         )
@@ -234,6 +235,8 @@ def _round_onnx(
 
 def _to_openvino(job: Job, given: Written, precision: Precision) -> Written:
     (content,) = given.files.values()
+    if precision in ("int8", "dynamic"):
+        check_integers(share_of(given))  # what OpenVINO reads would not say it
     content = keeping_axes(content) if precision == "int8" else content
     files = to_ir(content, half=precision == "fp16")
     return formats.whole(

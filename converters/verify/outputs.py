@@ -24,8 +24,9 @@ Kind = Literal["classes", "scores", "boxes", "values", "embedding", "unknown"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-# Channels whose sizes, in order, differ by more than this factor are of different ranges.
-_APART = 8.0
+# Channels whose sizes, in order, differ by more than the one factor are of different ranges, and so
+# are the largest and the smallest that differ by more than the other.
+_APART, _SPAN = 8.0, 32.0
 
 # A channel counts as varying by at least this part of its level: rounding of what is constant loses
 # nothing that anybody reads.
@@ -43,6 +44,13 @@ _SILENT = 1e-9
 
 # How far rows of probabilities may be from adding up to 1, and embeddings from a length of 1.
 _SUM = 1e-3
+
+# Scores above this are seen by some threshold. Differences of scores count from the one where there
+# are such, however rare, and else from the other: integers of scores are as far apart.
+_SEEN, _RARE, _UNSEEN = 0.1, 0.005, 0.02
+
+# Probabilities of classes that nothing decides are rounded by as much as this.
+_HAIR = 0.05
 
 # A score this near 0.5 may fall on either side by rounding alone.
 _UNDECIDED = 0.05
@@ -192,11 +200,11 @@ def _adds_up(values: Array) -> int | None:
     return None
 
 
-def _sizes(values: Array, axis: int) -> Numbers:
+def _sizes(values: Array, axis: int, least: float = _LEAST) -> Numbers:
     """What an error in each channel is measured by: how much it varies, or a part of its level."""
     rows = np.moveaxis(np.asarray(values, np.float64), axis, -1).reshape(-1, values.shape[axis])
     levels = np.sqrt(np.mean(np.square(rows), axis=0))
-    sizes: Numbers = np.maximum(rows.std(axis=0), _LEAST * levels)
+    sizes: Numbers = np.maximum(rows.std(axis=0), least * levels)
     return sizes
 
 
@@ -205,7 +213,8 @@ def _groups(sizes: Numbers) -> tuple[tuple[int, ...], ...]:
     order = [int(i) for i in np.argsort(-sizes)]
     groups: list[list[int]] = [[order[0]]]
     for before, after in pairwise(order):
-        if sizes[after] > _SILENT and sizes[before] > _APART * sizes[after]:
+        far = sizes[before] > _APART * sizes[after] or sizes[groups[-1][0]] > _SPAN * sizes[after]
+        if far and sizes[after] > _SILENT:
             groups.append([])
         groups[-1].append(after)
     return tuple(tuple(sorted(group)) for group in groups)
@@ -214,11 +223,7 @@ def _groups(sizes: Numbers) -> tuple[tuple[int, ...], ...]:
 def _looks_like_boxes(values: Array, axis: int, groups: Sequence[Sequence[int]]) -> bool:
     """Whether one range is of four coordinates or more, and another of scores within 0 … 1."""
 
-    def scores(group: Sequence[int]) -> bool:
-        taken = np.take(values, group, axis=axis)
-        return bool(taken.min() >= -_SUM and taken.max() <= 1 + _SUM)
-
-    small = [scores(group) for group in groups]
+    small = [_are_scores(np.take(values, group, axis=axis)) for group in groups]
     coordinates = sum(len(g) for g, inside in zip(groups, small, strict=True) if not inside)
     return any(small) and not all(small) and coordinates >= 4
 
@@ -246,13 +251,19 @@ def decisions(output: Output, values: Array) -> Array:
     return places
 
 
-def fit_of(output: Output, found: Array, wanted: Array) -> float:
-    """The explained variance of the range of an output that is worst, 0 … 1."""
+def fit_of(output: Output, found: Array, wanted: Array, least: float = _LEAST) -> float:
+    """The explained variance of the range of an output that is worst, 0 … 1.
+
+    Args:
+        least: part of its level that a channel counts as varying by.
+    """
     pairs = zip(output.parts(found), output.parts(wanted), strict=True)
-    return min(explained(a, b, output.axis) for a, b in pairs)
+    return min(explained(a, b, output.axis, least, _floor(output, b)) for a, b in pairs)
 
 
-def explained(found: Array, wanted: Array, axis: int = -1) -> float:
+def explained(
+    found: Array, wanted: Array, axis: int = -1, least: float = _LEAST, floor: float = _SILENT
+) -> float:
     """The part of an output's variance that an artifact explains, 0 … 1.
 
     Each channel varies about a mean of its own: that channels differ is no variance that an
@@ -260,12 +271,29 @@ def explained(found: Array, wanted: Array, axis: int = -1) -> float:
 
     Args:
         axis: of the channels; where each item is one number, it does not matter.
+        least: part of its level that a channel counts as varying by.
+        floor: the least that it counts as varying by.
     """
     if wanted.size == len(wanted):
         found, wanted, axis = found.reshape(-1, 1), wanted.reshape(-1, 1), -1
-    sizes = np.maximum(_sizes(wanted, axis), _SILENT)
+    sizes = np.maximum(_sizes(wanted, axis, least), floor)
     error = float(np.mean(np.square(np.asarray(found, np.float64) - wanted)))
     return max(0.0, 1 - error / float(np.mean(np.square(sizes))))
+
+
+def _floor(output: Output, wanted: Array) -> float:
+    """What differences of an output count from: of scores, less than any threshold would see."""
+    if output.kind not in ("classes", "scores", "boxes") or not _are_scores(wanted):
+        return _SILENT
+    if output.kind == "classes":  # the largest decides, and that is compared by itself
+        return _HAIR
+    if wanted.max() > _SEEN:
+        return _RARE
+    return _UNSEEN if output.kind == "scores" else _SILENT
+
+
+def _are_scores(values: Array) -> bool:
+    return bool(values.min() >= 0 and values.max() <= 1 + _SUM)
 
 
 def worst_channel(output: Output, found: Array, wanted: Array) -> float:
@@ -277,12 +305,13 @@ def worst_channel(output: Output, found: Array, wanted: Array) -> float:
     if not np.issubdtype(wanted.dtype, np.floating) or wanted.size == len(wanted):
         return 1.0
     worst = 1.0
-    for group in output.groups or (tuple(range(wanted.shape[output.axis])),):
-        a, b = (np.take(values, group, axis=output.axis) for values in (found, wanted))
-        sizes = _sizes(b, output.axis)
+    # Numbers of one vector are compared with the largest of it, others far further down.
+    apart = 2 * _SPAN if output.groups else _APART
+    for a, b in zip(output.parts(found), output.parts(wanted), strict=True):
+        sizes = np.maximum(_sizes(b, output.axis), _floor(output, b))
         errors = np.moveaxis(np.square(np.asarray(a, np.float64) - b), output.axis, -1)
-        errors = errors.reshape(-1, len(group)).mean(axis=0)
-        counts = sizes > max(sizes.max() / _APART, _SILENT)
+        errors = errors.reshape(-1, len(sizes)).mean(axis=0)
+        counts = sizes > max(sizes.max() / apart, _SILENT)
         fits = 1 - errors[counts] / np.square(sizes[counts])
         worst = min([worst, *fits.tolist()])
     return max(0.0, worst)

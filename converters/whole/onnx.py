@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -46,7 +47,7 @@ def to_onnx(source: Function) -> ModelProto:
     inputs = [t.name for t in source.function.inputs]
     outputs = [t.name for t in source.function.outputs]
     try:
-        with quiet_logging(), captured_stderr():
+        with quiet_logging(logging.ERROR), captured_stderr():
             # Constants folded by TensorFlow at once; tf2onnx would start a session for each.
             fold = optional("tf2onnx.tf_loader", ("tf_optimize",), without=_SLOWER)
             if fold is not None:
@@ -138,7 +139,7 @@ def from_tflite(
     """
     tf2onnx = require("tf2onnx")
     _teach_hard_swish()
-    with tempfile.TemporaryDirectory(prefix="edgenets-") as folder, quiet_logging():
+    with tempfile.TemporaryDirectory(prefix="edgenets-") as folder, quiet_logging(logging.ERROR):
         path = Path(folder) / "a.tflite"
         path.write_bytes(model)
         try:
@@ -201,7 +202,7 @@ def _without_erfc(model: ModelProto) -> None:
 def _prepared(model: ModelProto, layer_of: Callable[[NodeProto], str]) -> ModelProto:
     """Normalisations folded into convolutions, and constants into one (ONNX Runtime's passes)."""
     onnx, shape = require("onnx"), require("onnxruntime.quantization.shape_inference")
-    with tempfile.TemporaryDirectory(prefix="edgenets-") as folder, quiet_logging():
+    with tempfile.TemporaryDirectory(prefix="edgenets-") as folder, quiet_logging(logging.ERROR):
         source, target = (Path(folder) / f"{n}.onnx" for n in ("a", "b"))
         onnx.save(model, source)
         try:

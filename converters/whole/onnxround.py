@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -122,7 +123,7 @@ def raw_quantized(
     remaining = items_of(samples)
     given = {"get_next": lambda _: next(remaining, None)}
     reader = type("Reader", (tool.CalibrationDataReader,), given)()
-    with tempfile.TemporaryDirectory(prefix="edgenets-") as folder, quiet_logging():
+    with tempfile.TemporaryDirectory(prefix="edgenets-") as folder, quiet_logging(logging.ERROR):
         source, target = (Path(folder) / f"{n}.onnx" for n in ("a", "b"))
         onnx.save(model, source)
         try:
@@ -175,7 +176,7 @@ def _of_opset(model: ModelProto, least: int) -> ModelProto:
     if own >= least:
         return model
     try:
-        with quiet_logging():
+        with quiet_logging(logging.ERROR):
             made: ModelProto = require("onnx").version_converter.convert_version(model, least)
             return made
     except Exception as exc:  # of ONNX's C++ side

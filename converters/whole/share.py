@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from edgenets.errors import ConversionError
 from edgenets.extras import require
 
 from ..formats import Written
@@ -24,6 +25,14 @@ _TFLITE = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "CONV_3D", "FULLY_C
 _ONNX = (*PRODUCTS, "Gather", "GRU", "LSTM", "RNN")
 _OPENVINO = ("Convolution", "GroupConvolution", "ConvolutionBackpropData", "MatMul", "Gather",
              "GroupConvolutionBackpropData")  # fmt: skip
+
+# What runtimes compute in integers where it stands between roundings.
+_IN_INTEGERS = (
+    *PRODUCTS, "Add", "Sub", "Mul", "Div", "AveragePool", "GlobalAveragePool", "MaxPool", "Relu",
+    "LeakyRelu", "Clip", "Sigmoid", "Tanh", "Softmax", "Concat", "Resize", "ReduceMean",
+    "ReduceSum", "ReduceMax", "ReduceMin", "HardSwish", "HardSigmoid", "InstanceNormalization",
+    "Where", "ArgMax",
+)  # fmt: skip
 
 # What rounds, or turns types into each other, and computes nothing.
 _ROUNDING = ("QUANTIZE", "DEQUANTIZE", "QuantizeLinear", "DequantizeLinear", "Cast")
@@ -64,6 +73,16 @@ def share_of(written: Written) -> Share | None:
     return None if look is None else look([*written.files.values()])
 
 
+def check_integers(share: Share | None) -> None:
+    """Refuse a name that promises integers to what has none.
+
+    Raises:
+        ConversionError: no number of it is in integers.
+    """
+    if share is not None and share.nothing:
+        raise ConversionError("nothing of it would be in integers: no operator of it is rounded")
+
+
 def _share(held: Iterable[tuple[str, int]], computing: int) -> Share:
     """Of the type and the size of each operator's weights."""
     every = list(held)
@@ -95,6 +114,7 @@ def _onnx(contents: list[bytes]) -> Share:
     model = onnx.load_model_from_string(contents[0])
     constants = {t.name: t for t in model.graph.initializer}
     makers = {name: node for node in model.graph.node for name in node.output}
+    stored = {n.input[0] for n in model.graph.node if n.op_type == "QuantizeLinear"}
     held: list[tuple[str, int]] = []
     computing = 0
     for node in model.graph.node:
@@ -102,7 +122,9 @@ def _onnx(contents: list[bytes]) -> Share:
         before = [makers.get(name) for name in node.input]
         rounded = [m for m in before if m is not None and m.op_type == "DequantizeLinear"]
         live = [m for m in rounded if m.input[0] not in constants]
-        computing += bool(node.op_type not in _ROUNDING and (live or integer))
+        # What is rounded before and after is computed in integers; what is so before alone is not.
+        both = bool(live) and stored.intersection(node.output)
+        computing += bool((node.op_type in _IN_INTEGERS and both) or integer)
         if node.op_type in _ONNX or integer:
             held += _onnx_weights(onnx, node, constants, makers)
     return _share(held, computing)
