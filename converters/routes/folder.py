@@ -127,13 +127,13 @@ def verify_folder(
     """Hold the artifacts of a folder against the file that they came from.
 
     Args:
-        wanted: in the report, beside the gate.
+        wanted: of the report, and in it beside the gate.
 
     Raises:
         ModelError: nothing was converted there, or its source is gone or changed.
         DataError: the items cannot be read.
     """
-    return verify_project(_project(folder, data, gate), progress, wanted)
+    return verify_project(_project(folder, data, gate, wanted), progress, wanted)
 
 
 def search_folder(
@@ -149,16 +149,18 @@ def search_folder(
         ModelError: as `verify_folder`; or it was not verified.
         ConversionError: it cannot be calibrated any more, or has no layers by name.
     """
-    return search_project(_project(folder, data, gate), progress, wanted)
+    return search_project(_project(folder, data, gate, wanted), progress, wanted)
 
 
-def _project(folder: Path, data: Path, gate: GateRecipe | None) -> Project:
+def _project(folder: Path, data: Path, gate: GateRecipe | None, wanted: Wanted | None) -> Project:
     """A folder's artifacts, of a file."""
+    kinds = wanted.kinds if wanted else {}
 
     def reference(progress: Progress, source: Source | None = None) -> SourceReference:
         origin = origin_of(folder)
         source = source or open_source(Path(origin.path))
-        return SourceReference(source, read_items(data, _sized(source, origin.shapes)), gate)
+        items = read_items(data, _sized(source, origin.shapes))
+        return SourceReference(source, items, gate, kinds)
 
     def subjects(progress: Progress) -> Callable[[Artifact], Subject]:
         job = _again(folder, origin_of(folder), progress)

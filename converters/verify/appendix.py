@@ -16,17 +16,20 @@ from ..check.check import Checked, Target, check
 from ..formats import Written
 from ..steptime import step_us
 from .mixed_precision import LayerError, Repair, Subject, is_rounded
+from .outputs import Kind
 from .verdicts import Report
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a user wants in a report beside the gate."""
+    """What a user wants of a report, and in it beside the gate."""
 
     targets: tuple[Target, ...] = ()  # boards
     layers: bool = False  # of every integer artifact, not of those alone that fail
     repairs: tuple[Repair, ...] = ()  # what was done before
     only_verdict: bool = False  # nothing beside it, for those in a hurry
+    # What outputs of a model of one's own are, where the user states it; see `outputs_of`.
+    kinds: dict[str, Kind] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

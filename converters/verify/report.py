@@ -106,7 +106,7 @@ def _rendered(report: Report, extra: Sequence[Section], **about: Any) -> str:
         report=report, apart=report.metric != "agreement", extra=extra, version=__version__,
         sizes=_svg(_sizes(report)), errors=_svg(_errors(report)),
         percent=lambda x: f"{100 * x:.2f} %",
-        shown=metric_of(report.metric).shown, failed=_failed,
+        shown=metric_of(report.metric).shown, failed=lambda v: v.why, passed=lambda v: v.said,
         figure=lambda x: "–" if x is None else f"{x:.2g}", **about,
     )  # fmt: skip
     return text
@@ -142,18 +142,6 @@ def write(path: Path, report: Report, run: Run, extra: Sequence[Section] = ()) -
     """Write the page to a file."""
     with replacing(path) as beside:
         beside.write_text(page(report, run, extra), encoding="utf-8")
-
-
-def _failed(verdict: Verdict) -> str:
-    """Why an artifact did not pass, in words."""
-    if verdict.error:
-        return verdict.error
-    parts = [
-        f"{c.name} {'is not a number' if c.value is None else f'{c.value:.3g}'} (limit {c.limit:g})"
-        for c in verdict.checks
-        if not c.passed
-    ]
-    return ", ".join(parts)
 
 
 def to_svg(figure: Figure) -> str:

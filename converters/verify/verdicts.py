@@ -12,6 +12,9 @@ from .confidence import lowest
 # Metrics that are shares of decisions, each right or wrong.
 DECIDED = ("accuracy", "agreement")
 
+# Agreement from which on an artifact is called the model's equal.
+_EQUAL = 0.9995
+
 # Items from which on a pass says enough to need no caution.
 _ENOUGH = 200
 
@@ -65,6 +68,18 @@ class Verdict:
         """Whether it may enter a bundle."""
         return not self.error and all(c.passed for c in self.checks)
 
+    @property
+    def why(self) -> str:
+        """Why it did not pass, in words; nothing where it did."""
+        return self.error or ", ".join(str(c) for c in self.checks if not c.passed)
+
+    @property
+    def said(self) -> str:
+        """That it passed, and by what where a few items more would be needed to tell."""
+        close = [c for c in self.checks if c.likely is not None]
+        few = ", ".join(f"{c}, of all perhaps {c.likely:.2g}" for c in close)
+        return f"passed, as far as so few items tell: {few}" if few else "passed"
+
 
 @dataclass(frozen=True)
 class Compiled:
@@ -106,6 +121,16 @@ class Report:
     def passed(self) -> bool:
         """Whether every artifact passed, and there was one."""
         return bool(self.verdicts) and all(v.passed for v in self.verdicts)
+
+    @property
+    def summary(self) -> str:
+        """What can be said of all artifacts together, and no more."""
+        if not self.passed:
+            return "not every artifact equals the model"
+        least = min(self.verdicts, key=lambda v: v.agreement)
+        if least.agreement >= _EQUAL:
+            return "every artifact equals the model"
+        return f"every artifact passed; the least agreement is {least.agreement:.1%} ({least.id})"
 
     @property
     def caution(self) -> str:

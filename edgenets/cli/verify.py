@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,7 +16,25 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edgenets.converters.verify.mixed_precision import Repair
-    from edgenets.converters.verify.verdicts import Report, Verdict
+    from edgenets.converters.verify.outputs import Kind
+    from edgenets.converters.verify.verdicts import Report
+
+
+class OutputKind(click.ParamType):  # type: ignore[type-arg]
+    """`boxes`, or `NAME=boxes`."""
+
+    name = "output"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The name, or nothing, and the kind."""
+        from edgenets.converters.verify.outputs import KINDS
+
+        if isinstance(value, tuple):
+            return value
+        name, _, kind = value.rpartition("=")
+        if kind not in KINDS:
+            self.fail(f"'{kind}' is not one of {', '.join(KINDS)}", param, ctx)
+        return name, kind
 
 
 @click.command(
@@ -27,6 +45,7 @@ Examples:
   edgenets verify runs/kws-gru --data speech_commands --mixed-precision
   edgenets verify runs/kws-gru --data speech_commands --layers --target rpi4 --target coral-usb
   edgenets verify vww --data images.npz
+  edgenets verify detector --data images.npz --output boxes
 
 Exit code 0: every artifact equals the model, within the limits of the recipe's [gate].
 Exit code 1: at least one does not. The report is written to RUN/report.html and report.json."""
@@ -58,6 +77,15 @@ Exit code 1: at least one does not. The report is written to RUN/report.html and
     help="A board, of which the report says what it would make of the artifacts; several may be "
     "given.",
 )
+@click.option(
+    "--output",
+    "kinds",
+    type=OutputKind(),
+    multiple=True,
+    metavar="[NAME=]KIND",
+    help="What an output of a model of your own is: classes, scores, boxes, values, embedding or "
+    "unknown.  [default: by its operator, its data and what is right]",
+)
 @json_option
 @click.pass_context
 def command(
@@ -67,6 +95,7 @@ def command(
     mixed_precision: bool,
     layers: bool,
     targets: tuple[str, ...],
+    kinds: tuple[tuple[str, Kind], ...],
     as_json: bool,
 ) -> None:
     """Verify that artifacts equal their model: the gate.
@@ -82,7 +111,9 @@ def command(
 
     trained = (run / runs.MODEL).is_file()
     repairs: Sequence[Repair] = ()
-    wanted = Wanted(tuple(map(target_of, targets)), layers)
+    wanted = Wanted(tuple(map(target_of, targets)), layers, kinds=dict(kinds))
+    if trained and kinds:
+        raise click.UsageError("--output is for a model of your own; of a run folder it is known")
     if trained:
         report = verify_run(runs.load(run), data, progress.for_stderr(), wanted)
         if mixed_precision and not report.passed:
@@ -118,7 +149,7 @@ def show(report: Report) -> None:
             *((f"{v.agreement:.2%}",) if apart else ()),
             _number(v.max_error),
             *((_number(v.stream_error), _number(v.drift)) if streams else ()),
-            _gate(v),
+            v.said if v.passed else f"FAILED: {v.why}",
         )
         for v in report.verdicts
     ]
@@ -182,11 +213,3 @@ def _show_repair(repair: Repair, report: Report) -> None:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.2g}"
-
-
-def _gate(verdict: Verdict) -> str:
-    """What the gate says of an artifact."""
-    if verdict.passed:
-        few = ", ".join(str(c) for c in verdict.checks if c.likely is not None)
-        return f"passed, but so few items decide it: {few}" if few else "passed"
-    return "FAILED: " + (verdict.error or ", ".join(str(c) for c in verdict.checks if not c.passed))

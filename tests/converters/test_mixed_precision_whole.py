@@ -165,7 +165,7 @@ def test_the_net_that_breaks_passes_in_every_format(broken: Broken, call: Call) 
     assert len(found["beside"]["repairs"]) == len(FORMATS)
     page = (out / "report.html").read_text()
     assert "tflite-int8, mixed precision" in page and "with all layers in integers" in page
-    assert "every artifact equals the model" in page
+    assert "every artifact " in page and "not every" not in page
     assert (out / MIXED_PRECISION).is_file()
     written, _ = store.load(out)
     notes = {w.artifact.id: w.artifact.note for w in written}

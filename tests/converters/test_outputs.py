@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from edgenets.converters.verify.outputs import (
     outputs_of,
     worst_channel,
 )
-from edgenets.converters.verify.verdicts import Check
+from edgenets.converters.verify.verdicts import Check, Report, Verdict
 from edgenets.errors import DataError
 
 
@@ -158,6 +159,31 @@ class TestConfidence:
     def test_when_items_are_few(self) -> None:
         assert is_few(24, 0.05) and not is_few(200, 0.05)
         assert least_drop(1 / 24, 1 / 24, 24) < 0 < least_drop(4 / 24, 4 / 24, 24)
+
+
+def report(*agreements: float, items: int = 500, likely: float | None = None) -> Report:
+    """A report of artifacts that agree so far."""
+    verdicts = [
+        Verdict(f"onnx-{n}", "onnx", "int8", 9, "", share, share, 0.1, 0.1,
+                (Check("agreement", share, 0.9, share >= 0.9, likely),))
+        for n, share in enumerate(agreements)
+    ]  # fmt: skip
+    return Report("net", (), "agreement", 1.0, items, "items", tuple(verdicts))
+
+
+class TestReport:
+    def test_no_more_is_said_than_was_seen(self) -> None:
+        assert report(1.0, 0.9998).summary == "every artifact equals the model"
+        assert "least agreement is 95.8% (onnx-1)" in report(1.0, 0.958).summary
+        assert report(1.0, 0.8).summary == "not every artifact equals the model"
+
+    def test_few_items_are_said_to_prove_little(self) -> None:
+        assert report(1.0).caution == ""
+        assert "may still decide 10% of others otherwise" in report(1.0, items=24).caution
+        (close,) = report(0.85, likely=0.93).verdicts
+        assert not close.passed and close.why == "agreement 0.85 < 0.9"
+        passed = replace(close, checks=(replace(close.checks[0], passed=True),))
+        assert passed.said.endswith("agreement 0.85 < 0.9, of all perhaps 0.93")
 
 
 @pytest.mark.parametrize(
