@@ -36,46 +36,46 @@ Labels = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Said:
-    """What is known of a model's outputs before it is run."""
+class Opened:
+    """A third-party model that can be run, and what is known of its outputs."""
 
-    ends: Mapping[str, End]  # what makes each, by name
-    scores: Scores | None = None  # as the user states
+    artifact: Artifact
+    session: Session
+    frame: ImageInput
+    ends: Mapping[str, End]  # what makes each output, by name
+    scores: Scores | None  # what the user states them to be
+    guesses: list[str]  # what is guessed is added here
+
+    def answer(self) -> dict[str, Any]:
+        """What the model says to the golden drawing."""
+        given = np.empty(self.frame.shape, np.float32)
+        Preprocessor(self.frame).into(golden_image(self.frame), given)
+        return self.session.run({self.frame.name: given})
 
 
-def decoding_of(
-    task: ImageTask, artifact: Artifact, session: Session, frame: ImageInput, labels: Labels,
-    guesses: list[str], said: Said,
-) -> tuple[ImageDecoding, Labels]:  # fmt: skip
+def decoding_of(task: ImageTask, opened: Opened, labels: Labels) -> tuple[ImageDecoding, Labels]:
     """The decoding of a model, and its labels, which may need a background before them.
-
-    Args:
-        session: the model, to see what it answers.
-        guesses: what is guessed is added to it.
-        said: what is known already.
 
     Raises:
         ModelError: the outputs are none that are known for the task.
     """
     if task == "classify":
-        return _class(artifact, session, frame, labels, guesses, said)
+        return _class(opened, labels)
     if task == "segment":
-        return _mask(artifact, labels, guesses)
-    return _boxes(artifact, session, frame, labels, guesses, said)
+        return _mask(opened.artifact, labels, opened.guesses)
+    return _boxes(opened, labels)
 
 
-def _class(
-    artifact: Artifact, session: Session, frame: ImageInput, labels: Labels, guesses: list[str],
-    said: Said,
-) -> tuple[ClassDecoding, Labels]:  # fmt: skip
+def _class(opened: Opened, labels: Labels) -> tuple[ClassDecoding, Labels]:
+    artifact, guesses = opened.artifact, opened.guesses
     info = _only(artifact, "scores of labels")
     labels = _with_background(labels, info.shape[-1], artifact, guesses)
     if info.elements != len(labels):
         raise ModelError(
             f"{artifact.files[0]}: gives {info.elements} scores; {len(labels)} labels were given"
         )
-    values = _answer(session, frame)[info.name].reshape(-1)
-    scores, why = _scores(info.name, values, said)
+    values = opened.answer()[info.name].reshape(-1)
+    scores, why = _scores(info.name, values, opened)
     if why:
         guesses.append(f"scores are {scores}: {why}")
     return ClassDecoding(
@@ -83,11 +83,11 @@ def _class(
     ), labels
 
 
-def _scores(output: str, values: Array, said: Said) -> tuple[Scores, str]:
+def _scores(output: str, values: Array, opened: Opened) -> tuple[Scores, str]:
     """Whether an output's numbers are probabilities, and why; nothing where the user states it."""
-    if said.scores is not None:
-        return said.scores, ""
-    end = said.ends.get(output, End())
+    if opened.scores is not None:
+        return opened.scores, ""
+    end = opened.ends.get(output, End())
     # What is rounded to integers need not add up to 1: small probabilities are zeros.
     if end.kind in ("classes", "scores") and values.min() >= 0:
         return "probabilities", end.why
@@ -112,16 +112,14 @@ def _mask(artifact: Artifact, labels: Labels, guesses: list[str]) -> tuple[MaskD
     return MaskDecoding(output=info.name, background=_nothing(labels)), labels
 
 
-def _boxes(
-    artifact: Artifact, session: Session, frame: ImageInput, labels: Labels, guesses: list[str],
-    said: Said,
-) -> tuple[BoxDecoding, Labels]:  # fmt: skip
+def _boxes(opened: Opened, labels: Labels) -> tuple[BoxDecoding, Labels]:
+    artifact, guesses = opened.artifact, opened.guesses
     ssd = _ssd(artifact)
     if ssd is not None:
         guesses.append("outputs are those of TFLite_Detection_PostProcess: boxes, labels, scores")
         return BoxDecoding(head=ssd, threshold=0.5, background=_nothing(labels)), labels
     if len(artifact.outputs) == 1 and len(artifact.outputs[0].shape) == 3:
-        return _yolo(artifact, session, frame, labels, guesses, said), labels
+        return _yolo(opened, labels), labels
     shapes = ", ".join(f"'{o.name}' {list(o.shape)}" for o in artifact.outputs)
     raise ModelError(
         f"{artifact.files[0]}: gives {shapes}; known are the four outputs of "
@@ -145,10 +143,8 @@ def _ssd(artifact: Artifact) -> SsdHead | None:
     return SsdHead(boxes=boxes.name, classes=classes.name, scores=scores.name, count=count.name)
 
 
-def _yolo(
-    artifact: Artifact, session: Session, frame: ImageInput, labels: Labels, guesses: list[str],
-    said: Said,
-) -> BoxDecoding:  # fmt: skip
+def _yolo(opened: Opened, labels: Labels) -> BoxDecoding:
+    artifact, guesses = opened.artifact, opened.guesses
     (info,) = artifact.outputs
     _, rows, columns = info.shape
     wanted = {4 + len(labels): False, 5 + len(labels): True}
@@ -161,11 +157,11 @@ def _yolo(
             f"{artifact.files[0]}: gives {list(info.shape)}, which is no YOLO grid of "
             f"{len(labels)} labels: 4 numbers a box, perhaps one more, and one a label"
         )
-    grid = _answer(session, frame)[info.name][0]
+    grid = opened.answer()[info.name][0]
     grid = grid.T if transposed else grid
     normalised = bool(np.abs(grid[:, :4]).max() <= 2.0)
     inside = bool(grid[:, 4:].min() >= 0 and grid[:, 4:].max() <= 1)
-    scores: Scores = said.scores or ("probabilities" if inside else "logits")
+    scores: Scores = opened.scores or ("probabilities" if inside else "logits")
     guesses.append(
         f"a YOLO grid, {'labels first' if transposed else 'boxes first'}, "
         f"{'with' if objectness else 'without'} objectness, boxes in "
@@ -179,13 +175,6 @@ def _yolo(
         scores=scores,
     )
     return BoxDecoding(head=head, background=_nothing(labels))
-
-
-def _answer(session: Session, frame: ImageInput) -> dict[str, Any]:
-    """What the model says to the golden drawing."""
-    given = np.empty(frame.shape, np.float32)
-    Preprocessor(frame).into(golden_image(frame), given)
-    return session.run({frame.name: given})
 
 
 def _only(artifact: Artifact, what: str) -> TensorInfo:

@@ -26,7 +26,7 @@ from edgenets.selfcontained import refuse_outside
 from edgenets.tasks.vision.golden import golden_image, golden_png, output_of
 from edgenets.tasks.vision.spec import ImageInput, ImageSpec, ImageTask, Scores
 
-from .image_heads import Said, decoding_of
+from .image_heads import Opened, decoding_of
 from .sources import onnx_file, tflite_file
 from .sources.ends import End
 
@@ -82,8 +82,9 @@ def import_image_model(path: Path, out: Path, options: ImportOptions) -> Importe
     labels = _labels(path, model, options, artifact)
     files = {artifact.files[0]: model}
     session = backend.load(artifact.format, artifact, files)
-    said = Said(_ends(artifact, model), options.scores)
-    decoding, labels = decoding_of(options.task, artifact, session, frame, labels, guesses, said)
+    ends = _ends(artifact, model)
+    opened = Opened(artifact, session, frame, ends, options.scores, guesses)
+    decoding, labels = decoding_of(options.task, opened, labels)
     try:
         spec = ImageSpec(options.name or path.stem, options.task, labels, frame, decoding)
     except ValueError as exc:

@@ -132,7 +132,7 @@ class Standing:
             log.close()
 
 
-def answer_each(make: Callable[[Json], Any]) -> None:
+def answer_each(make: Callable[[Json], object]) -> None:
     """The main part of a standing process: make an answer of each question that comes."""
     out = os.dup(1)
     os.dup2(2, 1)
@@ -142,7 +142,7 @@ def answer_each(make: Callable[[Json], Any]) -> None:
             handle.flush()
 
 
-def answer(make: Callable[[], Any]) -> None:
+def answer(make: Callable[[], object]) -> None:
     """The main part of such a module: make an answer of plain values, and hand it over."""
     # Libraries that talk on stdout would break the JSON; it goes out by a handle of its own.
     out = os.dup(1)
@@ -152,7 +152,7 @@ def answer(make: Callable[[], Any]) -> None:
         json.dump(said, handle)
 
 
-def _said(make: Callable[[], Any]) -> Json:
+def _said(make: Callable[[], object]) -> Json:
     """What a process says: what it found, or what went wrong."""
     try:
         return {"found": make()}

@@ -70,28 +70,38 @@ class Conversion:
         for seen in self.routes(format, precision):
             if seen.closed:
                 reasons.append(seen.closed)
-                continue
-            try:
-                written = _with_share(self._along(seen.route))
-                fit = self._proof.fit(written)
-            except _REFUSALS as exc:
-                reasons.append(str(exc))
-            except Exception as exc:  # a fault of a library or of ours ends this path alone
-                reasons.append(_fault(seen.route.legs[-1].converter, exc))
-            else:
-                if fit >= GOOD:
-                    return written
-                near.append((fit, written))
-        if near:  # the gate will say what it is worth
-            best = max(near, key=lambda one: one[0])
-            return (best if best[0] > near[0][0] + _CLEARLY else near[0])[1]
-        reasons = [x for x in reasons if not isinstance(x, NotApplicable)] or reasons
-        why = (
+            elif (made := self._proven(seen.route, reasons)) is not None:
+                near.append(made)
+                if made[0] >= GOOD:
+                    break
+        if near:  # whether even the best is good enough, the gate will say
+            first, best = near[0], max(near, key=lambda one: one[0])
+            return (best if best[0] >= GOOD or best[0] > first[0] + _CLEARLY else first)[1]
+        raise ConversionError(f"{format} in {precision}: {self._why(format, precision, reasons)}")
+
+    def _why(self, format: Format, precision: Precision, reasons: Sequence[str]) -> str:
+        """Why there is no such artifact: of every path, or of all."""
+        meant = [x for x in reasons if not isinstance(x, NotApplicable)] or reasons
+        return (
             formats.MISSING.get((format, precision))
-            or "; or: ".join(dict.fromkeys(reasons))
+            or "; or: ".join(dict.fromkeys(meant))
             or why_none(start_of(self._job), format, precision)
         )
-        raise ConversionError(f"{format} in {precision}: {why}")
+
+    def _proven(self, route: Route, reasons: list[str]) -> tuple[float, Written] | None:
+        """What a path leads to, and how much of the model's variance it explains.
+
+        Args:
+            reasons: why it leads nowhere is added to it.
+        """
+        try:
+            written = _with_share(self._along(route))
+            return self._proof.fit(written), written
+        except _REFUSALS as exc:
+            reasons.append(str(exc))
+        except Exception as exc:  # a fault of a library or of ours ends this path alone
+            reasons.append(_fault(route.legs[-1].converter, exc))
+        return None
 
     def before(self, format: Format, precision: Precision) -> Any:
         """What the last converter is given on the conversion path to an artifact.

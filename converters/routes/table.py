@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgenets.artifact import FORMATS, OPEN, PRECISIONS, Precision, TensorInfo
 from edgenets.errors import ConversionError
@@ -29,6 +29,9 @@ from ..whole.samples import rows_of
 from ..whole.share import check_integers, share_of
 from ..whole.tails import Mixed, kept_apart, onnx_tail
 from .converter import Converter, Job, NotApplicable
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 Infos = Sequence[TensorInfo]
 
@@ -214,10 +217,10 @@ def _round_onnx(
         _check_kept(job, list(onnxnames.ends_of(model)))
         model = onnxnames.short_tensors(model)
 
-    def written(made: Any) -> Written:
+    def written(made: ModelProto) -> Written:
         return _as_onnx(made, given.artifact.inputs, given.artifact.outputs, precision)
 
-    def in_integers(tail: Sequence[str] = ()) -> Any:
+    def in_integers(tail: Sequence[str] = ()) -> ModelProto:
         kept = replace(quantize, keep_float=(*quantize.keep_float, *tail))
         wide = precision == "int16x8"
         return onnxround.quantized(model, job.samples or {}, kept, wide, operators=operators)
@@ -250,7 +253,7 @@ def _round_tflite(job: Job, given: Written, precision: Precision) -> Written:
     return litert.rounded(given, precision, job.samples)
 
 
-def _as_onnx(model: Any, inputs: Infos, outputs: Infos, precision: Precision) -> Written:
+def _as_onnx(model: ModelProto, inputs: Infos, outputs: Infos, precision: Precision) -> Written:
     # A step model's products of this precision are quantized as they run; these are not.
     note = formats.WEIGHTS_ALONE if precision == "dynamic" else None
     return formats.whole("onnx", precision, (model.SerializeToString(),), inputs, outputs, note)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgenets.extras import require
 
@@ -22,18 +22,26 @@ _LOSSES: dict[str, End] = {
     "meansquarederror": End("values", "it was trained with a loss of values"),
     "cosinesimilarity": End("embedding", "it was trained with a loss of directions"),
 }
+_OF_VALUES = [
+    "mse",
+    "mae",
+    "msle",
+    "mape",
+    "meanabsoluteerror",
+    "meansquaredlogarithmicerror",
+    "meanabsolutepercentageerror",
+    "huber",
+    "logcosh",
+    "poisson",
+]
 _SAME_LOSSES = {
     "sparsecategoricalcrossentropy": "categoricalcrossentropy",
     "categoricalfocalcrossentropy": "categoricalcrossentropy",
-    **dict.fromkeys(
-        ("mse", "mae", "msle", "mape", "meanabsoluteerror", "meansquaredlogarithmicerror",
-         "meanabsolutepercentageerror", "huber", "logcosh", "poisson"),
-        "meansquarederror",
-    ),
-}  # fmt: skip
+    **dict.fromkeys(_OF_VALUES, "meansquarederror"),
+}
 
 
-def ends_of(model: Model, names: Sequence[str], compiled: Any = None) -> dict[str, End]:
+def ends_of(model: Model, names: Sequence[str], compiled: object = None) -> dict[str, End]:
     """What makes each output of a model.
 
     Args:
@@ -48,7 +56,7 @@ def ends_of(model: Model, names: Sequence[str], compiled: Any = None) -> dict[st
     return found
 
 
-def _end(tensor: Any) -> End:
+def _end(tensor: object) -> End:
     """What makes a tensor of Keras."""
     moved = False
     while (history := getattr(tensor, "_keras_history", None)) is not None:
@@ -70,7 +78,7 @@ def _end(tensor: Any) -> End:
     return End()
 
 
-def _losses(given: Any, names: Sequence[str]) -> dict[str, End]:
+def _losses(given: object, names: Sequence[str]) -> dict[str, End]:
     """Ends by the losses of a model's training."""
     if isinstance(given, Mapping) and "class_name" not in given:
         each = {name: given.get(name) for name in names}
@@ -81,7 +89,7 @@ def _losses(given: Any, names: Sequence[str]) -> dict[str, End]:
     return {name: _of_loss(loss) for name, loss in each.items() if loss is not None}
 
 
-def _of_loss(loss: Any) -> End:
+def _of_loss(loss: object) -> End:
     if isinstance(loss, Mapping):
         config = loss.get("config")
         loss = config if loss.get("class_name") == "function" else loss.get("class_name")

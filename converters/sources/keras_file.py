@@ -76,7 +76,7 @@ def read(path: Path) -> Source:
     return source_of(model, path, losses=_losses(path, config, legacy))
 
 
-def source_of(model: Model, path: Path, names: Sequence[str] = (), losses: Any = None) -> Source:
+def source_of(model: Model, path: Path, names: Sequence[str] = (), losses: object = None) -> Source:
     """A Keras model that is in memory already.
 
     One that was trained with rounding answers as the plain network does that was trained so.
@@ -137,7 +137,7 @@ def _config_of_h5(path: Path) -> Any:
         raise ModelError(f"{path}: its model_config is damaged: {exc}") from exc
 
 
-def _losses(path: Path, config: Any, legacy: bool) -> Any:
+def _losses(path: Path, config: object, legacy: bool) -> object:
     """The loss, or losses, that a file's model was trained with; None: it does not say."""
     if not legacy:
         found = config.get("compile_config") if isinstance(config, dict) else None

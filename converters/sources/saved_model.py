@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from ..whole.samples import count, one_by_one
 from .ends import End, end_of
 from .reach import functions_in, nodes_of, outside
 from .source import Answers, Source
+
+if TYPE_CHECKING:
+    from tensorflow.core.framework.graph_pb2 import GraphDef
 
 # Of the graph that is for use, not for training.
 _TAG = "serve"
@@ -95,7 +98,7 @@ def read(path: Path) -> Source:
     )
 
 
-def _end(graph: Any, tensor: str) -> End:
+def _end(graph: GraphDef, tensor: str) -> End:
     """What makes a tensor of a frozen graph."""
     nodes, moved = {node.name: node for node in graph.node}, False
     while (node := nodes.get(tensor.partition(":")[0].lstrip("^"))) is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -21,6 +21,10 @@ from edgenets.selfcontained import refuse_outside
 from ..whole.samples import one_by_one
 from .ends import End, end_of
 from .source import Answers, Source
+
+# A file as a tree of its schema, and an operator of one: classes that a generator wrote untyped.
+Tree: TypeAlias = Any
+Operator: TypeAlias = Any
 
 # Operators that move numbers, or that change them no more than a type does.
 _MOVING = ("RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS")
@@ -55,21 +59,19 @@ def read(path: Path) -> Source:
         return one_by_one(run, given)
 
     real = tuple(map(_real, inputs)), tuple(map(_real, outputs))
-    names = [info.name for info in outputs]
-    ends = dict(zip(names, ends_of(tree), strict=True))
-    return Source(
-        path, "tflite", path.stem, model, *real, answer, precision, (inputs, outputs), ends
-    )  # fmt: skip
+    ends = dict(zip([info.name for info in outputs], ends_of(tree), strict=True))
+    own = inputs, outputs
+    return Source(path, "tflite", path.stem, model, *real, answer, precision, own, ends)
 
 
-def ends_of(tree: Any) -> list[End]:
+def ends_of(tree: Tree) -> list[End]:
     """What makes each output of a tree's first graph."""
     graph = tree.subgraphs[0]
     makers = {place: op for op in graph.operators for place in op.outputs}
     return [_end(tree, makers, place) for place in graph.outputs]
 
 
-def _end(tree: Any, makers: Mapping[int, Any], place: int) -> End:
+def _end(tree: Tree, makers: Mapping[int, Operator], place: int) -> End:
     moved = False
     while (op := makers.get(place)) is not None:
         name, _ = operator_name(tree, op)
@@ -80,7 +82,7 @@ def _end(tree: Any, makers: Mapping[int, Any], place: int) -> End:
     return End()
 
 
-def parse(path: Path, model: bytes) -> Any:
+def parse(path: Path, model: bytes) -> Tree:
     """The file as a tree of its schema, before an interpreter sees it.
 
     Raises:
@@ -94,13 +96,13 @@ def parse(path: Path, model: bytes) -> Any:
     return tree
 
 
-def custom_of(tree: Any) -> set[str]:
+def custom_of(tree: Tree) -> set[str]:
     """Names of the operators of a tree that are not TFLite's own."""
     codes = {(c.customCode or b"").decode("utf-8", "replace") for c in tree.operatorCodes}
     return codes - {""}
 
 
-def tree_of(path: Path, model: bytes) -> Any:
+def tree_of(path: Path, model: bytes) -> Tree:
     """A file as a tree of its schema, whatever operators it has.
 
     Raises:
@@ -145,7 +147,7 @@ def names_of(enumeration: str) -> dict[int, str]:
     }
 
 
-def operator_name(tree: Any, operator: Any) -> tuple[str, bool]:
+def operator_name(tree: Tree, operator: Operator) -> tuple[str, bool]:
     """What an operator of a tree is called, and whether it is custom, not one of TFLite's own."""
     code = tree.operatorCodes[operator.opcodeIndex]
     if code.customCode:
@@ -154,7 +156,7 @@ def operator_name(tree: Any, operator: Any) -> tuple[str, bool]:
     return names_of("BuiltinOperator").get(number, f"operator {number}"), False
 
 
-def packed(tree: Any) -> bytes:
+def packed(tree: Tree) -> bytes:
     """A tree of the schema as a file."""
     builder = require("flatbuffers").Builder(1 << 16)
     builder.Finish(tree.Pack(builder), b"TFL3")
@@ -179,7 +181,7 @@ def tensors(path: Path, model: bytes) -> tuple[tuple[TensorInfo, ...], tuple[Ten
     return inputs, outputs
 
 
-def precision_of(tree: Any) -> Precision:
+def precision_of(tree: Tree) -> Precision:
     """What its weights and activations were rounded to, by its first graph's tensors."""
     schema = require("ai_edge_litert.schema_py_generated")
     kinds = schema.TensorType

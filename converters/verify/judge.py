@@ -118,18 +118,11 @@ class Judge:
         return [self._held(item, found) for item, found in zip(items, outputs, strict=True)]
 
     def _held(self, item: Written, given: Outputs) -> Verdict:
-        pairs = list(zip_longest(given.found, given.wanted, fillvalue=_NOTHING))
+        pairs: Sequence[Pair] = list(zip_longest(given.found, given.wanted, fillvalue=_NOTHING))
         for found, wanted in (*pairs, *([given.stream] if given.stream else [])):
             if found.shape != wanted.shape:
                 return _blank(item, f"gives {found.shape} where its model gives {wanted.shape}")
-        known = list(zip(given.outputs, pairs, strict=False))
-        fit = min((worst_channel(output, *both) for output, both in known), default=None)
-        if known:  # each range of an output by itself
-            pairs = [
-                part
-                for output, (found, wanted) in known
-                for part in zip(output.parts(found), output.parts(wanted), strict=True)
-            ]
+        pairs, fit = _by_ranges(given.outputs, pairs)
         if given.stream is not None:
             pairs = [(np.concatenate(given.found), np.concatenate(given.wanted))]
         differences, (figure, agreement) = compare(pairs, given.stream), given.score()
@@ -180,6 +173,22 @@ class Judge:
             held.append(_at_most("drift", drift.growth, gate.drift_growth))
         held.append(_at_least("finite", float(differences.finite), 1.0))
         return (*held, _agreement(agreement, gate.agreement, items))
+
+
+def _by_ranges(
+    outputs: Sequence[Output], pairs: Sequence[Pair]
+) -> tuple[Sequence[Pair], float | None]:
+    """Each range of numbers by itself, and how well the channel is explained that is worst; as they
+    are, where the task knows what they are."""
+    if not outputs:
+        return pairs, None
+    known = list(zip(outputs, pairs, strict=True))
+    parts = [
+        part
+        for output, (found, wanted) in known
+        for part in zip(output.parts(found), output.parts(wanted), strict=True)
+    ]
+    return parts, min(worst_channel(output, *both) for output, both in known)
 
 
 # A comparison with NaN is false, so what is not a number passes nothing.

@@ -151,12 +151,9 @@ def _is_narrow(values: Array, axis: int) -> bool:
 def _kind(values: Array, end: End, targets: Array | None) -> tuple[Kind, str]:
     """What an output is by the best evidence that there is, and which."""
     one = values.size == len(values)
-    if targets is not None and not one:
-        places = np.issubdtype(targets.dtype, np.integer) and targets.shape != values.shape
-        if places or is_one_hot(targets, values):
-            return "classes", "what is right are places of the right one"
-        if targets.size == values.size:
-            return "values", "what is right are values"
+    by_targets = None if one or targets is None else _kind_of_targets(values, targets)
+    if by_targets is not None:
+        return by_targets
     if not np.issubdtype(values.dtype, np.floating):
         return "classes", "integers, decided already"
     if end.kind is not None and not (one and end.kind == "classes"):
@@ -168,6 +165,16 @@ def _kind(values: Array, end: End, targets: Array | None) -> tuple[Kind, str]:
     if values.ndim == 2 and np.abs(np.linalg.norm(values, axis=-1) - 1).max() < _SUM:
         return "embedding", "its vectors are of length 1"
     return "unknown", "neither the model nor the data say what it is"
+
+
+def _kind_of_targets(values: Array, targets: Array) -> tuple[Kind, str] | None:
+    """What an output of several numbers is by what is right for it."""
+    places = np.issubdtype(targets.dtype, np.integer) and targets.shape != values.shape
+    if places or is_one_hot(targets, values):
+        return "classes", "what is right are places of the right one"
+    if targets.size == values.size:
+        return "values", "what is right are values"
+    return None
 
 
 def is_one_hot(targets: Array, values: Array) -> bool:

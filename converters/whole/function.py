@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -205,7 +205,7 @@ def _unrolled(model: Model) -> Iterator[None]:
             vars(layer).pop("call", None)
 
 
-def _zeroing(layer: Any) -> Any:
+def _zeroing(layer: Layer) -> Callable[..., object]:
     """A recurrent layer's call that gives zeros where the mask hides a step.
 
     Keras does so itself, but unrolled it takes the mask in the order of time where a layer that

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,27 +19,76 @@ from ..formats import Written
 from ..sources import tflite_file
 from .onnxnames import PRODUCTS
 
-# Operators with weights, by format; in OpenVINO their second input holds them.
-_TFLITE = ("CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "CONV_3D", "FULLY_CONNECTED",
-           "BATCH_MATMUL", "EMBEDDING_LOOKUP", "GATHER")  # fmt: skip
+if TYPE_CHECKING:
+    from onnx import NodeProto, TensorProto
+
+# Operators with weights, by format.
+_TFLITE = [
+    "CONV_2D",
+    "DEPTHWISE_CONV_2D",
+    "TRANSPOSE_CONV",
+    "CONV_3D",
+    "FULLY_CONNECTED",
+    "BATCH_MATMUL",
+    "EMBEDDING_LOOKUP",
+    "GATHER",
+]
 _ONNX = (*PRODUCTS, "Gather", "GRU", "LSTM", "RNN")
-_OPENVINO = ("Convolution", "GroupConvolution", "ConvolutionBackpropData", "MatMul", "Gather",
-             "GroupConvolutionBackpropData")  # fmt: skip
+_OPENVINO = [
+    "Convolution",
+    "GroupConvolution",
+    "ConvolutionBackpropData",
+    "GroupConvolutionBackpropData",
+    "MatMul",
+    "Gather",
+]
 
 # What runtimes compute in integers where it stands between roundings.
-_IN_INTEGERS = (
-    *PRODUCTS, "Add", "Sub", "Mul", "Div", "AveragePool", "GlobalAveragePool", "MaxPool", "Relu",
-    "LeakyRelu", "Clip", "Sigmoid", "Tanh", "Softmax", "Concat", "Resize", "ReduceMean",
-    "ReduceSum", "ReduceMax", "ReduceMin", "HardSwish", "HardSigmoid", "InstanceNormalization",
-    "Where", "ArgMax",
-)  # fmt: skip
+_IN_INTEGERS = [
+    *PRODUCTS,
+    *[
+        "Add",
+        "Sub",
+        "Mul",
+        "Div",
+        "AveragePool",
+        "GlobalAveragePool",
+        "MaxPool",
+        "Relu",
+        "LeakyRelu",
+        "Clip",
+        "Sigmoid",
+        "Tanh",
+        "Softmax",
+        "Concat",
+        "Resize",
+        "ReduceMean",
+        "ReduceSum",
+        "ReduceMax",
+        "ReduceMin",
+        "HardSwish",
+        "HardSigmoid",
+        "InstanceNormalization",
+        "Where",
+        "ArgMax",
+    ],
+]
 
 # What rounds, or turns types into each other, and computes nothing.
-_ROUNDING = ("QUANTIZE", "DEQUANTIZE", "QuantizeLinear", "DequantizeLinear", "Cast")
+_ROUNDING = ("QUANTIZE", "DEQUANTIZE")
 
 # Between weights and the operator that they are of.
-_BEFORE_WEIGHTS = ("DequantizeLinear", "Cast", "Reshape", "Transpose", "Identity", "Convert",
-                   "Multiply", "Subtract", "FakeQuantize")  # fmt: skip
+_BEFORE_WEIGHTS = [
+    "DequantizeLinear",
+    "Cast",
+    "Reshape",
+    "Transpose",
+    "Identity",
+    "Convert",
+    "Multiply",
+    "Subtract",
+    "FakeQuantize",
+]
 
 _INTEGERS = ("int4", "uint4", "i4", "u4", "int8", "uint8", "i8", "u8", "int16", "i16")
 
@@ -99,49 +148,63 @@ def _tflite(contents: list[bytes]) -> Share:
         made = {int(i) for op in graph.operators for i in op.outputs} | {*map(int, graph.inputs)}
         for op in graph.operators:
             name, _ = tflite_file.operator_name(tree, op)
-            given = [graph.tensors[i] for i in op.inputs if i >= 0]
-            constant = [graph.tensors[i] for i in op.inputs if i >= 0 and int(i) not in made]
-            if name in _TFLITE and (large := [t for t in constant if np.prod(t.shape) > 1]):
-                weights = max(large, key=lambda t: np.prod(t.shape))
-                held.append((tflite_file.type_of(weights), int(np.prod(weights.shape))))
-            rounded = given and tflite_file.type_of(given[0]) in _INTEGERS
-            computing += bool(rounded and name not in _ROUNDING)
+            given = [_Given(graph, int(i), int(i) not in made) for i in op.inputs if i >= 0]
+            computing += name not in _ROUNDING and bool(given) and given[0].kind in _INTEGERS
+            constants = [(one.kind, one.size) for one in given if one.constant and one.size > 1]
+            if name in _TFLITE and constants:
+                held.append(max(constants, key=_size))
     return _share(held, computing)
+
+
+class _Given:
+    """What an operator of a TFLite file is given."""
+
+    def __init__(self, graph: tflite_file.Tree, place: int, constant: bool) -> None:
+        tensor = graph.tensors[place]
+        self.kind, self.constant = tflite_file.type_of(tensor), constant
+        self.size = int(np.prod(tensor.shape))
+
+
+def _size(one: tuple[str, int]) -> int:
+    return one[1]
 
 
 def _onnx(contents: list[bytes]) -> Share:
-    onnx = require("onnx")
-    model = onnx.load_model_from_string(contents[0])
+    model = require("onnx").load_model_from_string(contents[0])
     constants = {t.name: t for t in model.graph.initializer}
-    makers = {name: node for node in model.graph.node for name in node.output}
-    stored = {n.input[0] for n in model.graph.node if n.op_type == "QuantizeLinear"}
-    held: list[tuple[str, int]] = []
-    computing = 0
-    for node in model.graph.node:
-        integer = node.op_type.endswith("Integer") or node.op_type.startswith("QLinear")
-        before = [makers.get(name) for name in node.input]
-        rounded = [m for m in before if m is not None and m.op_type == "DequantizeLinear"]
-        live = [m for m in rounded if m.input[0] not in constants]
+    nodes = list(model.graph.node)
+    makers = {name: node for node in nodes for name in node.output}
+    stored = {n.input[0] for n in nodes if n.op_type == "QuantizeLinear"}
+    rounded = [n for n in nodes if n.op_type == "DequantizeLinear"]
+    restored = {n.output[0] for n in rounded if n.input[0] not in constants}
+
+    def computes(node: NodeProto) -> bool:
         # What is rounded before and after is computed in integers; what is so before alone is not.
-        both = bool(live) and stored.intersection(node.output)
-        computing += bool((node.op_type in _IN_INTEGERS and both) or integer)
-        if node.op_type in _ONNX or integer:
-            held += _onnx_weights(onnx, node, constants, makers)
-    return _share(held, computing)
+        between = restored.intersection(node.input) and stored.intersection(node.output)
+        return _of_integers(node) or bool(node.op_type in _IN_INTEGERS and between)
+
+    weighted = [n for n in nodes if n.op_type in _ONNX or _of_integers(n)]
+    held = [weights for n in weighted for weights in _onnx_weights(n, constants, makers)]
+    return _share(held, sum(map(computes, nodes)))
+
+
+def _of_integers(node: NodeProto) -> bool:
+    """Whether an operator takes integers by its name."""
+    return node.op_type.endswith("Integer") or node.op_type.startswith("QLinear")
 
 
 def _onnx_weights(
-    onnx: Any, node: Any, constants: Mapping[str, Any], makers: Mapping[str, Any]
+    node: NodeProto, constants: Mapping[str, TensorProto], makers: Mapping[str, NodeProto]
 ) -> list[tuple[str, int]]:
     """The type and the size of a node's largest constant; none: it has none."""
+    types = require("onnx").TensorProto.DataType
     found = []
     for name in node.input:
         while (maker := makers.get(name)) is not None and maker.op_type in _BEFORE_WEIGHTS:
             name = maker.input[0]
         if (tensor := constants.get(name)) is not None and len(tensor.dims) > 1:
-            kind = onnx.TensorProto.DataType.Name(tensor.data_type).lower()
-            found.append((kind, int(np.prod(tensor.dims))))
-    return [max(found, key=lambda one: one[1])] if found else []
+            found.append((types.Name(tensor.data_type).lower(), int(np.prod(tensor.dims))))
+    return [max(found, key=_size)] if found else []
 
 
 def _openvino(contents: list[bytes]) -> Share:

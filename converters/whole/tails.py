@@ -7,9 +7,9 @@ Where one product gives both, it stays float as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from edgenets.arrays import Array
 from edgenets.errors import EdgenetsError
 
 from ..formats import Written
-from ..sources.tflite_file import operator_name
+from ..sources.tflite_file import Tree, operator_name
 from ..verify.outputs import Output, fit_of
 from .onnxnames import MOVING, PRODUCTS
 from .samples import Samples, one_by_one
@@ -26,11 +26,18 @@ from .samples import Samples, one_by_one
 if TYPE_CHECKING:
     from onnx import ModelProto
 
+_Tensor = TypeVar("_Tensor", str, int)
+
 # What is computed with weights, in TFLite.
-_TFLITE_PRODUCTS = (
-    "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "CONV_3D", "FULLY_CONNECTED", "BATCH_MATMUL",
+_TFLITE_PRODUCTS = [
+    "CONV_2D",
+    "DEPTHWISE_CONV_2D",
+    "TRANSPOSE_CONV",
+    "CONV_3D",
+    "FULLY_CONNECTED",
+    "BATCH_MATMUL",
     "UNIDIRECTIONAL_SEQUENCE_LSTM",
-)  # fmt: skip
+]
 
 # The part of each range that integers have to explain, and the part of its level that a channel
 # counts as varying by: next to none, for what is tried here is to keep what varies little.
@@ -90,33 +97,25 @@ def onnx_tail(model: ModelProto, places: Collection[int], products: bool) -> lis
     """
     makers = {name: node for node in model.graph.node for name in node.output}
     outputs = [value.name for value in model.graph.output]
-
-    def inputs(node: Any) -> list[str]:
-        return list(node.input)
-
-    found = _behind(
-        [outputs[i] for i in places], makers, inputs, lambda n: n.op_type in PRODUCTS, products
-    )
-    return [node.name for node in found if node.op_type not in MOVING]
+    before = {name: list(node.input) for name, node in makers.items()}
+    ends = {name for name, node in makers.items() if node.op_type in PRODUCTS}
+    found = _behind([outputs[i] for i in places], before, ends, products)
+    names = [makers[name].name for name in found if makers[name].op_type not in MOVING]
+    return list(dict.fromkeys(names))
 
 
-def tflite_tail(tree: Any, places: Collection[int], products: bool) -> list[str]:
+def tflite_tail(tree: Tree, places: Collection[int], products: bool) -> list[str]:
     """Names of the results of the operators at the ends of some outputs, likewise."""
     graph = tree.subgraphs[0]
     makers = {int(place): op for op in graph.operators for place in op.outputs}
-    starts = [int(graph.outputs[i]) for i in places]
-
-    def inputs(op: Any) -> list[int]:
-        return [int(i) for i in op.inputs if i >= 0]
-
-    def is_product(op: Any) -> bool:
-        return operator_name(tree, op)[0] in _TFLITE_PRODUCTS
-
-    found = _behind(starts, makers, inputs, is_product, products)
-    return [graph.tensors[i].name.decode() for op in found for i in op.outputs]
+    before = {place: [int(i) for i in op.inputs if i >= 0] for place, op in makers.items()}
+    ends = {p for p, op in makers.items() if operator_name(tree, op)[0] in _TFLITE_PRODUCTS}
+    found = _behind([int(graph.outputs[i]) for i in places], before, ends, products)
+    results = dict.fromkeys(int(i) for place in found for i in makers[place].outputs)
+    return [graph.tensors[i].name.decode() for i in results]
 
 
-def float_outputs(tree: Any, places: Collection[int]) -> None:
+def float_outputs(tree: Tree, places: Collection[int]) -> None:
     """Leave out the rounding of outputs of a TFLite file that are computed in float."""
     graph = tree.subgraphs[0]
     outputs = [int(tensor) for tensor in graph.outputs]
@@ -129,20 +128,24 @@ def float_outputs(tree: Any, places: Collection[int]) -> None:
 
 
 def _behind(
-    starts: list[Any], makers: Any, inputs: Callable[[Any], list[Any]],
-    is_product: Callable[[Any], bool], products: bool,
-) -> list[Any]:  # fmt: skip
-    """Operators from outputs back to the last products."""
-    waiting, seen, found = list(starts), set[Any](), list[Any]()
+    starts: Sequence[_Tensor],
+    before: Mapping[_Tensor, Sequence[_Tensor]],
+    ends: Collection[_Tensor],
+    included: bool,
+) -> list[_Tensor]:
+    """Tensors that are computed between the last products and some outputs.
+
+    Args:
+        before: what each is computed from; of inputs and constants nothing.
+        ends: results of products.
+        included: whether the last products' own are among them.
+    """
+    waiting, found = list(starts), list[_Tensor]()
     while waiting:
         tensor = waiting.pop()
-        if tensor in seen or tensor not in makers:
+        if tensor in found or tensor not in before or (tensor in ends and not included):
             continue
-        seen.add(tensor)
-        operator = makers[tensor]
-        last = is_product(operator)
-        if (not last or products) and operator not in found:
-            found.append(operator)
-        if not last:
-            waiting += inputs(operator)
+        found.append(tensor)
+        if tensor not in ends:
+            waiting += before[tensor]
     return found

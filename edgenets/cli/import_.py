@@ -86,9 +86,14 @@ def command(
                 f"--task says what a model of images is for: classify, detect or segment{hint}"
             )
         wanted = ImportOptions(
-            task=task, labels=labels, color=color, resize=resize, mean=mean, std=std,
+            task=task,
+            labels=labels,
+            color=color,
+            resize=resize,
+            mean=mean,
+            std=std,
             scores=scores,
-        )  # fmt: skip
+        )
     found = import_apart(model, path, wanted)
     bundle, guesses = found.bundle, found.guesses
     if as_json:
