@@ -5,7 +5,7 @@ A file of the name int8 that holds no integer would pass every gate, and be none
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -149,11 +149,15 @@ def _tflite(contents: list[bytes]) -> Share:
         for op in graph.operators:
             name, _ = tflite_file.operator_name(tree, op)
             given = [_Given(graph, int(i), int(i) not in made) for i in op.inputs if i >= 0]
-            computing += name not in _ROUNDING and bool(given) and given[0].kind in _INTEGERS
-            constants = [(one.kind, one.size) for one in given if one.constant and one.size > 1]
-            if name in _TFLITE and constants:
-                held.append(max(constants, key=_size))
+            computing += name not in _ROUNDING and any(one.rounded for one in given[:1])
+            held += _largest(given) if name in _TFLITE else []
     return _share(held, computing)
+
+
+def _largest(given: Sequence[_Given]) -> list[tuple[str, int]]:
+    """The type and the size of the largest constant; none: there is none."""
+    constants = [(one.kind, one.size) for one in given if one.constant and one.size > 1]
+    return [max(constants, key=_size)] if constants else []
 
 
 class _Given:
@@ -162,7 +166,7 @@ class _Given:
     def __init__(self, graph: tflite_file.Tree, place: int, constant: bool) -> None:
         tensor = graph.tensors[place]
         self.kind, self.constant = tflite_file.type_of(tensor), constant
-        self.size = int(np.prod(tensor.shape))
+        self.size, self.rounded = int(np.prod(tensor.shape)), self.kind in _INTEGERS
 
 
 def _size(one: tuple[str, int]) -> int:
