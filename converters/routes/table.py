@@ -86,7 +86,8 @@ def _no_step(job: Job, precision: Precision) -> str:
         return NotApplicable(
             "a shape was given, so the whole-sequence model is meant; --variant step says otherwise"
         )
-    if job.variant == "auto" and OPEN not in job.source.inputs[0].shape:
+    goes_on = job.source.stateful or OPEN in job.source.inputs[0].shape
+    if job.variant == "auto" and not goes_on:
         return NotApplicable(
             "its size is fixed, so the whole-sequence model is meant; --variant step says otherwise"
         )

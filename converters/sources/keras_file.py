@@ -21,6 +21,7 @@ from edgenets.native import quiet_logging
 from edgenets.training import aware
 
 from ..whole.function import inputs_of, outputs_of
+from ..whole.tracing import within
 from .keras_ends import ends_of
 from .source import Answers, Source
 
@@ -73,7 +74,30 @@ def read(path: Path) -> Source:
             model = keras.models.load_model(path, compile=False, custom_objects=known)
     except Exception as exc:  # Keras raises what its layers raise
         raise ModelError(f"{path}: Keras cannot read it: {_reason(exc)}") from exc
-    return source_of(model, path, losses=_losses(path, config, legacy))
+    stateful = [layer for layer in within(model) if getattr(layer, "stateful", False)]
+    for layer in stateful:  # what is compared begins anew with each item
+        layer.stateful = False
+    source = source_of(_in_float32(model), path, losses=_losses(path, config, legacy))
+    return replace(source, stateful=bool(stateful))
+
+
+def _in_float32(model: Model) -> Model:
+    """A model of mixed precision, which is for training, as one of float32."""
+    if all(layer.compute_dtype in ("float32", "int32") for layer in within(model)):
+        return model
+    made: Model = type(model).from_config(_without_halves(model.get_config()))
+    made.set_weights(model.get_weights())
+    return made
+
+
+def _without_halves(value: Any) -> Any:
+    """A config whose types are float32 where they were of 16 bits."""
+    if isinstance(value, dict):
+        return {key: _without_halves(found) for key, found in value.items()}
+    if isinstance(value, list):
+        return [_without_halves(found) for found in value]
+    halves = ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
+    return "float32" if value in halves else value
 
 
 def source_of(model: Model, path: Path, names: Sequence[str] = (), losses: object = None) -> Source:

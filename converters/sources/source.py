@@ -44,6 +44,7 @@ class Source:
     precision: Precision = "fp32"  # what it was rounded to before it came
     # Of a file that is an artifact already: inputs and outputs in its own types.
     own: tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]] | None = None
+    stateful: bool = False  # whether it was made to go on in each call from the one before
     # What makes each output, by name, as far as the model says.
     ends: Mapping[str, End] = field(default_factory=dict)
 

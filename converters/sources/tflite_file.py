@@ -61,7 +61,7 @@ def read(path: Path) -> Source:
     real = tuple(map(_real, inputs)), tuple(map(_real, outputs))
     ends = dict(zip([info.name for info in outputs], ends_of(tree), strict=True))
     own = inputs, outputs
-    return Source(path, "tflite", path.stem, model, *real, answer, precision, own, ends)
+    return Source(path, "tflite", path.stem, model, *real, answer, precision, own, ends=ends)
 
 
 def ends_of(tree: Tree) -> list[End]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from edgenets.artifact import OPEN, TensorInfo
 from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
+
+from .tracing import traceable
 
 if TYPE_CHECKING:
     from keras import Layer, Model
@@ -90,7 +92,7 @@ def freeze(model: Model, outputs: Sequence[str] = (), shapes: Shapes | None = No
             given = tf.nest.pack_sequence_as(model.input, values)
         return tf.nest.flatten(model(given, training=False))
 
-    with _unrolled(model), _watched(model) as scopes:
+    with traceable(model), _watched(model) as scopes:
         try:
             traced = tf.function(call, autograph=False).get_concrete_function(*signature)
         except Exception as exc:  # what its layers raise
@@ -187,46 +189,6 @@ def fixed(info: TensorInfo, shapes: Shapes | None) -> TensorInfo:
     return replace(info, shape=wanted)
 
 
-@contextmanager
-def _unrolled(model: Model) -> Iterator[None]:
-    """Recurrent layers without their loops, for as long as this lasts."""
-    layers = [layer for layer in _within(model) if hasattr(layer, "unroll")]
-    before = [(layer.unroll, layer.zero_output_for_mask) for layer in layers]
-    for layer in layers:
-        layer.unroll = True
-        if layer.zero_output_for_mask:
-            layer.zero_output_for_mask = False
-            object.__setattr__(layer, "call", _zeroing(layer))  # Keras would track it as a part
-    try:
-        yield
-    finally:
-        for layer, (unroll, zeroing) in zip(layers, before, strict=True):
-            layer.unroll, layer.zero_output_for_mask = unroll, zeroing
-            vars(layer).pop("call", None)
-
-
-def _zeroing(layer: Layer) -> Callable[..., object]:
-    """A recurrent layer's call that gives zeros where the mask hides a step.
-
-    Keras does so itself, but unrolled it takes the mask in the order of time where a layer that
-    goes backwards gives its answers the other way round.
-    """
-    keras, plain = require("keras"), layer.call
-
-    @functools.wraps(plain)
-    def call(sequences: Any, *values: Any, mask: Any = None, **options: Any) -> Any:
-        found = plain(sequences, *values, mask=mask, **options)
-        if mask is None:
-            return found
-        outputs, *states = found if layer.return_state else (found,)
-        seen = keras.ops.flip(mask, axis=1) if layer.go_backwards else mask
-        seen = seen if layer.return_sequences else seen[:, -1]
-        outputs = keras.ops.where(seen[..., None], outputs, keras.ops.zeros_like(outputs))
-        return (outputs, *states) if layer.return_state else outputs
-
-    return call
-
-
 def _said(exc: Exception) -> str:
     """The first lines of what Keras says, without what draws on terminals."""
     lines = [_COLORS.sub("", line).strip() for line in str(exc).splitlines()]
@@ -270,16 +232,3 @@ def _leaves(model: Model) -> Iterator[Layer]:
             if id(leaf) not in seen:
                 seen.add(id(leaf))
                 yield leaf
-
-
-def _within(layer: Layer) -> Iterator[Layer]:
-    """A layer and all that it is made of, models in models and wrapped layers."""
-    yield layer
-    parts = list(getattr(layer, "layers", ()))
-    parts += [
-        getattr(layer, name)
-        for name in ("layer", "forward_layer", "backward_layer")
-        if hasattr(layer, name)
-    ]
-    for part in parts:
-        yield from _within(part)
