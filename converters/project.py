@@ -85,6 +85,18 @@ def verify_run(
     return verify_project(_of_run(run, data), progress, wanted)
 
 
+def judge_run(run: runs.Run, data: Path, progress: Progress | None = None) -> Report:
+    """The gate's verdict on `RUN/artifacts`; see `judge_project`."""
+    return judge_project(_of_run(run, data), progress)
+
+
+def append_to_run(
+    run: runs.Run, data: Path, progress: Progress | None = None, wanted: Wanted | None = None
+) -> None:
+    """What stands beside it; see `append_to_project`."""
+    append_to_project(_of_run(run, data), progress, wanted)
+
+
 def search_run(
     run: runs.Run, data: Path, progress: Progress | None = None, wanted: Wanted | None = None
 ) -> tuple[tuple[Repair, ...], Report]:
@@ -108,7 +120,18 @@ def verify_project(
     """Verify a folder's artifacts; write `report.json` and `report.html`.
 
     Args:
-        wanted: in the report, beside the gate.
+        wanted: of the report, and in it beside the gate.
+
+    Raises:
+        ModelError: nothing was converted.
+    """
+    found = judge_project(project, progress)
+    append_to_project(project, progress, wanted)
+    return found
+
+
+def judge_project(project: Project, progress: Progress | None = None) -> Report:
+    """What the gate says, and no more; written at once, whatever becomes of what stands beside it.
 
     Raises:
         ModelError: nothing was converted.
@@ -116,15 +139,31 @@ def verify_project(
     progress = progress or Progress()
     written, missing = store.load(project.folder)
     found = Judge(project.reference(progress)).verify(written, missing, progress)
-    # Whatever becomes of what stands beside it: the verdict is there.
-    save_verdict(project.folder, found, written, Appendix(this_machine()))
+    _write(project, found, written, Appendix(this_machine()))
+    return found
+
+
+def append_to_project(
+    project: Project, progress: Progress | None = None, wanted: Wanted | None = None
+) -> None:
+    """Write beside the gate's verdict what is wanted: times, layers, boards.
+
+    Raises:
+        ModelError: the artifacts were not verified, or not these.
+    """
+    progress = progress or Progress()
+    written, _ = store.load(project.folder)
+    found = load_report(project.folder, written)
     beside = appendix_of(
         written, found, wanted or Wanted(), lambda: project.subjects(progress), progress
     )
+    _write(project, found, written, beside)
+
+
+def _write(project: Project, found: Report, written: Sequence[Written], beside: Appendix) -> None:
     save_verdict(project.folder, found, written, beside)
     with replacing(project.folder / REPORT_PAGE) as file:
         file.write_text(project.page(found, written, sections(found, beside)), encoding="utf-8")
-    return found
 
 
 def search_project(

@@ -59,6 +59,11 @@ class TensorInfo:
         """How many values it holds; of an open axis, in one place."""
         return math.prod(abs(dimension) for dimension in self.shape)
 
+    @property
+    def item(self) -> tuple[int, ...]:
+        """The shape of one item in data: without the first axis where that is a batch of one."""
+        return self.shape[1:] if self.shape[:1] == (1,) else self.shape
+
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Whether values have this shape, as long as they may be where it is open."""
         if OPEN not in self.shape:

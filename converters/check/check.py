@@ -75,7 +75,7 @@ def _findings(item: Written, target: Target) -> Iterator[Finding]:
         yield Finding("stop", "backend", f"{target.name} has no backend for {artifact.format}")
         return
     yield Finding("well", "backend", f"{artifact.format} runs on {target.name}")
-    if any(OPEN in info.shape[1:] for info in artifact.inputs):
+    if any(OPEN in info.shape for info in artifact.inputs):
         yield Finding("note", "sizes", "an input is of open size; memory is not known before it is")
     content = item.files[artifact.files[0]]
     try:

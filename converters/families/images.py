@@ -98,7 +98,7 @@ class ImageReference:
         (item,) = items
         session = backend.load(backend.backend_of(item.artifact), item.artifact, item.files)
         (source,) = item.artifact.inputs
-        given = one_by_one(session.run, {source.name: self._part.inputs})
+        given = one_by_one(session.run, {source.name: self._part.inputs}, [source])
         if given.keys() != self.wanted.keys():
             raise BackendError(f"gives {', '.join(given)}; its model {', '.join(self.wanted)}")
 

@@ -63,6 +63,17 @@ def verify(target: Path, data: Path, live: bool = True, wanted: Wanted | None = 
     return records.parse(Report, found, str(target))
 
 
+def judge(target: Path, data: Path, live: bool = True, wanted: Wanted | None = None) -> Report:
+    """`folder.judge_folder`; errors as that."""
+    found = _ask(target, live, do="judge", data=str(data), wanted=wanted or Wanted())
+    return records.parse(Report, found, str(target))
+
+
+def append(target: Path, data: Path, live: bool = True, wanted: Wanted | None = None) -> None:
+    """`folder.append_to_folder`; errors as that."""
+    _ask(target, live, do="append", data=str(data), wanted=wanted or Wanted())
+
+
 def search(
     target: Path, data: Path, live: bool = True, wanted: Wanted | None = None
 ) -> tuple[tuple[Repair, ...], Report]:
@@ -106,11 +117,15 @@ def _asked() -> Any:
     warnings.simplefilter("ignore")
     question = json.loads(sys.argv[1])
     do, path, reporter = question["do"], Path(question["path"]), progress.for_stderr()
-    if do in ("verify", "search"):
+    if do in ("verify", "judge", "append", "search"):
         data = Path(question["data"])
         wanted = records.parse(Wanted, question["wanted"], "what is wanted")
         if do == "verify":
             return records.to_plain(folder.verify_folder(path, data, None, reporter, wanted))
+        if do == "judge":
+            return records.to_plain(folder.judge_folder(path, data, reporter, wanted))
+        if do == "append":
+            return folder.append_to_folder(path, data, reporter, wanted)
         repairs, report = folder.search_folder(path, data, None, reporter, wanted)
         return records.to_plain({"repairs": repairs, "report": report})
     request = records.parse(Request, question["request"], "the request")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,14 @@ from edgenets.recipeparts import GateRecipe, QuantizeRecipe
 from .. import store
 from ..check.check import Checked, Target, check
 from ..formats import Converted, Written
-from ..project import STALE, Project, search_project, verify_project
+from ..project import (
+    STALE,
+    Project,
+    append_to_project,
+    judge_project,
+    search_project,
+    verify_project,
+)
 from ..sources.source import Source, open_source
 from ..verify.appendix import Wanted
 from ..verify.judge import Judge
@@ -31,6 +37,7 @@ from ..verify.report import Section, page_of_file
 from ..verify.sources import SourceReference
 from ..verify.subjects import Subjects
 from ..verify.verdicts import Report
+from ..whole.function import fixed
 from ..whole.samples import spread
 from .conversion import Conversion, Seen, convert_source
 from .converter import Job, Variant
@@ -134,6 +141,20 @@ def verify_folder(
         DataError: the items cannot be read.
     """
     return verify_project(_project(folder, data, gate, wanted), progress, wanted)
+
+
+def judge_folder(
+    folder: Path, data: Path, progress: Progress | None = None, wanted: Wanted | None = None
+) -> Report:
+    """The gate's verdict alone; errors as `verify_folder`."""
+    return judge_project(_project(folder, data, None, wanted), progress)
+
+
+def append_to_folder(
+    folder: Path, data: Path, progress: Progress | None = None, wanted: Wanted | None = None
+) -> None:
+    """What stands beside it; see `append_to_project`."""
+    append_to_project(_project(folder, data, None, wanted), progress, wanted)
 
 
 def search_folder(
@@ -256,7 +277,4 @@ def _named(source: Source, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, t
 
 
 def _sized(source: Source, shapes: Mapping[str, tuple[int, ...]]) -> list[TensorInfo]:
-    return [
-        replace(info, shape=(1, *shapes[info.name])) if info.name in shapes else info
-        for info in source.inputs
-    ]
+    return [fixed(info, shapes) if info.name in shapes else info for info in source.inputs]

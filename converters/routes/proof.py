@@ -111,9 +111,7 @@ class Proof:
         return drawn
 
     def _shape(self, info: TensorInfo) -> tuple[int, ...]:
-        return self._shapes.get(info.name) or tuple(
-            _LENGTH if d == OPEN else d for d in info.shape[1:]
-        )
+        return self._shapes.get(info.name) or tuple(_LENGTH if d == OPEN else d for d in info.item)
 
 
 def _fit(output: Output, written: Written, found: Array, wanted: Array) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,9 @@ _LARGEST = 1 << 30  # bytes
 # The first version of files whose constants are no inputs.
 _CONSTANTS_APART = 4
 
+# What exporters call the size of a batch.
+_BATCH = re.compile(r"n|b|bs|.*batch.*", re.IGNORECASE)
+
 # Operators that move numbers, or that change them no more than a type does.
 _MOVING = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten")
 _SAME = ("Identity", "Cast", "QuantizeLinear", "DequantizeLinear", "Dropout")
@@ -52,12 +56,13 @@ def read(path: Path) -> Source:
         raise ModelError(f"{path}: is no ONNX file, or a damaged one: {exc}") from exc
     _check(path, model)
     _take_out_constants(model)
-    inputs = tuple(_info(path, v) for v in model.graph.input)
-    outputs = tuple(_info(path, v) for v in model.graph.output)
+    batch = _batch_of(model)
+    inputs = tuple(_info(path, v, batch) for v in model.graph.input)
+    outputs = tuple(_info(path, v, batch) for v in model.graph.output)
     if not inputs or not outputs:
         raise ModelError(f"{path}: takes nothing, or gives nothing")
     return Source(
-        path, "onnx", path.stem, model, inputs, outputs, _answering(path, model),
+        path, "onnx", path.stem, model, inputs, outputs, _answering(path, model, inputs),
         precision_of(model), ends={info.name: end_of_tensor(model, info.name) for info in outputs},
     )  # fmt: skip
 
@@ -122,20 +127,44 @@ def _check(path: Path, model: ModelProto) -> None:
         raise ModelError(f"{path}: ONNX's checker refuses it: {first_line(exc)}") from exc
 
 
-def _info(path: Path, value: ValueInfoProto) -> TensorInfo:
+def _batch_of(model: ModelProto) -> Collection[str]:
+    """What the sizes are called that are of a batch; "" is a size without a name.
+
+    A first axis that is open need not be one: sequences may have time first, and states of several
+    layers have these. It is where its size is called so, or where all inputs begin with it.
+    """
+    inputs = [value.type.tensor_type.shape.dim for value in model.graph.input]
+    names = {d.dim_param for dims in inputs for d in dims if d.dim_param}
+    if called := {name for name in names if _BATCH.fullmatch(name)}:
+        return called
+    first = [dims[0] for dims in inputs if len(dims) > 0]
+    if any(d.dim_value > 0 for d in first):
+        return ()
+    return {d.dim_param for d in first} if len({d.dim_param for d in first}) == 1 else ()
+
+
+def _info(path: Path, value: ValueInfoProto, batch: Collection[str]) -> TensorInfo:
+    """What a model takes or gives, of a batch of one."""
     onnx = require("onnx")
     kind = value.type.tensor_type
     if value.type.WhichOneof("value") != "tensor_type":
         raise ModelError(f"{path}: '{value.name}' is no tensor")
-    shape = tuple(d.dim_value if d.dim_value > 0 else OPEN for d in kind.shape.dim)
+
+    def size(axis: int, d: Any) -> int:
+        if d.dim_value > 0:
+            return int(d.dim_value)
+        named = d.dim_param in batch and (d.dim_param or axis == 0)
+        return 1 if named else OPEN
+
+    shape = tuple(size(axis, d) for axis, d in enumerate(kind.shape.dim))
     dtype: Any = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name
     try:
-        return TensorInfo(value.name, (1, *shape[1:]) if shape else (), dtype)
+        return TensorInfo(value.name, shape, dtype)
     except ValueError as exc:
         raise ModelError(f"{path}: {exc}") from exc
 
 
-def _answering(path: Path, model: ModelProto) -> Any:
+def _answering(path: Path, model: ModelProto, infos: Sequence[TensorInfo]) -> Any:
     """What ONNX Runtime makes of it, item by item."""
     held: list[Any] = []
 
@@ -158,4 +187,4 @@ def _answering(path: Path, model: ModelProto) -> Any:
         names = [o.name for o in held[0].get_outputs()]
         return dict(zip(names, held[0].run(names, dict(inputs)), strict=True))
 
-    return lambda inputs: one_by_one(run, inputs)
+    return lambda inputs: one_by_one(run, inputs, infos)

@@ -239,6 +239,6 @@ def _answering(
             found = called(given)
             if all(len(values) == many for values in found.values()):
                 return found
-        return one_by_one(called, given)
+        return one_by_one(called, given, inputs)
 
     return answer

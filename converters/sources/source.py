@@ -62,7 +62,7 @@ class Source:
     @property
     def open_inputs(self) -> tuple[str, ...]:
         """Names of the inputs that are not of a fixed shape."""
-        return tuple(i.name for i in self.inputs if OPEN in i.shape[1:])
+        return tuple(i.name for i in self.inputs if OPEN in i.shape)
 
 
 def open_source(path: Path) -> Source:

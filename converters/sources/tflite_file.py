@@ -56,7 +56,7 @@ def read(path: Path) -> Source:
         return held[0].run(given)
 
     def answer(given: Mapping[str, Array]) -> Answers:
-        return one_by_one(run, given)
+        return one_by_one(run, given, inputs)
 
     real = tuple(map(_real, inputs)), tuple(map(_real, outputs))
     ends = dict(zip([info.name for info in outputs], ends_of(tree), strict=True))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from edgenets.artifact import Artifact
 from edgenets.choice import is_front, this_machine
-from edgenets.errors import EdgenetsError
+from edgenets.errors import EdgenetsError, first_line
 from edgenets.metrics import metric_of
 from edgenets.progress import Progress
 
@@ -75,7 +75,8 @@ def appendix_of(
     times = {}
     with progress.task("timing") as task:
         for done, item in enumerate(here, 1):
-            with suppress(EdgenetsError):  # the gate has said what is wrong with it
+            # What is wrong with it the gate has said.
+            with _said(progress, f"{item.artifact.id} was not timed"):
                 times[item.artifact.id] = round(step_us(item), 2)
             task.update(done, len(here), item.artifact.id)
     rounded = {
@@ -104,7 +105,18 @@ def _layers(
     with suppress(EdgenetsError):  # of two networks, or of a file without names
         subject_of = subjects()
         for item in chosen:
-            with suppress(EdgenetsError):
+            with _said(progress, f"the layers of {item.artifact.id} cannot be seen"):
                 subject = subject_of(item.artifact)
                 found[item.artifact.id] = subject.errors() if subject.errors else ()
     return found
+
+
+@contextmanager
+def _said(progress: Progress, what: str) -> Iterator[None]:
+    """Let nothing that decides nothing end a verification; a fault is said."""
+    try:
+        yield
+    except EdgenetsError:  # such as of a file whose nodes have no names
+        return
+    except Exception as exc:  # of a library, or of ours
+        progress.say(f"{what}: {type(exc).__name__}: {first_line(exc)}")

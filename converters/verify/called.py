@@ -39,7 +39,8 @@ def answers_of(
     if is_step(item):
         return session.runs_on, _stepped(session, tensors)
     names = [info.name for info in artifact.inputs]
-    found = one_by_one(session.run, dict(zip(names, samples.values(), strict=True)))
+    given = dict(zip(names, samples.values(), strict=True))
+    found = one_by_one(session.run, given, artifact.inputs)
     return session.runs_on, [found[info.name] for info in artifact.outputs]
 
 

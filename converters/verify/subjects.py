@@ -162,7 +162,7 @@ def _answers(written: Written, items: Samples) -> Samples:
     artifact = written.artifact
     session = backend.load(backend.backend_of(artifact), artifact, written.files)
     names = [info.name for info in artifact.inputs]
-    return one_by_one(session.run, dict(zip(names, items.values(), strict=True)))
+    return one_by_one(session.run, dict(zip(names, items.values(), strict=True)), artifact.inputs)
 
 
 class Subjects:

@@ -170,17 +170,17 @@ def fixed(info: TensorInfo, shapes: Shapes | None) -> TensorInfo:
     Raises:
         ConversionError: it is open and there is no wanted_shape, or the wanted_shape does not fit.
     """
-    name, own = info.name, info.shape
+    name, own = info.name, info.item
     wanted_shape = (shapes or {}).get(name)
-    shown = ",".join("N" if d == OPEN else str(d) for d in own[1:])
+    shown = ",".join("N" if d == OPEN else str(d) for d in own)
     if wanted_shape is None:
-        if OPEN in own[1:]:
+        if OPEN in own:
             raise ConversionError(
                 f"input '{name}' has no fixed size ({shown}); say which: --shape {name}={shown} "
                 f"with a number for each N"
             )
         return info
-    wanted = (1, *wanted_shape)
+    wanted = (*info.shape[: len(info.shape) - len(own)], *wanted_shape)
     if not info.fits(wanted):
         raise ConversionError(
             f"input '{name}' cannot be {','.join(map(str, wanted_shape))}; it is {shown}"

@@ -50,7 +50,7 @@ def rounded(given: Written, precision: Precision, samples: Samples | None) -> Wr
             if quantizer.need_calibration:
                 items = [
                     {inputs[name]: value for name, value in item.items()}
-                    for item in items_of(samples or {})
+                    for item in items_of(samples or {}, given.artifact.inputs)
                 ]
                 ranges = quantizer.calibrate({_SIGNATURE: items})
             data = bytes(quantizer.quantize(ranges).quantized_model)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.artifact import TensorInfo
 from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
 from edgenets.files import Json
@@ -120,7 +121,7 @@ def raw_quantized(
     onnx, tool = require("onnx"), require("onnxruntime.quantization")
     float_nodes = _float_nodes(model, quantize.keep_float)
     model = _of_opset(model, _OPSET_INT16 if wide else _OPSET_AXIS)
-    remaining = items_of(samples)
+    remaining = items_of(samples, _inputs(model, samples))
     given = {"get_next": lambda _: next(remaining, None)}
     reader = type("Reader", (tool.CalibrationDataReader,), given)()
     with tempfile.TemporaryDirectory(prefix="edgenets-") as folder, quiet_logging(logging.ERROR):
@@ -149,6 +150,15 @@ def raw_quantized(
             raise ConversionError(f"quantize_static refuses the model: {exc}") from exc
         made: ModelProto = onnx.load(target)
         return made
+
+
+def _inputs(model: ModelProto, samples: Samples) -> list[TensorInfo]:
+    """What a model takes, of fixed shapes, in the order of the samples."""
+    shapes = {
+        value.name: tuple(d.dim_value for d in value.type.tensor_type.shape.dim)
+        for value in model.graph.input
+    }
+    return [TensorInfo(name, shapes[name], "float32") for name in samples]
 
 
 def _float_nodes(model: ModelProto, keep: Collection[str]) -> list[str]:

@@ -105,8 +105,8 @@ class Share:
 
     @property
     def nothing(self) -> bool:
-        """Whether no number of it is in integers."""
-        return not self.in_integers and not self.computing
+        """Whether no weight of it is in integers; of one without weights, no operator."""
+        return not (self.in_integers if self.operators else self.computing)
 
     def __str__(self) -> str:
         part = self.in_integers / max(1, self.weights)
@@ -129,7 +129,9 @@ def check_integers(share: Share | None) -> None:
         ConversionError: no number of it is in integers.
     """
     if share is not None and share.nothing:
-        raise ConversionError("nothing of it would be in integers: no operator of it is rounded")
+        raise ConversionError(
+            "nothing of it would be in integers: none of its weights are, or it has none"
+        )
 
 
 def _share(held: Iterable[tuple[str, int]], computing: int) -> Share:

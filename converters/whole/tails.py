@@ -63,7 +63,8 @@ class Mixed:
         names = [info.name for info in artifact.inputs]
         try:
             session = backend.load(backend.backend_of(artifact), artifact, written.files)
-            found = one_by_one(session.run, dict(zip(names, self.samples.values(), strict=True)))
+            samples = dict(zip(names, self.samples.values(), strict=True))
+            found = one_by_one(session.run, samples, artifact.inputs)
         except EdgenetsError:  # what opens every artifact says so
             return True
         for place, output, wanted in self.outputs:

@@ -90,7 +90,7 @@ def _converter(source: Function, per_channel: bool) -> TFLiteConverter:
 def _dataset(source: Function, samples: Samples) -> Callable[[], Iterator[list[Array]]]:
     """Items as the converter asks for them, in the order of the inputs."""
     names = [info.name for info in source.inputs]
-    return lambda: ([item[name] for name in names] for item in items_of(samples))
+    return lambda: ([item[name] for name in names] for item in items_of(samples, source.inputs))
 
 
 class Integers:

@@ -104,24 +104,32 @@ def command(
     into: its artifacts are held against the model in its own library.
     """
     from edgenets import progress, records, runs
-    from edgenets.converters.project import search_run, verify_run
-    from edgenets.converters.routes.apart import search, verify
+    from edgenets.converters import project
+    from edgenets.converters.routes import apart
     from edgenets.converters.verify.appendix import Wanted
     from edgenets.converters.verify.report import as_json as report_json
 
-    trained = (run / runs.MODEL).is_file()
-    repairs: Sequence[Repair] = ()
+    trained = runs.load(run) if (run / runs.MODEL).is_file() else None
     wanted = Wanted(tuple(map(target_of, targets)), layers, kinds=dict(kinds))
-    if trained and kinds:
+    if trained is not None and kinds:
         raise click.UsageError("--output is for a model of your own; of a run folder it is known")
-    if trained:
-        report = verify_run(runs.load(run), data, progress.for_stderr(), wanted)
-        if mixed_precision and not report.passed:
-            repairs, report = search_run(runs.load(run), data, progress.for_stderr(), wanted)
+    reporter = progress.for_stderr()
+    if trained is not None:
+        report = project.judge_run(trained, data, reporter)
     else:
-        report = verify(run, data, wanted=wanted)
-        if mixed_precision and not report.passed:
-            repairs, report = search(run, data, wanted=wanted)
+        report = apart.judge(run, data, wanted=wanted)
+    if not as_json:  # before anything that takes long, or fails, is looked at
+        show(report)
+    searched = mixed_precision and not report.passed
+    repairs: Sequence[Repair] = ()
+    if searched and trained is not None:
+        repairs, report = project.search_run(trained, data, reporter, wanted)
+    elif searched:
+        repairs, report = apart.search(run, data, wanted=wanted)
+    elif trained is not None:
+        project.append_to_run(trained, data, reporter, wanted)
+    else:
+        apart.append(run, data, wanted=wanted)
     if as_json:
         plain = {"repairs": [records.to_plain(one) for one in repairs]} if mixed_precision else {}
         beside = json.loads((run / "report.json").read_text(encoding="utf-8")).get("beside")
@@ -129,7 +137,8 @@ def command(
     else:
         for repair in repairs:
             _show_repair(repair, report)
-        show(report)
+        if searched:
+            show(report)
         click.echo(f"Report: {run / 'report.html'}")
     ctx.exit(0 if report.passed else 1)
 

@@ -149,13 +149,13 @@ def _bytes_of(file: IO[bytes]) -> int:
 
 
 def _checked(path: Path, info: TensorInfo, values: Array) -> Array:
-    named = ", ".join("N" if d == OPEN else str(d) for d in info.shape[1:])
-    fits = values.ndim == len(info.shape) and all(
-        own in (OPEN, size) for own, size in zip(info.shape[1:], values.shape[1:], strict=True)
+    named = ", ".join(["items", *("N" if d == OPEN else str(d) for d in info.item)])
+    fits = values.ndim == len(info.item) + 1 and all(
+        own in (OPEN, size) for own, size in zip(info.item, values.shape[1:], strict=True)
     )
     if not fits or not len(values):
         raise DataError(
-            f"{path}: '{info.name}' has shape {list(values.shape)}; (items, {named}) is needed"
+            f"{path}: '{info.name}' has shape {list(values.shape)}; ({named}) is needed"
         )
     floats = np.issubdtype(values.dtype, np.floating)
     whole = np.issubdtype(values.dtype, np.integer) or values.dtype == np.bool_

@@ -132,9 +132,9 @@ class TestSession:
     def test_symmetric_integers(self) -> None:
         written, items, wanted = symmetric()
         session = backend.load("tensorrt", written.artifact, written.files)
-        found = one_by_one(session.run, items)
+        found = one_by_one(session.run, items, session.artifact.inputs)
         by_cpu = backend.load("onnx", written.artifact, written.files)
-        same = one_by_one(by_cpu.run, items)
+        same = one_by_one(by_cpu.run, items, session.artifact.inputs)
         for name, value in wanted.items():
             assert np.ptp(same[name], axis=0).max() > 0.01  # items are told apart
             assert np.allclose(found[name], same[name], atol=1e-6)

@@ -55,7 +55,7 @@ class TestKeepFloat:
         subject = Subjects(job, items, reference.wanted, judge.verdict).of(before.artifact)
         assert layer not in subject.layers
         again = subject.make(frozenset())
-        given = [one_by_one(backend.load(format, w.artifact, w.files).run, items)
+        given = [one_by_one(backend.load(format, w.artifact, w.files).run, items, w.artifact.inputs)
                  for w in (before, again)]  # fmt: skip
         for a, b in zip(*(g.values() for g in given), strict=True):
             assert np.array_equal(a, b)
