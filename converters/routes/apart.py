@@ -118,16 +118,7 @@ def _asked() -> Any:
     question = json.loads(sys.argv[1])
     do, path, reporter = question["do"], Path(question["path"]), progress.for_stderr()
     if do in ("verify", "judge", "append", "search"):
-        data = Path(question["data"])
-        wanted = records.parse(Wanted, question["wanted"], "what is wanted")
-        if do == "verify":
-            return records.to_plain(folder.verify_folder(path, data, None, reporter, wanted))
-        if do == "judge":
-            return records.to_plain(folder.judge_folder(path, data, reporter, wanted))
-        if do == "append":
-            return folder.append_to_folder(path, data, reporter, wanted)
-        repairs, report = folder.search_folder(path, data, None, reporter, wanted)
-        return records.to_plain({"repairs": repairs, "report": report})
+        return _verified(do, path, question, reporter)
     request = records.parse(Request, question["request"], "the request")
     items = Path(request.calibration) if request.calibration else None
     job = folder.job_of(path, items, request.variant, request.shapes, request.quantize, reporter)
@@ -140,6 +131,20 @@ def _asked() -> Any:
     return report_of(
         folder.convert_file(job, Path(question["out"]), request.to, request.precisions)
     )
+
+
+def _verified(do: str, path: Path, question: Json, reporter: progress.Progress) -> object:
+    data = Path(question["data"])
+    wanted = records.parse(Wanted, question["wanted"], "what is wanted")
+    if do == "append":
+        folder.append_to_folder(path, data, reporter, wanted)
+        return None
+    if do == "search":
+        repairs, report = folder.search_folder(path, data, None, reporter, wanted)
+        return records.to_plain({"repairs": repairs, "report": report})
+    if do == "judge":
+        return records.to_plain(folder.judge_folder(path, data, reporter, wanted))
+    return records.to_plain(folder.verify_folder(path, data, None, reporter, wanted))
 
 
 def _plain(seen: Seen) -> Json:
