@@ -104,7 +104,7 @@ FIGURES = [
     Figure(
         "lines", 71_500, lambda: sum(text.count("\n") for text in sources().values()), goal=52_500
     ),
-    Figure("functions of complexity > 12", 39, lambda: above(12)),
+    Figure("functions of complexity > 12", 37, lambda: above(12)),
     Figure("functions of complexity > 20", 0, lambda: above(20)),
     Figure("functions of more than 6 parameters", 8, lambda: len(long_signatures())),
     Figure("lines with Any", 350, lambda: lines_with(r"^(?!.*\bimport\b).*\bAny\b")),

@@ -133,14 +133,13 @@ def _batch_of(model: ModelProto) -> Collection[str]:
     A first axis that is open need not be one: sequences may have time first, and states of several
     layers have these. It is where its size is called so, or where all inputs begin with it.
     """
-    inputs = [value.type.tensor_type.shape.dim for value in model.graph.input]
-    names = {d.dim_param for dims in inputs for d in dims if d.dim_param}
-    if called := {name for name in names if _BATCH.fullmatch(name)}:
+    inputs = [list(value.type.tensor_type.shape.dim) for value in model.graph.input]
+    every = {d.dim_param for dims in inputs for d in dims}
+    if called := set(filter(_BATCH.fullmatch, every)):
         return called
-    first = [dims[0] for dims in inputs if len(dims) > 0]
-    if any(d.dim_value > 0 for d in first):
-        return ()
-    return {d.dim_param for d in first} if len({d.dim_param for d in first}) == 1 else ()
+    first = [dims[0] for dims in inputs if dims]
+    names = {d.dim_param for d in first}
+    return names if len(names) == 1 and not any(d.dim_value > 0 for d in first) else ()
 
 
 def _info(path: Path, value: ValueInfoProto, batch: Collection[str]) -> TensorInfo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,9 @@ from edgenets.cli.options import AnyData, Folder, emit, json_option, size, table
 from edgenets.cli.preflight import BoardName
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from edgenets.converters.verify.appendix import Wanted
     from edgenets.converters.verify.mixed_precision import Repair
     from edgenets.converters.verify.outputs import Kind
     from edgenets.converters.verify.verdicts import Report
@@ -103,33 +105,23 @@ def command(
     RUN is a run folder that was converted, or the folder that a model of your own was converted
     into: its artifacts are held against the model in its own library.
     """
-    from edgenets import progress, records, runs
-    from edgenets.converters import project
-    from edgenets.converters.routes import apart
+    from edgenets import records, runs
     from edgenets.converters.verify.appendix import Wanted
     from edgenets.converters.verify.report import as_json as report_json
 
-    trained = runs.load(run) if (run / runs.MODEL).is_file() else None
     wanted = Wanted(tuple(map(target_of, targets)), layers, kinds=dict(kinds))
-    if trained is not None and kinds:
+    if (run / runs.MODEL).is_file() and kinds:
         raise click.UsageError("--output is for a model of your own; of a run folder it is known")
-    reporter = progress.for_stderr()
-    if trained is not None:
-        report = project.judge_run(trained, data, reporter)
-    else:
-        report = apart.judge(run, data, wanted=wanted)
+    stages = _stages(run, data, wanted)
+    report = stages.judge()
     if not as_json:  # before anything that takes long, or fails, is looked at
         show(report)
-    searched = mixed_precision and not report.passed
     repairs: Sequence[Repair] = ()
-    if searched and trained is not None:
-        repairs, report = project.search_run(trained, data, reporter, wanted)
-    elif searched:
-        repairs, report = apart.search(run, data, wanted=wanted)
-    elif trained is not None:
-        project.append_to_run(trained, data, reporter, wanted)
+    searched = mixed_precision and not report.passed
+    if searched:
+        repairs, report = stages.search()
     else:
-        apart.append(run, data, wanted=wanted)
+        stages.append()
     if as_json:
         plain = {"repairs": [records.to_plain(one) for one in repairs]} if mixed_precision else {}
         beside = json.loads((run / "report.json").read_text(encoding="utf-8")).get("beside")
@@ -141,6 +133,35 @@ def command(
             show(report)
         click.echo(f"Report: {run / 'report.html'}")
     ctx.exit(0 if report.passed else 1)
+
+
+@dataclass(frozen=True)
+class _Stages:
+    """What a verification does one after another."""
+
+    judge: Callable[[], Report]
+    append: Callable[[], None]
+    search: Callable[[], tuple[tuple[Repair, ...], Report]]
+
+
+def _stages(run: Path, data: Path, wanted: Wanted) -> _Stages:
+    """Those of a run folder; or of a model of a user's own, in a process of its own."""
+    from edgenets import progress, runs
+    from edgenets.converters import project
+    from edgenets.converters.routes import apart
+
+    if not (run / runs.MODEL).is_file():
+        return _Stages(
+            lambda: apart.judge(run, data, wanted=wanted),
+            lambda: apart.append(run, data, wanted=wanted),
+            lambda: apart.search(run, data, wanted=wanted),
+        )
+    trained, reporter = runs.load(run), progress.for_stderr()
+    return _Stages(
+        lambda: project.judge_run(trained, data, reporter),
+        lambda: project.append_to_run(trained, data, reporter, wanted),
+        lambda: project.search_run(trained, data, reporter, wanted),
+    )
 
 
 def show(report: Report) -> None:
@@ -176,15 +197,20 @@ def show(report: Report) -> None:
         "gate",
     )
     table(title, columns, rows)
+    _show_outputs(report)
+    for line in report.missing:
+        click.echo(f"Not there: {line}.")
+    for one in report.compiled:
+        click.echo(f"Not run: {one.id}, {one.said}: {one.why}.")
+
+
+def _show_outputs(report: Report) -> None:
+    """What each output was judged as, and how little few items prove."""
     for output in report.outputs:
         ranges = f"; {output.ranges} ranges, each by itself" if output.ranges > 1 else ""
         click.echo(f"Output '{output.name}' was judged as {output.kind}: {output.why}{ranges}.")
     if report.caution:
         click.echo(f"{report.caution}.")
-    for line in report.missing:
-        click.echo(f"Not there: {line}.")
-    for one in report.compiled:
-        click.echo(f"Not run: {one.id}, {one.said}: {one.why}.")
 
 
 def _show_repair(repair: Repair, report: Report) -> None:
