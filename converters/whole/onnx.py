@@ -70,6 +70,7 @@ def to_onnx(source: Function) -> ModelProto:
         raise ConversionError(f"tf2onnx refuses the model: {exc}") from exc
     infos = (*source.inputs, *source.outputs)
     _without_erfc(model)
+    _without_negative_pads(model)
     rename(model, {n: info.name for n, info in zip((*inputs, *outputs), infos, strict=True)})
     for value, info in zip((*model.graph.input, *model.graph.output), infos, strict=True):
         for dimension, size in zip(value.type.tensor_type.shape.dim, info.shape, strict=True):
@@ -197,6 +198,24 @@ def _without_erfc(model: ModelProto) -> None:
         nodes.append(onnx.helper.make_node("Sub", [one.name, f"{result}/erf"], [result]))
     del model.graph.node[:]
     model.graph.node.extend(nodes)
+
+
+def _without_negative_pads(model: ModelProto) -> None:
+    """Rows that Keras's output_padding adds behind, as ONNX has them: tf2onnx writes pads below
+    zero for them, which ONNX refuses."""
+    helper = require("onnx").helper
+    for node in model.graph.node:
+        pads = next((list(a.ints) for a in node.attribute if a.name == "pads"), [])
+        behind = pads[len(pads) // 2 :]
+        if node.op_type != "ConvTranspose" or not any(p < 0 for p in behind):
+            continue
+        added = [max(0, -p) for p in behind]
+        kept = [*pads[: len(pads) // 2], *(max(0, p) for p in behind)]
+        others = [a for a in node.attribute if a.name not in ("pads", "output_padding")]
+        del node.attribute[:]
+        node.attribute.extend(others)
+        node.attribute.append(helper.make_attribute("pads", kept))
+        node.attribute.append(helper.make_attribute("output_padding", added))
 
 
 def _prepared(model: ModelProto, layer_of: Callable[[NodeProto], str]) -> ModelProto:

@@ -51,6 +51,12 @@ NETS: dict[str, Callable[[], keras.Model]] = {
     "groups of a normalization": grouped(lambda: layers.GroupNormalization(3), 8, 8, 6),
     "argmax, kept": grouped(lambda: Largest(True), 6, 5),
     "einsum of one_hot": einsum_of_one_hot,
+    "rows that are added behind": grouped(
+        lambda: layers.Conv2DTranspose(2, 3, 2, padding="valid", output_padding=1), 11, 11, 3
+    ),
+    "rows that are added behind one axis": grouped(
+        lambda: layers.Conv2DTranspose(2, 4, 3, padding="same", output_padding=(2, 1)), 7, 9, 3
+    ),
 }
 
 
