@@ -12,6 +12,7 @@ from edgenets.errors import BackendError, ConversionError, MissingExtra, ModelEr
 
 from .. import formats
 from ..formats import Converted, Written
+from ..sources import tflite_file
 from ..whole import function
 from ..whole.onnxshape import fix_shapes
 from ..whole.share import check_integers, share_of
@@ -148,10 +149,11 @@ class Conversion:
     def _given(self) -> Written:
         """A file that is an artifact already."""
         source, note = self._job.source, "as it came"
-        if source.kind == "tflite":
-            contents = (source.model,)
-            return formats.whole("tflite", source.precision, contents, *source.raw, note)
         inputs = [function.fixed(info, self._job.shapes) for info in source.inputs]
+        if source.kind == "tflite":
+            own = [replace(r, shape=i.shape) for r, i in zip(source.raw[0], inputs, strict=True)]
+            file, taken, made = tflite_file.sized(source.path, source.model, own)
+            return formats.whole("tflite", source.precision, (file,), taken, made, note)
         model, outputs = fix_shapes(source.model, inputs)
         contents = (model.SerializeToString(),)
         return formats.whole("onnx", source.precision, contents, inputs, outputs, note)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -11,7 +12,7 @@ import numpy as np
 
 from edgenets import backend
 from edgenets.arrays import Array
-from edgenets.artifact import Artifact, Precision, TensorInfo
+from edgenets.artifact import OPEN, Artifact, Precision, TensorInfo
 from edgenets.errors import ModelError, first_line
 from edgenets.extras import require
 from edgenets.native import captured_stderr
@@ -22,9 +23,10 @@ from ..whole.samples import one_by_one
 from .ends import End, end_of
 from .source import Answers, Source
 
-# A file as a tree of its schema, and an operator of one: classes that a generator wrote untyped.
+# A file as a tree of its schema, and operators and tensors of one: classes that a generator wrote untyped.
 Tree: TypeAlias = Any
 Operator: TypeAlias = Any
+Tensor: TypeAlias = Any
 
 # Operators that move numbers, or that change them no more than a type does.
 _MOVING = ("RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS")
@@ -42,18 +44,29 @@ def read(path: Path) -> Source:
     """See `source.open_source`."""
     model = path.read_bytes()
     tree = parse(path, model)
-    inputs, outputs = tensors(path, model)
-    precision = precision_of(tree)
+    graph = tree.subgraphs[0]
     try:
-        artifact = Artifact("tflite", precision, (path.name,), inputs, outputs)
+        inputs = tuple(_open_info(graph.tensors[i]) for i in graph.inputs)
+        if any(OPEN in info.shape for info in inputs):
+            outputs = tuple(_open_info(graph.tensors[i]) for i in graph.outputs)
+        else:
+            inputs, outputs = tensors(path, model)
     except ValueError as exc:
         raise ModelError(f"{path}: {exc}") from exc
-    held: list[backend.Session] = []
+    precision = precision_of(tree)
+    held: dict[tuple[tuple[int, ...], ...], backend.Session] = {}
 
     def run(given: Mapping[str, Array]) -> Answers:
-        if not held:
-            held.append(backend.load("tflite", artifact, {path.name: model}))
-        return held[0].run(given)
+        shapes = tuple(given[info.name].shape for info in inputs)
+        if shapes not in held:
+            taken = [replace(i, shape=s) for i, s in zip(inputs, shapes, strict=True)]
+            file, own, made = sized(path, model, taken)
+            try:
+                artifact = Artifact("tflite", precision, (path.name,), own, made)
+            except ValueError as exc:
+                raise ModelError(f"{path}: {exc}") from exc
+            held[shapes] = backend.load("tflite", artifact, {path.name: file})
+        return held[shapes].run(given)
 
     def answer(given: Mapping[str, Array]) -> Answers:
         return one_by_one(run, given, inputs)
@@ -62,6 +75,45 @@ def read(path: Path) -> Source:
     ends = dict(zip([info.name for info in outputs], ends_of(tree), strict=True))
     own = inputs, outputs
     return Source(path, "tflite", path.stem, model, *real, answer, precision, own, ends=ends)
+
+
+def sized(
+    path: Path, model: bytes, inputs: Sequence[TensorInfo]
+) -> tuple[bytes, tuple[TensorInfo, ...], tuple[TensorInfo, ...]]:
+    """A file whose inputs are of these shapes, and what it takes and gives then.
+
+    Raises:
+        ModelError: the interpreter refuses them.
+    """
+    tree = tree_of(path, model)
+    graph = tree.subgraphs[0]
+    shapes = [tuple(graph.tensors[place].shape) for place in graph.inputs]
+    if shapes == [info.shape for info in inputs]:
+        return model, *tensors(path, model)
+    for tensor in graph.tensors:
+        tensor.shapeSignature = None
+    for place, info in zip(graph.inputs, inputs, strict=True):
+        graph.tensors[place].shape = np.array(info.shape, np.int32)
+    made = packed(tree)
+    return made, *tensors(path, made)
+
+
+def _open_info(tensor: Tensor) -> TensorInfo:
+    """An input or output as the file has it; what is open besides the batch is so here."""
+    signature = tensor.shapeSignature if tensor.shapeSignature is not None else tensor.shape
+    batch, *others = [int(d) for d in signature] or [1]
+    shape = (max(batch, 1), *(OPEN if d < 0 else d for d in others)) if len(signature) else ()
+    dtype: Any = type_of(tensor)
+    return TensorInfo(tensor.name.decode(), shape, dtype, quantization_of(tensor))
+
+
+def quantization_of(tensor: Tensor) -> Quantization | None:
+    """The scale and zero of a tree's tensor; None: its values are what they say."""
+    dtype: Any = type_of(tensor)
+    found = tensor.quantization
+    if dtype == "float32" or found is None or found.scale is None or not len(found.scale):
+        return None
+    return Quantization(float(found.scale[0]), int(found.zeroPoint[0]), dtype)
 
 
 def ends_of(tree: Tree) -> list[End]:
@@ -125,7 +177,7 @@ def tree_of(path: Path, model: bytes) -> Tree:
     return tree
 
 
-def type_of(tensor: Any) -> str:
+def type_of(tensor: Tensor) -> str:
     """What a tensor of a tree holds, as NumPy calls it."""
     return _types().get(tensor.type, f"type {tensor.type}")
 

@@ -14,7 +14,6 @@ from edgenets.artifact import Precision, TensorInfo
 from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
 from edgenets.native import captured_stderr, quiet_logging
-from edgenets.quantization import Quantization
 
 from .. import formats
 from ..formats import Written
@@ -193,7 +192,7 @@ def with_outputs(model: bytes, names: Sequence[str]) -> bytes:
     return tflite_file.packed(tree)
 
 
-def _tree(model: bytes) -> Any:
+def _tree(model: bytes) -> tflite_file.Tree:
     return require("ai_edge_litert.schema_py_generated").ModelT.InitFromPackedBuf(model, 0)
 
 
@@ -218,9 +217,7 @@ def named(model: bytes, source: Function, precision: Precision) -> Written:
     return formats.whole("tflite", precision, (tflite_file.packed(tree),), taken, given)
 
 
-def _info(tensor: Any) -> TensorInfo:
+def _info(tensor: tflite_file.Tensor) -> TensorInfo:
     dtype: Any = tflite_file.type_of(tensor)
-    found, q = tensor.quantization, None
-    if dtype != "float32" and found is not None and found.scale is not None and len(found.scale):
-        q = Quantization(float(found.scale[0]), int(found.zeroPoint[0]), dtype)
-    return TensorInfo(tensor.name.decode(), tuple(int(d) for d in tensor.shape), dtype, q)
+    shape = tuple(int(d) for d in tensor.shape)
+    return TensorInfo(tensor.name.decode(), shape, dtype, tflite_file.quantization_of(tensor))

@@ -108,3 +108,31 @@ def test_items_of_what_has_no_batch(tmp_path: Path) -> None:
     assert len(read_items(tmp_path / "right.npz", source.inputs)) == 4
     with pytest.raises(DataError, match=r"'x' has shape \[4, 2, 3\]; \(items, 7, 2, 3\) is needed"):
         read_items(tmp_path / "wrong.npz", source.inputs)
+
+
+@pytest.mark.slow
+def test_a_tflite_file_of_any_size(tmp_path: Path) -> None:
+    """It has no size until one is given; then it is of that, in every format."""
+    import keras
+    import tensorflow as tf
+
+    image = keras.Input((None, None, 3), name="image")
+    x = keras.layers.Conv2D(6, 3, strides=2)(image)
+    model = keras.Model(image, keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(x)))
+    path = tmp_path / "net.tflite"
+    path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    source = open_source(path)
+    (info,) = source.inputs
+    assert info.shape == (1, -1, -1, 3) and source.open_inputs == (info.name,)
+    with pytest.raises(ConversionError, match=r"has no fixed size \(N,N,3\)"):
+        convert_source(Job(source), FORMATS, ("fp32",))
+    shapes = {info.name: (20, 28, 3)}
+    found = convert_source(Job(source, shapes=shapes), FORMATS, ("fp32",))
+    assert [w.artifact.inputs[0].elements for w in found.written] == [20 * 28 * 3] * 3
+    items = Items({info.name: random(20, 20, 28, 3)})
+    report = Judge(SourceReference(source, items)).verify(found.written)
+    assert report.passed, report
+    near = source.answer({info.name: random(2, 40, 16, 3)})  # and of another in its own library
+    np.testing.assert_allclose(
+        next(iter(near.values())), model(random(2, 40, 16, 3)).numpy(), atol=1e-4
+    )
