@@ -23,7 +23,7 @@ from ..whole.samples import one_by_one
 from .ends import End, end_of
 from .source import Answers, Source
 
-# A file as a tree of its schema, and operators and tensors of one: classes that a generator wrote untyped.
+# A file as a tree of its schema, with its operators and tensors: a generator wrote them untyped.
 Tree: TypeAlias = Any
 Operator: TypeAlias = Any
 Tensor: TypeAlias = Any
