@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING
 
 from edgenets.extras import require
 
-from .ends import End, end_of
+from .ends import End, Made, end_before
 
 if TYPE_CHECKING:
     from keras import Model
-
-# Layers and operations that move numbers, or leave them as they are where a model is used.
-_MOVING = ("Reshape", "Flatten", "Permute", "Transpose", "Squeeze", "ExpandDims")
-_SAME = ("Identity", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise", "Cast")
 
 # Losses, as Keras's files call them, and what an output is that was trained with one.
 _LOSSES: dict[str, End] = {
@@ -58,24 +54,22 @@ def ends_of(model: Model, names: Sequence[str], compiled: object = None) -> dict
 
 def _end(tensor: object) -> End:
     """What makes a tensor of Keras."""
-    moved = False
-    while (history := getattr(tensor, "_keras_history", None)) is not None:
-        operation = history.operation
-        while inner := getattr(operation, "layer", None):  # of a wrapper, such as TimeDistributed
-            operation = inner
-        kind = type(operation).__name__
-        if isinstance(operation, require("keras").Model):
-            tensor = operation.outputs[history.tensor_index]
-            continue
-        if kind in (*_MOVING, *_SAME):
-            moved |= kind in _MOVING
-            tensor = operation._inbound_nodes[history.node_index].input_tensors[0]
-            continue
-        activation = getattr(operation, "activation", None)
-        plain = kind if activation is None else getattr(activation, "__name__", kind)
-        axis = getattr(operation, "axis", -1)
-        return end_of(plain, axis if isinstance(axis, int) and not moved else None)
-    return End()
+    return end_before(tensor, _made)
+
+
+def _made(tensor: object) -> Made[object] | None:
+    if (history := getattr(tensor, "_keras_history", None)) is None:
+        return None
+    operation = history.operation
+    while inner := getattr(operation, "layer", None):  # of a wrapper, such as TimeDistributed
+        operation = inner
+    if isinstance(operation, require("keras").Model):
+        return Made("Identity", operation.outputs[history.tensor_index])
+    kind, activation = type(operation).__name__, getattr(operation, "activation", None)
+    name = kind if activation is None else getattr(activation, "__name__", kind)
+    axis = getattr(operation, "axis", -1)
+    given = operation._inbound_nodes[history.node_index].input_tensors if activation is None else []
+    return Made(name, given[0] if given else None, axis if isinstance(axis, int) else None)
 
 
 def _losses(given: object, names: Sequence[str]) -> dict[str, End]:

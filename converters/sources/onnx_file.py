@@ -17,7 +17,7 @@ from edgenets.onnxruntime import session_options
 from edgenets.selfcontained import refuse_outside
 
 from ..whole.samples import one_by_one
-from .ends import End, end_of
+from .ends import End, Made, end_before
 from .source import Answers, Source
 
 if TYPE_CHECKING:
@@ -31,10 +31,6 @@ _CONSTANTS_APART = 4
 
 # What exporters call the size of a batch.
 _BATCH = re.compile(r"n|b|bs|.*batch.*", re.IGNORECASE)
-
-# Operators that move numbers, or that change them no more than a type does.
-_MOVING = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten")
-_SAME = ("Identity", "Cast", "QuantizeLinear", "DequantizeLinear", "Dropout")
 
 # Before this opset, Softmax without an axis was along all but the first.
 _SOFTMAX_LAST = 13
@@ -70,15 +66,15 @@ def read(path: Path) -> Source:
 def end_of_tensor(model: ModelProto, name: str) -> End:
     """What makes a tensor of a graph."""
     makers = {output: node for node in model.graph.node for output in node.output}
-    moved = False
-    while (node := makers.get(name)) is not None and node.op_type in (*_MOVING, *_SAME):
-        moved |= node.op_type in _MOVING
-        name = node.input[0]
-    if node is None:
-        return End()
-    axes = [a.i for a in node.attribute if a.name == "axis"]
     last = -1 if opset_of(model) >= _SOFTMAX_LAST else None
-    return end_of(node.op_type, None if moved else (axes or [last])[0])
+
+    def made(tensor: str) -> Made[str] | None:
+        if (node := makers.get(tensor)) is None:
+            return None
+        axes = [a.i for a in node.attribute if a.name == "axis"]
+        return Made(node.op_type, node.input[0] if node.input else None, (axes or [last])[0])
+
+    return end_before(name, made)
 
 
 def opset_of(model: ModelProto) -> int:

@@ -24,7 +24,7 @@ from edgenets.extras import require
 from edgenets.native import captured_stderr, quiet_logging
 
 from ..whole.samples import count, one_by_one
-from .ends import End, end_of
+from .ends import End, Made, end_before
 from .reach import functions_in, nodes_of, outside
 from .source import Answers, Source
 
@@ -36,10 +36,6 @@ _TAG = "serve"
 
 # What a step of the model is reached by, in this order of preference.
 _SERVING = ("serving_default", "serve")
-
-# Operations that move numbers, or that change them no more than a type does.
-_MOVING = ("Reshape", "Transpose", "Squeeze", "ExpandDims")
-_SAME = ("Identity", "Cast", "StopGradient")
 
 # No SavedModel of a compact network comes near this.
 _LARGEST = 1 << 30  # bytes
@@ -100,13 +96,13 @@ def read(path: Path) -> Source:
 
 def _end(graph: GraphDef, tensor: str) -> End:
     """What makes a tensor of a frozen graph."""
-    nodes, moved = {node.name: node for node in graph.node}, False
-    while (node := nodes.get(tensor.partition(":")[0].lstrip("^"))) is not None:
-        if node.op not in (*_MOVING, *_SAME) or not node.input:
-            return end_of(node.op, None if moved else -1)
-        moved |= node.op in _MOVING
-        tensor = node.input[0]
-    return End()
+    nodes = {node.name: node for node in graph.node}
+
+    def made(name: str) -> Made[str] | None:
+        node = nodes.get(name.partition(":")[0].lstrip("^"))
+        return None if node is None else Made(node.op, node.input[0] if node.input else None)
+
+    return end_before(tensor, made)
 
 
 def _name_apart(graph: Any) -> None:

@@ -20,7 +20,7 @@ from edgenets.quantization import Quantization
 from edgenets.selfcontained import refuse_outside
 
 from ..whole.samples import one_by_one
-from .ends import End, end_of
+from .ends import End, Made, end_before
 from .source import Answers, Source
 
 # A file as a tree of its schema, with its operators and tensors: a generator wrote them untyped.
@@ -28,9 +28,15 @@ Tree: TypeAlias = Any
 Operator: TypeAlias = Any
 Tensor: TypeAlias = Any
 
-# Operators that move numbers, or that change them no more than a type does.
-_MOVING = ("RESHAPE", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS")
-_SAME = ("QUANTIZE", "DEQUANTIZE", "CAST")
+# What is computed with weights.
+PRODUCTS = (
+    "CONV_2D",
+    "DEPTHWISE_CONV_2D",
+    "TRANSPOSE_CONV",
+    "CONV_3D",
+    "FULLY_CONNECTED",
+    "BATCH_MATMUL",
+)
 
 # Operators that only another processor's compiler writes, and what to do.
 _COMPILED = {
@@ -119,19 +125,15 @@ def quantization_of(tensor: Tensor) -> Quantization | None:
 def ends_of(tree: Tree) -> list[End]:
     """What makes each output of a tree's first graph."""
     graph = tree.subgraphs[0]
-    makers = {place: op for op in graph.operators for place in op.outputs}
-    return [_end(tree, makers, place) for place in graph.outputs]
+    makers = {int(place): op for op in graph.operators for place in op.outputs}
 
+    def made(place: int) -> Made[int] | None:
+        if (op := makers.get(place)) is None:
+            return None
+        given = [int(i) for i in op.inputs] if op.inputs is not None else []
+        return Made(operator_name(tree, op)[0], given[0] if given else None)
 
-def _end(tree: Tree, makers: Mapping[int, Operator], place: int) -> End:
-    moved = False
-    while (op := makers.get(place)) is not None:
-        name, _ = operator_name(tree, op)
-        if name not in (*_MOVING, *_SAME):
-            return end_of(name, None if moved else -1)
-        moved |= name in _MOVING
-        place = op.inputs[0]
-    return End()
+    return [end_before(int(place), made) for place in graph.outputs]
 
 
 def parse(path: Path, model: bytes) -> Tree:

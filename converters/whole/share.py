@@ -23,16 +23,7 @@ if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto
 
 # Operators with weights, by format.
-_TFLITE = [
-    "CONV_2D",
-    "DEPTHWISE_CONV_2D",
-    "TRANSPOSE_CONV",
-    "CONV_3D",
-    "FULLY_CONNECTED",
-    "BATCH_MATMUL",
-    "EMBEDDING_LOOKUP",
-    "GATHER",
-]
+_TFLITE = (*tflite_file.PRODUCTS, "EMBEDDING_LOOKUP", "GATHER")
 _ONNX = (*PRODUCTS, "Gather", "GRU", "LSTM", "RNN")
 _OPENVINO = [
     "Convolution",

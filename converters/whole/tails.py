@@ -18,7 +18,8 @@ from edgenets.arrays import Array
 from edgenets.errors import EdgenetsError
 
 from ..formats import Written
-from ..sources.tflite_file import Tree, operator_name
+from ..sources import tflite_file
+from ..sources.tflite_file import Tree
 from ..verify.outputs import Output, fit_of
 from .onnxnames import MOVING, PRODUCTS
 from .samples import Samples, one_by_one
@@ -27,17 +28,6 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 _Tensor = TypeVar("_Tensor", str, int)
-
-# What is computed with weights, in TFLite.
-_TFLITE_PRODUCTS = [
-    "CONV_2D",
-    "DEPTHWISE_CONV_2D",
-    "TRANSPOSE_CONV",
-    "CONV_3D",
-    "FULLY_CONNECTED",
-    "BATCH_MATMUL",
-    "UNIDIRECTIONAL_SEQUENCE_LSTM",
-]
 
 # The part of each range that integers have to explain, and the part of its level that a channel
 # counts as varying by: next to none, for what is tried here is to keep what varies little.
@@ -110,7 +100,11 @@ def tflite_tail(tree: Tree, places: Collection[int], products: bool) -> list[str
     graph = tree.subgraphs[0]
     makers = {int(place): op for op in graph.operators for place in op.outputs}
     before = {place: [int(i) for i in op.inputs if i >= 0] for place, op in makers.items()}
-    ends = {p for p, op in makers.items() if operator_name(tree, op)[0] in _TFLITE_PRODUCTS}
+    ends = {
+        p
+        for p, op in makers.items()
+        if tflite_file.operator_name(tree, op)[0] in tflite_file.PRODUCTS
+    }
     found = _behind([int(graph.outputs[i]) for i in places], before, ends, products)
     results = dict.fromkeys(int(i) for place in found for i in makers[place].outputs)
     return [graph.tensors[i].name.decode() for i in results]
@@ -122,7 +116,7 @@ def float_outputs(tree: Tree, places: Collection[int]) -> None:
     outputs = [int(tensor) for tensor in graph.outputs]
     for place in places:
         (maker,) = [op for op in graph.operators if outputs[place] in op.outputs]
-        if operator_name(tree, maker)[0] == "QUANTIZE":
+        if tflite_file.operator_name(tree, maker)[0] == "QUANTIZE":
             outputs[place] = int(maker.inputs[0])
             graph.operators.remove(maker)
     graph.outputs = np.array(outputs, np.int32)
