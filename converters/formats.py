@@ -95,6 +95,12 @@ class Converted:
     missing: tuple[str, ...]  # why a wanted precision is not there, a sentence each
 
 
+def noted(written: Written, text: str) -> Written:
+    """The same artifact with one more thing that a person should know about it."""
+    note = "; ".join(filter(None, (written.artifact.note, text)))
+    return replace(written, artifact=replace(written.artifact, note=note))
+
+
 def seen(name: str) -> str:
     """Name of an inner tensor, or a layer's end, that an artifact gives besides its outputs."""
     return f"{name}/seen"

@@ -167,8 +167,7 @@ def _with_share(written: Written) -> Written:
     check_integers(share)
     if share.with_integers == share.operators:
         return written
-    note = "; ".join(filter(None, (artifact.note, str(share))))
-    return replace(written, artifact=replace(artifact, note=note))
+    return formats.noted(written, str(share))
 
 
 def _fault(converter: Converter, exc: Exception) -> str:

@@ -143,8 +143,7 @@ def _output(
 
 def _is_narrow(values: Array, axis: int) -> bool:
     """Whether a channel varies, and by little beside its level."""
-    rows = np.moveaxis(np.asarray(values, np.float64), axis, -1).reshape(-1, values.shape[axis])
-    spreads, levels = rows.std(axis=0), np.sqrt(np.mean(np.square(rows), axis=0))
+    spreads, levels = _spreads(values, axis)
     return bool(np.any((spreads > _SILENT) & (spreads < _NARROW * levels)))
 
 
@@ -209,10 +208,15 @@ def _adds_up(values: Array) -> int | None:
 
 def _sizes(values: Array, axis: int, least: float = _LEAST) -> Numbers:
     """What an error in each channel is measured by: how much it varies, or a part of its level."""
-    rows = np.moveaxis(np.asarray(values, np.float64), axis, -1).reshape(-1, values.shape[axis])
-    levels = np.sqrt(np.mean(np.square(rows), axis=0))
-    sizes: Numbers = np.maximum(rows.std(axis=0), least * levels)
+    spreads, levels = _spreads(values, axis)
+    sizes: Numbers = np.maximum(spreads, least * levels)
     return sizes
+
+
+def _spreads(values: Array, axis: int) -> tuple[Numbers, Numbers]:
+    """The standard deviation of each channel, and its RMS."""
+    rows = np.moveaxis(np.asarray(values, np.float64), axis, -1).reshape(-1, values.shape[axis])
+    return rows.std(axis=0), np.sqrt(np.mean(np.square(rows), axis=0))
 
 
 def _groups(sizes: Numbers) -> tuple[tuple[int, ...], ...]:

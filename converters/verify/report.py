@@ -106,7 +106,7 @@ def _rendered(report: Report, extra: Sequence[Section], **about: Any) -> str:
         report=report, apart=report.metric != "agreement", extra=extra, version=__version__,
         sizes=_svg(_sizes(report)), errors=_svg(_errors(report)),
         percent=lambda x: f"{100 * x:.2f} %",
-        shown=metric_of(report.metric).shown, failed=lambda v: v.why, passed=lambda v: v.said,
+        shown=metric_of(report.metric).shown,
         figure=lambda x: "–" if x is None else f"{x:.2g}", **about,
     )  # fmt: skip
     return text

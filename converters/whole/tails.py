@@ -8,7 +8,7 @@ Where one product gives both, it stays float as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -17,7 +17,7 @@ from edgenets import backend
 from edgenets.arrays import Array
 from edgenets.errors import EdgenetsError
 
-from ..formats import Written
+from ..formats import Written, noted
 from ..sources import tflite_file
 from ..sources.tflite_file import Tree
 from ..verify.outputs import Output, fit_of
@@ -75,9 +75,10 @@ def kept_apart(mixed: Mixed, make: Callable[[bool], Written]) -> Written:
     if not mixed.held_by(written):
         written = make(True)
     names = ", ".join(f"'{output.name}'" for _, output, _ in mixed.outputs)
-    said = f"the last operators of {names} stay float, for integers of one scale would lose a part"
-    note = "; ".join(filter(None, (written.artifact.note, said)))
-    return replace(written, artifact=replace(written.artifact, note=note))
+    return noted(
+        written,
+        f"the last operators of {names} stay float, for integers of one scale would lose a part",
+    )
 
 
 def onnx_tail(model: ModelProto, places: Collection[int], products: bool) -> list[str]:
