@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,9 @@ class Page:
         self._state, self._patience = state, patience
         self._headers = _HEADERS | (_OPEN if access.is_open else {})
         self.ending = False
+        # One thread encodes for all viewers: one at a time could anyway, and each thread that does
+        # keeps buffers of its own (OpenCV 5: 6 MB, and viewers' threads are many).
+        self._encoder = ThreadPoolExecutor(1, thread_name_prefix="page-images")
         from starlette.applications import Starlette
 
         self._inner = Starlette(
@@ -148,10 +152,14 @@ class Page:
         number, names = _number(request), self._state.names()
         if number is None or number >= len(names):
             return text("no image of that number\n", 404)
-        found = await asyncio.to_thread(self._state.jpeg, names[number])
+        found = await self._jpeg(names[number])
         if found is None:
             return text("no image of that number\n", 404)
         return answer(found[1], "image/jpeg")
+
+    async def _jpeg(self, source: str) -> tuple[int, bytes] | None:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._encoder, self._state.jpeg, source)
 
     async def _stream(self, request: Request) -> Response:
         """MJPEG of one source, from its first image on."""
@@ -181,7 +189,7 @@ class Page:
                 if only in (None, number) and self._state.version(name) != shown.get(name)
             ]
             for number, name in news:
-                found = await asyncio.to_thread(self._state.jpeg, name)
+                found = await self._jpeg(name)
                 if found is None:
                     continue
                 shown[name], data = found
