@@ -95,6 +95,36 @@ class StateLink:
 
 
 @dataclass(frozen=True)
+class Window:
+    """How a model that takes a whole window is fed by a stream; see `edgenets.windowed`."""
+
+    frames: int  # that the model sees
+    step: int  # newest of them, that one step brings
+    # The last frames, with fill before them until there are enough; or the first ones, with fill
+    # after them, and nothing of what comes later.
+    holds: Literal["last", "first"] = "last"
+    fill: float = 0.0  # what stands where no frame is yet
+    turned: bool = False  # the model takes (numbers, frames)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.step <= self.frames <= LARGEST_TENSOR:
+            raise ValueError("a step brings 1 frame or more, and no more than the window holds")
+        if not abs(self.fill) <= LARGEST_INITIAL:
+            raise ValueError(f"a window is filled with {self.fill:g}")
+
+    def width_in(self, shape: tuple[int, ...]) -> int:
+        """Numbers a frame of an input of this shape.
+
+        Raises:
+            ValueError: the window does not fill it.
+        """
+        elements = math.prod(shape)
+        if elements % self.frames:
+            raise ValueError(f"{list(shape)} holds no {self.frames} frames")
+        return elements // self.frames
+
+
+@dataclass(frozen=True)
 class Artifact:
     """One file, or the files, that a backend loads."""
 
@@ -111,6 +141,8 @@ class Artifact:
     part: Part = ""  # which network of its model it is, where that is made of several
     # SHA-256 of the artifact's file that a compiler made this one of; nothing: it was none.
     compiled_from: str = ""
+    # Of a model that takes a whole window, and is run step by step.
+    window: Window | None = None
 
     def __post_init__(self) -> None:
         if not self.files or not self.inputs or not self.outputs:
@@ -118,10 +150,20 @@ class Artifact:
         if (self.format in FORMATS) == bool(self.compiled_from):
             raise ValueError(f"{self.id}: is compiled from something, or written by a converter")
         every = [*self.inputs, *self.outputs, *(link.input for link in self.states)]
+        if self.window is not None:
+            self._check_window(self.window)
         if any(OPEN in info.shape for info in every):
             raise ValueError("only what is given once a sequence may be of any length")
         if sum(link.input.elements for link in self.states) > LARGEST_TENSOR:
             raise ValueError("the states are absurdly large")
+
+    def _check_window(self, window: Window) -> None:
+        if len(self.inputs) != 1 or self.states or self.sequence_inputs:
+            raise ValueError(f"{self.id}: a window is of one input, without states")
+        window.width_in(self.inputs[0].shape)
+        # One answer a window.
+        if any(o.elements != o.shape[-1] for o in self.outputs):
+            raise ValueError(f"{self.id}: gives more than one answer for a window")
 
     @property
     def id(self) -> str:

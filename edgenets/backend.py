@@ -7,9 +7,9 @@ module has `FORMAT`, `version()` and `load(artifact, files, options)`, and may h
 from __future__ import annotations
 
 import importlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,10 @@ from edgenets.artifact import OPEN, Artifact, TensorInfo
 from edgenets.errors import BackendError, MissingExtra
 from edgenets.quantization import quantize
 from edgenets.selfcontained import refuse_outside
+from edgenets.session import Given as Given
+from edgenets.session import Session as Session
+from edgenets.session import State as State
+from edgenets.windowed import Windowed
 
 # Backend → its module. To add one: a file there, and a line here.
 BACKENDS = {
@@ -35,10 +39,6 @@ MOST_THREADS = 256
 Interpreter = Literal["auto", "ai-edge-litert", "tflite-runtime"]
 
 
-# What is given once a sequence, by name.
-Given = Mapping[str, Array]
-
-
 @dataclass(frozen=True)
 class Options:
     """How an artifact is run."""
@@ -52,87 +52,6 @@ class Options:
     def __post_init__(self) -> None:
         if not 1 <= self.threads <= MOST_THREADS:
             raise ValueError(f"threads must be 1 to {MOST_THREADS}")
-
-
-@dataclass(frozen=True)
-class State:
-    """Where a stream stands, between two steps."""
-
-    values: tuple[Array, ...]  # of the artifact's states, in their own types
-    step: int  # since the last reset, as far as that matters
-
-
-@runtime_checkable
-class Session(Protocol):
-    """A loaded artifact. It speaks real values; integers stay inside."""
-
-    artifact: Artifact
-    runs_on: str  # package, version and device that really compute
-
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """One inference; the state goes on from the one before.
-
-        Args:
-            inputs: every input of the artifact but the states, by name. Where it
-                is quantized, real values in float32.
-
-        Returns:
-            every output but the states, by name, in arrays of the caller's own;
-            where it is quantized, real values in float32.
-
-        Raises:
-            BackendError: an input is missing, unknown or of another shape.
-        """
-        ...
-
-    def reset(self, given: Given | None = None) -> None:
-        """Put the state back to its initial value.
-
-        Args:
-            given: what the artifact is given once a sequence: (rows, channels) float32 of
-                everything that is held, and (1, units) of the states that are given, by name.
-                None leaves what is held as it was, zeros at first, and begins at zeros.
-
-        Raises:
-            BackendError: something is missing, unknown or of another shape.
-        """
-        ...
-
-    def state(self) -> State:
-        """Where the stream stands: a copy, for `restore`.
-
-        One session serves many streams so: the hypotheses of a search, the columns of a table.
-
-        Raises:
-            BackendError: the state is the model's own secret.
-        """
-        ...
-
-    def restore(self, state: State) -> None:
-        """Go on from where a stream of this artifact stood; the state stays the caller's."""
-        ...
-
-    def places(self) -> Mapping[str, Array]:
-        """The inputs' own memory, in the artifact's own types, to be written before `infer`.
-
-        It is for models without a state, whose inputs are large: nothing is copied.
-        """
-        ...
-
-    def infer(self, raw: Collection[str] = ()) -> Mapping[str, Array]:
-        """One inference on what was written to `places`.
-
-        Args:
-            raw: outputs that are wanted in the artifact's own integers, where they have any.
-
-        Returns:
-            every output by name, as `run` gives them, but perhaps in the session's own memory:
-            they hold until the next inference.
-
-        Raises:
-            BackendError: the inference fails.
-        """
-        ...
 
 
 class Coupled:
@@ -163,7 +82,7 @@ def load(
         )
     _check_files(module.FORMAT, artifact, files)
     session: Session = module.load(artifact, files, options or Options())
-    return session
+    return session if artifact.window is None else Windowed(session, artifact)
 
 
 def prepare(backend: str, artifact: Artifact, files: Mapping[str, bytes]) -> None:
@@ -245,6 +164,25 @@ def run_sequence(
         for name, place in places:
             out[step, ..., place] = answer[name][0]
     return out
+
+
+def last_answer(session: Session, features: Array) -> NDArray[np.float32]:
+    """The last answer to a whole sequence from a reset state, (scores,) float32.
+
+    Args:
+        session: of a step model with one input.
+        features: (frames, channels), of the input's type, and of one step at least.
+    """
+    if not isinstance(session, Windowed):
+        return answers(session, features)[-1]
+    (source,) = session.artifact.inputs
+    frames = source.shape[1]
+    last = (len(features) // frames - 1) * frames
+    session.reset()
+    session.push(features[None, :last])
+    (result, *_) = session.artifact.outputs
+    found = session.run({source.name: features[None, last : last + frames]})[result.name]
+    return np.asarray(found[0, -1], np.float32)
 
 
 def answers(session: Session, features: Array, given: Given | None = None) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ from edgenets.spec import ModelSpec
 from edgenets.stepspec import StreamSpec
 from edgenets.tasks.translation.spec import MEMORY, START, TranslationSpec
 from edgenets.tasks.vision.spec import BoxDecoding, ClassDecoding, ImageSpec, PointHead, SsdHead
+from edgenets.windowed import face_of
 
 
 def check_face(spec: ModelSpec, artifact: Artifact) -> None:
@@ -30,7 +31,8 @@ def check_face(spec: ModelSpec, artifact: Artifact) -> None:
 def _check_stream(spec: StreamSpec, artifact: Artifact) -> None:
     if len(artifact.inputs) != 1 or len(artifact.outputs) != 1:
         raise ValueError(f"{artifact.id}: one input and one output are needed beside the states")
-    (source,), (result,) = artifact.inputs, artifact.outputs
+    face = face_of(artifact)
+    (source,), (result,) = face.inputs, face.outputs
     taken = ((source, spec.step.input, spec.input.dtype), (result, spec.step.output, "float32"))
     for info, name, dtype in taken:
         if info.name != name:

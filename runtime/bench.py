@@ -104,7 +104,7 @@ def measure(
     begun = time.perf_counter()
     session = backend.load(name, artifact, files, backend.Options(threads=threads))
     loaded = time.perf_counter()
-    (source,) = artifact.inputs
+    (source,) = session.artifact.inputs
     task = task_of(bundle.spec.task)
     frames = task.random(bundle.spec, 64 * math.prod(source.shape)).reshape(64, *source.shape)
     session.reset(task.given(bundle.spec) if artifact.sequence_inputs else None)

@@ -25,7 +25,8 @@ from edgenets.recipeparts import GateRecipe
 from ..formats import Written
 from .comparison import Differences, Pair, compare
 from .confidence import highest, is_few, least_drop
-from .outputs import Output, worst_channel
+from .outputs import Numbers, Output, worst_channel
+from .siblings import beside_siblings, errors_of
 from .verdicts import DECIDED, Check, Compiled, Report, Verdict, number
 
 # Mean |difference| over the standard deviation of an output. Models that are only rounded stay far
@@ -54,6 +55,14 @@ class Outputs:
     score: Callable[[], tuple[float, float]]
     stream: Pair | None = None  # streaming models alone: of one long stream, (steps, numbers)
     outputs: Sequence[Output] = ()  # what each is; none: the task knows
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A verdict, and how far each channel is from the model's; None: a task measures it otherwise."""
+
+    verdict: Verdict
+    errors: Numbers | None = None
 
 
 class Reference(Protocol):
@@ -93,11 +102,13 @@ class Judge:
         """
         absent = {w.artifact.id: why for w in written if (why := _no_accelerator(w))}
         groups = _together([w for w in written if w.artifact.id not in absent])
-        verdicts: list[Verdict] = []
+        judged: list[_Judged] = []
         with (progress or Progress()).task("verifying") as task:
             for done, items in enumerate(groups, 1):
-                verdicts += self._verdicts(items)
-                task.update(done, len(groups), verdicts[-1].id)
+                judged += self._judged(items)
+                task.update(done, len(groups), judged[-1].verdict.id)
+        errors = {j.verdict.id: j.errors for j in judged if j.errors is not None}
+        verdicts = beside_siblings([j.verdict for j in judged], errors)
         compiled = [_compiled(w, absent[w.artifact.id]) for w in written if w.artifact.id in absent]
         return replace(
             self._reference.header,
@@ -107,21 +118,28 @@ class Judge:
         )
 
     def verdict(self, item: Written) -> Verdict:
-        """What the gate says of one artifact that is a model by itself."""
-        return self._verdicts([item])[0]
+        """What the gate says of one artifact that is a model by itself, whatever others there are."""
+        return self._judged([item])[0].verdict
 
-    def _verdicts(self, items: Sequence[Written]) -> list[Verdict]:
+    def _judged(self, items: Sequence[Written]) -> list[_Judged]:
         try:
             outputs = self._reference.run(items)
         except EdgenetsError as exc:
-            return [_blank(item, str(exc)) for item in items]
+            return [_Judged(_blank(item, str(exc))) for item in items]
         return [self._held(item, found) for item, found in zip(items, outputs, strict=True)]
 
-    def _held(self, item: Written, given: Outputs) -> Verdict:
+    def _held(self, item: Written, given: Outputs) -> _Judged:
         pairs: Sequence[Pair] = list(zip_longest(given.found, given.wanted, fillvalue=_NOTHING))
         for found, wanted in (*pairs, *([given.stream] if given.stream else [])):
             if found.shape != wanted.shape:
-                return _blank(item, f"gives {found.shape} where its model gives {wanted.shape}")
+                why = f"gives {found.shape} where its model gives {wanted.shape}"
+                return _Judged(_blank(item, why))
+        return _Judged(
+            self._compared(item, given, pairs),
+            errors_of(given.outputs, given.found, given.wanted) if given.outputs else None,
+        )
+
+    def _compared(self, item: Written, given: Outputs, pairs: Sequence[Pair]) -> Verdict:
         pairs, fit = _by_ranges(given.outputs, pairs)
         if given.stream is not None:
             pairs = [(np.concatenate(given.found), np.concatenate(given.wanted))]

@@ -8,7 +8,7 @@ an error that is small for a box can be all of a score.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, get_args
 
@@ -315,17 +315,28 @@ def worst_channel(output: Output, found: Array, wanted: Array) -> float:
     """
     if not np.issubdtype(wanted.dtype, np.floating) or wanted.size == len(wanted):
         return 1.0
-    worst = 1.0
+    errors = channel_errors(output, found, wanted)
+    return max(0.0, 1.0 - float(np.max(errors)) ** 2)
+
+
+def channel_errors(output: Output, found: Array, wanted: Array) -> Numbers:
+    """The RMS error of each channel that counts, (channels,), as a part of its size.
+
+    Channels that are smaller than others of their range by far do not count: they are left out.
+    """
+    if wanted.size == len(wanted):
+        output = replace(output, axis=-1)
+        found, wanted = found.reshape(-1, 1), wanted.reshape(-1, 1)
     # Numbers of one vector are compared with the largest of it, others far further down.
     apart = 2 * _SPAN if output.groups else _APART
+    errors = []
     for a, b in zip(output.parts(found), output.parts(wanted), strict=True):
         sizes = np.maximum(_sizes(b, output.axis), _floor(output, b))
-        errors = np.moveaxis(np.square(np.asarray(a, np.float64) - b), output.axis, -1)
-        errors = errors.reshape(-1, len(sizes)).mean(axis=0)
+        squares = np.moveaxis(np.square(np.asarray(a, np.float64) - b), output.axis, -1)
+        error = np.sqrt(squares.reshape(-1, len(sizes)).mean(axis=0))
         counts = sizes > max(sizes.max() / apart, _SILENT)
-        fits = 1 - errors[counts] / np.square(sizes[counts])
-        worst = min([worst, *fits.tolist()])
-    return max(0.0, worst)
+        errors.append(error[counts] / sizes[counts])
+    return np.concatenate([*errors, np.zeros(1)])
 
 
 def _cosine(found: Array, wanted: Array) -> float:

@@ -13,10 +13,14 @@ from numpy.typing import NDArray
 
 from edgenets.sound.audio import Sound
 from edgenets.sound.input import AudioInput, MicroFrontendInput
+from edgenets.sound.melinput import MelInput
+
+SoundInput = AudioInput | MicroFrontendInput | MelInput
 
 # Kind of input → its extractor. To add one: a class, and a line here.
 EXTRACTORS = {
     "audio": "edgenets.sound.logmel:LogMel",
+    "mel": "edgenets.sound.mel:Mel",
     "micro-frontend": "edgenets.sound.microfrontend:MicroFrontend",
 }
 
@@ -37,7 +41,7 @@ class Extractor(Protocol):
         ...
 
 
-def extractor(config: AudioInput | MicroFrontendInput, group: int = 1) -> Extractor:
+def extractor(config: SoundInput, group: int = 1) -> Extractor:
     """The extractor for a model's input, which gives frames in multiples of `group`.
 
     Raises:
@@ -48,6 +52,6 @@ def extractor(config: AudioInput | MicroFrontendInput, group: int = 1) -> Extrac
     return made
 
 
-def frames_of(samples: Sound, config: AudioInput | MicroFrontendInput) -> NDArray[np.float32]:
+def frames_of(samples: Sound, config: SoundInput) -> NDArray[np.float32]:
     """The frames of a whole clip: (n,) sound to (frames, bands) float32."""
     return extractor(config).push(samples)

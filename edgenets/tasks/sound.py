@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgenets.errors import ModelError
-from edgenets.sound.input import AudioInput, MicroFrontendInput
+from edgenets.sound.features import SoundInput
+from edgenets.sound.input import AudioInput
 from edgenets.stepspec import StreamSpec
 
 # A bound far above all use: beyond it a file is broken or hostile.
@@ -17,7 +18,7 @@ LONGEST_REFRACTORY = 3600.0  # s
 class SoundSpec(StreamSpec):
     """A model that listens."""
 
-    input: AudioInput | MicroFrontendInput
+    input: SoundInput
     decoding: Any
 
     @property
@@ -28,8 +29,9 @@ class SoundSpec(StreamSpec):
 
 def sound_of(spec: SoundSpec) -> str:
     """What a model takes of sound, in words."""
+    heard = "mel bands" if spec.input.width == spec.input.bands else "coefficients of mel bands"
     return (
-        f"sound at {spec.input.sample_rate:,} Hz, {spec.input.bands} mel bands; a step every "
+        f"sound at {spec.input.sample_rate:,} Hz, {spec.input.width} {heard}; a step every "
         f"{1e3 * spec.step_seconds:.0f} ms"
     )
 

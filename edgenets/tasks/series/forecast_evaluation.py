@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from edgenets import records
-from edgenets.backend import Session, run_sequence
+from edgenets.backend import Session, last_answer
 from edgenets.bundle import Bundle
 from edgenets.data.split import Split
 from edgenets.metrics import MSE
@@ -46,7 +46,7 @@ def evaluate_forecast(
     begun = time.process_time()
     with (progress or Progress()).task("forecasting") as task:
         for done, (row, window) in enumerate(zip(answers, taken, strict=True), 1):
-            row[:] = run_sequence(session, window)[-1, -1]
+            row[:] = last_answer(session, window)
             if done % 100 == 0 or done == len(windows):
                 task.update(done, len(windows))
     cpu = time.process_time() - begun

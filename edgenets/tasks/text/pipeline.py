@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.backend import Session, run_sequence
+from edgenets.backend import Session, last_answer
 from edgenets.errors import DataError
 from edgenets.tasks.keywords.decoding import softmax
 from edgenets.tasks.language.spec import TextSpec
@@ -40,6 +40,6 @@ class Reader:
         tokens = self._tokenizer.encode(text)
         if not len(tokens):
             raise DataError("there is nothing in the text that could be read")
-        posterior = softmax(run_sequence(self._session, tokens[:, None])[-1, -1])
+        posterior = softmax(last_answer(self._session, tokens[:, None]))
         unknown = self._tokenizer.unknown(tokens)
         return Read(int(posterior.argmax()), posterior, len(tokens), unknown)
