@@ -7,13 +7,10 @@ guessed, and every guess is reported with its reason, so that it can be put righ
 
 from __future__ import annotations
 
-import io
 import json
-import re
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from edgenets import __version__, backend
 from edgenets.archive import member_name
@@ -24,17 +21,13 @@ from edgenets.extras import require
 from edgenets.onnxruntime import session_options
 from edgenets.selfcontained import refuse_outside
 from edgenets.tasks.vision.golden import golden_image, golden_png, output_of
-from edgenets.tasks.vision.spec import ImageInput, ImageSpec, ImageTask, Scores
+from edgenets.tasks.vision.spec import ImageSpec, ImageTask, Scores
 
 from .image_heads import Opened, decoding_of
+from .image_input import Preprocessing, input_of
+from .labels import carried_labels, read_labels
 from .sources import onnx_file, tflite_file
 from .sources.ends import End
-
-# A list of labels in another encoding than this is rare, and says so by being unreadable.
-_LONGEST_LABELS = 1 << 20  # bytes
-
-# A line of a list of labels that begins with its number.
-_NUMBERED = re.compile(r"(\d+):* (.+)")
 
 
 @dataclass(frozen=True)
@@ -78,11 +71,13 @@ def import_image_model(path: Path, out: Path, options: ImportOptions) -> Importe
         raise ModelError(f"{path}: cannot be read: {exc.strerror}") from exc
     guesses: list[str] = []
     artifact = _artifact(path, model)
-    frame = _input(artifact, options, guesses)
-    labels = _labels(path, model, options, artifact)
+    how = Preprocessing(options.color, options.resize, options.mean, options.std)
+    frame = input_of(path.name, artifact.inputs[0], how, guesses)
+    listed = options.labels
+    labels = carried_labels(path, model) if listed is None else read_labels(listed)
     files = {artifact.files[0]: model}
     session = backend.load(artifact.format, artifact, files)
-    ends = _ends(artifact, model)
+    ends = ends_in(artifact, model)
     opened = Opened(artifact, session, frame, ends, options.scores, guesses)
     decoding, labels = decoding_of(options.task, opened, labels)
     try:
@@ -126,7 +121,7 @@ def _artifact(path: Path, model: bytes) -> Artifact:
     )
 
 
-def _ends(artifact: Artifact, model: bytes) -> dict[str, End]:
+def ends_in(artifact: Artifact, model: bytes) -> dict[str, End]:
     """What makes each output of a file."""
     names = [info.name for info in artifact.outputs]
     if artifact.format == "tflite":
@@ -169,116 +164,6 @@ def _onnx_tensors(
         return TensorInfo(tensor.name, tuple(tensor.shape), kind)
 
     return tuple(map(info, session.get_inputs())), tuple(map(info, session.get_outputs()))
-
-
-def _input(artifact: Artifact, options: ImportOptions, guesses: list[str]) -> ImageInput:
-    """How the model takes images; what is guessed is written down."""
-    (info,) = artifact.inputs
-    layout = _layout(artifact.files[0], info)
-    _, *rest = info.shape
-    height, width, channels = rest if layout == "nhwc" else (rest[1], rest[2], rest[0])
-    mean, std = _normalisation(info, options, guesses)
-    color: Any = options.color  # `ImageInput` refuses what is none
-    resize: Any = options.resize
-    if color is None:
-        color = "grey" if channels == 1 else "rgb"
-        guesses.append(f"color {color}: what nearly all models take")
-    if resize is None:
-        resize = "stretch"
-        guesses.append("resize stretch: both sides to the model's size")
-    try:
-        return ImageInput(
-            name=info.name,
-            height=height,
-            width=width,
-            color=color,
-            resize=resize,
-            mean=mean,
-            std=std,
-            layout=layout,
-        )
-    except ValueError as exc:
-        raise ModelError(f"{artifact.files[0]}: {exc}") from exc
-
-
-def _layout(file: str, info: TensorInfo) -> Literal["nhwc", "nchw"]:
-    if len(info.shape) == 4 and info.shape[0] == 1:
-        if info.shape[3] in (1, 3):
-            return "nhwc"
-        if info.shape[1] in (1, 3):
-            return "nchw"
-    raise ModelError(
-        f"{file}: takes '{info.name}' {list(info.shape)}; one image of 1 or 3 channels is needed"
-    )
-
-
-def _normalisation(
-    info: TensorInfo, options: ImportOptions, guesses: list[str]
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """The mean and deviation that make the input what it was trained on."""
-    if options.mean is not None or options.std is not None:
-        return options.mean or (0.0,), options.std or (1.0,)
-    mean, std, why = _usual_normalisation(info)
-    guesses.append(f"normalisation (pixel − {mean:g}) / {std:g}: {why}")
-    return (mean,), (std,)
-
-
-def _usual_normalisation(info: TensorInfo) -> tuple[float, float, str]:
-    """A mean and a deviation, and why it is these."""
-    q = info.quantization
-    if q is not None:  # the integers of the tensor are the pixels themselves, moved for int8
-        first = -128 if info.dtype == "int8" else 0
-        mean, std = float(q.zero_point - first), 1 / q.scale
-        return mean, std, "its input's quantization says that pixels go in as they are"
-    if info.dtype != "float32":
-        return 0.0, 1.0, f"its input is {info.dtype} without a scale"
-    if info.shape[1] in (1, 3):
-        return 0.0, 255.0, "usual for models with the channels first: 0 … 1"
-    return 127.5, 127.5, "usual for TensorFlow's models: −1 … 1"
-
-
-def _labels(
-    path: Path, model: bytes, options: ImportOptions, artifact: Artifact
-) -> tuple[str, ...]:
-    """Labels from the user's file, else from the list that TFLite files carry along.
-
-    Raises:
-        ModelError: there are none.
-    """
-    if options.labels is not None:
-        try:
-            text = options.labels.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as exc:
-            raise ModelError(f"{options.labels}: cannot be read as labels: {exc}") from exc
-        return _listed(text)
-    try:  # TFLite's metadata append a zip with files to the model
-        with zipfile.ZipFile(io.BytesIO(model)) as archive:
-            for entry in archive.infolist():
-                if entry.filename.endswith(".txt") and entry.file_size < _LONGEST_LABELS:
-                    return _listed(archive.read(entry).decode("utf-8"))
-    except (zipfile.BadZipFile, UnicodeDecodeError, OSError, NotImplementedError):
-        pass
-    raise ModelError(f"{path}: carries no labels; give --labels FILE, one a line")
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    """Labels that can be reported apart and shown; numbers before them are no part of them."""
-    found: list[str] = []
-    for number, line in enumerate(_unnumbered(text.rstrip())):
-        name = "".join(c if c.isprintable() else " " for c in line.replace("/", "∕")).strip()
-        name = name or f"label {number}"
-        same = sum(x == name or x.startswith(f"{name} (") for x in found)
-        found.append(f"{name} ({same + 1})" if same else name)
-    return tuple(found)
-
-
-def _unnumbered(text: str) -> list[str]:
-    """Lines, without the numbers before them where each has its own: `3 cat`, `3: cat`."""
-    lines = [line.strip() for line in text.splitlines()]
-    numbered = [_NUMBERED.fullmatch(line) for line in lines]
-    if all(m and int(m[1]) in (i, i + 1) for i, m in enumerate(numbered)):
-        return [m[2].strip() for m in numbered if m]
-    return lines
 
 
 def _card(path: Path, spec: ImageSpec, guesses: list[str]) -> str:

@@ -21,6 +21,7 @@ from edgenets.recipeparts import QuantizeRecipe
 
 from .accelerators.said import Said
 from .formats import Written
+from .own.options import Preparation
 
 FOLDER = "artifacts"
 INDEX = "artifacts.json"
@@ -37,9 +38,10 @@ class Origin:
     sha256: str
     shapes: dict[str, tuple[int, ...]]  # that its open inputs were given
     calibration: str = ""  # path of the items; nothing: none
-    calibrated_on: str = ""  # SHA-256 of that file
+    calibrated_on: str = ""  # SHA-256 of that file, or of the files of that folder
     variant: str = "auto"  # what form was asked for
     quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
+    preparation: Preparation = field(default_factory=Preparation)  # how files became the items
 
 
 @dataclass(frozen=True)

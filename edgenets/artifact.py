@@ -105,6 +105,7 @@ class Window:
     holds: Literal["last", "first"] = "last"
     fill: float = 0.0  # what stands where no frame is yet
     turned: bool = False  # the model takes (numbers, frames)
+    tokens: bool = False  # what is pushed are numbers of tokens, whatever type the model takes
 
     def __post_init__(self) -> None:
         if not 1 <= self.step <= self.frames <= LARGEST_TENSOR:

@@ -174,7 +174,8 @@ def last_answer(session: Session, features: Array) -> NDArray[np.float32]:
         features: (frames, channels), of the input's type, and of one step at least.
     """
     if not isinstance(session, Windowed):
-        return answers(session, features)[-1]
+        answer: NDArray[np.float32] = answers(session, features)[-1]
+        return answer
     (source,) = session.artifact.inputs
     frames = source.shape[1]
     last = (len(features) // frames - 1) * frames

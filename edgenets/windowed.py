@@ -28,12 +28,8 @@ def face_of(artifact: Artifact) -> Artifact:
     if window is None:
         return artifact
     (source,) = artifact.inputs
-    quantized = source.quantization is not None
-    taken = TensorInfo(
-        source.name,
-        (1, window.step, window.width_in(source.shape)),
-        "float32" if quantized else source.dtype,
-    )
+    shape = (1, window.step, window.width_in(source.shape))
+    taken = TensorInfo(source.name, shape, "int32" if window.tokens else "float32")
     given = tuple(TensorInfo(o.name, (1, 1, o.shape[-1]), "float32") for o in artifact.outputs)
     return replace(artifact, inputs=(taken,), outputs=given, window=None)
 
@@ -49,6 +45,8 @@ class Windowed:
         self._source = artifact.inputs[0]
         self.artifact, self.runs_on = face_of(artifact), inner.runs_on
         (self._taken,) = self.artifact.inputs
+        # Sessions take real values in float32 where an input is quantized.
+        self._type = "float32" if self._source.quantization else self._source.dtype
         width = self._taken.shape[-1]
         self._fill = np.full((window.frames, width), window.fill, self._taken.dtype)
         self.reset()
@@ -84,7 +82,7 @@ class Windowed:
             raise BackendError(f"inputs {sorted(inputs)} were given; '{name}' is needed")
         self.push(inputs[name])
         held = self._held.T if self._window.turned else self._held
-        shaped = np.ascontiguousarray(held).reshape(self._source.shape)
+        shaped = np.ascontiguousarray(held, self._type).reshape(self._source.shape)
         found = self._inner.run({self._source.name: shaped})
         return {name: values.reshape(1, 1, -1) for name, values in found.items()}
 

@@ -17,13 +17,15 @@ def shipped() -> list[str]:
 
 
 def find(name: str | Path) -> Path:
-    """The file of a bundle: a path, or the name of a shipped one.
+    """The file of a bundle: a path, the folder that it is in, or the name of a shipped one.
 
     Raises:
         BundleError: there is neither.
     """
     path = Path(name)
     try:
+        if path.is_dir():
+            return _only_in(path)
         if path.exists():
             return path
     except OSError as exc:  # a name that is too long, a folder that may not be looked into
@@ -37,6 +39,19 @@ def find(name: str | Path) -> Path:
         )
     known = ", ".join(shipped()) or "none"
     raise BundleError(f"{name}: no such file, and no shipped bundle of that name ({known})")
+
+
+def _only_in(folder: Path) -> Path:
+    """The bundle of a folder that a model was converted and bundled in."""
+    found = sorted(folder.glob(f"*{SUFFIX}"))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise BundleError(f"{folder}: has {', '.join(p.name for p in found)} in it; say which")
+    raise BundleError(
+        f"{folder}: has no bundle in it; make one of what was converted and verified there: "
+        f"edgenets bundle {folder}"
+    )
 
 
 def load(name: str | Path) -> Bundle:

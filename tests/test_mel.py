@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from edgenets.errors import RecordError
 from edgenets.records import parse, to_plain
+from edgenets.sound import like as libraries
 from edgenets.sound.features import extractor, frames_of
-from edgenets.sound.melinput import LIKE, MelInput
+from edgenets.sound.melinput import MelInput
 
 REFERENCES = np.load(Path(__file__).parent / "references" / "mel.npz")
 
@@ -53,7 +54,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def like(name: str, **own: Any) -> MelInput:
-    return MelInput(**{**LIKE[name], **own})
+    return MelInput(**{**libraries.known()[name], **own})
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -68,7 +69,7 @@ def test_they_are_those_of_the_library(name: str) -> None:
 
 
 def test_every_library_is_tried() -> None:
-    assert {base for base, _ in CASES.values()} == set(LIKE)
+    assert {base for base, _ in CASES.values()} == set(libraries.known())
 
 
 @st.composite

@@ -21,6 +21,7 @@ from edgenets.recipeparts import QuantizeRecipe
 
 from ..check.check import Checked, Target
 from ..formats import Converted
+from ..own.options import Preparation, Raw
 from ..verify.appendix import Wanted
 from ..verify.mixed_precision import Repair
 from ..verify.verdicts import Report
@@ -35,10 +36,11 @@ class Request:
 
     to: tuple[Format, ...]
     precisions: tuple[Precision, ...] | None = None  # None: every one that the model can have
-    calibration: str | None = None  # path of the items
+    calibration: str | None = None  # path of the items, or of files that become items
     variant: Variant = "auto"
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)  # of open inputs, by name
     quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
+    preparation: Preparation = field(default_factory=Preparation)
 
 
 def convert(path: Path, out: Path, request: Request, live: bool = True) -> Json:
@@ -120,7 +122,8 @@ def _asked() -> Any:
     if do in ("verify", "judge", "append", "search"):
         return _verified(do, path, question, reporter)
     request = records.parse(Request, question["request"], "the request")
-    items = Path(request.calibration) if request.calibration else None
+    given = request.calibration
+    items = Raw(Path(given) if given else None, request.preparation)
     job = folder.job_of(path, items, request.variant, request.shapes, request.quantize, reporter)
     if do == "check":
         target = records.parse(Target, question["target"], "the target")

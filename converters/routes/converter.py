@@ -11,6 +11,7 @@ from edgenets.artifact import Precision
 from edgenets.progress import Progress
 from edgenets.recipeparts import QuantizeRecipe
 
+from ..own.options import Preparation
 from ..sources.source import Source
 from ..verify.outputs import outputs_of
 from ..whole.samples import Samples, spread
@@ -49,8 +50,9 @@ class Job:
     variant: Variant = "auto"
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # of inputs that are open
     quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
-    calibration: str = ""  # the file that the samples are from, if they are from one
+    calibration: str = ""  # the file or folder that the samples are from, if they are from one
     progress: Progress = field(default_factory=Progress)
+    preparation: Preparation = field(default_factory=Preparation)  # that made them of files
 
     @cached_property
     def mixed(self) -> Mixed | None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from edgenets.artifact import FORMATS, PRECISIONS, Artifact, Format, Precision, TensorInfo, id_of
-from edgenets.data.items import read_items
 from edgenets.errors import ConversionError, ModelError
 from edgenets.findings import Finding
 from edgenets.progress import Progress
@@ -21,6 +20,8 @@ from edgenets.recipeparts import GateRecipe, QuantizeRecipe
 from .. import store
 from ..check.check import Checked, Target, check
 from ..formats import Converted, Written
+from ..own.items import items_of
+from ..own.options import Preparation, Raw
 from ..project import (
     STALE,
     Project,
@@ -45,7 +46,7 @@ from .converter import Job, Variant
 
 def job_of(
     path: Path,
-    calibration: Path | None = None,
+    calibration: Path | Raw | None = None,
     variant: Variant = "auto",
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     quantize: QuantizeRecipe | None = None,
@@ -55,7 +56,7 @@ def job_of(
 
     Args:
         path: a `.keras`, `.h5`, `.onnx` or `.tflite` file, or the folder of a SavedModel.
-        calibration: a `.npy` or `.npz` of items; see `edgenets.data.items`.
+        calibration: items, or a folder of files that become items; see `own.items`.
         shapes: of one item each, for inputs that are open; an entry of no name is of the only one.
 
     Raises:
@@ -64,12 +65,13 @@ def job_of(
     """
     source = open_source(path)
     options = _named(source, shapes or {})
-    quantize = quantize or QuantizeRecipe()
-    samples = None
-    if calibration is not None:
-        samples = spread(read_items(calibration, _sized(source, options)).samples, quantize.samples)
-    shown = "" if calibration is None else str(calibration.resolve())
-    return Job(source, samples, variant, options, quantize, shown, progress or Progress())
+    quantize, progress = quantize or QuantizeRecipe(), progress or Progress()
+    raw = calibration if isinstance(calibration, Raw) else Raw(calibration, Preparation())
+    if raw.path is None:
+        return Job(source, None, variant, options, quantize, "", progress, raw.how)
+    items = items_of(raw.path, _sized(source, options), raw.how, progress.say)
+    samples, shown = spread(items.samples, quantize.samples), str(raw.path.resolve())
+    return Job(source, samples, variant, options, quantize, shown, progress, raw.how)
 
 
 def explain(
@@ -104,9 +106,8 @@ def convert_file(
         (out / stale).unlink(missing_ok=True)
     shapes = {k: tuple(v) for k, v in job.shapes.items()}
     items = digest(Path(job.calibration)) if job.calibration else ""
-    origin = store.Origin(
-        str(path), digest(path), shapes, job.calibration, items, job.variant, job.quantize
-    )
+    said = (job.variant, job.quantize, job.preparation)
+    origin = store.Origin(str(path), digest(path), shapes, job.calibration, items, *said)
     store.save(out, found.written, found.missing, origin)
     return found
 
@@ -180,7 +181,8 @@ def _project(folder: Path, data: Path, gate: GateRecipe | None, wanted: Wanted |
     def reference(progress: Progress, source: Source | None = None) -> SourceReference:
         origin = origin_of(folder)
         source = source or open_source(Path(origin.path))
-        items = read_items(data, _sized(source, origin.shapes))
+        how = (wanted.preparation if wanted else Preparation()).over(origin.preparation)
+        items = items_of(data, _sized(source, origin.shapes), how, progress.say)
         return SourceReference(source, items, gate, kinds)
 
     def subjects(progress: Progress) -> Callable[[Artifact], Subject]:
@@ -198,14 +200,15 @@ def _again(folder: Path, origin: store.Origin, progress: Progress) -> Job:
     """The job that a folder's artifacts came from."""
     variant: Any = origin.variant
     items = Path(origin.calibration)
-    there = origin.calibration and items.is_file()
+    there = origin.calibration and items.exists()
     if not there or digest(items) != origin.calibrated_on:
         raise ConversionError(
             f"{folder}: the items that it was calibrated on are not there, or others by now"
             f"{f' ({origin.calibration})' if origin.calibration else ''}; convert it again with "
             f"--calibration"
         )
-    return job_of(Path(origin.path), items, variant, origin.shapes, origin.quantize, progress)
+    raw = Raw(items, origin.preparation)
+    return job_of(Path(origin.path), raw, variant, origin.shapes, origin.quantize, progress)
 
 
 def origin_of(folder: Path) -> store.Origin:

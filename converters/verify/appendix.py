@@ -14,6 +14,7 @@ from edgenets.progress import Progress
 
 from ..check.check import Checked, Target, check
 from ..formats import Written
+from ..own.options import Preparation
 from ..steptime import step_us
 from .mixed_precision import LayerError, Repair, Subject, is_rounded
 from .outputs import Kind
@@ -30,6 +31,8 @@ class Wanted:
     only_verdict: bool = False  # nothing beside it, for those in a hurry
     # What outputs of a model of one's own are, where the user states it; see `outputs_of`.
     kinds: dict[str, Kind] = field(default_factory=dict)
+    # How its items are made of files, beside what was said to `convert`.
+    preparation: Preparation = field(default_factory=Preparation)
 
 
 @dataclass(frozen=True)

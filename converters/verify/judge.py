@@ -59,7 +59,7 @@ class Outputs:
 
 @dataclass(frozen=True)
 class _Judged:
-    """A verdict, and how far each channel is from the model's; None: a task measures it otherwise."""
+    """A verdict, and how far each channel is from the model's; None: the task knows it."""
 
     verdict: Verdict
     errors: Numbers | None = None
@@ -118,7 +118,7 @@ class Judge:
         )
 
     def verdict(self, item: Written) -> Verdict:
-        """What the gate says of one artifact that is a model by itself, whatever others there are."""
+        """What the gate says of one artifact that is a model by itself, beside no others."""
         return self._judged([item])[0].verdict
 
     def _judged(self, items: Sequence[Written]) -> list[_Judged]:

@@ -7,6 +7,7 @@ board is kept, so that the same deployment tomorrow is the same: `refresh` choos
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -20,7 +21,7 @@ from edgenets import places
 from edgenets.errors import DeviceError
 
 from ..board import dotted
-from . import ownpython
+from . import crosspip, ownpython
 
 # The oldest C library that wheels for 64-bit Arm and x86 are made for.
 _OLDEST_LIBC = 17
@@ -92,8 +93,10 @@ def gather(
 
 
 def _download(folder: Path, wanted: str, kind: Kind, supply: Supply) -> None:
+    other = json.dumps(crosspip.environment(kind.python, kind.architecture))
     command = [
-        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
+        sys.executable, "-m", crosspip.__name__, other,
+        "download", "--quiet", "--disable-pip-version-check",
         "--only-binary=:all:", "--implementation=cp",
         f"--python-version={dotted(kind.python)}",
         *(f"--platform={tag}" for tag in kind.platforms()), f"--dest={folder}",

@@ -7,6 +7,7 @@ from edgenets.api.models import (
     Built,
     aware,
     build,
+    bundle_model,
     convert,
     import_model,
     pack,
@@ -16,6 +17,6 @@ from edgenets.api.models import (
 from edgenets.api.running import bench, choose, evaluate, load, run, selftest, write
 
 __all__ = [
-    "Built", "aware", "bench", "build", "choose", "convert", "deploy", "evaluate", "flash",
+    "Built", "aware", "bench", "build", "bundle_model", "choose", "convert", "deploy", "evaluate", "flash",
     "import_model", "load", "pack", "preflight", "run", "selftest", "train", "verify", "write",
 ]  # fmt: skip

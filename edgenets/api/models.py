@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from edgenets.converters.formats import Converted
     from edgenets.converters.image_import import Imported
+    from edgenets.converters.own.bundle import Own
+    from edgenets.converters.own.options import OwnOptions
     from edgenets.converters.verify.verdicts import Report
     from edgenets.tasks.vision.spec import ImageTask
 
@@ -121,6 +123,38 @@ def pack(run: str | Path, out: str | Path, only: Sequence[str] | None = None) ->
     from edgenets.converters.project import pack_run
 
     return pack_run(runs.load(Path(run)), Path(out), only)
+
+
+def bundle_model(
+    folder: str | Path,
+    task: str,
+    out: str | Path,
+    options: OwnOptions | None = None,
+    *,
+    only: Sequence[str] | None = None,
+) -> Own:
+    """Pack what passed of a model of one's own into one `.edge` file, with the proof.
+
+    Args:
+        folder: that `edgenets convert` and `edgenets verify` filled.
+        task: what the model is for, such as `keywords`.
+        options: how its input is made, and its labels; see `edgenets.converters.own.options`. What
+            was said to `convert` need not be said again.
+        only: ids of the artifacts to take; None: all that passed.
+
+    Returns:
+        the bundle, what was guessed for it, and how its front end compares with a reference.
+
+    Raises:
+        ModelError: it was not verified, or is no model of such a task.
+        RecordError: the front file says something wrong.
+        GateFailed: no artifact passed, or the front end is another than the reference's.
+    """
+    from edgenets.converters.own.bundle import bundle_folder
+    from edgenets.converters.own.options import OwnOptions
+
+    said = replace(options or OwnOptions(task), task=task)
+    return bundle_folder(Path(folder), Path(out), said, only)
 
 
 @dataclass(frozen=True)

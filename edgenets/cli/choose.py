@@ -101,7 +101,7 @@ def command(
     from edgenets.runtime.pick import candidates, pick
 
     opened = zoo.load(bundle)
-    if out is None and not Path(bundle).is_file():
+    if out is None and opened.path.parent == zoo.ZOO:
         raise click.UsageError(f"{bundle} is a shipped bundle; say where to write its copy: --out")
     target = out or opened.path
     bundles.check_place(target)

@@ -18,6 +18,8 @@ from edgenets.cli.options import (
     Shapes,
     emit,
     json_option,
+    preparation_of,
+    preparation_options,
     shape_option,
     size,
     table,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 Examples:
   edgenets convert runs/kws-gru --data speech_commands
   edgenets convert runs/kws-gru --to tflite --precision int8 --data speech_commands
-  edgenets convert vww_96.h5 --calibration images.npy --out vww
+  edgenets convert vww_96.h5 --calibration photos --std 255 --out vww
   edgenets convert crnn.keras --shape 100,40 --calibration features.npz --out crnn
   edgenets convert net.onnx --explain
   edgenets convert net.keras --calibration images.npy --to tflite,edgetpu --precision int8
@@ -53,9 +55,11 @@ edgetpu_compiler on the PATH, and is for models of your own; of a bundle: `edgen
 @click.option("--data", type=AnyData, help="What a run folder is calibrated on.")
 @click.option(
     "--calibration",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Items that a model of your own is calibrated on: .npy, or .npz with an array an input.",
+    type=AnyData,
+    help="What a model of your own is calibrated on: .npy, .npz with an array an input, or a "
+    "folder of images or recordings.",
 )
+@preparation_options
 @variant_option
 @shape_option
 @click.option(
@@ -82,6 +86,7 @@ def command(
     model: Path, to: tuple[Format, ...], precision: tuple[Precision, ...] | None, data: Path | None,
     calibration: Path | None, variant: Variant, shape: Shapes, keep_float: str | None,
     per_tensor: bool, symmetric: bool, explain: bool, out: Path | None, as_json: bool,
+    **said: object,
 ) -> None:  # fmt: skip
     """Convert a model to TFLite, ONNX and OpenVINO.
 
@@ -93,12 +98,14 @@ def command(
     from edgenets.converters.routes.apart import explain as explain_apart
     from edgenets.recipeparts import QuantizeRecipe
 
+    preparation = preparation_of(said)
     if (model / runs.MODEL).is_file():
         own = (out, calibration, keep_float, variant, shape, per_tensor, symmetric, explain)
-        if own != (None, None, None, "auto", (), False, False, False):
+        unsaid = (None, None, None, "auto", (), False, False, False)
+        if own != unsaid or preparation.says:
             raise click.UsageError(
-                "--out, --calibration, --variant, --shape, --keep-float, --per-tensor, --symmetric "
-                "and --explain are for a model of your own; of a run folder, its recipe says it"
+                "of a run folder, its recipe says how it is converted; --to, --precision and "
+                "--data are for it, all others for a model of your own"
             )
         _convert_run(model, data, to, precision or PRECISIONS, as_json)
         return
@@ -107,7 +114,7 @@ def command(
     kept = tuple(name.strip() for name in (keep_float or "").split(",") if name.strip())
     quantize = QuantizeRecipe(keep_float=kept, per_channel=not per_tensor, symmetric=symmetric)
     items = None if calibration is None else str(calibration)
-    request = Request(to, precision, items, variant, dict(shape), quantize)
+    request = Request(to, precision, items, variant, dict(shape), quantize, preparation)
     if explain:
         _explain(explain_apart(model, request), as_json)
         return

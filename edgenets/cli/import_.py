@@ -7,24 +7,9 @@ from typing import Any
 
 import click
 
-from edgenets.cli.options import AnyPath, emit, json_option, several, size
+from edgenets.cli.options import AnyPath, emit, image_options, json_option, several, size
 
 _File = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-class Numbers(click.ParamType):  # type: ignore[type-arg]
-    """One number, or one a channel, comma-separated."""
-
-    name = "numbers"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """`1,2,3` to (1.0, 2.0, 3.0)."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(float(part) for part in value.split(","))
-        except ValueError:
-            self.fail(f"'{value}' is not a number, nor several by comma", param, ctx)
 
 
 @click.command(
@@ -45,14 +30,7 @@ so. A microWakeWord model needs: pip install 'edgenets[microwakeword]'""",
     "--task", type=click.Choice(("classify", "detect", "segment")), help="Of a model of images."
 )
 @click.option("--labels", type=_File, help="One a line.  [default: those in the file]")
-@click.option("--color", type=click.Choice(("rgb", "bgr", "grey")), help="Order of the channels.")
-@click.option(
-    "--resize",
-    type=click.Choice(("stretch", "letterbox", "crop")),
-    help="How an image of another shape goes in.",
-)
-@click.option("--mean", type=Numbers(), help="Taken from pixels of 0 … 255; one, or one a channel.")
-@click.option("--std", type=Numbers(), help="What they are divided by then; likewise.")
+@image_options
 @click.option(
     "--scores",
     type=click.Choice(("probabilities", "logits")),

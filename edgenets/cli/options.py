@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import click
 
+from edgenets.files import Json
 from edgenets.painter import colored, harmless, width_of
 
 if TYPE_CHECKING:
     from edgenets.artifact import Precision
+    from edgenets.converters.own.options import Preparation
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -127,6 +129,71 @@ def variant_option(function: F) -> F:
         show_default=True,
         help="Frame by frame with a state, or all of an item at once.",
     )(function)
+
+
+class Numbers(click.ParamType):  # type: ignore[type-arg]
+    """One number, or one a channel, comma-separated."""
+
+    name = "numbers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """`1,2,3` to (1.0, 2.0, 3.0)."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(float(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"'{value}' is not a number, nor several by comma", param, ctx)
+
+
+def image_options(function: F) -> F:
+    """Add `--color`, `--resize`, `--mean` and `--std`."""
+    function = click.option(
+        "--std", type=Numbers(), help="What they are divided by then; likewise."
+    )(function)
+    function = click.option(
+        "--mean", type=Numbers(), help="Taken from pixels of 0 … 255; one, or one a channel."
+    )(function)
+    function = click.option(
+        "--resize",
+        type=click.Choice(("stretch", "letterbox", "crop")),
+        help="How an image of another shape goes in.",
+    )(function)
+    return click.option(
+        "--color", type=click.Choice(("rgb", "bgr", "grey")), help="Order of the channels."
+    )(function)
+
+
+def preparation_options(function: F) -> F:
+    """Add what says how files become the input of a model of one's own."""
+    function = image_options(function)
+    function = click.option(
+        "--layout",
+        type=click.Choice(("frames-first", "numbers-first")),
+        help="Of the input of a model of whole clips.",
+    )(function)
+    function = click.option(
+        "--labels",
+        type=click.Path(exists=True, dir_okay=False),
+        help="One a line, in the order of the model's scores.",
+    )(function)
+    return click.option(
+        "--front",
+        metavar="FILE|NAME",
+        help="How sound, texts or series go in: a TOML file, or a library's name.",
+    )(function)
+
+
+def preparation_of(said: Json) -> Preparation:
+    """What `preparation_options` were given, taken out of what a command was."""
+    from edgenets.converters.own.options import Preparation
+
+    names = ("front", "color", "resize", "mean", "std", "layout", "labels")
+    given = {name: said.pop(name) for name in names}
+    for name in ("front", "labels"):  # found again, from wherever
+        if given[name] is not None and Path(given[name]).is_file():
+            given[name] = str(Path(given[name]).resolve())
+    return Preparation(**given)
 
 
 def shape_option(function: F) -> F:

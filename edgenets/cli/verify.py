@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgenets.cli.check import target_of
-from edgenets.cli.options import AnyData, Folder, emit, json_option, size, table
+from edgenets.cli.options import (
+    AnyData,
+    Folder,
+    emit,
+    json_option,
+    preparation_of,
+    preparation_options,
+    size,
+    table,
+)
 from edgenets.cli.preflight import BoardName
 
 if TYPE_CHECKING:
@@ -58,8 +67,10 @@ Exit code 1: at least one does not. The report is written to RUN/report.html and
     required=True,
     type=AnyData,
     help="Recordings, images or texts, of which the validation split is used; for a model of "
-    "your own .npy, or .npz with an array an input and perhaps 'y', which is right.",
+    "your own .npy, or .npz with an array an input and perhaps 'y', which is right; or a folder "
+    "of images or recordings, of a folder a label where --labels are given.",
 )
+@preparation_options
 @click.option(
     "--mixed-precision",
     is_flag=True,
@@ -92,6 +103,7 @@ Exit code 1: at least one does not. The report is written to RUN/report.html and
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     run: Path,
     data: Path,
     mixed_precision: bool,
@@ -99,19 +111,20 @@ def command(
     targets: tuple[str, ...],
     kinds: tuple[tuple[str, Kind], ...],
     as_json: bool,
+    **said: object,
 ) -> None:
     """Verify that artifacts equal their model: the gate.
 
     RUN is a run folder that was converted, or the folder that a model of your own was converted
     into: its artifacts are held against the model in its own library.
     """
-    from edgenets import records, runs
+    from edgenets import records
     from edgenets.converters.verify.appendix import Wanted
     from edgenets.converters.verify.report import as_json as report_json
 
-    wanted = Wanted(tuple(map(target_of, targets)), layers, kinds=dict(kinds))
-    if (run / runs.MODEL).is_file() and kinds:
-        raise click.UsageError("--output is for a model of your own; of a run folder it is known")
+    how = preparation_of(said)
+    wanted = Wanted(tuple(map(target_of, targets)), layers, kinds=dict(kinds), preparation=how)
+    _check_options(run, wanted)
     stages = _stages(run, data, wanted)
     report = stages.judge()
     if not as_json:  # before anything that takes long, or fails, is looked at
@@ -133,6 +146,17 @@ def command(
             show(report)
         click.echo(f"Report: {run / 'report.html'}")
     ctx.exit(0 if report.passed else 1)
+
+
+def _check_options(run: Path, wanted: Wanted) -> None:
+    """Refuse for a run folder what is for a model of one's own."""
+    from edgenets import runs
+
+    if (run / runs.MODEL).is_file() and (wanted.kinds or wanted.preparation.says):
+        raise click.UsageError(
+            "of a run folder it is known what goes in and comes out; --output, --labels, --front "
+            "and the like are for a model of your own"
+        )
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.sound.audio import Sound
-from edgenets.sound.input import AudioInput, MicroFrontendInput
+from edgenets.sound.input import AudioInput, MicroFrontendInput, RawInput
 from edgenets.sound.melinput import MelInput
 
-SoundInput = AudioInput | MicroFrontendInput | MelInput
+SoundInput = AudioInput | MicroFrontendInput | MelInput | RawInput
 
 # Kind of input → its extractor. To add one: a class, and a line here.
 EXTRACTORS = {
     "audio": "edgenets.sound.logmel:LogMel",
     "mel": "edgenets.sound.mel:Mel",
+    "raw": "edgenets.sound.raw:Raw",
     "micro-frontend": "edgenets.sound.microfrontend:MicroFrontend",
 }
 

@@ -13,12 +13,16 @@ from edgenets.artifact import DType
 # What a sound card or a file can have.
 SAMPLE_RATES = range(1_000, 768_001)  # Hz
 
+# No frame of sound is longer.
+LONGEST_FRAME = 32_768  # samples
+
 
 @dataclass(frozen=True)
 class AudioInput:
     """Log-mel features of mono sound; see `edgenets.sound.logmel`."""
 
     dtype: ClassVar[DType] = "float32"
+    lead: ClassVar[int] = 0  # samples that stand before the sound
 
     kind: Literal["audio"] = "audio"
     sample_rate: int = 16_000  # Hz
@@ -67,6 +71,7 @@ class MicroFrontendInput:
     """
 
     dtype: ClassVar[DType] = "float32"
+    lead: ClassVar[int] = 0
 
     kind: Literal["micro-frontend"] = "micro-frontend"
     sample_rate: int = 16_000  # Hz
@@ -84,6 +89,47 @@ class MicroFrontendInput:
     def width(self) -> int:
         """Numbers a frame."""
         return self.bands
+
+    @property
+    def frame_seconds(self) -> float:
+        """Time from one frame to the next."""
+        return self.hop / self.sample_rate
+
+
+@dataclass(frozen=True)
+class RawInput:
+    """Sound as it is: a frame is a stretch of samples."""
+
+    dtype: ClassVar[DType] = "float32"
+    lead: ClassVar[int] = 0
+
+    kind: Literal["raw"] = "raw"
+    sample_rate: int = 16_000  # Hz
+    hop: int = 160  # samples of a frame
+    full_scale: float = 1.0  # what the loudest sample is: 1, or 32768 of 16-bit sound
+
+    def __post_init__(self) -> None:
+        if self.sample_rate not in SAMPLE_RATES:
+            raise ValueError(f"a sample rate of {self.sample_rate} Hz cannot be right")
+        if not 0 < self.hop <= LONGEST_FRAME:
+            raise ValueError(f"hop must be 1 to {LONGEST_FRAME:,} samples")
+        if not 0 < self.full_scale <= 1e10:
+            raise ValueError("full_scale must be positive, and within reason")
+
+    @property
+    def window(self) -> int:
+        """Samples of a frame."""
+        return self.hop
+
+    @property
+    def bands(self) -> int:
+        """Numbers a frame, too."""
+        return self.hop
+
+    @property
+    def width(self) -> int:
+        """Numbers a frame."""
+        return self.hop
 
     @property
     def frame_seconds(self) -> float:

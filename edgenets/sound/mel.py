@@ -33,11 +33,8 @@ class Mel:
         self._smooth = _smoothing(config)
         self._mean = np.asarray(config.mean)
         self._std = np.asarray(config.std)
-        # Where the window lies in the FFT turns its spectrum's phase, not its power; but it moves
-        # the sound that is taken.
-        skipped = (config.fft - config.window) // 2 if config.window_at == "middle" else 0
-        around = 0 if config.before == "nothing" else config.fft // 2
-        self._lead = around - skipped  # samples that stand before the sound; < 0: are passed over
+        # Where the window lies in the FFT turns its spectrum's phase, not its power.
+        self._lead = config.lead
         self.reset()
 
     def reset(self) -> None:
@@ -45,7 +42,7 @@ class Mel:
         waits = self.config.before == "reflect"
         self._sound: Rows = np.zeros(0 if waits else max(0, self._lead))
         self._begun = not waits
-        self._passed_over = max(0, -self._lead)  # samples that are still to be
+        self._left_out = max(0, -self._lead)  # samples that are still to be
         self._last = 0.0  # the sample before, for emphasis
         self._energy: Rows | None = None  # PCEN's, smoothed
         self._waiting: list[NDArray[np.float32]] = []  # frames that fill no group yet
@@ -57,9 +54,9 @@ class Mel:
             (frames, numbers) float32.
         """
         taken = self._taken(samples)
-        if self._passed_over:
-            count = min(self._passed_over, len(taken))
-            taken, self._passed_over = taken[count:], self._passed_over - count
+        if self._left_out:
+            count = min(self._left_out, len(taken))
+            taken, self._left_out = taken[count:], self._left_out - count
         self._sound = np.concatenate([self._sound, taken])
         if not self._begun:
             if len(self._sound) <= self._lead:
@@ -70,7 +67,7 @@ class Mel:
         while at + size <= len(self._sound):
             self._waiting.append(self._frame(self._sound[at : at + size]))
             at += hop
-        self._passed_over += max(0, at - len(self._sound))  # a hop may go beyond the window
+        self._left_out += max(0, at - len(self._sound))  # a hop may go beyond the window
         self._sound = self._sound[at:]
         return self._whole()
 
@@ -103,7 +100,8 @@ class Mel:
         found = self._compressed(bands)
         if self._turned is not None:
             found = found @ self._turned
-        return ((found - self._mean) / self._std).astype(np.float32)
+        frame: NDArray[np.float32] = ((found - self._mean) / self._std).astype(np.float32)
+        return frame
 
     def _compressed(self, bands: Rows) -> Rows:
         config = self.config
@@ -115,11 +113,9 @@ class Mel:
             bands + config.floor if config.floor_by == "add" else np.maximum(bands, config.floor)
         )
         if config.compress == "ln":
-            return np.log(floored)
-        level = np.log10(floored)
-        if config.compress == "log10":
-            return level
-        return (10.0 if config.power == 2 else 20.0) * level
+            return np.asarray(np.log(floored))
+        factor = {"log10": 1.0, "db": 10.0 if config.power == 2 else 20.0}[config.compress]
+        return np.asarray(factor * np.log10(floored))
 
     def _pcen(self, bands: Rows) -> Rows:
         """Per-channel energy normalization (Wang et al., 2017)."""

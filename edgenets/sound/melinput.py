@@ -1,28 +1,33 @@
-"""Features of models that were trained elsewhere: log-mel, MFCC and PCEN as other libraries make
-them.
+"""Features of models that other libraries trained: log-mel, MFCC and PCEN as these make them.
 
 No two libraries make the same of one sound: they differ in the window, in where a frame begins, in
 the mel scale, in the triangles and their norm, in what the logarithm is taken of. `MelInput` has a
-field for each; `LIKE` has their values for each library, by the formulas of its documentation.
+field for each; `like.toml` has their values for each library.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.artifact import DType
-from edgenets.sound.input import SAMPLE_RATES, hz_to_mel, mel_to_hz
+from edgenets.sound.input import LONGEST_FRAME, SAMPLE_RATES, hz_to_mel, mel_to_hz
 
-# Longer than any frame of sound.
-_LONGEST = 32_768  # samples
-
-# No filterbank has more.
-_MOST_BANDS = 512
+# Bounds beyond which a file is broken or hostile, or a logarithm has no value.
+_RANGES: dict[str, tuple[float, float]] = {
+    "bands": (1, 512),
+    "full_scale": (1e-10, 1e10),
+    "floor": (1e-30, 1e30),
+    "emphasis": (0, 0.999),
+    "lifter": (0, 1e4),
+    **dict.fromkeys(("pcen_gain", "pcen_bias"), (0.0, 1e3)),
+    **dict.fromkeys(("pcen_power", "pcen_time"), (1e-3, 1e3)),
+    "mean": (-1e6, 1e6),
+    "std": (1e-6, 1e6),
+}
 
 
 @dataclass(frozen=True)
@@ -74,29 +79,19 @@ class MelInput:
     def __post_init__(self) -> None:
         if self.sample_rate not in SAMPLE_RATES:
             raise ValueError(f"a sample rate of {self.sample_rate} Hz cannot be right")
-        if not (0 < self.hop <= _LONGEST and 0 < self.window <= self.fft <= _LONGEST):
-            raise ValueError(f"0 < hop and 0 < window ≤ fft must hold, up to {_LONGEST:,}")
+        if not (0 < self.hop <= LONGEST_FRAME and 0 < self.window <= self.fft <= LONGEST_FRAME):
+            raise ValueError(f"0 < hop and 0 < window ≤ fft must hold, up to {LONGEST_FRAME:,}")
         if not 0 <= self.low_hz < self.highest_hz <= self.sample_rate / 2:
             raise ValueError("0 ≤ low_hz < high_hz ≤ sample_rate / 2 must hold")
-        if not 0 < self.bands <= _MOST_BANDS:
-            raise ValueError(f"bands must be 1 to {_MOST_BANDS}")
         if not 0 <= self.coefficients <= self.bands:
             raise ValueError("there are no more coefficients than bands")
-        if not (1e-30 <= self.floor <= 1e30 and 0 < self.full_scale <= 1e10):
-            raise ValueError("floor and full_scale must be positive, and within reason")
-        if not (0 <= self.emphasis < 1 and 0 <= self.lifter <= 1e4):
-            raise ValueError("emphasis lies in [0, 1), and lifter is no less than 0")
-        self._check_pcen()
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if not all(low <= v <= high for v in (value if isinstance(value, tuple) else (value,))):
+                raise ValueError(f"{name} must be {low:g} to {high:g}")
         for name in ("mean", "std"):
             if len(getattr(self, name)) not in (1, self.width):
                 raise ValueError(f"{name} has 1 or {self.width} values, one a number of the frame")
-        if not all(1e-6 <= s <= 1e6 for s in self.std) or not all(abs(m) <= 1e6 for m in self.mean):
-            raise ValueError("std must be positive, and mean and std within reason")
-
-    def _check_pcen(self) -> None:
-        used = (self.pcen_gain, self.pcen_bias, self.pcen_power, self.pcen_time)
-        if not all(0 <= value <= 1e3 for value in used) or not all(used[2:]):
-            raise ValueError("the numbers of PCEN must be positive, and within reason")
 
     @property
     def width(self) -> int:
@@ -109,58 +104,15 @@ class MelInput:
         return self.hop / self.sample_rate
 
     @property
+    def lead(self) -> int:
+        """Samples that stand before the sound; < 0: so many of the sound are left out."""
+        skipped = (self.fft - self.window) // 2 if self.window_at == "middle" else 0
+        return (0 if self.before == "nothing" else self.fft // 2) - skipped
+
+    @property
     def highest_hz(self) -> float:
         """The upper edge of the last band."""
         return self.high_hz or self.sample_rate / 2
-
-
-_LIBROSA: dict[str, Any] = {
-    "sample_rate": 22_050, "window": 2048, "fft": 2048, "hop": 512, "bands": 128,
-    "window_at": "middle", "before": "zeros", "scale": "slaney", "norm": "area",
-    "compress": "db", "floor": 1e-10, "floor_by": "at-least",
-}  # fmt: skip
-_PCEN = {"power": 1, "compress": "pcen", "floor": 1e-6, "pcen_begin": "one"}
-_TORCHAUDIO: dict[str, Any] = {
-    "window": 400, "fft": 400, "hop": 200, "bands": 128, "window_at": "middle",
-    "before": "reflect", "compress": "none",
-}  # fmt: skip
-_KALDI: dict[str, Any] = {
-    "window": 400, "fft": 512, "hop": 160, "bands": 23, "shape": "povey", "periodic": False,
-    "emphasis": 0.97, "emphasis_in": "frame", "remove_mean": True, "triangles": "mel",
-    "low_hz": 20.0, "floor": float(np.finfo(np.float32).eps), "floor_by": "at-least",
-}  # fmt: skip
-_TENSORFLOW: dict[str, Any] = {
-    "window": 640, "fft": 1024, "hop": 320, "bands": 80, "triangles": "mel", "power": 1,
-    "skip_first_bin": True, "low_hz": 80.0, "high_hz": 7600.0,
-}  # fmt: skip
-_KWS = {"bands": 40, "low_hz": 20.0, "high_hz": 7000.0, "floor": 1e-12, "floor_by": "at-least"}
-
-# Name → what its fields are where the user says nothing else.
-LIKE: MappingProxyType[str, dict[str, Any]] = MappingProxyType(
-    {
-        # librosa.feature.melspectrogram, then power_to_db(top_db=None)
-        "librosa": _LIBROSA,
-        # librosa.feature.mfcc of it
-        "librosa-mfcc": {**_LIBROSA, "coefficients": 20},
-        # librosa.pcen(melspectrogram(power=1) · 2³¹)
-        "librosa-pcen": {**_LIBROSA, **_PCEN, "full_scale": 2.0**31},
-        # torchaudio.transforms.MelSpectrogram, which takes no logarithm
-        "torchaudio": _TORCHAUDIO,
-        # torchaudio.transforms.MFCC with log_mels=True
-        "torchaudio-mfcc": {**_TORCHAUDIO, "compress": "ln", "floor": 1e-6, "coefficients": 40},
-        # torchaudio.compliance.kaldi.fbank and mfcc, and Kaldi itself, with dither 0
-        "kaldi-fbank": _KALDI,
-        "kaldi-mfcc": {**_KALDI, "coefficients": 13, "lifter": 22.0},
-        # tf.signal: stft, linear_to_mel_weight_matrix, log(x + 1e-6); and its mfccs
-        "tensorflow": _TENSORFLOW,
-        "tensorflow-mfcc": {**_TENSORFLOW, "coefficients": 13, "dct": "tf"},
-        # kws_streaming's mfcc_tf
-        "kws_streaming": {**_TENSORFLOW, **_KWS, "coefficients": 20, "dct": "tf"},
-        "kws_streaming-mel": {**_TENSORFLOW, **_KWS},
-    }
-)
-
-FIELDS = tuple(field.name for field in fields(MelInput))
 
 
 def mel_edges(config: MelInput) -> NDArray[np.float64]:

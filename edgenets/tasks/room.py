@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from edgenets.arrays import Array
 from edgenets.backend import Session
+from edgenets.errors import ModelError
+from edgenets.files import Json
 from edgenets.progress import Progress
 from edgenets.tasks.task import Samples, Variant
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from edgenets.data.split import Split
     from edgenets.runs import Run
     from edgenets.tasks.evaluation import Evaluation
+    from edgenets.tasks.own import OwnInput, OwnModel
 
 
 class CardModule(Protocol):
@@ -54,6 +57,13 @@ class EvaluationModule(Protocol):
 
 class Room(ABC):
     """The part of a `Task` that its modules do."""
+
+    own_input: ClassVar[OwnInput] = ""
+    own_labels: ClassVar[bool] = True
+
+    def own(self, model: OwnModel) -> Json:
+        """See `Task.own`: such a task has no models but those that are trained here."""
+        raise ModelError(f"{model.name}: this task has no models of one's own")
 
     @abstractmethod
     def _evaluation(self) -> EvaluationModule:

@@ -29,9 +29,11 @@ class SoundSpec(StreamSpec):
 
 def sound_of(spec: SoundSpec) -> str:
     """What a model takes of sound, in words."""
-    heard = "mel bands" if spec.input.width == spec.input.bands else "coefficients of mel bands"
+    taken = spec.input
+    heard = "mel bands" if taken.width == taken.bands else "coefficients of mel bands"
+    heard = "samples a frame" if taken.kind == "raw" else heard
     return (
-        f"sound at {spec.input.sample_rate:,} Hz, {spec.input.width} {heard}; a step every "
+        f"sound at {taken.sample_rate:,} Hz, {taken.width} {heard}; a step every "
         f"{1e3 * spec.step_seconds:.0f} ms"
     )
 

@@ -60,7 +60,7 @@ class Stepper(ABC, Generic[Decision]):
         # Given every step's frames and posterior, where somebody looks.
         self.observer: Observer | None = None
         self._features = features.extractor(spec.input, spec.step.frames)
-        self._hop, self._window = spec.input.hop, spec.input.window
+        self._hop, self._window = spec.input.hop, spec.input.window - spec.input.lead
         self._rate = spec.input.sample_rate
         self._frames, self._warmup = spec.step.frames, spec.step.warmup
         self._input, self._output = spec.step.input, spec.step.output
@@ -106,6 +106,15 @@ class Stepper(ABC, Generic[Decision]):
             return [] if decision is None else [decision]
         found = (self._step(frames[at : at + size]) for at in range(0, len(frames), size))
         return [decision for decision in found if decision is not None]
+
+    def settle(self) -> None:
+        """Hear silence until there is an answer: a clip that is shorter than what the model looks
+        at is padded, as it was in training."""
+        silence = np.zeros(self._frames * self._hop, np.int16)
+        for _ in range(self._warmup + 2):
+            if self.steps > self._warmup:
+                break
+            self.push(silence)
 
     def time_of(self, step: int) -> float:
         """Seconds of stream that had been heard when a step was complete."""

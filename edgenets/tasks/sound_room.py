@@ -15,6 +15,7 @@ from edgenets.tasks.task import Medium
 
 if TYPE_CHECKING:
     from edgenets.runs import Run
+    from edgenets.tasks.own import OwnInput
     from edgenets.tasks.sound_pipeline import Stepper
     from edgenets.tasks.speech.ctc import Grammar
 
@@ -23,6 +24,7 @@ class SoundRoom(SequenceRoom, GoldenSound, Cost):
     """What models that listen have in common; see `SoundTask`."""
 
     medium: ClassVar[Medium] = "sound"
+    own_input: ClassVar[OwnInput] = "sound"
     extras: ClassVar[tuple[str, ...]] = ("mic",)
     doing: ClassVar[str] = "listening to"
     cost_unit: ClassVar[str] = "CPU ms/s"

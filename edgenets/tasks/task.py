@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from edgenets.tasks.lines import LinePipeline
     from edgenets.tasks.metrics import Decisions
     from edgenets.tasks.options import RunOptions
+    from edgenets.tasks.own import OwnInput, OwnModel
     from edgenets.tasks.sound_pipeline import Stepper
     from edgenets.tasks.speech.ctc import Grammar
 
@@ -83,9 +84,22 @@ class Task(Protocol):
     run_options: ClassVar[tuple[str, ...]]  # of `edgenets run`, that it has a use for
     doing: ClassVar[str]  # what a run does with its source, in words
     cost_unit: ClassVar[str]  # of `cpu_ms`, as a table heads it
+    own_input: ClassVar[OwnInput]  # of models of a user's own
+    own_labels: ClassVar[bool]  # whether these have labels that the user lists
 
     def train(self, recipe: Recipe, data: Path, out: Path, progress: Progress) -> Trained:
         """Train a recipe's model; see `edgenets.training.train`."""
+        ...
+
+    def own(self, model: OwnModel) -> Json:
+        """What the spec of a model of a user's own has of this task's, in plain values.
+
+        Returns:
+            `decoding`, and fields that only this task's specs have.
+
+        Raises:
+            ModelError: it is no such model.
+        """
         ...
 
     def evaluate(

@@ -8,11 +8,14 @@ suite=${1:-trixie}
 targets=${*:-"demo test"}
 here=$(cd "$(dirname "$0")/../.." && pwd)
 root=$(mktemp -d /var/tmp/edgenets-debian.XXXXXX)
+# `ip netns` makes / a slave, which has to be a mount of its own.
+mount --bind "$root" "$root"
 
 finish() {
     for place in dev/shm dev/pts dev sys proc; do
         mountpoint -q "$root/$place" && umount -l "$root/$place"
     done
+    umount -l "$root" 2>/dev/null || true
     rm -rf --one-file-system "$root"
 }
 trap finish EXIT

@@ -202,6 +202,6 @@ def test_what_the_user_must_say(call: Call, tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_lists_of_labels(text: str, labels: tuple[str, ...]) -> None:
-    from edgenets.converters.image_import import _listed
+    from edgenets.converters.labels import _listed
 
     assert _listed(text) == labels

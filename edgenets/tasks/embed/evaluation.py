@@ -40,6 +40,7 @@ def measure(
         for i, pcm in enumerate(sounds.sounds):
             embedder.reset()
             embedder.push(pcm16_to_float(pcm))
+            embedder.settle()
             found[i] = embedder.posterior
             task.update(i + 1, len(sounds))
     value = neighbor_accuracy(found, sounds.targets.tolist())

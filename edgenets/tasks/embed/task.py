@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from edgenets.files import Json
 from edgenets.progress import Progress
 from edgenets.tasks.embed.spec import EmbedRecipe, EmbedSpec
 from edgenets.tasks.room import EvaluationModule, SamplesModule
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from edgenets.spec import ModelSpec
     from edgenets.tasks.embed.pipeline import Embedder
     from edgenets.tasks.metrics import Decisions
+    from edgenets.tasks.own import OwnModel
     from edgenets.tasks.speech.ctc import Grammar
 
 
@@ -24,6 +26,7 @@ class Embed(SoundRoom):
 
     spec: ClassVar = EmbedSpec
     recipe: ClassVar = EmbedRecipe
+    own_labels: ClassVar[bool] = False
     run_options: ClassVar[tuple[str, ...]] = ("seconds",)
 
     def train(self, recipe: Any, data: Path, out: Path, progress: Progress) -> Trained:
@@ -31,6 +34,11 @@ class Embed(SoundRoom):
         from edgenets.tasks.embed.training import train_embedding
 
         return train_embedding(recipe, data, out, progress)
+
+    def own(self, model: OwnModel) -> Json:
+        """See `Task.own`."""
+        smoothing = 1 if model.window else model.smoothing
+        return {"decoding": {"smoothing": smoothing}, "size": model.scores}
 
     def _samples(self) -> SamplesModule:
         from edgenets.tasks.embed import training

@@ -61,6 +61,7 @@ def evaluate(
                 sound = fit(sound, int(clip_seconds * rate))
             detector.reset()
             detector.push(sound)
+            detector.settle()
             decided[i] = detector.posterior.argmax()
             task.update(i + 1, len(sounds))
     return KeywordEvaluation(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from edgenets.files import Json
 from edgenets.progress import Progress
 from edgenets.spec import ModelSpec, spec_as
 from edgenets.tasks.keywords.recipe import KeywordRecipe
@@ -17,7 +18,16 @@ if TYPE_CHECKING:
     from edgenets.backend import Session
     from edgenets.tasks.keywords.pipeline import KeywordDetector
     from edgenets.tasks.metrics import Decisions
+    from edgenets.tasks.own import OwnModel
     from edgenets.tasks.speech.ctc import Grammar
+
+# Labels of recordings in which no word is said, as data sets call them.
+NO_WORDS = frozenset(
+    {
+        *("_silence_", "_unknown_", "_background_noise_", "silence", "unknown", "background"),
+        *("noise", "other", "nothing"),
+    }
+)
 
 
 class Keywords(SoundRoom):
@@ -32,6 +42,15 @@ class Keywords(SoundRoom):
         from edgenets.tasks.keywords.training import train_keywords
 
         return train_keywords(recipe, data, out, progress)
+
+    def own(self, model: OwnModel) -> Json:
+        """See `Task.own`."""
+        background = [label for label in model.labels if label.lower() in NO_WORDS]
+        if background:
+            model.guess(f"{', '.join(background)} are no words")
+        model.guess(f"a word is the mean of {model.smoothing} answers")
+        scores, smoothing = model.kind_of_scores(), model.smoothing
+        return {"decoding": {"background": background, "smoothing": smoothing, "scores": scores}}
 
     def _samples(self) -> SamplesModule:
         from edgenets.tasks.keywords import samples

@@ -12,12 +12,14 @@ from edgenets.tasks.task import Medium
 if TYPE_CHECKING:
     from edgenets.runs import Run
     from edgenets.spec import ModelSpec
+    from edgenets.tasks.own import OwnInput
 
 
 class TextRoom(SequenceRoom, GoldenTokens, TokenCost):
     """What models that read text token by token have in common."""
 
     medium: ClassVar[Medium] = "lines"
+    own_input: ClassVar[OwnInput] = "text"
     extras: ClassVar[tuple[str, ...]] = ()
 
     def input_of(self, spec: ModelSpec) -> str:

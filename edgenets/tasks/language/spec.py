@@ -57,6 +57,7 @@ class TextDecoding:
     """How scores become a label."""
 
     background: tuple[str, ...] = ()  # labels that are reported to nobody
+    scores: Literal["logits", "probabilities"] = "logits"  # what the model gives
 
 
 @dataclass(frozen=True)

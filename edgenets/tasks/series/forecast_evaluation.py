@@ -20,7 +20,7 @@ from edgenets.tasks.series.baselines import Errors, Linear, errors, last_value
 from edgenets.tasks.series.features import segments
 from edgenets.tasks.series.spec import ForecastSpec
 from edgenets.tasks.series.table import find_table, read_table
-from edgenets.tasks.series.windows import Ahead, Windows, scaled, split_windows
+from edgenets.tasks.series.windows import Ahead, Real, Windows, scaled, split_windows
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,19 @@ class ForecastEvaluation:
 
 
 def evaluate_forecast(
-    spec: ForecastSpec, session: Session, windows: Windows, progress: Progress | None = None
+    spec: ForecastSpec,
+    session: Session,
+    windows: Windows,
+    progress: Progress | None = None,
+    taken: Real | None = None,
 ) -> ForecastEvaluation:
     """Forecast after every window from an empty state.
 
     Args:
-        windows: scaled; of the spec's window and horizon.
+        windows: scaled; of the spec's window and horizon, and of what is forecast.
+        taken: (windows, steps, numbers) that the network takes; None: made of the windows.
     """
-    taken = segments(windows.came, spec.input.segment)
+    taken = segments(windows.came, spec.input.segment) if taken is None else taken
     answers = np.empty((len(windows), spec.scores), np.float32)
     begun = time.process_time()
     with (progress or Progress()).task("forecasting") as task:
@@ -50,13 +55,19 @@ def evaluate_forecast(
             if done % 100 == 0 or done == len(windows):
                 task.update(done, len(windows))
     cpu = time.process_time() - begun
-    ahead = Ahead.of(answers, windows, spec.decoding.horizon)
+    ahead = Ahead.of(answers, windows, spec.decoding.horizon, not spec.input.together)
     return ForecastEvaluation(
         len(windows),
         errors(ahead.median, windows.following),
         ahead.coverage(windows.following),
         1e6 * cpu / max(1, taken.shape[0] * taken.shape[1]),
     )
+
+
+def _together(series: Real, spec: ForecastSpec, split: Split | None) -> Real:
+    """What a network takes whose columns go in together, (windows, readings, columns)."""
+    came = [split_windows(column[None], spec, split).came for column in series]
+    return np.stack(came, axis=-1)
 
 
 def measure(
@@ -66,8 +77,10 @@ def measure(
     spec = spec_as(bundle.spec, ForecastSpec)
     table = read_table(find_table(data), spec.input.columns, spec.input.longest_gap, spec.table)
     series = scaled(table.values, spec.input)
+    taken = _together(series, spec, split) if spec.input.together else None
+    series = series[list(spec.input.targets)]
     windows = split_windows(series, spec, split)
-    found = evaluate_forecast(spec, session, windows, progress)
+    found = evaluate_forecast(spec, session, windows, progress, taken)
     rows = [
         ("this model", found.errors),
         ("last value", errors(last_value(windows), windows.following)),

@@ -41,6 +41,7 @@ class ForecastLines(ReadingLines):
         self._gaps = self._gaps if interval is None else None
         self._regular = Regular(columns, interval, spec.input.longest_gap)
         self._forecaster = Forecaster(spec, session)
+        self._columns = tuple(spec.input.columns[place] for place in spec.input.targets)
         self._mean, self._std = np.array(spec.input.mean), np.array(spec.input.std)
         self._last: Forecast | None = None  # that was not reported
 
@@ -88,15 +89,15 @@ class ForecastLines(ReadingLines):
         if self._last is not None:
             yield self._counted(self._last)
         if not self.summary.forecasts:
+            least = max(self._spec.input.segment, self._spec.step.warmup + 1)
             raise SourceError(
-                f"{self.source}: {self._forecaster.readings} readings; "
-                f"{self._spec.input.segment} at least, one after another, are needed to forecast "
-                f"anything"
+                f"{self.source}: {self._forecaster.readings} readings; {least} at least, one after "
+                f"another, are needed to forecast anything"
             )
 
     def _event(self, found: ForecastWindows, stamp: float | None, line: Line) -> Iterator[Forecast]:
         event = Forecast(
-            self.source, self._spec.input.columns, found.median, found.low, found.high,
+            self.source, self._columns, found.median, found.low, found.high,
             found.readings, line.number, stamp, self._spec.input.interval, *self.times(line),
         )  # fmt: skip
         if self._every is not None and self.summary.readings % self._every == 0:

@@ -22,7 +22,7 @@ from edgenets.tasks.series.spec import ForecastSpec
 class ForecastWindows:
     """How the columns go on, in their own units."""
 
-    median: NDArray[np.float64]  # (horizon, columns)
+    median: NDArray[np.float64]  # (horizon, columns that are forecast)
     low: NDArray[np.float64] | None  # (horizon, columns) of the lower quantile
     high: NDArray[np.float64] | None  # the same of the higher
     readings: int  # that it was forecast from
@@ -58,6 +58,8 @@ class Forecaster:
         """
         self._recent.append((values - self._mean) / self._std)
         self._count += 1
+        if self._spec.input.together:
+            return self._together(self._recent[-1])
         if self._count < self._segment:
             return None
         phase = self._count % self._segment
@@ -72,6 +74,17 @@ class Forecaster:
             answers.append(answer + stretch[-1, column])
         whole = np.stack(answers, axis=-1) * self._std + self._mean
         parts = whole.reshape(-1, self._spec.decoding.horizon, len(self._std))
+        low, high = (parts[1], parts[2]) if len(parts) == 3 else (None, None)
+        return ForecastWindows(parts[0], low, high, self._count)
+
+    def _together(self, reading: NDArray[np.float64]) -> ForecastWindows | None:
+        """Step with a reading of all columns, (columns,) scaled."""
+        step, (place,) = self._spec.step, self._spec.input.targets
+        given = {step.input: reading.astype(np.float32)[None, None]}
+        answer = self._session.run(given)[step.output].reshape(-1, self._spec.decoding.horizon, 1)
+        if self._count <= step.warmup:
+            return None
+        parts = answer.astype(np.float64) * self._std[place] + self._mean[place]
         low, high = (parts[1], parts[2]) if len(parts) == 3 else (None, None)
         return ForecastWindows(parts[0], low, high, self._count)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from edgenets.files import Json
 from edgenets.metrics import metric_of
 from edgenets.progress import Progress
 from edgenets.tasks.cost import Cost
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from edgenets.runs import Run
     from edgenets.tasks.metrics import Decisions
     from edgenets.tasks.options import RunOptions
+    from edgenets.tasks.own import OwnInput, OwnModel
     from edgenets.tasks.series.forecast_lines import ForecastLines
 
 
@@ -29,6 +31,8 @@ class Forecast(SequenceRoom, GoldenFrames, Cost):
     spec: ClassVar = ForecastSpec
     recipe: ClassVar = ForecastRecipe
     medium: ClassVar[Medium] = "lines"
+    own_input: ClassVar[OwnInput] = "series"
+    own_labels: ClassVar[bool] = False
     extras: ClassVar[tuple[str, ...]] = ()
     run_options: ClassVar[tuple[str, ...]] = ("every", "delimiter", "decimal", "time_format")
     doing: ClassVar[str] = "reading"
@@ -38,6 +42,11 @@ class Forecast(SequenceRoom, GoldenFrames, Cost):
         from edgenets.tasks.series.forecast_training import train_forecast
 
         return train_forecast(recipe, data, out, progress)
+
+    def own(self, model: OwnModel) -> Json:
+        """See `Task.own`."""
+        horizon = {"horizon": model.scores, "quantiles": []}
+        return {"decoding": horizon, "window": max(1, model.window)}
 
     def _samples(self) -> SamplesModule:
         from edgenets.tasks.series import forecast_samples
@@ -59,7 +68,8 @@ class Forecast(SequenceRoom, GoldenFrames, Cost):
         """See `Task.input_of`."""
         taken = spec.input
         often = "" if taken.interval is None else f", one every {taken.interval:g} s"
-        return f"readings of {', '.join(taken.columns)}{often}; {taken.segment} a step"
+        many = "all at once" if taken.together else f"{taken.segment} a step"
+        return f"readings of {', '.join(taken.columns)}{often}; {many}"
 
     def facts(self, run: Run) -> list[tuple[str, str]]:
         """See `Task.facts`: those of simple forecasts among them."""

@@ -22,6 +22,8 @@ class SeriesInput:
     """How readings become a network's input; see `edgenets.tasks.series.features`.
 
     Every column is a series of its own to the network: it has its own state, and the same weights.
+    Where they go in together, as models of one's own mostly have it, a step takes one reading of
+    all columns, (value − mean) / std, and the answer is how one of them goes on, scaled so too.
     """
 
     dtype: ClassVar[DType] = "float32"
@@ -37,10 +39,13 @@ class SeriesInput:
     delimiter: str | None = None
     decimal: str | None = None
     time_format: str | None = None
+    together: bool = False
+    target: str = ""  # the column that is forecast, where they go in together; "": the only one
 
     def __post_init__(self) -> None:
         check_labels(self.columns, ())
         TableFormat(self.delimiter, self.decimal, self.time_format)
+        self._check_together()
         if not len(self.columns) == len(self.mean) == len(self.std):
             raise ValueError("columns, mean and std have one value a column each")
         if not all(abs(m) <= 1e30 for m in self.mean) or not all(
@@ -54,10 +59,29 @@ class SeriesInput:
         if not 0 <= self.longest_gap <= 1_000_000:
             raise ValueError("longest_gap must be 0 to 1,000,000 readings")
 
+    def _check_together(self) -> None:
+        named = self.columns if len(self.columns) > 1 else ("", *self.columns)
+        if self.together and self.segment != 1:
+            raise ValueError("columns that go in together come a reading at a time: segment = 1")
+        if self.together and self.target not in named:
+            raise ValueError(f"target is one of the columns: {', '.join(self.columns)}")
+
     @property
     def width(self) -> int:
         """Numbers a frame."""
-        return self.segment
+        return len(self.columns) if self.together else self.segment
+
+    @property
+    def targets(self) -> tuple[int, ...]:
+        """The places of the columns that are forecast."""
+        if not self.together:
+            return tuple(range(len(self.columns)))
+        return (self.columns.index(self.target) if self.target else 0,)
+
+    @property
+    def format(self) -> TableFormat:
+        """How its tables are to be read, as far as the recipe said so."""
+        return TableFormat(self.delimiter, self.decimal, self.time_format)
 
 
 @dataclass(frozen=True)
@@ -134,7 +158,7 @@ class ForecastSpec(StreamSpec):
     @property
     def table(self) -> TableFormat:
         """How its tables are to be read, as far as the recipe said so."""
-        return TableFormat(self.input.delimiter, self.input.decimal, self.input.time_format)
+        return self.input.format
 
     def with_table(self, table: TableFormat) -> ForecastSpec:
         """See `ModelSpec.with_table`."""

@@ -89,9 +89,14 @@ class Ahead:
     high: Real | None  # of the higher
 
     @classmethod
-    def of(cls, answers: Real, windows: Windows, horizon: int) -> Ahead:
-        """From a network's (windows, scores), relative to the last reading."""
-        parts = answers.reshape(len(windows), -1, horizon) + windows.last[:, None]
+    def of(cls, answers: Real, windows: Windows, horizon: int, relative: bool = True) -> Ahead:
+        """From a network's (windows, scores).
+
+        Args:
+            relative: whether they are relative to the last reading.
+        """
+        parts = answers.reshape(len(windows), -1, horizon)
+        parts = parts + windows.last[:, None] if relative else parts
         low, high = (parts[:, 1], parts[:, 2]) if parts.shape[1] == 3 else (None, None)
         return cls(parts[:, 0], low, high)
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from edgenets.errors import ModelError
+from edgenets.files import Json
 from edgenets.progress import Progress
 from edgenets.spec import ModelSpec, spec_as
 from edgenets.tasks.room import EvaluationModule, SamplesModule
 from edgenets.tasks.sound_room import SoundRoom
 from edgenets.tasks.speech.recipe import SpeechRecipe
-from edgenets.tasks.speech.spec import SpeechSpec
+from edgenets.tasks.speech.spec import BLANK_LABEL, SpeechSpec
 from edgenets.tasks.task import Trained
 
 if TYPE_CHECKING:
     from edgenets.backend import Session
     from edgenets.tasks.metrics import Decisions
+    from edgenets.tasks.own import OwnModel
     from edgenets.tasks.speech.ctc import Grammar
     from edgenets.tasks.speech.pipeline import SpeechTranscriber
 
@@ -32,6 +35,17 @@ class Speech(SoundRoom):
         from edgenets.tasks.speech.training import train_speech
 
         return train_speech(recipe, data, out, progress)
+
+    def own(self, model: OwnModel) -> Json:
+        """See `Task.own`."""
+        if model.window:
+            raise ModelError(f"{model.name}: speech needs a step form: convert --variant step")
+        if model.labels[:1] != (BLANK_LABEL,):
+            raise ModelError(
+                f"{model.name}: the first label of a model of speech is the blank of CTC, called "
+                f"{BLANK_LABEL}; the labels begin with '{model.labels[0]}'"
+            )
+        return {"decoding": {}}
 
     def _samples(self) -> SamplesModule:
         from edgenets.tasks.speech import samples

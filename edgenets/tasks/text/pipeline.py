@@ -30,6 +30,7 @@ class Reader:
     def __init__(self, spec: TextSpec, session: Session) -> None:
         self._session = session
         self._tokenizer = Tokenizer(spec.input)
+        self._are_logits = spec.decoding.scores == "logits"
 
     def read(self, text: str) -> Read:
         """Tell what a text is, of any length.
@@ -40,6 +41,7 @@ class Reader:
         tokens = self._tokenizer.encode(text)
         if not len(tokens):
             raise DataError("there is nothing in the text that could be read")
-        posterior = softmax(last_answer(self._session, tokens[:, None]))
+        scores = last_answer(self._session, tokens[:, None])
+        posterior = softmax(scores) if self._are_logits else scores
         unknown = self._tokenizer.unknown(tokens)
         return Read(int(posterior.argmax()), posterior, len(tokens), unknown)

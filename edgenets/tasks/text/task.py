@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from edgenets.files import Json
 from edgenets.progress import Progress
 from edgenets.tasks.language.recipe import TextRecipe
 from edgenets.tasks.language.room import TextRoom
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from edgenets.bundle import Bundle
     from edgenets.tasks.metrics import Decisions
     from edgenets.tasks.options import RunOptions
+    from edgenets.tasks.own import OwnModel
     from edgenets.tasks.text.lines import ClassifiedLines
 
 
@@ -33,6 +35,10 @@ class Text(TextRoom):
         from edgenets.tasks.text.training import train_text
 
         return train_text(recipe, data, out, progress)
+
+    def own(self, model: OwnModel) -> Json:
+        """See `Task.own`."""
+        return {"decoding": {"scores": model.kind_of_scores()}}
 
     def _samples(self) -> SamplesModule:
         from edgenets.tasks.text import samples

@@ -21,6 +21,7 @@ from edgenets.tasks.vision.spec import ImageSpec
 if TYPE_CHECKING:
     from edgenets.bundle import Bundle
     from edgenets.runs import Run
+    from edgenets.tasks.own import OwnInput
 
 
 class _Images(Room, Cost):
@@ -31,6 +32,7 @@ class _Images(Room, Cost):
     variant: ClassVar[Variant] = "whole"
     cost_unit: ClassVar[str] = "CPU ms/image"
     medium: ClassVar[Medium] = "images"
+    own_input: ClassVar[OwnInput] = "images"
     extras: ClassVar[tuple[str, ...]] = ("camera",)
     run_options: ClassVar[tuple[str, ...]] = ("seconds", "scene")
     doing: ClassVar[str] = "looking at"
