@@ -17,6 +17,6 @@ from edgenets.api.models import (
 from edgenets.api.running import bench, choose, evaluate, load, run, selftest, write
 
 __all__ = [
-    "Built", "aware", "bench", "build", "bundle_model", "choose", "convert", "deploy", "evaluate", "flash",
-    "import_model", "load", "pack", "preflight", "run", "selftest", "train", "verify", "write",
+    "Built", "aware", "bench", "build", "bundle_model", "choose", "convert", "deploy", "evaluate",
+    "flash", "import_model", "load", "pack", "preflight", "run", "selftest", "train", "verify", "write",
 ]  # fmt: skip
