@@ -18,5 +18,6 @@ from edgenets.api.running import bench, choose, evaluate, load, run, selftest, w
 
 __all__ = [
     "Built", "aware", "bench", "build", "bundle_model", "choose", "convert", "deploy", "evaluate",
-    "flash", "import_model", "load", "pack", "preflight", "run", "selftest", "train", "verify", "write",
+    "flash", "import_model", "load", "pack", "preflight", "run", "selftest", "train", "verify",
+    "write",
 ]  # fmt: skip
