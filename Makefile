@@ -22,7 +22,7 @@ HOURS ?= 0.25
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test matrix newest bounds pins debian lint bench truth attack zoo profiles soak twin-full clean
+.PHONY: help setup demo test test-torch matrix newest bounds pins debian lint bench truth attack zoo profiles soak twin-full clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 12
@@ -60,6 +60,10 @@ test: $(VENV)/.tested ## Run the whole suite; Debian packages that it needs are 
 	$(BIN)/edgenets twin build || echo 'tests with twins will be skipped' >&2
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not twin and not twin_full'
 	$(BIN)/python -m pytest -m 'twin and not twin_full' --durations=5
+
+test-torch: $(VENV)/.tested ## Tests of PyTorch models; installs PyTorch, of which the suite has no need.
+	$(BIN)/python -m pip install --disable-pip-version-check 'torch>=2.6' 'onnxscript>=0.5'
+	$(BIN)/python -m pytest tests/converters/test_torch.py tests/converters/test_torch_steps.py
 
 matrix: $(VENV)/.tested ## Every Python here × pinned, newest and lowest versions × every command.
 	$(BIN)/python -m tests.matrix $(MATRIX)

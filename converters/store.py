@@ -42,6 +42,7 @@ class Origin:
     variant: str = "auto"  # what form was asked for
     quantize: QuantizeRecipe = field(default_factory=QuantizeRecipe)
     preparation: Preparation = field(default_factory=Preparation)  # how files became the items
+    beside: dict[str, str] = field(default_factory=dict)  # SHA-256 of further files, by path
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,7 @@ EXTRAS = {
     "yaml": ("deploy", "to write settings of a board's first start"),
     "xxhash": ("deploy", "to compare what is on a card"),
     "zstandard": ("update", "to unpack .zst images and differences"),
+    "torch": ("torch", "to read and export PyTorch models"),
     "espeakng_loader": ("train", "to synthesize words"),
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def job_of(
         ModelError: it cannot be read.
         DataError: the items cannot.
     """
-    source = open_source(path)
+    source = open_source(path, shapes)
     options = _named(source, shapes or {})
     quantize, progress = quantize or QuantizeRecipe(), progress or Progress()
     raw = calibration if isinstance(calibration, Raw) else Raw(calibration, Preparation())
@@ -108,6 +109,7 @@ def convert_file(
     items = digest(Path(job.calibration)) if job.calibration else ""
     said = (job.variant, job.quantize, job.preparation)
     origin = store.Origin(str(path), digest(path), shapes, job.calibration, items, *said)
+    origin = replace(origin, beside={str(f): digest(f) for f in job.source.files})
     store.save(out, found.written, found.missing, origin)
     return found
 
@@ -180,7 +182,7 @@ def _project(folder: Path, data: Path, gate: GateRecipe | None, wanted: Wanted |
 
     def reference(progress: Progress, source: Source | None = None) -> SourceReference:
         origin = origin_of(folder)
-        source = source or open_source(Path(origin.path))
+        source = source or open_source(Path(origin.path), origin.shapes)
         how = (wanted.preparation if wanted else Preparation()).over(origin.preparation)
         items = items_of(data, _sized(source, origin.shapes), how, progress.say)
         return SourceReference(source, items, gate, kinds)
@@ -223,6 +225,9 @@ def origin_of(folder: Path) -> store.Origin:
     path = Path(origin.path)
     if not path.exists() or digest(path) != origin.sha256:
         raise ModelError(f"{path}: is gone, or changed since it was converted; convert it again")
+    for name, sha256 in origin.beside.items():
+        if not Path(name).is_file() or digest(Path(name)) != sha256:
+            raise ModelError(f"{name}: is gone, or changed since it was converted; convert again")
     return origin
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from edgenets.onnxruntime import session_options
 from edgenets.selfcontained import refuse_outside
 
 from ..whole.samples import one_by_one
+from . import onnx_weights
 from .ends import End, Made, end_before
 from .source import Answers, Source
 
@@ -45,11 +47,22 @@ def read(path: Path) -> Source:
     if path.stat().st_size > _LARGEST:
         raise ModelError(f"{path}: is larger than any model of a device")
     content = path.read_bytes()
-    refuse_outside("onnx", [(str(path), content)], ModelError)
     try:
         model = onnx.load_model_from_string(content)
     except Exception as exc:  # google.protobuf's DecodeError, wherever that lies
         raise ModelError(f"{path}: is no ONNX file, or a damaged one: {exc}") from exc
+    if files := onnx_weights.take_in(path, model):
+        content = model.SerializeToString()
+    refuse_outside("onnx", [(str(path), content)], ModelError)
+    return replace(source_of(path, model), files=files)
+
+
+def source_of(path: Path, model: ModelProto) -> Source:
+    """A model that is in memory already, with all its weights.
+
+    Args:
+        path: where it came from.
+    """
     _check(path, model)
     _take_out_constants(model)
     batch = _batch_of(model)

@@ -18,6 +18,11 @@ Kind = Literal["keras", "saved_model", "onnx", "tflite"]
 
 Answers = dict[str, Array]  # (items, …) of every output, by name
 
+_TORCH = "edgenets.converters.sources.torch_file"
+
+# Of one item of each input that is open, by its name; "" of the only one.
+Shapes = Mapping[str, tuple[int, ...]]
+
 # Ending of a file → the kind of model in it, and the module that reads it; a folder is "/".
 KINDS: dict[str, tuple[Kind, str]] = {
     ".keras": ("keras", "edgenets.converters.sources.keras_file"),
@@ -26,6 +31,10 @@ KINDS: dict[str, tuple[Kind, str]] = {
     "/": ("saved_model", "edgenets.converters.sources.saved_model"),
     ".onnx": ("onnx", "edgenets.converters.sources.onnx_file"),
     ".tflite": ("tflite", "edgenets.converters.sources.tflite_file"),
+    ".pt2": ("onnx", _TORCH),
+    ".pt": ("onnx", _TORCH),
+    ".pth": ("onnx", _TORCH),
+    ".ts": ("onnx", _TORCH),
 }
 
 
@@ -45,6 +54,8 @@ class Source:
     # Of a file that is an artifact already: inputs and outputs in its own types.
     own: tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]] | None = None
     stateful: bool = False  # whether it was made to go on in each call from the one before
+    # Further files that it lies in.
+    files: tuple[Path, ...] = ()
     # What makes each output, by name, as far as the model says.
     ends: Mapping[str, End] = field(default_factory=dict)
 
@@ -65,8 +76,11 @@ class Source:
         return tuple(i.name for i in self.inputs if OPEN in i.shape)
 
 
-def open_source(path: Path) -> Source:
+def open_source(path: Path, shapes: Shapes | None = None) -> Source:
     """Read a model.
+
+    Args:
+        shapes: of inputs, where the file does not say them (TorchScript).
 
     Raises:
         ModelError: it is none, is damaged, would run code of its own, or is for a processor that
@@ -78,8 +92,11 @@ def open_source(path: Path) -> Source:
         raise ModelError(f"{path}: there is no such file")
     if ending not in KINDS:
         raise ModelError(
-            f"{path}: not a model that is known: a .keras, .h5, .onnx or .tflite file, or the "
-            f"folder of a SavedModel, is needed"
+            f"{path}: not a model that is known: a .keras, .h5, .onnx, .tflite, .pt2 or "
+            f"TorchScript file, or the folder of a SavedModel, is needed"
         )
-    source: Source = importlib.import_module(KINDS[ending][1]).read(path)
+    module = importlib.import_module(KINDS[ending][1])
+    source: Source = (
+        module.read(path, shapes or {}) if KINDS[ending][1] == _TORCH else module.read(path)
+    )
     return source

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from edgenets import recipe, runs
 from edgenets.arrays import Array
 from edgenets.artifact import FORMATS, PRECISIONS, Format, Precision
@@ -16,6 +18,7 @@ from edgenets.recipeparts import Recipe
 
 if TYPE_CHECKING:
     import keras
+    import torch
 
     from edgenets.converters.formats import Converted
     from edgenets.converters.image_import import Imported
@@ -46,38 +49,51 @@ def aware(model: keras.Model) -> keras.Model:
 
 
 def convert(
-    model: keras.Model | str | Path,
-    calibration: Array | None = None,
+    model: keras.Model | torch.nn.Module | str | Path,
+    calibration: Array | Sequence[torch.Tensor] | None = None,
     to: Sequence[Format] = FORMATS,
     precisions: Sequence[Precision] = PRECISIONS,
     *,
     data: str | Path | None = None,
+    example_inputs: Sequence[torch.Tensor] | None = None,
+    out: str | Path | None = None,
 ) -> Converted:
-    """Convert a run folder's model, or a recurrent or causal Keras model to step artifacts.
+    """Convert a run folder's model, a Keras model or a PyTorch module.
+
+    Recurrent and causal models become step artifacts, others are converted as a whole.
 
     Args:
-        model: a run folder of `train`, into whose `artifacts/` it is converted; a Keras model; or
-            the path of a `.keras` file.
-        calibration: (clips, frames, channels) float32 of a Keras model; needed for int8 and
-            int16x8 alone.
+        model: a run folder of `train`, into whose `artifacts/` it is converted; a Keras model, with
+            layers of one's own too; a PyTorch module; or the path of a `.keras` file.
+        calibration: (items, …) float32 of a model of one's own; needed for int8 and int16x8 alone.
         data: what a run folder's model was trained on; likewise.
+        example_inputs: a tuple of tensors that a PyTorch module takes; also as the second argument.
+        out: a folder for a model of one's own and its artifacts, for `verify` and `bundle_model`;
+            None: nothing is written.
 
     Returns:
         the artifacts, and what is missing.
 
     Raises:
         ModelError: the file or the folder cannot be read.
-        ConversionError: the model has no step form, or integers are wanted without data.
+        ConversionError: nothing could be converted, or integers are wanted without data.
     """
     from edgenets.converters.project import convert_run
-    from edgenets.converters.step.convert import convert as convert_steps
+    from edgenets.converters.routes import memory
 
     if isinstance(model, (str, Path)):
         if Path(model).is_dir():
             given = None if data is None else Path(data)
             return convert_run(runs.load(Path(model)), given, to, precisions)
         model = runs.load_keras(Path(model))
-    return convert_steps(model, calibration, to, precisions)
+    items: Array | None = None
+    if isinstance(calibration, np.ndarray):
+        items = calibration
+    elif example_inputs is None:
+        example_inputs = calibration
+    folder = None if out is None else Path(out)
+    source = memory.source_of(model, example_inputs, folder)
+    return memory.convert(source, items, to, precisions, folder)
 
 
 def verify(

@@ -90,8 +90,8 @@ def command(
 ) -> None:  # fmt: skip
     """Convert a model to TFLite, ONNX and OpenVINO.
 
-    MODEL is a run folder of `edgenets train`, or a model of your own: a .keras, .h5, .onnx or
-    .tflite file, or the folder of a SavedModel.
+    MODEL is a run folder of `edgenets train`, or a model of your own: a .keras, .h5, .pt2,
+    TorchScript, .onnx or .tflite file, or the folder of a SavedModel.
     """
     from edgenets import runs
     from edgenets.converters.routes.apart import Request, convert

@@ -286,11 +286,58 @@ class TestOnnx:
         with pytest.raises(ModelError, match="'w' is absurdly large"):
             open_source(path)
 
-    def test_weights_in_other_files(self, tmp_path: Path) -> None:
-        outside = onnx.TensorProto(name="w", data_type=1, dims=[3], data_location=1)
-        outside.external_data.add(key="location", value="../../etc/passwd")
+    def outside(self, folder: Path, location: str, **said: int) -> Path:
+        """A model whose weights lie in another file."""
+        tensor = onnx.TensorProto(name="w", data_type=1, dims=[3], data_location=1)
+        tensor.external_data.add(key="location", value=location)
+        for key, value in said.items():
+            tensor.external_data.add(key=key, value=str(value))
         node = onnx.helper.make_node("Add", ["x", "w"], ["y"])
-        path = self.made(tmp_path / "a.onnx", [node], initializers=[outside])
+        return self.made(folder / "a.onnx", [node], initializers=[tensor])
+
+    @pytest.mark.parametrize("place", ["a.onnx.data", "weights/a.bin"])
+    def test_weights_beside_it_are_read(self, place: str, tmp_path: Path) -> None:
+        values = np.array([9, 1, 2, 3, 9], np.float32)
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).write_bytes(values.tobytes())
+        source = open_source(self.outside(tmp_path, place, offset=4, length=12))
+        assert source.files == (tmp_path / place,)
+        found = source.answer({"x": np.zeros((1, 3), np.float32)})
+        assert found["y"].tolist() == [[1, 2, 3]]
+
+    @pytest.mark.parametrize(
+        ("place", "why"),
+        [
+            ("../w.bin", "not in its folder"), ("../../etc/passwd", "not in its folder"),
+            ("/etc/passwd", "not in its folder"), ("", "not in its folder"),
+            ("link", "not in its folder"), ("inside/../../w.bin", "not in its folder"),
+            ("missing.bin", "is not there"), (".", "is not there"),
+        ],
+    )  # fmt: skip
+    def test_weights_anywhere_else_are_not(self, place: str, why: str, tmp_path: Path) -> None:
+        folder = tmp_path / "model"
+        folder.mkdir()
+        (tmp_path / "w.bin").write_bytes(bytes(12))
+        (folder / "link").symlink_to(tmp_path / "w.bin")
+        with pytest.raises(ModelError, match=why):
+            open_source(self.outside(folder, place))
+
+    @pytest.mark.parametrize("said", [{"offset": 4}, {"length": 16}, {"offset": -4}])
+    def test_weights_that_are_cut_off(self, said: dict[str, int], tmp_path: Path) -> None:
+        (tmp_path / "w.bin").write_bytes(bytes(12))
+        path = self.outside(tmp_path, "w.bin", **({"length": 12} | said))
+        with pytest.raises(ModelError, match="cut off"):
+            open_source(path)
+
+    def test_weights_of_attributes_are_inside(self, tmp_path: Path) -> None:
+        tensor = onnx.TensorProto(name="w", data_type=1, dims=[3], data_location=1)
+        tensor.external_data.add(key="location", value="w.bin")
+        (tmp_path / "w.bin").write_bytes(bytes(12))
+        nodes = [
+            onnx.helper.make_node("Constant", [], ["w"], value=tensor),
+            onnx.helper.make_node("Add", ["x", "w"], ["y"]),
+        ]
+        path = self.made(tmp_path / "a.onnx", nodes)
         with pytest.raises(ModelError, match="keeps weights in other files"):
             open_source(path)
 
