@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,18 +22,28 @@ from .conversion import convert_source
 from .converter import Job
 from .folder import convert_file, job_of
 
+if TYPE_CHECKING:
+    import keras
+    import torch
+
 # Where models that are only in memory are said to be.
 _NOWHERE = "memory"
 
 _ITEMS = "calibration.npy"
 
+# A batch of one would be taken for a size that never changes.
+_TRACED = 2
 
-def source_of(model: Any, examples: Sequence[Any] | None, folder: Path | None) -> Source:
+
+def source_of(
+    model: keras.Model | torch.nn.Module,
+    examples: Array | Sequence[torch.Tensor] | None,
+    folder: Path | None,
+) -> Source:
     """A model as a source.
 
     Args:
-        model: a keras.Model or a torch.nn.Module.
-        examples: tensors that a module takes.
+        examples: tensors that a module takes, or items of which the first ones are tried.
         folder: that it is saved into, to be verified later; None: it is not.
 
     Raises:
@@ -52,10 +62,16 @@ def source_of(model: Any, examples: Sequence[Any] | None, folder: Path | None) -
     return keras_file.source_of(model, path)
 
 
-def _of_module(module: Any, examples: Sequence[Any] | None, folder: Path | None) -> Source:
+def _of_module(
+    module: torch.nn.Module,
+    examples: Array | Sequence[torch.Tensor] | None,
+    folder: Path | None,
+) -> Source:
     torch, name = require("torch"), type(module).__name__
     if examples is None:
-        raise ModelError(f"{name}: give example_inputs, a tuple of tensors that it takes")
+        raise ModelError(f"{name}: give a tuple of tensors that it takes, or items to calibrate on")
+    if isinstance(examples, np.ndarray):
+        examples = (torch.from_numpy(examples[:_TRACED].copy()),)
     given = tuple(examples) if isinstance(examples, (tuple, list)) else (examples,)
     try:
         axes = [{0: torch.export.Dim.AUTO} for _ in given]
@@ -88,9 +104,12 @@ def convert(
 
 
 def _filed(
-    source: Source, calibration: Array | None, to: Sequence[Format],
-    precisions: Sequence[Precision], folder: Path,
-) -> Converted:  # fmt: skip
+    source: Source,
+    calibration: Array | None,
+    to: Sequence[Format],
+    precisions: Sequence[Precision],
+    folder: Path,
+) -> Converted:
     """By way of its file, with the items beside it, so that it can be verified as any other."""
     items = None
     if calibration is not None:

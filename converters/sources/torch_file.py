@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,6 +29,9 @@ from .source import Answers, Shapes, Source
 
 if TYPE_CHECKING:
     from onnx import ModelProto
+    from torch.export import ExportedProgram
+
+Module = Callable[..., object]
 
 # How a model is exported; the three lines that a message gives.
 _EXPORT = """\
@@ -57,11 +60,10 @@ def read(path: Path, shapes: Shapes) -> Source:
     return _of_script(path, shapes)
 
 
-def source_of_program(program: Any, path: Path) -> Source:
+def source_of_program(program: ExportedProgram, path: Path) -> Source:
     """A model that torch.export made.
 
     Args:
-        program: a torch.export.ExportedProgram.
         path: where it came from, or is to be called as.
 
     Raises:
@@ -90,24 +92,22 @@ def _of_script(path: Path, shapes: Shapes) -> Source:
     examples = tuple(torch.zeros(1, *size) for size in sizes)
     content = io.BytesIO()
     with _exporting(path):
-        torch.onnx.export(
-            module, examples, content, dynamo=False, opset_version=_OPSET, input_names=names,
-            dynamic_axes={name: {0: _BATCH} for name in names},
-        )  # fmt: skip
+        options = {"dynamo": False, "opset_version": _OPSET, "input_names": names}
+        options["dynamic_axes"] = {name: {0: _BATCH} for name in names}
+        torch.onnx.export(module, examples, content, **options)
     model = require("onnx").load_model_from_string(content.getvalue())
     return _source(path, model, module)
 
 
-def _source(path: Path, model: ModelProto, module: Callable[..., Any]) -> Source:
+def _source(path: Path, model: ModelProto, module: Module) -> Source:
     """A model as ONNX, that answers in PyTorch."""
     source = onnx_file.source_of(path, model)
     return replace(source, answer=_answering(path, module, source.inputs, source.outputs))
 
 
 def _answering(
-    path: Path, module: Callable[..., Any], inputs: Sequence[TensorInfo],
-    outputs: Sequence[TensorInfo],
-) -> Callable[[Mapping[str, Array]], Answers]:  # fmt: skip
+    path: Path, module: Module, inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo]
+) -> Callable[[Mapping[str, Array]], Answers]:
     """What PyTorch makes of items, one by one."""
     torch = require("torch")
     names = [info.name for info in outputs]
@@ -139,10 +139,11 @@ def _kind_of(path: Path) -> str:
     return "script" if any(name.startswith("code/") for name in names) else "weights"
 
 
-def _loaded(path: Path) -> Any:
+def _loaded(path: Path) -> ExportedProgram:
     try:
         with quiet_logging():
-            return require("torch").export.load(str(path))
+            program: ExportedProgram = require("torch").export.load(str(path))
+            return program
     except Exception as exc:  # PyTorch raises what its reader raises
         raise ModelError(
             f"{path}: PyTorch cannot read it: {first_line(exc)}. A .pt2 file is read by the "

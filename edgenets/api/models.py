@@ -55,7 +55,6 @@ def convert(
     precisions: Sequence[Precision] = PRECISIONS,
     *,
     data: str | Path | None = None,
-    example_inputs: Sequence[torch.Tensor] | None = None,
     out: str | Path | None = None,
 ) -> Converted:
     """Convert a run folder's model, a Keras model or a PyTorch module.
@@ -65,9 +64,9 @@ def convert(
     Args:
         model: a run folder of `train`, into whose `artifacts/` it is converted; a Keras model, with
             layers of one's own too; a PyTorch module; or the path of a `.keras` file.
-        calibration: (items, …) float32 of a model of one's own; needed for int8 and int16x8 alone.
+        calibration: (items, …) of a model of one's own, needed for int8 and int16x8 alone; or, of a
+            PyTorch module, a tuple of tensors that it takes, to be traced by.
         data: what a run folder's model was trained on; likewise.
-        example_inputs: a tuple of tensors that a PyTorch module takes; also as the second argument.
         out: a folder for a model of one's own and its artifacts, for `verify` and `bundle_model`;
             None: nothing is written.
 
@@ -86,13 +85,9 @@ def convert(
             given = None if data is None else Path(data)
             return convert_run(runs.load(Path(model)), given, to, precisions)
         model = runs.load_keras(Path(model))
-    items: Array | None = None
-    if isinstance(calibration, np.ndarray):
-        items = calibration
-    elif example_inputs is None:
-        example_inputs = calibration
     folder = None if out is None else Path(out)
-    source = memory.source_of(model, example_inputs, folder)
+    source = memory.source_of(model, calibration, folder)
+    items = calibration if isinstance(calibration, np.ndarray) else None
     return memory.convert(source, items, to, precisions, folder)
 
 
