@@ -27,6 +27,7 @@ from edgenets.tasks.text.batches import pieces_by_length
 
 from ..formats import Converted, Written, activation_type
 from ..step.convert import Steps, convert
+from ..step.walk import walk
 from ..verify.judge import Judge, Outputs
 from ..verify.mixed_precision import Subject
 from ..verify.subjects import STEPS, step_subject
@@ -56,7 +57,7 @@ class StepFamily:
     def subjects(self, run: Run, data: Path, progress: Progress) -> Callable[[Artifact], Subject]:
         """See `Family.subjects`."""
         clips = sequence_task(run.spec.task).calibration(run, data, progress)
-        steps = Steps(run.model(), clips, run.recipe.quantize, progress)
+        steps = Steps(walk(run.model()), clips, run.recipe.quantize, progress)
         reference = self.reference(run, data, progress)
         features = reference.stream[: STEPS * steps.graph.frames]
         judge = Judge(reference)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from edgenets.artifact import Format, Precision
+from edgenets.artifact import OPEN, Format, Precision
 from edgenets.errors import BackendError, ConversionError, MissingExtra, ModelError, first_line
 
 from .. import formats
@@ -16,9 +16,13 @@ from ..sources import tflite_file
 from ..whole import function
 from ..whole.onnxshape import fix_shapes
 from ..whole.share import check_integers, share_of
-from .converter import Converter, Job, NotApplicable
+from .converter import Converter, Job, NotApplicable, Place
 from .find import Leg, Route, routes, start_of, why_none
 from .proof import GOOD, Proof
+from .table import CONVERTERS
+
+# Of a file of ONNX to its step form.
+_WALK = next(c for c in CONVERTERS if (c.source, c.target) == ("onnx", "step"))
 
 # What ends a path, and leaves others open: a converter that refuses, a package that is not there,
 # an interpreter that does not take what was written.
@@ -55,10 +59,33 @@ class Conversion:
         """The conversion paths to an artifact, in the order in which they are tried."""
         found: list[Seen] = []
         for route in routes(start_of(self._job), format, precision):
-            closed = next(filter(None, map(self._why_closed, route.legs)), "")
+            closed = self._not_meant(route) or next(
+                filter(None, map(self._why_closed, route.legs)), ""
+            )
             taken = not closed and not any(seen.taken for seen in found)
             found.append(Seen(route, closed, taken))
         return tuple(found)
+
+    def _not_meant(self, route: Route) -> str:
+        """Why a path is not what was asked for; nothing where it is."""
+        steps = any(leg.to.form == "step" for leg in route.legs)
+        if self._job.variant == "step" and not steps:
+            return NotApplicable("a step form was asked for")
+        source = self._job.source
+        if source.kind == "onnx" and not steps and self._goes_on_open:
+            return NotApplicable(
+                "its time is open, so the step form is meant; --shape or --variant whole says "
+                "otherwise"
+            )
+        return ""
+
+    @cached_property
+    def _goes_on_open(self) -> bool:
+        """Whether a file of ONNX has a step form and no size that it could be converted for."""
+        job = self._job
+        if job.variant != "auto" or job.shapes or OPEN not in job.source.inputs[0].shape:
+            return False
+        return not self._why_closed(Leg(_WALK, Place("step", "fp32")))
 
     def convert(self, format: Format, precision: Precision) -> Written:
         """One artifact.
@@ -129,7 +156,8 @@ class Conversion:
         return self._closed[leg]
 
     def _along(self, route: Route) -> Written:
-        came_as_artifact = route.start.form in ("onnx", "tflite")
+        walked = bool(route.legs) and route.legs[0].to.form == "step"  # from the model itself
+        came_as_artifact = route.start.form in ("onnx", "tflite") and not walked
         value: Any = self._given if came_as_artifact else self._job.source.model
         for number, leg in enumerate(route.legs, 1):
             behind = route.legs[:number]

@@ -72,7 +72,8 @@ def why_none(start: Place, format: Format, precision: Precision) -> str:
 def _onward(at: Place, target: Place, been: tuple[Place, ...]) -> Iterator[tuple[Leg, ...]]:
     if at == target:
         yield ()
-        return
+        if len(been) > 1:
+            return  # from the model itself, a step form may lead there as well
     if len(been) > _LONGEST or (len(been) > 1 and been[-2].form == "step"):
         return  # what has a state is an artifact, and no converter of whole models takes it further
     for converter in CONVERTERS:
@@ -80,7 +81,8 @@ def _onward(at: Place, target: Place, been: tuple[Place, ...]) -> Iterator[tuple
             continue
         for precision in converter.precisions.get(at.precision, ()):
             to = Place(converter.target, precision)
-            if to in been:
+            by_steps = at.form == "step" and to == target
+            if (to in been and not by_steps) or (at == target and to.form != "step"):
                 continue
             for rest in _onward(to, target, (*been, to)):
                 yield (Leg(converter, to), *rest)

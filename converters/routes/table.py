@@ -17,15 +17,16 @@ from edgenets.training import aware
 from .. import formats
 from ..accelerators import edgetpu, edgetpu_compiler
 from ..formats import Written
+from ..onnxstep import walk as onnxwalk
 from ..replay.replay import replay, unknown
 from ..sources import saved_model
 from ..step.convert import Steps
+from ..step.graph import StepGraph
 from ..step.openvino import to_ir
 from ..step.walk import walk
 from ..whole import function, litert, onnx, onnxnames, onnxround, tflite
 from ..whole.function import Function
 from ..whole.onnxreduce import keeping_axes
-from ..whole.samples import rows_of
 from ..whole.share import check_integers, share_of
 from ..whole.tails import Mixed, kept_apart, onnx_tail
 from .converter import Converter, Job, NotApplicable
@@ -92,10 +93,17 @@ def _no_step(job: Job, precision: Precision) -> str:
             "its size is fixed, so the whole-sequence model is meant; --variant step says otherwise"
         )
     try:
-        walk(aware.plain_of(job.source.model))
+        _walked(job)
     except ConversionError as exc:
         return f"no step form: {exc}"
     return ""
+
+
+def _walked(job: Job) -> StepGraph:
+    source = job.source
+    if source.kind == "onnx":
+        return onnxwalk.walk(source.model, source.inputs, job.shapes).graph
+    return walk(aware.plain_of(source.model))
 
 
 def _no_whole(job: Job, precision: Precision) -> str:
@@ -112,9 +120,8 @@ def _no_whole(job: Job, precision: Precision) -> str:
 def _walk(job: Job, model: Any, precision: Precision) -> Steps:
     clips = None
     if job.samples and len(job.samples) == 1:
-        (clips,) = job.samples.values()
-        clips = rows_of(clips)
-    return Steps(aware.plain_of(model), clips, job.quantize, job.progress)
+        (clips,) = job.source.rows(job.samples, job.shapes).values()
+    return Steps(_walked(job), clips, job.quantize, job.progress)
 
 
 def _write(format: Any) -> Any:
@@ -272,6 +279,11 @@ CONVERTERS: tuple[Converter, ...] = (
     Converter(
         "walk", "edgenets", "keras", "step", _PLAIN,
         "a causal or recurrent network of Keras's own layers, its time alone left open",
+        "step after step it gives what the network gives", _walk, _no_step,
+    ),
+    Converter(
+        "walk", "edgenets", "onnx", "step", _PLAIN,
+        "recurrent operators, causal convolutions and what goes with them; time on one axis",
         "step after step it gives what the network gives", _walk, _no_step,
     ),
     *(

@@ -17,6 +17,7 @@ from edgenets.extras import require
 from edgenets.onnxruntime import session_options
 from edgenets.selfcontained import refuse_outside
 
+from ..onnxstep.walk import walk
 from ..whole.samples import one_by_one
 from . import onnx_weights
 from .ends import End, Made, end_before
@@ -73,6 +74,7 @@ def source_of(path: Path, model: ModelProto) -> Source:
     return Source(
         path, "onnx", path.stem, model, inputs, outputs, _answering(path, model, inputs),
         precision_of(model), ends={info.name: end_of_tensor(model, info.name) for info in outputs},
+        rearranged=lambda values, shapes: walk(model, inputs, shapes).rows(values),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from edgenets.arrays import Array
 from edgenets.artifact import OPEN, Precision, TensorInfo
 from edgenets.errors import ModelError
 
+from ..whole.samples import rows_of
 from .ends import End
 
 Kind = Literal["keras", "saved_model", "onnx", "tflite"]
@@ -54,6 +55,8 @@ class Source:
     # Of a file that is an artifact already: inputs and outputs in its own types.
     own: tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]] | None = None
     stateful: bool = False  # whether it was made to go on in each call from the one before
+    # What makes rows of the sequence of a model whose axes only a walk can tell.
+    rearranged: Callable[[Array, Shapes], Array] | None = field(default=None, repr=False)
     # Further files that it lies in.
     files: tuple[Path, ...] = ()
     # What makes each output, by name, as far as the model says.
@@ -64,11 +67,19 @@ class Source:
         """Inputs and outputs in the types that the file has."""
         return self.own or (self.inputs, self.outputs)
 
-    def by_tensor(self, samples: Mapping[str, Array]) -> dict[str, Array]:
-        """Items by the names that the model's own library has for what it takes; a step model calls
-        its inputs so."""
+    def rows(self, samples: Mapping[str, Array], shapes: Shapes | None = None) -> dict[str, Array]:
+        """Items as a step form of the model takes them: the sequence as (items, frames, channels),
+        by the names that the model's own library has for its inputs.
+
+        Args:
+            shapes: of one item, for inputs that are open.
+        """
         names = [t.name for t in self.model.inputs] if self.kind == "keras" else list(samples)
-        return dict(zip(names, samples.values(), strict=True))
+        found = dict(zip(names, samples.values(), strict=True))
+        if self.rearranged is not None:
+            first = names[0]
+            return {**found, first: self.rearranged(found[first], shapes or {})}
+        return {**found, names[0]: rows_of(found[names[0]])}
 
     @property
     def open_inputs(self) -> tuple[str, ...]:

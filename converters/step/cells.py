@@ -7,7 +7,7 @@ differs, has its own, so that its quantization is its own as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +22,30 @@ if TYPE_CHECKING:
     from keras import Layer
 
 
-def gru(b: Builder, x: Signal, layer: Layer, name: str, given: Sequence[Signal] = ()) -> Signal:
+@dataclass(frozen=True)
+class Weighted:
+    """A recurrent layer of another library than Keras, as a Keras layer and its cell look here."""
+
+    units: int
+    kernel: Weights  # (channels, gates · units), gates in Keras's order
+    recurrent_kernel: Weights  # (units, gates · units)
+    bias: Weights  # (gates · units,), or (2, …) where `reset_after`
+    reset_after: bool
+    activation: str
+    recurrent_activation: str
+    go_backwards: bool = False
+    return_state: bool = False
+    return_sequences: bool = True
+
+    @property
+    def cell(self) -> Weighted:
+        """Itself."""
+        return self
+
+
+def gru(
+    b: Builder, x: Signal, layer: Layer | Weighted, name: str, given: Sequence[Signal] = ()
+) -> Signal:
     """Gated recurrent unit, both of Keras's forms (Cho et al. 2014, arXiv:1406.1078)."""
     cell = layer.cell
     units = cell.units
@@ -52,7 +75,9 @@ def gru(b: Builder, x: Signal, layer: Layer, name: str, given: Sequence[Signal] 
     return _unroll(b, x, layer, name, step, given)
 
 
-def lstm(b: Builder, x: Signal, layer: Layer, name: str, given: Sequence[Signal] = ()) -> Signal:
+def lstm(
+    b: Builder, x: Signal, layer: Layer | Weighted, name: str, given: Sequence[Signal] = ()
+) -> Signal:
     """Long short-term memory (Hochreiter and Schmidhuber 1997; with forget gate, Gers 2000)."""
     cell = layer.cell
     units = cell.units
@@ -92,7 +117,7 @@ def lstm(b: Builder, x: Signal, layer: Layer, name: str, given: Sequence[Signal]
 
 
 def simple_rnn(
-    b: Builder, x: Signal, layer: Layer, name: str, given: Sequence[Signal] = ()
+    b: Builder, x: Signal, layer: Layer | Weighted, name: str, given: Sequence[Signal] = ()
 ) -> Signal:
     """The plain recurrent cell (Elman 1990)."""
     cell = layer.cell
@@ -110,7 +135,7 @@ def simple_rnn(
 def _unroll(
     b: Builder,
     x: Signal,
-    layer: Layer,
+    layer: Layer | Weighted,
     name: str,
     step: Callable[[str, str], str],
     given: Sequence[Signal],
@@ -138,16 +163,17 @@ def _unroll(
     return replace(x, tensor=b.concat(outputs, 0, name, "sequence"), channels=units)
 
 
-def _gate(b: Builder, cell: Layer, x: str, name: str) -> str:
+def _gate(b: Builder, cell: Layer | Weighted, x: str, name: str) -> str:
     """The gates' activation, of all gates in one tensor."""
-    if getattr(cell.recurrent_activation, "__name__", "") == "softmax":
+    own = cell.recurrent_activation
+    if own == "softmax" or getattr(own, "__name__", "") == "softmax":
         raise ConversionError(
             f"layer '{name}': softmax as recurrent_activation has no step form; use sigmoid"
         )
     return activate(b, cell.recurrent_activation, x, name)
 
 
-def _weights(cell: Layer, columns: int) -> tuple[Weights, Weights, Weights]:
+def _weights(cell: Layer | Weighted, columns: int) -> tuple[Weights, Weights, Weights]:
     kernel, recurrent = (np.asarray(w, np.float32) for w in (cell.kernel, cell.recurrent_kernel))
     if cell.bias is not None:
         return kernel, recurrent, np.asarray(cell.bias, np.float32)

@@ -68,7 +68,7 @@ def convert(
     for given, known in ((to, FORMATS), (precisions, PRECISIONS)):
         if unknown := sorted(set(given) - set(known)):
             raise ConversionError(f"no such: {', '.join(unknown)}; there are {', '.join(known)}")
-    steps = Steps(model, clips, quantize, progress)
+    steps = Steps(walk(model), clips, quantize, progress)
     if clips is None and any(formats.activation_type(p) for p in precisions):
         raise ConversionError(NO_CLIPS)
     found = formats.each(
@@ -82,15 +82,15 @@ class Steps:
 
     def __init__(
         self,
-        model: keras.Model,
+        walked: StepGraph,
         clips: Clips | None = None,
         quantize: QuantizeRecipe | None = None,
         progress: Progress | None = None,
     ) -> None:
-        """Walk a model; arguments and errors as `convert`."""
+        """Take a graph, as it was walked; other arguments and errors as `convert`."""
         self._clips, self._quantize = clips, quantize or QuantizeRecipe()
         self._progress = progress or Progress()
-        graph = simplify(walk(model))
+        graph = simplify(walked)
         _check_layers(graph, self._quantize.keep_float)
         kept = graph.float_layers | set(self._quantize.keep_float)
         self.graph = replace(graph, float_layers=kept, per_channel=self._quantize.per_channel)

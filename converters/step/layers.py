@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from . import cells
 from . import convolutions as over_time
 from .builder import Builder, Signal
 from .convolutions import Handler, array, bias, finish, one
+from .pooled import mean_so_far, most_so_far
 
 if TYPE_CHECKING:
     from keras import Layer
@@ -251,39 +252,24 @@ def _together(inputs: list[Signal], name: str, *, same_bands: bool = True) -> No
 
 
 def _global_average(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
-    """The mean of all frames so far: a sum and a count as state, which stay float."""
-    x = one(inputs, name)
-    if not x.sequence:  # there is one frame
-        return replace(x, rank=x.rank if layer.keepdims else 2)
-    if x.bands:
-        x = b.pool(x, "average", (1, x.bands), (1, 1), name)
-    before = total = b.recurrent_state(x, x.channels, name, "sum")
-    count = b.recurrent_state(x, 1, name, "count")
-    for frame in range(x.frames):
-        total = b.binary("add", total, b.slice(x.tensor, 0, frame, 1, name), name)
-    new = b.constant(np.full((1, 1), x.frames, np.float32), name)
-    counted = b.binary("add", count, new, name)
-    b.close_state(x, before, total, name, float_only=True)
-    b.close_state(x, count, counted, name, float_only=True)
-    mean = b.binary("div", total, counted, name)
-    rank = x.rank if layer.keepdims else 2
-    return Signal(mean, 1, x.channels, rank=rank, delay=x.delay // x.frames, sequence=False)
+    return _so_far(b, inputs, layer, name, "average")
 
 
 def _global_max(b: Builder, inputs: list[Signal], layer: Layer, name: str) -> Signal:
-    """The maximum of all frames so far."""
+    return _so_far(b, inputs, layer, name, "max")
+
+
+def _so_far(
+    b: Builder, inputs: list[Signal], layer: Layer, name: str, kind: Literal["average", "max"]
+) -> Signal:
+    """The mean, or the maximum, of all bands and all frames so far."""
     x = one(inputs, name)
-    if not x.sequence:  # there is one frame
-        return replace(x, rank=x.rank if layer.keepdims else 2)
-    if x.bands:
-        x = b.pool(x, "max", (1, x.bands), (1, 1), name)
-    before = peak = b.recurrent_state(x, x.channels, name, "peak")
-    for frame in range(x.frames):
-        peak = b.binary("max", peak, b.slice(x.tensor, 0, frame, 1, name), name)
-    lowest = float(np.finfo(np.float32).min)
-    b.close_state(x, before, peak, name, initial=lowest, float_only=True)
     rank = x.rank if layer.keepdims else 2
-    return Signal(peak, 1, x.channels, rank=rank, delay=x.delay // x.frames, sequence=False)
+    if not x.sequence:  # there is one frame
+        return replace(x, rank=rank)
+    if x.bands:
+        x = b.pool(x, kind, (1, x.bands), (1, 1), name)
+    return (mean_so_far if kind == "average" else most_so_far)(b, x, name, rank)
 
 
 def check(layer: Layer, name: str) -> str:

@@ -25,7 +25,7 @@ def answers_of(
 
     Args:
         samples: (items, …) of every input, in the order in which the model takes them.
-        tensors: the same by the names that the model's own library has for them.
+        tensors: of a step form, the same as `Source.rows` has them.
 
     Returns:
         what it runs on, and every output in its order: (items, …), of a step form (items, steps,
@@ -69,6 +69,10 @@ def _stepped(session: backend.Session, items: Samples) -> list[Array]:
 
 
 def as_model(found: Array, wanted: Array) -> Array:
-    """Answers of all steps as a model gives them: the last alone, or as many as it has."""
+    """Answers of all steps as a model gives them: the last alone, or as many as it has, with time
+    before the channels or behind them."""
+    if wanted.ndim == 3 and wanted.shape[1] == found.shape[-1] != wanted.shape[2]:
+        found = found[:, -wanted.shape[2] :].swapaxes(1, 2)
+        return found if found.shape == wanted.shape else found.reshape(len(found), -1)
     last = found[:, -1:] if wanted.ndim == 2 else found[:, -wanted.shape[1] :]
     return last.reshape(wanted.shape) if last.size == wanted.size else last

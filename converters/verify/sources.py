@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -63,7 +64,7 @@ class SourceReference:
             ) from exc
         if not all(np.isfinite(values).all() for values in self.wanted.values()):
             raise DataError(f"{source.path}: gives no numbers for these items")
-        self._by_tensor = source.by_tensor(items.samples)
+        self._rows = cache(lambda: source.rows(items.samples))
         self._first = next(iter(self.wanted.values()))
         self.outputs = outputs_of(self.wanted, source.ends, items.targets, kinds)
         self._scale = _scale_of(self.outputs[0], self._first, items.targets)
@@ -84,7 +85,8 @@ class SourceReference:
         """See `Reference.run`."""
         (item,) = items
         wanted = [*self.wanted.values()]
-        runs_on, found = answers_of(item, self.items.samples, self._by_tensor)
+        rows = self._rows() if is_step(item) else {}
+        runs_on, found = answers_of(item, self.items.samples, rows)
         if is_step(item):
             found = [as_model(a, b) for a, b in zip(found, wanted, strict=False)]
 

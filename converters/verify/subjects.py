@@ -20,7 +20,7 @@ from ..step.graph import StepGraph
 from ..step.reference import Reference
 from ..whole.function import Function
 from ..whole.integers import Integers, OnnxIntegers, TFLiteIntegers
-from ..whole.samples import Samples, one_by_one, rows_of, spread
+from ..whole.samples import Samples, one_by_one, spread
 from .comparison import relative_rms_error
 from .mixed_precision import LayerError, Subject
 from .verdicts import Verdict
@@ -196,8 +196,7 @@ class Subjects:
                 raise ConversionError(
                     f"{artifact.id}: a step model of several inputs has no mixed precision"
                 )
-            (values,) = self._items.values()
-            rows = rows_of(values)
+            (rows,) = self._job.source.rows(self._items, self._job.shapes).values()
             features = rows.reshape(-1, rows.shape[-1])[: STEPS * given.graph.frames]
             return step_subject(given, format, precision, features, self._judge)
         samples, quantize = self._job.samples, self._job.quantize

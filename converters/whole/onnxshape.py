@@ -14,6 +14,22 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 
+def with_sizes(model: ModelProto, inputs: Sequence[TensorInfo]) -> ModelProto:
+    """A copy whose inputs have these shapes; what is inside may say nothing of its own.
+
+    Args:
+        inputs: of one item each, without an open axis.
+    """
+    onnx, tools = require("onnx"), require("onnxruntime.tools.onnx_model_utils")
+    copy: ModelProto = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for info in inputs:
+        tools.make_input_shape_fixed(copy.graph, info.name, list(info.shape))
+    # What was announced inside may be of the open shapes still.
+    del copy.graph.value_info[:]
+    return copy
+
+
 def fix_shapes(
     model: ModelProto, inputs: Sequence[TensorInfo]
 ) -> tuple[ModelProto, tuple[TensorInfo, ...]]:
@@ -26,15 +42,10 @@ def fix_shapes(
     Raises:
         ConversionError: a shape that follows from them stays open, or they fit no operator.
     """
-    onnx, tools = require("onnx"), require("onnxruntime.tools.onnx_model_utils")
-    copy: ModelProto = onnx.ModelProto()
-    copy.CopyFrom(model)
+    onnx = require("onnx")
     try:
         with quiet_logging():
-            for info in inputs:
-                tools.make_input_shape_fixed(copy.graph, info.name, list(info.shape))
-            # What was announced inside may be of the open shapes still.
-            del copy.graph.value_info[:]
+            copy = with_sizes(model, inputs)
             inferred = onnx.shape_inference.infer_shapes(copy, strict_mode=True, data_prop=True)
     except Exception as exc:  # it raises a class of its own C++ side
         raise ConversionError(f"the shapes fit no operator: {first_line(exc)}") from exc

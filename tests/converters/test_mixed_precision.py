@@ -18,6 +18,7 @@ from edgenets.converters.families.steps import StepReference
 from edgenets.converters.formats import Written
 from edgenets.converters.step import convert as converting
 from edgenets.converters.step.convert import Steps
+from edgenets.converters.step.walk import walk
 from edgenets.converters.verify.judge import Judge
 from edgenets.converters.verify.mixed_precision import LayerError, Subject, left_at, search
 from edgenets.converters.verify.subjects import layers_of, step_errors, step_subject
@@ -39,7 +40,7 @@ def stream(trained: Trained, steps: int = 200) -> Any:
 
 
 def steps_of(model: keras.Model) -> Steps:
-    return Steps(model, glides(120, 1)[0])
+    return Steps(walk(model), glides(120, 1)[0])
 
 
 def grus(trained: Trained) -> list[str]:

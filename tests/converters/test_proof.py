@@ -235,6 +235,6 @@ class TestStanding:
         one = source(keras.Sequential([layers.Input((8,)), layers.Dense(2)]))
         item = Conversion(Job(one)).convert("openvino", "fp32")
         items = {one.inputs[0].name: random(5, 8)}
-        (found,) = opened(item, items, one.by_tensor(items))
+        (found,) = opened(item, items, one.rows(items))
         (wanted,) = one.answer(items).values()
         np.testing.assert_allclose(found, wanted, atol=1e-5)
