@@ -89,7 +89,7 @@ def convolution(b: Builder, node: Node) -> Value:
         each = kernel.reshape(depth, -1, *kernel.shape[2:]).transpose(2, 3, 0, 1)
         made = b.depthwise(x.signal, each, bias, w.stride, w.dilation, node.name)
     else:
-        made = _grouped(b, node, x.signal, weights, bias, w, groups)
+        made = _grouped(b, node, x.signal, (weights, bias), w)
     return Value(made, x.axes, length, x.ahead)
 
 
@@ -104,9 +104,10 @@ def _with_bands(x: Value, channels: int) -> Value:
 
 
 def _grouped(
-    b: Builder, node: Node, x: Signal, weights: Weights, bias: Weights, w: _Windows, groups: int
+    b: Builder, node: Node, x: Signal, held: tuple[Weights, Weights], w: _Windows
 ) -> Signal:
     """Groups of channels, one convolution each, side by side."""
+    (weights, bias), groups = held, node.int("group", 1)
     if x.bands:
         raise node.refusal(f"has {groups} groups over bands; 1, or one a channel, has a step form")
     deep, wide = x.channels // groups, weights.shape[3] // groups
@@ -192,11 +193,8 @@ def batch_norm(b: Builder, node: Node) -> Value:
     scale = factor / np.sqrt(variance + node.float("epsilon", 1e-5))
     moved = offset - mean * scale
     x = x if x.order is None else plain(b, x, node.name)
-    tensor = b.scale(
-        x.signal.tensor, scale.astype(np.float32), moved.astype(np.float32), node.name,
-        x.signal.rows,
-    )  # fmt: skip
-    return x.with_tensor(tensor)
+    numbers = scale.astype(np.float32), moved.astype(np.float32)
+    return x.with_tensor(b.scale(x.signal.tensor, *numbers, node.name, x.signal.rows))
 
 
 def layer_norm(b: Builder, node: Node) -> Value:
@@ -224,10 +222,7 @@ def layer_norm(b: Builder, node: Node) -> Value:
 _GATES = {"GRU": (0, 1, 2), "LSTM": (0, 2, 3, 1), "RNN": (0,)}
 _CELLS = {"GRU": cells.gru, "LSTM": cells.lstm, "RNN": cells.simple_rnn}
 _USUAL = {"GRU": ["Sigmoid", "Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"], "RNN": ["Tanh"]}
-_NAMES = {
-    "Relu": "relu", "Tanh": "tanh", "Sigmoid": "sigmoid", "Softsign": "softsign",
-    "Softplus": "softplus", "HardSigmoid": "",
-}  # fmt: skip
+_NAMES = {name: name.lower() for name in ("Relu", "Tanh", "Sigmoid", "Softsign", "Softplus")}
 
 
 def recurrent(b: Builder, node: Node) -> list[Value]:
@@ -277,15 +272,18 @@ def _cell(node: Node, x: Value) -> cells.Weighted:
         both = given[0].reshape(2, -1)[:, rows].astype(np.float32)
     after = node.kind == "GRU" and bool(node.int("linear_before_reset", 0))
     bias: Array = both if after else both.sum(axis=0)
+    gate, own = _activations(node)
+    return cells.Weighted(units, in_order(x, kernel), again, bias, after, own, gate)
+
+
+def _activations(node: Node) -> tuple[str, str]:
+    """Of the gates, and of what they let through."""
     names = node.texts("activations") or _USUAL[node.kind]
     if unknown := [name for name in names if not _NAMES.get(name)]:
         raise node.refusal(f"has the activation {unknown[0]}")
     if node.kind == "LSTM" and names[1] != names[2]:
         raise node.refusal("has two activations of its memory")
-    own = names[0] if node.kind == "RNN" else names[1]
-    return cells.Weighted(
-        units, in_order(x, kernel), again, bias, after, _NAMES[own], _NAMES[names[0]]
-    )
+    return _NAMES[names[0]], _NAMES[names[0] if node.kind == "RNN" else names[1]]
 
 
 HANDLERS: dict[str, Callable[[Builder, Node], Value | list[Value]]] = {

@@ -15,10 +15,11 @@ from .value import Constant, Node, Value, plain
 
 # Operator → the activation of the same meaning.
 _ACTIVATIONS = {
-    "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "HardSwish": "hard_swish",
-    "Softplus": "softplus", "Softsign": "softsign", "Mish": "mish", "Gelu": "gelu",
-    "Exp": "exponential", "Log": "log", "Swish": "silu",
-}  # fmt: skip
+    **{name: name.lower() for name in ("Relu", "Sigmoid", "Tanh", "Softplus", "Softsign")},
+    **{name: name.lower() for name in ("Mish", "Gelu", "Log")},
+    "HardSwish": "hard_swish",
+    "Exp": "exponential",
+}
 
 # Of hard sigmoid and clips: what relu6 gives at most.
 _SIX = 6.0

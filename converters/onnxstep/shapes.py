@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -71,25 +72,37 @@ def _reshaped(b: Builder, node: Node, x: Value, sizes: Sequence[int]) -> Value:
     waiting = [(axis, size) for axis, size in zip(x.axes, x.sizes, strict=True) if size != 1]
     found: list[Axis] = []
     for size in sizes:
-        if size == 1:
-            found.append("1")
-            continue
-        group: list[Axis] = []
-        product = 1
-        while product < size and waiting:
-            axis, length = waiting.pop(0)
-            group.append(axis)
-            product *= length
-        if product != size and len(group) == 1 and group == ["C"] and product % size == 0:
-            # Channels become bands, and what is left of them channels.
-            x, group = _parted(node, x, size), ["F"]
-            waiting.insert(0, ("C", product // size))
-        elif product != size:
-            raise node.refusal(f"reshapes {list(x.sizes)} to {list(sizes)}, across frames")
-        if len(group) > 1:
-            x = _merged(node, x, group)
-        found.append("C" if len(group) > 1 else group[0])
+        x, axis = _axis_of(node, x, waiting, size)
+        found.append(axis)
     return _of_axes(x, tuple(found), node)
+
+
+def _axis_of(
+    node: Node, x: Value, waiting: list[tuple[Axis, int]], size: int
+) -> tuple[Value, Axis]:
+    """What an axis of a size is, of those that are left, and the value that has it."""
+    group = _taken(waiting, size)
+    product = math.prod(length for _, length in group)
+    kinds = [axis for axis, _ in group]
+    if product == size:
+        if len(kinds) > 1:
+            return _merged(node, x, kinds), "C"
+        return x, kinds[0] if kinds else "1"
+    if kinds != ["C"] or product % size:
+        raise node.refusal(f"reshapes {list(x.sizes)} across frames")
+    # Channels become bands, and what is left of them channels.
+    waiting.insert(0, ("C", product // size))
+    return _parted(node, x, size), "F"
+
+
+def _taken(waiting: list[tuple[Axis, int]], size: int) -> list[tuple[Axis, int]]:
+    """The axes that come to a size, taken off the list."""
+    group: list[tuple[Axis, int]] = []
+    product = 1
+    while product < size and waiting:
+        group.append(waiting.pop(0))
+        product *= group[-1][1]
+    return group
 
 
 def _parted(node: Node, x: Value, bands: int) -> Value:
@@ -112,15 +125,24 @@ def _merged(node: Node, x: Value, group: Sequence[Axis]) -> Value:
 def _of_axes(x: Value, axes: tuple[Axis, ...], node: Node) -> Value:
     """A value of other axes: bands of one channel each are the channels of a frame."""
     if x.length == 1 and "T" in x.axes and "T" not in axes and x.signal.sequence:
-        raise node.refusal("squeezes time")
+        raise _apart(node)
     if "F" in axes and "C" not in axes:
         axes = tuple("C" if axis == "F" else axis for axis in axes)
         x = x.with_signal(replace(x.signal, bands=0, rank=3))
-    elif "C" not in axes:  # one channel, which is nothing
-        last = max((i for i, axis in enumerate(axes) if axis == "1"), default=None)
-        if last is not None and "T" in axes:
-            axes = tuple("C" if i == last else axis for i, axis in enumerate(axes))
+    elif "C" not in axes and "1" in axes and "T" in axes:  # one channel, which is nothing
+        last = len(axes) - 1 - axes[::-1].index("1")
+        axes = (*axes[:last], "C", *axes[last + 1 :])
     return replace(x, axes=axes)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A stretch of an axis."""
+
+    axis: int
+    start: int
+    count: int
+    alone: bool = False  # the axis itself goes
 
 
 def gather(b: Builder, node: Node) -> Value:
@@ -131,9 +153,8 @@ def gather(b: Builder, node: Node) -> Value:
     axis = node.int("axis", 0) % len(x.axes)
     if at.size != 1:
         raise node.refusal("takes several places of an axis by a list")
-    place, size = int(at.ravel()[0]) % x.sizes[axis], x.sizes[axis]
-    keeps = (axis,) if at.ndim == 0 else ()
-    return _stretch(b, node, x, axis, place, 1, size, keeps)
+    place = int(at.ravel()[0]) % x.sizes[axis]
+    return _stretch(b, node, x, _Part(axis, place, 1, alone=at.ndim == 0))
 
 
 def _embedding(b: Builder, node: Node) -> Value:
@@ -163,7 +184,7 @@ def slices(b: Builder, node: Node) -> Value:
         if stride != 1:
             raise node.refusal(f"takes every {stride}th place of an axis")
         if (begin, stop) != (0, size):
-            x = _stretch(b, node, x, axis % len(x.axes), begin, stop - begin, size, ())
+            x = _stretch(b, node, x, _Part(axis % len(x.axes), begin, stop - begin))
     return x
 
 
@@ -176,45 +197,50 @@ def split(b: Builder, node: Node) -> list[Value]:
     parts = node.ints("split", []) if given is None else [int(n) for n in given.ravel()]
     parts = parts or [size // count] * count
     if x.axes[axis] == "T" and len(parts) == size > 1:
-        raise NoStepForm(
-            f"'{node.name}' ({node.kind}) takes time apart frame by frame: the exporter unrolled a "
-            f"recurrent layer. GRU and LSTM stay whole; an RNN does in "
-            f"torch.onnx.export(…, dynamo=False)"
-        )
+        raise _apart(node)
     starts = np.cumsum([0, *parts[:-1]]).tolist()
     return [
-        _stretch(b, node, x, axis, start, part, size, ())
+        _stretch(b, node, x, _Part(axis, start, part))
         for start, part in zip(starts, parts, strict=True)
     ]
 
 
-def _stretch(
-    b: Builder, node: Node, x: Value, axis: int, start: int, count: int, size: int,
-    without: tuple[int, ...],
-) -> Value:  # fmt: skip
-    """A stretch of an axis; the axis itself goes where it is one of `without`."""
-    kind = x.axes[axis]
+def _apart(node: Node) -> NoStepForm:
+    return NoStepForm(
+        f"'{node.name}' ({node.kind}) takes time apart frame by frame: the exporter unrolled a "
+        f"recurrent layer. GRU and LSTM stay whole; an RNN does in torch.onnx.export(…, "
+        f"dynamo=False)"
+    )
+
+
+def _stretch(b: Builder, node: Node, x: Value, part: _Part) -> Value:
+    kind, size = x.axes[part.axis], x.sizes[part.axis]
     if kind == "T":
-        x = _in_time(b, node, x, start, count, size)
+        x = _in_time(b, node, x, part.start, part.count)
     elif kind == "C" and "F" not in x.axes:
         x = plain(b, x, node.name)
-        tensor = b.slice(x.signal.tensor, 1, start, count, node.name)
-        x = x.with_signal(replace(x.signal, tensor=tensor, channels=count))
+        x = _cut(b, node, x, part, 1)
     elif kind == "F":
-        depth = x.signal.depth
-        tensor = b.slice(x.signal.tensor, 1, start * depth, count * depth, node.name)
-        x = x.with_signal(replace(x.signal, tensor=tensor, channels=count * depth, bands=count))
-    elif (start, count) != (0, size):
+        x = _cut(b, node, x, part, x.signal.depth)
+    elif part.count != size:
         raise node.refusal("takes some channels of every band")
-    if not without:
+    if not part.alone:
         return x
-    return _of_axes(x, tuple(a for i, a in enumerate(x.axes) if i not in without), node)
+    return _of_axes(x, tuple(a for i, a in enumerate(x.axes) if i != part.axis), node)
 
 
-def _in_time(b: Builder, node: Node, x: Value, start: int, count: int, size: int) -> Value:
+def _cut(b: Builder, node: Node, x: Value, part: _Part, depth: int) -> Value:
+    """Some channels, or some bands of so many channels."""
+    start, count = part.start * depth, part.count * depth
+    tensor = b.slice(x.signal.tensor, 1, start, count, node.name)
+    bands = part.count if "F" in x.axes else 0
+    return x.with_signal(replace(x.signal, tensor=tensor, channels=count, bands=bands))
+
+
+def _in_time(b: Builder, node: Node, x: Value, start: int, count: int) -> Value:
     """Some frames: the last one, or all but the first or the last ones."""
-    cut = size - start - count
-    if count == 1 and not cut and size > 1:
+    cut = x.length - start - count
+    if count == 1 and not cut and x.length > 1:
         x = in_time(node, x)
         signal = x.signal
         tensor = b.slice(signal.tensor, 0, signal.frames - 1, 1, node.name, "last")
@@ -232,25 +258,24 @@ def pad(b: Builder, node: Node) -> Value:
     """Zeros on the left of time, and around bands."""
     x, given = node.value(), node.constant(1)
     pads = node.ints("pads", []) if given is None else [int(n) for n in given.ravel()]
-    chosen = node.constant(3)
+    chosen, value = node.constant(3), node.constant(2)
     axes = list(range(len(x.axes))) if chosen is None else [int(a) for a in chosen.ravel()]
-    value = node.constant(2)
     filled = node.float("value", 0.0) if value is None else float(value.ravel()[0])
     if node.text("mode", "constant") != "constant" or filled:
         raise node.refusal("pads with something else than zeros")
-    count = len(axes)
     for place, axis in enumerate(axes):
-        before, after = pads[place], pads[place + count]
-        if not before and not after:
-            continue
-        kind = x.axes[axis % len(x.axes)]
-        if kind == "T":
-            x = padded_in_time(x, before, after)
-        elif kind == "F":
-            x = x.with_signal(b.pad_bands(x.signal, before, after, node.name))
-        else:
-            raise node.refusal("pads channels")
+        x = _padded(b, node, x, axis % len(x.axes), (pads[place], pads[place + len(axes)]))
     return x
+
+
+def _padded(b: Builder, node: Node, x: Value, axis: int, ends: tuple[int, int]) -> Value:
+    if ends == (0, 0):
+        return x
+    if x.axes[axis] == "T":
+        return padded_in_time(x, *ends)
+    if x.axes[axis] == "F":
+        return x.with_signal(b.pad_bands(x.signal, *ends, node.name))
+    raise node.refusal("pads channels")
 
 
 def padded_in_time(x: Value, before: int, after: int) -> Value:
@@ -263,27 +288,28 @@ def concat(b: Builder, node: Node) -> Value:
     """Values one after another along an axis; in time, after zeros alone."""
     values = [v for v in node.values if isinstance(v, Value)]
     axis = node.int("axis", 0) % len(values[0].axes)
-    kind = values[0].axes[axis]
+    kind, first = values[0].axes[axis], values[0]
     if kind == "T":
         return _after_zeros(node, axis)
     if len(values) != len(node.values):
         raise node.refusal("joins a sequence with a constant")
     together(node, values)
-    if kind == "C" and "F" in values[0].axes:
-        depths = [v.signal.depth for v in values]
-        parts = [
-            b.slice(v.signal.tensor, 1, band * depth, depth, node.name)
-            for band in range(values[0].signal.rows)
-            for v, depth in zip(values, depths, strict=True)
-        ]
-    else:
-        values = [plain(b, v, node.name) for v in values]
-        parts = [v.signal.tensor for v in values]
+    values = [plain(b, v, node.name) for v in values]
+    parts = _band_by_band(b, node, values) if kind == "C" else [v.signal.tensor for v in values]
     channels = sum(v.signal.channels for v in values)
-    bands = sum(v.signal.bands for v in values) if kind == "F" else values[0].signal.bands
+    bands = sum(v.signal.bands for v in values) if kind == "F" else first.signal.bands
     tensor = b.concat(parts, 1, node.name)
-    signal = replace(values[0].signal, tensor=tensor, channels=channels, bands=bands)
-    return values[0].with_signal(signal)
+    joined = replace(first.signal, tensor=tensor, channels=channels, bands=bands)
+    return replace(first, signal=joined, order=None)
+
+
+def _band_by_band(b: Builder, node: Node, values: Sequence[Value]) -> list[str]:
+    """The channels of each band, one value after another."""
+    return [
+        b.slice(v.signal.tensor, 1, band * v.signal.depth, v.signal.depth, node.name)
+        for band in range(values[0].signal.rows)
+        for v in values
+    ]
 
 
 def _after_zeros(node: Node, axis: int) -> Value:
@@ -302,9 +328,8 @@ def together(node: Node, values: Sequence[Value]) -> None:
     first = values[0]
     for other in values[1:]:
         mine, its = first.signal, other.signal
-        if (mine.frames, mine.delay, mine.sequence, mine.padding, first.ahead) != (
-            its.frames, its.delay, its.sequence, its.padding, other.ahead,
-        ):  # fmt: skip
+        places = [(s.frames, s.delay, s.sequence, s.padding) for s in (mine, its)]
+        if places[0] != places[1] or first.ahead != other.ahead:
             raise node.refusal(
                 f"joins branches that are not in step with each other ({mine.delay} and "
                 f"{its.delay} frames late); pad all of them on the left"

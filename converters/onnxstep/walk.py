@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -109,19 +108,21 @@ def _fixed(info: TensorInfo, sizes: Mapping[str, tuple[int, ...]]) -> TensorInfo
 def _readings(open_info: TensorInfo, info: TensorInfo) -> Iterator[tuple[Axis, ...]]:
     """What the axes of the sequence may be, the likeliest first: where one is open, it is time."""
     shape = info.shape
-    every = [i for i, d in enumerate(shape) if d != 1] or [len(shape) - 1]
-    free = [i for i, d in enumerate(open_info.shape) if d == OPEN]
-    for time in (i for i in (free or every) if i in every):
-        rest = [i for i in every if i != time]
-        ones = [i for i in range(1, len(shape)) if i not in (*rest, time)]
-        if len(rest) == 2:
-            yield from (_axes(shape, time, *pair) for pair in itertools.permutations(rest))
-        elif len(rest) == 1:
-            yield _axes(shape, time, None, rest[0])
-            # Bands of one channel each, where an axis of one is the channels.
-            yield from (_axes(shape, time, rest[0], one) for one in ones)
-        else:
-            yield from (_axes(shape, time, None, one) for one in (*ones, None))
+    wide = np.flatnonzero(np.array(shape) != 1).tolist() or [len(shape) - 1]
+    ones = sorted(set(range(1, len(shape))) - set(wide))
+    free = [i for i in wide if open_info.shape[i] == OPEN]
+    for time in free or wide:
+        rest = sorted(set(wide) - {time})
+        yield from (_axes(shape, time, *pair) for pair in _frames(rest, ones))
+
+
+def _frames(rest: list[int], ones: list[int]) -> list[tuple[int | None, int | None]]:
+    """Axes of bands and of channels, of those that are not time."""
+    if len(rest) == 2:
+        return [(rest[0], rest[1]), (rest[1], rest[0])]
+    if len(rest) == 1:  # or bands of one channel each, where an axis of one is the channels
+        return [(None, rest[0]), *((rest[0], one) for one in ones)]
+    return [(None, one) for one in (*ones, None)] if not rest else []
 
 
 def _axes(
@@ -161,34 +162,39 @@ class _Walker:
         """The step graph; errors as `walk`."""
         b = self._builder
         first, *others = self._inputs
-        source = self._sequence(first)
-        self._values[first.name] = source
+        source = self._values[first.name] = self._sequence(first)
         for info in others:
             self._values[info.name] = self._state(info)
         for number, node in enumerate(self._model.graph.node):
             self._take(node, number)
             self.done += 1
-        names = [o.name for o in self._model.graph.output]
-        found = [self._ended(name) for name in names]
-        called = names if len(names) > 1 else ["logits"]
-        unused = {i.name for i in others} - {s.input for s in b.states}
-        if unused:
-            raise ConversionError(
-                f"'{min(unused)}' is an input beside the sequence, and no state that a recurrent "
-                f"operator begins with"
-            )
+        self._check_used([info.name for info in others])
+        outputs = self._outputs()
         return StepGraph(
             self._model.graph.name or "model",
             source.signal.tensor,
-            tuple((name, s.tensor) for name, s in zip(called, found, strict=True)),
+            tuple((name, s.tensor) for name, s in outputs),
             self._frames,
             tuple(b.ops),
             dict(b.shapes),
             tuple(b.states),
-            warmup=max(-(-s.delay // s.frames) for s in found),
+            warmup=max(-(-s.delay // s.frames) for _, s in outputs),
             input_type="int32" if source.signal.tokens else "float32",
             float_layers=frozenset(b.float_layers),
         )
+
+    def _outputs(self) -> list[tuple[str, Signal]]:
+        names = [o.name for o in self._model.graph.output]
+        called = names if len(names) > 1 else ["logits"]
+        return [(name, self._ended(tensor)) for name, tensor in zip(called, names, strict=True)]
+
+    def _check_used(self, names: Sequence[str]) -> None:
+        """Refuse inputs beside the sequence that begin no recurrent operator."""
+        if unused := set(names) - {s.input for s in self._builder.states}:
+            raise ConversionError(
+                f"'{min(unused)}' is an input beside the sequence, and no state that a recurrent "
+                f"operator begins with"
+            )
 
     def _sequence(self, info: TensorInfo) -> Value:
         sizes = dict(zip(self._axes, info.shape, strict=True))

@@ -76,13 +76,22 @@ def _onward(at: Place, target: Place, been: tuple[Place, ...]) -> Iterator[tuple
             return  # from the model itself, a step form may lead there as well
     if len(been) > _LONGEST or (len(been) > 1 and been[-2].form == "step"):
         return  # what has a state is an artifact, and no converter of whole models takes it further
+    for leg in _legs(at):
+        if _leads_on(at, leg.to, target, been):
+            for rest in _onward(leg.to, target, (*been, leg.to)):
+                yield (leg, *rest)
+
+
+def _leads_on(at: Place, to: Place, target: Place, been: tuple[Place, ...]) -> bool:
+    """Whether a path may go on to a place: to none twice, but for a target that is the start."""
+    if at == target:
+        return to.form == "step"
+    return to not in been or (at.form == "step" and to == target)
+
+
+def _legs(at: Place) -> Iterator[Leg]:
+    """Every converter that takes a form, with each precision that it leads to."""
     for converter in CONVERTERS:
-        if converter.source != at.form:
-            continue
-        for precision in converter.precisions.get(at.precision, ()):
-            to = Place(converter.target, precision)
-            by_steps = at.form == "step" and to == target
-            if (to in been and not by_steps) or (at == target and to.form != "step"):
-                continue
-            for rest in _onward(to, target, (*been, to)):
-                yield (Leg(converter, to), *rest)
+        if converter.source == at.form:
+            for precision in converter.precisions.get(at.precision, ()):
+                yield Leg(converter, Place(converter.target, precision))
