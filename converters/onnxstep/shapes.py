@@ -129,6 +129,8 @@ def _of_axes(x: Value, axes: tuple[Axis, ...], node: Node) -> Value:
     if "F" in axes and "C" not in axes:
         axes = tuple("C" if axis == "F" else axis for axis in axes)
         x = x.with_signal(replace(x.signal, bands=0, rank=3))
+    elif "F" not in axes and x.signal.bands == 1:
+        x = x.with_signal(replace(x.signal, bands=0, rank=3))
     elif "C" not in axes and "1" in axes and "T" in axes:  # one channel, which is nothing
         last = len(axes) - 1 - axes[::-1].index("1")
         axes = (*axes[:last], "C", *axes[last + 1 :])
@@ -291,6 +293,9 @@ def concat(b: Builder, node: Node) -> Value:
     kind, first = values[0].axes[axis], values[0]
     if kind == "T":
         return _after_zeros(node, axis)
+    if kind == "1":  # side by side, as bands
+        values = [_one_band(node, v, axis) for v in values]
+        kind, first = "F", values[0]
     if len(values) != len(node.values):
         raise node.refusal("joins a sequence with a constant")
     together(node, values)
@@ -301,6 +306,14 @@ def concat(b: Builder, node: Node) -> Value:
     tensor = b.concat(parts, 1, node.name)
     joined = replace(first.signal, tensor=tensor, channels=channels, bands=bands)
     return replace(first, signal=joined, order=None)
+
+
+def _one_band(node: Node, x: Value, axis: int) -> Value:
+    """A frame as the one band that it has, along an axis of one."""
+    if "F" in x.axes or "C" not in x.axes:
+        raise node.refusal("joins bands along an axis of one")
+    axes = (*x.axes[:axis], "F", *x.axes[axis + 1 :])
+    return replace(x, signal=replace(x.signal, bands=1, rank=4), axes=axes)
 
 
 def _band_by_band(b: Builder, node: Node, values: Sequence[Value]) -> list[str]:

@@ -42,10 +42,14 @@ def sequence(model: Any, frames: int, seed: int = 0) -> Any:
 @given(st.integers(0, 1 << 30), st.booleans())
 def test_steps_are_the_whole_model(seed: int, is_open: bool) -> None:
     length = 40
-    model = drawn(seed, None if is_open else length)
+    held(drawn(seed, None if is_open else length), length, seed & 0xFF)
+
+
+def held(model: Any, length: int, seed: int) -> None:
+    """Hold the steps of a model against the whole of it."""
     source = source_of(Path("net.onnx"), model)
     found = walk(source.model, source.inputs, {})
-    x = sequence(model, length, seed & 0xFF)
+    x = sequence(model, length, seed)
     wanted = answered(model, x)
     reference, rows = Reference(found.graph), found.rows(x)
     frames = found.graph.frames
@@ -80,6 +84,22 @@ def test_they_go_all_the_way_in_integers(seed: int, tmp_path: Path) -> None:
     report = verify_folder(out, tmp_path / "test.npy", wanted=Wanted(only_verdict=True))
     assert all(v.passed for v in report.verdicts if v.precision == "fp32")
     assert all(v.agreement > 0.8 for v in report.verdicts), [v.why for v in report.verdicts]
+
+
+@pytest.mark.parametrize("layer", [0, 1, -1])
+def test_the_last_states_of_layers_side_by_side(layer: int) -> None:
+    """As PyTorch's exporter gives h_n of several layers, of which one is taken."""
+    g = Graph(layer + 5)
+    first = g.add("Transpose", "x", perm=[1, 0, 2])
+    names = []
+    for inside in (WIDTH, 4):
+        weights = [g.drawn(1, 12, inside), g.drawn(1, 12, 4)]
+        every = g.add("GRU", first, *weights, outputs=2, hidden_size=4)
+        names.append(every.replace("_0", "_1"))
+        first = g.add("Squeeze", every, g.hold([1], np.int64))
+    both = g.add("Concat", *names, axis=0)
+    chosen = g.add("Gather", both, g.hold(layer, np.int64), axis=0)
+    held(g.model(20, [g.add("MatMul", chosen, g.drawn(4, 3))]), 20, 1)
 
 
 def refused(g: Graph, output: str, **more: Any) -> str:
