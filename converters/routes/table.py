@@ -24,9 +24,10 @@ from ..step.convert import Steps
 from ..step.graph import StepGraph
 from ..step.openvino import to_ir
 from ..step.walk import walk
-from ..whole import function, litert, onnx, onnxnames, onnxround, tflite
+from ..whole import function, litert, onnx, onnxnames, onnxround, recurrent, tflite
 from ..whole.function import Function
 from ..whole.onnxreduce import keeping_axes
+from ..whole.recurrent import has_operators
 from ..whole.share import check_integers, share_of
 from ..whole.tails import Mixed, kept_apart, onnx_tail
 from .converter import Converter, Job, NotApplicable
@@ -148,6 +149,20 @@ def _freeze(job: Job, model: Any, precision: Precision) -> Function:
     return replace(made, has_ranges=has_ranges)
 
 
+def _recurrent(job: Job, model: Any, precision: Precision) -> Written:
+    """Recurrent layers by ONNX's own operators."""
+    made, given = recurrent.to_onnx(
+        aware.plain_of(model), [o.name for o in job.source.outputs], job.shapes
+    )
+    return _as_onnx(made, given.inputs, given.outputs, precision)
+
+
+def _no_recurrent(job: Job, precision: Precision) -> str:
+    if not recurrent.layers_of(job.source.model):
+        return NotApplicable("there is no recurrent layer in it")
+    return _no_whole(job, precision)
+
+
 def _check_kept(job: Job, known: Sequence[str]) -> None:
     """Refuse names of layers that a model has not."""
     if unknown := sorted(set(job.quantize.keep_float) - set(known)):
@@ -221,6 +236,8 @@ def _round_onnx(
 ) -> Written:
     (content,) = given.files.values()
     model, quantize = require("onnx").load_model_from_string(content), job.quantize
+    if job.source.kind == "keras" and formats.activation_type(precision) and has_operators(model):
+        raise ConversionError("recurrent operators have no static integers; unrolled they have")
     if job.source.kind != "keras":
         _check_kept(job, list(onnxnames.ends_of(model)))
         model = onnxnames.short_tensors(model)
@@ -297,6 +314,11 @@ CONVERTERS: tuple[Converter, ...] = (
         "freeze", "tensorflow", "keras", "function", _PLAIN,
         "inputs of a fixed size; recurrent layers are unrolled",
         "weights are constants, and there is no loop", _freeze, _no_whole,
+    ),
+    Converter(
+        "recurrent operators", "edgenets", "keras", "onnx", _PLAIN,
+        "GRU, LSTM and SimpleRNN of Keras's own, without masks and states from outside",
+        "each is one operator, whatever the sequence's length", _recurrent, _no_recurrent,
     ),
     Converter(
         "freeze", "tensorflow", "keras", "function", {_FLOAT: ("int8",)},

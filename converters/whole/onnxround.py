@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 # Scales of channels came to QuantizeLinear with the one, integers of 16 bits with the other.
 _OPSET_AXIS, _OPSET_INT16 = 13, 21
 
+# Operators of (directions, gates · units, …) weights each.
+RECURRENT = ("GRU", "LSTM", "RNN")
+
 # Weights of fewer elements are left as they are: what a Cast takes is more than they save.
 _FEW = 64
 
@@ -236,4 +239,6 @@ def _channel_axes(model: ModelProto) -> dict[str, int]:
         if node.op_type in axes and node.input[1] in matrices:
             turned = any(a.name == "transB" and a.i for a in node.attribute)
             found[node.input[1]] = 0 if turned else axes[node.op_type]
+        elif node.op_type in RECURRENT:  # of the input, and of the state: gates by directions
+            found |= {name: 1 for name in node.input[1:3] if name in matrices}
     return found
