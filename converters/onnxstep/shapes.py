@@ -126,15 +126,22 @@ def _of_axes(x: Value, axes: tuple[Axis, ...], node: Node) -> Value:
     """A value of other axes: bands of one channel each are the channels of a frame."""
     if x.length == 1 and "T" in x.axes and "T" not in axes and x.signal.sequence:
         raise _apart(node)
-    if "F" in axes and "C" not in axes:
-        axes = tuple("C" if axis == "F" else axis for axis in axes)
-        x = x.with_signal(replace(x.signal, bands=0, rank=3))
-    elif "F" not in axes and x.signal.bands == 1:
-        x = x.with_signal(replace(x.signal, bands=0, rank=3))
-    elif "C" not in axes and "1" in axes and "T" in axes:  # one channel, which is nothing
-        last = len(axes) - 1 - axes[::-1].index("1")
-        axes = (*axes[:last], "C", *axes[last + 1 :])
-    return replace(x, axes=axes)
+    if "F" not in axes:
+        axes = _with_channels(axes)
+        signal = replace(x.signal, bands=0, rank=3) if x.signal.bands == 1 else x.signal
+        return replace(x, signal=signal, axes=axes)
+    if "C" in axes:
+        return replace(x, axes=axes)
+    axes = tuple("C" if axis == "F" else axis for axis in axes)
+    return replace(x, signal=replace(x.signal, bands=0, rank=3), axes=axes)
+
+
+def _with_channels(axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
+    """Axes of frames: where there is one channel, an axis of one stands for it."""
+    if "C" in axes or "1" not in axes or "T" not in axes:
+        return axes
+    last = len(axes) - 1 - axes[::-1].index("1")
+    return (*axes[:last], "C", *axes[last + 1 :])
 
 
 @dataclass(frozen=True)
@@ -290,22 +297,26 @@ def concat(b: Builder, node: Node) -> Value:
     """Values one after another along an axis; in time, after zeros alone."""
     values = [v for v in node.values if isinstance(v, Value)]
     axis = node.int("axis", 0) % len(values[0].axes)
-    kind, first = values[0].axes[axis], values[0]
+    kind = values[0].axes[axis]
     if kind == "T":
         return _after_zeros(node, axis)
-    if kind == "1":  # side by side, as bands
-        values = [_one_band(node, v, axis) for v in values]
-        kind, first = "F", values[0]
     if len(values) != len(node.values):
         raise node.refusal("joins a sequence with a constant")
     together(node, values)
-    values = [plain(b, v, node.name) for v in values]
-    parts = _band_by_band(b, node, values) if kind == "C" else [v.signal.tensor for v in values]
+    if kind == "1":  # side by side, as bands
+        values = [_one_band(node, v, axis) for v in values]
+    return _side_by_side(b, node, [plain(b, v, node.name) for v in values], kind == "C")
+
+
+def _side_by_side(b: Builder, node: Node, values: list[Value], by_channels: bool) -> Value:
+    first = values[0]
+    parts = _band_by_band(b, node, values) if by_channels else [v.signal.tensor for v in values]
     channels = sum(v.signal.channels for v in values)
-    bands = sum(v.signal.bands for v in values) if kind == "F" else first.signal.bands
+    bands = first.signal.bands if by_channels else sum(v.signal.bands for v in values)
     tensor = b.concat(parts, 1, node.name)
-    joined = replace(first.signal, tensor=tensor, channels=channels, bands=bands)
-    return replace(first, signal=joined, order=None)
+    return replace(
+        first, signal=replace(first.signal, tensor=tensor, channels=channels, bands=bands)
+    )
 
 
 def _one_band(node: Node, x: Value, axis: int) -> Value:

@@ -12,11 +12,12 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenets.arrays import Array
 from edgenets.errors import ConversionError
 from edgenets.extras import require
 
@@ -26,6 +27,7 @@ from .onnxround import RECURRENT
 from .tracing import within
 
 if TYPE_CHECKING:
+    import tensorflow
     from keras import Layer, Model
     from onnx import ModelProto, NodeProto
 
@@ -95,11 +97,13 @@ def _marking(layers: Sequence[Layer]) -> Iterator[list[_Marked]]:
             vars(layer).pop("call", None)
 
 
-def _product(layer: Layer, number: int, called: list[_Marked]) -> Callable[..., Any]:
+def _product(layer: Layer, number: int, called: list[_Marked]) -> Callable[..., object]:
     tf, plain = require("tensorflow"), layer.call
 
     @functools.wraps(plain)
-    def call(sequences: Any, initial_state: Any = None, mask: Any = None, **_: Any) -> Any:
+    def call(
+        sequences: tensorflow.Tensor, initial_state: object = None, mask: object = None, **_: bool
+    ) -> object:
         if mask is not None or initial_state is not None or layer.return_state:
             raise ConversionError(
                 f"layer '{layer.name}' has a mask, or a state that it is given or gives"
@@ -142,7 +146,7 @@ def _put_back(model: ModelProto, marked: Sequence[_Marked]) -> None:
     del model.graph.value_info[:]
 
 
-def _which(node: NodeProto, held: dict[str, NDArray[Any]], marked: Sequence[_Marked]) -> int | None:
+def _which(node: NodeProto, held: dict[str, Array], marked: Sequence[_Marked]) -> int | None:
     weights = held.get(node.input[1]) if node.op_type == "MatMul" else None
     for number, one in enumerate(marked):
         if weights is not None and np.array_equal(weights, one.marks):
@@ -194,7 +198,7 @@ def _activations(layer: Layer) -> list[str]:
     return [gate, own, own] if type(layer).__name__ == "LSTM" else [gate, own]
 
 
-def _named(layer: Layer, function: Any) -> str:
+def _named(layer: Layer, function: Callable[..., object]) -> str:
     name = getattr(function, "__name__", "")
     if name not in _ACTIVATIONS:
         raise ConversionError(
