@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from edgenets.tasks.vision.spec import (
     ImageDecoding,
     ImageInput,
     ImageTask,
+    ListHead,
     MaskDecoding,
     Scores,
     SsdHead,
@@ -34,6 +35,12 @@ _NOTHING = re.compile(r"(background|\?\?\?|n/a|unused|none)( \(\d+\))?", re.IGNO
 
 Labels = tuple[str, ...]
 
+# How boxes come: all places of a grid with their scores, or a list of what was found.
+BoxesAs = Literal["grid", "list"]
+
+# Numbers of a row of a list: a box, its score, its label.
+_LISTED = 6
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -45,6 +52,7 @@ class Opened:
     ends: Mapping[str, End]  # what makes each output, by name
     scores: Scores | None  # what the user states them to be
     guesses: list[str]  # what is guessed is added here
+    boxes: BoxesAs | None = None  # how boxes come, where that is said
 
     def answer(self) -> dict[str, Any]:
         """What the model says to the golden drawing."""
@@ -119,6 +127,8 @@ def _boxes(opened: Opened, labels: Labels) -> tuple[BoxDecoding, Labels]:
         guesses.append("outputs are those of TFLite_Detection_PostProcess: boxes, labels, scores")
         return BoxDecoding(head=ssd, threshold=0.5, background=_nothing(labels)), labels
     if len(artifact.outputs) == 1 and len(artifact.outputs[0].shape) == 3:
+        if _is_list(opened, labels):
+            return _list(opened, labels), labels
         return _yolo(opened, labels), labels
     shapes = ", ".join(f"'{o.name}' {list(o.shape)}" for o in artifact.outputs)
     raise ModelError(
@@ -141,6 +151,45 @@ def _ssd(artifact: Artifact) -> SsdHead | None:
     if "score" in classes.name.lower() or classes.name > scores.name:
         classes, scores = scores, classes
     return SsdHead(boxes=boxes.name, classes=classes.name, scores=scores.name, count=count.name)
+
+
+def _is_list(opened: Opened, labels: Labels) -> bool:
+    """Whether the rows of an output are boxes that were found, not places of a grid.
+
+    Raises:
+        ModelError: it may be either.
+    """
+    (info,) = opened.artifact.outputs
+    if info.shape[-1] != _LISTED:
+        return False
+    if opened.boxes is not None:
+        return opened.boxes == "list"
+    if len(labels) not in (1, 2):  # a grid of these has another width
+        return True
+    rows = opened.answer()[info.name].reshape(-1, _LISTED)
+    found = rows[rows[:, 4] > 0]
+    whole = np.array_equal(rows[:, 5], np.round(rows[:, 5])) and rows[:, 5].max() < len(labels)
+    corners = (found[:, 2] >= found[:, 0]).all() and (found[:, 3] >= found[:, 1]).all()
+    falling = (np.diff(rows[:, 4]) <= 0).all() and rows[:, 4].max() <= 1
+    if len(found) and len(np.unique(rows[:, 4])) > 1:
+        return bool(whole and corners and falling)
+    raise ModelError(
+        f"{opened.artifact.files[0]}: gives {list(info.shape)}: a list of boxes with score and "
+        f"label, or a grid of {len(labels)} label(s) with 4 numbers a box? What it finds on a "
+        f"drawing does not tell; say --boxes list or grid"
+    )
+
+
+def _list(opened: Opened, labels: Labels) -> BoxDecoding:
+    (info,) = opened.artifact.outputs
+    rows = opened.answer()[info.name].reshape(-1, _LISTED)
+    normalised = bool(np.abs(rows[:, :4]).max() <= 2.0 and np.abs(rows[:, :4]).max() > 0)
+    opened.guesses.append(
+        f"a list of boxes that the model has suppressed itself, in "
+        f"{'fractions of the image' if normalised else 'pixels'}"
+    )
+    head = ListHead(output=info.name, normalised=normalised)
+    return BoxDecoding(head=head, background=_nothing(labels))
 
 
 def _yolo(opened: Opened, labels: Labels) -> BoxDecoding:

@@ -8,7 +8,7 @@ guessed, and every guess is reported with its reason, so that it can be put righ
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +21,30 @@ from edgenets.extras import require
 from edgenets.onnxruntime import session_options
 from edgenets.selfcontained import refuse_outside
 from edgenets.tasks.vision.golden import golden_image, golden_png, output_of
-from edgenets.tasks.vision.spec import ImageSpec, ImageTask, Scores
+from edgenets.tasks.vision.spec import (
+    IMAGE_TASKS,
+    BoxDecoding,
+    ImageDecoding,
+    ImageSpec,
+    ImageTask,
+    Scores,
+    YoloHead,
+)
 
-from .image_heads import Opened, decoding_of
+from . import ultralytics
+from .image_heads import BoxesAs, Opened, decoding_of
 from .image_input import Preprocessing, input_of
 from .labels import carried_labels, read_labels
 from .sources import onnx_file, tflite_file
 from .sources.ends import End
+from .ultralytics import Ultralytics
 
 
 @dataclass(frozen=True)
 class ImportOptions:
     """What the user says where the file does not; None: guessed."""
 
-    task: ImageTask
+    task: ImageTask | None = None  # None: as the file's own metadata say
     labels: Path | None = None
     name: str | None = None
     color: str | None = None
@@ -42,6 +52,9 @@ class ImportOptions:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     scores: Scores | None = None
+    boxes: BoxesAs | None = None  # whether boxes come as a grid or as a list
+    iou: float | None = None  # overlap beyond which the lesser of two boxes goes
+    most: int | None = None  # objects an image
 
 
 @dataclass(frozen=True)
@@ -71,15 +84,22 @@ def import_image_model(path: Path, out: Path, options: ImportOptions) -> Importe
         raise ModelError(f"{path}: cannot be read: {exc.strerror}") from exc
     guesses: list[str] = []
     artifact = _artifact(path, model)
+    known = ultralytics.read(path.name, _metadata(artifact, model))
+    if known is not None:
+        options = _as_said(path, options, known, guesses)
+    if options.task is None:
+        raise ModelError(
+            f"{path}: --task says what a model of images is for: {', '.join(IMAGE_TASKS)}"
+        )
     how = Preprocessing(options.color, options.resize, options.mean, options.std)
     frame = input_of(path.name, artifact.inputs[0], how, guesses)
-    listed = options.labels
-    labels = carried_labels(path, model) if listed is None else read_labels(listed)
+    labels = _labels(path, model, options, known)
     files = {artifact.files[0]: model}
     session = backend.load(artifact.format, artifact, files)
     ends = ends_in(artifact, model)
-    opened = Opened(artifact, session, frame, ends, options.scores, guesses)
+    opened = Opened(artifact, session, frame, ends, options.scores, guesses, options.boxes)
     decoding, labels = decoding_of(options.task, opened, labels)
+    decoding = _adjusted(decoding, options, known)
     try:
         spec = ImageSpec(options.name or path.stem, options.task, labels, frame, decoding)
     except ValueError as exc:
@@ -94,6 +114,68 @@ def import_image_model(path: Path, out: Path, options: ImportOptions) -> Importe
     licence = "as its author states"
     write(out, spec, {artifact: files}, others, licence, f"edgenets {__version__}")
     return Imported(Bundle(out), tuple(guesses))
+
+
+def _as_said(
+    path: Path, options: ImportOptions, known: Ultralytics, guesses: list[str]
+) -> ImportOptions:
+    """The user's options, with what metadata say where he says nothing."""
+    if options.task not in (None, known.task):
+        raise ModelError(
+            f"{path}: its metadata say that it is to {known.task}; --task {options.task} was given"
+        )
+    resize = options.resize or ("crop" if known.task == "classify" else "letterbox")
+    guesses.append(f"as Ultralytics does it: rgb, 0 … 1, {resize}; its metadata say the labels")
+    return replace(
+        options,
+        task=known.task,
+        color=options.color or "rgb",
+        resize=resize,
+        mean=options.mean or (0.0,),
+        std=options.std or (255.0,),
+        scores=options.scores or "probabilities",
+        boxes=options.boxes or ("list" if known.is_list else "grid"),
+    )
+
+
+def _labels(
+    path: Path, model: bytes, options: ImportOptions, known: Ultralytics | None
+) -> tuple[str, ...]:
+    if options.labels is not None:
+        return read_labels(options.labels)
+    return known.labels if known is not None else carried_labels(path, model)
+
+
+def _adjusted(
+    decoding: ImageDecoding, options: ImportOptions, known: Ultralytics | None
+) -> ImageDecoding:
+    """A decoding with the user's limits, or those of the library that the model is of."""
+    if not isinstance(decoding, BoxDecoding):
+        return decoding
+    if known is not None:
+        head = decoding.head
+        head = replace(head, best=True) if isinstance(head, YoloHead) else head
+        decoding = replace(
+            decoding,
+            head=head,
+            threshold=ultralytics.THRESHOLD,
+            iou=ultralytics.IOU,
+            most=ultralytics.MOST,
+        )
+    iou = decoding.iou if options.iou is None else options.iou
+    most = decoding.most if options.most is None else options.most
+    return replace(decoding, iou=iou, most=most)
+
+
+def _metadata(artifact: Artifact, model: bytes) -> dict[str, str]:
+    """Texts that a file of ONNX carries, by name."""
+    if artifact.format != "onnx":
+        return {}
+    try:
+        found = require("onnx").load_model_from_string(model)
+    except MissingExtra:
+        return {}
+    return {entry.key: entry.value for entry in found.metadata_props}
 
 
 def _artifact(path: Path, model: bytes) -> Artifact:

@@ -23,7 +23,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
         ModelError: it cannot be read.
     """
     try:
-        return _listed(path.read_text(encoding="utf-8"))
+        return listed(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as exc:
         raise ModelError(f"{path}: cannot be read as labels: {exc}") from exc
 
@@ -41,13 +41,13 @@ def carried_labels(path: Path, model: bytes) -> tuple[str, ...]:
         with zipfile.ZipFile(io.BytesIO(model)) as archive:
             for entry in archive.infolist():
                 if entry.filename.endswith(".txt") and entry.file_size < _LONGEST_LABELS:
-                    return _listed(archive.read(entry).decode("utf-8"))
+                    return listed(archive.read(entry).decode("utf-8"))
     except (zipfile.BadZipFile, UnicodeDecodeError, OSError, NotImplementedError):
         pass
     raise ModelError(f"{path}: carries no labels; give --labels FILE, one a line")
 
 
-def _listed(text: str) -> tuple[str, ...]:
+def listed(text: str) -> tuple[str, ...]:
     """Labels that can be reported apart and shown; numbers before them are no part of them."""
     found: list[str] = []
     for number, line in enumerate(_unnumbered(text.rstrip())):

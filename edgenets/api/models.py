@@ -219,7 +219,7 @@ def import_model(
 
     Args:
         model: a `.tflite` or `.onnx` model of images, or the `.json` of a microWakeWord model.
-        task: of a model of images.
+        task: of a model of images; None: as its metadata say (Ultralytics).
         labels: a file of them, a line each.
 
     Returns:
@@ -231,7 +231,7 @@ def import_model(
     from edgenets.converters.image_import import ImportOptions
     from edgenets.converters.importing import import_apart
 
-    if task is None:
+    if Path(model).suffix == ".json":
         return import_apart(Path(model), Path(out), None)
     named = None if labels is None else Path(labels)
     return import_apart(Path(model), Path(out), ImportOptions(task=task, labels=named))

@@ -18,9 +18,12 @@ _File = click.Path(exists=True, dir_okay=False, path_type=Path)
 Examples:
   edgenets import mobilenet.tflite --task classify --labels imagenet.txt
   edgenets import ssd.tflite --task detect
+  edgenets import yolo11n.onnx
   edgenets import yolo.onnx --task detect --labels coco.txt --resize letterbox
   edgenets import deeplab.tflite --task segment --labels voc.txt --mean 127.5 --std 127.5
   edgenets import okay_nabu.json && edgenets run okay_nabu.edge mic:default
+
+Of a file that Ultralytics exported, its metadata say the task and the labels.
 
 There is no model to hold a third-party artifact against, so nothing is proven; its bundle says
 so. A microWakeWord model needs: pip install 'edgenets[microwakeword]'""",
@@ -36,12 +39,16 @@ so. A microWakeWord model needs: pip install 'edgenets[microwakeword]'""",
     type=click.Choice(("probabilities", "logits")),
     help="What the model gives for labels.  [default: by the operator that makes it]",
 )
+@click.option(
+    "--boxes",
+    type=click.Choice(("grid", "list")),
+    help="Every place with its scores, or what was found.  [default: by metadata, or a probe]",
+)
+@click.option("--iou", type=click.FloatRange(0, 1, min_open=True), help="Overlap of two boxes.")
+@click.option("--most", type=click.IntRange(1, 10_000), help="Objects an image.")
 @click.option("--out", type=AnyPath, help="The .edge file.  [default: NAME.edge]")
 @json_option
-def command(
-    model: Path, task: Any, labels: Path | None, color: str | None, resize: str | None,
-    mean: Any, std: Any, scores: Any, out: Path | None, as_json: bool,
-) -> None:  # fmt: skip
+def command(model: Path, out: Path | None, as_json: bool, **said: Any) -> None:
     """Make a bundle of a third-party model.
 
     MODEL is a .tflite or .onnx model of images, or the .json of a microWakeWord model with its
@@ -57,21 +64,12 @@ def command(
     check_place(path)
     wanted = None
     if model.suffix != ".json":
-        if task is None:
-            beside = model.with_suffix(".json")
-            hint = f"; of microWakeWord give {beside}" if beside.is_file() else ""
+        beside = model.with_suffix(".json")
+        if said["task"] is None and beside.is_file():
             raise click.UsageError(
-                f"--task says what a model of images is for: classify, detect or segment{hint}"
+                f"--task says what a model of images is for; of microWakeWord give {beside}"
             )
-        wanted = ImportOptions(
-            task=task,
-            labels=labels,
-            color=color,
-            resize=resize,
-            mean=mean,
-            std=std,
-            scores=scores,
-        )
+        wanted = ImportOptions(**said)
     found = import_apart(model, path, wanted)
     bundle, guesses = found.bundle, found.guesses
     if as_json:

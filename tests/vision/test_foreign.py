@@ -128,6 +128,118 @@ def test_a_yolo_grid(transposed: bool, objectness: bool, call: Call, tmp_path: P
     assert found[0]["box"] == pytest.approx([44, 44, 84, 84], abs=0.5)
 
 
+def listed_boxes(path: Path, rows: list[list[float]], **metadata: str) -> Path:
+    """A model that has suppressed its boxes itself: always these, and rows of zeros."""
+    value = np.zeros((1, 20, 6), np.float32)
+    value[0, : len(rows)] = np.reshape(rows, (-1, 6))
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
+        helper.make_node("Add", ["rows", "nothing"], ["output0"]),
+    ]
+    graph = helper.make_graph(
+        nodes, "listed",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 64, 64])],
+        [helper.make_tensor_value_info("output0", TensorProto.FLOAT, list(value.shape))],
+        [numpy_helper.from_array(value, "rows"),
+         numpy_helper.from_array(np.zeros(1, np.float32), "zero")],
+    )  # fmt: skip
+    opset = helper.make_opsetid("", 13)
+    model = helper.make_model(graph, opset_imports=[opset], ir_version=8)
+    helper.set_model_props(model, metadata)
+    onnx.save(model, path)
+    return path
+
+
+TWO = [[10.0, 12, 30, 40, 0.9, 1], [20, 20, 50, 60, 0.6, 0]]
+ULTRALYTICS = {"author": "Ultralytics", "names": "{0: 'cat', 1: 'dog'}"}
+
+
+def blank(folder: Path) -> Path:
+    import cv2
+
+    cv2.imwrite(str(folder / "a.png"), np.zeros((128, 128, 3), np.uint8))
+    return folder / "a.png"
+
+
+def test_what_ultralytics_says_is_taken(call: Call, tmp_path: Path) -> None:
+    said = {**ULTRALYTICS, "task": "detect", "args": "{'nms': True}"}
+    made = imported(call, tmp_path / "y.edge", listed_boxes(tmp_path / "y.onnx", TWO, **said))
+    assert made["labels"] == ["cat", "dog"]
+    spec = zoo.load(tmp_path / "y.edge").spec
+    assert (spec.input.resize, spec.input.std, spec.input.color) == ("letterbox", (255.0,), "rgb")
+    assert (spec.decoding.iou, spec.decoding.most) == (0.7, 300)
+    found = seen(call, tmp_path / "y.edge", blank(tmp_path), tmp_path / "o.jsonl")["found"]
+    assert [f["label"] for f in found] == ["dog", "cat"]
+    assert found[0]["box"] == pytest.approx([20, 24, 60, 80], abs=0.5)
+
+
+def test_boxes_of_a_grid_have_one_label_each(call: Call, tmp_path: Path) -> None:
+    model = onnx.load(yolo(tmp_path / "y.onnx", 3, True, False))
+    grid = numpy_helper.to_array(model.graph.initializer[0]).copy()
+    grid[0, 4:, 3] = (0.9, 0.8, 0.1)
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(grid, "grid"))
+    said = {"author": "Ultralytics", "task": "detect", "names": "{0: 'a', 1: 'b', 2: 'c'}"}
+    helper.set_model_props(model, said)
+    onnx.save(model, tmp_path / "y.onnx")
+    imported(call, tmp_path / "y.edge", tmp_path / "y.onnx", "--iou", "0.4", "--most", "5")
+    decoding = zoo.load(tmp_path / "y.edge").spec.decoding
+    assert (decoding.iou, decoding.most) == (0.4, 5)
+    found = seen(call, tmp_path / "y.edge", blank(tmp_path), tmp_path / "o.jsonl")["found"]
+    assert [f["label"] for f in found] == ["a"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_list_is_known_by_what_it_finds(count: int, call: Call, tmp_path: Path) -> None:
+    rows = [[*row[:5], min(row[5], count - 1)] for row in TWO]
+    (tmp_path / "labels.txt").write_text("\n".join(f"l{i}" for i in range(count)))
+    said = ("--task", "detect", "--labels", tmp_path / "labels.txt")
+    made = imported(call, tmp_path / "y.edge", listed_boxes(tmp_path / "y.onnx", rows), *said)
+    assert any("list of boxes" in g for g in made["guesses"])
+
+
+@pytest.mark.parametrize(("count", "objectness"), [(1, True), (2, False)])
+def test_a_grid_of_six_numbers_is_no_list(
+    count: int, objectness: bool, call: Call, tmp_path: Path
+) -> None:
+    (tmp_path / "labels.txt").write_text("\n".join(f"l{i}" for i in range(count)))
+    model = onnx.load(yolo(tmp_path / "y.onnx", count, False, objectness))
+    grid = numpy_helper.to_array(model.graph.initializer[0]).copy()
+    grid[0, :, 4:] = np.random.default_rng(0).uniform(0.01, 0.4, grid[0, :, 4:].shape)
+    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(grid, "grid"))
+    onnx.save(model, tmp_path / "y.onnx")
+    said = ("--task", "detect", "--labels", tmp_path / "labels.txt")
+    made = imported(call, tmp_path / "y.edge", tmp_path / "y.onnx", *said)
+    assert any("YOLO grid" in g for g in made["guesses"])
+
+
+def test_two_readings_are_never_guessed(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("cat\ndog\n")
+    model = listed_boxes(tmp_path / "y.onnx", [])
+    said = ("--task", "detect", "--labels", tmp_path / "labels.txt")
+    done = call("import", model, *said, "--out", tmp_path / "y.edge")
+    assert done.code == 2 and "say --boxes list or grid" in done.err
+    for boxes in ("list", "grid"):
+        imported(call, tmp_path / "y.edge", model, *said, "--boxes", boxes)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"task": "pose"}, "keypoints"), ({"task": "obb"}, "turned"),
+        ({"task": "segment"}, "prototypes"), ({"task": "detect", "names": "{1: 'a'}"}, "no labels"),
+        ({"task": "detect", "names": "__import__('os')"}, "cannot be read"),
+        ({"task": "classify"}, "--task detect was given"),
+    ],
+)  # fmt: skip
+def test_metadata_that_fit_nothing(
+    said: dict[str, str], why: str, call: Call, tmp_path: Path
+) -> None:
+    model = listed_boxes(tmp_path / "y.onnx", TWO, **{**ULTRALYTICS, **said})
+    done = call("import", model, "--task", "detect", "--out", tmp_path / "y.edge")
+    assert done.code == 2 and why in done.err
+
+
 @pytest.mark.parametrize(
     ("content", "arguments", "says"),
     [
@@ -202,6 +314,6 @@ def test_what_the_user_must_say(call: Call, tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_lists_of_labels(text: str, labels: tuple[str, ...]) -> None:
-    from edgenets.converters.labels import _listed
+    from edgenets.converters.labels import listed
 
-    assert _listed(text) == labels
+    assert listed(text) == labels

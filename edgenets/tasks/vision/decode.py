@@ -21,6 +21,7 @@ from edgenets.tasks.vision.spec import (
     ClassDecoding,
     ImageInput,
     ImageSpec,
+    ListHead,
     MaskDecoding,
     PointHead,
     SsdHead,
@@ -114,7 +115,7 @@ class BoxDecoder:
         self.labels, self._decoding = tuple(labels), decoding
         self.limits = limits_of(labels, decoding)
         self._candidates = candidates(decoding.head, frame)
-        self._suppressed = isinstance(decoding.head, SsdHead)  # in the graph, by itself
+        self._suppressed = isinstance(decoding.head, (SsdHead, ListHead))  # by the graph itself
 
     def decode(self, outputs: Outputs, placement: Placement) -> Findings:
         """See `Decoder.decode`."""
@@ -218,10 +219,28 @@ def _(head: YoloHead, frame: ImageInput) -> _Candidates:
         if head.objectness:
             own = grid[:, 4:5]
             scores = scores * (sigmoid(own) if head.scores == "logits" else own)
-        rows, labels = np.nonzero(scores >= limits)
+        reached = scores >= limits
+        if head.best:
+            reached &= np.arange(scores.shape[1]) == scores.argmax(axis=1)[:, None]
+        rows, labels = np.nonzero(reached)
         middle, half = grid[rows, :2], grid[rows, 2:4] / 2
         boxes = np.concatenate((middle - half, middle + half), axis=1) * size
         return boxes.astype(np.float32), scores[rows, labels].astype(np.float32), labels
+
+    return read
+
+
+@candidates.register
+def _(head: ListHead, frame: ImageInput) -> _Candidates:
+    size = np.array((frame.width, frame.height) * 2 if head.normalised else (1.0,) * 4, np.float32)
+
+    def read(outputs: Outputs, limits: NDArray[np.float32]) -> Any:
+        rows = outputs[head.output].reshape(-1, 6)
+        labels = rows[:, 5].astype(np.int64)
+        known = (labels >= 0) & (labels < len(limits)) & (rows[:, 4] > 0)
+        kept = known & (rows[:, 4] >= limits[np.where(known, labels, 0)])
+        boxes = (rows[kept, :4] * size).astype(np.float32)
+        return boxes, rows[kept, 4].astype(np.float32), labels[kept]
 
     return read
 

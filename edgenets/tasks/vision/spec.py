@@ -114,9 +114,20 @@ class YoloHead:
     objectness: bool = False  # a fifth column that all scores are multiplied by (YOLOv5)
     normalised: bool = False  # boxes are fractions of the input, not pixels of it
     scores: Scores = "probabilities"
+    best: bool = False  # a box has its likeliest label alone, as Ultralytics decides it
 
 
-BoxHead = PointHead | SsdHead | YoloHead
+@dataclass(frozen=True)
+class ListHead:
+    """Boxes that the graph has decoded and suppressed already, one a row: left, top, right, bottom,
+    score, label number (Ultralytics' end-to-end models, and theirs with `nms=True`)."""
+
+    kind: Literal["list"] = "list"
+    output: str = "output0"  # (1, n, 6); rows behind the last box have a score of 0
+    normalised: bool = False  # boxes are fractions of the input, not pixels of it
+
+
+BoxHead = PointHead | SsdHead | YoloHead | ListHead
 
 
 @dataclass(frozen=True)
