@@ -84,9 +84,9 @@ def import_image_model(path: Path, out: Path, options: ImportOptions) -> Importe
         raise ModelError(f"{path}: cannot be read: {exc.strerror}") from exc
     guesses: list[str] = []
     artifact = _artifact(path, model)
-    known = ultralytics.read(path.name, _metadata(artifact, model))
+    known = ultralytics.read(path.name, metadata_in(artifact.format, model))
     if known is not None:
-        options = _as_said(path, options, known, guesses)
+        options = as_said(path, options, known, guesses)
     if options.task is None:
         raise ModelError(
             f"{path}: --task says what a model of images is for: {', '.join(IMAGE_TASKS)}"
@@ -99,7 +99,7 @@ def import_image_model(path: Path, out: Path, options: ImportOptions) -> Importe
     ends = ends_in(artifact, model)
     opened = Opened(artifact, session, frame, ends, options.scores, guesses, options.boxes)
     decoding, labels = decoding_of(options.task, opened, labels)
-    decoding = _adjusted(decoding, options, known)
+    decoding = adjusted(decoding, options, known)
     try:
         spec = ImageSpec(options.name or path.stem, options.task, labels, frame, decoding)
     except ValueError as exc:
@@ -116,10 +116,17 @@ def import_image_model(path: Path, out: Path, options: ImportOptions) -> Importe
     return Imported(Bundle(out), tuple(guesses))
 
 
-def _as_said(
+def as_said(
     path: Path, options: ImportOptions, known: Ultralytics, guesses: list[str]
 ) -> ImportOptions:
-    """The user's options, with what metadata say where he says nothing."""
+    """The user's options, with what metadata say where he says nothing.
+
+    Args:
+        guesses: what is taken from them is added here.
+
+    Raises:
+        ModelError: they say another task.
+    """
     if options.task not in (None, known.task):
         raise ModelError(
             f"{path}: its metadata say that it is to {known.task}; --task {options.task} was given"
@@ -146,7 +153,7 @@ def _labels(
     return known.labels if known is not None else carried_labels(path, model)
 
 
-def _adjusted(
+def adjusted(
     decoding: ImageDecoding, options: ImportOptions, known: Ultralytics | None
 ) -> ImageDecoding:
     """A decoding with the user's limits, or those of the library that the model is of."""
@@ -167,9 +174,9 @@ def _adjusted(
     return replace(decoding, iou=iou, most=most)
 
 
-def _metadata(artifact: Artifact, model: bytes) -> dict[str, str]:
-    """Texts that a file of ONNX carries, by name."""
-    if artifact.format != "onnx":
+def metadata_in(format: str, model: bytes) -> dict[str, str]:
+    """Texts that a file of ONNX carries, by name; of others none."""
+    if format != "onnx":
         return {}
     try:
         found = require("onnx").load_model_from_string(model)

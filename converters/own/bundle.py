@@ -114,5 +114,7 @@ def _labels(options: OwnOptions) -> tuple[str, ...]:
     if not task_of(options.task).own_labels:
         return ()
     if options.preparation.labels is None:
+        if task_of(options.task).own_input == "images":  # its own file may say them
+            return ()
         raise ModelError(f"{options.task}: which labels has it? --labels FILE, one a line")
     return read_labels(Path(options.preparation.labels))

@@ -12,10 +12,10 @@ from edgenets.artifact import TensorInfo
 from edgenets.errors import ModelError
 from edgenets.tasks.vision.spec import ImageSpec, ImageTask
 
-from .. import store
+from .. import store, ultralytics
 from ..formats import Written
 from ..image_heads import Opened, decoding_of
-from ..image_import import ends_in
+from ..image_import import ImportOptions, adjusted, as_said, ends_in, metadata_in
 from ..image_input import Preprocessing, input_of
 from .options import OwnOptions
 
@@ -50,17 +50,35 @@ def spec_of(
     artifact, task = item.artifact, options.task
     if len(artifact.inputs) != 1 or artifact.states:
         raise ModelError(f"{name}: one input and no state are needed for images")
-    how = _normalised(options.preparation.image, artifact.inputs[0], origin, guesses)
+    said = options.preparation
+    kind = cast("ImageTask", task)
+    stated = ImportOptions(kind, None, name, said.color, said.resize, said.mean, said.std,
+                           options.scores)  # fmt: skip
+    known = ultralytics.read(name, _metadata(Path(origin.path)))
+    if known is not None:
+        stated = as_said(Path(name), stated, known, guesses)
+        labels = labels or known.labels
+    if not labels:
+        raise ModelError(f"{name}: which labels has it? --labels FILE, one a line")
+    how = Preprocessing(stated.color, stated.resize, stated.mean, stated.std)
+    how = _normalised(how, artifact.inputs[0], origin, guesses)
     frame = input_of(name, artifact.inputs[0], how, guesses)
     session = backend.load(backend.backend_of(artifact), artifact, item.files)
     ends = ends_in(artifact, item.files[artifact.files[0]])
-    opened = Opened(artifact, session, frame, ends, options.scores, guesses)
-    kind = cast("ImageTask", task)
+    opened = Opened(artifact, session, frame, ends, stated.scores, guesses, stated.boxes)
     decoding, labels = decoding_of(kind, opened, labels)
+    decoding = adjusted(decoding, stated, known)
     try:
         return ImageSpec(name, kind, labels, frame, decoding)
     except ValueError as exc:
         raise ModelError(f"{name}: {exc}") from exc
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    """What the model's own file says of it."""
+    if path.suffix != ".onnx" or not path.is_file():
+        return {}
+    return metadata_in("onnx", path.read_bytes())
 
 
 def _normalised(
