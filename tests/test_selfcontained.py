@@ -252,13 +252,26 @@ def test_commands_refuse_a_bundle_of_such_a_model(
         ("run", "a.edge", sound),
         ("bench", "a.edge", "--backend", "onnx"),
         ("check", "a.edge", "--target", "rpi4"),
-        ("check", "a.onnx", "--target", "rpi4"),
-        ("convert", "a.onnx", "--out", "out"),
         ("import", "a.onnx", "--task", "classify", "--out", "b.edge"),
     ):
         found = call(*words)
         assert found.code in (1, 2), words
         assert "keeps weights in other files" in found.out + found.err, words
+
+
+@pytest.mark.parametrize(
+    ("place", "why"), [("w.bin", "another file"), ("../w.bin", "not in its folder")]
+)
+def test_a_laptop_reads_weights_of_a_models_own_folder_alone(
+    place: str, why: str, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model").mkdir()
+    monkeypatch.chdir(tmp_path / "model")
+    Path("w.bin").write_bytes(bytes(1000))
+    Path("a.onnx").write_bytes(adding(place))
+    for words in (("check", "a.onnx", "--target", "rpi4"), ("convert", "a.onnx", "--out", "out")):
+        found = call(*words)
+        assert found.code == 2 and why in found.err, (words, found)
 
 
 @pytest.fixture

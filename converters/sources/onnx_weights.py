@@ -6,11 +6,13 @@ files are read that lie in its own folder or below it, and nothing else.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgenets.errors import ModelError
+from edgenets.extras import require
 
 if TYPE_CHECKING:
     from onnx import ModelProto, TensorProto
@@ -54,10 +56,22 @@ def take_in(path: Path, model: ModelProto) -> tuple[Path, ...]:
                 f"{file}: has {len(data):,} bytes; weights '{tensor.name}' are said to end at "
                 f"{start + size:,}: it is cut off, or another file"
             )
+        if size != (wanted := _bytes_of(tensor)):
+            raise ModelError(
+                f"{file}: weights '{tensor.name}' have {size:,} bytes there, and {wanted:,} in the "
+                f"model: it is another file"
+            )
         tensor.raw_data = data[start : start + size]
         tensor.ClearField("data_location")
         del tensor.external_data[:]
     return tuple(contents)
+
+
+def _bytes_of(tensor: TensorProto) -> int:
+    """How large a tensor is by its own dimensions and type."""
+    dtype = require("onnx").helper.tensor_dtype_to_np_dtype(tensor.data_type)
+    size: int = math.prod(tensor.dims) * int(dtype.itemsize)
+    return size
 
 
 def _outside(model: ModelProto) -> Iterator[TensorProto]:
