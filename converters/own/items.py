@@ -40,6 +40,9 @@ _USUAL_FRAMES = 1000
 # A table has as many windows as it has readings, nearly all the same.
 _MOST_WINDOWS = 2000
 
+# Whose input it is, for messages.
+_WHO = "the model"
+
 _ARRAYS = (".npy", ".npz")
 
 Say = Callable[[str], None]
@@ -90,7 +93,7 @@ class _Reader:
     def images(self) -> Items:
         """Of images, resized and normalized as `how` says."""
         one, guesses = self._one, list[str]()
-        frame = input_of(self.root.name, one, self.how.image, guesses)
+        frame = input_of(_WHO, one, self.how.image, guesses)
         for guess in guesses:
             self.say(f"guessed: {guess}")
         paths = self._files(image.is_image, "images", 4 * one.elements)
@@ -108,7 +111,7 @@ class _Reader:
         paths = self._files(_is_sound, "recordings", size)
         heard = [_frames(path, input) for path in paths]
         if sized:
-            place = geometry(self.root.name, self._one, input.width, self.how.layout)
+            place = geometry(_WHO, self._one, input.width, self.how.layout)
             cut = [_loudest(frames, place.frames) for frames in heard]
             values = np.stack([frames.T if place.turned else frames for frames in cut])
             return self._items(values.reshape(len(values), *item), self._folders(paths))
@@ -142,7 +145,7 @@ class _Reader:
         for notice in table.notices:
             self.say(notice)
         values = (table.values - np.array(input.mean)) / np.array(input.std)
-        place = geometry(self.root.name, self._one, len(input.columns), self.how.layout)
+        place = geometry(_WHO, self._one, len(input.columns), self.how.layout)
         if len(values) < place.frames:
             raise DataError(
                 f"{self.root}: {len(values)} readings; the model takes {place.frames} at once"

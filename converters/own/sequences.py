@@ -15,7 +15,8 @@ from edgenets.arrays import Array
 from edgenets.artifact import Artifact, TensorInfo, Window
 from edgenets.errors import ModelError
 from edgenets.files import Json
-from edgenets.spec import ModelSpec
+from edgenets.spec import ModelSpec, spec_as
+from edgenets.stepspec import StreamSpec
 from edgenets.tasks import task_of
 from edgenets.tasks.own import OwnInput, OwnModel
 
@@ -107,7 +108,12 @@ def taken(model: Model) -> Taken:
     decoding = {**own.pop("decoding"), **model.front.decoding}
     head = {"name": model.name, "task": model.options.task, "labels": list(model.labels)}
     plain = {**head, "input": input, "decoding": decoding, "step": stepped.step, **own}
-    return Taken(records.parse(task.spec, plain, model.front.where), window)
+    spec = spec_as(records.parse(task.spec, plain, model.front.where), StreamSpec)
+    given = artifact.outputs[0].shape[-1]
+    if spec.scores != given:
+        wanted = f"{spec.scores} labels were given" if task.own_labels else f"not {spec.scores}"
+        raise ModelError(f"{model.name}: gives {given} numbers an answer; {wanted}")
+    return Taken(spec, window)
 
 
 def _sound(model: Model) -> tuple[Json, _Stepped, Draw]:

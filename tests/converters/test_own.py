@@ -326,6 +326,39 @@ def test_images(tmp_path: Path, edgenets: Run) -> None:
     assert len(rows) == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--task", "keywords", "--front", "kws_streaming-mel", "--labels", "two.txt"), "2 labels"),
+        (("--task", "keywords", "--labels", "labels.txt"), "--front"),
+        (("--task", "keywords", "--front", "kws_streaming-mel"), "--labels"),
+        (("--task", "keywords", "--front", "librosa", "--labels", "labels.txt"), "128 numbers"),
+        (("--task", "speech", "--front", "kws_streaming-mel", "--labels", "labels.txt"), "step"),
+        (("--task", "language", "--front", "text.toml"), "makes 1 numbers"),
+        (("--task", "forecast", "--front", "text.toml"), "columns"),
+        ((), "--task"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_said(
+    arguments: tuple[str, ...], why: str, sounds: Path, tmp_path: Path, call: Call,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    Path("labels.txt").write_text("\n".join(WORDS))
+    Path("two.txt").write_text("a\nb\n")
+    Path("text.toml").write_text('vocabulary = ["a", "b"]\nunits = "words"\n')
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [layers.Input((49, 40), name="mel"), layers.GlobalMaxPooling1D(), layers.Dense(3)]
+    )
+    said = Preparation(front="kws_streaming-mel")
+    out = carried(model, tmp_path / "net.keras", ("onnx",), said, sounds / "words")
+    # It was said to `verify` alone, which keeps nothing.
+    done = call("bundle", out, *arguments)
+    assert done.code == 2 and why in done.err, done
+    assert not list(out.glob("*.edge"))
+
+
 class TestGeometry:
     @pytest.mark.parametrize(
         ("shape", "width", "frames", "turned"),

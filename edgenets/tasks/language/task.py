@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from edgenets.errors import ModelError
+from edgenets.files import Json
 from edgenets.progress import Progress
 from edgenets.tasks.language.recipe import LanguageRecipe
 from edgenets.tasks.language.room import TextRoom
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from edgenets.tasks.language.lines import SuggestedLines
     from edgenets.tasks.metrics import Decisions
     from edgenets.tasks.options import RunOptions
+    from edgenets.tasks.own import OwnModel
 
 
 class Language(TextRoom):
@@ -28,6 +31,7 @@ class Language(TextRoom):
     run_options: ClassVar[tuple[str, ...]] = (
         "prompt", "tokens", "temperature", "top_k", "top_p", "seed", "suggestions",
     )  # fmt: skip
+    own_labels: ClassVar[bool] = False
     doing: ClassVar[str] = "suggesting words after the lines of"
 
     def train(self, recipe: LanguageRecipe, data: Path, out: Path, progress: Progress) -> Trained:
@@ -35,6 +39,12 @@ class Language(TextRoom):
         from edgenets.tasks.language.training import train_language
 
         return train_language(recipe, data, out, progress)
+
+    def own(self, model: OwnModel) -> Json:
+        """See `Task.own`."""
+        if model.window:
+            raise ModelError(f"{model.name}: goes on with texts, so it needs a step form")
+        return {"decoding": {}}
 
     def _samples(self) -> SamplesModule:
         from edgenets.tasks.language import samples
