@@ -7,6 +7,7 @@ at the model's rate, and `features`, (frames, numbers).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +15,10 @@ import numpy as np
 
 from edgenets.arrays import Array
 from edgenets.errors import DataError, GateFailed, ModelError, first_line
+from edgenets.sound.audio import FULL_SCALE
 from edgenets.sound.features import frames_of
 from edgenets.spec import ModelSpec
+from edgenets.tasks.golden import golden_sound
 from edgenets.tasks.sound import SoundSpec
 
 from .options import OwnOptions
@@ -60,12 +63,18 @@ def compared(spec: ModelSpec, options: OwnOptions) -> Compared | None:
         return None
     if not isinstance(spec, SoundSpec):
         raise ModelError(f"--reference is of features of sound; {spec.name} takes none")
-    sound, wanted = _read(options.reference, spec.input.width)
+    where, width = _named(options.reference), spec.input.width
+    if callable(options.reference):
+        sound = golden_sound(spec).astype(np.float32) / FULL_SCALE
+        made = np.squeeze(np.asarray(options.reference(sound)))
+        wanted = _frames_first(where, made, width)
+    else:
+        sound, wanted = _read(options.reference, width)
     found = frames_of(sound, spec.input)
     count = min(len(found), len(wanted) - _LAST)
     if count < _LEAST:
         raise DataError(
-            f"{options.reference}: {len(wanted)} frames, of which edgenets makes {len(found)}; "
+            f"{where}: {len(wanted)} frames, of which edgenets makes {len(found)}; "
             f"{_LEAST + _LAST} at least are needed to compare"
         )
     mine, own = found[:count].astype(np.float64), wanted[:count].astype(np.float64)
@@ -74,8 +83,14 @@ def compared(spec: ModelSpec, options: OwnOptions) -> Compared | None:
     tolerance = TOLERANCE if options.tolerance is None else options.tolerance
     worst = float(error.max())
     if not worst <= tolerance:
-        raise GateFailed(f"{options.reference}: {_difference(mine, own, error, tolerance)}")
+        raise GateFailed(f"{where}: {_difference(mine, own, error, tolerance)}")
     return Compared(count, worst, tolerance)
+
+
+def _named(reference: Path | Callable[[Array], Array]) -> str:
+    if isinstance(reference, Path):
+        return str(reference)
+    return getattr(reference, "__name__", type(reference).__name__)
 
 
 def _difference(mine: Array, own: Array, error: Array, tolerance: float) -> str:
@@ -133,7 +148,7 @@ def _read(path: Path, width: int) -> tuple[Array, Array]:
     return pcm, _frames_first(path, features, width)
 
 
-def _frames_first(path: Path, features: Array, width: int) -> Array:
+def _frames_first(path: Path | str, features: Array, width: int) -> Array:
     """Features, (frames, numbers): librosa and torchaudio have the frames last."""
     if features.ndim != 2 or width not in features.shape:
         raise DataError(f"{path}: features are {list(features.shape)}; (frames, {width}) is needed")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from edgenets.arrays import Array
 from edgenets.tasks.vision.spec import Scores
 
 from ..image_input import Preprocessing
@@ -63,5 +65,7 @@ class OwnOptions:
     scores: Scores | None = None  # what the model gives for labels
     every: float | None = None  # s of stream from one answer of a model of a window to the next
     licence: str = "as its author states"
-    reference: Path | None = None  # a user's own features, with the sound that they are of
+    # A user's own features with the sound that they are of, or what makes them of sound: (samples,)
+    # float32 in [−1, 1) at the model's rate to (frames, numbers).
+    reference: Path | Callable[[Array], Array] | None = None
     tolerance: float | None = None  # that they may differ by

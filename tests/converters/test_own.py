@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 from keras import layers
 
+from edgenets.api import bundle_model
 from edgenets.artifact import Format, Precision, TensorInfo
 from edgenets.bundle import Bundle
 from edgenets.converters.own import front
-from edgenets.converters.own.options import Preparation, Raw
+from edgenets.converters.own.options import OwnOptions, Preparation, Raw
 from edgenets.converters.own.window import geometry
 from edgenets.converters.routes.folder import convert_file, job_of, judge_folder
 from edgenets.converters.verify.appendix import Wanted
-from edgenets.errors import ModelError, RecordError
+from edgenets.errors import GateFailed, ModelError, RecordError
 from edgenets.sound import like as libraries
 from edgenets.sound.audio import write_wav
 from edgenets.sound.features import frames_of
@@ -185,6 +186,13 @@ class TestSound:
             assert done.code == 1
             assert hints[name] in done.err
             assert not list(out.glob("*.edge"))
+        # The same from Python, by the function that makes them.
+        options = OwnOptions("keywords", how, reference=lambda sound: frames_of(sound, config))
+        found = bundle_model(out, "keywords", tmp_path / "a.edge", options)
+        assert found.compared is not None and found.compared.error < 1e-5
+        options = OwnOptions("keywords", how, reference=lambda sound: frames_of(sound, other))
+        with pytest.raises(GateFailed, match="not those"):
+            bundle_model(out, "keywords", tmp_path / "b.edge", options)
 
     def test_a_step_model_hears_words(self, sounds: Path, tmp_path: Path, edgenets: Run) -> None:
         config = MelInput(**libraries.known()["torchaudio-mfcc"], mean=(-10.0,), std=(20.0,))
