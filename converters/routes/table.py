@@ -311,14 +311,15 @@ CONVERTERS: tuple[Converter, ...] = (
         for format in FORMATS
     ),
     Converter(
-        "freeze", "tensorflow", "keras", "function", _PLAIN,
-        "inputs of a fixed size; recurrent layers are unrolled",
-        "weights are constants, and there is no loop", _freeze, _no_whole,
-    ),
-    Converter(
         "recurrent operators", "edgenets", "keras", "onnx", _PLAIN,
         "GRU, LSTM and SimpleRNN of Keras's own, without masks and states from outside",
         "each is one operator, whatever the sequence's length", _recurrent, _no_recurrent,
+        cost=2.0,  # as much as a step form, which is meant where there is one, and as unrolling
+    ),
+    Converter(
+        "freeze", "tensorflow", "keras", "function", _PLAIN,
+        "inputs of a fixed size; recurrent layers are unrolled",
+        "weights are constants, and there is no loop", _freeze, _no_whole,
     ),
     Converter(
         "freeze", "tensorflow", "keras", "function", {_FLOAT: ("int8",)},

@@ -218,7 +218,12 @@ class TestFiles:
         step, whole = found["tflite-fp32"][:2]
         assert "its size is fixed, so the whole-sequence model is meant" in step["closed"]
         assert whole["taken"] and whole["route"][0] == "freeze (tensorflow)"
-        why = ("--calibration", "its size is fixed", "was not trained with rounding")
+        why = (
+            "--calibration",
+            "its size is fixed",
+            "not trained with rounding",
+            "no recurrent layer",
+        )
         assert all(any(part in one["closed"] for part in why) for one in found["onnx-int8"])
         shown = call("convert", folder / "net.keras", "--explain", "--to", "onnx").out
         assert "─tf2onnx (tf2onnx)─▶ onnx fp32" in shown and "requires" in shown
