@@ -50,6 +50,13 @@ def elu(b: Builder, node: Node) -> Value:
     return x.with_tensor(tensor)
 
 
+def celu(b: Builder, node: Node) -> Value:
+    """α·elu(x / α), which is x above zero."""
+    x, alpha = node.value(), node.float("alpha", 1.0)
+    f = Around(b, node.name)
+    return x.with_tensor(f.scale(f.of("elu", f.scale(x.signal.tensor, 1 / alpha)), alpha))
+
+
 def selu(b: Builder, node: Node) -> Value:
     """Self-normalizing units, of the usual constants."""
     x = node.value()
@@ -220,12 +227,7 @@ def of_channels(node: Node, x: Value, given: Constant) -> NDArray[np.float32]:
     if "F" in x.axes and "C" in x.axes:
         moved = np.moveaxis(spread, (x.axes.index("F"), x.axes.index("C")), (-2, -1))
         return moved.reshape(-1).astype(np.float32)
-    found = np.asarray(spread.reshape(-1), np.float32)
-    if x.order is None:
-        return found
-    placed = np.empty_like(found)
-    placed[x.order] = found
-    return placed
+    return in_order(x, np.asarray(spread.reshape(-1), np.float32))
 
 
 def product(b: Builder, node: Node) -> Value:
@@ -261,7 +263,7 @@ def linear(
 
 
 def in_order(x: Value, weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Weights, (in, …), for channels as they stand in a frame."""
+    """Numbers of channels, (in, …), as the channels stand in a frame."""
     if x.order is None:
         return weights
     placed = np.empty_like(weights)
@@ -278,7 +280,7 @@ def sigmoid_products(b: Builder, node: Node) -> Value:
 
 
 _OTHERS: dict[str, Callable[[Builder, Node], Value]] = {
-    "Celu": elu,
+    "Celu": celu,
     "Clip": clip,
     "Elu": elu,
     "Erf": erf,

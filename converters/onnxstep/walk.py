@@ -72,10 +72,13 @@ def walk(
     """
     fixed = [_fixed(info, sizes) for info in inputs]
     graph = folded(model, fixed)
+    to_array = require("onnx").numpy_helper.to_array
+    constants = {t.name: to_array(t) for t in graph.graph.initializer}
+    tried = _steps_of(graph)
     furthest: dict[int, tuple[int, str]] = {}  # by the axis of time, how far a walk came, and why
     for axes in _readings(inputs[0], fixed[0]):
-        for frames in _steps_of(graph):
-            walker = _Walker(graph, fixed, axes, frames)
+        for frames in tried:
+            walker = _Walker(graph, constants, fixed, axes, frames)
             try:
                 found = Walked(walker.walked(), axes)
             except NoStepForm:
@@ -149,14 +152,16 @@ class _Walker:
     """One walk, with one reading of the input."""
 
     def __init__(
-        self, model: ModelProto, inputs: Sequence[TensorInfo], axes: tuple[Axis, ...], frames: int
+        self,
+        model: ModelProto,
+        constants: Mapping[str, Constant],
+        inputs: Sequence[TensorInfo],
+        axes: tuple[Axis, ...],
+        frames: int,
     ) -> None:
-        onnx = require("onnx")
         self._model, self._inputs, self._axes, self._frames = model, inputs, axes, frames
         self._builder, self.done = Builder(), 0
-        self._values: dict[str, Value | Constant] = {
-            t.name: onnx.numpy_helper.to_array(t) for t in model.graph.initializer
-        }
+        self._values: dict[str, Value | Constant] = {**constants}
 
     def walked(self) -> StepGraph:
         """The step graph; errors as `walk`."""
@@ -271,7 +276,7 @@ def _hold(found: Walked, model: ModelProto, inputs: Sequence[TensorInfo]) -> Non
         ConversionError: it is another model.
     """
     rng, ort = np.random.default_rng(0), require("onnxruntime")
-    given = {info.name: _drawn(rng, info, found.graph) for info in inputs}
+    given = {info.name: _drawn(rng, info) for info in inputs}
     settings = ort.SessionOptions()
     settings.log_severity_level = 4
     session = ort.InferenceSession(
@@ -304,7 +309,7 @@ def _hold(found: Walked, model: ModelProto, inputs: Sequence[TensorInfo]) -> Non
         )
 
 
-def _drawn(rng: np.random.Generator, info: TensorInfo, graph: StepGraph) -> Array:
+def _drawn(rng: np.random.Generator, info: TensorInfo) -> Array:
     if np.issubdtype(np.dtype(info.dtype), np.integer):
         return rng.integers(0, 2, info.shape).astype(info.dtype)
     return rng.standard_normal(info.shape).astype(info.dtype)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from edgenets.artifact import OPEN, Format, Precision
+from edgenets.artifact import Format, Precision
 from edgenets.errors import BackendError, ConversionError, MissingExtra, ModelError, first_line
 
 from .. import formats
@@ -82,8 +82,7 @@ class Conversion:
     @cached_property
     def _goes_on_open(self) -> bool:
         """Whether a file of ONNX has a step form and no size that it could be converted for."""
-        job = self._job
-        if job.variant != "auto" or job.shapes or OPEN not in job.source.inputs[0].shape:
+        if self._job.variant != "auto":
             return False
         return not self._why_closed(Leg(_WALK, Place("step", "fp32")))
 

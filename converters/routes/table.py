@@ -17,7 +17,6 @@ from edgenets.training import aware
 from .. import formats
 from ..accelerators import edgetpu, edgetpu_compiler
 from ..formats import Written
-from ..onnxstep import walk as onnxwalk
 from ..replay.replay import replay, unknown
 from ..sources import saved_model
 from ..step.convert import Steps
@@ -102,8 +101,8 @@ def _no_step(job: Job, precision: Precision) -> str:
 
 def _walked(job: Job) -> StepGraph:
     source = job.source
-    if source.kind == "onnx":
-        return onnxwalk.walk(source.model, source.inputs, job.shapes).graph
+    if source.walked is not None:
+        return source.walked(job.shapes).graph
     return walk(aware.plain_of(source.model))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,10 +72,11 @@ def source_of(path: Path, model: ModelProto) -> Source:
     outputs = tuple(_info(path, v, batch) for v in model.graph.output)
     if not inputs or not outputs:
         raise ModelError(f"{path}: takes nothing, or gives nothing")
+    walked = cache(lambda shapes: walk(model, inputs, dict(shapes)))
     return Source(
         path, "onnx", path.stem, model, inputs, outputs, _answering(path, model, inputs),
         precision_of(model), ends={info.name: end_of_tensor(model, info.name) for info in outputs},
-        rearranged=lambda values, shapes: walk(model, inputs, shapes).rows(values),
+        walked=lambda shapes: walked(tuple(sorted(shapes.items()))),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from edgenets.arrays import Array
 from edgenets.artifact import OPEN, Precision, TensorInfo
 from edgenets.errors import ModelError
 
+from ..onnxstep.walk import Walked
 from ..whole.samples import rows_of
 from .ends import End
 
@@ -55,8 +56,8 @@ class Source:
     # Of a file that is an artifact already: inputs and outputs in its own types.
     own: tuple[tuple[TensorInfo, ...], tuple[TensorInfo, ...]] | None = None
     stateful: bool = False  # whether it was made to go on in each call from the one before
-    # What makes rows of the sequence of a model whose axes only a walk can tell.
-    rearranged: Callable[[Array, Shapes], Array] | None = field(default=None, repr=False)
+    # Its step form, of a file of ONNX: only a walk can tell what its axes are. Walked once a size.
+    walked: Callable[[Shapes], Walked] | None = field(default=None, repr=False)
     # Further files that it lies in.
     files: tuple[Path, ...] = ()
     # What makes each output, by name, as far as the model says.
@@ -76,9 +77,8 @@ class Source:
         """
         names = [t.name for t in self.model.inputs] if self.kind == "keras" else list(samples)
         found = dict(zip(names, samples.values(), strict=True))
-        if self.rearranged is not None:
-            first = names[0]
-            return {**found, first: self.rearranged(found[first], shapes or {})}
+        if self.walked is not None:
+            return {**found, names[0]: self.walked(shapes or {}).rows(found[names[0]])}
         return {**found, names[0]: rows_of(found[names[0]])}
 
     @property

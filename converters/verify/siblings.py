@@ -40,16 +40,16 @@ def beside_siblings(verdicts: Sequence[Verdict], errors: Mapping[str, Numbers]) 
     Args:
         errors: of artifacts, by id; see `errors_of`. What has none is left as it is.
     """
-    known = {
-        v.format: (v.id, errors[v.id]) for v in verdicts if v.precision == "int8" and v.id in errors
-    }
-    ids = {id for id, _ in known.values()}
-    return [_held(v, known) if v.id in ids and len(known) > 1 else v for v in verdicts]
+    rounded = [v for v in verdicts if v.precision == "int8" and v.id in errors]
+    if len(rounded) < 2:
+        return [*verdicts]
+    by_format = {v.format: errors[v.id] for v in rounded}
+    return [_held(v, by_format) if v in rounded else v for v in verdicts]
 
 
-def _held(verdict: Verdict, known: Mapping[str, tuple[str, Numbers]]) -> Verdict:
-    others = {format: errors for format, (id, errors) in known.items() if id != verdict.id}
-    own = next(errors for id, errors in known.values() if id == verdict.id)
+def _held(verdict: Verdict, by_format: Mapping[str, Numbers]) -> Verdict:
+    own = by_format[verdict.format]
+    others = {format: errors for format, errors in by_format.items() if format != verdict.format}
     kin = [e for format, e in others.items() if {format, verdict.format} <= set(_ALIKE)]
     limit = _KIN if kin else _OTHERS
     least = np.maximum(np.fmin.reduce(kin or [*others.values()]), _NEAR)
