@@ -6,7 +6,16 @@ from edgenets.artifact import Artifact, TensorInfo
 from edgenets.spec import ModelSpec
 from edgenets.stepspec import StreamSpec
 from edgenets.tasks.translation.spec import MEMORY, START, TranslationSpec
-from edgenets.tasks.vision.spec import BoxDecoding, ClassDecoding, ImageSpec, PointHead, SsdHead
+from edgenets.tasks.vision.spec import (
+    BoxDecoding,
+    ClassDecoding,
+    ImageSpec,
+    Layout,
+    MaskDecoding,
+    ObjectMasks,
+    PointHead,
+    SsdHead,
+)
 from edgenets.windowed import face_of
 
 
@@ -94,6 +103,13 @@ def _check_image(spec: ImageSpec, artifact: Artifact) -> None:
             raise ValueError(
                 f"{artifact.id}: '{name}' is {list(info.shape)}; {list(rows)} at its end is needed"
             )
+    for name, layout, count in _planes(spec):
+        shape = found[name].shape
+        flat = count == 1 and len(shape) == 3
+        if not flat and (len(shape) != 4 or shape[1 if layout == "nchw" else 3] != count):
+            raise ValueError(
+                f"{artifact.id}: '{name}' is {list(shape)}; {count} plane(s) as {layout} are needed"
+            )
 
 
 def _wanted(spec: ImageSpec) -> dict[str, tuple[int, ...] | None]:
@@ -102,7 +118,7 @@ def _wanted(spec: ImageSpec) -> dict[str, tuple[int, ...] | None]:
     if isinstance(decoding, ClassDecoding):
         return {decoding.output: (labels,)}
     if not isinstance(decoding, BoxDecoding):
-        return {decoding.output: (labels,)}
+        return {decoding.output: None}
     head, frame = decoding.head, spec.input
     if isinstance(head, PointHead):
         cells = {s: (-(-frame.height // s), -(-frame.width // s)) for s in head.strides}
@@ -110,7 +126,21 @@ def _wanted(spec: ImageSpec) -> dict[str, tuple[int, ...] | None]:
         return {**boxes, **{f"scores_{s}": (*cells[s], labels) for s in head.strides}}
     if isinstance(head, SsdHead):
         return {head.boxes: (4,), head.classes: None, head.scores: None, head.count: None}
+    if isinstance(head.detail, ObjectMasks):
+        return {head.output: None, head.detail.prototypes: None}
     return {head.output: None}
+
+
+def _planes(spec: ImageSpec) -> list[tuple[str, Layout, int]]:
+    """The outputs that hold a number a pixel, with their layouts and how many planes each has."""
+    decoding = spec.decoding
+    if isinstance(decoding, MaskDecoding):
+        count = len(spec.labels) if decoding.form == "scores" else 1
+        return [(decoding.output, decoding.layout, count)]
+    detail = decoding.detail if isinstance(decoding, BoxDecoding) else None
+    if isinstance(detail, ObjectMasks):
+        return [(detail.prototypes, detail.layout, detail.count)]
+    return []
 
 
 def _fits(info: TensorInfo, end: tuple[int, ...]) -> bool:

@@ -13,9 +13,9 @@ from edgenets.tasks.vision.decode import (
     BoxDecoder,
     ClassDecoder,
     MaskDecoder,
-    cell_middles,
     decoder,
 )
+from edgenets.tasks.vision.heads import cell_middles
 from edgenets.tasks.vision.preprocess import place
 from edgenets.tasks.vision.spec import (
     BoxDecoding,

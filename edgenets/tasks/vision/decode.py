@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import singledispatch
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.arrays import Array
-from edgenets.errors import ModelError
 from edgenets.extras import require
-from edgenets.tasks.vision.boxes import Boxes, suppress
+from edgenets.tasks.vision.boxes import Boxes, suppress, suppress_rotated
+from edgenets.tasks.vision.details import Told, detailed
+from edgenets.tasks.vision.heads import Candidates, Outputs, reader
 from edgenets.tasks.vision.preprocess import Placement
 from edgenets.tasks.vision.results import Findings, Found
 from edgenets.tasks.vision.spec import (
     BoxDecoding,
-    BoxHead,
     ClassDecoding,
     ImageInput,
     ImageSpec,
     ListHead,
     MaskDecoding,
-    PointHead,
+    Rotation,
     SsdHead,
-    YoloHead,
 )
-
-Outputs = Mapping[str, Array]  # real values, by name
 
 # Candidates that suppression looks at: the best. More make it slow, and none of them stays.
 _CANDIDATES = 1000
@@ -54,12 +50,6 @@ def decoder(spec: ImageSpec, scale: float | None = None) -> Decoder:
     if isinstance(decoding, BoxDecoding):
         return BoxDecoder(spec.labels, spec.input, decoding)
     return MaskDecoder(spec.labels, spec.input, decoding, scale)
-
-
-def sigmoid(x: Array) -> NDArray[np.float32]:
-    """The logistic function, without overflow."""
-    out: NDArray[np.float32] = np.float32(0.5) * (np.tanh(np.float32(0.5) * x) + np.float32(1))
-    return out
 
 
 def softmax(x: Array) -> NDArray[np.float32]:
@@ -109,159 +99,56 @@ class ClassDecoder:
 
 
 class BoxDecoder:
-    """Boxes of objects, whichever head gives them."""
+    """Boxes of objects, whichever head gives them, and what it says of them beside."""
 
     def __init__(self, labels: Sequence[str], frame: ImageInput, decoding: BoxDecoding) -> None:
-        self.labels, self._decoding = tuple(labels), decoding
+        self.labels, self._frame, self._decoding = tuple(labels), frame, decoding
         self.limits = limits_of(labels, decoding)
-        self._candidates = candidates(decoding.head, frame)
+        self._read = reader(decoding.head, frame)
         self._suppressed = isinstance(decoding.head, (SsdHead, ListHead))  # by the graph itself
 
     def decode(self, outputs: Outputs, placement: Placement) -> Findings:
         """See `Decoder.decode`."""
-        boxes, scores, labels = self.boxes(outputs, placement)
-        return Findings(
-            tuple(
-                Found(self.labels[label], score, tuple(box))
-                for box, score, label in zip(
-                    boxes.tolist(), scores.tolist(), labels.tolist(), strict=True
-                )
-            )
+        kept = self._kept(outputs)
+        rows = zip(
+            placement.to_image(kept.boxes).tolist(),
+            kept.scores.tolist(),
+            kept.labels.tolist(),
+            strict=True,
         )
+        found = [Found(self.labels[label], score, tuple(box)) for box, score, label in rows]
+        detail = self._decoding.detail
+        if detail is not None and found:
+            found = detailed(detail, found, kept, Told(outputs, self._frame, placement))
+        return Findings(tuple(found))
 
     def boxes(
         self, outputs: Outputs, placement: Placement
     ) -> tuple[Boxes, NDArray[np.float32], NDArray[np.int64]]:
-        """Boxes in pixels of the image, their scores and label numbers; the best first."""
-        boxes, scores, labels = self._candidates(outputs, self.limits)
-        if len(scores) > _CANDIDATES:
-            best = np.argsort(-scores, kind="stable")[:_CANDIDATES]
-            boxes, scores, labels = boxes[best], scores[best], labels[best]
-        most = self._decoding.most
+        """Upright boxes in pixels of the image, their scores and label numbers; the best first."""
+        if self._decoding.detail is None:
+            kept = self._kept(outputs)
+            return placement.to_image(kept.boxes), kept.scores, kept.labels
+        found = self.decode(outputs, placement).found
+        boxes = np.array([thing.box for thing in found], np.float32).reshape(-1, 4)
+        scores = np.array([thing.score for thing in found], np.float32)
+        numbers = [self.labels.index(thing.label) for thing in found]
+        return boxes, scores, np.array(numbers, np.int64)
+
+    def _kept(self, outputs: Outputs) -> Candidates:
+        """What suppression leaves, the best first."""
+        found = self._read(outputs, self.limits)
+        if len(found) > _CANDIDATES:
+            found = found[np.argsort(-found.scores, kind="stable")[:_CANDIDATES]]
+        iou, most = self._decoding.iou, self._decoding.most
         if self._suppressed:
-            stay = np.argsort(-scores, kind="stable")[:most]
+            return found[np.argsort(-found.scores, kind="stable")[:most]]
+        if isinstance(self._decoding.detail, Rotation) and found.details is not None:
+            angles = found.details[:, 0]
+            stay = suppress_rotated(found.boxes, angles, found.scores, found.labels, iou, most)
         else:
-            stay = suppress(boxes, scores, labels, self._decoding.iou, most)
-        return placement.to_image(boxes[stay]), scores[stay], labels[stay]
-
-
-class _Candidates(Protocol):
-    def __call__(
-        self, outputs: Outputs, limits: NDArray[np.float32]
-    ) -> tuple[Boxes, NDArray[np.float32], NDArray[np.int64]]:
-        """Boxes in pixels of the frame, scores, labels: of all that reach their limit."""
-        ...
-
-
-@singledispatch
-def candidates(head: BoxHead, frame: ImageInput) -> _Candidates:
-    """What reads the boxes of a head."""
-    raise NotImplementedError(type(head).__name__)
-
-
-@candidates.register
-def _(head: PointHead, frame: ImageInput) -> _Candidates:
-    corners = [cell_middles(frame, stride) for stride in head.strides]
-
-    def read(outputs: Outputs, limits: NDArray[np.float32]) -> Any:
-        # A score's order is a logit's: only those that reach a limit become probabilities.
-        raw = _logits_of(limits) if head.scores == "logits" else limits
-        found = []
-        for stride, middles in zip(head.strides, corners, strict=True):
-            scores = outputs[f"scores_{stride}"].reshape(len(middles), -1)
-            rows, labels = np.nonzero(scores >= raw)
-            if len(rows):
-                sides = outputs[f"boxes_{stride}"].reshape(-1, 4)[rows] * np.float32(stride)
-                at = middles[rows]
-                boxes = np.concatenate((at - sides[:, :2], at + sides[:, 2:]), axis=1)
-                found.append((boxes, scores[rows, labels], labels))
-        if not found:
-            return _nothing()
-        boxes, values, labels = (np.concatenate(part) for part in zip(*found, strict=True))
-        return boxes, sigmoid(values) if head.scores == "logits" else values, labels
-
-    return read
-
-
-@candidates.register
-def _(head: SsdHead, frame: ImageInput) -> _Candidates:
-    size = np.array((frame.width, frame.height) * 2, np.float32)
-
-    def read(outputs: Outputs, limits: NDArray[np.float32]) -> Any:
-        count = min(int(outputs[head.count].reshape(-1)[0]), outputs[head.scores].size)
-        scores = outputs[head.scores].reshape(-1)[:count]
-        labels = outputs[head.classes].reshape(-1)[:count].astype(np.int64)
-        boxes = outputs[head.boxes].reshape(-1, 4)[:count][:, (1, 0, 3, 2)] * size
-        known = (labels >= 0) & (labels < len(limits))
-        kept = known & (scores >= limits[np.where(known, labels, 0)])
-        return boxes[kept], scores[kept], labels[kept]
-
-    return read
-
-
-@candidates.register
-def _(head: YoloHead, frame: ImageInput) -> _Candidates:
-    size = np.array((frame.width, frame.height) * 2 if head.normalised else (1.0,) * 4, np.float32)
-    first = 5 if head.objectness else 4
-
-    def read(outputs: Outputs, limits: NDArray[np.float32]) -> Any:
-        grid = outputs[head.output]
-        grid = grid.reshape(grid.shape[-2], grid.shape[-1])
-        grid = grid.T if head.transposed else grid
-        if grid.shape[1] != first + len(limits):
-            raise ModelError(
-                f"'{head.output}' has {grid.shape[1]} columns; {first} and one for each of "
-                f"{len(limits)} labels are needed"
-            )
-        scores = grid[:, first:]
-        if head.scores == "logits":
-            scores = sigmoid(scores)
-        if head.objectness:
-            own = grid[:, 4:5]
-            scores = scores * (sigmoid(own) if head.scores == "logits" else own)
-        reached = scores >= limits
-        if head.best:
-            reached &= np.arange(scores.shape[1]) == scores.argmax(axis=1)[:, None]
-        rows, labels = np.nonzero(reached)
-        middle, half = grid[rows, :2], grid[rows, 2:4] / 2
-        boxes = np.concatenate((middle - half, middle + half), axis=1) * size
-        return boxes.astype(np.float32), scores[rows, labels].astype(np.float32), labels
-
-    return read
-
-
-@candidates.register
-def _(head: ListHead, frame: ImageInput) -> _Candidates:
-    size = np.array((frame.width, frame.height) * 2 if head.normalised else (1.0,) * 4, np.float32)
-
-    def read(outputs: Outputs, limits: NDArray[np.float32]) -> Any:
-        rows = outputs[head.output].reshape(-1, 6)
-        labels = rows[:, 5].astype(np.int64)
-        known = (labels >= 0) & (labels < len(limits)) & (rows[:, 4] > 0)
-        kept = known & (rows[:, 4] >= limits[np.where(known, labels, 0)])
-        boxes = (rows[kept, :4] * size).astype(np.float32)
-        return boxes, rows[kept, 4].astype(np.float32), labels[kept]
-
-    return read
-
-
-def cell_middles(frame: ImageInput, stride: int) -> NDArray[np.float32]:
-    """The middle of each cell of a level, (rows · columns, 2): x, y in pixels of the frame."""
-    rows, columns = -(-frame.height // stride), -(-frame.width // stride)
-    x, y = np.meshgrid(np.arange(columns), np.arange(rows))
-    middles = (np.stack((x, y), axis=-1).reshape(-1, 2) + 0.5) * stride
-    return np.asarray(middles, np.float32)
-
-
-def _logits_of(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The logit of each probability; what is never reached stays so."""
-    inside = np.clip(probabilities, 1e-7, 1 - 1e-7)
-    logits = np.log(inside / (1 - inside))
-    return np.where(probabilities > 1, np.inf, logits).astype(np.float32)
-
-
-def _nothing() -> tuple[Boxes, NDArray[np.float32], NDArray[np.int64]]:
-    return np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int64)
+            stay = suppress(found.boxes, found.scores, found.labels, iou, most)
+        return found[stay]
 
 
 class MaskDecoder:
@@ -277,26 +164,22 @@ class MaskDecoder:
         self.labels, self._frame, self._decoding = tuple(labels), frame, decoding
         self._two = len(labels) == 2
         self._reported = [i for i, x in enumerate(labels) if x not in decoding.background]
-        # Two labels: the second holds where its logit is this much above the first's.
-        limit = min(max(decoding.threshold, 1e-7), 1 - 1e-7)
-        # In the scores' own units; their zero point falls out of the difference.
-        self._margin = np.float32(np.log(limit / (1 - limit)) / (scale or 1.0))
+        self._margin = self._margin_of(scale or 1.0)
+
+    def _margin_of(self, scale: float) -> np.float32:
+        """Of two labels: how far the second's score is above the first's, where it holds.
+
+        Of one score it is the score itself. In units of the scores, whose zero point falls out of
+        a difference.
+        """
+        limit = min(max(self._decoding.threshold, 1e-7), 1 - 1e-7)
+        if self._decoding.scores == "logits":
+            return np.float32(np.log(limit / (1 - limit)) / scale)
+        return np.float32(limit if self._decoding.form == "one" else (2 * limit - 1) / scale)
 
     def mask(self, outputs: Outputs) -> NDArray[np.uint8]:
         """The label number of each pixel of the model's output, (rows, columns) uint8."""
-        scores = outputs[self._decoding.output]
-        rows, columns, channels = scores.shape[-3:]
-        scores = scores.reshape(rows, columns, channels)
-        if scores.shape[-1] == 2:
-            first, second = scores[..., 0], scores[..., 1]
-            above: NDArray[np.bool_]
-            if self._margin:
-                kind = np.float32 if scores.dtype == np.float32 else np.int16
-                above = np.subtract(second, first, dtype=kind) > self._margin
-            else:
-                above = second > first
-            return above.view(np.uint8)
-        return np.asarray(scores.argmax(axis=-1), np.uint8)
+        return self._decided(self._planes(outputs))
 
     def mask_in_image(self, outputs: Outputs, placement: Placement) -> NDArray[np.uint8]:
         """The label number of each pixel of the image, (height, width) uint8.
@@ -305,17 +188,50 @@ class MaskDecoder:
         more closely than comparing first.
         """
         cv2 = require("cv2")
-        scores = outputs[self._decoding.output]
-        scores = scores.reshape(scores.shape[-3:]).astype(np.float32)
-        top, low, left, right = self._seen(scores.shape, placement)
-        part = np.ascontiguousarray(scores[top:low, left:right])
-        if part.shape[-1] == 2:
-            part = part[..., 1] - part[..., 0]
-        wide = cv2.resize(part, (placement.width, placement.height))
+        planes = self._planes(outputs)
+        top, low, left, right = self._seen(planes.shape, placement)
+        part = np.ascontiguousarray(planes[top:low, left:right])
+        size = (placement.width, placement.height)
+        if self._decoding.form == "labels":  # between two numbers lies none of a label
+            whole = self._decided(part)
+            return np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+        part = part.astype(np.float32)
+        wide = cv2.resize(self._above(part) if self._two else part, size)
         if wide.ndim == 2:
             above: NDArray[np.bool_] = wide > self._margin
             return above.view(np.uint8)
         return np.asarray(wide.argmax(axis=-1), np.uint8)
+
+    def _planes(self, outputs: Outputs) -> Array:
+        """The output, (rows, columns) or (rows, columns, labels)."""
+        scores = outputs[self._decoding.output]
+        if self._decoding.form != "scores":
+            if scores.ndim == 4:
+                scores = scores[:, 0] if self._decoding.layout == "nchw" else scores[..., 0]
+            plane: Array = scores[0]
+            return plane
+        scores = scores.reshape(scores.shape[-3:])
+        return scores.transpose(1, 2, 0) if self._decoding.layout == "nchw" else scores
+
+    def _decided(self, planes: Array) -> NDArray[np.uint8]:
+        """The label number of each pixel."""
+        if self._decoding.form == "labels":
+            return np.asarray(np.clip(planes, 0, len(self.labels) - 1), np.uint8)
+        if not self._two:
+            return np.asarray(planes.argmax(axis=-1), np.uint8)
+        above: NDArray[np.bool_]
+        if planes.ndim == 3 and not self._margin:
+            above = planes[..., 1] > planes[..., 0]
+        else:
+            above = self._above(planes) > self._margin
+        return above.view(np.uint8)
+
+    def _above(self, planes: Array) -> Array:
+        """How far the second of two labels' scores is above the first's; or the one that is."""
+        if planes.ndim == 2:
+            return np.asarray(planes, np.float32)
+        kind = np.float32 if planes.dtype == np.float32 else np.int16
+        return np.subtract(planes[..., 1], planes[..., 0], dtype=kind)
 
     def decode(self, outputs: Outputs, placement: Placement) -> Findings:
         """See `Decoder.decode`."""

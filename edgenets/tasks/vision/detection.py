@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgenets.extras import require
-from edgenets.tasks.vision.decode import cell_middles
+from edgenets.tasks.vision.heads import cell_middles
 from edgenets.tasks.vision.spec import ImageInput
 
 if TYPE_CHECKING:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgenets.events import Seen
 from edgenets.extras import require
 from edgenets.tasks.vision.image import Image
 from edgenets.tasks.vision.labels import Plate, places
+from edgenets.tasks.vision.results import Found, Point
 
 # Blue, green, red: distinct on light and dark images, and by most color-blind people
 # (after Okabe and Ito 2008).
@@ -25,6 +27,18 @@ _VEIL = 0.45
 
 # What is drawn is as large as on an image of this height.
 _USUAL_HEIGHT = 480
+
+# A keypoint is shown that is at least so surely seen, as Ultralytics draws them.
+_SEEN = 0.5
+
+# The bones between a person's keypoints, as COCO numbers these: nose, eyes, ears, shoulders,
+# elbows, wrists, hips, knees, ankles, the left one first.
+_PERSON = 17
+_BONES = (
+    *((0, 1), (0, 2), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 6), (5, 7), (7, 9), (6, 8)),
+    *((8, 10), (5, 11), (6, 12), (11, 12), (11, 13), (13, 15), (12, 14), (14, 16)),
+)
+_BONE = (240, 240, 240)
 
 _EDGES = 4  # pixels of a plate that are no letters, of its width and of its height
 
@@ -57,8 +71,7 @@ def draw(seen: Seen) -> Image:
             texts.append(_Text(f"{name} {score}", plate, 1 + found.score, color, 1.3 * scale, True))
         elif seen.mask is None:
             left, top, right, bottom = (round(v) for v in found.box)
-            thick = max(1, round(2 * scale))
-            require("cv2").rectangle(out, (left, top), (right - 1, bottom - 1), color, thick)
+            _draw_object(out, found, color, scale)
             text, box = f"{name} {found.score:.2f}", (left, top, right, bottom)
             texts.append(_Text(text, box, found.score, color, 0.9 * scale))
     _write(out, texts)
@@ -133,6 +146,46 @@ def _set(text: _Text, width: int) -> _Set:
     return line
 
 
+def _draw_object(out: Image, found: Found, color: tuple[int, int, int], scale: float) -> None:
+    """An object's mask, its box, upright or turned, and its keypoints."""
+    cv2: Any = require("cv2")
+    assert found.box is not None, "of an object"
+    thick = max(1, round(2 * scale))
+    if found.outline:
+        rings = [np.rint(ring).astype(np.int32) for ring in found.outline]
+        inside = cv2.fillPoly(np.zeros(out.shape[:2], np.uint8), rings, 1).view(np.bool_)
+        _veil(out, inside, color)
+        cv2.polylines(out, rings, True, color, 1, cv2.LINE_AA)
+    if found.corners:
+        turned = np.rint(found.corners).astype(np.int32)
+        cv2.polylines(out, [turned], True, color, thick, cv2.LINE_AA)
+    else:
+        left, top, right, bottom = (round(v) for v in found.box)
+        cv2.rectangle(out, (left, top), (right - 1, bottom - 1), color, thick)
+    _draw_keypoints(out, found.keypoints, scale)
+
+
+def _draw_keypoints(out: Image, points: Sequence[Point], scale: float) -> None:
+    """Those that are seen, and the bones between them where they are those of a person."""
+    cv2: Any = require("cv2")
+    seen = [point.score is None or point.score >= _SEEN for point in points]
+    places = [(round(point.x), round(point.y)) for point in points]
+    for first, second in _BONES if len(points) == _PERSON else ():
+        if seen[first] and seen[second]:
+            thick = max(1, round(1.5 * scale))
+            cv2.line(out, places[first], places[second], _BONE, thick, cv2.LINE_AA)
+    for number, place in enumerate(places):
+        if seen[number]:
+            color = PALETTE[number % len(PALETTE)]
+            cv2.circle(out, place, max(2, round(3 * scale)), color, -1, cv2.LINE_AA)
+
+
+def _veil(out: Image, inside: NDArray[np.bool_], color: tuple[int, int, int]) -> None:
+    """Lay a color over a part of an image."""
+    tint = np.array(color, np.float32)
+    out[inside] = ((1 - _VEIL) * out[inside] + _VEIL * tint).astype(np.uint8)
+
+
 def _draw_mask(out: Image, seen: Seen) -> None:
     cv2: Any = require("cv2")
     assert seen.mask is not None
@@ -142,7 +195,7 @@ def _draw_mask(out: Image, seen: Seen) -> None:
         if seen.labels[number] in seen.background:
             continue
         where = mask == number
-        color = np.array(color_of(seen.labels[number], seen.labels), np.float32)
-        out[where] = ((1 - _VEIL) * out[where] + _VEIL * color).astype(np.uint8)
+        color = color_of(seen.labels[number], seen.labels)
+        _veil(out, where, color)
         edges, _ = cv2.findContours(where.view(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
-        cv2.drawContours(out, edges, -1, color.tolist(), 1, cv2.LINE_AA)
+        cv2.drawContours(out, edges, -1, color, 1, cv2.LINE_AA)

@@ -14,7 +14,7 @@ from edgenets.events import AgedSummary, Event, ages
 from edgenets.files import Json
 from edgenets.painter import Painter, harmless
 from edgenets.tasks.vision.image import Image
-from edgenets.tasks.vision.results import Found
+from edgenets.tasks.vision.results import Found, Point, Ring
 from edgenets.tasks.vision.zones import Crossing
 
 
@@ -126,8 +126,24 @@ def _plain(thing: Found) -> Json:
     line: Json = {"label": thing.label, "score": round(thing.score, 4)}
     if thing.box is not None:
         line["box"] = [round(v, 1) for v in thing.box]
+    if thing.corners:
+        line["corners"] = _rounded(thing.corners)
+    if thing.keypoints:
+        line["keypoints"] = [_point(point) for point in thing.keypoints]
+    if thing.outline:
+        line["outline"] = [_rounded(ring) for ring in thing.outline]
     if thing.area is not None:
         line["area"] = round(thing.area, 5)
     if thing.track is not None:
         line["track"] = thing.track
     return line
+
+
+def _point(point: Point) -> list[float]:
+    """x, y and, where the model says it, the score."""
+    score = [] if point.score is None else [round(point.score, 4)]
+    return [round(point.x, 1), round(point.y, 1), *score]
+
+
+def _rounded(ring: Ring) -> list[list[float]]:
+    return [[round(x, 1), round(y, 1)] for x, y in ring]

@@ -22,10 +22,10 @@ from edgenets.tasks.vision.decode import (
     BoxDecoder,
     ClassDecoder,
     MaskDecoder,
-    Outputs,
     decoder,
     limits_of,
 )
+from edgenets.tasks.vision.heads import Outputs
 from edgenets.tasks.vision.preprocess import Placement
 from edgenets.tasks.vision.spec import BoxDecoding, ImageSpec
 

@@ -12,7 +12,8 @@ from collections import deque
 import numpy as np
 
 from edgenets.backend import Session
-from edgenets.tasks.vision.decode import Outputs, decoder
+from edgenets.tasks.vision.decode import decoder
+from edgenets.tasks.vision.heads import Outputs
 from edgenets.tasks.vision.image import Image
 from edgenets.tasks.vision.preprocess import Placement, Preprocessor
 from edgenets.tasks.vision.results import Findings
@@ -25,7 +26,8 @@ class ImagePipeline:
     def __init__(self, spec: ImageSpec, session: Session) -> None:
         self.session = session
         # A mask's labels are those of the greatest scores, for which their integers will do.
-        output = spec.decoding.output if isinstance(spec.decoding, MaskDecoding) else None
+        mask = spec.decoding if isinstance(spec.decoding, MaskDecoding) else None
+        output = mask.output if mask is not None and mask.form == "scores" else None
         scales = {o.name: o.quantization.scale for o in session.artifact.outputs if o.quantization}
         self._raw, self.scale = (output,) if output in scales else (), scales.get(output or "")
         self.use(spec)

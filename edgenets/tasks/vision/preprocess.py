@@ -44,10 +44,20 @@ class Placement:
         Args:
             boxes: (n, 4) left, top, right, bottom.
         """
-        offset = np.array((self.offset_x, self.offset_y) * 2, np.float32)
-        scale = np.array((self.scale_x, self.scale_y) * 2, np.float32)
-        most = np.array((self.width, self.height) * 2, np.float32)
-        out: NDArray[np.float32] = np.clip((boxes - offset) / scale, 0, most)
+        most = np.array((self.width, self.height), np.float32)
+        points = self.points_to_image(boxes.reshape(-1, 2, 2))
+        out: NDArray[np.float32] = np.clip(points, 0, most).reshape(-1, 4)
+        return out
+
+    def points_to_image(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Points of the frame as points of the image, which may lie outside of it.
+
+        Args:
+            points: (…, 2) x, y.
+        """
+        offset = np.array((self.offset_x, self.offset_y), np.float32)
+        scale = np.array((self.scale_x, self.scale_y), np.float32)
+        out: NDArray[np.float32] = (points - offset) / scale
         return out
 
     def to_frame(self, boxes: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -15,10 +15,14 @@ IMAGE_TASKS: tuple[ImageTask, ...] = get_args(ImageTask)
 Color = Literal["bgr", "rgb", "grey"]
 Resize = Literal["stretch", "letterbox", "crop"]
 Scores = Literal["logits", "probabilities"]
+Layout = Literal["nhwc", "nchw"]
+MaskForm = Literal["scores", "one", "labels"]
 
 # Bounds far above all use: beyond them a file is broken or hostile, and memory would run out.
 LARGEST_SIDE = 4096  # pixels
 MOST_DETECTIONS = 10_000
+MOST_KEYPOINTS = 1000
+MOST_PROTOTYPES = 1024
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class ImageInput:
     resize: Resize = "stretch"
     mean: tuple[float, ...] = (0.0,)  # one for all channels, or one each, in the order of `color`
     std: tuple[float, ...] = (255.0,)
-    layout: Literal["nhwc", "nchw"] = "nhwc"
+    layout: Layout = "nhwc"
 
     def __post_init__(self) -> None:
         if not (1 <= self.height <= LARGEST_SIDE and 1 <= self.width <= LARGEST_SIDE):
@@ -105,8 +109,57 @@ class SsdHead:
 
 
 @dataclass(frozen=True)
+class Keypoints:
+    """Points of each object: x, y and, where `scored`, how surely each is seen."""
+
+    kind: Literal["keypoints"] = "keypoints"
+    count: int = 17  # of an object
+    scored: bool = True
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.count <= MOST_KEYPOINTS:
+            raise ValueError(f"an object has 1 to {MOST_KEYPOINTS} keypoints")
+
+    @property
+    def columns(self) -> int:
+        """Numbers of an object."""
+        return self.count * (3 if self.scored else 2)
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """How far each box is turned about its middle: radians, from the x axis to the y axis."""
+
+    kind: Literal["rotation"] = "rotation"
+    columns: ClassVar[int] = 1
+
+
+@dataclass(frozen=True)
+class ObjectMasks:
+    """A mask of each object: where the sum of prototypes, times its own factors, is above 0."""
+
+    kind: Literal["masks"] = "masks"
+    prototypes: str = "output1"  # (1, rows, columns, n), or (1, n, rows, columns)
+    count: int = 32  # n
+    layout: Layout = "nchw"  # of the prototypes
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.count <= MOST_PROTOTYPES:
+            raise ValueError(f"masks are made of 1 to {MOST_PROTOTYPES} prototypes")
+
+    @property
+    def columns(self) -> int:
+        """Numbers of an object."""
+        return self.count
+
+
+# What a head says of an object beside its box, in the columns behind the others.
+Detail = Keypoints | Rotation | ObjectMasks
+
+
+@dataclass(frozen=True)
 class YoloHead:
-    """A raw YOLO grid in one tensor: x, y, width, height of each box, then its scores."""
+    """A raw YOLO grid in one tensor: x, y, width, height of each box, its scores, its detail."""
 
     kind: Literal["yolo"] = "yolo"
     output: str = "output0"  # (1, n, 4 + …) or, transposed, (1, 4 + …, n)
@@ -115,16 +168,19 @@ class YoloHead:
     normalised: bool = False  # boxes are fractions of the input, not pixels of it
     scores: Scores = "probabilities"
     best: bool = False  # a box has its likeliest label alone, as Ultralytics decides it
+    detail: Detail | None = None
 
 
 @dataclass(frozen=True)
 class ListHead:
     """Boxes that the graph has decoded and suppressed already, one a row: left, top, right, bottom,
-    score, label number (Ultralytics' end-to-end models, and theirs with `nms=True`)."""
+    score, label number, detail (Ultralytics' end-to-end models, and theirs with `nms=True`)."""
 
     kind: Literal["list"] = "list"
-    output: str = "output0"  # (1, n, 6); rows behind the last box have a score of 0
+    output: str = "output0"  # (1, n, 6 + …); rows behind the last box have a score of 0
     normalised: bool = False  # boxes are fractions of the input, not pixels of it
+    centred: bool = False  # boxes are x, y of their middle, width, height
+    detail: Detail | None = None
 
 
 BoxHead = PointHead | SsdHead | YoloHead | ListHead
@@ -149,13 +205,23 @@ class BoxDecoding:
         if not 1 <= self.most <= MOST_DETECTIONS:
             raise ValueError(f"most must be 1 to {MOST_DETECTIONS}")
 
+    @property
+    def detail(self) -> Detail | None:
+        """What is said of an object beside its box."""
+        return self.head.detail if isinstance(self.head, (YoloHead, ListHead)) else None
+
 
 @dataclass(frozen=True)
 class MaskDecoding:
     """A label for every pixel; instances, where they are wanted, by connected components."""
 
     kind: Literal["mask"] = "mask"
-    output: str = "logits"  # (1, rows, columns, labels), at the input's size or a part of it
+    # (1, rows, columns, labels) or (1, labels, rows, columns), at the input's size or a part of it
+    output: str = "logits"
+    layout: Layout = "nhwc"  # of the output
+    # A score of each label; one of the second of two labels; or the label's number.
+    form: MaskForm = "scores"
+    scores: Scores = "logits"
     background: tuple[str, ...] = ("background",)  # labels that are no finding
     instances: bool = False  # tell of every connected region, not of the label's whole area
     smallest: float = 0.0  # part of the image below which a region is not reported
@@ -194,6 +260,9 @@ class ImageSpec(ModelSpec):
         check_labels(self.labels, named)
         if not isinstance(self.decoding, _DECODINGS[self.task]):
             raise ValueError(f"the decoding of a model that is to {self.task} is another")
+        one = isinstance(self.decoding, MaskDecoding) and self.decoding.form == "one"
+        if one and len(self.labels) != 2:
+            raise ValueError("a mask of one score a pixel is of two labels")
 
     @property
     def _settable(self) -> Collection[str]:
