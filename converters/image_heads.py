@@ -3,62 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import replace
 
 import numpy as np
 
 from edgenets.arrays import Array
 from edgenets.artifact import Artifact, TensorInfo
-from edgenets.backend import Session
 from edgenets.errors import ModelError
-from edgenets.tasks.vision.golden import golden_image
-from edgenets.tasks.vision.preprocess import Preprocessor
 from edgenets.tasks.vision.spec import (
-    BoxDecoding,
     ClassDecoding,
     ImageDecoding,
-    ImageInput,
     ImageTask,
-    ListHead,
+    Layout,
     MaskDecoding,
+    MaskForm,
     Scores,
-    SsdHead,
-    YoloHead,
 )
 
+from .box_heads import boxes_of
+from .opened import Opened
 from .sources.ends import End
 
 # Labels that stand for nothing in common lists.
 _NOTHING = re.compile(r"(background|\?\?\?|n/a|unused|none)( \(\d+\))?", re.IGNORECASE)
 
 Labels = tuple[str, ...]
-
-# How boxes come: all places of a grid with their scores, or a list of what was found.
-BoxesAs = Literal["grid", "list"]
-
-# Numbers of a row of a list: a box, its score, its label.
-_LISTED = 6
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A third-party model that can be run, and what is known of its outputs."""
-
-    artifact: Artifact
-    session: Session
-    frame: ImageInput
-    ends: Mapping[str, End]  # what makes each output, by name
-    scores: Scores | None  # what the user states them to be
-    guesses: list[str]  # what is guessed is added here
-    boxes: BoxesAs | None = None  # how boxes come, where that is said
-
-    def answer(self) -> dict[str, Any]:
-        """What the model says to the golden drawing."""
-        given = np.empty(self.frame.shape, np.float32)
-        Preprocessor(self.frame).into(golden_image(self.frame), given)
-        return self.session.run({self.frame.name: given})
 
 
 def decoding_of(task: ImageTask, opened: Opened, labels: Labels) -> tuple[ImageDecoding, Labels]:
@@ -70,8 +39,8 @@ def decoding_of(task: ImageTask, opened: Opened, labels: Labels) -> tuple[ImageD
     if task == "classify":
         return _class(opened, labels)
     if task == "segment":
-        return _mask(opened.artifact, labels, opened.guesses)
-    return _boxes(opened, labels)
+        return _mask(opened, labels)
+    return replace(boxes_of(opened, len(labels)), background=_nothing(labels)), labels
 
 
 def _class(opened: Opened, labels: Labels) -> tuple[ClassDecoding, Labels]:
@@ -82,7 +51,7 @@ def _class(opened: Opened, labels: Labels) -> tuple[ClassDecoding, Labels]:
         raise ModelError(
             f"{artifact.files[0]}: gives {info.elements} scores; {len(labels)} labels were given"
         )
-    values = opened.answer()[info.name].reshape(-1)
+    values = opened.answer[info.name].reshape(-1)
     scores, why = _scores(info.name, values, opened)
     if why:
         guesses.append(f"scores are {scores}: {why}")
@@ -93,8 +62,8 @@ def _class(opened: Opened, labels: Labels) -> tuple[ClassDecoding, Labels]:
 
 def _scores(output: str, values: Array, opened: Opened) -> tuple[Scores, str]:
     """Whether an output's numbers are probabilities, and why; nothing where the user states it."""
-    if opened.scores is not None:
-        return opened.scores, ""
+    if opened.said.scores is not None:
+        return opened.said.scores, ""
     end = opened.ends.get(output, End())
     # What is rounded to integers need not add up to 1: small probabilities are zeros.
     if end.kind in ("classes", "scores") and values.min() >= 0:
@@ -106,124 +75,66 @@ def _scores(output: str, values: Array, opened: Opened) -> tuple[Scores, str]:
     )
 
 
-def _mask(artifact: Artifact, labels: Labels, guesses: list[str]) -> tuple[MaskDecoding, Labels]:
-    info = _only(artifact, "a score for every pixel and label")
-    if len(info.shape) != 4 or info.shape[0] != 1:
+def _mask(opened: Opened, labels: Labels) -> tuple[MaskDecoding, Labels]:
+    info = _only(opened.artifact, "a score for every pixel and label, or every pixel's label")
+    layout, count = _planes(opened, info, labels)
+    values = opened.answer[info.name]
+    if count > 1:
+        labels = _with_background(labels, count, opened.artifact, opened.guesses)
+        axis = 1 if layout == "nchw" else -1
+        within = bool(values.min() >= 0 and np.allclose(values.sum(axis=axis), 1, atol=0.05))
+        scores = opened.said.scores or ("probabilities" if within else "logits")
+        return MaskDecoding(
+            output=info.name, layout=layout, scores=scores, background=_nothing(labels)
+        ), labels
+    numbers = info.dtype != "float32" and info.quantization is None
+    # Of one label, or of one and of what is none of it, whole numbers tell as much as scores.
+    numbers = numbers or (len(labels) > 2 and np.array_equal(values, np.round(values)))
+    most = int(values.max()) if numbers else 1
+    if len(labels) == 1 or (numbers and most == len(labels)):
+        labels = _with_background(labels, len(labels) + 1, opened.artifact, opened.guesses)
+    if most >= len(labels) or (not numbers and len(labels) != 2):
         raise ModelError(
-            f"{artifact.files[0]}: gives {list(info.shape)}; [1, rows, columns, labels] is needed"
+            f"{opened.name}: gives one number a pixel, up to {values.max():g}; {len(labels)} "
+            f"labels were given"
         )
-    labels = _with_background(labels, info.shape[-1], artifact, guesses)
-    if info.shape[-1] != len(labels):
-        raise ModelError(
-            f"{artifact.files[0]}: tells {info.shape[-1]} labels apart; {len(labels)} were given"
-        )
-    return MaskDecoding(output=info.name, background=_nothing(labels)), labels
-
-
-def _boxes(opened: Opened, labels: Labels) -> tuple[BoxDecoding, Labels]:
-    artifact, guesses = opened.artifact, opened.guesses
-    ssd = _ssd(artifact)
-    if ssd is not None:
-        guesses.append("outputs are those of TFLite_Detection_PostProcess: boxes, labels, scores")
-        return BoxDecoding(head=ssd, threshold=0.5, background=_nothing(labels)), labels
-    if len(artifact.outputs) == 1 and len(artifact.outputs[0].shape) == 3:
-        if _is_list(opened, labels):
-            return _list(opened, labels), labels
-        return _yolo(opened, labels), labels
-    shapes = ", ".join(f"'{o.name}' {list(o.shape)}" for o in artifact.outputs)
-    raise ModelError(
-        f"{artifact.files[0]}: gives {shapes}; known are the four outputs of "
-        f"TFLite_Detection_PostProcess, and YOLO's single [1, n, 4 + labels]"
-    )
-
-
-def _ssd(artifact: Artifact) -> SsdHead | None:
-    """The four outputs of TensorFlow's SSDs, whatever they are called."""
-    by_shape: dict[int, list[TensorInfo]] = {1: [], 2: [], 3: []}
-    for info in artifact.outputs:
-        by_shape.setdefault(len(info.shape), []).append(info)
-    if [len(by_shape[n]) for n in (1, 2, 3)] != [1, 2, 1] or len(artifact.outputs) != 4:
-        return None
-    (boxes,), (count,) = by_shape[3], by_shape[1]
-    if boxes.shape[-1] != 4:
-        return None
-    classes, scores = by_shape[2]  # in the order in which the operator gives them
-    if "score" in classes.name.lower() or classes.name > scores.name:
-        classes, scores = scores, classes
-    return SsdHead(boxes=boxes.name, classes=classes.name, scores=scores.name, count=count.name)
-
-
-def _is_list(opened: Opened, labels: Labels) -> bool:
-    """Whether the rows of an output are boxes that were found, not places of a grid.
-
-    Raises:
-        ModelError: it may be either.
-    """
-    (info,) = opened.artifact.outputs
-    if info.shape[-1] != _LISTED:
-        return False
-    if opened.boxes is not None:
-        return opened.boxes == "list"
-    if len(labels) not in (1, 2):  # a grid of these has another width
-        return True
-    rows = opened.answer()[info.name].reshape(-1, _LISTED)
-    found = rows[rows[:, 4] > 0]
-    whole = np.array_equal(rows[:, 5], np.round(rows[:, 5])) and rows[:, 5].max() < len(labels)
-    corners = (found[:, 2] >= found[:, 0]).all() and (found[:, 3] >= found[:, 1]).all()
-    falling = (np.diff(rows[:, 4]) <= 0).all() and rows[:, 4].max() <= 1
-    if len(found) and len(np.unique(rows[:, 4])) > 1:
-        return bool(whole and corners and falling)
-    raise ModelError(
-        f"{opened.artifact.files[0]}: gives {list(info.shape)}: a list of boxes with score and "
-        f"label, or a grid of {len(labels)} label(s) with 4 numbers a box? What it finds on a "
-        f"drawing does not tell; say --boxes list or grid"
-    )
-
-
-def _list(opened: Opened, labels: Labels) -> BoxDecoding:
-    (info,) = opened.artifact.outputs
-    rows = opened.answer()[info.name].reshape(-1, _LISTED)
-    normalised = bool(np.abs(rows[:, :4]).max() <= 2.0 and np.abs(rows[:, :4]).max() > 0)
-    opened.guesses.append(
-        f"a list of boxes that the model has suppressed itself, in "
-        f"{'fractions of the image' if normalised else 'pixels'}"
-    )
-    head = ListHead(output=info.name, normalised=normalised)
-    return BoxDecoding(head=head, background=_nothing(labels))
-
-
-def _yolo(opened: Opened, labels: Labels) -> BoxDecoding:
-    artifact, guesses = opened.artifact, opened.guesses
-    (info,) = artifact.outputs
-    _, rows, columns = info.shape
-    wanted = {4 + len(labels): False, 5 + len(labels): True}
-    if columns in wanted:
-        transposed, objectness = False, wanted[columns]
-    elif rows in wanted:
-        transposed, objectness = True, wanted[rows]
+    if numbers:
+        opened.guesses.append("a label's number for every pixel")
+        form: MaskForm = "labels"
+        scores = "logits"
     else:
-        raise ModelError(
-            f"{artifact.files[0]}: gives {list(info.shape)}, which is no YOLO grid of "
-            f"{len(labels)} labels: 4 numbers a box, perhaps one more, and one a label"
+        form = "one"
+        within = bool(values.min() >= 0 and values.max() <= 1)
+        scores = opened.said.scores or ("probabilities" if within else "logits")
+        opened.guesses.append(f"one score for every pixel, of '{labels[1]}', as {scores}")
+    return MaskDecoding(
+        output=info.name, layout=layout, form=form, scores=scores, background=_nothing(labels)
+    ), labels
+
+
+def _planes(opened: Opened, info: TensorInfo, labels: Labels) -> tuple[Layout, int]:
+    """Where the labels of a mask are, and how many scores a pixel has."""
+    shape = info.shape
+    if len(shape) == 3 and shape[0] == 1:
+        return "nhwc", 1
+    found: list[tuple[Layout, int]] = []
+    if len(shape) == 4 and shape[0] == 1:
+        wanted = (1, len(labels), len(labels) + 1)
+        every: tuple[tuple[Layout, int, int, int], ...] = (
+            ("nhwc", shape[3], shape[1], shape[2]),
+            ("nchw", shape[1], shape[2], shape[3]),
         )
-    grid = opened.answer()[info.name][0]
-    grid = grid.T if transposed else grid
-    normalised = bool(np.abs(grid[:, :4]).max() <= 2.0)
-    inside = bool(grid[:, 4:].min() >= 0 and grid[:, 4:].max() <= 1)
-    scores: Scores = opened.scores or ("probabilities" if inside else "logits")
-    guesses.append(
-        f"a YOLO grid, {'labels first' if transposed else 'boxes first'}, "
-        f"{'with' if objectness else 'without'} objectness, boxes in "
-        f"{'fractions of the image' if normalised else 'pixels'}, scores as {scores}"
-    )
-    head = YoloHead(
-        output=info.name,
-        transposed=transposed,
-        objectness=objectness,
-        normalised=normalised,
-        scores=scores,
-    )
-    return BoxDecoding(head=head, background=_nothing(labels))
+        kept = [one for one in every if one[1] in wanted]
+        frame = opened.frame
+        # Where both axes have as many as there are labels, the frame's own shape tells.
+        alike = [one for one in kept if one[2] * frame.width == one[3] * frame.height]
+        found = [(one[0], one[1]) for one in (kept if len(kept) == 1 else alike)]
+    if len(found) != 1:
+        raise ModelError(
+            f"{opened.name}: gives {list(shape)}; [1, rows, columns, labels] or [1, labels, rows, "
+            f"columns] is needed, of {len(labels)} labels or one more for what is none of them"
+        )
+    return found[0]
 
 
 def _only(artifact: Artifact, what: str) -> TensorInfo:

@@ -8,7 +8,7 @@ guessed, and every guess is reported with its reason, so that it can be put righ
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +27,14 @@ from edgenets.tasks.vision.spec import (
     ImageDecoding,
     ImageSpec,
     ImageTask,
-    Scores,
     YoloHead,
 )
 
 from . import ultralytics
-from .image_heads import BoxesAs, Opened, decoding_of
+from .image_heads import decoding_of
 from .image_input import Preprocessing, input_of
 from .labels import carried_labels, read_labels
+from .opened import Opened, OutputsAs
 from .sources import onnx_file, tflite_file
 from .sources.ends import End
 from .ultralytics import Ultralytics
@@ -51,10 +51,7 @@ class ImportOptions:
     resize: str | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
-    scores: Scores | None = None
-    boxes: BoxesAs | None = None  # whether boxes come as a grid or as a list
-    iou: float | None = None  # overlap beyond which the lesser of two boxes goes
-    most: int | None = None  # objects an image
+    outputs: OutputsAs = field(default_factory=OutputsAs)
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,7 @@ def import_image_model(path: Path, out: Path, options: ImportOptions) -> Importe
         raise ModelError(f"{path}: cannot be read: {exc.strerror}") from exc
     guesses: list[str] = []
     artifact = _artifact(path, model)
-    known = ultralytics.read(path.name, metadata_in(artifact.format, model))
+    known = ultralytics.read(path.name, ultralytics.metadata_in(artifact.format, model))
     if known is not None:
         options = as_said(path, options, known, guesses)
     if options.task is None:
@@ -97,9 +94,9 @@ def import_image_model(path: Path, out: Path, options: ImportOptions) -> Importe
     files = {artifact.files[0]: model}
     session = backend.load(artifact.format, artifact, files)
     ends = ends_in(artifact, model)
-    opened = Opened(artifact, session, frame, ends, options.scores, guesses, options.boxes)
+    opened = Opened(artifact, session, frame, ends, options.outputs, guesses)
     decoding, labels = decoding_of(options.task, opened, labels)
-    decoding = adjusted(decoding, options, known)
+    decoding = adjusted(decoding, options.outputs, known)
     try:
         spec = ImageSpec(options.name or path.stem, options.task, labels, frame, decoding)
     except ValueError as exc:
@@ -127,12 +124,20 @@ def as_said(
     Raises:
         ModelError: they say another task.
     """
-    if options.task not in (None, known.task):
+    if options.task not in (None, known.task, known.own_task):
         raise ModelError(
             f"{path}: its metadata say that it is to {known.task}; --task {options.task} was given"
         )
-    resize = options.resize or ("crop" if known.task == "classify" else "letterbox")
+    resize = options.resize or known.resize
     guesses.append(f"as Ultralytics does it: rgb, 0 … 1, {resize}; its metadata say the labels")
+    said = options.outputs
+    if known.task != "segment":  # of masks it tells itself what they are
+        said = replace(
+            said,
+            scores=said.scores or "probabilities",
+            boxes=said.boxes or known.boxes,
+            detail=said.detail or known.detail,
+        )
     return replace(
         options,
         task=known.task,
@@ -140,8 +145,7 @@ def as_said(
         resize=resize,
         mean=options.mean or (0.0,),
         std=options.std or (255.0,),
-        scores=options.scores or "probabilities",
-        boxes=options.boxes or ("list" if known.is_list else "grid"),
+        outputs=said,
     )
 
 
@@ -153,9 +157,7 @@ def _labels(
     return known.labels if known is not None else carried_labels(path, model)
 
 
-def adjusted(
-    decoding: ImageDecoding, options: ImportOptions, known: Ultralytics | None
-) -> ImageDecoding:
+def adjusted(decoding: ImageDecoding, said: OutputsAs, known: Ultralytics | None) -> ImageDecoding:
     """A decoding with the user's limits, or those of the library that the model is of."""
     if not isinstance(decoding, BoxDecoding):
         return decoding
@@ -169,20 +171,9 @@ def adjusted(
             iou=ultralytics.IOU,
             most=ultralytics.MOST,
         )
-    iou = decoding.iou if options.iou is None else options.iou
-    most = decoding.most if options.most is None else options.most
+    iou = decoding.iou if said.iou is None else said.iou
+    most = decoding.most if said.most is None else said.most
     return replace(decoding, iou=iou, most=most)
-
-
-def metadata_in(format: str, model: bytes) -> dict[str, str]:
-    """Texts that a file of ONNX carries, by name; of others none."""
-    if format != "onnx":
-        return {}
-    try:
-        found = require("onnx").load_model_from_string(model)
-    except MissingExtra:
-        return {}
-    return {entry.key: entry.value for entry in found.metadata_props}
 
 
 def _artifact(path: Path, model: bytes) -> Artifact:

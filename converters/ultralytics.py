@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 import ast
+import io
+import json
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edgenets.errors import ModelError
-from edgenets.tasks.vision.spec import IMAGE_TASKS, ImageTask
+from edgenets.errors import MissingExtra, ModelError
+from edgenets.extras import require
+from edgenets.tasks.vision.spec import ImageTask
 
 from .labels import listed
+from .opened import BoxesAs, DetailAs
 
 # Texts in files of others are no longer.
 _LONGEST = 1 << 20
 
-# Its tasks that have no bundle, and what they give.
-_OTHERS = {
-    "segment": "boxes with coefficients of masks, whose prototypes are a second output",
-    "pose": "boxes with keypoints",
-    "obb": "boxes that are turned",
+# Its tasks, as tasks of edgenets, and what comes with each box.
+_TASKS: Mapping[str, tuple[ImageTask, DetailAs]] = {
+    "detect": ("detect", "none"),
+    "segment": ("detect", "masks"),
+    "pose": ("detect", "keypoints"),
+    "obb": ("detect", "rotation"),
+    "classify": ("classify", "none"),
+    "semantic": ("segment", "none"),
 }
+
+# Where they stand in a zip at the end of a TFLite file, of today and of before, and in TorchScript.
+_MEMBERS = ("metadata.json", "temp_meta.txt", "extra/config.txt")
+
+# What a damaged zip, or a text in it that is no table, ends with.
+_UNREADABLE = (
+    *(zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError, zlib.error, EOFError),
+    *(ValueError, SyntaxError, MemoryError, RecursionError),
+)
 
 # What its own prediction does where nothing else is said.
 THRESHOLD, IOU, MOST = 0.25, 0.7, 300
@@ -30,48 +48,94 @@ class Ultralytics:
     """The part of its metadata that decides something."""
 
     task: ImageTask
+    own_task: str  # as Ultralytics calls it
     labels: tuple[str, ...]
-    is_list: bool  # the graph has suppressed boxes itself
+    boxes: BoxesAs
+    detail: DetailAs
+    resize: str
 
 
-def read(where: str, said: Mapping[str, str]) -> Ultralytics | None:
+def read(where: str, said: Mapping[str, object]) -> Ultralytics | None:
     """Metadata of a file; None: it is not of Ultralytics.
 
     Args:
         where: the file, for messages.
-        said: texts by name.
+        said: values by name, or what Python wrote of them.
 
     Raises:
         ModelError: it is a model of a task that has no bundle, or what is said is damaged.
     """
     if said.get("author") != "Ultralytics" or "task" not in said:
         return None
-    task = said["task"]
-    if task in _OTHERS or task not in IMAGE_TASKS:
-        what = _OTHERS.get(task, "something else")
+    own_task = str(said["task"])
+    if own_task not in _TASKS:
         raise ModelError(
-            f"{where}: is a model of Ultralytics for '{task}', which gives {what}; detect and "
-            f"classify have bundles"
+            f"{where}: is a model of Ultralytics for '{own_task}'; {', '.join(_TASKS)} have bundles"
         )
+    task, detail = _TASKS[own_task]
     names = _value(where, said, "names")
-    if not isinstance(names, dict) or sorted(names) != list(range(len(names))):
+    named = dict(enumerate(names)) if isinstance(names, (list, tuple)) else names
+    numbered = {str(n): name for n, name in named.items()} if isinstance(named, dict) else {}
+    if not numbered or set(numbered) != set(map(str, range(len(numbered)))):
         raise ModelError(f"{where}: its metadata name no labels, one for each number from 0 on")
+    labels = [" ".join(str(numbered[str(i)]).split()) for i in range(len(numbered))]
+    points = _value(where, said, "kpt_shape") if "kpt_shape" in said else None
+    if detail == "keypoints" and isinstance(points, (list, tuple)) and points[-1:] in ([2], (2,)):
+        detail = "keypoints-xy"
     arguments = _value(where, said, "args") if "args" in said else {}
     suppressed = isinstance(arguments, dict) and bool(arguments.get("nms"))
+    transformer = "rtdetr" in f"{said.get('head')} {said.get('description')}".lower()
+    boxes: BoxesAs = "list" if suppressed or str(said.get("end2end")) == "True" else "grid"
+    if transformer or (boxes == "list" and detail == "rotation"):
+        boxes = "centred"
+    usual = "crop" if task == "classify" else "letterbox"
     return Ultralytics(
         task,
-        listed("\n".join(" ".join(str(names[i]).split()) or f"label {i}" for i in sorted(names))),
-        suppressed or said.get("end2end") == "True",
+        own_task,
+        listed("\n".join(label or f"label {i}" for i, label in enumerate(labels))),
+        boxes,
+        detail,
+        "stretch" if transformer else usual,
     )
 
 
-def _value(where: str, said: Mapping[str, str], name: str) -> object:
-    """A text that Python wrote of a dictionary."""
-    text = said.get(name, "")
+def metadata_in(format: str, model: bytes) -> Mapping[str, object]:
+    """What a file says of itself, by name: nothing where that is not found.
+
+    Args:
+        format: "onnx", or another, whose metadata are files in a zip.
+    """
+    if format != "onnx":
+        return _zipped(model)
     try:
-        if len(text) > _LONGEST:
+        found = require("onnx").load_model_from_string(model)
+    except MissingExtra:
+        return {}
+    return {entry.key: entry.value for entry in found.metadata_props}
+
+
+def _zipped(model: bytes) -> Mapping[str, object]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(model)) as archive:
+            for entry in archive.infolist():
+                if entry.filename.endswith(_MEMBERS) and entry.file_size < _LONGEST:
+                    text = archive.read(entry).decode("utf-8")
+                    found = json.loads(text) if text[:2] != "{'" else ast.literal_eval(text)
+                    return found if isinstance(found, dict) else {}
+    except _UNREADABLE:
+        pass
+    return {}
+
+
+def _value(where: str, said: Mapping[str, object], name: str) -> object:
+    """A value, or what Python wrote of it."""
+    found = said.get(name, "")
+    if not isinstance(found, str):
+        return found
+    try:
+        if len(found) > _LONGEST:
             raise ValueError("is too long")
-        found: object = ast.literal_eval(text)
+        read: object = ast.literal_eval(found)
     except (ValueError, SyntaxError, MemoryError, RecursionError) as exc:
         raise ModelError(f"{where}: its metadata '{name}' cannot be read: {exc}") from exc
-    return found
+    return read

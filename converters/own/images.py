@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -14,9 +15,10 @@ from edgenets.tasks.vision.spec import ImageSpec, ImageTask
 
 from .. import store, ultralytics
 from ..formats import Written
-from ..image_heads import Opened, decoding_of
-from ..image_import import ImportOptions, adjusted, as_said, ends_in, metadata_in
+from ..image_heads import decoding_of
+from ..image_import import ImportOptions, adjusted, as_said, ends_in
 from ..image_input import Preprocessing, input_of
+from ..opened import Opened
 from .options import OwnOptions
 
 # Ranges of what models are trained on, and the normalisation that makes each of pixels 0 … 255.
@@ -53,11 +55,11 @@ def spec_of(
     said = options.preparation
     kind = cast("ImageTask", task)
     stated = ImportOptions(kind, None, name, said.color, said.resize, said.mean, said.std,
-                           options.scores)  # fmt: skip
+                           options.outputs)  # fmt: skip
     known = ultralytics.read(name, _metadata(Path(origin.path)))
     if known is not None:
         stated = as_said(Path(name), stated, known, guesses)
-        labels = labels or known.labels
+        labels, kind = labels or known.labels, known.task
     if not labels:
         raise ModelError(f"{name}: which labels has it? --labels FILE, one a line")
     how = Preprocessing(stated.color, stated.resize, stated.mean, stated.std)
@@ -65,20 +67,20 @@ def spec_of(
     frame = input_of(name, artifact.inputs[0], how, guesses)
     session = backend.load(backend.backend_of(artifact), artifact, item.files)
     ends = ends_in(artifact, item.files[artifact.files[0]])
-    opened = Opened(artifact, session, frame, ends, stated.scores, guesses, stated.boxes)
+    opened = Opened(artifact, session, frame, ends, stated.outputs, guesses)
     decoding, labels = decoding_of(kind, opened, labels)
-    decoding = adjusted(decoding, stated, known)
+    decoding = adjusted(decoding, stated.outputs, known)
     try:
         return ImageSpec(name, kind, labels, frame, decoding)
     except ValueError as exc:
         raise ModelError(f"{name}: {exc}") from exc
 
 
-def _metadata(path: Path) -> dict[str, str]:
+def _metadata(path: Path) -> Mapping[str, object]:
     """What the model's own file says of it."""
-    if path.suffix != ".onnx" or not path.is_file():
+    if path.suffix == ".keras" or not path.is_file():
         return {}
-    return metadata_in("onnx", path.read_bytes())
+    return ultralytics.metadata_in(path.suffix[1:], path.read_bytes())
 
 
 def _normalised(

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from edgenets.arrays import Array
-from edgenets.tasks.vision.spec import Scores
 
 from ..image_input import Preprocessing
+from ..opened import OutputsAs
 
 Layout = Literal["frames-first", "numbers-first"]
 
@@ -62,7 +62,7 @@ class OwnOptions:
     task: str
     preparation: Preparation = field(default_factory=Preparation)
     name: str | None = None
-    scores: Scores | None = None  # what the model gives for labels
+    outputs: OutputsAs = field(default_factory=OutputsAs)  # what the model gives
     every: float | None = None  # s of stream from one answer of a model of a window to the next
     licence: str = "as its author states"
     # A user's own features with the sound that they are of, or what makes them of sound: (samples,)

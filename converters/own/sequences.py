@@ -200,8 +200,8 @@ def _of_tokens(count: int, rng: np.random.Generator, shape: tuple[int, ...]) -> 
 
 def _scores(model: Model, window: Window | None, draw: Draw) -> str:
     """What the model gives for labels: as the user says, or by answers to random inputs."""
-    if model.options.scores is not None:
-        return model.options.scores
+    if model.options.outputs.scores is not None:
+        return model.options.outputs.scores
     artifact = replace(model.artifact, window=window)
     session = backend.load(backend.backend_of(artifact), artifact, model.item.files)
     _, frames, width = session.artifact.inputs[0].shape

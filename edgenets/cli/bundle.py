@@ -13,6 +13,8 @@ from edgenets.cli.options import (
     Seconds,
     emit,
     json_option,
+    outputs_of,
+    outputs_options,
     preparation_of,
     preparation_options,
     size,
@@ -57,11 +59,7 @@ kws_streaming-mel, micro-frontend, raw, edgenets. See docs/own-models.md."""
 @click.option("--tolerance", type=float, help="That these may differ by, of their spread.")
 @click.option("--every", type=Seconds(0.001, 3600), help="From answer to answer, of a clip model.")
 @preparation_options
-@click.option(
-    "--scores",
-    type=click.Choice(("probabilities", "logits")),
-    help="What the model gives for labels.  [default: by its answers]",
-)
+@outputs_options
 @json_option
 def command(
     run: Path, out: Path | None, only: str | None, task: str | None, as_json: bool, **said: object
@@ -110,9 +108,9 @@ def _own(run: Path, out: Path | None, ids: list[str] | None, task: str, said: Js
     from edgenets.converters.own.bundle import bundle_folder
     from edgenets.converters.own.options import OwnOptions
 
-    preparation = preparation_of(said)
+    preparation, outputs = preparation_of(said), outputs_of(said)
     given = {name: value for name, value in said.items() if value is not None}
-    options = OwnOptions(task, preparation, **given)
+    options = OwnOptions(task, preparation, **given, outputs=outputs)
     origin = store.origin(run)
     stem = "model" if origin is None else Path(origin.path).stem
     return bundle_folder(run, out or run / f"{options.name or stem}.edge", options, ids)

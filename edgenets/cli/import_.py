@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 
-from edgenets.cli.options import AnyPath, emit, image_options, json_option, several, size
+from edgenets.cli.options import (
+    AnyPath,
+    emit,
+    image_options,
+    json_option,
+    outputs_of,
+    outputs_options,
+    several,
+    size,
+)
 
 _File = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -34,18 +43,7 @@ so. A microWakeWord model needs: pip install 'edgenets[microwakeword]'""",
 )
 @click.option("--labels", type=_File, help="One a line.  [default: those in the file]")
 @image_options
-@click.option(
-    "--scores",
-    type=click.Choice(("probabilities", "logits")),
-    help="What the model gives for labels.  [default: by the operator that makes it]",
-)
-@click.option(
-    "--boxes",
-    type=click.Choice(("grid", "list")),
-    help="Every place with its scores, or what was found.  [default: by metadata, or a probe]",
-)
-@click.option("--iou", type=click.FloatRange(0, 1, min_open=True), help="Overlap of two boxes.")
-@click.option("--most", type=click.IntRange(1, 10_000), help="Objects an image.")
+@outputs_options
 @click.option("--out", type=AnyPath, help="The .edge file.  [default: NAME.edge]")
 @json_option
 def command(model: Path, out: Path | None, as_json: bool, **said: Any) -> None:
@@ -69,7 +67,8 @@ def command(model: Path, out: Path | None, as_json: bool, **said: Any) -> None:
             raise click.UsageError(
                 f"--task says what a model of images is for; of microWakeWord give {beside}"
             )
-        wanted = ImportOptions(**said)
+        outputs = outputs_of(said)
+        wanted = ImportOptions(**said, outputs=outputs)
     found = import_apart(model, path, wanted)
     bundle, guesses = found.bundle, found.guesses
     if as_json:

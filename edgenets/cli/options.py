@@ -17,6 +17,7 @@ from edgenets.painter import colored, harmless, width_of
 
 if TYPE_CHECKING:
     from edgenets.artifact import Precision
+    from edgenets.converters.opened import OutputsAs
     from edgenets.converters.own.options import Preparation
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -194,6 +195,41 @@ def preparation_of(said: Json) -> Preparation:
         if given[name] is not None and Path(given[name]).is_file():
             given[name] = str(Path(given[name]).resolve())
     return Preparation(**given)
+
+
+def outputs_options(function: F) -> F:
+    """Add what says how a model of images, or of labels, is read."""
+    function = click.option("--most", type=click.IntRange(1, 10_000), help="Objects an image.")(
+        function
+    )
+    function = click.option(
+        "--iou", type=click.FloatRange(0, 1, min_open=True), help="Overlap of two boxes."
+    )(function)
+    function = click.option(
+        "--detail",
+        type=click.Choice(("none", "keypoints", "keypoints-xy", "rotation", "masks")),
+        help="What comes with each box.  [default: by metadata, or a probe]",
+    )(function)
+    function = click.option(
+        "--boxes",
+        type=click.Choice(("grid", "list", "centred")),
+        help="Every place with its scores, or what was found: corners, or middles and sizes.  "
+        "[default: by metadata, or a probe]",
+    )(function)
+    return click.option(
+        "--scores",
+        type=click.Choice(("probabilities", "logits")),
+        help="What the model gives for labels.  [default: by what makes it, or a probe]",
+    )(function)
+
+
+def outputs_of(said: Json) -> OutputsAs:
+    """What `outputs_options` were given, taken out of what a command was."""
+    from edgenets.converters.opened import OutputsAs
+
+    return OutputsAs(
+        **{name: said.pop(name) for name in ("scores", "boxes", "detail", "iou", "most")}
+    )
 
 
 def shape_option(function: F) -> F:

@@ -226,8 +226,9 @@ def test_two_readings_are_never_guessed(call: Call, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ({"task": "pose"}, "keypoints"), ({"task": "obb"}, "turned"),
-        ({"task": "segment"}, "prototypes"), ({"task": "detect", "names": "{1: 'a'}"}, "no labels"),
+        ({"task": "pose"}, "--detail keypoints"), ({"task": "obb"}, "--detail rotation"),
+        ({"task": "segment"}, "--detail masks"), ({"task": "sing"}, "have bundles"),
+        ({"task": "detect", "names": "{1: 'a'}"}, "no labels"),
         ({"task": "detect", "names": "__import__('os')"}, "cannot be read"),
         ({"task": "classify"}, "--task detect was given"),
     ],
