@@ -30,7 +30,7 @@ from edgenets.tasks.vision.spec import (
     YoloHead,
 )
 
-from .opened import BoxesAs, DetailAs, Opened
+from .opened import BoxesAs, DetailAs, Opened, OutputsAs
 
 # Boxes whose numbers are all below this are fractions of the image, not pixels.
 _FRACTIONS = 2.0
@@ -184,21 +184,13 @@ def _settled(
     opened: Opened, main: TensorInfo, labels: int, readings: Iterator[_Reading]
 ) -> _Reading:
     """The one reading that agrees with what is said, and with what the model answers."""
-    every = list(readings)
     said = opened.said
     left = [
         reading
-        for reading in every
+        for reading in readings
         if said.boxes in (None, reading.boxes) and said.detail in (None, reading.detail)
     ]
-    output = opened.answer[main.name]
-    fitting = [reading for reading in left if _fits(opened, reading, output)]
-    lists = [reading for reading in fitting if isinstance(reading.head, ListHead)]
-    # Whole numbers in one column and falling ones in another are no accident of a grid.
-    fitting = lists if any(_tells(reading, output) for reading in lists) else fitting
-    stated = said.boxes is not None or said.detail is not None
-    if not fitting and len(left) == 1 and (stated or left[0].head.detail is None):
-        return left[0]
+    fitting = _fitting(opened, left, opened.answer[main.name])
     if len(fitting) == 1:
         return fitting[0]
     gives = f"{opened.name}: gives {list(main.shape)}"
@@ -207,18 +199,31 @@ def _settled(
             f"{gives}: {'; or '.join(map(str, fitting))}? What it finds on a drawing does not "
             f"tell; say {_choices(fitting)}"
         )
-    wanted = " ".join(
-        f"--{name} {value}"
-        for name, value in (("boxes", said.boxes), ("detail", said.detail))
-        if value
-    )
+    # A shape that has one reading is read so, whatever it answers to a drawing.
+    wanted = _wanted(said)
+    if len(left) == 1 and (wanted or left[0].head.detail is None):
+        return left[0]
     also = f". It is not {'; nor '.join(map(str, left))}: its answer says so" if left else ""
     raise ModelError(
         f"{gives}, which is no {f'output of {wanted}' if wanted else 'list of boxes'}, and no YOLO "
-        f"grid of {labels} labels. A grid has 4 numbers a box, perhaps one more, and one a "
-        f"label; a list has 6; then come keypoints, an angle, or factors of the prototypes in a "
-        f"second output{also}"
+        f"grid of {labels} labels. A grid has 4 numbers a box, perhaps one more, and one a label; "
+        f"a list has 6; then come keypoints, an angle, or factors of the prototypes in a second "
+        f"output{also}"
     )
+
+
+def _fitting(opened: Opened, readings: Sequence[_Reading], output: Array) -> list[_Reading]:
+    """The readings that an answer agrees with."""
+    found = [reading for reading in readings if _fits(opened, reading, output)]
+    lists = [reading for reading in found if isinstance(reading.head, ListHead)]
+    # Whole numbers in one column and falling ones in another are no accident of a grid.
+    return lists if any(_tells(reading, output) for reading in lists) else found
+
+
+def _wanted(said: OutputsAs) -> str:
+    """The options that say how boxes come."""
+    options = (("boxes", said.boxes), ("detail", said.detail))
+    return " ".join(f"--{name} {value}" for name, value in options if value)
 
 
 def _choices(readings: Sequence[_Reading]) -> str:

@@ -81,16 +81,38 @@ def _mask(opened: Opened, labels: Labels) -> tuple[MaskDecoding, Labels]:
     values = opened.answer[info.name]
     if count > 1:
         labels = _with_background(labels, count, opened.artifact, opened.guesses)
-        axis = 1 if layout == "nchw" else -1
-        within = bool(values.min() >= 0 and np.allclose(values.sum(axis=axis), 1, atol=0.05))
-        scores = opened.said.scores or ("probabilities" if within else "logits")
-        return MaskDecoding(
-            output=info.name, layout=layout, scores=scores, background=_nothing(labels)
-        ), labels
-    numbers = info.dtype != "float32" and info.quantization is None
-    # Of one label, or of one and of what is none of it, whole numbers tell as much as scores.
-    numbers = numbers or (len(labels) > 2 and np.array_equal(values, np.round(values)))
+        sums = values.sum(axis=1 if layout == "nchw" else -1)
+        form: MaskForm = "scores"
+        scores = _scores_of_mask(opened, values, bool(np.allclose(sums, 1, atol=0.05)))
+    else:
+        # Whole numbers of more than two labels are no scores.
+        integers = info.dtype != "float32" and info.quantization is None
+        whole = len(labels) > 2 and np.array_equal(values, np.round(values))
+        labels = _of_one_plane(opened, labels, values, integers or whole)
+        form, scores = "labels", "logits"
+        if not integers and not whole:
+            form, scores = "one", _scores_of_mask(opened, values, True)
+            opened.guesses.append(f"one score for every pixel, of '{labels[1]}', as {scores}")
+    return MaskDecoding(
+        output=info.name, layout=layout, form=form, scores=scores, background=_nothing(labels)
+    ), labels
+
+
+def _scores_of_mask(opened: Opened, values: Array, adds_up: bool) -> Scores:
+    """What the scores of a mask are."""
+    inside = bool(values.min() >= 0 and values.max() <= 1 and adds_up)
+    return opened.said.scores or ("probabilities" if inside else "logits")
+
+
+def _of_one_plane(opened: Opened, labels: Labels, values: Array, numbers: bool) -> Labels:
+    """The labels of a mask of one number a pixel: a score, or a label's number.
+
+    Raises:
+        ModelError: there are more or fewer of them than it can tell apart.
+    """
     most = int(values.max()) if numbers else 1
+    if numbers:
+        opened.guesses.append("a label's number for every pixel")
     if len(labels) == 1 or (numbers and most == len(labels)):
         labels = _with_background(labels, len(labels) + 1, opened.artifact, opened.guesses)
     if most >= len(labels) or (not numbers and len(labels) != 2):
@@ -98,18 +120,7 @@ def _mask(opened: Opened, labels: Labels) -> tuple[MaskDecoding, Labels]:
             f"{opened.name}: gives one number a pixel, up to {values.max():g}; {len(labels)} "
             f"labels were given"
         )
-    if numbers:
-        opened.guesses.append("a label's number for every pixel")
-        form: MaskForm = "labels"
-        scores = "logits"
-    else:
-        form = "one"
-        within = bool(values.min() >= 0 and values.max() <= 1)
-        scores = opened.said.scores or ("probabilities" if within else "logits")
-        opened.guesses.append(f"one score for every pixel, of '{labels[1]}', as {scores}")
-    return MaskDecoding(
-        output=info.name, layout=layout, form=form, scores=scores, background=_nothing(labels)
-    ), labels
+    return labels
 
 
 def _planes(opened: Opened, info: TensorInfo, labels: Labels) -> tuple[Layout, int]:

@@ -73,30 +73,40 @@ def read(where: str, said: Mapping[str, object]) -> Ultralytics | None:
             f"{where}: is a model of Ultralytics for '{own_task}'; {', '.join(_TASKS)} have bundles"
         )
     task, detail = _TASKS[own_task]
+    if detail == "keypoints" and _numbers_a_keypoint(where, said) == 2:
+        detail = "keypoints-xy"
+    transformer = "rtdetr" in f"{said.get('head')} {said.get('description')}".lower()
+    boxes = _boxes(where, said, detail, transformer)
+    usual = "crop" if task == "classify" else "letterbox"
+    resize = "stretch" if transformer else usual
+    return Ultralytics(task, own_task, _labels(where, said), boxes, detail, resize)
+
+
+def _labels(where: str, said: Mapping[str, object]) -> tuple[str, ...]:
+    """The labels, from a table by number, or a list."""
     names = _value(where, said, "names")
     named = dict(enumerate(names)) if isinstance(names, (list, tuple)) else names
     numbered = {str(n): name for n, name in named.items()} if isinstance(named, dict) else {}
     if not numbered or set(numbered) != set(map(str, range(len(numbered)))):
         raise ModelError(f"{where}: its metadata name no labels, one for each number from 0 on")
     labels = [" ".join(str(numbered[str(i)]).split()) for i in range(len(numbered))]
-    points = _value(where, said, "kpt_shape") if "kpt_shape" in said else None
-    if detail == "keypoints" and isinstance(points, (list, tuple)) and points[-1:] in ([2], (2,)):
-        detail = "keypoints-xy"
+    return listed("\n".join(label or f"label {i}" for i, label in enumerate(labels)))
+
+
+def _numbers_a_keypoint(where: str, said: Mapping[str, object]) -> int:
+    """2 (x, y) or 3 (and how surely it is seen)."""
+    shape = _value(where, said, "kpt_shape") if "kpt_shape" in said else None
+    return 2 if isinstance(shape, (list, tuple)) and list(shape[1:]) == [2] else 3
+
+
+def _boxes(where: str, said: Mapping[str, object], detail: DetailAs, transformer: bool) -> BoxesAs:
+    """How boxes come."""
     arguments = _value(where, said, "args") if "args" in said else {}
     suppressed = isinstance(arguments, dict) and bool(arguments.get("nms"))
-    transformer = "rtdetr" in f"{said.get('head')} {said.get('description')}".lower()
-    boxes: BoxesAs = "list" if suppressed or str(said.get("end2end")) == "True" else "grid"
-    if transformer or (boxes == "list" and detail == "rotation"):
-        boxes = "centred"
-    usual = "crop" if task == "classify" else "letterbox"
-    return Ultralytics(
-        task,
-        own_task,
-        listed("\n".join(label or f"label {i}" for i, label in enumerate(labels))),
-        boxes,
-        detail,
-        "stretch" if transformer else usual,
-    )
+    is_list = suppressed or str(said.get("end2end")) == "True"
+    if transformer or (is_list and detail == "rotation"):
+        return "centred"
+    return "list" if is_list else "grid"
 
 
 def metadata_in(format: str, model: bytes) -> Mapping[str, object]:

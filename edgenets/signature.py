@@ -103,8 +103,13 @@ def _check_image(spec: ImageSpec, artifact: Artifact) -> None:
             raise ValueError(
                 f"{artifact.id}: '{name}' is {list(info.shape)}; {list(rows)} at its end is needed"
             )
+    _check_planes(spec, artifact)
+
+
+def _check_planes(spec: ImageSpec, artifact: Artifact) -> None:
+    found = {info.name: info.shape for info in artifact.outputs}
     for name, layout, count in _planes(spec):
-        shape = found[name].shape
+        shape = found[name]
         flat = count == 1 and len(shape) == 3
         if not flat and (len(shape) != 4 or shape[1 if layout == "nchw" else 3] != count):
             raise ValueError(

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 Boxes = NDArray[np.float32]  # (n, 4)
 
+# Boxes of which all pairs are compared at once.
+_FEW = 400
+
 
 def area(boxes: Boxes) -> NDArray[np.float32]:
     """The area of each box, (n,)."""
@@ -54,8 +57,19 @@ def suppress(
     order = np.argsort(-scores, kind="stable")
     if len(order) < 2:
         return order[:most]
-    left, top, right, bottom = boxes[order].T.copy()
+    sides = boxes[order].T.copy()
     labels = labels[order]
+    # All pairs at once where they are few; of many, each that stays against those after it.
+    stays = _all_pairs if len(order) <= _FEW else _one_by_one
+    kept: NDArray[np.int64] = order[stays(sides, labels, limit, most)][:most]
+    return kept
+
+
+def _all_pairs(
+    sides: NDArray[np.float32], labels: NDArray[np.int64], limit: float, most: int
+) -> NDArray[np.int64]:
+    """The numbers of the boxes that stay, of boxes from the best to the worst; (4, n) sides."""
+    left, top, right, bottom = sides
     size = np.maximum(right - left, 0) * np.maximum(bottom - top, 0)
     wide = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
     high = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
@@ -63,12 +77,30 @@ def suppress(
     # common / (a + b - common) > limit, without a division for every pair
     beyond = common * np.float32(1 + limit) > np.float32(limit) * (size[:, None] + size)
     beyond &= labels[:, None] == labels
-    stays = np.ones(len(order), bool)
-    for row in range(len(order) - 1):
+    stays = np.ones(len(size), bool)
+    for row in range(len(size) - 1):
         if stays[row]:
             stays[row + 1 :] &= ~beyond[row, row + 1 :]
-    kept: NDArray[np.int64] = order[stays][:most]
-    return kept
+    return np.flatnonzero(stays)
+
+
+def _one_by_one(
+    sides: NDArray[np.float32], labels: NDArray[np.int64], limit: float, most: int
+) -> NDArray[np.int64]:
+    """As `_all_pairs`, until there are `most`."""
+    left, top, right, bottom = sides
+    size = np.maximum(right - left, 0) * np.maximum(bottom - top, 0)
+    rest = np.arange(len(size))
+    kept: list[np.int64] = []
+    while len(rest) and len(kept) < most:
+        best, rest = rest[0], rest[1:]
+        kept.append(best)
+        wide = np.minimum(right[best], right[rest]) - np.maximum(left[best], left[rest])
+        high = np.minimum(bottom[best], bottom[rest]) - np.maximum(top[best], top[rest])
+        common = np.maximum(wide, 0) * np.maximum(high, 0)
+        beyond = common * np.float32(1 + limit) > np.float32(limit) * (size[best] + size[rest])
+        rest = rest[~(beyond & (labels[rest] == labels[best]))]
+    return np.array(kept, np.int64)
 
 
 def suppress_rotated(
@@ -96,34 +128,53 @@ def suppress_rotated(
         the numbers of those that stay, the best first.
     """
     order = np.argsort(-scores, kind="stable")
-    overlap = rotated_overlap(boxes[order], angles[order])
-    beyond = (overlap > limit) & (labels[order][:, None] == labels[order])
-    kept: NDArray[np.int64] = order[~np.triu(beyond, 1).any(axis=0)][:most]
-    return kept
+    kept: list[int] = []
+    for begin in range(0, len(order), _FEW):
+        some, before = order[begin : begin + _FEW], order[: begin + _FEW]
+        beyond = rotated_overlap(boxes[before], angles[before], boxes[some], angles[some]) > limit
+        beyond &= labels[before][:, None] == labels[some]
+        # Column `begin + i` is the box itself: those before it are better.
+        kept += some[~np.triu(beyond, 1 - begin).any(axis=0)].tolist()
+        if len(kept) >= most:
+            break
+    return np.array(kept[:most], np.int64)
 
 
-def rotated_overlap(boxes: Boxes, angles: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How far every turned box lies over every other, 0…1: (n, n).
+def rotated_overlap(
+    first: Boxes, angles: NDArray[np.float32], second: Boxes, others: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """How far every turned box lies over every other, 0…1: (n, m).
 
     One less the Hellinger distance of the normal distributions that have the boxes' moments
     (Llerena et al. 2021, “Gaussian Bounding Boxes and Probabilistic Intersection-over-Union”).
 
     Args:
-        boxes: (n, 4), before they are turned about their middles.
+        first: (n, 4), before they are turned about their middles.
         angles: (n,) radians.
+        second: (m, 4), likewise.
+        others: (m,) radians.
     """
     small = 1e-7
-    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
-    wide, high = ((boxes[:, 2:] - boxes[:, :2]) ** 2 / 12).T
-    cos, sin = np.cos(angles), np.sin(angles)
-    a, b = wide * cos**2 + high * sin**2, wide * sin**2 + high * cos**2
-    c = (wide - high) * cos * sin
-    x, y = (middle[:, None] - middle[None]).transpose(2, 0, 1)
-    both_a, both_b, both_c = (v[:, None] + v[None] for v in (a, b, c))
-    determinant = both_a * both_b - both_c**2
-    apart = (both_a * y**2 + both_b * x**2 - 2 * both_c * x * y) / (determinant + small) / 4
-    own = np.maximum(a * b - c**2, 0)
-    unlike = np.log(determinant / (4 * np.sqrt(own[:, None] * own[None]) + small) + small) / 2
+    a1, b1, c1 = (v[:, None] for v in _moments(first, angles))
+    a2, b2, c2 = _moments(second, others)
+    middles, theirs = (first[:, :2] + first[:, 2:]) / 2, (second[:, :2] + second[:, 2:]) / 2
+    x, y = (middles[:, None] - theirs[None]).transpose(2, 0, 1)
+    a, b, c = a1 + a2, b1 + b2, c1 + c2
+    determinant = a * b - c**2
+    apart = (a * y**2 + b * x**2 - 2 * c * x * y) / (determinant + small) / 4
+    own = np.maximum(a1 * b1 - c1**2, 0) * np.maximum(a2 * b2 - c2**2, 0)
+    unlike = np.log(determinant / (4 * np.sqrt(own) + small) + small) / 2
     distance = np.clip(apart + unlike, small, 100.0)
     out: NDArray[np.float32] = 1 - np.sqrt(1 - np.exp(-distance) + small)
     return out
+
+
+def _moments(boxes: Boxes, angles: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+    """Variance along x and y, and covariance, of each box's area; (n,) each."""
+    wide, high = ((boxes[:, 2:] - boxes[:, :2]) ** 2 / 12).T
+    cos, sin = np.cos(angles), np.sin(angles)
+    return (
+        wide * cos**2 + high * sin**2,
+        wide * sin**2 + high * cos**2,
+        (wide - high) * cos * sin,
+    )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edgenets.arrays import Array
 from edgenets.extras import require
 from edgenets.tasks.vision.boxes import Boxes, suppress, suppress_rotated
-from edgenets.tasks.vision.details import Told, detailed
+from edgenets.tasks.vision.details import Inference, detailed
 from edgenets.tasks.vision.heads import Candidates, Outputs, reader
 from edgenets.tasks.vision.preprocess import Placement
 from edgenets.tasks.vision.results import Findings, Found
@@ -26,8 +26,8 @@ from edgenets.tasks.vision.spec import (
     SsdHead,
 )
 
-# Candidates that suppression looks at: the best. More make it slow, and none of them stays.
-_CANDIDATES = 1000
+# Candidates that suppression looks at: the best, as many as Ultralytics takes.
+_CANDIDATES = 30_000
 
 
 class Decoder(Protocol):
@@ -119,7 +119,7 @@ class BoxDecoder:
         found = [Found(self.labels[label], score, tuple(box)) for box, score, label in rows]
         detail = self._decoding.detail
         if detail is not None and found:
-            found = detailed(detail, found, kept, Told(outputs, self._frame, placement))
+            found = detailed(detail, found, kept, Inference(outputs, self._frame, placement))
         return Findings(tuple(found))
 
     def boxes(

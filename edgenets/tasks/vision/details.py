@@ -22,8 +22,8 @@ _ALIKE = 0.02
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a model says to one image, and where that lies in the frame."""
+class Inference:
+    """What a model says to one image, and where the image lies in the frame."""
 
     outputs: Outputs
     frame: ImageInput
@@ -32,7 +32,7 @@ class Told:
 
 @singledispatch
 def detailed(
-    detail: Detail, found: Sequence[Found], candidates: Candidates, told: Told
+    detail: Detail, found: Sequence[Found], candidates: Candidates, answered: Inference
 ) -> list[Found]:
     """Objects with what a head says of them; those whose mask is empty are none.
 
@@ -44,10 +44,12 @@ def detailed(
 
 
 @detailed.register
-def _(detail: Keypoints, found: Sequence[Found], candidates: Candidates, told: Told) -> list[Found]:
+def _(
+    detail: Keypoints, found: Sequence[Found], candidates: Candidates, answered: Inference
+) -> list[Found]:
     points = _columns(candidates).reshape(len(candidates), detail.count, -1)
-    most = np.array((told.placement.width, told.placement.height), np.float32)
-    places = np.clip(told.placement.points_to_image(points[..., :2]), 0, most).tolist()
+    most = np.array((answered.placement.width, answered.placement.height), np.float32)
+    places = np.clip(answered.placement.points_to_image(points[..., :2]), 0, most).tolist()
     scores = points[..., 2].tolist() if detail.scored else [[None] * detail.count] * len(points)
     return [
         replace(one, keypoints=tuple(Point(x, y, score) for (x, y), score in zip(*at, strict=True)))
@@ -56,9 +58,11 @@ def _(detail: Keypoints, found: Sequence[Found], candidates: Candidates, told: T
 
 
 @detailed.register
-def _(detail: Rotation, found: Sequence[Found], candidates: Candidates, told: Told) -> list[Found]:
-    turned = corners_in_image(candidates.boxes, _columns(candidates)[:, 0], told.placement)
-    most = np.array((told.placement.width, told.placement.height) * 2, np.float32)
+def _(
+    detail: Rotation, found: Sequence[Found], candidates: Candidates, answered: Inference
+) -> list[Found]:
+    turned = corners_in_image(candidates.boxes, _columns(candidates)[:, 0], answered.placement)
+    most = np.array((answered.placement.width, answered.placement.height) * 2, np.float32)
     around = np.clip(np.concatenate((turned.min(axis=1), turned.max(axis=1)), axis=1), 0, most)
     return [
         replace(one, box=tuple(box), corners=tuple(map(tuple, corners)))
@@ -68,13 +72,15 @@ def _(detail: Rotation, found: Sequence[Found], candidates: Candidates, told: To
 
 @detailed.register
 def _(
-    detail: ObjectMasks, found: Sequence[Found], candidates: Candidates, told: Told
+    detail: ObjectMasks, found: Sequence[Found], candidates: Candidates, answered: Inference
 ) -> list[Found]:
-    pixels = told.placement.width * told.placement.height
-    covered = told.placement.scale_x * told.placement.scale_y * pixels
+    pixels = answered.placement.width * answered.placement.height
+    covered = answered.placement.scale_x * answered.placement.scale_y * pixels
     return [
-        replace(one, outline=_rings(mask, told.placement), area=float(mask.inside.sum() / covered))
-        for one, mask in zip(found, masks_of(detail, candidates, told), strict=True)
+        replace(
+            one, outline=_rings(mask, answered.placement), area=float(mask.inside.sum() / covered)
+        )
+        for one, mask in zip(found, masks_of(detail, candidates, answered), strict=True)
         if mask.inside.any()
     ]
 
@@ -111,19 +117,19 @@ class Mask:
     top: int
 
 
-def masks_of(detail: ObjectMasks, candidates: Candidates, told: Told) -> list[Mask]:
+def masks_of(detail: ObjectMasks, candidates: Candidates, answered: Inference) -> list[Mask]:
     """The mask of each object, cut off at its box.
 
     Prototypes are brought to the frame's size before what is above 0 is taken (as Ultralytics has
     it since 8.3; Bolya et al. 2019, “YOLACT”, compare first).
     """
     cv2: Any = require("cv2")
-    prototypes = told.outputs[detail.prototypes]
+    prototypes = answered.outputs[detail.prototypes]
     prototypes = prototypes.reshape(prototypes.shape[-3:])
     if detail.layout == "nhwc":
         prototypes = prototypes.transpose(2, 0, 1)
     _, rows, columns = prototypes.shape
-    height, width = told.frame.height, told.frame.width
+    height, width = answered.frame.height, answered.frame.width
     factors = _columns(candidates)
     masks = []
     for box, own in zip(candidates.boxes, factors, strict=True):

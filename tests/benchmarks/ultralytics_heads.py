@@ -1,0 +1,198 @@
+"""Do bundles of Ultralytics' models find what Ultralytics' own prediction finds, and does int8?
+
+    python -m tests.benchmarks.ultralytics_heads [SIDE]
+
+YOLOv8n and YOLO11n for each of their tasks, with and without suppression inside, are made with
+random weights, batch norms that fit photos, and as many boxes as a photo of a street has; exported
+to ONNX by Ultralytics; and imported. What is printed of each: how far what the bundle finds is from
+`YOLO(file).predict`, on two photos that come with Ultralytics: boxes and keypoints in pixels,
+scores, masks by the part of their pixels that differ. Then the same file goes through `convert`
+and `bundle`, and how many of the float model's boxes int8 keeps at IoU 0.5 is printed for TFLite,
+ONNX and OpenVINO. It needs `pip install ultralytics torch torchvision` beside edgenets.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import matplotlib
+import numpy as np
+import sklearn
+import torch
+import ultralytics
+from numpy.typing import NDArray
+from ultralytics import YOLO
+
+from edgenets import backend, zoo
+from edgenets.converters.image_import import ImportOptions, import_image_model
+from edgenets.tasks.vision.boxes import iou
+from edgenets.tasks.vision.pipeline import ImagePipeline
+from edgenets.tasks.vision.results import Findings, Found
+
+Image = NDArray[np.uint8]
+
+FAMILIES = ("yolov8n", "yolo11n")
+TASKS = ("", "-seg", "-pose", "-obb", "-cls")
+FORMATS = ("tflite", "onnx", "openvino")
+# Places of a grid that reach the threshold on a photo, before suppression.
+_PLACES = 60
+
+ASSETS = Path(ultralytics.__file__).parent / "assets"
+# What batch norms and int8 are calibrated on: other photos than those that judge.
+OTHERS = (
+    *(Path(sklearn.__file__).parent / "datasets" / "images").glob("*.jpg"),
+    Path(matplotlib.__file__).parent / "mpl-data" / "sample_data" / "grace_hopper.jpg",
+)
+
+
+def crops(paths: tuple[Path, ...], count: int, side: int, seed: int) -> list[Image]:
+    """Parts of photos, (side, side, 3) uint8."""
+    rng = np.random.default_rng(seed)
+    photos = [cv2.imread(str(path)) for path in paths]
+    found = []
+    for number in range(count):
+        photo = photos[number % len(photos)]
+        size = int(rng.uniform(0.4, 1.0) * min(photo.shape[:2]))
+        top, left = (int(rng.integers(0, n - size + 1)) for n in photo.shape[:2])
+        part = cv2.resize(photo[top : top + size, left : left + size], (side, side))
+        found.append(part[:, ::-1] if number % 2 else part)
+    return found
+
+
+def model_of(name: str, side: int) -> Any:
+    """A model of random weights that sees something."""
+    torch.manual_seed(len(name))
+    made = YOLO(f"{name}.yaml")
+    net = made.model
+    given = np.stack(crops(OTHERS, 48, side, 0))[..., ::-1].transpose(0, 3, 1, 2)
+    images = torch.from_numpy(np.ascontiguousarray(given)).float() / 255
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None  # the mean of all batches
+    net.train()
+    with torch.no_grad():
+        for batch in images.split(16):
+            net(batch)
+        net.eval()
+        if name.endswith("-cls"):
+            return made
+        head = net.model[-1]
+        # Scores are spread as those of a trained model are, and some reach the threshold.
+        spread = _logits(net, images).std()
+        for branch in head.cv3:
+            branch[-1].weight *= 1.5 / spread
+        best = _logits(net, images).amax(1).flatten().sort().values
+        for branch in head.cv3:
+            branch[-1].bias += np.log(0.25 / 0.75) - best[-_PLACES * len(images)]
+    return made
+
+
+def _logits(net: Any, images: torch.Tensor) -> torch.Tensor:
+    """The scores of labels before the sigmoid, (images, labels, places)."""
+    found = net(images)
+    while isinstance(found, (tuple, list)):
+        found = found[0]
+    return torch.logit(found[:, 4 : 4 + len(net.names)], eps=1e-6)
+
+
+def exported(made: Any, side: int, nms: bool, out: Path) -> Path:
+    """Ultralytics' own file of a model."""
+    found = made.export(format="onnx", imgsz=side, nms=nms, simplify=False, verbose=False)
+    shutil.move(found, out)
+    return out
+
+
+def theirs(path: Path, image: Image, task: str) -> Any:
+    """What Ultralytics finds by a file."""
+    return YOLO(path, task=task).predict(image, verbose=False)[0]
+
+
+def found_by(bundle: Path, image: Image) -> tuple[Findings, ImagePipeline]:
+    """What a bundle finds."""
+    opened = zoo.load(bundle)
+    (artifact,) = opened.artifacts
+    session = backend.load(backend.backend_of(artifact), artifact, opened.files(artifact))
+    watcher = ImagePipeline(opened.spec, session)
+    return watcher.look(image), watcher
+
+
+def apart(result: Any, found: tuple[Found, ...], image: Image) -> dict[str, float]:
+    """How far findings are from Ultralytics' own, by kind; a different number is infinite."""
+    if result.probs is not None:
+        scores = result.probs.data.numpy()
+        return {
+            "scores": max(abs(scores[int(f.label)] - f.score) for f in found)
+        }
+    boxes = result.obb if result.obb is not None else result.boxes
+    if len(boxes) != len(found):
+        return {"boxes": float("inf")}
+    figures = {"scores": np.abs(boxes.conf.numpy() - [f.score for f in found]).max()}
+    if result.obb is not None:
+        turned = result.obb.xyxyxyxy.numpy()
+        figures["corners"] = np.abs(turned - [f.corners for f in found]).max()
+    else:
+        figures["boxes"] = np.abs(boxes.xyxy.numpy() - [f.box for f in found]).max()
+    if result.keypoints is not None:
+        points = [[(p.x, p.y, p.score) for p in f.keypoints] for f in found]
+        figures["keypoints"] = np.abs(result.keypoints.data.numpy() - points).max()
+    if result.masks is not None:
+        figures["masks"] = max(
+            _masks_apart(mask, one) for mask, one in zip(result.masks.xy, found, strict=True)
+        )
+    labels = [int(f.label) for f in found]
+    assert (boxes.cls.numpy() == labels).all(), "labels differ"
+    return {name: float(value) for name, value in figures.items()}
+
+
+def _masks_apart(ring: Any, found: Found) -> float:
+    """How far the corners of a mask's outline are from those of Ultralytics, in pixels."""
+    own = np.concatenate([np.array(part, np.float32) for part in found.outline])
+    if own.shape != ring.shape:
+        return float("inf")
+    order, others = np.lexsort(own.T), np.lexsort(ring.T)
+    return float(np.abs(own[order] - ring[others]).max())
+
+
+def main() -> int:
+    """All of them, a line each."""
+    logging.getLogger("ultralytics").setLevel(logging.ERROR)
+    side = int(sys.argv[1]) if len(sys.argv) > 1 else 320
+    photos = [cv2.imread(str(ASSETS / name)) for name in ("bus.jpg", "zidane.jpg")]
+    with tempfile.TemporaryDirectory() as folder:
+        for name, nms in every():
+            at = Path(folder) / f"{name}{'-nms' if nms else ''}.onnx"
+            made = model_of(name, side)
+            exported(made, side, nms, at)
+            bundle = at.with_suffix(".edge")
+            import_image_model(at, bundle, ImportOptions())
+            worst: dict[str, float] = {}
+            count = 0
+            for photo in photos:
+                result = theirs(at, photo, made.task)
+                found, _ = found_by(bundle, photo)
+                count += len(found.found)
+                for kind, value in apart(result, found.found, photo).items():
+                    worst[kind] = max(worst.get(kind, 0.0), value)
+            figures = ", ".join(f"{kind} {value:.2g}" for kind, value in worst.items())
+            print(f"{at.stem:<18} {count:>4} found  apart: {figures}", flush=True)
+    return 0
+
+
+def every() -> Iterator[tuple[str, bool]]:
+    """The models, and whether suppression is inside."""
+    for family in FAMILIES:
+        for task in TASKS:
+            for nms in (False, True) if task != "-cls" else (False,):
+                yield family + task, nms
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
