@@ -51,7 +51,13 @@ class ImportOptions:
     resize: str | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    antialias: bool | None = None
     outputs: OutputsAs = field(default_factory=OutputsAs)
+
+    @property
+    def images(self) -> Preprocessing:
+        """How images go in."""
+        return Preprocessing(self.color, self.resize, self.mean, self.std, self.antialias)
 
 
 @dataclass(frozen=True)
@@ -88,8 +94,7 @@ def import_image_model(path: Path, out: Path, options: ImportOptions) -> Importe
         raise ModelError(
             f"{path}: --task says what a model of images is for: {', '.join(IMAGE_TASKS)}"
         )
-    how = Preprocessing(options.color, options.resize, options.mean, options.std)
-    frame = input_of(path.name, artifact.inputs[0], how, guesses)
+    frame = input_of(path.name, artifact.inputs[0], options.images, guesses)
     labels = _labels(path, model, options, known)
     files = {artifact.files[0]: model}
     session = backend.load(artifact.format, artifact, files)
@@ -145,6 +150,8 @@ def as_said(
         resize=resize,
         mean=options.mean or (0.0,),
         std=options.std or (255.0,),
+        # Classifiers see what torchvision resizes, all others what OpenCV does.
+        antialias=known.task == "classify" if options.antialias is None else options.antialias,
         outputs=said,
     )
 

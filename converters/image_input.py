@@ -21,6 +21,7 @@ class Preprocessing:
     resize: str | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    antialias: bool | None = None
 
 
 def input_of(
@@ -57,6 +58,7 @@ def input_of(
             mean=mean,
             std=std,
             layout=layout,
+            antialias=bool(options.antialias),
         )
     except ValueError as exc:
         raise ModelError(f"{where}: {exc}") from exc

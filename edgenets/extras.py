@@ -26,7 +26,7 @@ EXTRAS = {
     "asyncssh": ("deploy", "to reach boards over SSH"),
     "cv2": ("camera", "to read, resize and draw images"),
     "simplejpeg": ("camera", "to tell whole JPEGs from cut ones"),
-    "PIL.Image": ("train", "to read masks"),
+    "PIL.Image": ("camera", "to resize images and to read masks"),
     "pycocotools": ("train", "to measure detection and segmentation"),
     "pycocotools.coco": ("train", "to measure detection and segmentation"),
     "pycocotools.cocoeval": ("train", "to measure detection and segmentation"),

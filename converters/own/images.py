@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import cast
 
@@ -54,16 +55,14 @@ def spec_of(
         raise ModelError(f"{name}: one input and no state are needed for images")
     said = options.preparation
     kind = cast("ImageTask", task)
-    stated = ImportOptions(kind, None, name, said.color, said.resize, said.mean, said.std,
-                           options.outputs)  # fmt: skip
+    stated = ImportOptions(kind, None, name, outputs=options.outputs, **asdict(said.image))
     known = ultralytics.read(name, _metadata(Path(origin.path)))
     if known is not None:
         stated = as_said(Path(name), stated, known, guesses)
         labels, kind = labels or known.labels, known.task
     if not labels:
         raise ModelError(f"{name}: which labels has it? --labels FILE, one a line")
-    how = Preprocessing(stated.color, stated.resize, stated.mean, stated.std)
-    how = _normalised(how, artifact.inputs[0], origin, guesses)
+    how = _normalised(stated.images, artifact.inputs[0], origin, guesses)
     frame = input_of(name, artifact.inputs[0], how, guesses)
     session = backend.load(backend.backend_of(artifact), artifact, item.files)
     ends = ends_in(artifact, item.files[artifact.files[0]])
@@ -97,7 +96,7 @@ def _normalised(
                 f"normalisation (pixel − {mean:g}) / {std:g}: the items that it was calibrated on "
                 f"lie between {found[0]:.3g} and {found[1]:.3g}"
             )
-            return Preprocessing(how.color, how.resize, (mean,), (std,))
+            return replace(how, mean=(mean,), std=(std,))
     return how
 
 

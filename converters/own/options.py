@@ -28,6 +28,7 @@ class Preparation:
     resize: str | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    antialias: bool | None = None
     layout: Layout | None = None  # of the input of a model of a window
     labels: str | None = None  # a file of them, one a line, in the order of the model's scores
 
@@ -39,7 +40,7 @@ class Preparation:
     @property
     def image(self) -> Preprocessing:
         """Of images."""
-        return Preprocessing(self.color, self.resize, self.mean, self.std)
+        return Preprocessing(self.color, self.resize, self.mean, self.std, self.antialias)
 
     def over(self, before: Preparation) -> Preparation:
         """The same, with what was said before where it says nothing."""

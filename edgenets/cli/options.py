@@ -148,12 +148,17 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
 
 
 def image_options(function: F) -> F:
-    """Add `--color`, `--resize`, `--mean` and `--std`."""
+    """Add `--color`, `--resize`, `--antialias`, `--mean` and `--std`."""
     function = click.option(
         "--std", type=Numbers(), help="What they are divided by then; likewise."
     )(function)
     function = click.option(
         "--mean", type=Numbers(), help="Taken from pixels of 0 … 255; one, or one a channel."
+    )(function)
+    function = click.option(
+        "--antialias/--no-antialias",
+        default=None,
+        help="Resize as Pillow and torchvision do, not as OpenCV does.",
     )(function)
     function = click.option(
         "--resize",
@@ -189,7 +194,7 @@ def preparation_of(said: Json) -> Preparation:
     """What `preparation_options` were given, taken out of what a command was."""
     from edgenets.converters.own.options import Preparation
 
-    names = ("front", "color", "resize", "mean", "std", "layout", "labels")
+    names = ("front", "color", "resize", "mean", "std", "antialias", "layout", "labels")
     given = {name: said.pop(name) for name in names}
     for name in ("front", "labels"):  # found again, from wherever
         if given[name] is not None and Path(given[name]).is_file():

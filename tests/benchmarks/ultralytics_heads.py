@@ -32,9 +32,9 @@ from ultralytics import YOLO
 
 from edgenets import backend, zoo
 from edgenets.converters.image_import import ImportOptions, import_image_model
-from edgenets.tasks.vision.boxes import iou
+from edgenets.tasks.vision.decode import ClassDecoder
 from edgenets.tasks.vision.pipeline import ImagePipeline
-from edgenets.tasks.vision.results import Findings, Found
+from edgenets.tasks.vision.preprocess import place
 
 Image = NDArray[np.uint8]
 
@@ -115,50 +115,47 @@ def theirs(path: Path, image: Image, task: str) -> Any:
     return YOLO(path, task=task).predict(image, verbose=False)[0]
 
 
-def found_by(bundle: Path, image: Image) -> tuple[Findings, ImagePipeline]:
-    """What a bundle finds."""
+def watcher_of(bundle: Path) -> ImagePipeline:
+    """A bundle's only artifact, to look with."""
     opened = zoo.load(bundle)
     (artifact,) = opened.artifacts
     session = backend.load(backend.backend_of(artifact), artifact, opened.files(artifact))
-    watcher = ImagePipeline(opened.spec, session)
-    return watcher.look(image), watcher
+    return ImagePipeline(opened.spec, session)
 
 
-def apart(result: Any, found: tuple[Found, ...], image: Image) -> dict[str, float]:
+def apart(result: Any, watcher: ImagePipeline, image: Image) -> dict[str, float]:
     """How far findings are from Ultralytics' own, by kind; a different number is infinite."""
-    if result.probs is not None:
-        scores = result.probs.data.numpy()
-        return {
-            "scores": max(abs(scores[int(f.label)] - f.score) for f in found)
-        }
+    if isinstance(watcher.decoder, ClassDecoder):
+        posterior = watcher.decoder.posterior(watcher.answer(image)[0])
+        return {"scores": float(np.abs(result.probs.data.numpy() - posterior).max())}
+    found = watcher.look(image).found
     boxes = result.obb if result.obb is not None else result.boxes
     if len(boxes) != len(found):
         return {"boxes": float("inf")}
-    figures = {"scores": np.abs(boxes.conf.numpy() - [f.score for f in found]).max()}
+    # Of equal scores either may come first.
+    first = boxes.xyxyxyxy[:, 0] if result.obb is not None else boxes.xyxy
+    order = np.lexsort((first[:, 0].numpy(), boxes.cls.numpy()))
+    own = sorted(found, key=lambda f: (int(f.label), f.corners[0][0] if f.corners else f.box[0]))
+    assert (boxes.cls.numpy()[order] == [int(f.label) for f in own]).all(), "labels differ"
+    pairs = {"scores": (boxes.conf, [f.score for f in own])}
     if result.obb is not None:
-        turned = result.obb.xyxyxyxy.numpy()
-        figures["corners"] = np.abs(turned - [f.corners for f in found]).max()
+        pairs["corners"] = (boxes.xyxyxyxy, [f.corners for f in own])
     else:
-        figures["boxes"] = np.abs(boxes.xyxy.numpy() - [f.box for f in found]).max()
+        pairs["boxes"] = (boxes.xyxy, [f.box for f in own])
     if result.keypoints is not None:
-        points = [[(p.x, p.y, p.score) for p in f.keypoints] for f in found]
-        figures["keypoints"] = np.abs(result.keypoints.data.numpy() - points).max()
+        points = [[(p.x, p.y, p.score) for p in f.keypoints] for f in own]
+        pairs["keypoints"] = (result.keypoints.data, points)
     if result.masks is not None:
-        figures["masks"] = max(
-            _masks_apart(mask, one) for mask, one in zip(result.masks.xy, found, strict=True)
+        placement = place(watcher.spec.input, image.shape[1], image.shape[0])
+        size = placement.width * placement.scale_x * placement.height * placement.scale_y
+        pairs["pixels of masks"] = (
+            result.masks.data.sum(dim=(1, 2)),
+            [f.area * size for f in own],
         )
-    labels = [int(f.label) for f in found]
-    assert (boxes.cls.numpy() == labels).all(), "labels differ"
-    return {name: float(value) for name, value in figures.items()}
-
-
-def _masks_apart(ring: Any, found: Found) -> float:
-    """How far the corners of a mask's outline are from those of Ultralytics, in pixels."""
-    own = np.concatenate([np.array(part, np.float32) for part in found.outline])
-    if own.shape != ring.shape:
-        return float("inf")
-    order, others = np.lexsort(own.T), np.lexsort(ring.T)
-    return float(np.abs(own[order] - ring[others]).max())
+    return {
+        name: float(np.abs(theirs.numpy()[order] - ours).max())
+        for name, (theirs, ours) in pairs.items()
+    }
 
 
 def main() -> int:
@@ -173,13 +170,13 @@ def main() -> int:
             exported(made, side, nms, at)
             bundle = at.with_suffix(".edge")
             import_image_model(at, bundle, ImportOptions())
+            watcher = watcher_of(bundle)
             worst: dict[str, float] = {}
             count = 0
             for photo in photos:
                 result = theirs(at, photo, made.task)
-                found, _ = found_by(bundle, photo)
-                count += len(found.found)
-                for kind, value in apart(result, found.found, photo).items():
+                count += len(watcher.look(photo).found)
+                for kind, value in apart(result, watcher, photo).items():
                     worst[kind] = max(worst.get(kind, 0.0), value)
             figures = ", ".join(f"{kind} {value:.2g}" for kind, value in worst.items())
             print(f"{at.stem:<18} {count:>4} found  apart: {figures}", flush=True)

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 Boxes = NDArray[np.float32]  # (n, 4)
 
+# Pixels between boxes of one label and the next, as Ultralytics moves them.
+_APART = 7680
+
 # Boxes of which all pairs are compared at once.
 _FEW = 400
 
@@ -36,6 +39,13 @@ def corners_of(middles: Boxes) -> Boxes:
     """Boxes that were x, y of the middle, width, height; (n, 4)."""
     half = middles[:, 2:] / 2
     out: Boxes = np.concatenate((middles[:, :2] - half, middles[:, :2] + half), axis=1)
+    return out
+
+
+def middles_of(boxes: Boxes) -> Boxes:
+    """The opposite of `corners_of`."""
+    first, last = boxes[:, :2], boxes[:, 2:]
+    out: Boxes = np.concatenate(((first + last) / 2, last - first), axis=1)
     return out
 
 
@@ -128,11 +138,13 @@ def suppress_rotated(
         the numbers of those that stay, the best first.
     """
     order = np.argsort(-scores, kind="stable")
+    # Labels lie far apart, and what that rounds off decides as it does there.
+    turned = np.concatenate((middles_of(boxes), angles[:, None]), axis=1)
+    turned[:, :2] += np.float32(_APART) * labels[:, None].astype(np.float32)
     kept: list[int] = []
     for begin in range(0, len(order), _FEW):
         some, before = order[begin : begin + _FEW], order[: begin + _FEW]
-        beyond = rotated_overlap(boxes[before], angles[before], boxes[some], angles[some]) > limit
-        beyond &= labels[before][:, None] == labels[some]
+        beyond = rotated_overlap(turned[before], turned[some]) > limit
         # Column `begin + i` is the box itself: those before it are better.
         kept += some[~np.triu(beyond, 1 - begin).any(axis=0)].tolist()
         if len(kept) >= most:
@@ -140,25 +152,20 @@ def suppress_rotated(
     return np.array(kept[:most], np.int64)
 
 
-def rotated_overlap(
-    first: Boxes, angles: NDArray[np.float32], second: Boxes, others: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def rotated_overlap(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
     """How far every turned box lies over every other, 0…1: (n, m).
 
     One less the Hellinger distance of the normal distributions that have the boxes' moments
     (Llerena et al. 2021, “Gaussian Bounding Boxes and Probabilistic Intersection-over-Union”).
 
     Args:
-        first: (n, 4), before they are turned about their middles.
-        angles: (n,) radians.
-        second: (m, 4), likewise.
-        others: (m,) radians.
+        first: (n, 5) x, y of the middle, width, height, radians.
+        second: (m, 5), likewise.
     """
     small = 1e-7
-    a1, b1, c1 = (v[:, None] for v in _moments(first, angles))
-    a2, b2, c2 = _moments(second, others)
-    middles, theirs = (first[:, :2] + first[:, 2:]) / 2, (second[:, :2] + second[:, 2:]) / 2
-    x, y = (middles[:, None] - theirs[None]).transpose(2, 0, 1)
+    a1, b1, c1 = (v[:, None] for v in _moments(first))
+    a2, b2, c2 = _moments(second)
+    x, y = (first[:, None, :2] - second[None, :, :2]).transpose(2, 0, 1)
     a, b, c = a1 + a2, b1 + b2, c1 + c2
     determinant = a * b - c**2
     apart = (a * y**2 + b * x**2 - 2 * c * x * y) / (determinant + small) / 4
@@ -169,10 +176,10 @@ def rotated_overlap(
     return out
 
 
-def _moments(boxes: Boxes, angles: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+def _moments(turned: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
     """Variance along x and y, and covariance, of each box's area; (n,) each."""
-    wide, high = ((boxes[:, 2:] - boxes[:, :2]) ** 2 / 12).T
-    cos, sin = np.cos(angles), np.sin(angles)
+    wide, high = (turned[:, 2:4] ** 2 / 12).T
+    cos, sin = np.cos(turned[:, 4]), np.sin(turned[:, 4])
     return (
         wide * cos**2 + high * sin**2,
         wide * sin**2 + high * cos**2,

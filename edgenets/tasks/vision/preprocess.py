@@ -73,6 +73,13 @@ def place(spec: ImageInput, width: int, height: int) -> Placement:
     x, y = spec.width / width, spec.height / height
     if spec.resize == "stretch":
         return Placement(x, y, 0.0, 0.0, width, height)
+    if spec.resize == "crop" and spec.antialias:  # resized, then cut, as torchvision does it
+        wide, high = spec.width, spec.width * height // width
+        if x < y:
+            wide, high = spec.height * width // height, spec.height
+        wide, high = max(wide, spec.width), max(high, spec.height)
+        left, top = round((wide - spec.width) / 2), round((high - spec.height) / 2)
+        return Placement(wide / width, high / height, -float(left), -float(top), width, height)
     if spec.resize == "crop":  # a whole number of the image's pixels, so that boxes are exact
         wide = max(1, min(width, round(spec.width / max(x, y))))
         high = max(1, min(height, round(spec.height / max(x, y))))
@@ -172,6 +179,9 @@ class Preprocessor:
 
     def _resize(self, image: Image, placement: Placement) -> None:
         cv2, spec = self._cv2, self.spec
+        if spec.antialias:
+            self._resize_antialiased(image, placement)
+            return
         if spec.resize == "stretch":
             cv2.resize(image, (spec.width, spec.height), dst=self._frame)
             return
@@ -185,6 +195,16 @@ class Preprocessor:
         wide, high = round(p.width * p.scale_x), round(p.height * p.scale_y)
         left, top = int(p.offset_x), int(p.offset_y)
         self._frame[top : top + high, left : left + wide] = cv2.resize(image, (wide, high))
+
+    def _resize_antialiased(self, image: Image, p: Placement) -> None:
+        pillow = require("PIL.Image")
+        size = (round(p.width * p.scale_x), round(p.height * p.scale_y))
+        whole = np.asarray(pillow.fromarray(image).resize(size, pillow.Resampling.BILINEAR))
+        # Of what is larger than the frame its middle; what is smaller lies in the frame's.
+        x, y = max(0, round(-p.offset_x)), max(0, round(-p.offset_y))
+        seen = whole[y : y + self.spec.height, x : x + self.spec.width]
+        left, top = max(0, round(p.offset_x)), max(0, round(p.offset_y))
+        self._frame[top : top + seen.shape[0], left : left + seen.shape[1]] = seen
 
 
 def _flips(values: Array) -> bool | None:

@@ -40,6 +40,9 @@ class ImageInput:
     mean: tuple[float, ...] = (0.0,)  # one for all channels, or one each, in the order of `color`
     std: tuple[float, ...] = (255.0,)
     layout: Layout = "nhwc"
+    # Where an image is made smaller, each pixel is a mean over all that it covers, as Pillow and
+    # torchvision have it; otherwise between four of them, as OpenCV has it.
+    antialias: bool = False
 
     def __post_init__(self) -> None:
         if not (1 <= self.height <= LARGEST_SIDE and 1 <= self.width <= LARGEST_SIDE):
