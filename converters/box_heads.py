@@ -217,7 +217,11 @@ def _fitting(opened: Opened, readings: Sequence[_Reading], output: Array) -> lis
     found = [reading for reading in readings if _fits(opened, reading, output)]
     lists = [reading for reading in found if isinstance(reading.head, ListHead)]
     # Whole numbers in one column and falling ones in another are no accident of a grid.
-    return lists if any(_tells(reading, output) for reading in lists) else found
+    found = lists if any(_tells(reading, output) for reading in lists) else found
+    # A grid has more places than numbers a place.
+    shapes = [reading.table(output).shape for reading in found]
+    tall = [one for one, (rows, columns) in zip(found, shapes, strict=True) if rows > columns]
+    return tall if len(found) > 1 and tall else found
 
 
 def _wanted(said: OutputsAs) -> str:

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 from edgenets import zoo
 from tests.commands import Call, call
+from tests.vision.fixed import fixed
 
 __all__ = ["call"]  # a fixture
 
@@ -92,22 +91,7 @@ def yolo(path: Path, labels: int, transposed: bool, objectness: bool) -> Path:
     grid[3, 4 + objectness] = 0.9
     grid[:, 4] = 1.0 if objectness else grid[:, 4]
     value = (grid.T if transposed else grid)[None]
-    nodes = [
-        helper.make_node("ReduceMean", ["images"], ["mean"], axes=[1, 2, 3], keepdims=0),
-        helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
-        helper.make_node("Add", ["grid", "nothing"], ["output0"]),
-    ]
-    graph = helper.make_graph(
-        nodes, "yolo",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 64, 64])],
-        [helper.make_tensor_value_info("output0", TensorProto.FLOAT, list(value.shape))],
-        [numpy_helper.from_array(value.copy(), "grid"),
-         numpy_helper.from_array(np.zeros(1, np.float32), "zero")],
-    )  # fmt: skip
-    onnx.save(
-        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path
-    )
-    return path
+    return fixed(path, {"output0": value})
 
 
 @pytest.mark.parametrize("transposed", [False, True])
@@ -132,23 +116,7 @@ def listed_boxes(path: Path, rows: list[list[float]], **metadata: str) -> Path:
     """A model that has suppressed its boxes itself: always these, and rows of zeros."""
     value = np.zeros((1, 20, 6), np.float32)
     value[0, : len(rows)] = np.reshape(rows, (-1, 6))
-    nodes = [
-        helper.make_node("ReduceMean", ["images"], ["mean"], axes=[1, 2, 3], keepdims=0),
-        helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
-        helper.make_node("Add", ["rows", "nothing"], ["output0"]),
-    ]
-    graph = helper.make_graph(
-        nodes, "listed",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 64, 64])],
-        [helper.make_tensor_value_info("output0", TensorProto.FLOAT, list(value.shape))],
-        [numpy_helper.from_array(value, "rows"),
-         numpy_helper.from_array(np.zeros(1, np.float32), "zero")],
-    )  # fmt: skip
-    opset = helper.make_opsetid("", 13)
-    model = helper.make_model(graph, opset_imports=[opset], ir_version=8)
-    helper.set_model_props(model, metadata)
-    onnx.save(model, path)
-    return path
+    return fixed(path, {"output0": value}, **metadata)
 
 
 TWO = [[10.0, 12, 30, 40, 0.9, 1], [20, 20, 50, 60, 0.6, 0]]
@@ -175,13 +143,11 @@ def test_what_ultralytics_says_is_taken(call: Call, tmp_path: Path) -> None:
 
 
 def test_boxes_of_a_grid_have_one_label_each(call: Call, tmp_path: Path) -> None:
-    model = onnx.load(yolo(tmp_path / "y.onnx", 3, True, False))
-    grid = numpy_helper.to_array(model.graph.initializer[0]).copy()
+    grid = np.zeros((1, 7, 10), np.float32)
+    grid[0, :4] = [[32], [32], [20], [20]]
     grid[0, 4:, 3] = (0.9, 0.8, 0.1)
-    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(grid, "grid"))
     said = {"author": "Ultralytics", "task": "detect", "names": "{0: 'a', 1: 'b', 2: 'c'}"}
-    helper.set_model_props(model, said)
-    onnx.save(model, tmp_path / "y.onnx")
+    fixed(tmp_path / "y.onnx", {"output0": grid}, **said)
     imported(call, tmp_path / "y.edge", tmp_path / "y.onnx", "--iou", "0.4", "--most", "5")
     decoding = zoo.load(tmp_path / "y.edge").spec.decoding
     assert (decoding.iou, decoding.most) == (0.4, 5)
@@ -203,11 +169,9 @@ def test_a_grid_of_six_numbers_is_no_list(
     count: int, objectness: bool, call: Call, tmp_path: Path
 ) -> None:
     (tmp_path / "labels.txt").write_text("\n".join(f"l{i}" for i in range(count)))
-    model = onnx.load(yolo(tmp_path / "y.onnx", count, False, objectness))
-    grid = numpy_helper.to_array(model.graph.initializer[0]).copy()
+    grid = np.full((1, 10, 4 + objectness + count), 20, np.float32)
     grid[0, :, 4:] = np.random.default_rng(0).uniform(0.01, 0.4, grid[0, :, 4:].shape)
-    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(grid, "grid"))
-    onnx.save(model, tmp_path / "y.onnx")
+    fixed(tmp_path / "y.onnx", {"output0": grid})
     said = ("--task", "detect", "--labels", tmp_path / "labels.txt")
     made = imported(call, tmp_path / "y.edge", tmp_path / "y.onnx", *said)
     assert any("YOLO grid" in g for g in made["guesses"])
