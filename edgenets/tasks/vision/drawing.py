@@ -58,6 +58,8 @@ def draw(seen: Seen) -> Image:
     out = seen.image.copy()
     if seen.mask is not None:
         _draw_mask(out, seen)
+    for found in seen.found:  # under all lines
+        _draw_outline(out, found, color_of(found.label, seen.labels))
     scale = max(0.5, out.shape[0] / _USUAL_HEIGHT)
     texts: list[_Text] = []
     for found in seen.found:
@@ -146,16 +148,21 @@ def _set(text: _Text, width: int) -> _Set:
     return line
 
 
+def _draw_outline(out: Image, found: Found, color: tuple[int, int, int]) -> None:
+    """An object's mask."""
+    cv2: Any = require("cv2")
+    rings = [np.rint(ring).astype(np.int32) for ring in found.outline]
+    if rings:
+        inside = cv2.fillPoly(np.zeros(out.shape[:2], np.uint8), rings, 1)
+        _veil(out, inside.view(np.bool_), color)
+        cv2.polylines(out, rings, True, color, 1, cv2.LINE_AA)
+
+
 def _draw_object(out: Image, found: Found, color: tuple[int, int, int], scale: float) -> None:
-    """An object's mask, its box, upright or turned, and its keypoints."""
+    """An object's box, upright or turned, and its keypoints."""
     cv2: Any = require("cv2")
     assert found.box is not None, "of an object"
     thick = max(1, round(2 * scale))
-    if found.outline:
-        rings = [np.rint(ring).astype(np.int32) for ring in found.outline]
-        inside = cv2.fillPoly(np.zeros(out.shape[:2], np.uint8), rings, 1).view(np.bool_)
-        _veil(out, inside, color)
-        cv2.polylines(out, rings, True, color, 1, cv2.LINE_AA)
     if found.corners:
         turned = np.rint(found.corners).astype(np.int32)
         cv2.polylines(out, [turned], True, color, thick, cv2.LINE_AA)
