@@ -5,11 +5,11 @@ Of conversion paths that are as short as each other, the one whose converters st
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from edgenets.artifact import FORMATS, OPEN, PRECISIONS, Precision, TensorInfo
+from edgenets.artifact import FORMATS, OPEN, PRECISIONS, Format, Precision, TensorInfo
 from edgenets.errors import ConversionError
 from edgenets.extras import require
 from edgenets.training import aware
@@ -124,14 +124,14 @@ def _walk(job: Job, model: Any, precision: Precision) -> Steps:
     return Steps(_walked(job), clips, job.quantize, job.progress)
 
 
-def _write(format: Any) -> Any:
+def _write(format: Format) -> Callable[[Job, Steps, Precision], Written]:
     def apply(job: Job, steps: Steps, precision: Precision) -> Written:
         return steps.write(format, precision)
 
     return apply
 
 
-def _lacks(format: Any) -> Any:
+def _lacks(format: Format) -> Callable[[Job, Precision], str]:
     def closed(job: Job, precision: Precision) -> str:
         if formats.activation_type(precision) and len(job.samples or ()) > 1:
             return "a step model of several inputs is calibrated from Python alone"
@@ -247,7 +247,8 @@ def _round_onnx(
     def in_integers(tail: Sequence[str] = ()) -> ModelProto:
         kept = replace(quantize, keep_float=(*quantize.keep_float, *tail))
         wide = precision == "int16x8"
-        return onnxround.quantized(model, job.samples or {}, kept, wide, operators=operators)
+        exact = onnxround.with_compensated_weights(model, job.samples or {}, kept)
+        return onnxround.quantized(exact, job.samples or {}, kept, wide, operators=operators)
 
     if precision == "fp16":
         return written(onnxround.halved(model))

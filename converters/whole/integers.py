@@ -95,7 +95,8 @@ class OnnxIntegers:
         )
         (content,) = given.files.values()
         self._given, self._samples, self._openvino = given, samples, openvino
-        self._model = require("onnx").load_model_from_string(content)
+        model = require("onnx").load_model_from_string(content)
+        self._model = onnxround.with_compensated_weights(model, samples, self._recipe)
         self._folder = tempfile.TemporaryDirectory(prefix="edgenets-")
         self._cache = Path(self._folder.name) / "ranges.json"
         self._ends = onnxnames.ends_of(self._model)

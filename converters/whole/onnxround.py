@@ -21,6 +21,7 @@ from edgenets.quantization import per_channel_scales, quantize_weights
 from edgenets.recipeparts import QuantizeRecipe
 
 from ..sources.onnx_file import opset_of
+from . import onnxweights
 from .onnxnames import MOVING, PRODUCTS, layer_of, shortened
 from .samples import Samples, items_of
 
@@ -78,6 +79,16 @@ def weights_in_bytes(model: ModelProto, per_channel: bool = True) -> ModelProto:
         return parts, [node]
 
     return _stored_otherwise(model, stored)
+
+
+def with_compensated_weights(
+    model: ModelProto, samples: Samples, quantize: QuantizeRecipe
+) -> ModelProto:
+    """The model with the weights that will be rounded on their grids; arguments and errors as
+    `quantized`."""
+    kept = _float_nodes(model, quantize.keep_float)
+    infos = _inputs(model, samples)
+    return onnxweights.with_compensated_weights(model, samples, infos, quantize.per_channel, kept)
 
 
 def quantized(

@@ -19,6 +19,7 @@ from .. import formats
 from ..formats import Written
 from ..sources import tflite_file
 from .function import Function
+from .functionweights import with_compensated_weights
 from .samples import Samples, items_of
 from .tails import float_outputs, tflite_tail
 
@@ -49,7 +50,7 @@ def write(
         assert samples is not None, "checked by convert"
         return Integers(source, samples, per_channel).write(keep)
     tf = require("tensorflow")
-    converter = _converter(source, per_channel)
+    converter = _converter(_exact(source, precision, samples, per_channel), per_channel)
     if precision != "fp32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision == "fp16":
@@ -70,6 +71,15 @@ def write(
     except Exception as exc:  # it raises ConverterError, RuntimeError, ValueError …
         raise ConversionError(f"TFLiteConverter refuses the model: {first_line(exc)}") from exc
     return named(model, source, precision)
+
+
+def _exact(
+    source: Function, precision: Precision, samples: Samples | None, per_channel: bool
+) -> Function:
+    """The function with the weights that integers hold best, where it is to be in integers."""
+    if source.has_ranges or not formats.activation_type(precision):
+        return source
+    return with_compensated_weights(source, samples or {}, per_channel)
 
 
 def _check_partial(source: Function, precision: Precision) -> None:
@@ -101,7 +111,7 @@ class Integers:
     def __init__(self, source: Function, samples: Samples, per_channel: bool = True) -> None:
         """Calibrate; arguments and errors as `write`."""
         tf = require("tensorflow")
-        self._source = source
+        self._source = source = with_compensated_weights(source, samples, per_channel)
         converter = _converter(source, per_channel)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = _dataset(source, samples)
