@@ -119,14 +119,14 @@ def _met(
         rows = values.reshape(-1, values.shape[-1])
         chosen = rng.choice(len(rows), min(places, len(rows)), replace=False)
         return np.asarray(rows[chosen].T[None], np.float32)
-    planes = np.moveaxis(values, -1, 1) if product.last else values
-    planes = np.pad(planes[0], ((0, 0), *product.pads))
+    planes = np.moveaxis(values, -1, 0) if product.last else np.moveaxis(values, 1, 0)
+    planes = np.pad(planes, ((0, 0), (0, 0), *product.pads))
     reach = [(k - 1) * d + 1 for k, d in zip(kernel, product.dilations, strict=True)]
-    axes = tuple(range(1, planes.ndim))
+    axes = tuple(range(2, planes.ndim))
     every: Array = np.lib.stride_tricks.sliding_window_view(planes, reach, axes)  # type: ignore[call-overload]
-    thinned = tuple(slice(None, None, n) for n in (1, *product.strides, *product.dilations))
+    thinned = tuple(slice(None, None, n) for n in (1, 1, *product.strides, *product.dilations))
     every = every[thinned]
-    shape = every.shape[1 : 1 + len(kernel)]
+    shape = every.shape[1 : 2 + len(kernel)]  # of the batch and its places
     total = int(np.prod(shape))
     where = np.unravel_index(rng.choice(total, min(places, total), replace=False), shape)
     met = np.stack([plane[where] for plane in every])  # (channels, places, kernel …)
