@@ -95,8 +95,8 @@ class OnnxIntegers:
         )
         (content,) = given.files.values()
         self._given, self._samples, self._openvino = given, samples, openvino
-        model = require("onnx").load_model_from_string(content)
-        self._model = onnxround.with_compensated_weights(model, samples, self._recipe)
+        self._own = require("onnx").load_model_from_string(content)
+        self._model = onnxround.with_compensated_weights(self._own, samples, self._recipe)
         self._folder = tempfile.TemporaryDirectory(prefix="edgenets-")
         self._cache = Path(self._folder.name) / "ranges.json"
         self._ends = onnxnames.ends_of(self._model)
@@ -109,7 +109,8 @@ class OnnxIntegers:
         if set(self.layers) <= set(keep):
             raise ConversionError("with all layers in float nothing is left to round; take fp32")
         recipe = replace(self._recipe, keep_float=(*self._recipe.keep_float, *keep))
-        model = onnxround.quantized(self._model, self._samples, recipe, cache=self._cache)
+        exact = onnxround.with_weights_of(self._own, self._model, keep)
+        model = onnxround.quantized(exact, self._samples, recipe, cache=self._cache)
         return self._artifact(model, {}, "int8")
 
     def probed(self) -> tuple[Written, Written]:

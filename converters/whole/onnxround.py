@@ -91,6 +91,19 @@ def with_compensated_weights(
     return onnxweights.with_compensated_weights(model, samples, infos, quantize.per_channel, kept)
 
 
+def with_weights_of(other: ModelProto, model: ModelProto, layers: Collection[str]) -> ModelProto:
+    """A model whose layers have the weights that they have in another; see `quantized`."""
+    copy: ModelProto = require("onnx").ModelProto()
+    copy.CopyFrom(model)
+    nodes = set(_float_nodes(model, layers))
+    wanted = {name for node in copy.graph.node if node.name in nodes for name in node.input}
+    held = {tensor.name: tensor for tensor in other.graph.initializer}
+    for tensor in copy.graph.initializer:
+        if tensor.name in wanted:
+            tensor.CopyFrom(held[tensor.name])
+    return copy
+
+
 def quantized(
     model: ModelProto,
     samples: Samples,

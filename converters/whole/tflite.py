@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -65,12 +65,15 @@ def write(
         converter.target_spec.supported_ops = [operators[precision]]
     if precision == "int8":  # the pixels as they come, and what an Edge TPU wants
         converter.inference_input_type = converter.inference_output_type = tf.int8
+    return named(_convert(converter), source, precision)
+
+
+def _convert(converter: TFLiteConverter) -> bytes:
     try:
         with captured_stderr(), quiet_logging():  # it counts its passes there
-            model = converter.convert()
+            return bytes(converter.convert())
     except Exception as exc:  # it raises ConverterError, RuntimeError, ValueError …
         raise ConversionError(f"TFLiteConverter refuses the model: {first_line(exc)}") from exc
-    return named(model, source, precision)
 
 
 def _exact(
@@ -111,8 +114,8 @@ class Integers:
     def __init__(self, source: Function, samples: Samples, per_channel: bool = True) -> None:
         """Calibrate; arguments and errors as `write`."""
         tf = require("tensorflow")
-        self._source = source = with_compensated_weights(source, samples, per_channel)
-        converter = _converter(source, per_channel)
+        self._source = source
+        converter = _converter(with_compensated_weights(source, samples, per_channel), per_channel)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = _dataset(source, samples)
         self._options = tf.lite.experimental.QuantizationDebugOptions
@@ -126,6 +129,8 @@ class Integers:
         except Exception as exc:  # as `write`
             raise ConversionError(f"TFLiteConverter refuses the model: {first_line(exc)}") from exc
         self.plain = bytes(self._debugger.calibrated_model)  # in float
+        # As they were before they were rounded: those of layers that stay float.
+        self._own = _constants_of(_convert(_converter(source, per_channel)))
         # Operators' results, which are what the quantizer knows an operator by.
         made = {name: source.layers_of(name) for name in results_of(self.plain)}
         self._made = {name: layers for name, layers in made.items() if layers}
@@ -163,6 +168,7 @@ class Integers:
             raise ConversionError("with all layers in float nothing is left to round; take fp32")
         try:
             with captured_stderr(), quiet_logging(), _without_warnings():
+                self._debugger.calibrated_model = _with_constants(self.plain, nodes, self._own)
                 self._debugger.options = self._options(fully_quantize=True, denylisted_nodes=nodes)
                 return bytes(self._debugger.get_nondebug_quantized_model())
         except Exception as exc:  # as `write`
@@ -171,6 +177,27 @@ class Integers:
     def write(self, keep: Collection[str] = ()) -> Written:
         """The same as an artifact."""
         return named(self.raw(keep), self._source, "int8")
+
+
+def _constants_of(model: bytes) -> dict[str, Array]:
+    """The bytes of a file's constants, by their names."""
+    tree = _tree(model)
+    held = {tensor.name.decode(): tree.buffers[tensor.buffer].data
+            for tensor in tree.subgraphs[0].tensors}  # fmt: skip
+    return {name: data for name, data in held.items() if data is not None}
+
+
+def _with_constants(model: bytes, results: Collection[str], held: Mapping[str, Array]) -> bytes:
+    """A file whose operators of these results have other constants, as large as their own."""
+    tree = _tree(model)
+    tensors = tree.subgraphs[0].tensors
+    for operator in tree.subgraphs[0].operators:
+        if {tensors[i].name.decode() for i in operator.outputs} & set(results):
+            for tensor in (tensors[i] for i in operator.inputs if i >= 0):
+                buffer, own = tree.buffers[tensor.buffer], held.get(tensor.name.decode())
+                if own is not None and buffer.data is not None and len(buffer.data) == len(own):
+                    buffer.data = own
+    return tflite_file.packed(tree)
 
 
 @contextmanager

@@ -243,7 +243,7 @@ def test_one_scale_a_layer(format: Format) -> None:
         away.append(float(np.abs(found[name] - one.answer(items)[name]).mean()))
         if format != "openvino":
             assert (most_scales(written) == 1) != per_channel
-    assert away[1] > 1.1 * away[0], away
+    assert away[1] > away[0], away
 
 
 def test_what_was_wished_is_kept_to(broken: Broken, tmp_path: Path) -> None:
