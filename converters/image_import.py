@@ -136,13 +136,12 @@ def as_said(
     resize = options.resize or known.resize
     guesses.append(f"as Ultralytics does it: rgb, 0 … 1, {resize}; its metadata say the labels")
     said = options.outputs
-    if known.task != "segment":  # of masks it tells itself what they are
-        said = replace(
-            said,
-            scores=said.scores or "probabilities",
-            boxes=said.boxes or known.boxes,
-            detail=said.detail or known.detail,
-        )
+    said = replace(
+        said,
+        scores=said.scores or known.outputs.scores,
+        boxes=said.boxes or known.outputs.boxes,
+        detail=said.detail or known.outputs.detail,
+    )
     return replace(
         options,
         task=known.task,
@@ -150,8 +149,7 @@ def as_said(
         resize=resize,
         mean=options.mean or (0.0,),
         std=options.std or (255.0,),
-        # Classifiers see what torchvision resizes, all others what OpenCV does.
-        antialias=known.task == "classify" if options.antialias is None else options.antialias,
+        antialias=known.antialias if options.antialias is None else options.antialias,
         outputs=said,
     )
 

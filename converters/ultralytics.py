@@ -12,22 +12,33 @@ from dataclasses import dataclass
 
 from edgenets.errors import MissingExtra, ModelError
 from edgenets.extras import require
-from edgenets.tasks.vision.spec import ImageTask
+from edgenets.tasks.vision.spec import ImageTask, Scores
 
 from .labels import listed
-from .opened import BoxesAs, DetailAs
+from .opened import BoxesAs, DetailAs, OutputsAs
 
 # Texts in files of others are no longer.
 _LONGEST = 1 << 20
 
-# Its tasks, as tasks of edgenets, and what comes with each box.
-_TASKS: Mapping[str, tuple[ImageTask, DetailAs]] = {
-    "detect": ("detect", "none"),
-    "segment": ("detect", "masks"),
-    "pose": ("detect", "keypoints"),
-    "obb": ("detect", "rotation"),
-    "classify": ("classify", "none"),
-    "semantic": ("segment", "none"),
+
+@dataclass(frozen=True)
+class _Task:
+    """One of its tasks, as edgenets has it."""
+
+    task: ImageTask
+    detail: DetailAs = "none"  # what comes with each box
+    scores: Scores | None = "probabilities"  # None: of masks it is seen what they are
+    resize: str = "letterbox"
+    antialias: bool = False  # classifiers see what torchvision resizes, all others what OpenCV does
+
+
+_TASKS = {
+    "detect": _Task("detect"),
+    "segment": _Task("detect", "masks"),
+    "pose": _Task("detect", "keypoints"),
+    "obb": _Task("detect", "rotation"),
+    "classify": _Task("classify", resize="crop", antialias=True),
+    "semantic": _Task("segment", scores=None),
 }
 
 # Where they stand in a zip at the end of a TFLite file, of today and of before, and in TorchScript.
@@ -50,9 +61,9 @@ class Ultralytics:
     task: ImageTask
     own_task: str  # as Ultralytics calls it
     labels: tuple[str, ...]
-    boxes: BoxesAs
-    detail: DetailAs
+    outputs: OutputsAs
     resize: str
+    antialias: bool
 
 
 def read(where: str, said: Mapping[str, object]) -> Ultralytics | None:
@@ -72,14 +83,15 @@ def read(where: str, said: Mapping[str, object]) -> Ultralytics | None:
         raise ModelError(
             f"{where}: is a model of Ultralytics for '{own_task}'; {', '.join(_TASKS)} have bundles"
         )
-    task, detail = _TASKS[own_task]
+    kind = _TASKS[own_task]
+    detail = kind.detail
     if detail == "keypoints" and _numbers_a_keypoint(where, said) == 2:
         detail = "keypoints-xy"
     transformer = "rtdetr" in f"{said.get('head')} {said.get('description')}".lower()
-    boxes = _boxes(where, said, detail, transformer)
-    usual = "crop" if task == "classify" else "letterbox"
-    resize = "stretch" if transformer else usual
-    return Ultralytics(task, own_task, _labels(where, said), boxes, detail, resize)
+    outputs = OutputsAs(kind.scores, _boxes(where, said, detail, transformer), detail)
+    resize = "stretch" if transformer else kind.resize
+    labels = _labels(where, said)
+    return Ultralytics(kind.task, own_task, labels, outputs, resize, kind.antialias)
 
 
 def _labels(where: str, said: Mapping[str, object]) -> tuple[str, ...]:

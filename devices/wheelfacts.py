@@ -21,7 +21,7 @@ from .place import OLDEST_PYTHON
 from .requirements import packages_of
 
 # Extras that a device may need.
-EXTRAS = ("tflite", "onnx", "openvino", "camera", "mic", "web", "mqtt", "text")
+EXTRAS = ("tflite", "onnx", "openvino", "camera", "mic", "web", "mqtt", "text", "antialias")
 
 _PATIENCE = 300.0  # s
 

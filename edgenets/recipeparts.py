@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
 from edgenets import tasks
 from edgenets.errors import RecipeError
@@ -173,6 +173,12 @@ class AugmentRecipe:
             raise ValueError("noise_snr goes from the lower to the higher")
 
 
+# Least and largest value; their mean over items; all but a part of the values; where the squared
+# error is least; where least information is lost (Kullback and Leibler).
+Calibrator = Literal["minmax", "moving-average", "percentile", "mse", "entropy"]
+CALIBRATORS: tuple[Calibrator, ...] = get_args(Calibrator)
+
+
 @dataclass(frozen=True)
 class QuantizeRecipe:
     """How ranges are found for integer precisions."""
@@ -183,6 +189,9 @@ class QuantizeRecipe:
     keep_float: tuple[str, ...] = ()  # layers that stay float in integer precisions
     per_channel: bool = True  # integer weights have a scale a channel, not one a layer
     symmetric: bool = False  # the zero of integers is 0, as TensorRT wants it; whole forms in ONNX
+    # How ranges are found of whole forms, whose tools find them (`method` is that of step forms);
+    # auto: by each in turn, and the one is taken whose int8 decides most as the model does.
+    calibrator: Calibrator | Literal["auto"] = "minmax"
 
     def __post_init__(self) -> None:
         check_range(self, 1, 1_000_000, "samples")

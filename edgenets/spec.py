@@ -48,6 +48,11 @@ class ModelSpec:
     noun: ClassVar[str] = "word"
 
     @property
+    def extras(self) -> tuple[str, ...]:
+        """What this model needs of edgenets beyond what all of its task do."""
+        return ()
+
+    @property
     def reported(self) -> list[str]:
         """The labels that the model tells of: all but its background."""
         return [label for label in self.labels if label not in self.decoding.background]

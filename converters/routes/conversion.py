@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,11 +10,13 @@ from typing import Any
 
 from edgenets.artifact import Format, Precision
 from edgenets.errors import BackendError, ConversionError, MissingExtra, ModelError, first_line
+from edgenets.recipeparts import CALIBRATORS
 
 from .. import formats
 from ..formats import Converted, Written
 from ..sources import tflite_file
-from ..whole import function
+from ..verify.called import is_step
+from ..whole import function, tfliteranges
 from ..whole.onnxshape import fix_shapes
 from ..whole.share import check_integers, share_of
 from .converter import Converter, Job, NotApplicable, Place
@@ -31,6 +34,9 @@ _REFUSALS = (ConversionError, MissingExtra, ModelError, BackendError)
 
 # How much more of the model's variance a longer path has to explain to be taken.
 _CLEARLY = 0.2
+
+# Items by which calibrators are compared, and seconds after which no other is tried.
+_TRIED_ITEMS, _TRIED_SECONDS = 128, 300.0
 
 # Precisions whose names promise integers.
 _INTEGERS = ("int8", "int16x8", "dynamic")
@@ -54,6 +60,7 @@ class Conversion:
         self._failed: dict[tuple[Leg, ...], str] = {}
         self._closed: dict[Leg, str] = {}
         self._proof = Proof(job.source, job.samples, job.shapes)
+        self._calibrated: dict[str, Conversion] = {}
 
     def routes(self, format: Format, precision: Precision) -> tuple[Seen, ...]:
         """The conversion paths to an artifact, in the order in which they are tried."""
@@ -92,6 +99,8 @@ class Conversion:
         Raises:
             ConversionError: no conversion path leads there; it says of every one why.
         """
+        if self._job.quantize.calibrator == "auto" and precision == "int8" and self._job.samples:
+            return self._best_calibrated(format)
         reasons: list[str] = []
         near: list[tuple[float, Written]] = []
         for seen in self.routes(format, precision):
@@ -105,6 +114,32 @@ class Conversion:
             first, best = near[0], max(near, key=lambda one: one[0])
             return (best if best[0] >= GOOD or best[0] > first[0] + _CLEARLY else first)[1]
         raise ConversionError(f"{format} in {precision}: {self._why(format, precision, reasons)}")
+
+    def _best_calibrated(self, format: Format) -> Written:
+        """The int8 artifact by that calibrator by which most is decided as the model does."""
+        proof = Proof(self._job.source, self._job.samples, self._job.shapes, _TRIED_ITEMS)
+        found: list[tuple[float, float, str, Written]] = []
+        end = time.monotonic() + _TRIED_SECONDS
+        reasons: list[str] = []
+        names = [x for x in CALIBRATORS if format != "tflite" or not tfliteranges.why_not(x)]
+        for name in names:
+            if found and time.monotonic() > end:
+                break
+            if name not in self._calibrated:
+                quantize = replace(self._job.quantize, calibrator=name)
+                self._calibrated[name] = Conversion(replace(self._job, quantize=quantize))
+            try:
+                written = self._calibrated[name].convert(format, "int8")
+                if is_step(written):
+                    return written  # of a step form ranges are found otherwise
+                found.append((proof.agreement(written), proof.fit(written), name, written))
+            except ConversionError as exc:
+                reasons.append(f"{name}: {exc}")
+        if not found:
+            raise ConversionError(f"{format} in int8: {'; or: '.join(reasons)}")
+        best = max(found, key=lambda one: one[:2])
+        tries = ", ".join(f"{name} {share:.1%}" for share, _, name, _ in found)
+        return formats.noted(best[3], f"calibrator {best[2]}, of those that were tried: {tries}")
 
     def _why(self, format: Format, precision: Precision, reasons: Sequence[str]) -> str:
         """Why there is no such artifact: of every path, or of all."""

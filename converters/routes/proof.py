@@ -45,15 +45,21 @@ class Proof:
     """Holds what was written against one model."""
 
     def __init__(
-        self, source: Source, samples: Samples | None, shapes: Mapping[str, tuple[int, ...]]
+        self,
+        source: Source,
+        samples: Samples | None,
+        shapes: Mapping[str, tuple[int, ...]],
+        items: int = _FEW,
     ) -> None:
         """Take a model.
 
         Args:
             samples: to calibrate on; None: items are drawn.
             shapes: of inputs that are open, by name.
+            items: how many are run.
         """
         self._source, self._samples, self._shapes = source, samples, shapes
+        self._few = items
 
     def fit(self, written: Written) -> float:
         """The part of the model's variance that an artifact explains on a few items; 1: no item
@@ -85,9 +91,24 @@ class Proof:
             )
         return fit
 
+    def agreement(self, written: Written) -> float:
+        """The part of decisions that an artifact makes as the model does, or of the model's
+        variance where it decides nothing; of the output for which that is least.
+
+        Raises:
+            ConversionError: its runtime refuses it or crashes.
+        """
+        items = self._items
+        try:
+            found = opened(written, items.samples, {})
+        except BackendError as exc:
+            raise ConversionError(f"was written, and its runtime refuses it: {exc}") from exc
+        pairs = zip(items.outputs, found, items.wanted.values(), strict=True)
+        return min((_agreement(output, written, a, b) for output, a, b in pairs), default=1.0)
+
     @cached_property
     def _items(self) -> _Items:
-        samples = self._drawn() if self._samples is None else spread(self._samples, _FEW)
+        samples = self._drawn() if self._samples is None else spread(self._samples, self._few)
         try:
             wanted = self._source.answer(samples)
         except Exception:  # of its own library: drawn items need not be such as it takes
@@ -113,6 +134,14 @@ class Proof:
 
     def _shape(self, info: TensorInfo) -> tuple[int, ...]:
         return self._shapes.get(info.name) or tuple(_LENGTH if d == OPEN else d for d in info.item)
+
+
+def _agreement(output: Output, written: Written, found: Array, wanted: Array) -> float:
+    fit = _fit(output, written, found, wanted)
+    if output.kind != "classes" or wanted.shape[output.axis] < 2:
+        return fit
+    same = found.argmax(axis=output.axis) == wanted.argmax(axis=output.axis)
+    return float(np.mean(same))
 
 
 def _fit(output: Output, written: Written, found: Array, wanted: Array) -> float:

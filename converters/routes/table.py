@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from edgenets.artifact import FORMATS, OPEN, PRECISIONS, Format, Precision, TensorInfo
 from edgenets.errors import ConversionError
 from edgenets.extras import require
+from edgenets.recipeparts import Calibrator
 from edgenets.training import aware
 
 from .. import formats
@@ -23,7 +24,7 @@ from ..step.convert import Steps
 from ..step.graph import StepGraph
 from ..step.openvino import to_ir
 from ..step.walk import walk
-from ..whole import function, litert, onnx, onnxnames, onnxround, recurrent, tflite
+from ..whole import function, litert, onnx, onnxnames, onnxround, recurrent, tflite, tfliteranges
 from ..whole.function import Function
 from ..whole.onnxreduce import keeping_axes
 from ..whole.recurrent import has_operators
@@ -62,12 +63,22 @@ def _chooses_other_zeros(job: Job, precision: Precision) -> str:
 
 
 def _chooses_zeros(job: Job, precision: Precision) -> str:
-    return _chooses_other_zeros(job, precision) or _needs_samples(job, precision)
+    return (
+        _chooses_other_zeros(job, precision)
+        or _finds_ranges(job, precision)
+        or _needs_samples(job, precision)
+    )
+
+
+def _finds_ranges(job: Job, precision: Precision) -> str:
+    return tfliteranges.why_not(job.quantize.calibrator) if precision == "int8" else ""
 
 
 def _chooses_all(job: Job, precision: Precision) -> str:
     if precision != "fp16" and (job.quantize.symmetric or not job.quantize.per_channel):
         return "litert-quantizer chooses scales and zeros itself"
+    if precision == "int8" and job.quantize.calibrator != "minmax":
+        return "litert-quantizer takes the least and the largest value for ranges"
     return _needs_samples(job, precision)
 
 
@@ -192,12 +203,24 @@ def _to_tflite(job: Job, source: Function, precision: Precision) -> Written:
     quantize = job.quantize
     if precision == "int8" and not source.has_ranges and job.mixed is not None:
         return _tflite_apart(job, source, job.mixed)
-    return tflite.write(source, precision, job.samples, quantize.keep_float, quantize.per_channel)
+    return tflite.write(
+        source,
+        precision,
+        job.samples,
+        quantize.keep_float,
+        quantize.per_channel,
+        _calibrator(job),
+    )
+
+
+def _calibrator(job: Job) -> Calibrator:
+    chosen = job.quantize.calibrator
+    return "minmax" if chosen == "auto" else chosen  # each is tried by itself
 
 
 def _tflite_apart(job: Job, source: Function, mixed: Mixed) -> Written:
     """In int8, outputs of several ranges in float."""
-    made = tflite.Integers(source, job.samples or {}, job.quantize.per_channel)
+    made = tflite.Integers(source, job.samples or {}, job.quantize.per_channel, _calibrator(job))
 
     kept = job.quantize.keep_float
     return kept_apart(mixed, lambda last: made.write_apart(kept, mixed.places, last))

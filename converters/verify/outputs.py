@@ -24,6 +24,9 @@ Kind = Literal["classes", "scores", "boxes", "values", "embedding", "unknown"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+# A step of probabilities in eight bits, and the part of decisions that may be nearer.
+_STEP, _FAINT = 1 / 256, 0.1
+
 # Channels whose sizes, in order, differ by more than the one factor are of different ranges, and so
 # are the largest and the smallest that differ by more than the other.
 _APART, _SPAN = 8.0, 32.0
@@ -70,7 +73,8 @@ class Output:
     why: str
     axis: int = -1  # of its channels, in (items, …)
     groups: tuple[tuple[int, ...], ...] = ()  # channels of one range each; none: all of it at once
-    narrow: bool = False  # whether a channel varies little beside its level
+    # Whether a channel varies little beside its level, or probabilities by less than a step.
+    narrow: bool = False
 
     @property
     def mixed(self) -> bool:
@@ -129,7 +133,7 @@ def _output(
         return Output(name, kind, why, narrow=_is_narrow(values.reshape(-1, 1), -1))
     axis = _axis(values, end)
     if kind in ("classes", "embedding"):
-        return Output(name, kind, why, axis)
+        return Output(name, kind, why, axis, narrow=kind == "classes" and _is_faint(values))
     groups = _groups(_sizes(values, axis))
     if kind == "unknown" and len(groups) > 1:
         if _looks_like_boxes(values, axis, groups):
@@ -145,6 +149,17 @@ def _is_narrow(values: Array, axis: int) -> bool:
     """Whether a channel varies, and by little beside its level."""
     spreads, levels = _spreads(values, axis)
     return bool(np.any((spreads > _SILENT) & (spreads < _NARROW * levels)))
+
+
+def _is_faint(values: Array) -> bool:
+    """Whether many decisions between probabilities are nearer than a step of eight bits.
+
+    Every tool gives probabilities a scale of 1/256, whatever they are.
+    """
+    if (axis := _adds_up(values)) is None:
+        return False
+    best = np.sort(np.moveaxis(values, axis, -1), axis=-1)[..., -2:]
+    return bool(np.mean(best[..., 1] - best[..., 0] < _STEP) > _FAINT)
 
 
 def _kind(values: Array, end: End, targets: Array | None) -> tuple[Kind, str]:

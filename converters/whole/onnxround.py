@@ -21,7 +21,7 @@ from edgenets.quantization import per_channel_scales, quantize_weights
 from edgenets.recipeparts import QuantizeRecipe
 
 from ..sources.onnx_file import opset_of
-from . import onnxweights
+from . import onnxranges, onnxweights
 from .onnxnames import MOVING, PRODUCTS, layer_of, shortened
 from .samples import Samples, items_of
 
@@ -148,17 +148,18 @@ def raw_quantized(
     onnx, tool = require("onnx"), require("onnxruntime.quantization")
     float_nodes = _float_nodes(model, quantize.keep_float)
     model = _of_opset(model, _OPSET_INT16 if wide else _OPSET_AXIS)
-    remaining = items_of(samples, _inputs(model, samples))
-    given = {"get_next": lambda _: next(remaining, None)}
-    reader = type("Reader", (tool.CalibrationDataReader,), given)()
+    infos = _inputs(model, samples)
+    # Of 16 bits all that there is has room.
+    calibrator = "minmax" if wide or quantize.calibrator == "auto" else quantize.calibrator
     with tempfile.TemporaryDirectory(prefix="edgenets-") as folder, quiet_logging(logging.ERROR):
         source, target = (Path(folder) / f"{n}.onnx" for n in ("a", "b"))
         onnx.save(model, source)
         try:
+            ranges = onnxranges.options_of(calibrator, source, lambda: items_of(samples, infos))
             tool.quantize_static(
                 source,
                 target,
-                reader,
+                onnxranges.reader_of(items_of(samples, infos)),
                 quant_format=tool.QuantFormat.QDQ,
                 per_channel=quantize.per_channel,
                 activation_type=tool.QuantType.QInt16 if wide else tool.QuantType.QInt8,
@@ -169,8 +170,10 @@ def raw_quantized(
                     "ActivationSymmetric": wide or quantize.symmetric,
                     "WeightSymmetric": True,
                     "QuantizeBias": not quantize.symmetric,
+                    **ranges,
                 },
                 nodes_to_exclude=float_nodes,
+                calibrate_method=onnxranges.method_of(calibrator),
                 **_cached(tool, cache),
             )
         except Exception as exc:  # it raises what its passes raise

@@ -14,6 +14,7 @@ from edgenets.artifact import Precision, TensorInfo
 from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
 from edgenets.native import captured_stderr, quiet_logging
+from edgenets.recipeparts import Calibrator
 
 from .. import formats
 from ..formats import Written
@@ -22,6 +23,7 @@ from .function import Function
 from .functionweights import with_compensated_weights
 from .samples import Samples, items_of
 from .tails import float_outputs, tflite_tail
+from .tfliteranges import with_ranges
 
 if TYPE_CHECKING:
     from tensorflow.lite import TFLiteConverter
@@ -33,6 +35,7 @@ def write(
     samples: Samples | None,
     keep: Collection[str] = (),
     per_channel: bool = True,
+    calibrator: Calibrator = "minmax",
 ) -> Written:
     """Convert to one precision.
 
@@ -41,14 +44,16 @@ def write(
             int8 and int16x8 of a function without ranges.
         keep: layers that stay float in integer precisions.
         per_channel: whether integer weights have a scale a channel, or one a layer.
+        calibrator: how ranges are found of int8.
 
     Raises:
         ConversionError: the converter refuses the model; it says why.
     """
     if keep and formats.activation_type(precision):
         _check_partial(source, precision)
+    if _wants_own_ranges(source, precision, bool(keep), calibrator):
         assert samples is not None, "checked by convert"
-        return Integers(source, samples, per_channel).write(keep)
+        return Integers(source, samples, per_channel, calibrator).write(keep)
     tf = require("tensorflow")
     converter = _converter(_exact(source, precision, samples, per_channel), per_channel)
     if precision != "fp32":
@@ -74,6 +79,14 @@ def _convert(converter: TFLiteConverter) -> bytes:
             return bytes(converter.convert())
     except Exception as exc:  # it raises ConverterError, RuntimeError, ValueError …
         raise ConversionError(f"TFLiteConverter refuses the model: {first_line(exc)}") from exc
+
+
+def _wants_own_ranges(
+    source: Function, precision: Precision, keeps: bool, calibrator: Calibrator
+) -> bool:
+    """Whether the file is quantized apart from where it is calibrated."""
+    other = keeps or calibrator != "minmax"
+    return other and precision == "int8" and not source.has_ranges
 
 
 def _exact(
@@ -111,7 +124,13 @@ class Integers:
     Source: TensorFlow's quantization debugger, whose "selective quantization" this is.
     """
 
-    def __init__(self, source: Function, samples: Samples, per_channel: bool = True) -> None:
+    def __init__(
+        self,
+        source: Function,
+        samples: Samples,
+        per_channel: bool = True,
+        calibrator: Calibrator = "minmax",
+    ) -> None:
         """Calibrate; arguments and errors as `write`."""
         tf = require("tensorflow")
         self._source = source
@@ -128,7 +147,13 @@ class Integers:
                 )
         except Exception as exc:  # as `write`
             raise ConversionError(f"TFLiteConverter refuses the model: {first_line(exc)}") from exc
-        self.plain = bytes(self._debugger.calibrated_model)  # in float
+        names = [info.name for info in source.inputs]
+        self.plain = with_ranges(  # in float
+            bytes(self._debugger.calibrated_model),
+            calibrator,
+            dict(zip(names, _inputs_of(bytes(self._debugger.calibrated_model)), strict=True)),
+            items_of(samples, source.inputs),
+        )
         # As they were before they were rounded: those of layers that stay float.
         self._own = _constants_of(_convert(_converter(source, per_channel)))
         # Operators' results, which are what the quantizer knows an operator by.
@@ -164,7 +189,7 @@ class Integers:
         """
         nodes = [name for name, layers in self._made.items() if set(layers) & set(keep)]
         nodes = [*dict.fromkeys((*nodes, *results))]
-        if len(nodes) == len(self._made):
+        if nodes and len(nodes) == len(self._made):
             raise ConversionError("with all layers in float nothing is left to round; take fp32")
         try:
             with captured_stderr(), quiet_logging(), _without_warnings():
@@ -212,6 +237,12 @@ def results_of(model: bytes) -> list[str]:
     """The names of what the operators of a file give, in their order."""
     graph = _tree(model).subgraphs[0]
     return [graph.tensors[i].name.decode() for op in graph.operators for i in op.outputs]
+
+
+def _inputs_of(model: bytes) -> list[str]:
+    """The names of a file's inputs."""
+    graph = _tree(model).subgraphs[0]
+    return [graph.tensors[i].name.decode() for i in graph.inputs]
 
 
 def outputs_of(model: bytes) -> list[str]:

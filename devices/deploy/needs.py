@@ -115,7 +115,7 @@ def extras_of(bundle: Bundle, serve: ServeOptions, backend: str) -> list[str]:
     found |= {extra for start, extra in _SINKS.items() if _any(serve.sinks, start)}
     if any(source.startswith(("mqtt:", "mqtts:")) for source in serve.sources):
         found.add("mqtt")
-    wanted = set(task_of(bundle.spec.task).extras)
+    wanted = {*task_of(bundle.spec.task).extras, *bundle.spec.extras}
     if serve.sources and all(re.match(r"null:|-$", s) for s in serve.sources):
         wanted -= {"mic"}  # no sound card is opened
     return sorted(found | wanted)

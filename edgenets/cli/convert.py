@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -30,6 +30,10 @@ from edgenets.files import Json
 if TYPE_CHECKING:
     from edgenets.artifact import Format, Precision
     from edgenets.converters.routes.converter import Variant
+    from edgenets.recipeparts import Calibrator
+
+
+_CALIBRATORS = ("minmax", "moving-average", "percentile", "mse", "entropy", "auto")
 
 
 @click.command(
@@ -78,6 +82,12 @@ edgetpu_compiler on the PATH, and is for models of your own; of a bundle: `edgen
     help="Integers whose zero is 0, as TensorRT wants them; a model of your own, whole, in ONNX.",
 )
 @click.option(
+    "--calibrator",
+    type=click.Choice(_CALIBRATORS),
+    default="minmax",
+    help="How ranges are found; auto: by each in turn, and the best is kept.  [default: minmax]",
+)
+@click.option(
     "--explain", is_flag=True, help="Show the conversion paths, and why some are closed; no more."
 )
 @click.option("--out", type=AnyPath, help="Folder for artifacts/.  [default: beside MODEL]")
@@ -85,7 +95,8 @@ edgetpu_compiler on the PATH, and is for models of your own; of a bundle: `edgen
 def command(
     model: Path, to: tuple[Format, ...], precision: tuple[Precision, ...] | None, data: Path | None,
     calibration: Path | None, variant: Variant, shape: Shapes, keep_float: str | None,
-    per_tensor: bool, symmetric: bool, explain: bool, out: Path | None, as_json: bool,
+    per_tensor: bool, symmetric: bool, calibrator: Calibrator | Literal["auto"],
+    explain: bool, out: Path | None, as_json: bool,
     **said: object,
 ) -> None:  # fmt: skip
     """Convert a model to TFLite, ONNX and OpenVINO.
@@ -100,9 +111,10 @@ def command(
 
     preparation = preparation_of(said)
     if (model / runs.MODEL).is_file():
-        own = (out, calibration, keep_float, variant, shape, per_tensor, symmetric, explain)
-        unsaid = (None, None, None, "auto", (), False, False, False)
-        if own != unsaid or preparation.says:
+        own = (out, calibration, keep_float, variant, shape)
+        how = (per_tensor, symmetric, calibrator, explain)
+        unsaid = ((None, None, None, "auto", ()), (False, False, "minmax", False))
+        if (own, how) != unsaid or preparation.says:
             raise click.UsageError(
                 "of a run folder, its recipe says how it is converted; --to, --precision and "
                 "--data are for it, all others for a model of your own"
@@ -112,7 +124,12 @@ def command(
     if data is not None:
         raise click.UsageError("--data is for a run folder; a model of your own: --calibration")
     kept = tuple(name.strip() for name in (keep_float or "").split(",") if name.strip())
-    quantize = QuantizeRecipe(keep_float=kept, per_channel=not per_tensor, symmetric=symmetric)
+    quantize = QuantizeRecipe(
+        keep_float=kept,
+        per_channel=not per_tensor,
+        symmetric=symmetric,
+        calibrator=calibrator,
+    )
     items = None if calibration is None else str(calibration)
     request = Request(to, precision, items, variant, dict(shape), quantize, preparation)
     if explain:

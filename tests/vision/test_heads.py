@@ -221,7 +221,8 @@ def test_metadata_of_files_that_end_in_a_zip(member: str) -> None:
         "m", ultralytics.metadata_in("tflite", b"TFL3" * 9 + packed.getvalue())
     )
     assert found is not None and found.labels == ("cat", "dog")
-    assert (found.task, found.boxes, found.detail) == ("detect", "list", "keypoints-xy")
+    assert (found.task, found.outputs.boxes) == ("detect", "list")
+    assert found.outputs.detail == "keypoints-xy"
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "{'a': ", "{" * 5000, "\x00", '{"author": 1'])

@@ -268,6 +268,11 @@ class ImageSpec(ModelSpec):
             raise ValueError("a mask of one score a pixel is of two labels")
 
     @property
+    def extras(self) -> tuple[str, ...]:
+        """See `ModelSpec.extras`."""
+        return ("antialias",) if self.input.antialias else ()
+
+    @property
     def _settable(self) -> Collection[str]:
         return self.reported
 
