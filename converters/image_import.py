@@ -16,7 +16,7 @@ from edgenets import __version__, backend
 from edgenets.archive import member_name
 from edgenets.artifact import Artifact, Format, Precision, TensorInfo
 from edgenets.bundle import CARD, GOLDEN_IMAGE, REPORT, Bundle, golden_name, write
-from edgenets.errors import MissingExtra, ModelError, first_line
+from edgenets.errors import ConversionError, MissingExtra, ModelError, first_line
 from edgenets.extras import require
 from edgenets.onnxruntime import session_options
 from edgenets.selfcontained import refuse_outside
@@ -38,6 +38,7 @@ from .opened import Opened, OutputsAs
 from .sources import onnx_file, tflite_file
 from .sources.ends import End
 from .ultralytics import Ultralytics
+from .whole.onnxshape import fix_shapes
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,10 @@ def import_image_model(path: Path, out: Path, options: ImportOptions) -> Importe
     except OSError as exc:
         raise ModelError(f"{path}: cannot be read: {exc.strerror}") from exc
     guesses: list[str] = []
+    known = ultralytics.read(path.name, ultralytics.metadata_in(path.suffix[1:], model))
+    if known is not None and known.size is not None and path.suffix == ".onnx":
+        model = _sized(path, model, known.size)
     artifact = _artifact(path, model)
-    known = ultralytics.read(path.name, ultralytics.metadata_in(artifact.format, model))
     if known is not None:
         options = as_said(path, options, known, guesses)
     if options.task is None:
@@ -152,6 +155,28 @@ def as_said(
         antialias=known.antialias if options.antialias is None else options.antialias,
         outputs=said,
     )
+
+
+def _sized(path: Path, model: bytes, size: tuple[int, int]) -> bytes:
+    """A file whose sizes are open, for one image of a size; another as it is.
+
+    Args:
+        size: height and width, pixels.
+    """
+    refuse_outside("onnx", [(str(path), model)], ModelError)
+    try:
+        found = require("onnx").load_model_from_string(model)
+    except MissingExtra:  # ONNX Runtime says that they are open
+        return model
+    (source, *others) = found.graph.input
+    sides = [d.dim_value for d in source.type.tensor_type.shape.dim]
+    if others or len(sides) != 4 or all(sides):
+        return model
+    info = TensorInfo(source.name, (1, sides[1] or 3, *size), "float32")
+    try:
+        return bytes(fix_shapes(found, [info])[0].SerializeToString())
+    except ConversionError as exc:
+        raise ModelError(f"{path}: {exc}") from exc
 
 
 def _labels(

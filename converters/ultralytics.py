@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from edgenets.errors import MissingExtra, ModelError
 from edgenets.extras import require
-from edgenets.tasks.vision.spec import ImageTask, Scores
+from edgenets.tasks.vision.spec import LARGEST_SIDE, ImageTask, Scores
 
 from .labels import listed
 from .opened import BoxesAs, DetailAs, OutputsAs
@@ -64,6 +64,7 @@ class Ultralytics:
     outputs: OutputsAs
     resize: str
     antialias: bool
+    size: tuple[int, int] | None = None  # height and width of its images, pixels
 
 
 def read(where: str, said: Mapping[str, object]) -> Ultralytics | None:
@@ -91,7 +92,18 @@ def read(where: str, said: Mapping[str, object]) -> Ultralytics | None:
     outputs = OutputsAs(kind.scores, _boxes(where, said, detail, transformer), detail)
     resize = "stretch" if transformer else kind.resize
     labels = _labels(where, said)
-    return Ultralytics(kind.task, own_task, labels, outputs, resize, kind.antialias)
+    size = _size(where, said)
+    return Ultralytics(kind.task, own_task, labels, outputs, resize, kind.antialias, size)
+
+
+def _size(where: str, said: Mapping[str, object]) -> tuple[int, int] | None:
+    """Height and width of its images."""
+    sides = _value(where, said, "imgsz") if "imgsz" in said else None
+    if not isinstance(sides, (list, tuple)) or len(sides) != 2:
+        return None
+    high, wide = sides
+    known = all(isinstance(n, int) and 1 <= n <= LARGEST_SIDE for n in sides)
+    return (high, wide) if known else None
 
 
 def _labels(where: str, said: Mapping[str, object]) -> tuple[str, ...]:

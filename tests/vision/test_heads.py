@@ -10,6 +10,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 
 from edgenets import zoo
@@ -207,6 +208,23 @@ def test_a_transformer_gives_middles_in_fractions(call: Call, tmp_path: Path) ->
     spec = zoo.load(model.with_suffix(".edge")).spec
     assert spec.input.resize == "stretch" and spec.decoding.head.centred
     assert seen(call, model)[0]["box"] == pytest.approx([44, 48, 84, 72], abs=0.2)
+
+
+@pytest.mark.parametrize("size", ["[64, 64]", "64", "[0, 64]", "[64, 'x']"])
+def test_open_sizes_are_those_of_the_metadata(size: str, call: Call, tmp_path: Path) -> None:
+    said = {**said_of("none", True), "imgsz": size}
+    model = fixed(tmp_path / "m.onnx", outputs_of(list_of("none", False), "none"), SIDE, **said)
+    found = onnx.load(model)
+    for axis, name in ((0, "batch"), (2, "height"), (3, "width")):
+        found.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
+    onnx.save(found, model)
+    if size != "[64, 64]":
+        done = call("import", model, "--out", tmp_path / "m.edge")
+        assert done.code == 2 and "has no fixed shape" in done.err
+        return
+    imported(call, model)
+    assert zoo.load(model.with_suffix(".edge")).spec.input.shape == (1, 3, SIDE, SIDE)
+    assert seen(call, model)[0]["label"] == "dog"
 
 
 @pytest.mark.parametrize("member", ["metadata.json", "temp_meta.txt", "model/extra/config.txt"])
