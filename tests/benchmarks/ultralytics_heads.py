@@ -17,7 +17,8 @@ import logging
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,11 @@ from ultralytics import YOLO
 
 from edgenets import backend, zoo
 from edgenets.converters.image_import import ImportOptions, import_image_model
+from edgenets.converters.routes.conversion import Conversion
+from edgenets.converters.routes.converter import Job
+from edgenets.converters.sources import onnx_file
+from edgenets.errors import ConversionError
+from edgenets.tasks.vision.boxes import iou
 from edgenets.tasks.vision.decode import ClassDecoder
 from edgenets.tasks.vision.pipeline import ImagePipeline
 from edgenets.tasks.vision.preprocess import place
@@ -158,11 +164,59 @@ def apart(result: Any, watcher: ImagePipeline, image: Image) -> dict[str, float]
     }
 
 
+def in_integers(path: Path, watcher: ImagePipeline, side: int) -> Iterator[tuple[str, Any]]:
+    """The same file in int8, by each format: what looks with it, or why there is none."""
+    source = onnx_file.read(path)
+    given = np.stack(crops(OTHERS, 48, side, 1))[..., ::-1].transpose(0, 3, 1, 2)
+    samples = {source.inputs[0].name: (given / 255).astype(np.float32)}
+    conversion = Conversion(Job(source, samples))
+    for format in FORMATS:
+        try:
+            written = conversion.convert(format, "int8")
+        except ConversionError as exc:
+            yield format, str(exc)
+            continue
+        (info,), artifact = written.artifact.inputs, written.artifact
+        layout: Any = "nchw" if info.shape[1] == 3 else "nhwc"
+        frame = replace(watcher.spec.input, name=info.name, layout=layout)
+        session = backend.load(backend.backend_of(artifact), artifact, written.files)
+        yield format, ImagePipeline(replace(watcher.spec, input=frame), session)
+
+
+def kept(watcher: ImagePipeline, other: ImagePipeline, images: Sequence[Image]) -> str:
+    """The part of a model's boxes that another has at IoU 0.5, of any label and of the same."""
+    if isinstance(watcher.decoder, ClassDecoder) and isinstance(other.decoder, ClassDecoder):
+        both = [
+            [one.decoder.posterior(one.answer(image)[0]).argmax() for one in (watcher, other)]  # type: ignore[union-attr]
+            for image in images
+        ]
+        return f"{np.mean([a == b for a, b in both]):.1%} of best labels"
+    every, found = 0, {True: 0, False: 0}
+    for image in images:
+        own, theirs = watcher.look(image).found, other.look(image).found
+        every += len(own)
+        if not own or not theirs:
+            continue
+        overlap = iou(*(np.array([f.box for f in some], np.float32) for some in (own, theirs)))
+        alike = np.array([[a.label == b.label for b in theirs] for a in own])
+        for labelled in (True, False):
+            left = overlap * alike if labelled else overlap.copy()
+            while left.size and left.max() >= 0.5:  # the best pair first, each box once
+                row, column = np.unravel_index(left.argmax(), left.shape)
+                left[row], left[:, column] = 0, 0
+                found[labelled] += 1
+    return (
+        f"{found[False] / max(1, every):.1%} of boxes ({found[True] / max(1, every):.1%} by label)"
+    )
+
+
 def main() -> int:
     """All of them, a line each."""
     logging.getLogger("ultralytics").setLevel(logging.ERROR)
     side = int(sys.argv[1]) if len(sys.argv) > 1 else 320
-    photos = [cv2.imread(str(ASSETS / name)) for name in ("bus.jpg", "zidane.jpg")]
+    paths = tuple(ASSETS / name for name in ("bus.jpg", "zidane.jpg"))
+    photos = [cv2.imread(str(path)) for path in paths]
+    others = [*photos, *crops(paths, 24, side, 2)]
     with tempfile.TemporaryDirectory() as folder:
         for name, nms in every():
             at = Path(folder) / f"{name}{'-nms' if nms else ''}.onnx"
@@ -180,6 +234,9 @@ def main() -> int:
                     worst[kind] = max(worst.get(kind, 0.0), value)
             figures = ", ".join(f"{kind} {value:.2g}" for kind, value in worst.items())
             print(f"{at.stem:<18} {count:>4} found  apart: {figures}", flush=True)
+            for format, other in in_integers(at, watcher, side):
+                said = other if isinstance(other, str) else kept(watcher, other, others)
+                print(f"{'':<18} {format} int8: {said}", flush=True)
     return 0
 
 
