@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from edgenets.artifact import Precision
 from edgenets.progress import Progress
@@ -16,6 +16,9 @@ from ..sources.source import Source
 from ..verify.outputs import outputs_of
 from ..whole.samples import Samples, spread
 from ..whole.tails import Mixed
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 # Items that outputs are looked at by.
 _FEW = 32
@@ -53,6 +56,9 @@ class Job:
     calibration: str = ""  # the file or folder that the samples are from, if they are from one
     progress: Progress = field(default_factory=Progress)
     preparation: Preparation = field(default_factory=Preparation)  # that made them of files
+    # Models whose weights were rounded already, by what they were and what stays float: jobs that
+    # differ in how ranges are found share them.
+    exact: dict[tuple[bytes, tuple[str, ...], bool], ModelProto] = field(default_factory=dict)
 
     @cached_property
     def mixed(self) -> Mixed | None:

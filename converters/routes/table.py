@@ -5,6 +5,7 @@ Of conversion paths that are as short as each other, the one whose converters st
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -24,12 +25,13 @@ from ..step.convert import Steps
 from ..step.graph import StepGraph
 from ..step.openvino import to_ir
 from ..step.walk import walk
-from ..whole import function, litert, onnx, onnxnames, onnxround, recurrent, tflite, tfliteranges
+from ..whole import function, litert, onnx, onnxnames, onnxround, recurrent, tflite
 from ..whole.function import Function
 from ..whole.onnxreduce import keeping_axes
 from ..whole.recurrent import has_operators
 from ..whole.share import check_integers, share_of
 from ..whole.tails import Mixed, kept_apart, onnx_tail
+from . import closed
 from .converter import Converter, Job, NotApplicable
 
 if TYPE_CHECKING:
@@ -48,47 +50,6 @@ _IR: dict[Precision, tuple[Precision, ...]] = {
     "dynamic": ("dynamic",),
     "int8": ("int8",),
 }
-
-
-def _needs_samples(job: Job, precision: Precision) -> str:
-    if formats.activation_type(precision) and not job.samples:
-        return "integers need items to calibrate on: --calibration FILE"
-    return ""
-
-
-def _chooses_other_zeros(job: Job, precision: Precision) -> str:
-    if job.quantize.symmetric and formats.activation_type(precision):
-        return "TFLiteConverter chooses the zeros of integers itself"
-    return ""
-
-
-def _chooses_zeros(job: Job, precision: Precision) -> str:
-    return (
-        _chooses_other_zeros(job, precision)
-        or _finds_ranges(job, precision)
-        or _needs_samples(job, precision)
-    )
-
-
-def _finds_ranges(job: Job, precision: Precision) -> str:
-    return tfliteranges.why_not(job.quantize.calibrator) if precision == "int8" else ""
-
-
-def _chooses_all(job: Job, precision: Precision) -> str:
-    if precision != "fp16" and (job.quantize.symmetric or not job.quantize.per_channel):
-        return "litert-quantizer chooses scales and zeros itself"
-    if precision == "int8" and job.quantize.calibrator != "minmax":
-        return "litert-quantizer takes the least and the largest value for ranges"
-    return _needs_samples(job, precision)
-
-
-def _has_ranges(job: Job, precision: Precision) -> str:
-    quantize = job.quantize
-    if precision == "int8" and (
-        quantize.keep_float or quantize.symmetric or not quantize.per_channel
-    ):
-        return "what a network was trained with is not changed: ranges and scales"
-    return ""
 
 
 def _no_step(job: Job, precision: Precision) -> str:
@@ -143,12 +104,12 @@ def _write(format: Format) -> Callable[[Job, Steps, Precision], Written]:
 
 
 def _lacks(format: Format) -> Callable[[Job, Precision], str]:
-    def closed(job: Job, precision: Precision) -> str:
+    def why_closed(job: Job, precision: Precision) -> str:
         if formats.activation_type(precision) and len(job.samples or ()) > 1:
             return "a step model of several inputs is calibrated from Python alone"
-        return formats.MISSING.get((format, precision), "") or _needs_samples(job, precision)
+        return formats.MISSING.get((format, precision), "") or closed.needs_samples(job, precision)
 
-    return closed
+    return why_closed
 
 
 def _freeze(job: Job, model: Any, precision: Precision) -> Function:
@@ -270,7 +231,10 @@ def _round_onnx(
     def in_integers(tail: Sequence[str] = ()) -> ModelProto:
         kept = replace(quantize, keep_float=(*quantize.keep_float, *tail))
         wide = precision == "int16x8"
-        exact = onnxround.with_compensated_weights(model, job.samples or {}, kept)
+        key = (hashlib.sha256(content).digest(), kept.keep_float, kept.per_channel)
+        if key not in job.exact:
+            job.exact[key] = onnxround.with_compensated_weights(model, job.samples or {}, kept)
+        exact = job.exact[key]
         return onnxround.quantized(exact, job.samples or {}, kept, wide, operators=operators)
 
     if precision == "fp16":
@@ -363,24 +327,24 @@ CONVERTERS: tuple[Converter, ...] = (
     ),
     Converter(
         "TFLiteConverter", "tensorflow", "function", "tflite", _ALL,
-        "operators that TFLite has", "built-in operators alone", _to_tflite, _chooses_zeros,
+        "operators that TFLite has", "built-in operators alone", _to_tflite, closed.chooses_zeros,
     ),
     Converter(
         "TFLiteConverter", "tensorflow", "function", "tflite", {"int8": ("int8",)},
-        "ranges of integers in the model", "these ranges", _to_tflite, _chooses_other_zeros,
+        "ranges of integers in the model", "these ranges", _to_tflite, closed.chooses_other_zeros,
     ),
     Converter(
         "tf2onnx", "tf2onnx", "function", "onnx", _WITH_RANGES, "operators that tf2onnx knows",
-        "opset 13, shapes fixed; ranges as the function has them", _to_onnx, _has_ranges,
+        "opset 13, shapes fixed; ranges as the function has them", _to_onnx, closed.has_ranges,
     ),
     Converter(
         "quantize", "onnxruntime", "onnx", "onnx", _ROUNDED, "a float file",
-        "Quantize and Dequantize nodes around products", _round_onnx, _needs_samples,
+        "Quantize and Dequantize nodes around products", _round_onnx, closed.needs_samples,
     ),
     Converter(
         "quantize products", "onnxruntime", "onnx", "onnx", {_FLOAT: ("int8",)},
         "a float file", "Quantize and Dequantize nodes around products, and nothing else",
-        _round_products, _needs_samples, cost=1.8,
+        _round_products, closed.needs_samples, cost=1.8,
     ),
     Converter(
         "read", "openvino", "onnx", "openvino", _IR, "operators that OpenVINO knows",
@@ -392,7 +356,7 @@ CONVERTERS: tuple[Converter, ...] = (
     ),
     Converter(
         "quantize", "litert-quantizer", "tflite", "tflite", _ROUNDED, "a float file",
-        "the operators of the file", _round_tflite, _chooses_all,
+        "the operators of the file", _round_tflite, closed.chooses_all,
     ),
     Converter(
         "compile", edgetpu_compiler.COMPILER, "tflite", "edgetpu", {"int8": ("int8",)},
