@@ -1,6 +1,6 @@
 """Do bundles of Ultralytics' models find what Ultralytics' own prediction finds, and does int8?
 
-    python -m tests.benchmarks.ultralytics_heads [SIDE]
+    python -m tests.benchmarks.ultralytics_heads [SIDE [NAME …]]
 
 YOLOv8n and YOLO11n for each of their tasks, with and without suppression inside, are made with
 random weights, batch norms that fit photos, and as many boxes as a photo of a street has; exported
@@ -218,7 +218,7 @@ def main() -> int:
     photos = [cv2.imread(str(path)) for path in paths]
     others = [*photos, *crops(paths, 24, side, 2)]
     with tempfile.TemporaryDirectory() as folder:
-        for name, nms in every():
+        for name, nms in every(sys.argv[2:]):
             at = Path(folder) / f"{name}{'-nms' if nms else ''}.onnx"
             made = model_of(name, side)
             exported(made, side, nms, at)
@@ -240,12 +240,13 @@ def main() -> int:
     return 0
 
 
-def every() -> Iterator[tuple[str, bool]]:
-    """The models, and whether suppression is inside."""
+def every(names: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """The models of these names, or all, and whether suppression is inside."""
     for family in FAMILIES:
         for task in TASKS:
             for nms in (False, True) if task != "-cls" else (False,):
-                yield family + task, nms
+                if not names or family + task in names:
+                    yield family + task, nms
 
 
 if __name__ == "__main__":
