@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from ..sources import tflite_file
 from ..verify.called import is_step
 from ..whole import function, tfliteranges
 from ..whole.onnxshape import fix_shapes
+from ..whole.samples import count
 from ..whole.share import check_integers, share_of
 from .converter import Converter, Job, NotApplicable, Place
 from .find import Leg, Route, routes, start_of, why_none
@@ -40,6 +42,10 @@ _TRIED_ITEMS, _TRIED_SECONDS = 128, 300.0
 
 # Precisions whose names promise integers.
 _INTEGERS = ("int8", "int16x8", "dynamic")
+
+
+# Agreement, the part of variance that is explained, the calibrator, and what it led to.
+_Try = tuple[float, float, str, Written]
 
 
 @dataclass(frozen=True)
@@ -117,8 +123,9 @@ class Conversion:
 
     def _best_calibrated(self, format: Format) -> Written:
         """The int8 artifact by that calibrator by which most is decided as the model does."""
-        proof = Proof(self._job.source, self._job.samples, self._job.shapes, _TRIED_ITEMS)
-        found: list[tuple[float, float, str, Written]] = []
+        samples = self._job.samples or {}
+        proof = Proof(self._job.source, samples, self._job.shapes, _TRIED_ITEMS)
+        found: list[_Try] = []
         end = time.monotonic() + _TRIED_SECONDS
         reasons: list[str] = []
         names = [x for x in CALIBRATORS if format != "tflite" or not tfliteranges.why_not(x)]
@@ -137,7 +144,7 @@ class Conversion:
                 reasons.append(f"{name}: {exc}")
         if not found:
             raise ConversionError(f"{format} in int8: {'; or: '.join(reasons)}")
-        best = max(found, key=lambda one: one[:2])
+        best = _best(found, min(count(samples), _TRIED_ITEMS))
         tries = ", ".join(f"{name} {share:.1%}" for share, _, name, _ in found)
         return formats.noted(best[3], f"calibrator {best[2]}, of those that were tried: {tries}")
 
@@ -219,6 +226,13 @@ class Conversion:
         model, outputs = fix_shapes(source.model, inputs)
         contents = (model.SerializeToString(),)
         return formats.whole("onnx", source.precision, contents, inputs, outputs, note)
+
+
+def _best(tries: Sequence[_Try], items: int) -> _Try:
+    """Of tries whose agreements so few items tell not apart, that of the nearest numbers."""
+    most = max(share for share, *_ in tries)
+    doubt = 2 * math.sqrt(max(0.0, most * (1 - most)) / items)
+    return max((one for one in tries if one[0] >= most - doubt), key=lambda one: one[1])
 
 
 def _with_share(written: Written) -> Written:
