@@ -11,7 +11,7 @@ from typing import Any
 
 from edgenets.artifact import Format, Precision
 from edgenets.errors import BackendError, ConversionError, MissingExtra, ModelError, first_line
-from edgenets.recipeparts import CALIBRATORS
+from edgenets.recipeparts import CALIBRATORS, Calibrator
 
 from .. import formats
 from ..formats import Converted, Written
@@ -128,15 +128,12 @@ class Conversion:
         found: list[_Try] = []
         end = time.monotonic() + _TRIED_SECONDS
         reasons: list[str] = []
-        names = [x for x in CALIBRATORS if format != "tflite" or not tfliteranges.why_not(x)]
+        names = tfliteranges.KNOWN if format == "tflite" else CALIBRATORS
         for name in names:
             if found and time.monotonic() > end:
                 break
-            if name not in self._calibrated:
-                quantize = replace(self._job.quantize, calibrator=name)
-                self._calibrated[name] = Conversion(replace(self._job, quantize=quantize))
             try:
-                written = self._calibrated[name].convert(format, "int8")
+                written = self._calibrated_by(name).convert(format, "int8")
                 if is_step(written):
                     return written  # of a step form ranges are found otherwise
                 found.append((proof.agreement(written), proof.fit(written), name, written))
@@ -147,6 +144,13 @@ class Conversion:
         best = _best(found, min(count(samples), _TRIED_ITEMS))
         tries = ", ".join(f"{name} {share:.1%}" for share, _, name, _ in found)
         return formats.noted(best[3], f"calibrator {best[2]}, of those that were tried: {tries}")
+
+    def _calibrated_by(self, name: Calibrator) -> Conversion:
+        """The same by a calibrator; all formats have it in common."""
+        if name not in self._calibrated:
+            quantize = replace(self._job.quantize, calibrator=name)
+            self._calibrated[name] = Conversion(replace(self._job, quantize=quantize))
+        return self._calibrated[name]
 
     def _why(self, format: Format, precision: Precision, reasons: Sequence[str]) -> str:
         """Why there is no such artifact: of every path, or of all."""

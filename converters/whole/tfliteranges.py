@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edgenets.arrays import Array
 from edgenets.errors import ConversionError
 from edgenets.extras import require
-from edgenets.recipeparts import Calibrator
+from edgenets.recipeparts import CALIBRATORS, Calibrator
 
 from ..sources import tflite_file
 from .ranges import BINS, nearest, percentile
@@ -27,10 +27,13 @@ if TYPE_CHECKING:
 
 _OTHERS = {"percentile": percentile, "mse": nearest}
 
+# All but what is ONNX Runtime's alone.
+KNOWN: tuple[Calibrator, ...] = tuple(name for name in CALIBRATORS if name != "entropy")
+
 
 def why_not(calibrator: str) -> str:
     """Why TFLite files are not calibrated so; nothing where they are."""
-    return "entropy is ONNX Runtime's alone" if calibrator == "entropy" else ""
+    return "" if calibrator in (*KNOWN, "auto") else f"{calibrator} is ONNX Runtime's alone"
 
 
 def with_ranges(
