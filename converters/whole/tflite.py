@@ -147,13 +147,11 @@ class Integers:
                 )
         except Exception as exc:  # as `write`
             raise ConversionError(f"TFLiteConverter refuses the model: {first_line(exc)}") from exc
-        names = [info.name for info in source.inputs]
-        self.plain = with_ranges(  # in float
-            bytes(self._debugger.calibrated_model),
-            calibrator,
-            dict(zip(names, _inputs_of(bytes(self._debugger.calibrated_model)), strict=True)),
-            items_of(samples, source.inputs),
-        )
+        calibrated = bytes(self._debugger.calibrated_model)
+        own = (info.name for info in source.inputs)
+        names = dict(zip(own, _inputs_of(calibrated), strict=True))
+        items = items_of(samples, source.inputs)
+        self.plain = with_ranges(calibrated, calibrator, names, items)  # in float
         # As they were before they were rounded: those of layers that stay float.
         self._own = _constants_of(_convert(_converter(source, per_channel)))
         # Operators' results, which are what the quantizer knows an operator by.

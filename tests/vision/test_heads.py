@@ -164,7 +164,8 @@ def test_a_wrong_number_of_labels_is_no_reading(call: Call, tmp_path: Path) -> N
     model = fixed(tmp_path / "m.onnx", outputs_of(grid_of("none"), "none", True), SIDE)
     for count in (3, 4, 5):
         (tmp_path / "l.txt").write_text("".join(f"l{i}\n" for i in range(count)))
-        done = call("import", model, "--task", "detect", "--labels", tmp_path / "l.txt")
+        said = ("--task", "detect", "--labels", tmp_path / "l.txt")
+        done = call("import", model, *said, "--out", tmp_path / "m.edge")
         assert done.code == 2 and f"no YOLO grid of {count} labels" in done.err
 
 
