@@ -18,6 +18,10 @@ from edgenets.arrays import Array, Integers, Reals
 
 IntegerType = Literal["int8", "int16", "uint8"]
 
+# Steps of a weight of eight bits to each side of zero; and such as sums of two products with an
+# activation of eight bits fit 16 bits with: see `converters.whole.onnxpairs`.
+WEIGHT_STEPS, PAIR_STEPS = 127, 64
+
 # A scale of zero would divide by zero; a tensor that is constant at zero gets this one.
 SMALLEST_SCALE = 1e-9
 
@@ -110,14 +114,14 @@ def dequantizer(q: Quantization | None) -> Callable[[Array], Array]:
     return real
 
 
-def per_channel_scales(weights: Reals, axis: int) -> NDArray[np.float32]:
-    """Symmetric int8 scales, one a slice along `axis`: max|w| / 127.
+def per_channel_scales(weights: Reals, axis: int, steps: int = WEIGHT_STEPS) -> NDArray[np.float32]:
+    """Symmetric int8 scales, one a slice along `axis`: max|w| / steps.
 
     The range is narrow (−127…127), as TFLite requires of int8 weights.
     """
     others = tuple(i for i in range(weights.ndim) if i != axis % weights.ndim)
     peak = np.abs(weights).max(axis=others)
-    scales: NDArray[np.float32] = np.maximum(peak / 127.0, SMALLEST_SCALE).astype(np.float32)
+    scales: NDArray[np.float32] = np.maximum(peak / steps, SMALLEST_SCALE).astype(np.float32)
     return scales
 
 

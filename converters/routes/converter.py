@@ -58,7 +58,7 @@ class Job:
     preparation: Preparation = field(default_factory=Preparation)  # that made them of files
     # Models whose weights were rounded already, by what they were and what stays float: jobs that
     # differ in how ranges are found share them.
-    exact: dict[tuple[bytes, tuple[str, ...], bool], ModelProto] = field(default_factory=dict)
+    exact: dict[tuple[bytes, tuple[str, ...], bool, bool], ModelProto] = field(default_factory=dict)
 
     @cached_property
     def mixed(self) -> Mixed | None:

@@ -27,6 +27,7 @@ from ..step.openvino import to_ir
 from ..step.walk import walk
 from ..whole import function, litert, onnx, onnxnames, onnxround, recurrent, tflite
 from ..whole.function import Function
+from ..whole.onnxpairs import within_pairs
 from ..whole.onnxreduce import keeping_axes
 from ..whole.recurrent import has_operators
 from ..whole.share import check_integers, share_of
@@ -188,7 +189,9 @@ def _tflite_apart(job: Job, source: Function, mixed: Mixed) -> Written:
 
 
 def _to_onnx(job: Job, source: Function, precision: Precision) -> Written:
-    return _as_onnx(onnx.to_onnx(source), source.inputs, source.outputs, precision)
+    made = onnx.to_onnx(source)
+    made = within_pairs(made) if precision == "int8" else made
+    return _as_onnx(made, source.inputs, source.outputs, precision)
 
 
 def _unknown(job: Job, precision: Precision) -> str:
@@ -207,6 +210,7 @@ def _replay(job: Job, given: Written, precision: Precision) -> Function:
 def _from_tflite(job: Job, given: Written, precision: Precision) -> Written:
     (model,) = given.files.values()
     made, inputs, outputs = onnx.from_tflite(model, given.artifact)
+    made = within_pairs(made) if precision == "int8" else made
     return _as_onnx(made, inputs, outputs, precision)
 
 
@@ -231,9 +235,11 @@ def _round_onnx(
     def in_integers(tail: Sequence[str] = ()) -> ModelProto:
         kept = replace(quantize, keep_float=(*quantize.keep_float, *tail))
         wide = precision == "int16x8"
-        key = (hashlib.sha256(content).digest(), kept.keep_float, kept.per_channel)
+        key = (hashlib.sha256(content).digest(), kept.keep_float, kept.per_channel, wide)
         if key not in job.exact:
-            job.exact[key] = onnxround.with_compensated_weights(model, job.samples or {}, kept)
+            job.exact[key] = onnxround.with_compensated_weights(
+                model, job.samples or {}, kept, wide
+            )
         exact = job.exact[key]
         return onnxround.quantized(exact, job.samples or {}, kept, wide, operators=operators)
 

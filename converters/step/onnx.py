@@ -21,7 +21,13 @@ from numpy.typing import NDArray
 
 from edgenets.artifact import OPEN
 from edgenets.errors import ConversionError
-from edgenets.quantization import Quantization, quantize_bias, quantize_weights
+from edgenets.quantization import (
+    PAIR_STEPS,
+    WEIGHT_STEPS,
+    Quantization,
+    quantize_bias,
+    quantize_weights,
+)
 
 from .graph import (
     Activation,
@@ -316,7 +322,7 @@ class OnnxWriter:
         x, scale, zero = self._dynamic[source]
         if shape is not None:
             x = self._reshaped(x, shape, op)
-        scales = weight_scales(weights, 1, op.bias, None, self._graph.per_channel)
+        scales = weight_scales(weights, 1, op.bias, None, self._graph.per_channel, PAIR_STEPS)
         stored = self._file.constant(quantize_weights(weights, scales, 1))
         total = self._file.node("MatMulInteger", [x, stored, zero], f"{op.output}/integers")
         cast = self._file.node(
@@ -384,7 +390,9 @@ class OnnxWriter:
     ) -> NDArray[np.float32]:
         integer = self._is_integer(op.output)
         source = self._quantization(op.inputs[0]).scale if integer else None
-        return weight_scales(weights, axis, op.bias, source, self._graph.per_channel)
+        apart = isinstance(op, Depthwise) and op.weights.shape[-1] == 1
+        steps = WEIGHT_STEPS if self._is_wide() or apart else PAIR_STEPS
+        return weight_scales(weights, axis, op.bias, source, self._graph.per_channel, steps)
 
     def _bias(self, op: Linear | Conv | Depthwise, weights: NDArray[np.float32], axis: int) -> str:
         """An integer kernel adds the bias to its sums, which have the scales of both factors."""

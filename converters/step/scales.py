@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.quantization import SMALLEST_SCALE, Quantization, per_channel_scales
+from edgenets.quantization import SMALLEST_SCALE, WEIGHT_STEPS, Quantization, per_channel_scales
 
 # A bias is an integer of 32 bits in the scale of input times weight; this leaves the sums room.
 _LARGEST_BIAS = 1 << 30
@@ -17,6 +17,7 @@ def weight_scales(
     bias: NDArray[np.float32],
     input_scale: float | None,
     per_channel: bool = True,
+    steps: int = WEIGHT_STEPS,
 ) -> NDArray[np.float32]:
     """Symmetric int8 scales, one a slice along `axis`.
 
@@ -30,8 +31,9 @@ def weight_scales(
         bias: (output channels,).
         input_scale: of its input in integers; None where that stays float.
         per_channel: False: all of them are the largest.
+        steps: of a weight to each side of zero.
     """
-    scales = per_channel_scales(weights, axis)
+    scales = per_channel_scales(weights, axis, steps)
     if input_scale is not None:
         least = np.abs(bias) / (_LARGEST_BIAS * input_scale)
         scales = np.maximum(scales, least.astype(np.float32))
@@ -44,4 +46,4 @@ def table_quantization(table: NDArray[np.float32]) -> Quantization:
     Args:
         table: (tokens, channels); a row is found as it is stored, so they have one scale.
     """
-    return Quantization(max(float(np.abs(table).max()), SMALLEST_SCALE) / 127, 0, "int8")
+    return Quantization(max(float(np.abs(table).max()), SMALLEST_SCALE) / WEIGHT_STEPS, 0, "int8")

@@ -142,7 +142,31 @@ def _output(
             return Output(name, "embedding", f"{values.shape[axis]} numbers of no known use", axis)
         else:
             kind, why = "values", "channels of different ranges"
+    if kind == "boxes":
+        groups = _unseen_joined(values, axis, groups)
     return Output(name, kind, why, axis, groups, _is_narrow(values, axis))
+
+
+def _unseen_joined(
+    values: Array, axis: int, groups: Sequence[tuple[int, ...]]
+) -> tuple[tuple[int, ...], ...]:
+    """Ranges in which scores that no threshold sees are of that of the smallest scores seen.
+
+    Of many labels items show a few. What the others have in common is to be next to nothing, and
+    whether it is 1e-5 or 0 changes no box.
+    """
+    highest = [_highest_score(np.take(values, group, axis=axis)) for group in groups]
+    seen = [g for g, score in zip(groups, highest, strict=True) if score > _SEEN]
+    unseen = [g for g, score in zip(groups, highest, strict=True) if 0 <= score <= _SEEN]
+    if not seen:
+        return tuple(groups)
+    joined = (seen[-1], *unseen)
+    return (*(g for g in groups if g not in joined), tuple(sorted(sum(joined, ()))))
+
+
+def _highest_score(values: Array) -> float:
+    """The highest of scores; −1 of what are none."""
+    return float(values.max()) if _are_scores(values) else -1.0
 
 
 def _is_narrow(values: Array, axis: int) -> bool:

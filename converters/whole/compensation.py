@@ -6,8 +6,8 @@ is done column by column, by the second moments of the inputs on calibration ite
 surgeon, Hassibi and Stork 1993; for all rows in one order, Frantar et al. 2022, “GPTQ”). It takes
 the shift of the mean that rounding brings along with it, which bias correction is for.
 
-What comes out are float weights that lie on the grid of 255 steps a channel, or a layer, that every
-tool rounds to: TensorFlow's converter, ONNX Runtime and, by what these write, OpenVINO.
+What comes out are float weights that lie on the grid that a tool rounds to, a channel or a layer
+each: TensorFlow's converter, ONNX Runtime and, by what these write, OpenVINO.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.arrays import Array
+from edgenets.quantization import WEIGHT_STEPS
 
 from .samples import Samples, count, spread
 
@@ -37,8 +38,6 @@ _DAMPING = 0.01
 # Products whose inputs are looked at in one pass over the items: more would fill the memory.
 _AT_ONCE = 24
 
-_STEPS = 127
-
 # Columns after which the others are moved.
 _BLOCK = 64
 
@@ -55,11 +54,17 @@ class Product:
     dilations: tuple[int, ...] = ()
     pads: tuple[tuple[int, int], ...] = ()  # before and behind, an axis each
     last: bool = False  # the source's channels stand last
+    steps: int = WEIGHT_STEPS  # of an integer to each side of zero
 
     @property
     def inputs(self) -> int:
         """Of one output."""
         return int(self.weights[0].size)
+
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether each output comes of a channel of its own alone."""
+        return 1 < self.groups == len(self.weights) and self.weights.shape[1] == 1
 
     @property
     def places(self) -> int:
@@ -141,15 +146,20 @@ def _rounded(
     """Weights on their grid."""
     rows = product.weights.reshape(len(product.weights), -1).astype(np.float64)
     largest = np.abs(rows).max(axis=1)
-    scales = (largest if per_channel else np.full_like(largest, largest.max())) / _STEPS
+    scales = (largest if per_channel else np.full_like(largest, largest.max())) / product.steps
     scales = np.where(scales > 0, scales, 1.0)
     grouped = rows.reshape(product.groups, -1, product.inputs)
-    made = on_grid(grouped, moments.astype(np.float64), scales.reshape(product.groups, -1))
+    made = on_grid(
+        grouped, moments.astype(np.float64), scales.reshape(product.groups, -1), product.steps
+    )
     return np.asarray(made.reshape(product.weights.shape), np.float32)
 
 
 def on_grid(
-    rows: NDArray[np.float64], moments: NDArray[np.float64], scales: NDArray[np.float64]
+    rows: NDArray[np.float64],
+    moments: NDArray[np.float64],
+    scales: NDArray[np.float64],
+    steps: int = WEIGHT_STEPS,
 ) -> NDArray[np.float64]:
     """Rows of weights on their grids, so that what they give changes least.
 
@@ -158,6 +168,7 @@ def on_grid(
         moments: (groups, inputs, inputs) the sums of the products of every two inputs.
         scales: (groups, outputs) a step of each row's grid. The largest weight of a row keeps its
             place, for the grid is known by it.
+        steps: of the grid to each side of zero.
     """
     width = rows.shape[2]
     own = np.diagonal(moments, axis1=1, axis2=2)
@@ -174,7 +185,7 @@ def on_grid(
     for begin in range(0, width, _BLOCK):
         end = min(begin + _BLOCK, width)
         for column in range(begin, end):
-            kept = np.clip(np.round(left[..., column] / scales), -_STEPS, _STEPS) * scales
+            kept = np.clip(np.round(left[..., column] / scales), -steps, steps) * scales
             first = np.round(before[..., column] / scales) * scales
             kept = np.where(largest == column, first, kept)
             done[..., column] = kept

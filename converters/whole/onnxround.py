@@ -17,12 +17,18 @@ from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
 from edgenets.files import Json
 from edgenets.native import quiet_logging
-from edgenets.quantization import per_channel_scales, quantize_weights
+from edgenets.quantization import (
+    PAIR_STEPS,
+    WEIGHT_STEPS,
+    per_channel_scales,
+    quantize_weights,
+)
 from edgenets.recipeparts import QuantizeRecipe
 
 from ..sources.onnx_file import opset_of
 from . import onnxranges, onnxweights
 from .onnxnames import MOVING, PRODUCTS, layer_of, shortened
+from .onnxpairs import within_pairs
 from .samples import Samples, items_of
 
 if TYPE_CHECKING:
@@ -82,13 +88,15 @@ def weights_in_bytes(model: ModelProto, per_channel: bool = True) -> ModelProto:
 
 
 def with_compensated_weights(
-    model: ModelProto, samples: Samples, quantize: QuantizeRecipe
+    model: ModelProto, samples: Samples, quantize: QuantizeRecipe, wide: bool = False
 ) -> ModelProto:
     """The model with the weights that will be rounded on their grids; arguments and errors as
     `quantized`."""
     kept = _float_nodes(model, quantize.keep_float)
     infos = _inputs(model, samples)
-    return onnxweights.with_compensated_weights(model, samples, infos, quantize.per_channel, kept)
+    return onnxweights.with_compensated_weights(
+        model, samples, infos, quantize.per_channel, kept, WEIGHT_STEPS if wide else PAIR_STEPS
+    )
 
 
 def with_weights_of(other: ModelProto, model: ModelProto, layers: Collection[str]) -> ModelProto:
@@ -179,7 +187,7 @@ def raw_quantized(
         except Exception as exc:  # it raises what its passes raise
             raise ConversionError(f"quantize_static refuses the model: {exc}") from exc
         made: ModelProto = onnx.load(target)
-        return made
+        return made if wide else within_pairs(made)
 
 
 def _inputs(model: ModelProto, samples: Samples) -> list[TensorInfo]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from edgenets.artifact import TensorInfo
 from edgenets.errors import ConversionError, first_line
 from edgenets.extras import require
 from edgenets.onnxruntime import session_options
+from edgenets.quantization import PAIR_STEPS
 
 from .compensation import Look, Product, compensated
 from .samples import Samples, items_of
@@ -28,6 +30,7 @@ def with_compensated_weights(
     inputs: Sequence[TensorInfo],
     per_channel: bool = True,
     keep: Collection[str] = (),
+    steps: int = PAIR_STEPS,
 ) -> ModelProto:
     """A copy whose weights are rounded by what they meet.
 
@@ -36,6 +39,7 @@ def with_compensated_weights(
         inputs: what the model takes, in the order of the samples.
         per_channel: whether integers have a scale a channel, or one a layer.
         keep: names of nodes whose weights stay as they are.
+        steps: of an integer to each side of zero, where sums may overflow; see `onnxpairs`.
 
     Raises:
         ConversionError: ONNX Runtime cannot run it.
@@ -44,7 +48,7 @@ def with_compensated_weights(
     copy: ModelProto = onnx.ModelProto()
     copy.CopyFrom(model)
     held = {tensor.name: tensor for tensor in copy.graph.initializer}
-    products, turned = _products(copy, keep)
+    products, turned = _products(copy, keep, steps)
     if not products:
         return copy
     try:
@@ -59,7 +63,9 @@ def with_compensated_weights(
     return copy
 
 
-def _products(model: ModelProto, keep: Collection[str]) -> tuple[list[Product], set[str]]:
+def _products(
+    model: ModelProto, keep: Collection[str], steps: int = PAIR_STEPS
+) -> tuple[list[Product], set[str]]:
     """The products of a model, and the names of weights whose first axis is that of the inputs."""
     to_array = require("onnx").numpy_helper.to_array
     held = {tensor.name: tensor for tensor in model.graph.initializer}
@@ -67,6 +73,7 @@ def _products(model: ModelProto, keep: Collection[str]) -> tuple[list[Product], 
     known = {name: to_array(tensor) for name, tensor in held.items() if uses[name] == 1}
     nodes = [node for node in model.graph.node if node.name not in keep]
     found = [product for node in nodes if (product := _product(node, known)) is not None]
+    found = [p if p.is_depthwise else replace(p, steps=steps) for p in found]
     return found, set(map(_turned, nodes))
 
 

@@ -13,7 +13,8 @@ from edgenets.artifact import Artifact, TensorInfo
 from edgenets.backend import Given, Options, State, check_given, held, initial_state
 from edgenets.errors import BackendError
 from edgenets.extras import require
-from edgenets.quantization import Quantization, dequantize, quantize
+from edgenets.processor import sums_may_overflow
+from edgenets.quantization import PAIR_STEPS, Quantization, dequantize, quantize
 
 from .checks import check_inputs, check_nothing_left_out, file_of
 
@@ -35,6 +36,9 @@ def load(artifact: Artifact, files: Mapping[str, bytes], options: Options) -> Op
 
 _IN_FLOAT = ", integers in float arithmetic"
 
+# Weights, and what stands between them and their product.
+_STORED = ("Constant", "Convert", "Subtract", "Multiply", "Reshape", "Transpose")
+
 
 def _compiled(
     core: Any, model: Any, settings: dict[str, Any], artifact: Artifact
@@ -50,11 +54,15 @@ def _compiled(
       own, they are right;
     - on one thread, gates of a single unit as a snippet are not compiled ("Layout rank can't be
       larger than tensor rank"); as kernels of their own they are;
+    - where processors add pairs of products in 16 bits, weights beyond ±64 overflow; no artifact
+      that edgenets writes now has such, bundles of before and others' files do;
     - on Arm (Cortex-A72), quantized convolutions are given kernels that the plugin then does not
       have, and compiling ends with "object is not initialized".
     """
     in_float = {**settings, "LP_TRANSFORMS_MODE": "NO"}
     if artifact.precision == "int8" and artifact.states:
+        return core.compile_model(model, "CPU", in_float), _IN_FLOAT
+    if artifact.precision == "int8" and sums_may_overflow() and _has_wide_weights(model):
         return core.compile_model(model, "CPU", in_float), _IN_FLOAT
     apart = {**settings, "SNIPPETS_MODE": "DISABLE"}
     trials = [(apart, "")] if artifact.precision == "int8" else [(settings, ""), (apart, "")]
@@ -68,6 +76,21 @@ def _compiled(
             refusal = refusal or exc
     assert refusal is not None
     raise refusal
+
+
+def _has_wide_weights(model: Any) -> bool:
+    """Whether weights of eight bits reach beyond ±64, of more than one a channel at a place."""
+    for op in model.get_ordered_ops():
+        if op.get_type_name() != "Constant" or op.get_element_type().get_type_name() != "i8":
+            continue
+        values, product = op.get_data(), op
+        while product.get_type_name() in _STORED:
+            product = next(iter(product.output(0).get_target_inputs())).get_node()
+        shape = [*op.get_shape()][1:3]
+        apart = product.get_type_name() == "GroupConvolution" and shape == [1, 1]
+        if not apart and max(values.max(initial=0), -int(values.min(initial=0))) > PAIR_STEPS:
+            return True
+    return False
 
 
 class OpenVinoSession:

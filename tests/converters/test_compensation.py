@@ -17,6 +17,7 @@ from edgenets.converters.whole.compensation import on_grid
 from edgenets.converters.whole.function import freeze
 from edgenets.converters.whole.onnxround import quantized
 from edgenets.errors import ConversionError
+from edgenets.quantization import WEIGHT_STEPS
 from edgenets.recipeparts import QuantizeRecipe
 
 SIDE = 12
@@ -193,7 +194,7 @@ def weights_of(model: onnx.ModelProto) -> dict[str, np.ndarray]:
 def test_a_model_in_integers_is_nearer_to_itself() -> None:
     model, samples = chain(), {"x": smooth_images(24, 1)}
     infos = [TensorInfo("x", (1, 3, SIDE, SIDE), "float32")]
-    exact = onnxweights.with_compensated_weights(model, samples, infos)
+    exact = onnxweights.with_compensated_weights(model, samples, infos, steps=WEIGHT_STEPS)
     others = smooth_images(40, 9)  # that nothing was calibrated on
     wanted = answers(model, others)
     lost = [
