@@ -136,7 +136,8 @@ def as_said(
         raise ModelError(
             f"{path}: its metadata say that it is to {known.task}; --task {options.task} was given"
         )
-    resize = options.resize or known.resize
+    own = known.images
+    resize = options.resize or own.resize
     guesses.append(f"as Ultralytics does it: rgb, 0 … 1, {resize}; its metadata say the labels")
     said = options.outputs
     said = replace(
@@ -148,11 +149,11 @@ def as_said(
     return replace(
         options,
         task=known.task,
-        color=options.color or "rgb",
+        color=options.color or own.color,
         resize=resize,
-        mean=options.mean or (0.0,),
-        std=options.std or (255.0,),
-        antialias=known.antialias if options.antialias is None else options.antialias,
+        mean=options.mean or own.mean,
+        std=options.std or own.std,
+        antialias=own.antialias if options.antialias is None else options.antialias,
         outputs=said,
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from edgenets.artifact import TensorInfo
+from edgenets.artifact import OPEN, TensorInfo
 from edgenets.errors import ModelError
 from edgenets.tasks.vision.spec import ImageInput
 
@@ -37,6 +37,11 @@ def input_of(
         ModelError: it is no input of images.
     """
     layout = _layout(where, info)
+    if OPEN in info.shape:
+        example = "3,224,224" if layout == "nchw" else "224,224,3"
+        raise ModelError(
+            f"{where}: '{info.name}' takes images of any size; say which: --shape {example}"
+        )
     _, *rest = info.shape
     height, width, channels = rest if layout == "nhwc" else (rest[1], rest[2], rest[0])
     mean, std = _normalisation(info, options, guesses)

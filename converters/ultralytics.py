@@ -9,11 +9,13 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from edgenets.errors import MissingExtra, ModelError
 from edgenets.extras import require
 from edgenets.tasks.vision.spec import LARGEST_SIDE, ImageTask, Scores
 
+from .image_input import Preprocessing
 from .labels import listed
 from .opened import BoxesAs, DetailAs, OutputsAs
 
@@ -66,6 +68,11 @@ class Ultralytics:
     antialias: bool
     size: tuple[int, int] | None = None  # height and width of its images, pixels
 
+    @property
+    def images(self) -> Preprocessing:
+        """How images go in."""
+        return Preprocessing("rgb", self.resize, (0.0,), (255.0,), self.antialias)
+
 
 def read(where: str, said: Mapping[str, object]) -> Ultralytics | None:
     """Metadata of a file; None: it is not of Ultralytics.
@@ -94,6 +101,17 @@ def read(where: str, said: Mapping[str, object]) -> Ultralytics | None:
     labels = _labels(where, said)
     size = _size(where, said)
     return Ultralytics(kind.task, own_task, labels, outputs, resize, kind.antialias, size)
+
+
+def of_file(path: Path, name: str | None = None) -> Ultralytics | None:
+    """What a model's own file says; errors as `read`.
+
+    Args:
+        name: for messages; None: that of the file.
+    """
+    if path.suffix == ".keras" or not path.is_file():
+        return None
+    return read(name or path.name, metadata_in(path.suffix[1:], path.read_bytes()))
 
 
 def _size(where: str, said: Mapping[str, object]) -> tuple[int, int] | None:

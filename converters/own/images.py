@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import cast
@@ -56,7 +55,7 @@ def spec_of(
     said = options.preparation
     kind = cast("ImageTask", task)
     stated = ImportOptions(kind, None, name, outputs=options.outputs, **asdict(said.image))
-    known = ultralytics.read(name, _metadata(Path(origin.path)))
+    known = ultralytics.of_file(Path(origin.path), name)
     if known is not None:
         stated = as_said(Path(name), stated, known, guesses)
         labels, kind = labels or known.labels, known.task
@@ -73,13 +72,6 @@ def spec_of(
         return ImageSpec(name, kind, labels, frame, decoding)
     except ValueError as exc:
         raise ModelError(f"{name}: {exc}") from exc
-
-
-def _metadata(path: Path) -> Mapping[str, object]:
-    """What the model's own file says of it."""
-    if path.suffix == ".keras" or not path.is_file():
-        return {}
-    return ultralytics.metadata_in(path.suffix[1:], path.read_bytes())
 
 
 def _normalised(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from edgenets.findings import Finding
 from edgenets.progress import Progress
 from edgenets.recipeparts import GateRecipe, QuantizeRecipe
 
-from .. import store
+from .. import store, ultralytics
 from ..check.check import Checked, Target, check
 from ..formats import Converted, Written
 from ..own.items import items_of
@@ -32,6 +33,7 @@ from ..project import (
     verify_project,
 )
 from ..sources.source import Source, open_source
+from ..ultralytics import Ultralytics
 from ..verify.appendix import Wanted
 from ..verify.judge import Judge
 from ..verify.mixed_precision import Repair, Subject
@@ -64,15 +66,45 @@ def job_of(
         ModelError: it cannot be read.
         DataError: the items cannot.
     """
-    source = open_source(path, shapes)
-    options = _named(source, shapes or {})
     quantize, progress = quantize or QuantizeRecipe(), progress or Progress()
     raw = calibration if isinstance(calibration, Raw) else Raw(calibration, Preparation())
+    known = _metadata_of(path)
+    shapes = shapes or {}
+    if known is not None:
+        raw = replace(raw, how=_with_metadata(path, raw.how, known, progress))
+        if not shapes and known.size and path.suffix not in (".onnx", ".tflite"):
+            shapes = {"": (3, *known.size)}  # of TorchScript
+    source = open_source(path, shapes)
+    options = _named(source, shapes)
+    if known is not None and known.size and not shapes and source.open_inputs:
+        (high, wide), item = known.size, source.inputs[0].item
+        options = {source.inputs[0].name: (item[0], high, wide)} if len(item) == 3 else options
     if raw.path is None:
         return Job(source, None, variant, options, quantize, "", progress, raw.how)
     items = items_of(raw.path, _sized(source, options), raw.how, progress.say)
     samples, shown = spread(items.samples, quantize.samples), str(raw.path.resolve())
     return Job(source, samples, variant, options, quantize, shown, progress, raw.how)
+
+
+def _metadata_of(path: Path) -> Ultralytics | None:
+    """What Ultralytics wrote into a file, if it is of theirs."""
+    with suppress(ModelError):  # of a task without a bundle, or damaged: it can be converted
+        return ultralytics.of_file(path)
+    return None
+
+
+def _with_metadata(
+    path: Path, how: Preparation, known: Ultralytics, progress: Progress
+) -> Preparation:
+    """How images go in, as metadata say it where the user does not."""
+    own = known.images
+    said = Preparation(None, own.color, own.resize, own.mean, own.std, own.antialias)
+    made = how.over(said)
+    progress.say(
+        f"{path.name}: images go in {made.resize}, {made.color}, 0 … 1, as Ultralytics "
+        f"does it; say --resize, --color, --mean and --std where not"
+    )
+    return made
 
 
 def explain(

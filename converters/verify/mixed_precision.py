@@ -39,6 +39,10 @@ LIMITS: dict[Precision, float] = {
 # are tried with the one before.
 _TRIED, _PAIRS = 12, 4
 
+# Layers at the beginning that are tried together, of networks that have many times as many: what a
+# network of images takes first has the widest ranges, and no layer of it helps by itself.
+_BEGINNINGS, _MANY = (4, 8, 16, 32), 4
+
 # How much nearer the output has to come by two layers than by one.
 _CLEARLY = 0.8
 
@@ -97,7 +101,7 @@ def search(subject: Subject, most: int | None = None, progress: Progress | None 
     That layer is kept which brings the output nearest, then that which does so besides it, until
     the gate is passed; each that turns out not to be needed is let go again. Where errors grow
     most, a layer is tried with the one before it as well: the tensor between them is in float only
-    where both are.
+    where both are. First the beginning of the network is tried, too.
 
     Args:
         most: layers that may be kept at most; None: all but one.
@@ -181,7 +185,7 @@ def _most_helpful(
 def _candidates(
     subject: Subject, kept: Sequence[str], errors: Sequence[LayerError]
 ) -> Iterator[tuple[str, ...]]:
-    """Layers to be tried, one by one, and by two where errors grow most.
+    """Layers to be tried, one by one, by two where errors grow most, and first the beginning.
 
     Of many, those at which errors grow most: what is wrong before a layer is not its own.
     """
@@ -193,6 +197,8 @@ def _candidates(
     for layer in [x for x in left if x in grown][:_PAIRS]:
         if layer in before and before[layer] not in kept:
             yield before[layer], layer
+    if not kept:
+        yield from (subject.layers[:n] for n in _BEGINNINGS if len(subject.layers) >= _MANY * n)
 
 
 @dataclass(frozen=True)

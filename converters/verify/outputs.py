@@ -55,8 +55,10 @@ _SEEN, _RARE, _UNSEEN = 0.1, 0.005, 0.02
 # Probabilities of classes that nothing decides are rounded by as much as this.
 _HAIR = 0.05
 
-# A score this near 0.5 may fall on either side by rounding alone.
+# A score this near a threshold may fall on either side by rounding alone; and the threshold of
+# scores, and of those beside boxes, at which detectors usually report.
 _UNDECIDED = 0.05
+_LIKELY, _REPORTED = 0.5, 0.25
 
 # Decisions that scores are compared by; of fewer a share would be of chance.
 _ENOUGH = 20
@@ -283,7 +285,8 @@ def agreement(output: Output, found: Array, wanted: Array) -> float:
 
     Of classes, the share of equal decisions. Of embeddings, the mean cosine after what all have in
     common is taken away. Of scores, the share of equal decisions, at 0.5, among those that are
-    clear; and, as of anything else, the explained variance of the range that is worst.
+    clear, and of scores beside boxes at 0.25; and, as of anything else, the explained variance of
+    the range that is worst.
     """
     if output.kind == "classes":
         if not np.issubdtype(wanted.dtype, np.floating):
@@ -292,7 +295,13 @@ def agreement(output: Output, found: Array, wanted: Array) -> float:
     if output.kind == "embedding":
         return max(0.0, _cosine(found, wanted))
     fit = fit_of(output, found, wanted)
-    return min(fit, _equal_scores(found, wanted)) if output.kind == "scores" else fit
+    if output.kind == "scores":
+        return min(fit, _equal_scores(found, wanted, _LIKELY))
+    if output.kind == "boxes":
+        pairs = zip(output.parts(found), output.parts(wanted), strict=True)
+        shares = [_equal_scores(a, b, _REPORTED) for a, b in pairs if _are_scores(b)]
+        return min([fit, *shares])
+    return fit
 
 
 def decisions(output: Output, values: Array) -> Array:
@@ -386,9 +395,10 @@ def _cosine(found: Array, wanted: Array) -> float:
     return float(np.mean(np.sum(a * b, axis=-1) / np.maximum(lengths, _SILENT)))
 
 
-def _equal_scores(found: Array, wanted: Array) -> float:
-    """Of scores that either has above 0.5, the share that both have, where the model is clear."""
-    clear = np.abs(wanted - 0.5) > _UNDECIDED
-    a, b = found[clear] > 0.5, wanted[clear] > 0.5
+def _equal_scores(found: Array, wanted: Array, threshold: float) -> float:
+    """Of scores that either has above a threshold, the share that both have, where the model is
+    clear."""
+    clear = np.abs(wanted - threshold) > _UNDECIDED
+    a, b = found[clear] > threshold, wanted[clear] > threshold
     either = int(np.sum(a | b))
     return float(np.sum(a & b)) / either if either >= _ENOUGH else 1.0

@@ -23,6 +23,7 @@ from ..whole.integers import Integers, OnnxIntegers, TFLiteIntegers
 from ..whole.samples import Samples, one_by_one, spread
 from .comparison import relative_rms_error
 from .mixed_precision import LayerError, Subject
+from .outputs import outputs_of
 from .verdicts import Verdict
 
 Values = NDArray[np.float32]
@@ -132,10 +133,13 @@ def whole_subject(
         judge: the gate.
     """
     few, right = spread(items, _FEW), spread(wanted, _FEW)
+    outputs = outputs_of(right)
 
     def distance(written: Written) -> float:
         found = _answers(written, few)
-        return max(relative_rms_error(found[name], value) for name, value in right.items())
+        # Of scores beside coordinates, an error would be nothing beside those of coordinates.
+        parts = (zip(o.parts(found[o.name]), o.parts(right[o.name]), strict=True) for o in outputs)
+        return max(relative_rms_error(a, b) for pairs in parts for a, b in pairs)
 
     return Subject(
         "int8",

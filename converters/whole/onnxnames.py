@@ -119,11 +119,15 @@ def with_outputs(
     copy.CopyFrom(model)
     known = {v.name: v for v in onnx.shape_inference.infer_shapes(model).graph.value_info}
     infos = []
+    kind = onnx.TensorProto.FLOAT
     for name, tensor in tensors.items():
         if tensor not in known:  # its shape is not inferred
             continue
-        sizes = [d.dim_value for d in known[tensor].type.tensor_type.shape.dim]
-        kind = onnx.TensorProto.FLOAT
+        found = known[tensor].type.tensor_type
+        sizes = [d.dim_value for d in found.shape.dim]
+        # Sizes are computed in the graph as well, and are no layer.
+        if found.elem_type != kind or not all(sizes):
+            continue
         copy.graph.node.append(onnx.helper.make_node("Identity", [tensor], [name]))
         copy.graph.output.append(onnx.helper.make_tensor_value_info(name, kind, sizes))
         infos.append(TensorInfo(name, tuple(sizes), "float32"))
