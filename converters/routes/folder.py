@@ -217,6 +217,12 @@ def _project(folder: Path, data: Path, gate: GateRecipe | None, wanted: Wanted |
         source = source or open_source(Path(origin.path), origin.shapes)
         how = (wanted.preparation if wanted else Preparation()).over(origin.preparation)
         items = items_of(data, _sized(source, origin.shapes), how, progress.say)
+        if data.is_dir() and len(source.outputs[0].shape) > 2 and items.targets is not None:
+            progress.say(
+                f"{data}: a folder is a label of whole items, and '{source.outputs[0].name}' has "
+                f"many answers an item; what is right is not known"
+            )
+            items = replace(items, targets=None)
         return SourceReference(source, items, gate, kinds)
 
     def subjects(progress: Progress) -> Callable[[Artifact], Subject]:

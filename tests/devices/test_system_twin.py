@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edgenets import zoo
 from edgenets.devices.deploy import manage
@@ -22,10 +23,17 @@ from edgenets.devices.deploy.needs import ServeOptions
 from edgenets.devices.deploy.wheelhouse import Supply
 from edgenets.devices.keeper.release import Health
 from edgenets.devices.twin.system import System
+from edgenets.sound import like as libraries
+from edgenets.sound.audio import write_wav
+from edgenets.sound.features import frames_of
+from edgenets.sound.melinput import MelInput
 from edgenets.tasks.keywords.voice import speak, voices
 from edgenets.tasks.vision.image import Image
 from edgenets.tasks.vision.smear import Smear
+from tests.commands import Call, call
 from tests.devices.twins import CONSTRAINTS, running, wait_until_it_serves
+
+__all__ = ["call"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.twin]
 
@@ -119,6 +127,78 @@ def test_another_model_hears_words_through_the_sound_card(twin: System, tmp_path
         assert time.monotonic() < until, heard
         time.sleep(1)
     assert heard == words
+
+
+def test_a_network_of_ones_own_hears_through_the_sound_card_in_five_commands(
+    twin: System, tmp_path: Path, call: Call
+) -> None:
+    """A CRNN that some other program taught, from its file to what the board hears."""
+    network, calibration, proof, labels = taught_crnn(tmp_path)
+    board, out = twin.address(), tmp_path / "crnn"
+    commands: list[tuple[object, ...]] = [
+        ("convert", network, "--precision", "int8", "--calibration", calibration,
+         "--front", "kws_streaming-mel", "--labels", labels, "--out", out),
+        ("verify", out, "--data", proof),
+        ("bundle", out, "--task", "keywords"),
+        ("deploy", out / "crnn.edge", f"{board.user}@{board.host}:{board.port}",
+         "--source", "mic:default", "--sink", "jsonl:own.jsonl", "--key", board.key,
+         "--known-hosts", board.known_hosts, "--accept-new", "--constraint", CONSTRAINTS,
+         "--latency", 5000, *(x for extra in EXTRAS for x in ("--extra", extra))),
+        ("device", "status", f"{board.user}@{board.host}:{board.port}", "--key", board.key,
+         "--known-hosts", board.known_hosts),
+    ]  # fmt: skip
+    for command in commands:
+        done = call(*command)
+        assert done.code == 0, (command[0], done)
+    assert "crnn" in done.out
+    stream = np.concatenate([tone(pitch, n) for n, pitch in enumerate((0, 2500, 0, 500, 0))])
+    write_wav(tmp_path / "tones.wav", stream, 16_000)
+    twin.mic.play(tmp_path / "tones.wav")
+    until = time.monotonic() + 20
+    while len(heard := [x["word"] for x in lines(twin, "own.jsonl") if "word" in x]) < 2:
+        assert time.monotonic() < until, heard
+        time.sleep(1)
+    assert heard == ["high", "low"]
+
+
+def tone(pitch: float, seed: int) -> NDArray[np.float32]:
+    """A second in which a tone swells up and down; 0: in which there is none."""
+    rng, at = np.random.default_rng(seed), np.arange(16_000) / 16_000
+    swell = np.exp(-(((at - rng.uniform(0.4, 0.6)) / 0.15) ** 2)) * (pitch > 0)
+    sound = 0.3 * swell * np.sin(2 * np.pi * pitch * at) + 0.005 * rng.standard_normal(16_000)
+    return sound.astype(np.float32)
+
+
+def taught_crnn(root: Path) -> tuple[Path, Path, Path, Path]:
+    """A convolutional recurrent network in Keras's file, two folders of recordings, labels."""
+    import keras
+    from keras import layers
+
+    config = MelInput(**libraries.known()["kws_streaming-mel"])
+    pitches = {"_silence_": 0.0, "low": 500.0, "high": 2500.0}
+    frames, right = [], []
+    for part, first in (("train", 0), ("calibration", 100), ("proof", 200)):
+        for number, (label, pitch) in enumerate(pitches.items()):
+            folder = root / part / label
+            folder.mkdir(parents=True)
+            for seed in range(first, first + 24):
+                write_wav(folder / f"{seed}.wav", tone(pitch, seed), 16_000)
+                if part == "train":
+                    frames.append(frames_of(tone(pitch, seed), config)[:49])
+                    right.append(number)
+    keras.utils.set_random_seed(3)
+    entry = keras.Input((None, 40), name="mel")
+    x = layers.Conv1D(16, 5, padding="causal", activation="relu")(entry)
+    x = layers.GRU(16, return_sequences=True)(x)
+    model = keras.Model(entry, layers.Dense(3, "softmax")(x))
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    # A frame is of the word while the tone is loud.
+    x, loud = np.stack(frames), np.zeros((len(right), 49), np.int64)
+    loud[:, 18:35] = np.array(right)[:, None]
+    model.fit(x, loud, epochs=30, verbose=0)
+    model.save(root / "crnn.keras")
+    (root / "labels.txt").write_text("\n".join(pitches) + "\n")
+    return root / "crnn.keras", root / "calibration", root / "proof", root / "labels.txt"
 
 
 @pytest.mark.twin_full  # a userland twin proves it sooner, in test_own_python.py
