@@ -55,7 +55,7 @@ def _opened(
         # needs none (`converters.whole.onnxpairs`). Files whose products share a zero 1.32 refuses
         # with them ("Attempt to replace the existing tensor").
         failure = Exception()
-        for exact in ("1", "0"):
+        for exact in ("1", "0") if providers is trials[-1] else ("1",):
             settings.add_session_config_entry("session.x64quantprecision", exact)
             try:
                 return ort.InferenceSession(model, settings, providers=providers, **how), why
