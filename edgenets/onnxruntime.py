@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+# What metadata of a file call weights of eight bits that no sums of pairs overflow with.
+NARROW_WEIGHTS = "edgenets.weight_steps"
+
 # The first release without the fault below.
 _NAMES_FUSED_NODES = (1, 22)
 

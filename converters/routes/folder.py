@@ -13,7 +13,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgenets.artifact import FORMATS, PRECISIONS, Artifact, Format, Precision, TensorInfo, id_of
+from edgenets.artifact import (
+    FORMATS,
+    OPEN,
+    PRECISIONS,
+    Artifact,
+    Format,
+    Precision,
+    TensorInfo,
+    id_of,
+)
 from edgenets.errors import ConversionError, ModelError
 from edgenets.findings import Finding
 from edgenets.progress import Progress
@@ -32,7 +41,7 @@ from ..project import (
     search_project,
     verify_project,
 )
-from ..sources.source import Source, open_source
+from ..sources.source import Shapes, Source, open_source
 from ..ultralytics import Ultralytics
 from ..verify.appendix import Wanted
 from ..verify.judge import Judge
@@ -69,16 +78,11 @@ def job_of(
     quantize, progress = quantize or QuantizeRecipe(), progress or Progress()
     raw = calibration if isinstance(calibration, Raw) else Raw(calibration, Preparation())
     known = _metadata_of(path)
-    shapes = shapes or {}
-    if known is not None:
-        raw = replace(raw, how=_with_metadata(path, raw.how, known, progress))
-        if not shapes and known.size and path.suffix not in (".onnx", ".tflite"):
-            shapes = {"": (3, *known.size)}  # of TorchScript
+    shapes = shapes or _size_of_script(path, known)
+    how = raw.how if known is None else _with_metadata(path, raw.how, known, progress)
+    raw = replace(raw, how=how)
     source = open_source(path, shapes)
-    options = _named(source, shapes)
-    if known is not None and known.size and not shapes and source.open_inputs:
-        (high, wide), item = known.size, source.inputs[0].item
-        options = {source.inputs[0].name: (item[0], high, wide)} if len(item) == 3 else options
+    options = _named(source, shapes) or _open_size(source, known)
     if raw.path is None:
         return Job(source, None, variant, options, quantize, "", progress, raw.how)
     items = items_of(raw.path, _sized(source, options), raw.how, progress.say)
@@ -91,6 +95,21 @@ def _metadata_of(path: Path) -> Ultralytics | None:
     with suppress(ModelError):  # of a task without a bundle, or damaged: it can be converted
         return ultralytics.of_file(path)
     return None
+
+
+def _size_of_script(path: Path, known: Ultralytics | None) -> Shapes:
+    """What metadata say of the input of a TorchScript file, which itself does not."""
+    if known is None or known.size is None or path.suffix in (".onnx", ".tflite"):
+        return {}
+    return {"": (3, *known.size)}
+
+
+def _open_size(source: Source, known: Ultralytics | None) -> dict[str, tuple[int, ...]]:
+    """What they say of an image whose size a file leaves open."""
+    item = source.inputs[0].item
+    if known is None or known.size is None or OPEN not in item or len(item) != 3:
+        return {}
+    return {source.inputs[0].name: (item[0], *known.size)}
 
 
 def _with_metadata(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from edgenets.arrays import Array
 from edgenets.extras import require
+from edgenets.onnxruntime import NARROW_WEIGHTS
 from edgenets.quantization import PAIR_STEPS
 
 from .onnxnames import MOVING, PRODUCTS
@@ -42,16 +43,24 @@ class _Rounded:
 
 
 def within_pairs(model: ModelProto) -> ModelProto:
-    """The model with the weights of its integer products between −64 and 64; it is changed."""
+    """The model with the weights of its integer products between −64 and 64; it is changed.
+
+    Its metadata say so.
+    """
     graph = _Graph(model)
+    # Both may be of several products, as those of an unrolled network are.
     done: dict[str, Array] = {}
+    biases: set[str] = set()
     for product in graph.products():
         name = product.weights.output[0]
         if name not in done:
             done[name] = graph.narrow(product.weights)
-        if product.bias is not None and (done[name] > 1).any():
+        if product.bias is not None and product.bias.output[0] not in biases:
+            biases.add(product.bias.output[0])
             graph.widen(product.bias, done[name])
     graph.forget_unused()
+    if not any(entry.key == NARROW_WEIGHTS for entry in model.metadata_props):
+        model.metadata_props.add(key=NARROW_WEIGHTS, value=str(PAIR_STEPS))
     return model
 
 
@@ -80,6 +89,10 @@ class _Graph:
     def __init__(self, model: ModelProto) -> None:
         self._model = model
         self._makers = {name: node for node in model.graph.node for name in node.output}
+        self._readers: dict[str, list[NodeProto]] = {}
+        for node in model.graph.node:
+            for name in node.input:
+                self._readers.setdefault(name, []).append(node)
         self.constants = {tensor.name: tensor for tensor in model.graph.initializer}
 
     def products(self) -> Iterator[_Rounded]:
@@ -96,7 +109,20 @@ class _Graph:
         tensor = self.constants[weights.input[0]]
         if not _is_eight_bits(tensor) or _is_depthwise(node, tensor):
             return None
-        return _Rounded(node, weights, before[2] if len(before) > 2 else None)
+        return _Rounded(node, weights, before[2] if len(before) > 2 else self._added(node))
+
+    def _added(self, product: NodeProto) -> NodeProto | None:
+        """What makes the bias float that an Add behind a product adds: runtimes make the two one,
+        and take the integers of the bias as they are."""
+        readers = self._readers.get(product.output[0], ())
+        names = {n for node in readers if node.op_type == "Add" for n in node.input}
+        makers = (self._dequantizing(name) for name in sorted(names - {product.output[0]}))
+        return next((m for m in makers if m is not None and self._is_bias(m)), None)
+
+    def _is_bias(self, node: NodeProto) -> bool:
+        """Whether it makes constants float that are in the scale of sums."""
+        tensor = self.constants.get(node.input[0])
+        return tensor is not None and tensor.data_type == require("onnx").TensorProto.INT32
 
     def _one(self, nodes: Sequence[NodeProto | None], constant: bool) -> NodeProto | None:
         """The node that makes constants float, or the one that makes others so."""
@@ -131,7 +157,7 @@ class _Graph:
 
     def widen(self, bias: NodeProto, factors: Array) -> None:
         """Store a bias in the scales that its weights have now."""
-        if bias.input[0] not in self.constants:
+        if bias.input[0] not in self.constants or (factors == 1).all():
             return
         values = self._values(bias.input[0])
         scales = self._values(bias.input[1])

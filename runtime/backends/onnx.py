@@ -13,7 +13,8 @@ from edgenets.artifact import OPEN, Artifact, TensorInfo
 from edgenets.backend import Given, Options, State, check_given, held, initial_state
 from edgenets.errors import BackendError, MissingExtra, first_line
 from edgenets.extras import require
-from edgenets.onnxruntime import session_options
+from edgenets.onnxruntime import NARROW_WEIGHTS, session_options
+from edgenets.processor import sums_may_overflow
 from edgenets.quantization import dequantize, quantize
 
 from .. import engines
@@ -48,28 +49,21 @@ def _opened(
 ) -> tuple[Any, str]:
     """A session with the first providers that can begin, and why others could not."""
     why = ""
-    # Its own fallback tells stdout that it tries the same once more.
-    how = {"enable_fallback": 0, **session_options(ort)}
     for providers in trials:
-        # First with kernels that are right where sums of pairs overflow; what edgenets writes now
-        # needs none (`converters.whole.onnxpairs`). Files whose products share a zero 1.32 refuses
-        # with them ("Attempt to replace the existing tensor").
-        failure = Exception()
-        for exact in ("1", "0") if providers is trials[-1] else ("1",):
-            settings.add_session_config_entry("session.x64quantprecision", exact)
-            try:
-                return ort.InferenceSession(model, settings, providers=providers, **how), why
-            except Exception as exc:  # ONNX Runtime's error classes share no base but Exception
-                failure = exc
-        if providers is trials[-1]:
-            raise BackendError(
-                f"{artifact.files[0]}: ONNX Runtime refuses it: {failure}"
-            ) from failure
-        name, provider_settings = providers[0]
-        why += f"; {name} does not begin: {first_line(failure)}"
-        # An engine that was cut short while it was written would stop it every time.
-        if place := provider_settings.get("trt_engine_cache_path"):
-            shutil.rmtree(place, ignore_errors=True)
+        try:
+            # Its own fallback tells stdout that it tries the same once more.
+            made = ort.InferenceSession(
+                model, settings, providers=providers, enable_fallback=0, **session_options(ort)
+            )
+            return made, why
+        except Exception as exc:  # ONNX Runtime's error classes share no base but Exception
+            if providers is trials[-1]:
+                raise BackendError(f"{artifact.files[0]}: ONNX Runtime refuses it: {exc}") from exc
+            name, provider_settings = providers[0]
+            why += f"; {name} does not begin: {first_line(exc)}"
+            # An engine that was cut short while it was written would stop it every time.
+            if place := provider_settings.get("trt_engine_cache_path"):
+                shutil.rmtree(place, ignore_errors=True)
     raise AssertionError("there is always a trial")
 
 
@@ -114,6 +108,11 @@ class OnnxSession:
         # than the float ones do with the same values, and weights that no integer kernel takes
         # would be dequantized anew in every step (`tests/benchmarks/onnx_step.py`).
         in_float = bool(artifact.states) and artifact.precision in ("int8", "int16x8")
+        # Integer kernels answer wrongly to what is not written as `converters.whole.onnxpairs` has
+        # it: bundles of before, and files of others. (`session.x64quantprecision` is no way round
+        # it: 1.32 refuses files whose products share a zero.)
+        if artifact.precision == "int8" and sums_may_overflow():
+            in_float = in_float or NARROW_WEIGHTS.encode() not in model
         if in_float:
             settings.add_session_config_entry("session.disable_quant_qdq", "1")
         providers = list(options.providers) or _fastest(ort, artifact, model)

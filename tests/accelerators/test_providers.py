@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 
@@ -82,7 +81,7 @@ def test_a_kept_engine_that_was_cut_off(artifact: Artifact, gpu: Any, monkeypatc
     place = Path(first[1]["trt_engine_cache_path"])
     (place / "cut.engine").write_bytes(b"half of it")
     trials = [[first, *others], others, others[1:]]
-    session, why = onnx_backend._opened(Sessions(), artifact, b"", Mock(), trials)
+    session, why = onnx_backend._opened(Sessions(), artifact, b"", None, trials)
     assert session == "a session" and tried == [list(ALL), list(ALL[1:])]
     assert why.startswith("; TensorrtExecutionProvider does not begin: EP_FAIL")
     assert not place.exists()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from edgenets.converters.sources.ends import End, end_of
@@ -97,6 +97,27 @@ class TestRanges:
         assert agreement(output, lost, wanted) == 0.0
         assert agreement(output, wanted + 1e-4, wanted) > 0.99
 
+    @pytest.mark.parametrize("axis", [-1, 1])
+    def test_labels_that_no_item_shows_are_no_loss(self, axis: int) -> None:
+        """Of eighteen labels photos show two; integers make nothing of the others' 1e-5."""
+        rng = np.random.default_rng(0)
+        boxes = 300 * rng.uniform(0, 1, (60, 50, 4))
+        seen = np.where(rng.uniform(0, 1, (60, 50, 2)) < 0.2, rng.uniform(0, 0.9, (60, 50, 2)), 0.0)
+        unseen = 1e-5 * rng.uniform(0, 1, (60, 50, 16))
+        wanted = np.moveaxis(np.concatenate([boxes, seen, unseen], axis=-1), -1, axis)
+        output = of(wanted)
+        assert output.kind == "boxes" and sorted(map(len, output.groups)) == [4, 18]
+
+        def judged(*parts: Any) -> tuple[float, float]:
+            found = np.moveaxis(np.concatenate(parts, axis=-1), -1, axis)
+            return agreement(output, found, wanted), worst_channel(output, found, wanted)
+
+        assert min(judged(boxes, seen, 0 * unseen)) > 0.99
+        assert judged(boxes, seen * [1, 0], unseen)[1] == 0.0  # but a label that is shown is
+        # A tenth of what a detector would report is lost, by scores that are a little lower.
+        lower = np.where((seen > 0.3) & (seen < 0.42), 0.22, seen)
+        assert judged(boxes, lower, unseen)[0] < 0.9
+
     @settings(max_examples=40, deadline=None)
     @given(
         st.lists(st.integers(-6, 6), min_size=2, max_size=8),
@@ -110,6 +131,7 @@ class TestRanges:
         wanted = noise(200, len(powers), seed=seed) * scale
         wanted = wanted + scale * np.array(means[: len(powers)]) / 30
         output = of(wanted)
+        assume(output.kind != "boxes")  # of which scores that no threshold sees count for nothing
         near = wanted + 0.01 * scale * noise(*wanted.shape, seed=seed + 1)
         assert agreement(output, near, wanted) > 0.99
         assert worst_channel(output, near, wanted) > 0.95

@@ -228,6 +228,28 @@ def test_open_sizes_are_those_of_the_metadata(size: str, call: Call, tmp_path: P
     assert seen(call, model)[0]["label"] == "dog"
 
 
+def test_conversion_takes_what_the_metadata_say(call: Call, tmp_path: Path) -> None:
+    """Sizes that are open, and how a folder of images goes in; and it says so."""
+    said = {**said_of("none", True), "imgsz": f"[{SIDE}, {SIDE}]"}
+    model = fixed(tmp_path / "m.onnx", outputs_of(list_of("none", False), "none"), SIDE, **said)
+    found = onnx.load(model)
+    for axis, name in ((0, "batch"), (2, "height"), (3, "width")):
+        found.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
+    onnx.save(found, model)
+    (tmp_path / "images").mkdir()
+    cv2.imwrite(str(tmp_path / "images" / "a.png"), np.full((20, 90, 3), 200, np.uint8))
+    how = ("--precision", "fp32", "--to", "onnx", "--calibration", tmp_path / "images")
+    done = call("convert", model, *how, "--out", tmp_path / "out")
+    assert done.code == 0, done
+    assert "letterbox, rgb, 0 … 1, as Ultralytics does it" in done.err
+    kept = json.loads((tmp_path / "out" / "artifacts" / "artifacts.json").read_text())
+    assert kept["artifacts"][0]["inputs"][0]["shape"] == [1, 3, SIDE, SIDE]
+    del found.metadata_props[:]
+    onnx.save(found, tmp_path / "plain.onnx")
+    done = call("convert", tmp_path / "plain.onnx", *how, "--out", tmp_path / "other")
+    assert done.code == 2 and "takes images of any size; say which: --shape 3,224,224" in done.err
+
+
 @pytest.mark.parametrize("member", ["metadata.json", "temp_meta.txt", "model/extra/config.txt"])
 def test_metadata_of_files_that_end_in_a_zip(member: str) -> None:
     said = {"author": "Ultralytics", "task": "pose", "names": NAMES, "kpt_shape": [17, 2],
