@@ -229,7 +229,7 @@ def test_open_sizes_are_those_of_the_metadata(size: str, call: Call, tmp_path: P
 
 
 def test_conversion_takes_what_the_metadata_say(call: Call, tmp_path: Path) -> None:
-    """Sizes that are open, and how a folder of images goes in; and it says so."""
+    """Sizes that are open, and how a folder of images goes in."""
     said = {**said_of("none", True), "imgsz": f"[{SIDE}, {SIDE}]"}
     model = fixed(tmp_path / "m.onnx", outputs_of(list_of("none", False), "none"), SIDE, **said)
     found = onnx.load(model)
@@ -241,9 +241,10 @@ def test_conversion_takes_what_the_metadata_say(call: Call, tmp_path: Path) -> N
     how = ("--precision", "fp32", "--to", "onnx", "--calibration", tmp_path / "images")
     done = call("convert", model, *how, "--out", tmp_path / "out")
     assert done.code == 0, done
-    assert "letterbox, rgb, 0 … 1, as Ultralytics does it" in done.err
     kept = json.loads((tmp_path / "out" / "artifacts" / "artifacts.json").read_text())
     assert kept["artifacts"][0]["inputs"][0]["shape"] == [1, 3, SIDE, SIDE]
+    how_in = kept["origin"]["preparation"]
+    assert (how_in["resize"], how_in["std"]) == ("letterbox", [255.0])
     del found.metadata_props[:]
     onnx.save(found, tmp_path / "plain.onnx")
     done = call("convert", tmp_path / "plain.onnx", *how, "--out", tmp_path / "other")
