@@ -12,6 +12,7 @@ from edgenets.progress import Progress
 from edgenets.selection import Request, Selection, select
 from edgenets.tasks import task_of
 from edgenets.tasks.evaluation import Evaluation
+from edgenets.tasks.task import Streams
 
 from .load import load
 
@@ -56,4 +57,28 @@ def evaluate(
     session = load(bundle, selected)
     task = task_of(bundle.spec.task)
     found = task.evaluate(bundle, session, data, split, progress or Progress())
+    return Evaluated(found, selected, session.runs_on)
+
+
+def listen(
+    bundle: Bundle,
+    streams: Streams,
+    request: Request | None = None,
+    progress: Progress | None = None,
+) -> Evaluated:
+    """Measure a bundle by what it hears in streams: false accepts an hour, and recall.
+
+    Args:
+        request: which artifact; None: the one that would run here.
+
+    Raises:
+        ModelError: a model of its task accepts nothing.
+        BackendError: nothing of what was requested can run here.
+        DataError: there is nothing to listen to, or a recording cannot be read.
+    """
+    selected = select(bundle, request)
+    session = load(bundle, selected)
+    found = task_of(bundle.spec.task).listened(
+        bundle.spec, session, streams, progress or Progress()
+    )
     return Evaluated(found, selected, session.runs_on)

@@ -16,6 +16,15 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
+class Table:
+    """Something to show."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """The figures of a model over labeled data, for programs and for people."""
 
@@ -27,6 +36,7 @@ class Evaluation:
     columns: tuple[str, ...] = ()  # of a table
     rows: tuple[tuple[str, ...], ...] = ()
     notices: tuple[str, ...] = ()  # what of the data was left out, and why
+    more: tuple[Table, ...] = ()  # further tables
 
 
 def some(found: Sequence[Item], data: Path, split: str | None) -> Sequence[Item]:

@@ -15,12 +15,13 @@ from edgenets.backend import Session
 from edgenets.errors import ModelError
 from edgenets.files import Json
 from edgenets.progress import Progress
-from edgenets.tasks.task import Samples, Variant
+from edgenets.tasks.task import Samples, Streams, Variant
 
 if TYPE_CHECKING:
     from edgenets.bundle import Bundle
     from edgenets.data.split import Split
     from edgenets.runs import Run
+    from edgenets.spec import ModelSpec
     from edgenets.tasks.evaluation import Evaluation
     from edgenets.tasks.own import OwnInput, OwnModel
 
@@ -78,6 +79,12 @@ class Room(ABC):
     ) -> Evaluation:
         """See `Task.evaluate`."""
         return self._evaluation().measure(bundle, session, data, split, progress)
+
+    def listened(
+        self, spec: ModelSpec, session: Session, streams: Streams, progress: Progress
+    ) -> Evaluation:
+        """See `Task.listened`: of most tasks nothing is rejected."""
+        raise ModelError(f"a model for {spec.task} has no false accepts; --data measures it")
 
     def card(self, run: Run, items: int) -> list[str]:
         """See `Task.card`."""

@@ -64,6 +64,14 @@ class Samples:
 
 
 @dataclass(frozen=True)
+class Streams:
+    """What a model listens to, to be judged by what it hears."""
+
+    negatives: tuple[Path, ...] = ()  # recordings without any of its words, or folders of them
+    positives: tuple[Path, ...] = ()  # folders LABEL, or of folders LABEL
+
+
+@dataclass(frozen=True)
 class Trained:
     """The outcome of a training."""
 
@@ -113,6 +121,17 @@ class Task(Protocol):
 
         Raises:
             DataError: the data cannot be used, or nothing of it is in the split.
+        """
+        ...
+
+    def listened(
+        self, spec: ModelSpec, session: Session, streams: Streams, progress: Progress
+    ) -> Evaluation:
+        """Measure a model by what it hears in streams: false accepts an hour, and recall.
+
+        Raises:
+            ModelError: a model of this task accepts nothing.
+            DataError: there is nothing to listen to, or a recording cannot be read.
         """
         ...
 

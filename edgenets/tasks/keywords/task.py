@@ -12,10 +12,11 @@ from edgenets.tasks.keywords.recipe import KeywordRecipe
 from edgenets.tasks.keywords.spec import KeywordSpec
 from edgenets.tasks.room import EvaluationModule, SamplesModule
 from edgenets.tasks.sound_room import SoundRoom
-from edgenets.tasks.task import Trained
+from edgenets.tasks.task import Streams, Trained
 
 if TYPE_CHECKING:
     from edgenets.backend import Session
+    from edgenets.tasks.evaluation import Evaluation
     from edgenets.tasks.keywords.pipeline import KeywordDetector
     from edgenets.tasks.metrics import Decisions
     from edgenets.tasks.own import OwnModel
@@ -61,6 +62,14 @@ class Keywords(SoundRoom):
         from edgenets.tasks.keywords import evaluation
 
         return evaluation
+
+    def listened(
+        self, spec: ModelSpec, session: Session, streams: Streams, progress: Progress
+    ) -> Evaluation:
+        """See `Task.listened`."""
+        from edgenets.tasks.keywords.listening import measure
+
+        return measure(spec_as(spec, KeywordSpec), session, streams, progress)
 
     def decisions(self, spec: KeywordSpec) -> Decisions:
         """See `SequenceTask.decisions`."""
