@@ -43,6 +43,10 @@ COMMANDS = {
         "Run a bundle on microphones, cameras, files, text or streams of readings.",
     ),
     "eval": ("edgenets.cli.eval", "Measure a bundle's accuracy on labeled data."),
+    "calibrate": (
+        "edgenets.cli.calibrate",
+        "Set a bundle's thresholds by what it hears in recordings.",
+    ),
     "bench": ("edgenets.cli.bench", "Measure latency, CPU and memory of a bundle on this machine."),
     "choose": ("edgenets.cli.choose", "Choose the best artifact for this machine, within limits."),
     "compare": ("edgenets.cli.compare", "Compare CNN and RNN models of one size on one task."),

@@ -15,7 +15,7 @@ from edgenets.backend import Session
 from edgenets.errors import ModelError
 from edgenets.files import Json
 from edgenets.progress import Progress
-from edgenets.tasks.task import Samples, Streams, Variant
+from edgenets.tasks.task import Samples, SetByStreams, Streams, Variant
 
 if TYPE_CHECKING:
     from edgenets.bundle import Bundle
@@ -85,6 +85,17 @@ class Room(ABC):
     ) -> Evaluation:
         """See `Task.listened`: of most tasks nothing is rejected."""
         raise ModelError(f"a model for {spec.task} has no false accepts; --data measures it")
+
+    def set_by_streams(
+        self,
+        spec: ModelSpec,
+        session: Session,
+        streams: Streams,
+        per_hour: float,
+        progress: Progress,
+    ) -> SetByStreams:
+        """See `Task.set_by_streams`: likewise."""
+        raise ModelError(f"a model for {spec.task} has no thresholds that streams could set")
 
     def card(self, run: Run, items: int) -> list[str]:
         """See `Task.card`."""

@@ -72,6 +72,18 @@ class Streams:
 
 
 @dataclass(frozen=True)
+class SetByStreams:
+    """What was set by what a model heard."""
+
+    spec: ModelSpec
+    evidence: Json  # for the bundle's report
+    # Of each word: itself, its threshold, recall and false accepts, each before and now.
+    rows: tuple[tuple[str, ...], ...]
+    lost: tuple[str, ...]  # words that are hardly heard any more, a sentence each
+    said: tuple[str, ...]  # what that proves, and what would help
+
+
+@dataclass(frozen=True)
 class Trained:
     """The outcome of a training."""
 
@@ -128,6 +140,22 @@ class Task(Protocol):
         self, spec: ModelSpec, session: Session, streams: Streams, progress: Progress
     ) -> Evaluation:
         """Measure a model by what it hears in streams: false accepts an hour, and recall.
+
+        Raises:
+            ModelError: a model of this task accepts nothing.
+            DataError: there is nothing to listen to, or a recording cannot be read.
+        """
+        ...
+
+    def set_by_streams(
+        self,
+        spec: ModelSpec,
+        session: Session,
+        streams: Streams,
+        per_hour: float,
+        progress: Progress,
+    ) -> SetByStreams:
+        """Set thresholds, so that no more is accepted in the negatives than so often an hour.
 
         Raises:
             ModelError: a model of this task accepts nothing.

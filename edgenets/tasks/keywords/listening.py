@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from edgenets.files import Json
 from edgenets.progress import Progress
 from edgenets.sound import audio
 from edgenets.tasks.evaluation import Evaluation, Table
-from edgenets.tasks.keywords.decoding import Heard, KeywordDecoder
+from edgenets.tasks.keywords.decoding import Heard, KeywordDecoder, softmax
 from edgenets.tasks.keywords.rates import poisson_bounds
 from edgenets.tasks.keywords.spec import KeywordDecoding, KeywordSpec
 from edgenets.tasks.sound_pipeline import Stepper
@@ -41,6 +41,9 @@ _FAINT = 1e-4
 
 # Thresholds of the curve.
 _CURVE = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.88, 0.9, 0.92, 0.95, 0.98, 0.99)
+
+# Means of float32 are as exact as this.
+_ROUNDING = 1e-4
 
 # False accepts that are shown one by one.
 _SHOWN = 100
@@ -91,19 +94,51 @@ class Listened:
     files: tuple[tuple[int, Path], ...]  # the steps at which they begin, in order
     hours: float  # of negatives
     words: tuple[tuple[str, Scores], ...]  # the label of every recording, and what was answered
+    _known: dict[int, list[Scores]] = field(default_factory=dict, repr=False)
 
     def at(self, decoding: KeywordDecoding) -> Found:
         """What is heard."""
         said, heard = Counter[str](), Counter[str]()
-        for label, scores in self.words:
+        likely, *of_words = self._likely(decoding.smoothing)
+        for (label, scores), own in zip(self.words, of_words, strict=True):
             said[label] += 1
-            heard[label] += any(h.label == label for h in self._decided(scores, decoding))
-        found = self._decided(self.negatives, decoding)
+            decided = self._decided(scores, own, decoding)
+            heard[label] += any(h.label == label for h in decided)
+        found = self._decided(self.negatives, likely, decoding)
         return Found(said, heard, tuple(map(self._accepted, found)), self.hours)
 
-    def _decided(self, scores: Scores, decoding: KeywordDecoding) -> list[Heard]:
+    def _likely(self, smoothing: int) -> list[Scores]:
+        """The largest smoothed posterior of a word at every step, of negatives and each word."""
+        if smoothing not in self._known:
+            words = [label in self.spec.reported for label in self.spec.labels]
+            every = (self.negatives, *(scores for _, scores in self.words))
+            logits = self.spec.decoding.scores == "logits"
+            self._known[smoothing] = [
+                _means(softmax(scores) if logits else scores, smoothing)[:, words].max(axis=1)
+                for scores in every
+            ]
+        return self._known[smoothing]
+
+    def _decided(
+        self, scores: Scores, likely: Scores, decoding: KeywordDecoding
+    ) -> Iterator[Heard]:
+        """What a decoder says that takes every step; where no word is likely it need not look.
+
+        Args:
+            likely: see `_likely`.
+        """
+        least = min(decoding.threshold, *decoding.thresholds.values(), 1.0) - _ROUNDING
+        worth = np.flatnonzero(likely >= least)
         decoder = KeywordDecoder(self.spec.labels, decoding, self.spec.step_seconds)
-        return [heard for row in scores if (heard := decoder.push(row)) is not None]
+        apart = decoding.smoothing + int(np.ceil(decoding.refractory / self.spec.step_seconds))
+        for steps in np.split(worth, np.flatnonzero(np.diff(worth) > apart) + 1):
+            if not len(steps):
+                continue
+            decoder.reset()
+            begin = max(0, int(steps[0]) - decoding.smoothing)
+            for row in scores[begin : int(steps[-1]) + 1]:
+                if (heard := decoder.push(row)) is not None:
+                    yield replace(heard, step=begin + heard.step)
 
     def _accepted(self, heard: Heard) -> Accepted:
         begin, path = max(f for f in self.files if f[0] <= heard.step)
@@ -260,6 +295,14 @@ class _Recorder(Stepper[Heard]):  # type: ignore[type-var]  # it decides nothing
 
     def _decide(self, scores: NDArray[np.float32]) -> None:
         self.rows.append(scores.copy())
+
+
+def _means(posteriors: Scores, smoothing: int) -> Scores:
+    """The mean over the last steps at every step; steps before the first count as nothing."""
+    sums = np.cumsum(posteriors, axis=0, dtype=np.float64)
+    before = np.zeros_like(sums)
+    before[smoothing:] = sums[:-smoothing]
+    return ((sums - before) / smoothing).astype(np.float32)
 
 
 def _negatives(roots: Sequence[Path], spec: KeywordSpec, progress: Progress) -> list[Path]:

@@ -12,7 +12,7 @@ from edgenets.tasks.keywords.recipe import KeywordRecipe
 from edgenets.tasks.keywords.spec import KeywordSpec
 from edgenets.tasks.room import EvaluationModule, SamplesModule
 from edgenets.tasks.sound_room import SoundRoom
-from edgenets.tasks.task import Streams, Trained
+from edgenets.tasks.task import SetByStreams, Streams, Trained
 
 if TYPE_CHECKING:
     from edgenets.backend import Session
@@ -70,6 +70,19 @@ class Keywords(SoundRoom):
         from edgenets.tasks.keywords.listening import measure
 
         return measure(spec_as(spec, KeywordSpec), session, streams, progress)
+
+    def set_by_streams(
+        self,
+        spec: ModelSpec,
+        session: Session,
+        streams: Streams,
+        per_hour: float,
+        progress: Progress,
+    ) -> SetByStreams:
+        """See `Task.set_by_streams`."""
+        from edgenets.tasks.keywords.thresholds import set_thresholds
+
+        return set_thresholds(spec_as(spec, KeywordSpec), session, streams, per_hour, progress)
 
     def decisions(self, spec: KeywordSpec) -> Decisions:
         """See `SequenceTask.decisions`."""

@@ -1,0 +1,172 @@
+"""Thresholds and smoothing by what a model hears in streams.
+
+Of all sets of a threshold a word that accept no more often in the negatives than is allowed, that
+is taken by which most of the recordings of words are heard; so for every length of smoothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from edgenets.backend import Session
+from edgenets.errors import DataError
+from edgenets.files import Json
+from edgenets.progress import Progress
+from edgenets.tasks.keywords.listening import Found, Listened, listen
+from edgenets.tasks.keywords.rates import poisson_bounds
+from edgenets.tasks.keywords.spec import MOST_SMOOTHING, KeywordDecoding, KeywordSpec
+from edgenets.tasks.task import SetByStreams, Streams
+
+# Thresholds that are tried, and by how much the smoothing that a model was made with is longer.
+_TRIED = (*(0.05 * n for n in range(6, 18)), *(0.01 * n for n in range(86, 101)))
+_LONGER = (1.0, 1.5, 2.0)
+
+# A word of which less is heard is as good as lost.
+_HALF = 0.5
+
+# Negatives that cost most, of which some are named.
+_WORST = 3
+
+
+@dataclass(frozen=True)
+class _Option:
+    """A threshold of one word."""
+
+    threshold: float
+    accepts: int
+    gain: float  # recordings that are heard; of a word without any, the lower threshold is more
+
+
+def set_thresholds(
+    spec: KeywordSpec, session: Session, streams: Streams, per_hour: float, progress: Progress
+) -> SetByStreams:
+    """See `Task.set_by_streams`."""
+    if not streams.negatives:
+        raise DataError("thresholds are set by what is not to be heard: --negatives")
+    heard = listen(spec, session, streams.negatives, streams.positives, progress)
+    before = heard.at(spec.decoding)
+    allowed = math.floor(per_hour * before.hours)
+    tried = []
+    lengths = dict.fromkeys(round(factor * spec.decoding.smoothing) for factor in _LONGER)
+    with progress.task("trying thresholds") as task:
+        for done, smoothing in enumerate(lengths, 1):
+            if smoothing <= MOST_SMOOTHING:
+                decoding = replace(spec.decoding, smoothing=smoothing)
+                tried.append(_best(heard, decoding, allowed))
+            task.update(done, len(lengths), f"{smoothing} steps")
+    # Of what hears alike, the quickest.
+    decoding, after = max(tried, key=lambda one: (one[1].recall, -one[0].smoothing))
+    evidence = _evidence(streams, per_hour, before, after)
+    lost = tuple(
+        f"{word}: {after.heard[word]} of {said} recordings are still heard"
+        for word, said in after.said.items()
+        if after.heard[word] < _HALF * said
+    )
+    rows = _rows(spec, decoding, before, after)
+    changed = replace(spec, decoding=decoding)
+    return SetByStreams(changed, evidence, rows, lost, _advice(per_hour, before, after))
+
+
+def _best(
+    heard: Listened, decoding: KeywordDecoding, allowed: int
+) -> tuple[KeywordDecoding, Found]:
+    """The thresholds by which most is heard at so many false accepts, and what is."""
+    options: dict[str, list[_Option]] = {word: [] for word in heard.spec.reported}
+    for threshold in _TRIED:
+        found = heard.at(replace(decoding, threshold=round(threshold, 2), thresholds={}))
+        accepts = Counter(accepted.label for accepted in found.accepted)
+        for word, known in options.items():
+            gain = float(found.heard[word]) if found.said[word] else 1 - threshold
+            known.append(_Option(round(threshold, 2), accepts[word], gain))
+    while True:
+        chosen = _chosen(options, allowed)
+        made = replace(decoding, threshold=max(chosen.values()), thresholds=chosen)
+        found = heard.at(made)
+        # With thresholds of their own, words get in each other's way less: a few more are heard.
+        if len(found.accepted) <= allowed or all(t >= _TRIED[-1] for t in chosen.values()):
+            return made, found
+        allowed -= 1
+        if allowed < 0:
+            highest = dict.fromkeys(chosen, round(_TRIED[-1], 2))
+            made = replace(decoding, threshold=max(highest.values()), thresholds=highest)
+            return made, heard.at(made)
+
+
+def _chosen(options: dict[str, list[_Option]], allowed: int) -> dict[str, float]:
+    """A threshold of each word, so that most is heard (a knapsack over false accepts)."""
+    # By false accepts so far: what is heard then, and the thresholds; the higher ones of like sets.
+    known: dict[int, tuple[float, tuple[float, ...]]] = {0: (0.0, ())}
+    for of_word in options.values():
+        following: dict[int, tuple[float, tuple[float, ...]]] = {}
+        for accepts, (score, thresholds) in known.items():
+            for option in of_word:
+                total = accepts + option.accepts
+                made = (score + option.gain, (*thresholds, option.threshold))
+                if total <= allowed and made > following.get(total, (-1.0, ())):
+                    following[total] = made
+        known = following or {0: (0.0, (*next(iter(known.values()))[1], of_word[-1].threshold))}
+    _, best = max(known.values())
+    return dict(zip(options, best, strict=True))
+
+
+def _evidence(streams: Streams, per_hour: float, before: Found, after: Found) -> Json:
+    """What the thresholds were set by, for the bundle."""
+    return {
+        "wanted_per_hour": per_hour,
+        "negatives": [str(path) for path in streams.negatives],
+        "positives": [str(path) for path in streams.positives],
+        "hours": after.hours,
+        "before": _figures(before),
+        "after": _figures(after),
+    }
+
+
+def _figures(found: Found) -> Json:
+    return {
+        "false_accepts": len(found.accepted),
+        "per_hour": found.rate,
+        "per_hour_95": list(found.bounds),
+        "said": dict(found.said),
+        "heard": dict(found.heard),
+    }
+
+
+def _rows(
+    spec: KeywordSpec, decoding: KeywordDecoding, before: Found, after: Found
+) -> tuple[tuple[str, ...], ...]:
+    """Of each word: its threshold before and now, what is heard, what is accepted."""
+    rows = []
+    for word in spec.reported:
+        old = spec.decoding.thresholds.get(word, spec.decoding.threshold)
+        said = after.said[word]
+        parts = [f"{f.heard[word] / said:.1%}" if said else "–" for f in (before, after)]
+        counts = [sum(a.label == word for a in f.accepted) for f in (before, after)]
+        rows.append((word, f"{old:g}", f"{decoding.thresholds[word]:g}", *parts, *map(str, counts)))
+    return tuple(rows)
+
+
+def _advice(per_hour: float, before: Found, after: Found) -> tuple[str, ...]:
+    """What the figures prove, and what would help."""
+    low, high = after.bounds
+    said = [
+        f"{after.rate:.2f} false accepts an hour (95 %: {low:.2f} to {high:.2f}) in "
+        f"{after.hours:.2f} h; before {before.rate:.2f}"
+    ]
+    if after.said:
+        said.append(
+            f"recall {after.recall:.2%} of {after.said.total()} recordings; before "
+            f"{before.recall:.2%}"
+        )
+    if high > per_hour:
+        needed = poisson_bounds(0)[1] / per_hour
+        said.append(
+            f"so little sound does not prove {per_hour:g} an hour: without any false accept it "
+            f"takes {needed:.1f} h"
+        )
+    costly = Counter(accepted.path for accepted in before.accepted).most_common(_WORST)
+    if costly and after.recall < before.recall:
+        names = ", ".join(f"{path.name} ({count})" for path, count in costly)
+        said.append(f"most were accepted in {names}: more of that kind belongs into training")
+    return tuple(said)
