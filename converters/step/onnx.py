@@ -21,13 +21,7 @@ from numpy.typing import NDArray
 
 from edgenets.artifact import OPEN
 from edgenets.errors import ConversionError
-from edgenets.quantization import (
-    PAIR_STEPS,
-    WEIGHT_STEPS,
-    Quantization,
-    quantize_bias,
-    quantize_weights,
-)
+from edgenets.quantization import Quantization, quantize_bias, quantize_weights
 
 from .graph import (
     Activation,
@@ -56,7 +50,7 @@ from .onnxparts import (
     write_lookup,
 )
 from .plan import Plan
-from .scales import weight_scales
+from .scales import weight_scales, weight_steps
 
 Weights = Literal["float32", "float16", "int8", "int8-dynamic"]
 
@@ -320,9 +314,9 @@ class OnnxWriter:
             self._file.nodes("DynamicQuantizeLinear", [self._real_form(source)], names)
             self._dynamic[source] = names
         x, scale, zero = self._dynamic[source]
-        if shape is not None:
-            x = self._reshaped(x, shape, op)
-        scales = weight_scales(weights, 1, op.bias, None, self._graph.per_channel, PAIR_STEPS)
+        x = x if shape is None else self._reshaped(x, shape, op)
+        steps = weight_steps(op, wide=False)
+        scales = weight_scales(weights, 1, op.bias, None, self._graph.per_channel, steps)
         stored = self._file.constant(quantize_weights(weights, scales, 1))
         total = self._file.node("MatMulInteger", [x, stored, zero], f"{op.output}/integers")
         cast = self._file.node(
@@ -388,10 +382,8 @@ class OnnxWriter:
     def _weight_scales(
         self, op: Linear | Conv | Depthwise, weights: NDArray[np.float32], axis: int
     ) -> NDArray[np.float32]:
-        integer = self._is_integer(op.output)
-        source = self._quantization(op.inputs[0]).scale if integer else None
-        apart = isinstance(op, Depthwise) and op.weights.shape[-1] == 1
-        steps = WEIGHT_STEPS if self._is_wide() or apart else PAIR_STEPS
+        source = self._quantization(op.inputs[0]).scale if self._is_integer(op.output) else None
+        steps = weight_steps(op, self._is_wide())
         return weight_scales(weights, axis, op.bias, source, self._graph.per_channel, steps)
 
     def _bias(self, op: Linear | Conv | Depthwise, weights: NDArray[np.float32], axis: int) -> str:

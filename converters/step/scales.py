@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.quantization import SMALLEST_SCALE, WEIGHT_STEPS, Quantization, per_channel_scales
+from edgenets.quantization import (
+    PAIR_STEPS,
+    SMALLEST_SCALE,
+    WEIGHT_STEPS,
+    Quantization,
+    per_channel_scales,
+)
+
+from .graph import Conv, Depthwise, Linear
 
 # A bias is an integer of 32 bits in the scale of input times weight; this leaves the sums room.
 _LARGEST_BIAS = 1 << 30
@@ -38,6 +46,16 @@ def weight_scales(
         least = np.abs(bias) / (_LARGEST_BIAS * input_scale)
         scales = np.maximum(scales, least.astype(np.float32))
     return scales if per_channel else np.full_like(scales, scales.max())
+
+
+def weight_steps(op: Linear | Conv | Depthwise, wide: bool) -> int:
+    """Steps of integer weights to each side of zero in ONNX; see `converters.whole.onnxpairs`.
+
+    Args:
+        wide: whether activations are of 16 bits, for which there are no such kernels.
+    """
+    apart = isinstance(op, Depthwise) and op.weights.shape[-1] == 1
+    return WEIGHT_STEPS if wide or apart else PAIR_STEPS
 
 
 def table_quantization(table: NDArray[np.float32]) -> Quantization:

@@ -42,7 +42,10 @@ COMMANDS = {
         "edgenets.cli.run",
         "Run a bundle on microphones, cameras, files, text or streams of readings.",
     ),
-    "eval": ("edgenets.cli.eval", "Measure a bundle's accuracy on labeled data."),
+    "eval": (
+        "edgenets.cli.eval",
+        "Measure a bundle on labeled data, or by what it hears in streams.",
+    ),
     "calibrate": (
         "edgenets.cli.calibrate",
         "Set a bundle's thresholds by what it hears in recordings.",
