@@ -197,3 +197,13 @@ def test_evidence_is_json(room: Path, call: Call, tmp_path: Path) -> None:
     assert "wanted_per_hour" in report
     thresholds = spec_as(Bundle(out).spec, KeywordSpec).decoding.thresholds
     assert min(thresholds.values()) < 0.5
+
+
+def test_the_same_from_python(room: Path, tmp_path: Path) -> None:
+    import edgenets
+
+    talk, words = [room / "talk"], [room / "words"]
+    before = edgenets.listen("kws-gru", talk, words).result
+    found = edgenets.calibrate("kws-gru", talk, words, 2, tmp_path / "a.edge")
+    assert found.evidence["before"]["per_hour"] == before.value
+    assert edgenets.listen(tmp_path / "a.edge", talk).result.value == 0

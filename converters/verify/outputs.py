@@ -152,11 +152,8 @@ def _output(
 def _unseen_joined(
     values: Array, axis: int, groups: Sequence[tuple[int, ...]]
 ) -> tuple[tuple[int, ...], ...]:
-    """Ranges in which scores that no threshold sees are of that of the smallest scores seen.
-
-    Of many labels items show a few. What the others have in common is to be next to nothing, and
-    whether it is 1e-5 or 0 changes no box.
-    """
+    """Ranges in which scores that no threshold sees are of that of the smallest scores seen: whether
+    a label that no item shows has 1e-5 or 0 changes no box."""
     highest = [_highest_score(np.take(values, group, axis=axis)) for group in groups]
     seen = [g for g, score in zip(groups, highest, strict=True) if score > _SEEN]
     unseen = [g for g, score in zip(groups, highest, strict=True) if 0 <= score <= _SEEN]
@@ -299,8 +296,7 @@ def agreement(output: Output, found: Array, wanted: Array) -> float:
         return min(fit, _equal_scores(found, wanted, _LIKELY))
     if output.kind == "boxes":
         pairs = zip(output.parts(found), output.parts(wanted), strict=True)
-        shares = [_equal_scores(a, b, _REPORTED) for a, b in pairs if _are_scores(b)]
-        return min([fit, *shares])
+        return min([fit, *(_equal_scores(a, b, _REPORTED) for a, b in pairs if _are_scores(b))])
     return fit
 
 
@@ -396,8 +392,7 @@ def _cosine(found: Array, wanted: Array) -> float:
 
 
 def _equal_scores(found: Array, wanted: Array, threshold: float) -> float:
-    """Of scores that either has above a threshold, the share that both have, where the model is
-    clear."""
+    """Of scores that either has above a threshold, the share of both, where the model is clear."""
     clear = np.abs(wanted - threshold) > _UNDECIDED
     a, b = found[clear] > threshold, wanted[clear] > threshold
     either = int(np.sum(a | b))

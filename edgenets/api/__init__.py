@@ -14,10 +14,20 @@ from edgenets.api.models import (
     train,
     verify,
 )
-from edgenets.api.running import bench, choose, evaluate, load, run, selftest, write
+from edgenets.api.running import (
+    bench,
+    calibrate,
+    choose,
+    evaluate,
+    listen,
+    load,
+    run,
+    selftest,
+    write,
+)
 
 __all__ = [
-    "Built", "aware", "bench", "build", "bundle_model", "choose", "convert", "deploy", "evaluate",
-    "flash", "import_model", "load", "pack", "preflight", "run", "selftest", "train", "verify",
-    "write",
+    "Built", "aware", "bench", "build", "bundle_model", "calibrate", "choose", "convert", "deploy",
+    "evaluate", "flash", "import_model", "listen", "load", "pack", "preflight", "run", "selftest",
+    "train", "verify", "write",
 ]  # fmt: skip

@@ -30,6 +30,7 @@ from edgenets.selection import Request, select
 from edgenets.tasks import task_of
 from edgenets.tasks.language.sampling import Sampling
 from edgenets.tasks.series.tableformat import TableFormat
+from edgenets.tasks.task import Streams
 
 if TYPE_CHECKING:
     from edgenets.choice import Chosen, Limits
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from edgenets.runtime.bench import Row
     from edgenets.runtime.evaluate import Evaluated
     from edgenets.runtime.selftest import Trial
+    from edgenets.tasks.task import SetByStreams
 
 Found = (
     Result | Transcript | Seen | Classified | Suggested | Translation | Forecast | Anomaly
@@ -136,6 +138,57 @@ def _results(events: Iterable[Event], notice: Callable[[Notice], None]) -> Itera
 
 def _log(notice: Notice) -> None:
     logging.getLogger("edgenets").warning("%s", notice.text)
+
+
+def listen(
+    bundle: Bundle | str | Path,
+    negatives: Sequence[str | Path] = (),
+    positives: Sequence[str | Path] = (),
+    backend: str | None = None,
+    precision: Precision | None = None,
+    progress: Progress | None = None,
+) -> Evaluated:
+    """Measure a bundle of words by what it hears in streams: false accepts an hour, and recall.
+
+    Args:
+        negatives: recordings in which none of its words is said, or folders of them.
+        positives: folders of recordings, a folder a word.
+
+    Raises:
+        ModelError: a model of its task accepts nothing.
+        BackendError: nothing of what was requested can run here.
+        DataError: there is nothing to listen to, or a recording cannot be read.
+    """
+    from edgenets.runtime.evaluate import listen
+
+    streams = Streams(tuple(map(Path, negatives)), tuple(map(Path, positives)))
+    return listen(as_bundle(bundle), streams, Request(backend, precision), progress)
+
+
+def calibrate(
+    bundle: Bundle | str | Path,
+    negatives: Sequence[str | Path],
+    positives: Sequence[str | Path] = (),
+    max_fa: float = 0.5,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> SetByStreams:
+    """Set a bundle's thresholds by what it hears, and write it with them.
+
+    Args:
+        negatives, positives: see `listen`.
+        max_fa: false accepts an hour that are allowed.
+        out: the bundle to write; None: the same.
+
+    Raises:
+        BundleError: something else is in the place of the bundle. Else as `listen`.
+    """
+    from edgenets.runtime.calibrate import calibrate
+
+    opened = as_bundle(bundle)
+    streams = Streams(tuple(map(Path, negatives)), tuple(map(Path, positives)))
+    target = opened.path if out is None else Path(out)
+    return calibrate(opened, streams, max_fa, target, progress=progress)
 
 
 def evaluate(

@@ -144,6 +144,15 @@ def _eval(place: Place) -> None:
     assert place("eval", "shades.edge", "--data", place.images, "--json").json()["value"] > 0.9
 
 
+@smoke("calibrate")
+def _calibrate(place: Place) -> None:
+    recordings = place.demo / "recordings"
+    found = place(
+        "calibrate", "kws-gru", "--negatives", recordings, "--out", "quiet.edge", "--json"
+    )
+    assert found.json()["after"]["false_accepts"] == 0
+
+
 @smoke("bench")
 def _bench(place: Place) -> None:
     assert place("bench", "kws-gru", "--precision", "int8", "--seconds", 1, "--json").json()["rows"]
