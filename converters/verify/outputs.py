@@ -152,7 +152,7 @@ def _output(
 def _unseen_joined(
     values: Array, axis: int, groups: Sequence[tuple[int, ...]]
 ) -> tuple[tuple[int, ...], ...]:
-    """Ranges in which scores that no threshold sees are of that of the smallest scores seen: whether
+    """Ranges where scores that no threshold sees are of that of the smallest scores seen: whether
     a label that no item shows has 1e-5 or 0 changes no box."""
     highest = [_highest_score(np.take(values, group, axis=axis)) for group in groups]
     seen = [g for g, score in zip(groups, highest, strict=True) if score > _SEEN]
