@@ -210,17 +210,11 @@ class Subjects:
             raise ConversionError(f"{artifact.id}: was trained with its ranges; train it further")
         if isinstance(given, Function) and given.layers:
             integers: TFLiteIntegers | OnnxIntegers = TFLiteIntegers(
-                given, samples, quantize.per_channel, quantize.keep_float
+                given, samples, quantize, self._job.mixed
             )
         elif isinstance(given, Written) and given.artifact.format == "onnx":
-            integers = OnnxIntegers(
-                given,
-                samples,
-                format == "openvino",
-                quantize.per_channel,
-                quantize.symmetric,
-                quantize.keep_float,
-            )
+            openvino = format == "openvino"
+            integers = OnnxIntegers(given, samples, quantize, self._job.mixed, openvino)
         else:
             raise ConversionError(
                 f"{artifact.id}: nothing says which layers it has; give the Keras model, or a file "

@@ -19,6 +19,7 @@ from ..step.openvino import to_ir
 from . import onnxnames, onnxround, tflite
 from .function import Function
 from .samples import Samples
+from .tails import Mixed, kept_apart, onnx_tail
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -49,17 +50,24 @@ class TFLiteIntegers:
         self,
         source: Function,
         samples: Samples,
-        per_channel: bool = True,
-        always: Collection[str] = (),
+        quantize: QuantizeRecipe | None = None,
+        mixed: Mixed | None = None,
     ) -> None:
-        """Take a function; layers of `always` stay float whatever else does."""
-        self._source, self._made = source, tflite.Integers(source, samples, per_channel)
-        self._always = frozenset(always)
+        """Take a function; layers that its recipe keeps float stay so whatever else does, and so do
+        the ends of outputs of several ranges."""
+        quantize = quantize or QuantizeRecipe()
+        self._source = source
+        calibrator = "minmax" if quantize.calibrator == "auto" else quantize.calibrator
+        self._made = tflite.Integers(source, samples, quantize.per_channel, calibrator)
+        self._always, self._mixed = frozenset(quantize.keep_float), mixed
         self.layers = tuple(name for name in self._made.layers if name not in self._always)
 
     def write(self, keep: Collection[str] = ()) -> Written:
         """See `Integers`."""
-        return self._made.write(self._always | set(keep))
+        kept = self._always | set(keep)
+        if (mixed := self._mixed) is None:
+            return self._made.write(kept)
+        return kept_apart(mixed, lambda last: self._made.write_apart(kept, mixed.places, last))
 
     def probed(self) -> tuple[Written, Written]:
         """See `Integers`."""
@@ -83,24 +91,23 @@ class OnnxIntegers:
         self,
         given: Written,
         samples: Samples,
+        quantize: QuantizeRecipe | None = None,
+        mixed: Mixed | None = None,
         openvino: bool = False,
-        per_channel: bool = True,
-        symmetric: bool = False,
-        always: Collection[str] = (),
     ) -> None:
-        """Take a float ONNX artifact whose nodes say what layers they come from; those of `always`
-        stay float whatever else does."""
-        self._recipe = QuantizeRecipe(
-            keep_float=tuple(always), per_channel=per_channel, symmetric=symmetric
-        )
+        """Take a float ONNX artifact whose nodes say what layers they come from; those that its
+        recipe keeps float stay so whatever else does, and so do the ends of outputs of several
+        ranges."""
+        self._recipe = quantize or QuantizeRecipe()
         (content,) = given.files.values()
         self._given, self._samples, self._openvino = given, samples, openvino
+        self._mixed = mixed
         self._own = require("onnx").load_model_from_string(content)
         self._model = onnxround.with_compensated_weights(self._own, samples, self._recipe)
         self._folder = tempfile.TemporaryDirectory(prefix="edgenets-")
         self._cache = Path(self._folder.name) / "ranges.json"
         self._ends = onnxnames.ends_of(self._model)
-        self.layers = tuple(name for name in self._ends if name not in always)
+        self.layers = tuple(name for name in self._ends if name not in self._recipe.keep_float)
         if not self.layers:
             raise ConversionError("its nodes have no names by which they could be kept float")
 
@@ -108,6 +115,13 @@ class OnnxIntegers:
         """See `Integers`."""
         if set(self.layers) <= set(keep):
             raise ConversionError("with all layers in float nothing is left to round; take fp32")
+        if (mixed := self._mixed) is None:
+            return self._rounded(keep)
+        tails = (onnx_tail(self._own, mixed.places, last) for last in (False, True))
+        kept = [(*keep, *tail) for tail in tails]
+        return kept_apart(mixed, lambda last: self._rounded(kept[last]))
+
+    def _rounded(self, keep: Collection[str]) -> Written:
         recipe = replace(self._recipe, keep_float=(*self._recipe.keep_float, *keep))
         exact = onnxround.with_weights_of(self._own, self._model, keep)
         model = onnxround.quantized(exact, self._samples, recipe, cache=self._cache)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
+from keras import layers
 from onnx import load_model_from_string
 from onnx.numpy_helper import to_array
 
@@ -299,6 +301,29 @@ def test_one_without_mixed_precision_does_not_stop_the_others(
         ("tflite-int8", False), ("tflite-int16x8", True),
     ]  # fmt: skip
     assert "in int8 alone" in repairs[1].why and after[1] == written[1]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_search_begins_with_what_was_converted(format: Format) -> None:
+    """Boxes in pixels beside scores: the ends of the output are in float from the first try on."""
+    keras.utils.set_random_seed(3)
+    image = keras.Input((24, 24, 3), name="image")
+    x = layers.Conv2D(8, 3, 4, padding="same", activation="relu")(image)
+    boxes, scores = (
+        layers.Reshape((36, count))(layers.Conv2D(count, 1, activation="sigmoid")(x))
+        for count in (4, 3)
+    )
+    model = keras.Model(image, layers.Concatenate()([layers.Rescaling(640.0)(boxes), scores]))
+    one = source_of(model, Path("net.keras"))
+    given = {"image": np.random.default_rng(0).standard_normal((40, 24, 24, 3)).astype("float32")}
+    job = Job(one, given)
+    (converted,) = convert_source(job, [format], ["int8"]).written
+    reference = SourceReference(one, Items(given))
+    judge = Judge(reference).verdict
+    subject = Subjects(job, given, reference.wanted, judge).of(converted.artifact)
+    first = subject.judge(subject.make(frozenset()))
+    assert first.agreement == pytest.approx(judge(converted).agreement, abs=0.01)
+    assert first.passed and subject.distance(converted) < 0.1
 
 
 def test_symmetric_integers() -> None:
