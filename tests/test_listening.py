@@ -204,6 +204,6 @@ def test_the_same_from_python(room: Path, tmp_path: Path) -> None:
 
     talk, words = [room / "talk"], [room / "words"]
     before = edgenets.listen("kws-gru", talk, words).result
-    found = edgenets.calibrate("kws-gru", talk, words, 2, tmp_path / "a.edge")
+    found = edgenets.calibrate("kws-gru", talk, tmp_path / "a.edge", words, 2)
     assert found.evidence["before"]["per_hour"] == before.value
     assert edgenets.listen(tmp_path / "a.edge", talk).result.value == 0

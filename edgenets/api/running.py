@@ -30,7 +30,7 @@ from edgenets.selection import Request, select
 from edgenets.tasks import task_of
 from edgenets.tasks.language.sampling import Sampling
 from edgenets.tasks.series.tableformat import TableFormat
-from edgenets.tasks.task import Streams
+from edgenets.tasks.task import SetByStreams, Streams
 
 if TYPE_CHECKING:
     from edgenets.choice import Chosen, Limits
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from edgenets.runtime.bench import Row
     from edgenets.runtime.evaluate import Evaluated
     from edgenets.runtime.selftest import Trial
-    from edgenets.tasks.task import SetByStreams
 
 Found = (
     Result | Transcript | Seen | Classified | Suggested | Translation | Forecast | Anomaly
@@ -168,27 +167,25 @@ def listen(
 def calibrate(
     bundle: Bundle | str | Path,
     negatives: Sequence[str | Path],
+    out: str | Path,
     positives: Sequence[str | Path] = (),
     max_fa: float = 0.5,
-    out: str | Path | None = None,
     progress: Progress | None = None,
 ) -> SetByStreams:
     """Set a bundle's thresholds by what it hears, and write it with them.
 
     Args:
         negatives, positives: see `listen`.
+        out: the bundle to write.
         max_fa: false accepts an hour that are allowed.
-        out: the bundle to write; None: the same.
 
     Raises:
         BundleError: something else is in the place of the bundle. Else as `listen`.
     """
     from edgenets.runtime.calibrate import calibrate
 
-    opened = as_bundle(bundle)
     streams = Streams(tuple(map(Path, negatives)), tuple(map(Path, positives)))
-    target = opened.path if out is None else Path(out)
-    return calibrate(opened, streams, max_fa, target, progress=progress)
+    return calibrate(as_bundle(bundle), streams, max_fa, Path(out), progress=progress)
 
 
 def evaluate(

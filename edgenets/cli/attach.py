@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgenets.cli.copies import check_own
 from edgenets.cli.options import AnyPath, BundleName, emit, json_option, size, table
 
 if TYPE_CHECKING:
@@ -74,8 +75,7 @@ def _attach(
     from edgenets.choice import choice_of
     from edgenets.converters.accelerators.attach import attach
 
-    if out is None and not Path(bundle).is_file():
-        raise click.UsageError(f"{bundle} is a shipped bundle; say where to write its copy: --out")
+    check_own(bundle, out)
     target = out or opened.path
     check_place(target)
     chosen = choice_of(opened)

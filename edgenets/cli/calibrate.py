@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgenets.cli.copies import check_own
 from edgenets.cli.options import (
     BACKENDS,
     PRECISIONS,
@@ -94,8 +95,7 @@ def command(
     from edgenets.selection import Request
     from edgenets.tasks.task import Streams
 
-    if out is None and not Path(bundle).is_file():
-        raise click.UsageError(f"{bundle} is a shipped bundle; say where to write its copy: --out")
+    check_own(bundle, out)
     opened = zoo.load(bundle)
     target = out or opened.path
     found = calibrate(

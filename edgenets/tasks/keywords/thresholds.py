@@ -20,7 +20,7 @@ from edgenets.tasks.keywords.spec import MOST_SMOOTHING, KeywordDecoding, Keywor
 from edgenets.tasks.task import SetByStreams, Streams
 
 # Thresholds that are tried, and by how much the smoothing that a model was made with is longer.
-_TRIED = (*(0.05 * n for n in range(6, 18)), *(0.01 * n for n in range(86, 101)))
+_TRIED = tuple(n / 100 for n in (*range(30, 86, 5), *range(86, 101)))
 _LONGER = (1.0, 1.5, 2.0)
 
 # A word of which less is heard is as good as lost.
@@ -75,11 +75,11 @@ def _best(
     """The thresholds by which most is heard at so many false accepts, and what is."""
     options: dict[str, list[_Option]] = {word: [] for word in heard.spec.reported}
     for threshold in _TRIED:
-        found = heard.at(replace(decoding, threshold=round(threshold, 2), thresholds={}))
+        found = heard.at(replace(decoding, threshold=threshold, thresholds={}))
         accepts = Counter(accepted.label for accepted in found.accepted)
         for word, known in options.items():
             gain = float(found.heard[word]) if found.said[word] else 1 - threshold
-            known.append(_Option(round(threshold, 2), accepts[word], gain))
+            known.append(_Option(threshold, accepts[word], gain))
     while True:
         chosen = _chosen(options, allowed)
         made = replace(decoding, threshold=max(chosen.values()), thresholds=chosen)
@@ -89,8 +89,8 @@ def _best(
             return made, found
         allowed -= 1
         if allowed < 0:
-            highest = dict.fromkeys(chosen, round(_TRIED[-1], 2))
-            made = replace(decoding, threshold=max(highest.values()), thresholds=highest)
+            highest = dict.fromkeys(chosen, _TRIED[-1])
+            made = replace(decoding, threshold=_TRIED[-1], thresholds=highest)
             return made, heard.at(made)
 
 
