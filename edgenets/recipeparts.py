@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field, replace
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, get_args
 
 from edgenets import tasks
@@ -109,6 +110,21 @@ class Recipe:
             return replace(self, data=replace(data, columns=columns))  # type: ignore[type-var]
         except ValueError as exc:
             raise RecipeError(f"--columns {','.join(columns)}: {exc}") from exc
+
+    def with_negatives(self, paths: tuple[Path, ...]) -> Self:
+        """The same recipe, trained on these recordings as well, in which no word is said.
+
+        Raises:
+            RecipeError: its task listens for nothing, or it is not trained on streams.
+        """
+        listening: Any = getattr(self, "listening", None)
+        if listening is None or not listening.streams:
+            raise RecipeError(
+                f"--negatives: the recipe {self.name!r} is not trained on streams of sound; one "
+                f"that is has `streams` in its [listening], as custom-words has"
+            )
+        recordings = (*listening.recordings, *(str(path.absolute()) for path in paths))
+        return replace(self, listening=replace(listening, recordings=recordings))  # type: ignore[type-var]
 
 
 @dataclass(frozen=True)

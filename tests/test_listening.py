@@ -17,8 +17,8 @@ from edgenets import zoo
 from edgenets.bundle import Bundle
 from edgenets.sound.audio import write_wav
 from edgenets.spec import spec_as
-from edgenets.tasks.keywords.decoding import KeywordDecoder
-from edgenets.tasks.keywords.listening import Found, Listened, _means
+from edgenets.tasks.keywords.decoding import KeywordDecoder, means
+from edgenets.tasks.keywords.listening import Found, Listened
 from edgenets.tasks.keywords.rates import poisson_bounds
 from edgenets.tasks.keywords.spec import KeywordDecoding, KeywordSpec
 from edgenets.tasks.keywords.thresholds import _chosen, _Option
@@ -66,11 +66,11 @@ def test_where_nothing_is_likely_nothing_is_missed(
 
 @drawing
 @given(st.integers(1, 30), st.integers(1, 40))
-def test_means(smoothing: int, steps: int) -> None:
+def testmeans(smoothing: int, steps: int) -> None:
     values = np.random.default_rng(steps).uniform(0, 1, (steps, 3)).astype(np.float32)
     padded = np.concatenate([np.zeros((smoothing, 3), np.float32), values])
     wanted = [padded[n + 1 : n + 1 + smoothing].mean(axis=0) for n in range(steps)]
-    assert np.allclose(_means(values, smoothing), wanted, atol=1e-5)
+    assert np.allclose(means(values, smoothing), wanted, atol=1e-5)
 
 
 @drawing

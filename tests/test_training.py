@@ -18,7 +18,12 @@ from edgenets.errors import DataError, RecipeError
 from edgenets.progress import Progress, Task
 from edgenets.recipeparts import AugmentRecipe, ModelRecipe
 from edgenets.sound import audio
-from edgenets.tasks.keywords.recipe import DataRecipe, KeywordRecipe, ScheduleRecipe
+from edgenets.tasks.keywords.recipe import (
+    DataRecipe,
+    KeywordRecipe,
+    ListeningRecipe,
+    ScheduleRecipe,
+)
 from edgenets.training.train import train
 
 RATE = 16_000
@@ -202,3 +207,54 @@ def test_a_network_is_traced_once_and_not_with_every_batch(monkeypatch: pytest.M
     for _ in range(10):
         network.train_on_batch(inputs, targets)
     assert len(traced) == before > 0
+
+
+STREAMED = dataclasses.replace(
+    RECIPE,
+    name="streamed",
+    listening=ListeningRecipe(streams=24, seconds=2.0, sentences=12, near=4, trial=10),
+    schedule=dataclasses.replace(RECIPE.schedule, epochs=4),
+)
+
+
+@pytest.fixture(scope="module")
+def streamed(tones: Path, tmp_path_factory: pytest.TempPathFactory) -> runs.Run:
+    return train(STREAMED, tones, tmp_path_factory.mktemp("streamed") / "a")
+
+
+def test_training_on_streams_settles_thresholds_and_says_what_they_hear(
+    streamed: runs.Run, tones: Path
+) -> None:
+    spec, metrics = streamed.spec, streamed.metrics
+    assert spec.labels == (*LABELS, "_unknown_") and spec.decoding.clips == "peak"
+    assert set(spec.decoding.thresholds) == {"high", "low"}
+    for split in ("validation", "test"):
+        assert metrics[split]["hours"] == pytest.approx(10 * 2 / 3600)
+        assert metrics[split].keys() >= {"accuracy", "per_hour", "per_hour_95", "recall", "said"}
+    assert metrics["validation"]["false_accepts"] <= 0.5 * metrics["validation"]["hours"]
+    again = train(STREAMED, tones, streamed.folder)  # trained already: what was settled stays
+    assert again.spec.decoding == spec.decoding
+    other = dataclasses.replace(STREAMED.decoding, refractory=1.5)
+    changed = train(dataclasses.replace(STREAMED, decoding=other), tones, streamed.folder)
+    assert changed.spec.decoding == dataclasses.replace(spec.decoding, refractory=1.5)
+
+
+def test_the_best_epoch_is_kept_through_an_interruption(
+    streamed: runs.Run, tones: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "d"
+    with pytest.raises(KeyboardInterrupt):
+        train(STREAMED, tones, folder, Stops(2))
+    assert (folder / "best.npz").is_file()
+    resumed = train(STREAMED, tones, folder)
+    assert not (folder / "best.npz").exists()
+    for one, other in zip(weights(streamed), weights(resumed), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_a_run_folder_of_before_is_the_same_recipe_s(run: runs.Run, tones: Path) -> None:
+    path = run.folder / "recipe.json"
+    plain = json.loads(path.read_text())
+    del plain["listening"], plain["decoding"]["clips"]
+    path.write_text(json.dumps(plain))
+    assert train(RECIPE, tones, run.folder).metrics == run.metrics

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgenets.cli.copies import check_own
+from edgenets.cli.listening import Rate
 from edgenets.cli.options import (
     BACKENDS,
     PRECISIONS,
@@ -23,24 +24,6 @@ if TYPE_CHECKING:
     from edgenets.artifact import Precision
 
 _COLUMNS = ("word", "threshold", "now", "recall", "now", "false accepts", "now")
-
-
-class Rate(click.ParamType):  # type: ignore[type-arg]  # only newer ones of click are generic
-    """So often an hour: 0.5/h, or 0.5."""
-
-    name = "N/h"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """The number."""
-        try:
-            rate = float(str(value).removesuffix("/h"))
-        except ValueError:
-            self.fail(f"{value!r} is no rate; say 0.5/h", param, ctx)
-        if not 0 < rate <= 1e6:
-            self.fail(f"{value!r} is no rate of false accepts that could be allowed", param, ctx)
-        return rate
 
 
 @click.command(

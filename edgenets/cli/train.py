@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from edgenets.cli.options import AnyData, AnyPath, columns_option, emit, json_option
+from edgenets.cli.listening import negatives_option
+from edgenets.cli.options import (
+    AnyData,
+    AnyPath,
+    columns_option,
+    emit,
+    json_option,
+)
 
 
 @click.command(
@@ -27,6 +34,7 @@ command is given again."""
 @click.option("--seed", type=click.IntRange(0), help="Another seed than the recipe's.")
 @click.option("--epochs", type=click.IntRange(1), help="Another length than the recipe's.")
 @columns_option
+@negatives_option
 @json_option
 def command(
     recipe: str,
@@ -35,6 +43,7 @@ def command(
     seed: int | None,
     epochs: int | None,
     columns: tuple[str, ...] | None,
+    negatives: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Train a recipe's model on recordings, images, text or tables.
@@ -52,6 +61,8 @@ def command(
         found = found.with_epochs(epochs)
     if columns is not None:
         found = found.with_columns(columns)
+    if negatives:
+        found = found.with_negatives(negatives)
     folder = out or Path("runs") / found.name
     run = train(found, data, folder, progress.for_stderr())
     if as_json:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgenets import records, runs
-from edgenets.errors import EdgenetsError, RecipeError
+from edgenets.errors import EdgenetsError, RecipeError, RecordError
 from edgenets.extras import ensure
 from edgenets.files import Json, write_json
 from edgenets.progress import Progress
+from edgenets.recipe import parse
 from edgenets.recipeparts import Recipe
 from edgenets.tasks import task_of
 from edgenets.training.trainer import clear
@@ -41,14 +42,14 @@ def train(recipe: Recipe, data: Path, out: Path, progress: Progress | None = Non
     progress = progress or Progress()
     started = time.monotonic()
     there = [path for path in (out, out / runs.RECIPE) if path.exists()]
+    before = _decoding_of(out)
     if _claim(out, recipe):
         progress.say(f"{out}: trained already; remove the folder to train anew")
-        # The decoding may have changed since; it is no part of what was trained.
-        spec = {
-            **records.to_plain(runs.load(out).spec),
-            "decoding": records.to_plain(recipe.decoding),
-        }
-        write_json(out / runs.SPEC, spec)
+        # The decoding may have changed since; it is no part of what was trained. What training
+        # itself settled of it stays.
+        spec, now = records.to_plain(runs.load(out).spec), records.to_plain(recipe.decoding)
+        changed = {name: now[name] for name in now if now[name] != before.get(name)}
+        write_json(out / runs.SPEC, {**spec, "decoding": {**spec["decoding"], **changed}})
         return runs.load(out)
     try:
         trained = task_of(recipe.task).train(recipe, data, out, progress)
@@ -61,12 +62,20 @@ def train(recipe: Recipe, data: Path, out: Path, progress: Progress | None = Non
     return runs.load(out)
 
 
+def _decoding_of(out: Path) -> Json:
+    """How the recipe of a run folder decodes; nothing where there is none."""
+    path = out / runs.RECIPE
+    found: Json = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    decoding: Json = found.get("decoding") or {}
+    return decoding
+
+
 def _claim(out: Path, recipe: Recipe) -> bool:
     """Make the run folder this recipe's, or refuse one that is another's; say if it is trained."""
     path = out / runs.RECIPE
     wanted = records.to_plain(recipe)
     if path.is_file():
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = _with_defaults(json.loads(path.read_text(encoding="utf-8")))
         after = recipe.after_training
         if _without(found, after) != _without(wanted, after):
             raise RecipeError(
@@ -75,6 +84,15 @@ def _claim(out: Path, recipe: Recipe) -> bool:
             )
     write_json(path, wanted)
     return all((out / name).is_file() for name in (runs.MODEL, runs.SPEC, runs.METRICS))
+
+
+def _with_defaults(plain: Json) -> Json:
+    """The same recipe with what it did not know of when it was written."""
+    try:
+        known: Json = records.to_plain(parse(plain))
+        return known
+    except RecordError:
+        return plain
 
 
 def _give_back(out: Path, there: list[Path]) -> None:

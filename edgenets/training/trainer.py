@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import keras
 
 CHECKPOINT = "checkpoint.keras"
+BEST = "best.npz"
 HISTORY = "history.json"
 
 # The rate climbs for this part of the steps, from this part of its peak.
@@ -58,6 +59,7 @@ class Job:
     schedule: Schedule
     seed: int
     metric: str = "accuracy"  # what `judge` gives
+    keep_best: bool = False  # the weights of the epoch that was judged best, not the last ones
 
 
 class Trainer:
@@ -73,7 +75,10 @@ class Trainer:
         self.model: keras.Model = aware.plain_of(self._learner)
 
     def fit(self) -> None:
-        """Train to the end of the schedule; the model then holds the averaged weights."""
+        """Train to the end of the schedule; the model then holds the averaged weights.
+
+        They are those of the last epoch, or of the best.
+        """
         epochs = self._job.schedule.epochs
         first = int(self._learner.optimizer.iterations) // len(self._job.batches)
         if first:
@@ -86,6 +91,8 @@ class Trainer:
                 self._average()
                 found = self._job.judge(self.model)
                 self.history.validation.append(found)
+                if self._job.keep_best and found >= max(self.history.validation):
+                    self._keep()
                 for variable, value in zip(self.model.trainable_variables, raw, strict=True):
                     variable.assign(value)
                 self._checkpoint()
@@ -95,6 +102,8 @@ class Trainer:
                     f"loss {self.history.loss[-1]:.3f}  validation {shown(found)}",
                 )
         self._average()
+        if self._job.keep_best:
+            self._take_best()
 
     def curves(self, name: str = "validation accuracy, %") -> None:
         """Draw `curves.png`: the loss and what was judged, under a name, against epochs."""
@@ -165,6 +174,15 @@ class Trainer:
         """Put the running average of the weights in their place."""
         self._learner.optimizer.finalize_variable_values(self._learner.trainable_variables)
 
+    def _keep(self) -> None:
+        """Put the weights aside as the best so far."""
+        with replacing(self._folder / BEST) as beside, beside.open("wb") as file:
+            np.savez(file, *self.model.get_weights())
+
+    def _take_best(self) -> None:
+        with np.load(self._folder / BEST) as kept:
+            self.model.set_weights([kept[f"arr_{n}"] for n in range(len(kept.files))])
+
     def _checkpoint(self) -> None:
         with replacing(self._folder / CHECKPOINT) as beside:
             self._learner.save(beside)
@@ -217,5 +235,5 @@ def _same(a: list[float], b: list[float]) -> bool:
 
 def clear(folder: Path) -> None:
     """Remove the checkpoint of a finished training."""
-    (folder / CHECKPOINT).unlink(missing_ok=True)
-    (folder / HISTORY).unlink(missing_ok=True)
+    for name in (CHECKPOINT, BEST, HISTORY):
+        (folder / name).unlink(missing_ok=True)

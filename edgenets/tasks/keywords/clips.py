@@ -55,7 +55,7 @@ def find_clips(root: Path, labels: Sequence[str] | None = None) -> list[Clip]:
         Clip(path, folder.name, speaker_of(path))
         for folder in folders
         for path in sorted(folder.iterdir())
-        if _is_sound(path)
+        if is_recording(path)
     ]
     empty = {p.name for p in folders} - {c.label for c in clips}
     if empty:
@@ -75,7 +75,8 @@ def _folders(root: Path, labels: Sequence[str] | None) -> list[Path]:
     return [p for p in folders if p.name in labels]
 
 
-def _is_sound(path: Path) -> bool:
+def is_recording(path: Path) -> bool:
+    """Whether a file is a recording, by its name."""
     # macOS leaves ._NAME.wav beside what it copies.
     return path.suffix.lower() in audio.SUFFIXES and not path.name.startswith(".")
 

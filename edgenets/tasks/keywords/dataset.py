@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,19 @@ from edgenets.sound.input import AudioInput
 from edgenets.sound.logmel import LogMel, frame_count
 from edgenets.tasks.keywords import augment
 from edgenets.tasks.keywords.clips import Clip, ClipSet, find_clips, load_clips, split_of
+from edgenets.tasks.keywords.decoding import BEHIND
 from edgenets.tasks.keywords.recipe import KeywordRecipe
+from edgenets.tasks.keywords.spec import KeywordSpec
 from edgenets.tasks.keywords.synthetic import make_dataset
+from edgenets.tasks.sound import log_mel_of
 
 # What a view of a clip is moved by, and the noise that it is put into.
 VIEW_SHIFT = 0.1  # s
 VIEW_SNR = (5.0, 25.0)  # dB
+
+# s of a clip; longer recordings than nearly all are cut.
+SHORTEST_CLIP, LONGEST_CLIP = 1.0, 10.0
+NEARLY_ALL = 0.98
 
 # The statistics of the features settle long before this many clips.
 STATISTICS_CLIPS = 1000
@@ -65,7 +73,7 @@ def _synthesised(recipe: KeywordRecipe, like: ClipSet, folder: Path, progress: P
             clips_per_word=recipe.data.synthetic,
             seed=recipe.seed,
             sample_rate=like.sample_rate,
-            clip_seconds=recipe.data.clip_seconds,
+            clip_seconds=recipe.data.clip_seconds or None,
             progress=task.update,
         )
     clips = [c for c in find_clips(folder) if c.label in like.labels]
@@ -123,15 +131,43 @@ def normalised(
     )
 
 
-def features_of(clips: ClipSet, features: AudioInput, seconds: float) -> NDArray[np.float32]:
-    """The features of whole clips, cut or padded to one length: (clips, frames, bands) float32."""
-    length = int(seconds * features.sample_rate)
+def seconds_of(clips: ClipSet, wanted: float) -> float:
+    """The length of clips, s, to which they are cut or padded.
+
+    Args:
+        wanted: 0: that of nearly all, and 1 s at least.
+    """
+    if wanted or not len(clips):
+        return wanted or SHORTEST_CLIP
+    longest = float(np.quantile([len(sound) for sound in clips.sounds], NEARLY_ALL))
+    return min(max(SHORTEST_CLIP, math.ceil(10 * longest / clips.sample_rate) / 10), LONGEST_CLIP)
+
+
+def features_of(
+    clips: ClipSet, features: AudioInput, seconds: float, behind: float = 0.0
+) -> NDArray[np.float32]:
+    """The features of whole clips, cut or padded to one length: (clips, frames, bands) float32.
+
+    Args:
+        seconds: see `seconds_of`.
+        behind: s of silence that follow.
+    """
+    fitted = int(seconds_of(clips, seconds) * features.sample_rate)
+    length = fitted + int(behind * features.sample_rate)
     out = np.empty((len(clips), frame_count(length, features), features.bands), dtype=np.float32)
     log_mel = LogMel(features)
     for row, sound in zip(out, clips.sounds, strict=True):
         log_mel.reset()
-        row[:] = log_mel.push(augment.fit(pcm16_to_float(sound), length))
+        row[:] = log_mel.push(
+            np.pad(augment.fit(pcm16_to_float(sound), fitted), (0, length - fitted))
+        )
     return out
+
+
+def frames_of(clips: ClipSet, spec: KeywordSpec, recipe: KeywordRecipe) -> NDArray[np.float32]:
+    """The features by which a model decides clips, (clips, frames, bands)."""
+    behind = BEHIND if spec.decoding.clips == "peak" else 0.0
+    return features_of(clips, log_mel_of(spec), recipe.data.clip_seconds, behind)
 
 
 def views(clips: ClipSet, count: int, seed: int) -> ClipSet:

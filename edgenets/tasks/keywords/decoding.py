@@ -10,6 +10,7 @@ dwells on a word says it once.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,42 @@ def clip_posteriors(logits: Reals, smoothing: int) -> NDArray[np.float32]:
     smoothed: NDArray[np.float32] = softmax(logits[..., -smoothing:, :]).mean(axis=-2)
     return smoothed
 
+
+def decide_clips(
+    logits: Reals, decoding: KeywordDecoding, labels: Sequence[str]
+) -> NDArray[np.int64]:
+    """The label number of each clip, (clips,), as `KeywordDecoding.clips` has it.
+
+    Args:
+        logits: (clips, steps, labels).
+    """
+    decided: NDArray[np.int64]
+    if decoding.clips == "end":
+        decided = clip_posteriors(logits, decoding.smoothing).argmax(axis=-1)
+        return decided
+    posteriors = softmax(logits) if decoding.scores == "logits" else np.asarray(logits)
+    smoothed = means(posteriors, decoding.smoothing)
+    words = [n for n, label in enumerate(labels) if label not in decoding.background]
+    others = [n for n in range(len(labels)) if n not in words]
+    peaks = smoothed[..., words].max(axis=-2)
+    decided = np.array(words)[peaks.argmax(axis=-1)]
+    if not others:
+        return decided
+    least = np.array([decoding.thresholds.get(label, decoding.threshold) for label in labels])
+    quiet = np.array(others)[posteriors.mean(axis=-2)[..., others].argmax(axis=-1)]
+    return np.where(peaks.max(axis=-1) >= least[decided], decided, quiet)
+
+
+def means(posteriors: Reals, smoothing: int) -> NDArray[np.float32]:
+    """The mean over the last steps at every step, (…, steps, labels); before the first is 0."""
+    sums = np.cumsum(posteriors, axis=-2, dtype=np.float64)
+    before = np.zeros_like(sums)
+    before[..., smoothing:, :] = sums[..., :-smoothing, :]
+    return ((sums - before) / smoothing).astype(np.float32)
+
+
+# s of silence behind a clip in which a word that ends with it is answered, where peaks decide.
+BEHIND = 0.4
 
 # By so much may a mean in float32 differ from the same in float64.
 _ROUNDING = 1e-5

@@ -46,6 +46,7 @@ _UTF8 = 1
 _POSITION_CHARACTER = 1
 _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
 _PHONEMES_IPA = 0x02
+_READS_PHONEMES = 0x100
 _SEPARATOR = "_"
 
 # Stress is no sound of its own.
@@ -58,21 +59,24 @@ _LOCK = threading.Lock()
 
 
 def synthesize(
-    text: str, voice: str, speed: int, pitch: int, pitch_range: int
+    text: str, voice: str, speed: int, pitch: int, pitch_range: int, phonemes: bool = False
 ) -> NDArray[np.int16]:
     """Speak a text: (n,) samples at SAMPLE_RATE, with the silence that espeak-ng puts around it.
 
     Args:
-        text: without NUL characters; SSML and phoneme codes are not interpreted.
+        text: without NUL characters; SSML is not interpreted.
         voice: a language, and a variant where one is wanted: `en-us` or `en-us+f2`.
         speed: one of SPEEDS, words a minute.
         pitch: one of PERCENT; 50 is the variant's own.
         pitch_range: one of PERCENT; 0 is monotonous, 50 the variant's own.
+        phonemes: the text is phonemes, as `mnemonics` gives them, one after another.
 
     Raises:
         DataError: there is no such voice, or espeak-ng fails.
         MissingExtra: espeak-ng is not installed or does not load.
     """
+    flags = _UTF8 | _READS_PHONEMES if phonemes else _UTF8
+    text = f"[[{text}]]" if phonemes else text
     blocks: list[bytes] = []
 
     def collect(samples: ctypes._Pointer[ctypes.c_short], count: int, events: int) -> int:
@@ -96,7 +100,7 @@ def synthesize(
             0,
             _POSITION_CHARACTER,
             0,
-            _UTF8,
+            flags,
             None,
             None,
         )
@@ -112,7 +116,17 @@ def phonemes(texts: Sequence[str], voice: str = "en-us") -> list[tuple[str, ...]
     """
     with _library() as library:
         _select(library, voice)
-        return [_phonemes(library, text) for text in texts]
+        return [_phonemes(library, text, _PHONEMES_IPA) for text in texts]
+
+
+def mnemonics(texts: Sequence[str], voice: str = "en-us") -> list[tuple[str, ...]]:
+    """The phonemes of each text as espeak-ng itself writes and reads them, with their stress.
+
+    Raises as `synthesize`.
+    """
+    with _library() as library:
+        _select(library, voice)
+        return [_phonemes(library, text, 0) for text in texts]
 
 
 def check_voices(voices: Iterable[str]) -> None:
@@ -177,13 +191,13 @@ def _seed(library: ctypes.CDLL) -> None:
     ctypes.CDLL(None).srand(_SEED)
 
 
-def _phonemes(library: ctypes.CDLL, text: str) -> tuple[str, ...]:
+def _phonemes(library: ctypes.CDLL, text: str, kind: int) -> tuple[str, ...]:
     library.espeak_TextToPhonemes.restype = ctypes.c_char_p
     buffer = ctypes.create_string_buffer(text.encode())
     rest = ctypes.c_void_p(ctypes.addressof(buffer))
     found: list[str] = []
     while rest.value:  # one clause a call; null at the end of the text
-        mode = _PHONEMES_IPA | ord(_SEPARATOR) << 8
+        mode = kind | ord(_SEPARATOR) << 8
         clause = library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, mode).decode()
         found += clause.translate(_STRESS).replace(" ", _SEPARATOR).split(_SEPARATOR)
     return tuple(p for p in found if p)

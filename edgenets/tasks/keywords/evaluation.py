@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +16,10 @@ from edgenets.progress import Progress
 from edgenets.sound.audio import pcm16_to_float
 from edgenets.spec import spec_as
 from edgenets.tasks.evaluation import Evaluation, confusion_of, rows_by_label, some
-from edgenets.tasks.keywords.augment import fit
+from edgenets.tasks.keywords.augment import Sound, fit
 from edgenets.tasks.keywords.clips import Clip, find_clips, load_clips, split_of
+from edgenets.tasks.keywords.decoding import BEHIND, decide_clips
+from edgenets.tasks.keywords.listening import Recorder
 from edgenets.tasks.keywords.pipeline import KeywordDetector
 from edgenets.tasks.keywords.spec import KeywordSpec
 
@@ -52,17 +54,14 @@ def evaluate(
     rate = spec.input.sample_rate
     with progress.task("reading") as task:
         sounds = load_clips(clips, spec.labels, rate, task.update)
-    detector = KeywordDetector(spec, session)
+    decide = _by_peak(spec, session) if spec.decoding.clips == "peak" else _by_end(spec, session)
     decided = np.empty(len(sounds), np.int64)
     with progress.task("evaluating") as task:
         for i, pcm in enumerate(sounds.sounds):
             sound = pcm16_to_float(pcm)
             if clip_seconds is not None:
                 sound = fit(sound, int(clip_seconds * rate))
-            detector.reset()
-            detector.push(sound)
-            detector.settle()
-            decided[i] = detector.posterior.argmax()
+            decided[i] = decide(sound)
             task.update(i + 1, len(sounds))
     return KeywordEvaluation(
         float(np.mean(decided == sounds.targets)),
@@ -70,6 +69,31 @@ def evaluate(
         spec.labels,
         confusion_of(sounds.targets, decided, len(spec.labels)),
     )
+
+
+def _by_end(spec: KeywordSpec, session: Session) -> Callable[[Sound], int]:
+    detector = KeywordDetector(spec, session)
+
+    def decide(sound: Sound) -> int:
+        detector.reset()
+        detector.push(sound)
+        detector.settle()
+        return int(detector.posterior.argmax())
+
+    return decide
+
+
+def _by_peak(spec: KeywordSpec, session: Session) -> Callable[[Sound], int]:
+    recorder = Recorder(spec, session)
+    behind = np.zeros(int(BEHIND * spec.input.sample_rate), np.float32)
+
+    def decide(sound: Sound) -> int:
+        recorder.reset()
+        recorder.push(np.concatenate([sound, behind]))
+        recorder.settle()
+        return int(decide_clips(recorder.taken()[None], spec.decoding, spec.labels)[0])
+
+    return decide
 
 
 def measure(

@@ -21,7 +21,8 @@ from edgenets.files import Json
 from edgenets.progress import Progress
 from edgenets.sound import audio
 from edgenets.tasks.evaluation import Evaluation, Table
-from edgenets.tasks.keywords.decoding import Heard, KeywordDecoder, softmax
+from edgenets.tasks.keywords.clips import is_recording
+from edgenets.tasks.keywords.decoding import Heard, KeywordDecoder, means, softmax
 from edgenets.tasks.keywords.rates import poisson_bounds
 from edgenets.tasks.keywords.spec import KeywordDecoding, KeywordSpec
 from edgenets.tasks.sound_pipeline import Stepper
@@ -84,6 +85,18 @@ class Found:
         low, high = poisson_bounds(len(self.accepted))
         return low / self.hours, high / self.hours
 
+    def figures(self) -> Json:
+        """All of it, for records."""
+        return {
+            "hours": self.hours,
+            "false_accepts": len(self.accepted),
+            "per_hour": self.rate,
+            "per_hour_95": list(self.bounds) if self.hours else None,
+            "recall": self.recall,
+            "said": dict(self.said),
+            "heard": dict(self.heard),
+        }
+
 
 @dataclass(frozen=True)
 class Listened:
@@ -114,7 +127,7 @@ class Listened:
             every = (self.negatives, *(scores for _, scores in self.words))
             logits = self.spec.decoding.scores == "logits"
             self._known[smoothing] = [
-                _means(softmax(scores) if logits else scores, smoothing)[:, words].max(axis=1)
+                means(softmax(scores) if logits else scores, smoothing)[:, words].max(axis=1)
                 for scores in every
             ]
         return self._known[smoothing]
@@ -163,7 +176,7 @@ def listen(
         DataError: there is nothing to listen to, or a recording cannot be read.
     """
     progress = progress or Progress()
-    recorder = _Recorder(spec, session)
+    recorder = Recorder(spec, session)
     paths = _negatives(negatives, spec, progress)
     words = [word for root in positives for word in _words(root, spec)]
     done, total = 0, len(paths) + len(words)
@@ -272,7 +285,7 @@ def _count(found: Found, label: str) -> int:
     return sum(accepted.label == label for accepted in found.accepted)
 
 
-class _Recorder(Stepper[Heard]):  # type: ignore[type-var]  # it decides nothing
+class Recorder(Stepper[Heard]):  # type: ignore[type-var]  # it decides nothing
     """Keeps what a model answers."""
 
     def __init__(self, spec: KeywordSpec, session: Session) -> None:
@@ -297,19 +310,11 @@ class _Recorder(Stepper[Heard]):  # type: ignore[type-var]  # it decides nothing
         self.rows.append(scores.copy())
 
 
-def _means(posteriors: Scores, smoothing: int) -> Scores:
-    """The mean over the last steps at every step; steps before the first count as nothing."""
-    sums = np.cumsum(posteriors, axis=0, dtype=np.float64)
-    before = np.zeros_like(sums)
-    before[smoothing:] = sums[:-smoothing]
-    return ((sums - before) / smoothing).astype(np.float32)
-
-
 def _negatives(roots: Sequence[Path], spec: KeywordSpec, progress: Progress) -> list[Path]:
     """Recordings, in order; those that lie in a folder of a word's name are left out."""
     paths = []
     for root in roots:
-        found = [root] if root.is_file() else sorted(p for p in root.rglob("*") if _is_sound(p))
+        found = [root] if root.is_file() else sorted(p for p in root.rglob("*") if is_recording(p))
         kept = [p for p in found if not {*p.relative_to(root).parts[:-1]} & {*spec.reported}]
         if not kept:
             raise DataError(f"{root}: no recordings in it, or of words of the model alone")
@@ -328,15 +333,11 @@ def _words(root: Path, spec: KeywordSpec) -> Iterator[tuple[str, Path]]:
         raise DataError(f"{root}: no such folder; give a folder of LABEL/*.wav or *.flac")
     named = [root] if root.name in spec.reported else sorted(root.iterdir())
     folders = [f for f in named if f.is_dir() and f.name in spec.reported]
-    paths = [p for folder in folders for p in sorted(folder.iterdir()) if _is_sound(p)]
+    paths = [p for folder in folders for p in sorted(folder.iterdir()) if is_recording(p)]
     if not paths:
         words = ", ".join(spec.reported)
         raise DataError(f"{root}: no recordings in a folder of a word's name ({words})")
     yield from ((path.parent.name, path) for path in paths)
-
-
-def _is_sound(path: Path) -> bool:
-    return path.suffix.lower() in audio.SUFFIXES and not path.name.startswith(".")
 
 
 def _surrounded(path: Path, rate: int) -> NDArray[np.float32]:

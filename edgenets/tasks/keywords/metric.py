@@ -15,10 +15,10 @@ class Words(Choices):
     """One word an item: accuracy."""
 
     def __init__(self, spec: KeywordSpec) -> None:
-        self._smoothing = spec.decoding.smoothing
+        self._spec = spec
 
     def decide(self, answers: Answers) -> Sequence[int]:
         """See `Decisions.decide`."""
-        logits = np.stack(answers)
-        best: list[int] = decoding.clip_posteriors(logits, self._smoothing).argmax(axis=-1).tolist()
+        decided = decoding.decide_clips(np.stack(answers), self._spec.decoding, self._spec.labels)
+        best: list[int] = decided.tolist()
         return best

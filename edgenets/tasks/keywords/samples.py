@@ -13,7 +13,6 @@ from edgenets.runs import Run
 from edgenets.tasks.keywords import dataset
 from edgenets.tasks.keywords.recipe import KeywordRecipe
 from edgenets.tasks.keywords.spec import KeywordSpec
-from edgenets.tasks.sound import log_mel_of
 from edgenets.tasks.task import Samples
 
 
@@ -60,7 +59,5 @@ def clips_of(
     recipe = run.recipe_as(KeywordRecipe)
     clips = dataset.load_split(recipe, data, split, progress)
     clips = dataset.views(clips, -(-at_least // len(clips)), recipe.seed)
-    features = dataset.features_of(
-        clips, log_mel_of(run.spec_as(KeywordSpec)), recipe.data.clip_seconds
-    )
+    features = dataset.frames_of(clips, run.spec_as(KeywordSpec), recipe)
     return features, clips.targets.tolist()

@@ -22,6 +22,8 @@ class KeywordDecoding:
     refractory: float = 0.8  # s in which the next detection is held back
     background: tuple[str, ...] = ("_silence_", "_unknown_")  # labels that are no detections
     scores: Literal["logits", "probabilities"] = "logits"  # what the model gives
+    # How a clip is decided: by its end, as training asked, or by the likeliest word in it.
+    clips: Literal["end", "peak"] = "end"
 
     def __post_init__(self) -> None:
         if not 1 <= self.smoothing <= MOST_SMOOTHING:

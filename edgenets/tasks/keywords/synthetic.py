@@ -63,6 +63,9 @@ ROOM_SNR = (20.0, 50.0)  # dB
 # A word too long for its clip is said again at this pace before it is given up.
 QUICK = PACES[1] + 20  # words a minute
 
+# s of a clip of words, where they fit in.
+SHORT_CLIP = 1.0
+
 # Bounds that keep a slip of the pen from filling a disk.
 CLIP_SECONDS = (0.3, 10.0)
 
@@ -108,7 +111,7 @@ def make_dataset(
     clips_per_word: int,
     seed: int,
     sample_rate: int = 16_000,
-    clip_seconds: float = 1.0,
+    clip_seconds: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Synthesize a folder of recordings of words; the same arguments give the same files.
@@ -119,6 +122,7 @@ def make_dataset(
         words: words or short phrases in English; `words.label_of` names their folders.
         out: the folder to make. It appears when all is written, and not before.
         clips_per_word: also the number of voices; each says each word once.
+        clip_seconds: None: 1 s where all words fit in, else as long as they need.
         progress: called with (done, all).
 
     Returns:
@@ -131,9 +135,12 @@ def make_dataset(
     """
     known = vocabulary(words)
     try:
-        origin = Origin(known.words, clips_per_word, seed, sample_rate, float(clip_seconds))
+        seconds = CLIP_SECONDS[0] if clip_seconds is None else float(clip_seconds)
+        origin = Origin(known.words, clips_per_word, seed, sample_rate, seconds)
     except ValueError as exc:
         raise DataError(str(exc)) from exc
+    if clip_seconds is None:
+        origin = replace(origin, clip_seconds=_needed(known.words, origin))
     if _is_taken(out):
         return _made_before(out, origin)
     total = clips_per_word * (len(known.labels) + UNKNOWN_CLIPS + SILENCE_CLIPS)
@@ -172,6 +179,23 @@ def _recordings(known: Vocabulary, origin: Origin) -> Iterator[_Recording]:
         # Nobody speaks, but the splits go by speaker, and each of them needs silence.
         nobody = cast[number % len(cast)].speaker
         yield _Recording(SILENCE, nobody, background(rng, length, rate))
+
+
+def _needed(words: Sequence[str], origin: Origin) -> float:
+    """s in which every voice can say every word; at its own pace, where that is more than one."""
+    rate, cast = origin.sample_rate, voices(origin.clips_per_word, origin.seed)
+
+    def longest(speed: int | None) -> float:
+        said = (
+            speak(word, voice if speed is None else replace(voice, speed=speed), rate)
+            for word in words
+            for voice in cast
+        )
+        return max(map(len, said)) / rate
+
+    if longest(QUICK) <= SHORT_CLIP:
+        return SHORT_CLIP
+    return float(min(CLIP_SECONDS[1], np.ceil(10 * longest(None)) / 10))
 
 
 def _say_within(

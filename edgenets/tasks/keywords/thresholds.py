@@ -47,17 +47,7 @@ def set_thresholds(
         raise DataError("thresholds are set by what is not to be heard: --negatives")
     heard = listen(spec, session, streams.negatives, streams.positives, progress)
     before = heard.at(spec.decoding)
-    allowed = math.floor(per_hour * before.hours)
-    tried = []
-    lengths = dict.fromkeys(round(factor * spec.decoding.smoothing) for factor in _LONGER)
-    with progress.task("trying thresholds") as task:
-        for done, smoothing in enumerate(lengths, 1):
-            if smoothing <= MOST_SMOOTHING:
-                decoding = replace(spec.decoding, smoothing=smoothing)
-                tried.append(_best(heard, decoding, allowed))
-            task.update(done, len(lengths), f"{smoothing} steps")
-    # Of what hears alike, the quickest.
-    decoding, after = max(tried, key=lambda one: (one[1].recall, -one[0].smoothing))
+    decoding, after = chosen_decoding(heard, per_hour, progress)
     evidence = _evidence(streams, per_hour, before, after)
     lost = tuple(
         f"{word}: {after.heard[word]} of {said} recordings are still heard"
@@ -67,6 +57,24 @@ def set_thresholds(
     rows = _rows(spec, decoding, before, after)
     changed = replace(spec, decoding=decoding)
     return SetByStreams(changed, evidence, rows, lost, _advice(per_hour, before, after))
+
+
+def chosen_decoding(
+    heard: Listened, per_hour: float, progress: Progress
+) -> tuple[KeywordDecoding, Found]:
+    """The smoothing and the thresholds by which most is heard at so many false accepts an hour."""
+    spec = heard.spec
+    allowed = math.floor(per_hour * heard.hours)
+    tried = []
+    lengths = dict.fromkeys(round(factor * spec.decoding.smoothing) for factor in _LONGER)
+    with progress.task("trying thresholds") as task:
+        for done, smoothing in enumerate(lengths, 1):
+            if smoothing <= MOST_SMOOTHING:
+                decoding = replace(spec.decoding, smoothing=smoothing)
+                tried.append(_best(heard, decoding, allowed))
+            task.update(done, len(lengths), f"{smoothing} steps")
+    # Of what hears alike, the quickest.
+    return max(tried, key=lambda one: (one[1].recall, -one[0].smoothing))
 
 
 def _best(
@@ -118,18 +126,8 @@ def _evidence(streams: Streams, per_hour: float, before: Found, after: Found) ->
         "negatives": [str(path) for path in streams.negatives],
         "positives": [str(path) for path in streams.positives],
         "hours": after.hours,
-        "before": _figures(before),
-        "after": _figures(after),
-    }
-
-
-def _figures(found: Found) -> Json:
-    return {
-        "false_accepts": len(found.accepted),
-        "per_hour": found.rate,
-        "per_hour_95": list(found.bounds),
-        "said": dict(found.said),
-        "heard": dict(found.heard),
+        "before": before.figures(),
+        "after": after.figures(),
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,18 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import models
-from edgenets.data.split import SplitShares
+from edgenets.data.split import Split, SplitShares
 from edgenets.extras import require
 from edgenets.files import Json
 from edgenets.progress import Progress
+from edgenets.sound.audio import float_to_pcm16
 from edgenets.sound.input import AudioInput
 from edgenets.stepspec import StepSpec
-from edgenets.tasks.keywords import dataset
-from edgenets.tasks.keywords import decoding as keywords
+from edgenets.tasks.keywords import dataset, running
 from edgenets.tasks.keywords.clips import ClipSet
+from edgenets.tasks.keywords.dataset import Splits
+from edgenets.tasks.keywords.decoding import BEHIND, decide_clips
+from edgenets.tasks.keywords.material import material, with_background
+from edgenets.tasks.keywords.mixture import MixtureBatches
 from edgenets.tasks.keywords.recipe import KeywordRecipe
 from edgenets.tasks.keywords.spec import KeywordSpec
 from edgenets.tasks.keywords.streams import StreamBatches, StreamMaker
+from edgenets.tasks.keywords.thresholds import chosen_decoding
+from edgenets.tasks.keywords.trial import Trial, listened, recall, trial
+from edgenets.tasks.sound import log_mel_of
 from edgenets.tasks.task import Trained
 from edgenets.training import figures
 from edgenets.training.trainer import Job, Trainer
@@ -34,41 +43,111 @@ SYNTHETIC = "synthetic"
 # Clips that are evaluated at once.
 EVALUATION_BATCH = 256
 
+# Streams by which features are normalized.
+STATISTICS_STREAMS = 200
+
 
 def train_keywords(recipe: KeywordRecipe, data: Path, out: Path, progress: Progress) -> Trained:
     """See `edgenets.training.train.train`; also draws `curves.png` and `confusion.png`."""
     splits = dataset.load(recipe, data, progress, out / SYNTHETIC)
-    features = dataset.normalised(recipe.features, splits.train.sounds)
-    streams = StreamMaker(
-        splits.train, features, recipe.augment, recipe.model.frames_per_step,
-        recipe.data.clip_seconds, recipe.schedule.clips_per_stream, recipe.seed,
-    )  # fmt: skip
-    labels = splits.train.labels
-    frames = dataset.features_of(splits.validation, features, recipe.data.clip_seconds)
-    loss = require("keras").losses.CategoricalCrossentropy(
-        from_logits=True, label_smoothing=recipe.schedule.label_smoothing
-    )
-    job = Job(
-        build=lambda: models.build(recipe.model, features.bands, len(labels)),
-        batches=StreamBatches(streams, recipe.schedule.batch),
-        loss=loss,
-        judge=lambda model: _accuracy(_decide(model, frames, recipe), splits.validation),
-        schedule=recipe.schedule,
-        seed=recipe.seed,
-    )
-    trainer = Trainer(job, out, progress)
+    make = _on_streams if recipe.listening.streams else _on_clips
+    plan = make(recipe, splits, progress)
+    trainer = Trainer(plan.job, out, progress)
     trainer.fit()
-    test = _figures(trainer.model, splits.test, features, recipe)
-    trainer.curves()
-    figures.confusion(np.array(test["confusion"]), labels, out / "confusion.png")
+    spec, streams = plan.settled(trainer.model)
+    test = _figures(trainer.model, splits.test, spec, recipe)
+    trainer.curves(f"validation {plan.job.metric}, %")
+    figures.confusion(np.array(test["confusion"]), spec.labels, out / "confusion.png")
+    validation = _figures(trainer.model, splits.validation, spec, recipe)
     metrics = {
         "parameters": int(trainer.model.count_params()),
         "metric": "accuracy",
         "train": splits.train.counts(),
-        "validation": _figures(trainer.model, splits.validation, features, recipe),
-        "test": test,
+        "validation": {**validation, **streams.get("validation", {})},
+        "test": {**test, **streams.get("test", {})},
     }
-    return Trained(trainer.model, _spec(recipe, features, labels), metrics)
+    return Trained(trainer.model, spec, metrics)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is trained, and what is settled once it is."""
+
+    job: Job
+    # Gives the spec, and by split what was found on streams.
+    settled: Callable[[keras.Model], tuple[KeywordSpec, dict[str, Json]]]
+
+
+def _on_clips(recipe: KeywordRecipe, splits: Splits, progress: Progress) -> _Plan:
+    """Train on a few clips one after another, each asked for at its end."""
+    features = dataset.normalised(recipe.features, splits.train.sounds)
+    seconds = dataset.seconds_of(splits.train, recipe.data.clip_seconds)
+    streams = StreamMaker(
+        splits.train, features, recipe.augment, recipe.model.frames_per_step,
+        seconds, recipe.schedule.clips_per_stream, recipe.seed,
+    )  # fmt: skip
+    spec = _spec(recipe, features, splits.train.labels)
+    job = Job(
+        build=lambda: models.build(recipe.model, features.bands, len(spec.labels)),
+        batches=StreamBatches(streams, recipe.schedule.batch),
+        loss=_loss(recipe),
+        judge=_accuracy_on(splits.validation, spec, recipe),
+        schedule=recipe.schedule,
+        seed=recipe.seed,
+    )
+    return _Plan(job, lambda model: (spec, {}))
+
+
+def _on_streams(recipe: KeywordRecipe, splits: Splits, progress: Progress) -> _Plan:
+    """Train on streams in which all else is said, too; settle the thresholds by such ones."""
+    train = material(recipe, with_background(splits.train), "train", progress)
+    shape = (recipe.schedule.batch, recipe.model.frames_per_step)
+    parts = (recipe.listening, recipe.augment, shape, recipe.seed)
+    raw = MixtureBatches(train, recipe.features, *parts)
+    rng = np.random.default_rng((recipe.seed, 5))
+    sounds = [float_to_pcm16(raw.stream(rng)[0]) for _ in range(STATISTICS_STREAMS)]
+    features = dataset.normalised(recipe.features, sounds)
+    spec = _spec(recipe, features, train.labels)
+    spec = replace(spec, decoding=replace(spec.decoding, clips="peak"))
+
+    def tried(split: Split, clips: ClipSet) -> Trial:
+        made = material(recipe, with_background(clips), split, progress)
+        return trial(made, features, recipe, running.SEEDS[split])
+
+    validation = tried("validation", splits.validation)
+
+    def settled(model: keras.Model) -> tuple[KeywordSpec, dict[str, Json]]:
+        found = listened(model, validation, spec)
+        decoding, known = chosen_decoding(found, recipe.listening.max_fa, progress)
+        made = replace(spec, decoding=decoding)
+        test = listened(model, tried("test", splits.test), made).at(decoding)
+        return made, {"validation": known.figures(), "test": test.figures()}
+
+    job = Job(
+        build=lambda: models.build(recipe.model, features.bands, len(spec.labels)),
+        batches=MixtureBatches(train, features, *parts),
+        loss=_loss(recipe),
+        judge=lambda model: recall(listened(model, validation, spec)),
+        schedule=recipe.schedule,
+        seed=recipe.seed,
+        metric="recall",
+        keep_best=True,
+    )
+    return _Plan(job, settled)
+
+
+def _loss(recipe: KeywordRecipe) -> keras.losses.Loss:
+    smoothing = recipe.schedule.label_smoothing
+    return require("keras").losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=smoothing
+    )
+
+
+def _accuracy_on(
+    clips: ClipSet, spec: KeywordSpec, recipe: KeywordRecipe
+) -> Callable[[keras.Model], float]:
+    frames = dataset.frames_of(clips, spec, recipe)
+    return lambda model: _accuracy(_decide(model, frames, spec), clips)
 
 
 def _spec(recipe: KeywordRecipe, features: AudioInput, labels: tuple[str, ...]) -> KeywordSpec:
@@ -83,29 +162,29 @@ def _spec(recipe: KeywordRecipe, features: AudioInput, labels: tuple[str, ...]) 
     )
 
 
+def _frames_of(clips: ClipSet, spec: KeywordSpec, recipe: KeywordRecipe) -> NDArray[np.float32]:
+    """The features of clips, (clips, frames, bands)."""
+    behind = BEHIND if spec.decoding.clips == "peak" else 0.0
+    return dataset.features_of(clips, log_mel_of(spec), recipe.data.clip_seconds, behind)
+
+
 def _decide(
-    model: keras.Model, frames: NDArray[np.float32], recipe: KeywordRecipe
+    model: keras.Model, frames: NDArray[np.float32], spec: KeywordSpec
 ) -> NDArray[np.int64]:
     """The label number of each of (clips, frames, bands), (clips,)."""
-    usable = frames.shape[1] - frames.shape[1] % recipe.model.frames_per_step
+    usable = frames.shape[1] - frames.shape[1] % spec.step.frames
     logits = model.predict(frames[:, :usable], batch_size=EVALUATION_BATCH, verbose=0)
-    decided: NDArray[np.int64] = keywords.clip_posteriors(logits, recipe.decoding.smoothing).argmax(
-        axis=1
-    )
-    return decided
+    return decide_clips(logits, spec.decoding, spec.labels)
 
 
 def _accuracy(decided: NDArray[np.int64], clips: ClipSet) -> float:
     return float(np.mean(decided == clips.targets))
 
 
-def _figures(
-    model: keras.Model, clips: ClipSet, features: AudioInput, recipe: KeywordRecipe
-) -> Json:
+def _figures(model: keras.Model, clips: ClipSet, spec: KeywordSpec, recipe: KeywordRecipe) -> Json:
     """Accuracy and confusion of the float model on one split."""
-    frames = dataset.features_of(clips, features, recipe.data.clip_seconds)
-    decided = _decide(model, frames, recipe)
-    matrix = figures.confusion_matrix(clips.targets, decided, len(clips.labels))
+    decided = _decide(model, dataset.frames_of(clips, spec, recipe), spec)
+    matrix = figures.confusion_matrix(clips.targets, decided, len(spec.labels))
     return {
         "accuracy": _accuracy(decided, clips),
         "clips": len(clips),

@@ -110,10 +110,15 @@ def voices(count: int, seed: int) -> list[Voice]:
     return list(found)
 
 
-def speak(text: str, voice: Voice, sample_rate: int = 16_000) -> NDArray[np.float32]:
+def speak(
+    text: str, voice: Voice, sample_rate: int = 16_000, phonemes: bool = False
+) -> NDArray[np.float32]:
     """Say a text: (n,) mono float32, its peak at PEAK, with MARGIN of silence on both sides.
 
     The same arguments give the same samples.
+
+    Args:
+        phonemes: the text is phonemes; see `espeak.mnemonics`.
 
     Raises:
         DataError: there is nothing to say, no such voice, or espeak-ng fails.
@@ -123,7 +128,9 @@ def speak(text: str, voice: Voice, sample_rate: int = 16_000) -> NDArray[np.floa
         raise DataError(f"a sample rate of {sample_rate} Hz cannot be right")
     if not text.isprintable() or not any(c.isalnum() for c in text):
         raise DataError(f"{text!r}: no text that can be spoken; letters or digits are needed")
-    samples = espeak.synthesize(text, voice.identifier, voice.speed, voice.pitch, voice.pitch_range)
+    samples = espeak.synthesize(
+        text, voice.identifier, voice.speed, voice.pitch, voice.pitch_range, phonemes
+    )
     sound = _trim(pcm16_to_float(samples))
     if not len(sound):
         raise DataError(f"{text!r}: espeak-ng says nothing as {voice.identifier}")

@@ -67,7 +67,14 @@ _PHRASES = """
     the other one; up and down; left and right; yes and no; once again; no problem; just now;
     out of order; time to go; stop it; turn around; go ahead; keep going; right here; be quiet
 """
+_FUNCTION = """
+    the a of to and in is it you that he was for on are with as I his they at be this from have or
+    by had not but what all were we when your can said there use an each which she do how their if
+    will many then them these so some her would like him into has two more could people my than been
+    who its did get part
+"""
 COMMON = tuple(_COMMON.split())
+FUNCTION = tuple(_FUNCTION.split())  # such as every sentence has
 PHRASES = tuple(" ".join(phrase.split()) for phrase in _PHRASES.split(";"))
 
 _HYPHENS_AND_SPACES = re.compile(r"[\s-]+")
@@ -157,6 +164,20 @@ def vocabulary(words: Sequence[str]) -> Vocabulary:
     )
 
 
+class Ear:
+    """Knows which texts hold one of some words, whatever their spelling."""
+
+    def __init__(self, words: Sequence[str], vocabulary: Sequence[str]) -> None:
+        """Listen for words in texts that are made of a vocabulary; errors as `vocabulary`."""
+        self._own = list(_sounds(words).values())
+        self._known = _sounds(vocabulary)
+
+    def hears(self, text: Sequence[str]) -> bool:
+        """Whether a text, word by word, holds one."""
+        sounds = tuple(part for word in text for part in self._known[word])
+        return any(_holds(sounds, own) for own in self._own)
+
+
 def _halves(said: Sequence[str], mine: dict[str, _Sounds]) -> tuple[Half, ...]:
     """The first and the second half of every word, where it is none of the words itself."""
     every = (Half(word, first) for word in said for first in (True, False))
@@ -208,12 +229,12 @@ def _nearest(own: _Sounds, others: Sequence[str], sounds: dict[str, _Sounds]) ->
 
     def far(other: str) -> float:
         sound = _flat(sounds[other])
-        return _edits(target, sound) / max(len(target), len(sound))
+        return edits(target, sound) / max(len(target), len(sound))
 
     return sorted(others, key=far)[:NEAR_WORDS]
 
 
-def _edits(one: tuple[str, ...], other: tuple[str, ...]) -> int:
+def edits(one: Sequence[str], other: Sequence[str]) -> int:
     """The fewest phonemes to insert, drop or replace (Levenshtein 1966)."""
     row = list(range(len(other) + 1))
     for i, phoneme in enumerate(one, 1):

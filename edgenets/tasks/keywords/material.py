@@ -1,0 +1,122 @@
+"""What streams for training and for trials are made of: recordings, and what is synthesized."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.data.split import Split, SplitShares
+from edgenets.errors import DataError
+from edgenets.progress import Progress
+from edgenets.tasks.keywords import running
+from edgenets.tasks.keywords.clips import ClipSet
+from edgenets.tasks.keywords.mixture import Material, noises
+from edgenets.tasks.keywords.recipe import KeywordRecipe
+from edgenets.tasks.keywords.running import Pcm
+from edgenets.tasks.keywords.words import SILENCE, UNKNOWN, label_of
+
+# A frame of a recording in which nothing is said is as much quieter than the loudest, or as near
+# to the quiet ones.
+FRAME = 0.02  # s
+QUIETER, NEAR = 35.0, 8.0  # dB
+QUIET = 0.1  # share of a recording's frames
+
+# s that is kept on both sides of a word.
+MARGIN = 0.02
+
+# For trials, so many of what training has are made.
+TRIAL_SHARE = 4
+
+
+def with_background(clips: ClipSet) -> ClipSet:
+    """The same clips, with labels for what is no word and for where nothing is said."""
+    missing = tuple(label for label in (UNKNOWN, SILENCE) if label not in clips.labels)
+    return ClipSet(clips.sounds, clips.targets, clips.labels + missing, clips.sample_rate)
+
+
+def material(recipe: KeywordRecipe, clips: ClipSet, split: Split, progress: Progress) -> Material:
+    """What streams of a split are made of.
+
+    Args:
+        clips: of the split, with both labels of `with_background`.
+
+    Raises:
+        DataError: there are no recordings of a word, or a folder of negatives has none.
+        MissingExtra: espeak-ng is not installed or does not load.
+    """
+    unknown, silence = (clips.labels.index(label) for label in (UNKNOWN, SILENCE))
+    others, quiet = _of(clips, unknown), _of(clips, silence)
+    numbers = [n for n in range(len(clips.labels)) if n not in (unknown, silence)]
+    recordings = {number: _of(clips, number) for number in numbers}
+    if missing := [clips.labels[number] for number, found in recordings.items() if not found]:
+        raise DataError(f"the {split} split has no recordings of {', '.join(missing)}")
+    rate, listening = clips.sample_rate, recipe.listening
+    words = [
+        tuple((number, word_of(pcm, rate)) for pcm in found) for number, found in recordings.items()
+    ]
+    said = [clips.labels[number].replace("_", " ") for number in numbers]
+    speech = _synthesized(recipe, said, split, rate, progress)
+    speech.append([word_of(pcm, rate) for pcm in others])
+    if paths := [Path(path) for path in listening.recordings]:
+        speech.append(running.recordings(paths, split, _shares(recipe), rate, progress))
+    kinds = tuple(tuple(kind) for kind in speech if kind)
+    bank = noises(kinds[0], quiet, int(listening.seconds * rate), rate)
+    return Material(clips.labels, tuple(words), kinds, bank, unknown, silence)
+
+
+def _of(clips: ClipSet, number: int) -> list[Pcm]:
+    """The recordings of a label."""
+    pairs = zip(clips.sounds, clips.targets.tolist(), strict=True)
+    return [pcm for pcm, target in pairs if target == number]
+
+
+def _synthesized(
+    recipe: KeywordRecipe, words: Sequence[str], split: Split, rate: int, progress: Progress
+) -> list[list[Pcm]]:
+    """Sentences, and what is nearly a word."""
+    listening, seed = recipe.listening, recipe.seed + running.SEEDS[split]
+    part = 1 if split == "train" else TRIAL_SHARE
+    sentences, near = listening.sentences // part, listening.near // part
+    spoken = [word for word in words if _can_be_said(word, progress)]
+    cast = running.cast_of(split, _shares(recipe), seed)
+    kinds: list[list[Pcm]] = [[], []]
+    with progress.task(f"speaking for {split}") as task:
+        for pcm in running.sentences(spoken, sentences, cast, seed, rate):
+            kinds[0].append(pcm)
+            task.update(len(kinds[0]), sentences + near)
+        for pcm in running.near_misses(spoken, near, cast, seed, rate):
+            kinds[1].append(pcm)
+            task.update(sentences + len(kinds[1]), sentences + near)
+    return kinds
+
+
+def _shares(recipe: KeywordRecipe) -> SplitShares:
+    return SplitShares(recipe.data.validation, recipe.data.test)
+
+
+def _can_be_said(word: str, progress: Progress) -> bool:
+    try:
+        label_of(word)
+    except DataError as exc:
+        progress.say(f"nothing that sounds nearly like it is synthesized: {exc}")
+        return False
+    return True
+
+
+def word_of(pcm: Pcm, sample_rate: int) -> Pcm:
+    """The part of a recording in which something is said; all of it where that cannot be told."""
+    size = int(FRAME * sample_rate)
+    frames = pcm[: len(pcm) // size * size].reshape(-1, size)
+    if not len(frames):
+        return pcm
+    power = np.mean(np.square(frames.astype(np.float32)), axis=1)
+    levels: NDArray[np.float32] = 10 * np.log10(power + 1e-3)
+    least = max(levels.max() - QUIETER, np.quantile(levels, QUIET) + NEAR)
+    loud = np.flatnonzero(levels >= least)
+    if not len(loud):
+        return pcm
+    margin = int(MARGIN * sample_rate)
+    return pcm[max(0, loud[0] * size - margin) : (loud[-1] + 1) * size + margin]
