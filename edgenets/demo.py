@@ -42,6 +42,9 @@ SHIPPED, SHIPPED_WORDS = "kws-gru", ("yes", "stop", "left", "go")
 # Enough that three words are learned in about three minutes on two cores.
 CLIPS_PER_WORD = 240
 
+# A few of the recipe's epochs: what a demonstration has time for.
+EPOCHS = 6
+
 # The detector's part.
 WATCH_SECONDS = 12.0
 
@@ -73,6 +76,7 @@ class Demo:
     report: Path
     verification: Report
     test_accuracy: float
+    streams: str  # what was heard in other sentences, in words
     watched: Watched | None  # None: no detector ships, or OpenCV is not there
     seconds: float
 
@@ -103,7 +107,7 @@ def demo(words: Sequence[str], out: Path, seed: int = 1, progress: Progress | No
     with progress.task("speaking") as task:
         make_dataset(words, data, clips_per_word=CLIPS_PER_WORD, seed=seed, progress=task.update)
     progress.say("\n3 · training, converting, verifying, bundling")
-    recipe = load_recipe(RECIPE).with_seed(seed)
+    recipe = load_recipe(RECIPE).with_seed(seed).with_epochs(EPOCHS)
     built = api.build(
         recipe,
         data,
@@ -127,8 +131,8 @@ def demo(words: Sequence[str], out: Path, seed: int = 1, progress: Progress | No
     sections += sections_of(run.folder, report)
     write(page, report, run, sections)
     return Demo(
-        shipped, hearing, bundle.path, page, report, run.metrics["test"]["accuracy"], watched,
-        time.monotonic() - started,
+        shipped, hearing, bundle.path, page, report, run.metrics["test"]["accuracy"],
+        run.heard("test"), watched, time.monotonic() - started,
     )  # fmt: skip
 
 

@@ -103,11 +103,11 @@ class Recipe:
         Raises:
             RecipeError: its data are no tables, or the columns cannot be right.
         """
-        data: Any = getattr(self, "data", None)
         try:
-            if not hasattr(data, "columns"):
+            if not hasattr(self.data, "columns"):
                 raise ValueError("a recipe of this task reads no columns of tables")
-            return replace(self, data=replace(data, columns=columns))  # type: ignore[type-var]
+            data = replace(self.data, columns=columns)
+            return replace(self, data=data)  # type: ignore[type-var]
         except ValueError as exc:
             raise RecipeError(f"--columns {','.join(columns)}: {exc}") from exc
 

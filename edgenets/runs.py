@@ -60,7 +60,19 @@ class Run:
         """The figure of the test split, in words."""
         count, kind = self.test_size
         figure = metric_of(self.metric).shown(self.metrics["test"][self.metric])
-        return f"{self.metric} {figure} on {count:,} {kind}"
+        said = f"{self.metric} {figure} on {count:,} {kind}"
+        return f"{heard}, {said}" if (heard := self.heard("test")) else said
+
+    def heard(self, split: str) -> str:
+        """What was heard on streams of a split, in words; empty where none were listened to."""
+        found = self.metrics[split]
+        if not found.get("hours"):
+            return ""
+        low, high = found["per_hour_95"]
+        return (
+            f"recall {found['recall']:.1%} at {found['per_hour']:.1f} false accepts an hour (95 %: "
+            f"{low:.1f} to {high:.1f})"
+        )
 
     @property
     def test_size(self) -> tuple[int, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,8 +59,10 @@ MATERIAL = Material(
 )
 
 
-def mixed(recipe: AugmentRecipe = PLAIN, seed: int = 1, **options: Any) -> MixtureBatches:
-    listening = ListeningRecipe(streams=40, **options)
+def mixed(
+    recipe: AugmentRecipe = PLAIN, seed: int = 1, negatives: float = 0.5, seconds: float = 4.0
+) -> MixtureBatches:
+    listening = ListeningRecipe(streams=40, negatives=negatives, seconds=seconds)
     return MixtureBatches(MATERIAL, FEATURES, listening, recipe, (8, 2), seed)
 
 
@@ -166,9 +168,12 @@ def test_throats_of_splits_are_others() -> None:
 
 @drawing
 @given(
-    before=st.floats(0, 1), said=st.floats(0.2, 1), behind=st.floats(0, 1),
-    level=st.floats(-30, 0), noise=st.floats(-96, -60),
-)  # fmt: skip
+    before=st.floats(0, 1),
+    said=st.floats(0.2, 1),
+    behind=st.floats(0, 1),
+    level=st.floats(-30, 0),
+    noise=st.floats(-96, -60),
+)
 def test_the_word_alone(
     before: float, said: float, behind: float, level: float, noise: float
 ) -> None:
@@ -183,10 +188,11 @@ def test_the_word_alone(
 
 
 RECIPE = KeywordRecipe(
-    "tiny", "",
+    "tiny",
+    "",
     ModelRecipe("kws-gru", stem=8, units=(8,)),
     listening=ListeningRecipe(streams=16, sentences=8, near=8, trial=12, seconds=2.0),
-)  # fmt: skip
+)
 
 
 def clips() -> ClipSet:
@@ -194,7 +200,7 @@ def clips() -> ClipSet:
     return ClipSet(sounds, np.array([0, 0, 1, 1]), ("lights", "stop"), RATE)
 
 
-def test_material_has_a_background_where_the_data_have_none(tmp_path: Any) -> None:
+def test_material_has_a_background_where_the_data_have_none(tmp_path: Path) -> None:
     made = material(RECIPE, with_background(clips()), "train", Progress())
     assert made.labels == ("lights", "stop", "_unknown_", "_silence_")
     assert [word[0][0] for word in made.words] == [0, 1]
@@ -236,7 +242,7 @@ def test_a_clip_is_the_likeliest_word_in_it(seed: int, threshold: float, smoothi
         assert label == (best if enough else 2)
 
 
-def test_negatives_of_a_recipe(tmp_path: Any) -> None:
+def test_negatives_of_a_recipe(tmp_path: Path) -> None:
     recipe = load_recipe("custom-words").with_negatives((tmp_path,))
     assert recipe.listening.recordings == (str(tmp_path),)  # type: ignore[attr-defined]
     for name in ("kws-gru", "forecast"):

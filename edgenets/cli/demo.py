@@ -49,6 +49,7 @@ def command(
                 "report": str(found.report),
                 "seconds": round(found.seconds, 1),
                 "test_accuracy": found.test_accuracy,
+                "streams": found.streams,
                 "passed": found.verification.passed,
                 "heard": _plain(found.hearing),
                 "shipped": None if found.shipped is None else _plain(found.shipped),
@@ -105,6 +106,7 @@ def _show(found: Demo) -> None:
     if found.watched is not None:
         _show_watched(found.watched)
     click.echo(
+        f"In an hour of other sentences: {found.streams}\n"
         f"Done in {found.seconds:.0f} s.\n"
         f"  bundle  {found.bundle} ({size(found.bundle.stat().st_size)})\n"
         f"  report  {found.report}\n"

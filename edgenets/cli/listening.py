@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
 import click
 
-from edgenets.cli.options import AnyData
-
-F = TypeVar("F", bound=Callable[..., Any])
+from edgenets.cli.options import AnyData, F
 
 
 class Rate(click.ParamType):  # type: ignore[type-arg]  # only newer ones of click are generic

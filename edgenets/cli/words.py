@@ -12,11 +12,12 @@ from edgenets.cli.options import AnyPath, emit, json_option
 @click.command(
     epilog="""\b
 Examples:
-  edgenets words lights music stop --out recordings
-  edgenets build kws-gru --data recordings --out lights.edge
+  edgenets words "hey computer" stop --out recordings
+  edgenets build custom-words --data recordings --out computer.edge
 
 The voices are espeak-ng's: many accents, pitches and speeds. Real recordings of real people make
-a better model; put theirs into the same folders."""
+a better model; put theirs into the same folders. custom-words learns the words among sentences
+that the same voices say, and sets thresholds by what it takes for a word in others."""
 )
 @click.argument("words", nargs=-1, required=True)
 @click.option("--out", required=True, type=AnyPath, help="Folder for LABEL/*.wav.")

@@ -53,10 +53,8 @@ def build(words: list[str], folder: Path, negatives: list[Path]) -> Bundle:
     recipe = load_recipe("custom-words")
     if negatives:
         recipe = recipe.with_negatives(tuple(negatives))
-    built = api.build(
-        recipe, folder / "recordings", folder / "own.edge", run_folder=folder / "run",
-        progress=Progress(),
-    )  # fmt: skip
+    data, out = folder / "recordings", folder / "own.edge"
+    built = api.build(recipe, data, out, run_folder=folder / "run", progress=Progress())
     print(f"built from {', '.join(words)} in {(time.monotonic() - begun) / 60:.1f} min", flush=True)
     return built.bundle
 
@@ -119,10 +117,8 @@ def spoken(hours: float, folder: Path) -> Path:
         lines = (" ".join(rng.choice(every, rng.integers(4, 14))) for _ in range(40))
         path = folder / f"{number:04}.wav"
         stretch = f"duration_stretch={rng.uniform(0.8, 1.2):.2f}"
-        subprocess.run(
-            ["flite", "-voice", VOICES[number % len(VOICES)], "--setf", stretch,
-             "-t", ". ".join(lines), "-o", str(path)], check=True,
-        )  # fmt: skip
+        voice = ["-voice", VOICES[number % len(VOICES)], "--setf", stretch]
+        subprocess.run(["flite", *voice, "-t", ". ".join(lines), "-o", str(path)], check=True)
         made += len(audio.read(path, RATE)) / RATE
         number += 1
     return folder

@@ -27,8 +27,8 @@ QUIET = 0.1  # share of a recording's frames
 # s that is kept on both sides of a word.
 MARGIN = 0.02
 
-# For trials, so many of what training has are made.
-TRIAL_SHARE = 4
+# Of so many sentences in training, one is made for a trial.
+TRIAL_SHARE = 2
 
 
 def with_background(clips: ClipSet) -> ClipSet:
@@ -48,39 +48,40 @@ def material(recipe: KeywordRecipe, clips: ClipSet, split: Split, progress: Prog
         MissingExtra: espeak-ng is not installed or does not load.
     """
     unknown, silence = (clips.labels.index(label) for label in (UNKNOWN, SILENCE))
-    others, quiet = _of(clips, unknown), _of(clips, silence)
-    numbers = [n for n in range(len(clips.labels)) if n not in (unknown, silence)]
-    recordings = {number: _of(clips, number) for number in numbers}
-    if missing := [clips.labels[number] for number, found in recordings.items() if not found]:
+    words = {n: _of(clips, n) for n in range(len(clips.labels)) if n not in (unknown, silence)}
+    if missing := [clips.labels[number] for number, found in words.items() if not found]:
         raise DataError(f"the {split} split has no recordings of {', '.join(missing)}")
-    rate, listening = clips.sample_rate, recipe.listening
-    words = [
-        tuple((number, word_of(pcm, rate)) for pcm in found) for number, found in recordings.items()
-    ]
-    said = [clips.labels[number].replace("_", " ") for number in numbers]
-    speech = _synthesized(recipe, said, split, rate, progress)
-    speech.append([word_of(pcm, rate) for pcm in others])
-    if paths := [Path(path) for path in listening.recordings]:
+    rate = clips.sample_rate
+    speech = _synthesized(recipe, [clips.labels[n] for n in words], split, rate, progress)
+    speech.append(_of(clips, unknown))
+    if paths := [Path(path) for path in recipe.listening.recordings]:
         speech.append(running.recordings(paths, split, _shares(recipe), rate, progress))
-    kinds = tuple(tuple(kind) for kind in speech if kind)
-    bank = noises(kinds[0], quiet, int(listening.seconds * rate), rate)
-    return Material(clips.labels, tuple(words), kinds, bank, unknown, silence)
+    length = int(recipe.listening.seconds * rate)
+    bank = noises(speech[0], _of(clips, silence), length, rate)
+    kinds = tuple(map(tuple, filter(len, speech)))
+    recordings = tuple(tuple((n, pcm) for pcm in found) for n, found in words.items())
+    return Material(clips.labels, recordings, kinds, bank, unknown, silence)
 
 
 def _of(clips: ClipSet, number: int) -> list[Pcm]:
-    """The recordings of a label."""
-    pairs = zip(clips.sounds, clips.targets.tolist(), strict=True)
-    return [pcm for pcm, target in pairs if target == number]
+    """The recordings of a label; of words, what is said in them."""
+    found = [clips.sounds[i] for i in np.flatnonzero(clips.targets == number).tolist()]
+    if clips.labels[number] == SILENCE:
+        return found
+    return [word_of(pcm, clips.sample_rate) for pcm in found]
 
 
 def _synthesized(
     recipe: KeywordRecipe, words: Sequence[str], split: Split, rate: int, progress: Progress
 ) -> list[list[Pcm]]:
-    """Sentences, and what is nearly a word."""
+    """Sentences, and what is nearly a word of these labels."""
     listening, seed = recipe.listening, recipe.seed + running.SEEDS[split]
-    part = 1 if split == "train" else TRIAL_SHARE
-    sentences, near = listening.sentences // part, listening.near // part
-    spoken = [word for word in words if _can_be_said(word, progress)]
+    # In a trial only what people say: false accepts an hour are theirs.
+    is_trial = split != "train"
+    sentences = listening.sentences // TRIAL_SHARE if is_trial else listening.sentences
+    near = 0 if is_trial else listening.near
+    texts = [label.replace("_", " ") for label in words]
+    spoken = [text for text in texts if _can_be_said(text, progress)]
     cast = running.cast_of(split, _shares(recipe), seed)
     kinds: list[list[Pcm]] = [[], []]
     with progress.task(f"speaking for {split}") as task:
@@ -107,7 +108,7 @@ def _can_be_said(word: str, progress: Progress) -> bool:
 
 
 def word_of(pcm: Pcm, sample_rate: int) -> Pcm:
-    """The part of a recording in which something is said; all of it where that cannot be told."""
+    """The part of a recording in which something is said; all of it where that is not clear."""
     size = int(FRAME * sample_rate)
     frames = pcm[: len(pcm) // size * size].reshape(-1, size)
     if not len(frames):

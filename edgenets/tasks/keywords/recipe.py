@@ -46,7 +46,7 @@ class ListeningRecipe:
     sentences: int = 1500  # synthesized, in which no word is said
     near: int = 1200  # synthesized, of what is nearly a word
     recordings: tuple[str, ...] = ()  # of the user's: files and folders in which no word is said
-    trial: int = 300  # streams without a word by which checkpoints and thresholds are chosen
+    trial: int = 900  # streams without a word by which checkpoints and thresholds are chosen
     max_fa: float = 0.5  # false accepts an hour that thresholds are set for
 
     def __post_init__(self) -> None:

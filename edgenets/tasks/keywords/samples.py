@@ -32,6 +32,12 @@ def card(run: Run, items: int) -> list[str]:
     """See `Task.card`."""
     metrics, spec, recipe = run.metrics, run.spec_as(KeywordSpec), run.recipe_as(KeywordRecipe)
     test, train, features = metrics["test"], metrics["train"], spec.input
+    heard = run.heard("test")
+    streams = (
+        f"- **Streams**: {heard} in {test.get('hours', 0):.1f} h of synthesized sentences in "
+        f"noise, by voices that training never heard; words in noise and among other speech. "
+        f"How it does where it is used, `edgenets eval --negatives` says."
+    )
     return [
         f"- **Task**: keyword spotting, {len(spec.labels)} classes. "
         f"Words: {', '.join(spec.reported)}.",
@@ -46,6 +52,7 @@ def card(run: Run, items: int) -> list[str]:
         f"clips of speakers that training never heard, "
         f"{metrics['validation']['accuracy']:.2%} on {metrics['validation']['clips']} "
         f"validation clips. Artifacts below: streaming, on the validation clips.",
+        *([streams] if heard else []),
         "- **Limits**: words in other languages and accents, far-field sound and music were "
         "not measured. The thresholds are a starting point: set them on recordings of the "
         "place of use.",

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.recipeparts import AugmentRecipe
 from edgenets.sound.input import AudioInput
 from edgenets.sound.logmel import log_mel_of_many
 from edgenets.tasks.keywords.decoding import means, softmax
@@ -52,10 +51,9 @@ def trial(
     material: Material, features: AudioInput, recipe: KeywordRecipe, split_seed: int
 ) -> Trial:
     """Make what a network is tried on."""
-    plain = AugmentRecipe(
-        speed=0.0, noise=recipe.augment.noise, noise_snr=(5.0, 30.0), room=recipe.augment.room,
-        band_shift=0, equalizer=0.0, time_masks=0, band_masks=0,
-    )  # fmt: skip
+    plain = replace(
+        recipe.augment, speed=0.0, band_shift=0, equalizer=0.0, time_masks=0, band_masks=0
+    )
     per_step = recipe.model.frames_per_step
 
     def streams(of: Material, negatives: float, count: int) -> NDArray[np.float32]:
@@ -71,10 +69,9 @@ def trial(
     ]
     labels = [word[0][0] for word in material.words for _ in range(WORD_STREAMS)]
     count = recipe.listening.trial
-    return Trial(
-        streams(material, 1.0, count), np.concatenate(positives), tuple(labels),
-        count * recipe.listening.seconds / 3600,
-    )  # fmt: skip
+    hours = count * recipe.listening.seconds / 3600
+    negatives = streams(material, 1.0, count)
+    return Trial(negatives, np.concatenate(positives), tuple(labels), hours)
 
 
 def listened(model: keras.Model, on: Trial, spec: KeywordSpec) -> Listened:
@@ -93,10 +90,8 @@ def recall(heard: Listened) -> float:
     spec, smoothing = heard.spec, heard.spec.decoding.smoothing
     words = [spec.labels.index(label) for label in spec.reported]
     wrong = means(softmax(heard.negatives), smoothing)[:, words].max(axis=1)
-    right = np.array([
-        means(softmax(scores), smoothing)[:, spec.labels.index(label)].max()
-        for label, scores in heard.words
-    ])  # fmt: skip
+    own = [(spec.labels.index(label), scores) for label, scores in heard.words]
+    right = np.array([means(softmax(scores), smoothing)[:, n].max() for n, scores in own])
     peaks = _peaks(wrong, int(APART / spec.step_seconds), max(COUNTS) + 1)
     return float(np.mean([np.mean(right > peaks[count]) for count in COUNTS]))
 
