@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edgenets.data.split import SplitShares, split_of
-from edgenets.errors import RecipeError
+from edgenets.errors import DataError, RecipeError
 from edgenets.progress import Progress
 from edgenets.recipe import load_recipe
 from edgenets.recipeparts import AugmentRecipe, ModelRecipe
+from edgenets.sound import audio
 from edgenets.sound.input import AudioInput
 from edgenets.sound.logmel import frame_count
-from edgenets.tasks.keywords import espeak, mixture, running
+from edgenets.tasks.keywords import dataset, espeak, mixture, running
 from edgenets.tasks.keywords.clips import ClipSet
 from edgenets.tasks.keywords.decoding import decide_clips, means, softmax
 from edgenets.tasks.keywords.listening import Listened
@@ -26,6 +27,7 @@ from edgenets.tasks.keywords.material import material, with_background, word_of
 from edgenets.tasks.keywords.mixture import Material, MixtureBatches, babble, music
 from edgenets.tasks.keywords.recipe import KeywordRecipe, ListeningRecipe
 from edgenets.tasks.keywords.spec import KeywordDecoding
+from edgenets.tasks.keywords.synthetic import make_dataset
 from edgenets.tasks.keywords.trial import recall, trial
 from edgenets.tasks.keywords.words import Ear
 from tests.test_listening import spec
@@ -250,3 +252,50 @@ def test_negatives_of_a_recipe(tmp_path: Path) -> None:
             load_recipe(name).with_negatives((tmp_path,))
     with pytest.raises(ValueError, match="need sentences"):
         ListeningRecipe(streams=5, sentences=0)
+
+
+@pytest.mark.parametrize("files", [1, 3, 25])
+def test_recordings_of_the_user_are_divided(tmp_path: Path, files: int) -> None:
+    for number in range(files):
+        tone = pulse(200 + 30 * number, 60 / files) / 32768
+        audio.write_wav(tmp_path / f"{number}.wav", tone, RATE)
+    (tmp_path / "._0.wav").write_bytes(b"of macOS")
+    splits = {
+        split: running.recordings([tmp_path], split, SHARES, RATE, Progress())
+        for split in running.SEEDS
+    }
+    # Every piece is in one split; nothing but short rests is lost.
+    assert sum(len(piece) for pieces in splits.values() for piece in pieces) >= 59 * RATE
+    assert splits["train"] and all(
+        len(piece) <= 5 * RATE for pieces in splits.values() for piece in pieces
+    )
+    with pytest.raises(DataError, match="no recordings in it"):
+        running.recordings([tmp_path / "none"], "train", SHARES, RATE, Progress())
+
+
+def test_more_recordings_than_are_of_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    audio.write_wav(tmp_path / "a.wav", pulse(300, 60) / 32768, RATE)
+    monkeypatch.setattr(running, "MOST_PIECES", 3)
+    assert len(running.recordings([tmp_path], "train", SHARES, RATE, Progress())) == 3
+
+
+@pytest.mark.parametrize(
+    ("lengths", "wanted", "seconds"),
+    [([0.4, 0.7], 0.0, 1.0), ([1.0] * 9, 0.0, 1.0), ([1.6] * 99 + [60.0], 0.0, 1.6),
+     ([40.0] * 5, 0.0, 10.0), ([2.0] * 5, 1.0, 1.0), ([], 0.0, 1.0)],
+)  # fmt: skip
+def test_clips_are_as_long_as_nearly_all(
+    lengths: list[float], wanted: float, seconds: float
+) -> None:
+    sounds = tuple(np.ones(round(s * RATE), np.int16) for s in lengths)
+    found = ClipSet(sounds, np.zeros(len(sounds), np.int64), ("a",), RATE)
+    assert dataset.seconds_of(found, wanted) == pytest.approx(seconds)
+
+
+def test_a_phrase_is_given_the_time_that_it_takes(tmp_path: Path) -> None:
+    for words, longer in ((["go", "stop"], False), (["please turn the kitchen lights on"], True)):
+        made = make_dataset(words, tmp_path / words[0], clips_per_word=3, seed=1)
+        again = make_dataset(words, tmp_path / words[0], clips_per_word=3, seed=1)
+        assert made == again
+        seconds = {len(audio.read(path, RATE)) / RATE for path in made.rglob("*.wav")}
+        assert len(seconds) == 1 and (seconds.pop() > 1.5) == longer

@@ -1,7 +1,7 @@
 """Words of one's own, built from their spelling alone, judged by people who say them.
 
     python -m tests.benchmarks.own_words [--words snowboy "view glass"] [--shared ../shared]
-        [--bundle FILE.edge] [--spoken HOURS] [--negatives PATH…]
+        [--bundle FILE.edge | --recipe NAME] [--spoken HOURS] [--negatives PATH…]
 
 The words are synthesized and trained on as the README says; no recording is given. People's
 recordings of them (`wake_words`) are heard clean and in noise at 10 dB: pink noise, five people who
@@ -46,11 +46,11 @@ ALLOWED = (0.0, 0.5, 1.0, 2.0, 5.0)  # false accepts an hour
 VOICES = ("awb", "kal16", "rms", "slt")
 
 
-def build(words: list[str], folder: Path, negatives: list[Path]) -> Bundle:
+def build(words: list[str], recipe_name: str, folder: Path, negatives: list[Path]) -> Bundle:
     """What a user makes of two words."""
     begun = time.monotonic()
     make_dataset(words, folder / "recordings", clips_per_word=CLIPS, seed=1)
-    recipe = load_recipe("custom-words")
+    recipe = load_recipe(recipe_name)
     if negatives:
         recipe = recipe.with_negatives(tuple(negatives))
     data, out = folder / "recordings", folder / "own.edge"
@@ -150,6 +150,7 @@ def main() -> None:
     parser.add_argument("--words", nargs="+", default=["snowboy", "view glass"])
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--bundle", type=Path)
+    parser.add_argument("--recipe", default="custom-words")
     parser.add_argument("--spoken", type=float, default=0.0)
     parser.add_argument("--negatives", type=Path, nargs="*", default=[])
     given = parser.parse_args()
@@ -158,7 +159,7 @@ def main() -> None:
         if given.bundle:
             bundle = zoo.load(str(given.bundle))
         else:
-            bundle = build(given.words, folder, given.negatives)
+            bundle = build(given.words, given.recipe, folder, given.negatives)
         for artifact in bundle.artifacts:
             if artifact.precision in ("fp32", "int8"):
                 judge(bundle, artifact.id, given.words, given.shared, folder)

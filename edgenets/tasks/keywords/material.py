@@ -28,7 +28,12 @@ QUIET = 0.1  # share of a recording's frames
 MARGIN = 0.02
 
 # Of so many sentences in training, one is made for a trial.
-TRIAL_SHARE = 2
+TRIAL_PART = 2
+
+# How often each kind is drawn in a trial: sentences, near misses, unknown words, the user's own.
+# Training draws all alike. With as many near misses as sentences, thresholds by which none is
+# accepted hear half of the words; with none at all, some of people's speech is accepted.
+TRIAL_SHARES = (15, 1, 4, 15)
 
 
 def with_background(clips: ClipSet) -> ClipSet:
@@ -58,6 +63,10 @@ def material(recipe: KeywordRecipe, clips: ClipSet, split: Split, progress: Prog
         speech.append(running.recordings(paths, split, _shares(recipe), rate, progress))
     length = int(recipe.listening.seconds * rate)
     bank = noises(speech[0], _of(clips, silence), length, rate)
+    if split != "train":
+        speech = [
+            kind for kind, often in zip(speech, TRIAL_SHARES, strict=False) for _ in range(often)
+        ]
     kinds = tuple(map(tuple, filter(len, speech)))
     recordings = tuple(tuple((n, pcm) for pcm in found) for n, found in words.items())
     return Material(clips.labels, recordings, kinds, bank, unknown, silence)
@@ -76,10 +85,8 @@ def _synthesized(
 ) -> list[list[Pcm]]:
     """Sentences, and what is nearly a word of these labels."""
     listening, seed = recipe.listening, recipe.seed + running.SEEDS[split]
-    # In a trial only what people say: false accepts an hour are theirs.
-    is_trial = split != "train"
-    sentences = listening.sentences // TRIAL_SHARE if is_trial else listening.sentences
-    near = 0 if is_trial else listening.near
+    part = 1 if split == "train" else TRIAL_PART
+    sentences, near = listening.sentences // part, listening.near // part
     texts = [label.replace("_", " ") for label in words]
     spoken = [text for text in texts if _can_be_said(text, progress)]
     cast = running.cast_of(split, _shares(recipe), seed)

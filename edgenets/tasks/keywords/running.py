@@ -150,7 +150,7 @@ def _pieces(path: Path, sample_rate: int) -> list[Pcm]:
 
 def _files(root: Path) -> list[Path]:
     found = [root] if root.is_file() else sorted(p for p in root.rglob("*") if is_recording(p))
-    if not found:
+    if not found:  # nor is there such a folder
         raise DataError(f"{root}: no recordings in it")
     return found
 

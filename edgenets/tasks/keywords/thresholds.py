@@ -20,7 +20,7 @@ from edgenets.tasks.keywords.spec import MOST_SMOOTHING, KeywordDecoding, Keywor
 from edgenets.tasks.task import SetByStreams, Streams
 
 # Thresholds that are tried, and by how much the smoothing that a model was made with is longer.
-_TRIED = tuple(n / 100 for n in (*range(30, 86, 5), *range(86, 101)))
+_TRIED = tuple(n / 1000 for n in (*range(300, 860, 50), *range(860, 950, 10), *range(950, 1001, 5)))
 _LONGER = (1.0, 1.5, 2.0)
 
 # A word of which less is heard is as good as lost.
