@@ -63,13 +63,15 @@ def material(recipe: KeywordRecipe, clips: ClipSet, split: Split, progress: Prog
         speech.append(running.recordings(paths, split, _shares(recipe), rate, progress))
     length = int(recipe.listening.seconds * rate)
     bank = noises(speech[0], _of(clips, silence), length, rate)
-    if split != "train":
-        speech = [
-            kind for kind, often in zip(speech, TRIAL_SHARES, strict=False) for _ in range(often)
-        ]
-    kinds = tuple(map(tuple, filter(len, speech)))
+    kinds = _drawn(speech, (1,) * len(speech) if split == "train" else TRIAL_SHARES)
     recordings = tuple(tuple((n, pcm) for pcm in found) for n, found in words.items())
     return Material(clips.labels, recordings, kinds, bank, unknown, silence)
+
+
+def _drawn(speech: Sequence[Sequence[Pcm]], shares: Sequence[int]) -> tuple[tuple[Pcm, ...], ...]:
+    """Kinds of speech, each as many times as it is to be drawn."""
+    pairs = zip(speech, shares, strict=False)
+    return tuple(tuple(kind) for kind, share in pairs if kind for _ in range(share))
 
 
 def _of(clips: ClipSet, number: int) -> list[Pcm]:
