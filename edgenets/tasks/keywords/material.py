@@ -53,9 +53,7 @@ def material(recipe: KeywordRecipe, clips: ClipSet, split: Split, progress: Prog
         MissingExtra: espeak-ng is not installed or does not load.
     """
     unknown, silence = (clips.labels.index(label) for label in (UNKNOWN, SILENCE))
-    words = {n: _of(clips, n) for n in range(len(clips.labels)) if n not in (unknown, silence)}
-    if missing := [clips.labels[number] for number, found in words.items() if not found]:
-        raise DataError(f"the {split} split has no recordings of {', '.join(missing)}")
+    words = _words(clips, split, (unknown, silence))
     rate = clips.sample_rate
     speech = _synthesized(recipe, [clips.labels[n] for n in words], split, rate, progress)
     speech.append(_of(clips, unknown))
@@ -66,6 +64,14 @@ def material(recipe: KeywordRecipe, clips: ClipSet, split: Split, progress: Prog
     kinds = _drawn(speech, (1,) * len(speech) if split == "train" else TRIAL_SHARES)
     recordings = tuple(tuple((n, pcm) for pcm in found) for n, found in words.items())
     return Material(clips.labels, recordings, kinds, bank, unknown, silence)
+
+
+def _words(clips: ClipSet, split: Split, others: Sequence[int]) -> dict[int, list[Pcm]]:
+    """The recordings of each label that is a word."""
+    words = {n: _of(clips, n) for n in range(len(clips.labels)) if n not in others}
+    if missing := [clips.labels[number] for number, found in words.items() if not found]:
+        raise DataError(f"the {split} split has no recordings of {', '.join(missing)}")
+    return words
 
 
 def _drawn(speech: Sequence[Sequence[Pcm]], shares: Sequence[int]) -> tuple[tuple[Pcm, ...], ...]:
