@@ -13,10 +13,10 @@ import keras
 import numpy as np
 import pytest
 
-from edgenets import runs
+from edgenets import api, runs
 from edgenets.errors import DataError, RecipeError
 from edgenets.progress import Progress, Task
-from edgenets.recipeparts import AugmentRecipe, ModelRecipe
+from edgenets.recipeparts import AugmentRecipe, BundleRecipe, ModelRecipe
 from edgenets.sound import audio
 from edgenets.tasks.keywords.recipe import (
     DataRecipe,
@@ -24,6 +24,7 @@ from edgenets.tasks.keywords.recipe import (
     ListeningRecipe,
     ScheduleRecipe,
 )
+from edgenets.training.doubts import doubts_of
 from edgenets.training.train import train
 
 RATE = 16_000
@@ -258,3 +259,31 @@ def test_a_run_folder_of_before_is_the_same_recipe_s(run: runs.Run, tones: Path)
     del plain["listening"], plain["decoding"]["clips"]
     path.write_text(json.dumps(plain))
     assert train(RECIPE, tones, run.folder).metrics == run.metrics
+
+
+def test_what_would_not_be_made_is_refused_before_training(tones: Path, tmp_path: Path) -> None:
+    wanted = dataclasses.replace(RECIPE, bundle=BundleRecipe(artifacts=("onnx-fp16",)))
+    for recipe, only in ((wanted, None), (RECIPE, ["openvino-int8"])):
+        with pytest.raises(RecipeError, match="do not make"):
+            api.build(recipe, tones, tmp_path / "x.edge", run_folder=tmp_path / "run",
+                      to=("tflite",), only=only)  # fmt: skip
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("confusion", "says"),
+    [
+        ([[20, 0], [20, 0]], ["no better than always saying a"]),
+        ([[30, 10], [4, 6]], ["no better than always saying a"]),
+        ([[20, 0], [1, 19]], []),
+        ([[30, 0, 0], [0, 30, 0], [5, 4, 0]], ["c is never decided for, in 9 clips"]),
+        ([[30, 0, 0], [0, 30, 0], [0, 0, 2]], ["2 clips of c say little"]),
+        ([[30, 0, 0], [0, 30, 0], [0, 0, 0]], []),
+        ([[0, 0], [0, 0]], []),
+        ([[9, 0], [0, 0]], []),
+    ],
+)
+def test_what_a_network_did_not_learn_is_said(confusion: list[list[int]], says: list[str]) -> None:
+    found = doubts_of({"confusion": confusion}, ("a", "b", "c")[: len(confusion)], "test", "clips")
+    assert len(found) == len(says)
+    assert all(text in doubt for text, doubt in zip(says, found, strict=True))

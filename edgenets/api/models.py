@@ -13,6 +13,7 @@ from edgenets import recipe, runs
 from edgenets.arrays import Array
 from edgenets.artifact import FORMATS, PRECISIONS, Format, Precision
 from edgenets.bundle import Bundle
+from edgenets.errors import RecipeError
 from edgenets.progress import Progress
 from edgenets.recipeparts import Recipe
 
@@ -202,11 +203,28 @@ def build(
 
     given = recipe_name
     found = given if isinstance(given, Recipe) else recipe.load_recipe(given)
+    _check_wanted(found, only, [f"{format}-{one}" for format in to for one in precisions])
     folder = Path(run_folder) if run_folder is not None else Path("runs") / found.name
     made = train_model(found, Path(data), folder, progress)
     convert_run(made, Path(data), to, precisions, progress)
     report = verify_run(made, Path(data), progress)
     return Built(made, report, pack_run(made, Path(out), only))
+
+
+def _check_wanted(found: Recipe, only: Sequence[str] | None, made: Sequence[str]) -> None:
+    """Refuse, before anything is trained, to bundle what would not be made.
+
+    Raises:
+        RecipeError: see above.
+    """
+    wanted = found.bundle.artifacts if only is None else tuple(only)
+    missing = [id for id in wanted or () if "-".join(id.split("-")[:2]) not in made]
+    if missing:
+        where = "the recipe's [bundle]" if only is None else "--only"
+        raise RecipeError(
+            f"{where} wants {', '.join(missing)}, which these formats and precisions do not make; "
+            f"give more of them (--to, --precision), or --only what is to be bundled"
+        )
 
 
 def import_model(

@@ -53,6 +53,7 @@ def card(run: Run, items: int) -> list[str]:
         f"{metrics['validation']['accuracy']:.2%} on {metrics['validation']['clips']} "
         f"validation clips. Artifacts below: streaming, on the validation clips.",
         *([streams] if heard else []),
+        *(f"- **Doubt**: {doubt}." for doubt in metrics.get("doubts", ())),
         "- **Limits**: words in other languages and accents, far-field sound and music were "
         "not measured. The thresholds are a starting point: set them on recordings of the "
         "place of use.",

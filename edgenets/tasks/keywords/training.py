@@ -32,6 +32,7 @@ from edgenets.tasks.keywords.trial import Trial, listened, recall, trial
 from edgenets.tasks.sound import log_mel_of
 from edgenets.tasks.task import Trained
 from edgenets.training import figures
+from edgenets.training.doubts import doubts_of
 from edgenets.training.trainer import Job, Trainer
 
 if TYPE_CHECKING:
@@ -59,9 +60,17 @@ def train_keywords(recipe: KeywordRecipe, data: Path, out: Path, progress: Progr
     trainer.curves(f"validation {plan.job.metric}, %")
     figures.confusion(np.array(test["confusion"]), spec.labels, out / "confusion.png")
     validation = _figures(trainer.model, splits.validation, spec, recipe)
+    doubts = [
+        doubt
+        for split, found in (("validation", validation), ("test", test))
+        for doubt in doubts_of(found, spec.labels, split, "clips")
+    ]
+    for doubt in doubts:
+        progress.say(doubt)
     metrics = {
         "parameters": int(trainer.model.count_params()),
         "metric": "accuracy",
+        "doubts": doubts,
         "train": splits.train.counts(),
         "validation": {**validation, **streams.get("validation", {})},
         "test": {**test, **streams.get("test", {})},
