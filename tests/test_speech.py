@@ -531,7 +531,7 @@ def test_an_empty_folder_and_missing_parents_will_do(tmp_path):
 def test_a_word_that_does_not_fit_says_what_would(tmp_path):
     long = "turn on the big kitchen lights"
     with pytest.raises(DataError, match="does not fit into clips of 1 s") as refused:
-        make_dataset([long], tmp_path / "a", clips_per_word=6, seed=1)
+        make_dataset([long], tmp_path / "a", clips_per_word=6, seed=1, clip_seconds=1.0)
     needed = float(re.search(r"make them ([\d.]+) s", str(refused.value)).group(1))
     made = make_dataset([long], tmp_path / "a", clips_per_word=6, seed=1, clip_seconds=needed)
     assert len(find_clips(made, [label_of(long)])) == 6
