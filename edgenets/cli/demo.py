@@ -106,7 +106,7 @@ def _show(found: Demo) -> None:
     if found.watched is not None:
         _show_watched(found.watched)
     click.echo(
-        f"In an hour of other sentences: {found.streams}\n"
+        f"Among other sentences: {found.streams}\n"
         f"Done in {found.seconds:.0f} s.\n"
         f"  bundle  {found.bundle} ({size(found.bundle.stat().st_size)})\n"
         f"  report  {found.report}\n"
