@@ -53,7 +53,7 @@ def pulse(hz: float, seconds: float) -> NDArray[np.int16]:
 SPEECH = ((pulse(400, 1.4), pulse(500, 0.6)), (pulse(450, 0.3),))
 MATERIAL = Material(
     LABELS,
-    (((WORD, pulse(3000, 0.5)), (WORD, pulse(3000, 0.7))),),
+    ((WORD, (pulse(3000, 0.5), pulse(3000, 0.7))),),
     SPEECH,
     mixture.noises(SPEECH[0], (pulse(100, 0.3), np.zeros(9, np.int16)), 4 * RATE, RATE),
     OTHER,
@@ -202,10 +202,10 @@ def clips() -> ClipSet:
     return ClipSet(sounds, np.array([0, 0, 1, 1]), ("lights", "stop"), RATE)
 
 
-def test_material_has_a_background_where_the_data_have_none(tmp_path: Path) -> None:
+def test_material_has_a_background_where_the_data_have_none() -> None:
     made = material(RECIPE, with_background(clips()), "train", Progress())
     assert made.labels == ("lights", "stop", "_unknown_", "_silence_")
-    assert [word[0][0] for word in made.words] == [0, 1]
+    assert [label for label, _ in made.words] == [0, 1]
     assert [len(kind) for kind in made.speech] == [8, 8]
     tried = trial(made, FEATURES, RECIPE, 5)
     assert tried.negatives.shape[0] == 12 and tried.hours == pytest.approx(12 * 2 / 3600)

@@ -62,6 +62,11 @@ def weights(run: runs.Run) -> list[np.ndarray]:
     return [np.asarray(v) for v in run.model().weights]
 
 
+def check_alike(one: runs.Run, other: runs.Run) -> None:
+    for a, b in zip(weights(one), weights(other), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
 @pytest.fixture(scope="module")
 def run(tones: Path, tmp_path_factory: pytest.TempPathFactory) -> runs.Run:
     return train(RECIPE, tones, tmp_path_factory.mktemp("run") / "a")
@@ -129,9 +134,7 @@ def test_an_interrupted_training_goes_on_where_it_stopped(
     history = json.loads((folder / "history.json").read_text())
     assert len(history["loss"]) == 3
     assert not (folder / "model.keras").exists()
-    resumed = train(RECIPE, tones, folder)
-    for one, other in zip(weights(run), weights(resumed), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
+    check_alike(run, train(RECIPE, tones, folder))
 
 
 def test_a_checkpoint_of_other_data_is_not_gone_on_from(tones: Path, tmp_path: Path) -> None:
@@ -249,8 +252,7 @@ def test_the_best_epoch_is_kept_through_an_interruption(
     assert (folder / "best.npz").is_file()
     resumed = train(STREAMED, tones, folder)
     assert not (folder / "best.npz").exists()
-    for one, other in zip(weights(streamed), weights(resumed), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
+    check_alike(streamed, resumed)
 
 
 def test_a_run_folder_of_before_is_the_same_recipe_s(run: runs.Run, tones: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from edgenets import recipe, runs
 from edgenets.arrays import Array
-from edgenets.artifact import FORMATS, PRECISIONS, Format, Precision
+from edgenets.artifact import FORMATS, PRECISIONS, Format, Precision, id_of
 from edgenets.bundle import Bundle
 from edgenets.errors import RecipeError
 from edgenets.progress import Progress
@@ -203,7 +203,7 @@ def build(
 
     given = recipe_name
     found = given if isinstance(given, Recipe) else recipe.load_recipe(given)
-    _check_wanted(found, only, [f"{format}-{one}" for format in to for one in precisions])
+    _check_wanted(found, only, [id_of(format, one) for format in to for one in precisions])
     folder = Path(run_folder) if run_folder is not None else Path("runs") / found.name
     made = train_model(found, Path(data), folder, progress)
     convert_run(made, Path(data), to, precisions, progress)

@@ -7,13 +7,7 @@ from pathlib import Path
 import click
 
 from edgenets.cli.listening import negatives_option
-from edgenets.cli.options import (
-    AnyData,
-    AnyPath,
-    columns_option,
-    emit,
-    json_option,
-)
+from edgenets.cli.options import AnyData, AnyPath, columns_option, emit, json_option
 
 
 @click.command(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edgenets import records, runs
 from edgenets.errors import EdgenetsError, RecipeError, RecordError
@@ -16,9 +16,6 @@ from edgenets.recipe import parse
 from edgenets.recipeparts import Recipe
 from edgenets.tasks import task_of
 from edgenets.training.trainer import clear
-
-if TYPE_CHECKING:
-    pass
 
 
 def train(recipe: Recipe, data: Path, out: Path, progress: Progress | None = None) -> runs.Run:
@@ -42,13 +39,14 @@ def train(recipe: Recipe, data: Path, out: Path, progress: Progress | None = Non
     progress = progress or Progress()
     started = time.monotonic()
     there = [path for path in (out, out / runs.RECIPE) if path.exists()]
-    before = _decoding_of(out)
-    if _claim(out, recipe):
+    before = _stored(out)
+    if _claim(out, recipe, before):
         progress.say(f"{out}: trained already; remove the folder to train anew")
         # The decoding may have changed since; it is no part of what was trained. What training
         # itself settled of it stays.
         spec, now = records.to_plain(runs.load(out).spec), records.to_plain(recipe.decoding)
-        changed = {name: now[name] for name in now if now[name] != before.get(name)}
+        known = (before or {}).get("decoding", {})
+        changed = {name: now[name] for name in now if now[name] != known.get(name)}
         write_json(out / runs.SPEC, {**spec, "decoding": {**spec["decoding"], **changed}})
         return runs.load(out)
     try:
@@ -62,37 +60,32 @@ def train(recipe: Recipe, data: Path, out: Path, progress: Progress | None = Non
     return runs.load(out)
 
 
-def _decoding_of(out: Path) -> Json:
-    """How the recipe of a run folder decodes; nothing where there is none."""
+def _stored(out: Path) -> Json | None:
+    """The recipe of a run folder, if any, with what it did not know of when it was written."""
     path = out / runs.RECIPE
-    found: Json = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    decoding: Json = found.get("decoding") or {}
-    return decoding
+    if not path.is_file():
+        return None
+    found: Json = json.loads(path.read_text(encoding="utf-8"))
+    with contextlib.suppress(RecordError):  # else it is no recipe of today's
+        found = records.to_plain(parse(found))
+    return found
 
 
-def _claim(out: Path, recipe: Recipe) -> bool:
-    """Make the run folder this recipe's, or refuse one that is another's; say if it is trained."""
-    path = out / runs.RECIPE
+def _claim(out: Path, recipe: Recipe, found: Json | None) -> bool:
+    """Make the run folder this recipe's, or refuse one that is another's; say if it is trained.
+
+    Args:
+        found: see `_stored`.
+    """
     wanted = records.to_plain(recipe)
-    if path.is_file():
-        found = _with_defaults(json.loads(path.read_text(encoding="utf-8")))
-        after = recipe.after_training
-        if _without(found, after) != _without(wanted, after):
-            raise RecipeError(
-                f"{out}: holds a run of another recipe, or of this one before it was changed; "
-                f"choose another --out, or remove the folder"
-            )
-    write_json(path, wanted)
+    after = recipe.after_training
+    if found is not None and _without(found, after) != _without(wanted, after):
+        raise RecipeError(
+            f"{out}: holds a run of another recipe, or of this one before it was changed; "
+            f"choose another --out, or remove the folder"
+        )
+    write_json(out / runs.RECIPE, wanted)
     return all((out / name).is_file() for name in (runs.MODEL, runs.SPEC, runs.METRICS))
-
-
-def _with_defaults(plain: Json) -> Json:
-    """The same recipe with what it did not know of when it was written."""
-    try:
-        known: Json = records.to_plain(parse(plain))
-        return known
-    except RecordError:
-        return plain
 
 
 def _give_back(out: Path, there: list[Path]) -> None:

@@ -32,7 +32,8 @@ from edgenets.runtime.load import load
 from edgenets.selection import Request, select
 from edgenets.sound import audio
 from edgenets.spec import spec_as
-from edgenets.tasks.keywords.listening import Found, Listened, listen
+from edgenets.tasks.keywords.augment import frame_powers
+from edgenets.tasks.keywords.listening import Listened, listen
 from edgenets.tasks.keywords.spec import KeywordSpec
 from edgenets.tasks.keywords.synthetic import make_dataset
 from edgenets.tasks.keywords.words import COMMON, FUNCTION, label_of
@@ -87,8 +88,7 @@ def in_noise(sound: Sound, noise: Noise | None, rng: np.random.Generator) -> Sou
     """A recording in noise, by the level of what is loud in it; with a second before and behind."""
     if noise is None:
         return sound
-    frames = sound[: len(sound) // 320 * 320].reshape(-1, 320)
-    power = np.mean(np.square(frames), axis=1)
+    power = frame_powers(sound, RATE)
     level = np.sqrt(power[power > power.max() / 100].mean())
     around = np.pad(sound, RATE)
     added = noise(rng, len(around))
@@ -167,7 +167,7 @@ def main() -> None:
             root = spoken(given.spoken, folder / "flite")
             spec = spec_as(bundle.spec, KeywordSpec)
             found = listen(spec, load(bundle, select(bundle)), [root], []).at(spec.decoding)
-            print(f"flite's sentences: {shown(found)}")
+            print(f"flite's sentences: {found.line}")
 
 
 def judge(bundle: Bundle, id: str, words: list[str], shared: Path, folder: Path) -> None:
@@ -176,7 +176,7 @@ def judge(bundle: Bundle, id: str, words: list[str], shared: Path, folder: Path)
     selected = select(bundle, Request(*id.split("-")))  # type: ignore[arg-type]
     session = load(bundle, selected)
     negatives = listen(spec, session, others(words, shared), [])
-    print(f"{id}: {shown(negatives.at(spec.decoding))}", flush=True)
+    print(f"{id}: {negatives.at(spec.decoding).line}", flush=True)
     for name, noise in noises(shared).items():
         root = said(words, shared, noise, folder / f"{id} {name}")
         heard = replace(negatives, words=listen(spec, session, [], [root]).words, _known={})
@@ -184,14 +184,6 @@ def judge(bundle: Bundle, id: str, words: list[str], shared: Path, folder: Path)
         rates = ", ".join(f"{rate:g}: {recall}" for rate, recall in by_rate)
         recall = heard.at(spec.decoding).recall
         print(f"  {name}: recall {recall:.1%}; by false accepts an hour: {rates}", flush=True)
-
-
-def shown(found: Found) -> str:
-    low, high = found.bounds
-    return (
-        f"{len(found.accepted)} false accepts in {found.hours:.2f} h, {found.rate:.2f} an hour "
-        f"(95 %: {low:.2f} to {high:.2f})"
-    )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import runs
-from edgenets.data.split import Split, SplitShares
+from edgenets.data.split import Split
 from edgenets.errors import RecipeError
 from edgenets.extras import require
 from edgenets.files import Json
@@ -35,7 +35,7 @@ def train_embedding(recipe: EmbedRecipe, data: Path, out: Path, progress: Progre
     size = int(model.output_shape[-1])
     spec = EmbedSpec(
         recipe.name, "embed", (), features, recipe.decoding, StepSpec(frames=frames),
-        SplitShares(recipe.data.validation, recipe.data.test), size=size,
+        recipe.data.shares, size=size,
     )  # fmt: skip
     metrics: Json = {
         "parameters": int(model.count_params()),

@@ -14,6 +14,9 @@ Sound = NDArray[np.float32]
 # Reverberation times of small to middling rooms.
 ROOM_SECONDS = (0.1, 0.4)
 
+# s of which the power of a recording is taken, and the share of them that count as quiet.
+FRAME, QUIET = 0.02, 0.1
+
 # Level of the hiss that is always added: a microphone is never digitally silent.
 DITHER = 1e-4
 
@@ -110,6 +113,14 @@ def mask(
         stretch = [slice(None)] * frames.ndim
         stretch[axis] = slice(start, start + width)
         frames[tuple(stretch)] = 0.0  # the mean, as features are normalized
+
+
+def frame_powers(sound: NDArray[np.float32 | np.int16], sample_rate: int) -> NDArray[np.float32]:
+    """The mean power of each frame of FRAME seconds, (frames,); none where sound is shorter."""
+    size = int(FRAME * sample_rate)
+    frames = sound[: len(sound) // size * size].reshape(-1, size)
+    powers: NDArray[np.float32] = np.mean(np.square(frames.astype(np.float32)), axis=1)
+    return powers
 
 
 def _rms(sound: Sound) -> float:

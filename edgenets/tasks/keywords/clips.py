@@ -92,6 +92,11 @@ def split_of(clip: Clip, validation: float, test: float) -> Split:
     return split.split_of(clip.group, validation, test)
 
 
+def recordings_below(root: Path) -> list[Path]:
+    """The recording that a path is, or all below a folder, sorted; hidden files are none."""
+    return [root] if root.is_file() else sorted(p for p in root.rglob("*") if is_recording(p))
+
+
 @dataclass(frozen=True)
 class ClipSet:
     """Recordings of one split, in memory."""

@@ -22,15 +22,14 @@ from edgenets.tasks.keywords.clips import Clip, ClipSet, find_clips, load_clips,
 from edgenets.tasks.keywords.decoding import BEHIND
 from edgenets.tasks.keywords.recipe import KeywordRecipe
 from edgenets.tasks.keywords.spec import KeywordSpec
-from edgenets.tasks.keywords.synthetic import make_dataset
+from edgenets.tasks.keywords.synthetic import CLIP_SECONDS, SHORT_CLIP, make_dataset
 from edgenets.tasks.sound import log_mel_of
 
 # What a view of a clip is moved by, and the noise that it is put into.
 VIEW_SHIFT = 0.1  # s
 VIEW_SNR = (5.0, 25.0)  # dB
 
-# s of a clip; longer recordings than nearly all are cut.
-SHORTEST_CLIP, LONGEST_CLIP = 1.0, 10.0
+# Longer recordings than nearly all are cut.
 NEARLY_ALL = 0.98
 
 # The statistics of the features settle long before this many clips.
@@ -138,9 +137,10 @@ def seconds_of(clips: ClipSet, wanted: float) -> float:
         wanted: 0: that of nearly all, and 1 s at least.
     """
     if wanted or not len(clips):
-        return wanted or SHORTEST_CLIP
+        return wanted or SHORT_CLIP
     longest = float(np.quantile([len(sound) for sound in clips.sounds], NEARLY_ALL))
-    return min(max(SHORTEST_CLIP, math.ceil(10 * longest / clips.sample_rate) / 10), LONGEST_CLIP)
+    seconds = math.ceil(10 * longest / clips.sample_rate) / 10
+    return min(max(SHORT_CLIP, seconds), CLIP_SECONDS[1])
 
 
 def features_of(
@@ -158,9 +158,8 @@ def features_of(
     log_mel = LogMel(features)
     for row, sound in zip(out, clips.sounds, strict=True):
         log_mel.reset()
-        row[:] = log_mel.push(
-            np.pad(augment.fit(pcm16_to_float(sound), fitted), (0, length - fitted))
-        )
+        clip = augment.fit(pcm16_to_float(sound), fitted)
+        row[:] = log_mel.push(np.pad(clip, (0, length - fitted)))
     return out
 
 

@@ -53,7 +53,7 @@ def decide_clips(
     if decoding.clips == "end":
         decided = clip_posteriors(logits, decoding.smoothing).argmax(axis=-1)
         return decided
-    posteriors = softmax(logits) if decoding.scores == "logits" else np.asarray(logits)
+    posteriors = posteriors_of(logits, decoding)
     smoothed = means(posteriors, decoding.smoothing)
     words = [n for n, label in enumerate(labels) if label not in decoding.background]
     others = [n for n in range(len(labels)) if n not in words]
@@ -64,6 +64,11 @@ def decide_clips(
     least = np.array([decoding.thresholds.get(label, decoding.threshold) for label in labels])
     quiet = np.array(others)[posteriors.mean(axis=-2)[..., others].argmax(axis=-1)]
     return np.where(peaks.max(axis=-1) >= least[decided], decided, quiet)
+
+
+def posteriors_of(scores: Reals, decoding: KeywordDecoding) -> NDArray[np.float32]:
+    """Posteriors of what a model gives, (…, labels), be it logits or already these."""
+    return softmax(scores) if decoding.scores == "logits" else np.asarray(scores)
 
 
 def means(posteriors: Reals, smoothing: int) -> NDArray[np.float32]:

@@ -21,8 +21,9 @@ from edgenets.files import Json
 from edgenets.progress import Progress
 from edgenets.sound import audio
 from edgenets.tasks.evaluation import Evaluation, Table
-from edgenets.tasks.keywords.clips import is_recording
-from edgenets.tasks.keywords.decoding import Heard, KeywordDecoder, means, softmax
+from edgenets.tasks.keywords.augment import QUIET, frame_powers
+from edgenets.tasks.keywords.clips import is_recording, recordings_below
+from edgenets.tasks.keywords.decoding import Heard, KeywordDecoder, means, posteriors_of
 from edgenets.tasks.keywords.rates import poisson_bounds
 from edgenets.tasks.keywords.spec import KeywordDecoding, KeywordSpec
 from edgenets.tasks.sound_pipeline import Stepper
@@ -34,10 +35,8 @@ Scores = NDArray[np.float32]  # (steps, labels)
 # heard.
 _BEFORE, _BEHIND = 1.0, 1.2
 
-# The background of a recording is as loud as the quiet parts of it: this part is quieter.
-_QUIET, _FRAME = 0.1, 0.02  # share, s
-
-# A recording that is cut to the word has none; then it is as quiet as this.
+# The background of a recording is as loud as the quiet parts of it. One that is cut to the word
+# has none; then it is as quiet as this.
 _FAINT = 1e-4
 
 # Thresholds of the curve.
@@ -85,6 +84,15 @@ class Found:
         low, high = poisson_bounds(len(self.accepted))
         return low / self.hours, high / self.hours
 
+    @property
+    def line(self) -> str:
+        """The rate in words, with its bounds and what it was counted in."""
+        low, high = self.bounds
+        return (
+            f"{self.rate:.2f} false accepts an hour (95 %: {low:.2f} to {high:.2f}) in "
+            f"{self.hours:.2f} h"
+        )
+
     def figures(self) -> Json:
         """All of it, for records."""
         return {
@@ -125,9 +133,9 @@ class Listened:
         if smoothing not in self._known:
             words = [label in self.spec.reported for label in self.spec.labels]
             every = (self.negatives, *(scores for _, scores in self.words))
-            logits = self.spec.decoding.scores == "logits"
+            decoding = self.spec.decoding
             self._known[smoothing] = [
-                means(softmax(scores) if logits else scores, smoothing)[:, words].max(axis=1)
+                means(posteriors_of(scores, decoding), smoothing)[:, words].max(axis=1)
                 for scores in every
             ]
         return self._known[smoothing]
@@ -221,11 +229,7 @@ def measure(
 def _line(found: Found) -> str:
     parts = []
     if found.hours:
-        low, high = found.bounds
-        parts.append(
-            f"{found.rate:.2f} false accepts an hour (95 %: {low:.2f} to {high:.2f}) in "
-            f"{found.hours:.2f} h"
-        )
+        parts.append(found.line)
     if found.said:
         parts.append(f"recall {found.recall:.2%} of {found.said.total()} recordings")
     return "; ".join(parts)
@@ -314,7 +318,7 @@ def _negatives(roots: Sequence[Path], spec: KeywordSpec, progress: Progress) -> 
     """Recordings, in order; those that lie in a folder of a word's name are left out."""
     paths = []
     for root in roots:
-        found = [root] if root.is_file() else sorted(p for p in root.rglob("*") if is_recording(p))
+        found = recordings_below(root)
         kept = [p for p in found if not {*p.relative_to(root).parts[:-1]} & {*spec.reported}]
         if not kept:
             raise DataError(f"{root}: no recordings in it, or of words of the model alone")
@@ -343,10 +347,8 @@ def _words(root: Path, spec: KeywordSpec) -> Iterator[tuple[str, Path]]:
 def _surrounded(path: Path, rate: int) -> NDArray[np.float32]:
     """A recording with a background before and behind it, as loud as its quiet parts."""
     sound = audio.read(path, rate)
-    size = int(_FRAME * rate)
-    frames = sound[: len(sound) // size * size].reshape(-1, size)
-    levels = np.sqrt(np.mean(np.square(frames), axis=1)) if len(frames) else np.zeros(1)
-    level = max(float(np.quantile(levels, _QUIET)), _FAINT)
+    levels = np.sqrt(frame_powers(sound, rate))
+    level = max(float(np.quantile(levels, QUIET)) if len(levels) else 0.0, _FAINT)
     rng = np.random.default_rng(len(sound))
     before, behind = (
         (level * rng.standard_normal(int(seconds * rate))).astype(np.float32)

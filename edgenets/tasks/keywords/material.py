@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.data.split import Split, SplitShares
+from edgenets.data.split import Split
 from edgenets.errors import DataError
 from edgenets.progress import Progress
 from edgenets.tasks.keywords import running
+from edgenets.tasks.keywords.augment import FRAME, QUIET, frame_powers
 from edgenets.tasks.keywords.clips import ClipSet
 from edgenets.tasks.keywords.mixture import Material, noises
 from edgenets.tasks.keywords.recipe import KeywordRecipe
@@ -20,9 +21,7 @@ from edgenets.tasks.keywords.words import SILENCE, UNKNOWN, label_of
 
 # A frame of a recording in which nothing is said is as much quieter than the loudest, or as near
 # to the quiet ones.
-FRAME = 0.02  # s
 QUIETER, NEAR = 35.0, 8.0  # dB
-QUIET = 0.1  # share of a recording's frames
 
 # s that is kept on both sides of a word.
 MARGIN = 0.02
@@ -58,11 +57,11 @@ def material(recipe: KeywordRecipe, clips: ClipSet, split: Split, progress: Prog
     speech = _synthesized(recipe, [clips.labels[n] for n in words], split, rate, progress)
     speech.append(_of(clips, unknown))
     if paths := [Path(path) for path in recipe.listening.recordings]:
-        speech.append(running.recordings(paths, split, _shares(recipe), rate, progress))
+        speech.append(running.recordings(paths, split, recipe.data.shares, rate, progress))
     length = int(recipe.listening.seconds * rate)
     bank = noises(speech[0], _of(clips, silence), length, rate)
     kinds = _drawn(speech, (1,) * len(speech) if split == "train" else TRIAL_SHARES)
-    recordings = tuple(tuple((n, pcm) for pcm in found) for n, found in words.items())
+    recordings = tuple((number, tuple(found)) for number, found in words.items())
     return Material(clips.labels, recordings, kinds, bank, unknown, silence)
 
 
@@ -97,7 +96,7 @@ def _synthesized(
     sentences, near = listening.sentences // part, listening.near // part
     texts = [label.replace("_", " ") for label in words]
     spoken = [text for text in texts if _can_be_said(text, progress)]
-    cast = running.cast_of(split, _shares(recipe), seed)
+    cast = running.cast_of(split, recipe.data.shares, seed)
     kinds: list[list[Pcm]] = [[], []]
     with progress.task(f"speaking for {split}") as task:
         for pcm in running.sentences(spoken, sentences, cast, seed, rate):
@@ -107,10 +106,6 @@ def _synthesized(
             kinds[1].append(pcm)
             task.update(sentences + len(kinds[1]), sentences + near)
     return kinds
-
-
-def _shares(recipe: KeywordRecipe) -> SplitShares:
-    return SplitShares(recipe.data.validation, recipe.data.test)
 
 
 def _can_be_said(word: str, progress: Progress) -> bool:
@@ -124,15 +119,13 @@ def _can_be_said(word: str, progress: Progress) -> bool:
 
 def word_of(pcm: Pcm, sample_rate: int) -> Pcm:
     """The part of a recording in which something is said; all of it where that is not clear."""
-    size = int(FRAME * sample_rate)
-    frames = pcm[: len(pcm) // size * size].reshape(-1, size)
-    if not len(frames):
+    power = frame_powers(pcm, sample_rate)
+    if not len(power):
         return pcm
-    power = np.mean(np.square(frames.astype(np.float32)), axis=1)
     levels: NDArray[np.float32] = 10 * np.log10(power + 1e-3)
     least = max(levels.max() - QUIETER, np.quantile(levels, QUIET) + NEAR)
     loud = np.flatnonzero(levels >= least)
     if not len(loud):
         return pcm
-    margin = int(MARGIN * sample_rate)
+    size, margin = int(FRAME * sample_rate), int(MARGIN * sample_rate)
     return pcm[max(0, loud[0] * size - margin) : (loud[-1] + 1) * size + margin]

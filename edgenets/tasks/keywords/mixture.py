@@ -69,7 +69,7 @@ class Material:
     """What streams are made of."""
 
     labels: tuple[str, ...]
-    words: tuple[tuple[tuple[int, Pcm], ...], ...]  # of each word: its label and recordings of it
+    words: tuple[tuple[int, tuple[Pcm, ...]], ...]  # of each word: its label and recordings of it
     speech: tuple[tuple[Pcm, ...], ...]  # kinds of what is no word; each is drawn as often
     noises: tuple[Sound, ...]  # see `noises`
     unknown: int  # the label of what is no word
@@ -117,7 +117,6 @@ class MixtureBatches:
         self._seed = seed
         self._length = int(recipe.seconds * features.sample_rate)
         self._steps = frame_count(self._length, features) // self._per_step
-        self._noises = material.noises
         self._hiss = np.random.default_rng((seed, 0)).standard_normal(self._length, np.float32)
         # The sample at which the last frame of each step ends.
         step = self._per_step * features.hop
@@ -175,9 +174,8 @@ class MixtureBatches:
     def _say_word(self, rng: np.random.Generator, scene: _Scene) -> tuple[int, int, int]:
         """Say a word somewhere; gives its label, its first sample and its end."""
         rate, words = self._features.sample_rate, self._material.words
-        recordings = words[int(rng.integers(len(words)))]
-        label, pcm = recordings[int(rng.integers(len(recordings)))]
-        word = self._spoken(rng, pcm)[-self._length :]
+        label, recordings = words[int(rng.integers(len(words)))]
+        word = self._spoken(rng, recordings[int(rng.integers(len(recordings)))])[-self._length :]
         begin = int(rng.integers(self._length - len(word), endpoint=True))
         if rng.random() < BEFORE:
             at = begin - int(rng.exponential(PAUSE) * rate)
@@ -223,7 +221,8 @@ class MixtureBatches:
         if rng.random() < recipe.room:
             sound = augment.reverberate(rng, sound, self._features.sample_rate)
         if rng.random() < recipe.noise:
-            noise = self._noises[int(rng.integers(len(self._noises)))]
+            noises = self._material.noises
+            noise = noises[int(rng.integers(len(noises)))]
             noise = np.roll(noise, int(rng.integers(self._length)))[: self._length]
             speech = sound[sound != 0]
             level = np.sqrt(np.mean(np.square(speech))) if len(speech) else _ratio(rng, NOISE)

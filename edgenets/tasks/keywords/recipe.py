@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from edgenets.data.split import SplitShares
 from edgenets.recipeparts import (
     AugmentRecipe,
     ModelRecipe,
@@ -34,6 +35,11 @@ class DataRecipe:
         check_range(self, 0, 1, "validation", "test")
         check_range(self, 0, 100_000, "synthetic")
         check_shares(self, "no speaker")
+
+    @property
+    def shares(self) -> SplitShares:
+        """How the recordings are divided."""
+        return SplitShares(self.validation, self.test)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from edgenets.errors import DataError
 from edgenets.progress import Progress
 from edgenets.sound import audio
 from edgenets.tasks.keywords import espeak
-from edgenets.tasks.keywords.clips import is_recording
+from edgenets.tasks.keywords.clips import recordings_below
 from edgenets.tasks.keywords.voice import Voice, speak, voices
 from edgenets.tasks.keywords.words import COMMON, FUNCTION, Ear, edits
 
@@ -127,10 +127,8 @@ def recordings(
     with progress.task(f"reading negatives for {split}") as task:
         for number, path in enumerate(found, 1):
             if not by_file or is_ours(path.name):
-                pieces = _pieces(path, sample_rate)
-                kept += [
-                    p for at, p in enumerate(pieces) if by_file or is_ours(f"{path.name} {at}")
-                ]
+                pieces = enumerate(_pieces(path, sample_rate))
+                kept += [piece for at, piece in pieces if by_file or is_ours(f"{path.name} {at}")]
             task.update(number, len(found), path.name)
     if len(kept) > MOST_PIECES:
         chosen = np.random.default_rng(SEEDS[split]).choice(len(kept), MOST_PIECES, replace=False)
@@ -140,16 +138,14 @@ def recordings(
 
 def _pieces(path: Path, sample_rate: int) -> list[Pcm]:
     """A recording in pieces of equal length, without a short rest."""
-    pcm, size = (
-        audio.float_to_pcm16(audio.read(path, sample_rate)),
-        int(PIECE_SECONDS * sample_rate),
-    )
+    pcm = audio.float_to_pcm16(audio.read(path, sample_rate))
+    size = int(PIECE_SECONDS * sample_rate)
     pieces = [pcm[at : at + size] for at in range(0, len(pcm), size)]
     return [piece for piece in pieces if len(piece) >= LENGTHS[0] * sample_rate]
 
 
 def _files(root: Path) -> list[Path]:
-    found = [root] if root.is_file() else sorted(p for p in root.rglob("*") if is_recording(p))
+    found = recordings_below(root)
     if not found:  # nor is there such a folder
         raise DataError(f"{root}: no recordings in it")
     return found

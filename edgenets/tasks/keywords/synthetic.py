@@ -184,18 +184,23 @@ def _recordings(known: Vocabulary, origin: Origin) -> Iterator[_Recording]:
 def _needed(words: Sequence[str], origin: Origin) -> float:
     """s in which every voice can say every word; at its own pace, where that is more than one."""
     rate, cast = origin.sample_rate, voices(origin.clips_per_word, origin.seed)
-
-    def longest(speed: int | None) -> float:
-        said = (
-            speak(word, voice if speed is None else replace(voice, speed=speed), rate)
-            for word in words
-            for voice in cast
-        )
-        return max(map(len, said)) / rate
-
-    if longest(QUICK) <= SHORT_CLIP:
+    if _longest(words, _hurried(cast), rate) <= SHORT_CLIP * rate:
         return SHORT_CLIP
-    return float(min(CLIP_SECONDS[1], np.ceil(10 * longest(None)) / 10))
+    return min(CLIP_SECONDS[1], _tenths(_longest(words, cast, rate) / rate))
+
+
+def _longest(words: Sequence[str], cast: Sequence[Voice], sample_rate: int) -> int:
+    """Samples of the word and voice that take longest."""
+    return max(len(speak(word, voice, sample_rate)) for word in words for voice in cast)
+
+
+def _hurried(cast: Sequence[Voice]) -> list[Voice]:
+    return [replace(voice, speed=QUICK) for voice in cast]
+
+
+def _tenths(seconds: float) -> float:
+    """The next tenth of a second."""
+    return float(np.ceil(10 * seconds) / 10)
 
 
 def _say_within(
@@ -209,10 +214,10 @@ def _say_within(
     if len(sound) <= length:
         return sound
     # One message for all voices, or the next slowest would ask for more again.
-    longest = max(len(speak(word, replace(v, speed=QUICK), sample_rate)) for v in cast)
+    longest = _longest([word], _hurried(cast), sample_rate)
     raise DataError(
         f"{word!r} does not fit into clips of {length / sample_rate:g} s; "
-        f"make them {np.ceil(10 * longest / sample_rate) / 10:g} s or longer"
+        f"make them {_tenths(longest / sample_rate):g} s or longer"
     )
 
 

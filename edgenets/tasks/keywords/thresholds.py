@@ -147,17 +147,13 @@ def _rows(
 
 def _advice(per_hour: float, before: Found, after: Found) -> tuple[str, ...]:
     """What the figures prove, and what would help."""
-    low, high = after.bounds
-    said = [
-        f"{after.rate:.2f} false accepts an hour (95 %: {low:.2f} to {high:.2f}) in "
-        f"{after.hours:.2f} h; before {before.rate:.2f}"
-    ]
+    said = [f"{after.line}; before {before.rate:.2f}"]
     if after.said:
         said.append(
             f"recall {after.recall:.2%} of {after.said.total()} recordings; before "
             f"{before.recall:.2%}"
         )
-    if high > per_hour:
+    if after.bounds[1] > per_hour:
         needed = poisson_bounds(0)[1] / per_hour
         said.append(
             f"so little sound does not prove {per_hour:g} an hour: without any false accept it "

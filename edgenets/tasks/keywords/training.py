@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import models
-from edgenets.data.split import Split, SplitShares
+from edgenets.data.split import Split
 from edgenets.extras import require
 from edgenets.files import Json
 from edgenets.progress import Progress
@@ -21,7 +21,7 @@ from edgenets.stepspec import StepSpec
 from edgenets.tasks.keywords import dataset, running
 from edgenets.tasks.keywords.clips import ClipSet
 from edgenets.tasks.keywords.dataset import Splits
-from edgenets.tasks.keywords.decoding import BEHIND, decide_clips
+from edgenets.tasks.keywords.decoding import decide_clips
 from edgenets.tasks.keywords.material import material, with_background
 from edgenets.tasks.keywords.mixture import MixtureBatches
 from edgenets.tasks.keywords.recipe import KeywordRecipe
@@ -29,7 +29,6 @@ from edgenets.tasks.keywords.spec import KeywordSpec
 from edgenets.tasks.keywords.streams import StreamBatches, StreamMaker
 from edgenets.tasks.keywords.thresholds import chosen_decoding
 from edgenets.tasks.keywords.trial import Trial, listened, recall, trial
-from edgenets.tasks.sound import log_mel_of
 from edgenets.tasks.task import Trained
 from edgenets.training import figures
 from edgenets.training.doubts import doubts_of
@@ -167,14 +166,8 @@ def _spec(recipe: KeywordRecipe, features: AudioInput, labels: tuple[str, ...]) 
         input=features,
         decoding=recipe.decoding,
         step=StepSpec(frames=recipe.model.frames_per_step),
-        split=SplitShares(recipe.data.validation, recipe.data.test),
+        split=recipe.data.shares,
     )
-
-
-def _frames_of(clips: ClipSet, spec: KeywordSpec, recipe: KeywordRecipe) -> NDArray[np.float32]:
-    """The features of clips, (clips, frames, bands)."""
-    behind = BEHIND if spec.decoding.clips == "peak" else 0.0
-    return dataset.features_of(clips, log_mel_of(spec), recipe.data.clip_seconds, behind)
 
 
 def _decide(

@@ -67,7 +67,7 @@ def trial(
     positives = [
         streams(replace(material, words=(word,)), 0.0, WORD_STREAMS) for word in material.words
     ]
-    labels = [word[0][0] for word in material.words for _ in range(WORD_STREAMS)]
+    labels = [label for label, _ in material.words for _ in range(WORD_STREAMS)]
     count = recipe.listening.trial
     hours = count * recipe.listening.seconds / 3600
     negatives = streams(material, 1.0, count)
