@@ -80,6 +80,8 @@ EXTRAS = {
     "zstandard": ("update", "to unpack .zst images and differences"),
     "torch": ("torch", "to read and export PyTorch models"),
     "espeakng_loader": ("train", "to synthesize words"),
+    "hibari": ("train", "to synthesize words"),
+    "hibari.dsp": ("train", "to synthesize words"),
 }
 
 

@@ -19,12 +19,13 @@ from edgenets.recipeparts import AugmentRecipe, ModelRecipe
 from edgenets.sound import audio
 from edgenets.sound.input import AudioInput
 from edgenets.sound.logmel import frame_count
-from edgenets.tasks.keywords import dataset, espeak, mixture, running
+from edgenets.tasks.keywords import dataset, espeak, mixture, noises, running
 from edgenets.tasks.keywords.clips import ClipSet
 from edgenets.tasks.keywords.decoding import decide_clips, means, softmax
 from edgenets.tasks.keywords.listening import Listened
 from edgenets.tasks.keywords.material import material, with_background, word_of
-from edgenets.tasks.keywords.mixture import Material, MixtureBatches, babble, music
+from edgenets.tasks.keywords.mixture import Material, MixtureBatches
+from edgenets.tasks.keywords.noises import babble, clatter, machine, music
 from edgenets.tasks.keywords.recipe import KeywordRecipe, ListeningRecipe
 from edgenets.tasks.keywords.spec import KeywordDecoding
 from edgenets.tasks.keywords.synthetic import make_dataset
@@ -55,7 +56,7 @@ MATERIAL = Material(
     LABELS,
     ((WORD, (pulse(3000, 0.5), pulse(3000, 0.7))),),
     SPEECH,
-    mixture.noises(SPEECH[0], (pulse(100, 0.3), np.zeros(9, np.int16)), 4 * RATE, RATE),
+    noises.noises(SPEECH[0], (pulse(100, 0.3), np.zeros(9, np.int16)), 4 * RATE, RATE),
     OTHER,
     SILENCE,
 )
@@ -125,10 +126,13 @@ def test_noises() -> None:
         loud = mixed(noisy, negatives=0.0).stream(np.random.default_rng(number))[0]
         assert np.isfinite(loud).all() and loud.std() > 0
     assert all(noise.std() == pytest.approx(1.0, abs=1e-3) for noise in MATERIAL.noises)
-    assert len(MATERIAL.noises) == 181  # nothing at all is no noise
+    assert len(MATERIAL.noises) == 411  # nothing at all is no noise
     rng = np.random.default_rng(1)
-    for noise in (babble(rng, MATERIAL.speech[0], 9000), music(rng, 9000, RATE)):
-        assert noise.shape == (9000,) and noise.std() > 0
+    for noise in (
+        babble(rng, MATERIAL.speech[0], 9000),
+        *(kind(rng, 9000, RATE) for kind in (music, clatter, machine) for _ in range(9)),
+    ):
+        assert noise.shape == (9000,) and noise.dtype == np.float32 and noise.std() > 0
 
 
 @pytest.mark.parametrize("words", [("lights",), ("hey computer", "stop"), ("alexa", "go")])

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import json
 import re
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from edgenets.tasks.keywords import background, espeak, unknown
 from edgenets.tasks.keywords import synthetic as speech
 from edgenets.tasks.keywords import voice as voice_module
 from edgenets.tasks.keywords.clips import Clip, find_clips, speaker_of, split_of
+from edgenets.tasks.keywords.natural import THROATS, NaturalVoice, natural_voices
 from edgenets.tasks.keywords.recipe import DataRecipe
 from edgenets.tasks.keywords.synthetic import (
     Voice,
@@ -32,7 +34,7 @@ from edgenets.tasks.keywords.synthetic import (
     unheard_voices,
     voices,
 )
-from edgenets.tasks.keywords.voice import MEN, PEAK, WOMEN
+from edgenets.tasks.keywords.voice import MEN, PEAK, WOMEN, cast
 from edgenets.tasks.keywords.words import COMMON, PHRASES, SILENCE, UNKNOWN, label_of, vocabulary
 from edgenets.tasks.speech import continuous as monologue
 
@@ -41,6 +43,10 @@ pytest.importorskip("soxr", reason="synthetic speech needs soxr")
 
 RATE = 16_000
 PLAIN = Voice("en-us")
+EVERY_THROAT = [
+    *(Voice("en", variant) for variant in (*MEN, *WOMEN)),
+    *(NaturalVoice(throat) for throat in range(len(THROATS))),
+]
 
 
 def split(voice):
@@ -73,12 +79,12 @@ def digest(folder):
 
 
 def test_speech_is_trimmed_and_levelled():
-    for text, voice in itertools.product(["five", "yes"], voices(6, seed=4)):
+    for text, voice in itertools.product(["five", "yes"], cast(12, seed=4)):
         sound = speak(text, voice)
         assert sound.dtype == np.float32 and sound.ndim == 1
         assert np.abs(sound).max() == pytest.approx(PEAK, rel=1e-4)
-        loud = np.flatnonzero(np.abs(sound) > PEAK * 10 ** (-45 / 20))
-        assert loud[0] / RATE == pytest.approx(0.02, abs=0.01), (text, voice)
+        loud = np.flatnonzero(np.abs(sound) > PEAK * 10 ** (-49 / 20))
+        assert loud[0] / RATE == pytest.approx(0.02, abs=0.015), (text, voice)
         assert (len(sound) - loud[-1]) / RATE == pytest.approx(0.02, abs=0.025), (text, voice)
         assert 0.15 < len(sound) / RATE < 1.2
 
@@ -194,10 +200,10 @@ def test_a_sample_rate_that_cannot_be():
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.text(st.characters(max_codepoint=0x24F), max_size=12))
-def test_any_text_is_spoken_or_refused(text):
+@given(st.text(st.characters(max_codepoint=0x24F), max_size=12), st.sampled_from(EVERY_THROAT))
+def test_any_text_is_spoken_or_refused(text, speaker):
     try:
-        sound = speak(text, PLAIN)
+        sound = speak(text, speaker)
     except DataError:
         return
     assert np.isfinite(sound).all() and 0 < np.abs(sound).max() <= PEAK * 1.0001
@@ -220,6 +226,55 @@ def test_missing_voice_data_is_an_error_and_no_end(monkeypatch, capfd):
     assert len(speak("yes", PLAIN)) > 0
 
 
+# --- natural voices --------------------------------------------------------------------------
+
+
+def test_a_natural_voice_says_the_same_each_time():
+    one = NaturalVoice(4, seed=3)
+    assert np.array_equal(speak("marvin", one), speak("marvin", one))
+    assert not np.array_equal(speak("marvin", one), speak("marvin", replace(one, seed=4)))
+
+
+def test_throats_are_of_men_women_and_children():
+    """The pitch follows the throat, and so do the formants: /i/ has its second there."""
+    said = [speak("see", NaturalVoice(n, liveliness=0.3)) for n in range(len(THROATS))]
+    pitches, stretches = zip(*THROATS, strict=True)
+    heard = [pitch_of(sound) for sound in said]
+    assert np.corrcoef(heard, pitches)[0, 1] > 0.95
+    assert 70 < min(heard) < 120 and 240 < max(heard) < 400
+    assert np.corrcoef([_brightness(sound) for sound in said], stretches)[0, 1] > 0.7
+
+
+def _brightness(sound):
+    """Hz, the middle of the power above 1 kHz."""
+    power = np.abs(np.fft.rfft(sound)) ** 2
+    hz = np.fft.rfftfreq(len(sound), 1 / RATE)
+    return np.sum((power * hz)[hz > 1000]) / np.sum(power[hz > 1000])
+
+
+def test_a_natural_voice_has_a_pace():
+    slow, quick = (speak("marvin", NaturalVoice(0, pace=pace)) for pace in (0.75, 1.35))
+    assert len(slow) > 1.3 * len(quick)
+    assert len(speak("marvin", NaturalVoice(0).hurried())) < len(quick)
+
+
+@pytest.mark.parametrize("speaker", [PLAIN, NaturalVoice(0)], ids=["espeak-ng", "hibari"])
+def test_phonemes_are_read_as_they_are_written(speaker):
+    """The word by its letters and by its phonemes is the same word; with others, it is not."""
+    for word, other in (("marvin", "window"), ("alexa", "potato")):
+        spelled, else_spelled = speaker.mnemonics([word, other])
+        said = log_mel(speak(word, speaker))
+        again = log_mel(speak("".join(spelled), speaker, phonemes=True))
+        different = log_mel(speak("".join(else_spelled), speaker, phonemes=True))
+        assert np.abs(said - again).mean() < 0.6 * np.abs(said - different).mean()
+
+
+def test_half_of_a_cast_speak_by_each_engine():
+    speakers = cast(9, seed=5)
+    assert [isinstance(s, NaturalVoice) for s in speakers] == [True, False] * 4 + [True]
+    assert cast(4, seed=5) == speakers[:4] and len(set(speakers)) == 9
+
+
 # --- voices ----------------------------------------------------------------------------------
 
 
@@ -235,8 +290,9 @@ def test_voices_are_distinct_and_follow_from_the_seed():
     assert women == 100
 
 
-def test_voices_differ_in_sound():
-    spoken = [log_mel(speak("marvin", voice)) for voice in voices(24, seed=2)]
+@pytest.mark.parametrize("engine", [voices, natural_voices])
+def test_voices_differ_in_sound(engine):
+    spoken = [log_mel(speak("marvin", voice)) for voice in engine(24, seed=2)]
     apart = [np.abs(a - b).mean() for a, b in itertools.combinations(spoken, 2)]
     # A tenth of a neper apart all over the spectrum is heard; most are more than one apart.
     assert min(apart) > 0.1 and np.median(apart) > 0.8
@@ -252,14 +308,17 @@ def test_no_throat_saturates():
 def test_the_speaker_is_the_throat():
     one = Voice("en-us", "f1", pitch=20)
     assert one.speaker == Voice("en", "f1", pitch=80, speed=200).speaker
-    throats = {Voice("en", variant).speaker for variant in (*MEN, *WOMEN)}
-    assert len(throats) == len(MEN) + len(WOMEN)
+    assert NaturalVoice(3, pitch=0.9).speaker == NaturalVoice(3, pace=1.3, seed=5).speaker
+    throats = {speaker.speaker for speaker in EVERY_THROAT}
+    assert len(throats) == len(EVERY_THROAT)
     assert all(re.fullmatch("[0-9a-f]{8}", t) for t in throats)
 
 
 def test_throats_fill_all_splits():
     for seed in range(40):
         assert {split(v) for v in voices(20, seed)} == {"train", "validation", "test"}
+        assert {split(v) for v in natural_voices(12, seed)} == {"train", "validation", "test"}
+        assert {split(v) for v in cast(20, seed)} == {"train", "validation", "test"}
     for throats in (MEN, WOMEN):
         assert {split(Voice("en", t)) for t in throats} == {"train", "validation", "test"}
 
@@ -391,12 +450,12 @@ def test_a_data_set_reads_as_speech_commands(dataset):
 
 def test_every_split_has_every_label_and_no_speaker_is_in_two(dataset):
     usual = DataRecipe()
+    throats = {speaker.speaker: speaker for speaker in EVERY_THROAT}
     where = {}
     for clip in find_clips(dataset):
         part = split_of(clip, usual.validation, usual.test)
         where.setdefault(part, set()).add(clip.label)
-        throat = {Voice("en", v).speaker: v for v in (*MEN, *WOMEN)}[clip.speaker]
-        assert split(Voice("en", throat)) == part
+        assert split(throats[clip.speaker]) == part
     assert len(where) == 3
     assert all(len(labels) == 4 for labels in where.values())
 
@@ -467,6 +526,17 @@ def test_a_folder_made_before_is_used_again(dataset):
     before = {p: p.stat().st_mtime_ns for p in dataset.rglob("*")}
     assert make_dataset(WORDS, dataset, clips_per_word=24, seed=1) == dataset
     assert {p: p.stat().st_mtime_ns for p in dataset.rglob("*")} == before
+
+
+def test_a_folder_of_an_earlier_edgenets_is_kept(tmp_path):
+    made = make_dataset(["go"], tmp_path / "go", clips_per_word=2, seed=1)
+    origin = json.loads((made / speech.ORIGIN).read_text(encoding="utf-8"))
+    (made / speech.ORIGIN).write_text(json.dumps({**origin, "version": 1}), encoding="utf-8")
+    before = digest(made)
+    assert make_dataset(["go"], made, clips_per_word=2, seed=1) == made and digest(made) == before
+    (made / speech.ORIGIN).write_text(json.dumps({**origin, "version": 99}), encoding="utf-8")
+    with pytest.raises(DataError, match="other words or settings"):
+        make_dataset(["go"], made, clips_per_word=2, seed=1)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ Examples:
   edgenets words "hey computer" stop --out recordings
   edgenets build custom-words --data recordings --out computer.edge
 
-The voices are espeak-ng's: many accents, pitches and speeds. Real recordings of real people make
-a better model; put theirs into the same folders. custom-words learns the words among sentences
+Half of the voices are espeak-ng's, half those of a network that learned from a person (hibari):
+many throats, accents, pitches and speeds. Recordings of people make a better model still; put
+theirs into the same folders. custom-words learns the words among sentences
 that the same voices say, and sets thresholds by what it takes for a word in others."""
 )
 @click.argument("words", nargs=-1, required=True)

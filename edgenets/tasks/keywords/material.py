@@ -14,7 +14,8 @@ from edgenets.progress import Progress
 from edgenets.tasks.keywords import running
 from edgenets.tasks.keywords.augment import FRAME, QUIET, frame_powers
 from edgenets.tasks.keywords.clips import ClipSet
-from edgenets.tasks.keywords.mixture import Material, noises
+from edgenets.tasks.keywords.mixture import Material
+from edgenets.tasks.keywords.noises import noises
 from edgenets.tasks.keywords.recipe import KeywordRecipe
 from edgenets.tasks.keywords.running import Pcm
 from edgenets.tasks.keywords.words import SILENCE, UNKNOWN, label_of

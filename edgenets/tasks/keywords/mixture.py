@@ -8,7 +8,6 @@ word is being said it is not asked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,7 +19,6 @@ from edgenets.sound.input import AudioInput
 from edgenets.sound.logmel import frame_count, log_mel_of_many
 from edgenets.tasks.keywords import augment
 from edgenets.tasks.keywords.augment import Sound
-from edgenets.tasks.keywords.background import background
 from edgenets.tasks.keywords.batches import Batch
 from edgenets.tasks.keywords.recipe import ListeningRecipe
 from edgenets.tasks.keywords.running import Pcm
@@ -58,9 +56,6 @@ HISS = (-90.0, -55.0)
 MUTED = 0.15
 NOISE = (-60.0, -20.0)
 
-# Noises that are made for a training, by kind.
-COLORED, BABBLE, MUSIC, PLACES = 60, 60, 20, 40
-
 MASK_BANDS = 6
 
 
@@ -71,7 +66,7 @@ class Material:
     labels: tuple[str, ...]
     words: tuple[tuple[int, tuple[Pcm, ...]], ...]  # of each word: its label and recordings of it
     speech: tuple[tuple[Pcm, ...], ...]  # kinds of what is no word; each is drawn as often
-    noises: tuple[Sound, ...]  # see `noises`
+    noises: tuple[Sound, ...]  # see `edgenets.tasks.keywords.noises`
     unknown: int  # the label of what is no word
     silence: int  # the label of where nothing is said
 
@@ -232,54 +227,6 @@ class MixtureBatches:
             hiss = np.roll(self._hiss, int(rng.integers(self._length)))
             sound = sound + np.float32(_ratio(rng, HISS)) * hiss
         return np.clip(sound, -1.0, 1.0)
-
-
-def noises(
-    speech: Sequence[Pcm], quiet: Sequence[Pcm], length: int, sample_rate: int
-) -> tuple[Sound, ...]:
-    """What words are said in, each (length,) and of unit RMS: noise, babble, music, a place.
-
-    Args:
-        speech: what is babbled.
-        quiet: recordings in which nobody speaks.
-    """
-    rng = np.random.default_rng(17)
-    bank = [augment.colored_noise(rng, length) for _ in range(COLORED)]
-    bank += [babble(rng, speech, length) for _ in range(BABBLE)]
-    bank += [music(rng, length, sample_rate) for _ in range(MUSIC)]
-    bank += [background(rng, length, sample_rate) for _ in range(PLACES)]
-    bank += [np.resize(pcm16_to_float(pcm), length) for pcm in quiet]
-    return tuple(noise / np.float32(noise.std()) for noise in bank if noise.std() > 0)
-
-
-def babble(rng: np.random.Generator, speech: Sequence[Pcm], length: int) -> Sound:
-    """Several people who speak at once, (length,)."""
-    sound = np.zeros(length, np.float32)
-    for _ in range(int(rng.integers(3, 7, endpoint=True))):
-        parts: list[Sound] = []
-        while sum(map(len, parts)) < length:
-            parts.append(pcm16_to_float(speech[int(rng.integers(len(speech)))]))
-        voice = np.roll(np.concatenate(parts)[:length], int(rng.integers(length)))
-        sound += voice * np.float32(rng.uniform(0.5, 1) / max(float(voice.std()), 1e-6))
-    return sound
-
-
-def music(rng: np.random.Generator, length: int, sample_rate: int) -> Sound:
-    """Notes with harmonics, in one to three voices, (length,)."""
-    sound = np.zeros(length, np.float32)
-    for _ in range(int(rng.integers(1, 3, endpoint=True))):
-        at = 0
-        while at < length:
-            samples = min(length - at, int(rng.uniform(0.1, 0.8) * sample_rate))
-            time = np.arange(samples) / sample_rate
-            pitch = 110 * 2 ** (int(rng.integers(36)) / 12)  # Hz: three octaves from A2 on
-            orders = np.arange(1, 6)
-            strengths = rng.uniform(0.1, 1, 5) / orders
-            waves = np.sin(2 * np.pi * pitch * np.outer(orders, time))
-            note = strengths @ waves * np.exp(-rng.uniform(0, 6) * time)
-            sound[at : at + len(note)] += note.astype(np.float32)
-            at += len(note) + 1
-    return sound
 
 
 def _ratio(rng: np.random.Generator, decibels: tuple[float, float]) -> float:

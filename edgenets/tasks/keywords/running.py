@@ -8,6 +8,7 @@ and phrases that differ from the user's by a few phonemes, or begin or end as th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,8 @@ from edgenets.data.split import Split, SplitShares, split_of
 from edgenets.errors import DataError
 from edgenets.progress import Progress
 from edgenets.sound import audio
-from edgenets.tasks.keywords import espeak
 from edgenets.tasks.keywords.clips import recordings_below
-from edgenets.tasks.keywords.voice import Voice, speak, voices
+from edgenets.tasks.keywords.voice import Speaker, cast, speak
 from edgenets.tasks.keywords.words import COMMON, FUNCTION, Ear, edits
 
 Pcm = NDArray[np.int16]  # (n,)
@@ -37,6 +37,7 @@ CHANGED = 0.5
 INSERTED, DROPPED = 0.2, 0.2  # of the changes; else a phoneme is replaced
 SHORT = 4  # phonemes: so short a word is another where one has changed
 MOST_OF_WORD = 0.7  # that something else begins or ends with
+TRIES = 20  # for each
 
 # s of what nobody takes for a word, or for a sentence.
 LENGTHS = (0.1, 10.0)
@@ -50,9 +51,9 @@ ENOUGH_FILES = 20
 
 
 def sentences(
-    words: Sequence[str], count: int, cast: Sequence[Voice], seed: int, sample_rate: int
+    words: Sequence[str], count: int, speakers: Sequence[Speaker], seed: int, sample_rate: int
 ) -> Iterator[Pcm]:
-    """Sentences in which none of some words is said, each by the next voice of a cast.
+    """Sentences in which none of some words is said, each by the next speaker.
 
     They have no meaning, and need none. Errors as `words.vocabulary`.
     """
@@ -67,41 +68,56 @@ def sentences(
         kinds = [function if share < FUNCTION_SHARE else common for share in shares]
         text = [kind[int(rng.integers(len(kind)))] for kind in kinds]
         if not ear.hears(text):
-            yield _said(" ".join(text), cast[done % len(cast)], sample_rate)
+            yield _said(" ".join(text), speakers[done % len(speakers)], sample_rate)
             done += 1
 
 
 def near_misses(
-    words: Sequence[str], count: int, cast: Sequence[Voice], seed: int, sample_rate: int
+    words: Sequence[str], count: int, speakers: Sequence[Speaker], seed: int, sample_rate: int
 ) -> Iterator[Pcm]:
     """What sounds nearly like one of some words; errors as `words.vocabulary`."""
     rng = np.random.default_rng((seed, 12))
-    own, others = espeak.mnemonics(words), espeak.mnemonics(COMMON)
-    every = [phoneme for word in others for phoneme in word]
-    done = tries = 0
-    while own and done < count and tries < 20 * count:
-        tries += 1
-        word = own[int(rng.integers(len(own)))]
-        other = others[int(rng.integers(len(others)))]
-        made = _changed(rng, word, every) if rng.random() < CHANGED else _joined(rng, word, other)
-        if any(_is_like(made, one) for one in own):
-            continue
-        try:
-            sound = _said("".join(made), cast[done % len(cast)], sample_rate, phonemes=True)
-        except DataError:  # no such sound can be made
-            continue
-        if LENGTHS[0] <= len(sound) / sample_rate <= LENGTHS[1]:
+    engines = {type(speaker): speaker for speaker in speakers}
+    spelled = {
+        engine: _Spelled(one.mnemonics(words), one.mnemonics(COMMON))
+        for engine, one in engines.items()
+    }
+    done = 0
+    for _ in range(TRIES * count if words else 0):
+        if done == count:
+            return
+        speaker = speakers[done % len(speakers)]
+        sound = _as_nearly(spelled[type(speaker)].near(rng), speaker, sample_rate)
+        if sound is not None:
             yield sound
             done += 1
 
 
-def cast_of(split: Split, shares: SplitShares, seed: int) -> list[Voice]:
-    """Voices whose throats are of a split; those of training where it has none.
+@dataclass(frozen=True)
+class _Spelled:
+    """The user's words and others, by the phonemes of an engine."""
+
+    own: list[tuple[str, ...]]
+    others: list[tuple[str, ...]]
+
+    def near(self, rng: np.random.Generator) -> str | None:
+        """Something that is nearly one of the words, if that was found."""
+        word = self.own[int(rng.integers(len(self.own)))]
+        other = self.others[int(rng.integers(len(self.others)))]
+        if rng.random() < CHANGED:
+            made = _changed(rng, word, [phoneme for spelled in self.others for phoneme in spelled])
+        else:
+            made = _joined(rng, word, other)
+        return None if any(_is_like(made, one) for one in self.own) else "".join(made)
+
+
+def cast_of(split: Split, shares: SplitShares, seed: int) -> list[Speaker]:
+    """Speakers whose throats are of a split; those of training where it has none.
 
     Raises:
         MissingExtra: espeak-ng is not installed or does not load.
     """
-    every = voices(CAST, seed)
+    every = cast(CAST, seed)
     found = {
         name: [v for v in every if split_of(v.speaker, shares.validation, shares.test) == name]
         for name in (split, "train")
@@ -151,8 +167,19 @@ def _files(root: Path) -> list[Path]:
     return found
 
 
-def _said(text: str, voice: Voice, sample_rate: int, phonemes: bool = False) -> Pcm:
-    return audio.float_to_pcm16(speak(text, voice, sample_rate, phonemes))
+def _said(text: str, speaker: Speaker, sample_rate: int, phonemes: bool = False) -> Pcm:
+    return audio.float_to_pcm16(speak(text, speaker, sample_rate, phonemes))
+
+
+def _as_nearly(phonemes: str | None, speaker: Speaker, sample_rate: int) -> Pcm | None:
+    """Phonemes as sound, where the engine can make any of a fitting length of them."""
+    if phonemes is None:
+        return None
+    try:
+        sound = _said(phonemes, speaker, sample_rate, phonemes=True)
+    except DataError:
+        return None
+    return sound if LENGTHS[0] <= len(sound) / sample_rate <= LENGTHS[1] else None
 
 
 def _changed(
@@ -193,4 +220,4 @@ def _apart(word: Sequence[str]) -> int:
 
 
 def _unstressed(phonemes: Sequence[str]) -> list[str]:
-    return [phoneme.lstrip("',%=") for phoneme in phonemes]
+    return [phoneme.lstrip("',%=ˈˌ") for phoneme in phonemes]

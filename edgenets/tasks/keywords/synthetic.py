@@ -30,7 +30,7 @@ from edgenets.tasks.keywords import augment, unknown
 from edgenets.tasks.keywords.augment import Sound
 from edgenets.tasks.keywords.background import background
 from edgenets.tasks.keywords.streams import ANSWER_SECONDS
-from edgenets.tasks.keywords.voice import PACES, Voice, speak, voices
+from edgenets.tasks.keywords.voice import Speaker, Voice, cast, speak, voices
 from edgenets.tasks.keywords.words import SILENCE, UNKNOWN, Vocabulary, vocabulary
 from edgenets.tasks.speech.continuous import SpokenWord, Stream, make_stream, unheard_voices
 
@@ -49,7 +49,7 @@ __all__ = [
 ORIGIN = "speech.json"
 
 # Raised when the same arguments come to mean other sounds.
-VERSION = 1
+VERSION = 2
 
 # Clips of unknown words and of silence for each clip of one word: what a device hears all day
 # is hardly ever one of the user's words.
@@ -59,9 +59,6 @@ SILENCE_CLIPS = 1
 # Loudness about `voice.PEAK`, and the room that a recording is made in.
 GAINS = (-20.0, 4.0)  # dB
 ROOM_SNR = (20.0, 50.0)  # dB
-
-# A word too long for its clip is said again at this pace before it is given up.
-QUICK = PACES[1] + 20  # words a minute
 
 # s of a clip of words, where they fit in.
 SHORT_CLIP = 1.0
@@ -162,40 +159,40 @@ def _recordings(known: Vocabulary, origin: Origin) -> Iterator[_Recording]:
     """All clips of a data set, each from random numbers of its own."""
     rate = origin.sample_rate
     length = round(origin.clip_seconds * rate)
-    cast = voices(origin.clips_per_word, origin.seed)
+    speakers = cast(origin.clips_per_word, origin.seed)
     for index, (word, label) in enumerate(zip(known.words, known.labels, strict=True)):
-        for number, voice in enumerate(cast):
+        for number, speaker in enumerate(speakers):
             rng = np.random.default_rng((origin.seed, _WORDS, index, number))
-            sound = _say_within(length, word, voice, cast, rate)
-            yield _Recording(label, voice.speaker, _record(rng, sound, length, rate))
-    for number in range(UNKNOWN_CLIPS * len(cast)):
+            sound = _say_within(length, word, speaker, speakers, rate)
+            yield _Recording(label, speaker.speaker, _record(rng, sound, length, rate))
+    for number in range(UNKNOWN_CLIPS * len(speakers)):
         rng = np.random.default_rng((origin.seed, _UNKNOWN, number))
-        voice = cast[number % len(cast)]
-        said = unknown.draw(rng, known, voice, rate)
-        name = f"{said.name}_{voice.speaker}"
+        speaker = speakers[number % len(speakers)]
+        said = unknown.draw(rng, known, speaker, rate)
+        name = f"{said.name}_{speaker.speaker}"
         yield _Recording(UNKNOWN, name, _record(rng, said.sound, length, rate))
-    for number in range(SILENCE_CLIPS * len(cast)):
+    for number in range(SILENCE_CLIPS * len(speakers)):
         rng = np.random.default_rng((origin.seed, _SILENCE, number))
         # Nobody speaks, but the splits go by speaker, and each of them needs silence.
-        nobody = cast[number % len(cast)].speaker
+        nobody = speakers[number % len(speakers)].speaker
         yield _Recording(SILENCE, nobody, background(rng, length, rate))
 
 
 def _needed(words: Sequence[str], origin: Origin) -> float:
     """s in which every voice can say every word; at its own pace, where that is more than one."""
-    rate, cast = origin.sample_rate, voices(origin.clips_per_word, origin.seed)
-    if _longest(words, _hurried(cast), rate) <= SHORT_CLIP * rate:
+    rate, speakers = origin.sample_rate, cast(origin.clips_per_word, origin.seed)
+    if _longest(words, _hurried(speakers), rate) <= SHORT_CLIP * rate:
         return SHORT_CLIP
-    return min(CLIP_SECONDS[1], _tenths(_longest(words, cast, rate) / rate))
+    return min(CLIP_SECONDS[1], _tenths(_longest(words, speakers, rate) / rate))
 
 
-def _longest(words: Sequence[str], cast: Sequence[Voice], sample_rate: int) -> int:
+def _longest(words: Sequence[str], speakers: Sequence[Speaker], sample_rate: int) -> int:
     """Samples of the word and voice that take longest."""
-    return max(len(speak(word, voice, sample_rate)) for word in words for voice in cast)
+    return max(len(speak(word, voice, sample_rate)) for word in words for voice in speakers)
 
 
-def _hurried(cast: Sequence[Voice]) -> list[Voice]:
-    return [replace(voice, speed=QUICK) for voice in cast]
+def _hurried(speakers: Sequence[Speaker]) -> list[Speaker]:
+    return [speaker.hurried() for speaker in speakers]
 
 
 def _tenths(seconds: float) -> float:
@@ -204,17 +201,17 @@ def _tenths(seconds: float) -> float:
 
 
 def _say_within(
-    length: int, word: str, voice: Voice, cast: Sequence[Voice], sample_rate: int
+    length: int, word: str, speaker: Speaker, speakers: Sequence[Speaker], sample_rate: int
 ) -> Sound:
     """Say a word in at most `length` samples, quickly where it must be."""
-    sound = speak(word, voice, sample_rate)
+    sound = speak(word, speaker, sample_rate)
     if len(sound) <= length:
         return sound
-    sound = speak(word, replace(voice, speed=QUICK), sample_rate)
+    sound = speak(word, speaker.hurried(), sample_rate)
     if len(sound) <= length:
         return sound
     # One message for all voices, or the next slowest would ask for more again.
-    longest = _longest([word], _hurried(cast), sample_rate)
+    longest = _longest([word], _hurried(speakers), sample_rate)
     raise DataError(
         f"{word!r} does not fit into clips of {length / sample_rate:g} s; "
         f"make them {_tenths(longest / sample_rate):g} s or longer"
@@ -252,7 +249,7 @@ def _made_before(out: Path, wanted: Origin) -> Path:
         found = records.parse(Origin, json.loads((out / ORIGIN).read_text(encoding="utf-8")))
     except (OSError, ValueError, RecordError) as exc:
         raise DataError(other.format(f"is no data set of synthetic speech ({exc})")) from exc
-    if replace(found, counts={}) != wanted:
+    if replace(found, counts={}, version=VERSION) != wanted or found.version > VERSION:
         raise DataError(other.format("was made from other words or settings"))
     if {label: len(list((out / label).glob("*.wav"))) for label in found.counts} != found.counts:
         raise DataError(other.format("some of its clips are gone"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgenets.tasks.keywords.augment import Sound
-from edgenets.tasks.keywords.voice import PEAK, Voice, speak
+from edgenets.tasks.keywords.voice import PEAK, Speaker, speak
 from edgenets.tasks.keywords.words import Half, Vocabulary, label_of
 
 # What is said, by probability; other common words for the rest.
@@ -39,7 +39,7 @@ def draw_text(rng: np.random.Generator, known: Vocabulary) -> str:
     return texts[int(rng.integers(len(texts)))]
 
 
-def draw(rng: np.random.Generator, known: Vocabulary, voice: Voice, sample_rate: int) -> Unknown:
+def draw(rng: np.random.Generator, known: Vocabulary, voice: Speaker, sample_rate: int) -> Unknown:
     """A word or phrase that is none of the user's, or half of one that is, said by a voice."""
     if known.halves and rng.random() < HALVES:
         half = known.halves[int(rng.integers(len(known.halves)))]
@@ -48,7 +48,7 @@ def draw(rng: np.random.Generator, known: Vocabulary, voice: Voice, sample_rate:
     return Unknown(label_of(text), speak(text, voice, sample_rate))
 
 
-def _half(rng: np.random.Generator, half: Half, voice: Voice, sample_rate: int) -> Unknown:
+def _half(rng: np.random.Generator, half: Half, voice: Speaker, sample_rate: int) -> Unknown:
     whole = speak(half.word, voice, sample_rate)
     length = max(2, int(len(whole) * rng.uniform(*HALF)))
     sound = whole[:length] if half.first else whole[-length:]

@@ -1,15 +1,18 @@
 """Synthetic speakers: many ways to say a word, and the word said.
 
-A voice is a throat (a variant of espeak-ng: its formants), an accent, a pitch
-and a pace. The throat is what a network could learn by heart, so it is the throat
-that counts as the speaker when recordings are split: no throat of the test
-split was heard in training, in whatever accent.
+A voice of espeak-ng is a throat (a variant: its formants), an accent, a pitch
+and a pace; those of `natural` are made of as much. The throat is what a network
+could learn by heart, so it is the throat that counts as the speaker when
+recordings are split: no throat of the test split was heard in training, in
+whatever accent.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +20,7 @@ from numpy.typing import NDArray
 from edgenets.errors import DataError
 from edgenets.sound.audio import RATES, Resampler, as_float, pcm16_to_float
 from edgenets.tasks.keywords import espeak
+from edgenets.tasks.keywords.natural import natural_voices
 
 # Accents of English in the data of espeak-ng 1.52, and how often each is drawn. British English
 # is `en`: espeak-ng does not know its own `en-gb`. Shavian is left out, being a script.
@@ -52,6 +56,9 @@ PITCHES = (15, 85)  # of espeak-ng's 0…99: men at 70–160 Hz, women at 125–
 PACES = (120, 210)  # words a minute
 PITCH_RANGES = (20, 80)  # of espeak-ng's 0…99
 
+# A word too long for its clip is said again at this pace before it is given up.
+QUICK = PACES[1] + 20  # words a minute
+
 # The number is one that divides men and women over the splits by the fractions of a recipe.
 _SALT = "espeak-ng throat 334: "
 
@@ -64,9 +71,39 @@ MARGIN = 0.02  # s
 SILENCE = -50.0  # dB under the loudest sample
 
 
+class Speaker(Protocol):
+    """Someone who speaks, by whatever engine."""
+
+    rate: ClassVar[int]  # Hz, of what `say` gives
+
+    @property
+    def speaker(self) -> str:
+        """Eight hexadecimal digits for the throat, as file names carry them."""
+
+    def hurried(self) -> Self:
+        """The same one in a hurry."""
+
+    def say(self, text: str, phonemes: bool = False) -> NDArray[np.float32]:
+        """A text as mono sound, (n,), with what silence the engine puts around it.
+
+        Args:
+            phonemes: the text is phonemes, as `mnemonics` gives them, one after another.
+
+        Raises:
+            DataError: the engine cannot say it.
+            MissingExtra: the engine is not installed or does not load.
+        """
+
+    @staticmethod
+    def mnemonics(texts: Sequence[str]) -> list[tuple[str, ...]]:
+        """The phonemes of each text as the engine writes and reads them, with their stress."""
+
+
 @dataclass(frozen=True)
 class Voice:
-    """One way of speaking."""
+    """One way of speaking, by espeak-ng; see `Speaker`."""
+
+    rate: ClassVar[int] = espeak.SAMPLE_RATE
 
     name: str  # language and accent, by espeak-ng's name
     variant: str = ""  # of espeak-ng; "" is its plain voice
@@ -87,8 +124,37 @@ class Voice:
 
     @property
     def speaker(self) -> str:
-        """Eight hexadecimal digits for the throat, as file names carry them."""
+        """See `Speaker`."""
         return hashlib.sha256((_SALT + self.variant).encode()).hexdigest()[:8]
+
+    def hurried(self) -> Voice:
+        """See `Speaker`."""
+        return replace(self, speed=QUICK)
+
+    def say(self, text: str, phonemes: bool = False) -> NDArray[np.float32]:
+        """See `Speaker`."""
+        samples = espeak.synthesize(
+            text, self.identifier, self.speed, self.pitch, self.pitch_range, phonemes
+        )
+        if not samples.any():
+            raise DataError(f"{text!r}: espeak-ng says nothing as {self.identifier}")
+        return pcm16_to_float(samples)
+
+    @staticmethod
+    def mnemonics(texts: Sequence[str]) -> list[tuple[str, ...]]:
+        """See `Speaker`."""
+        return espeak.mnemonics(texts)
+
+
+def cast(count: int, seed: int) -> list[Speaker]:
+    """Distinct speakers of English, half of them of espeak-ng; errors as `voices`.
+
+    The first of many are those of fewer by the same seed.
+    """
+    speakers: list[Speaker] = []
+    for turn in zip(natural_voices(count, seed), voices(count, seed), strict=True):
+        speakers += turn
+    return speakers[:count]
 
 
 def voices(count: int, seed: int) -> list[Voice]:
@@ -111,30 +177,25 @@ def voices(count: int, seed: int) -> list[Voice]:
 
 
 def speak(
-    text: str, voice: Voice, sample_rate: int = 16_000, phonemes: bool = False
+    text: str, speaker: Speaker, sample_rate: int = 16_000, phonemes: bool = False
 ) -> NDArray[np.float32]:
     """Say a text: (n,) mono float32, its peak at PEAK, with MARGIN of silence on both sides.
 
     The same arguments give the same samples.
 
     Args:
-        phonemes: the text is phonemes; see `espeak.mnemonics`.
+        phonemes: the text is phonemes; see `Speaker.mnemonics`.
 
     Raises:
-        DataError: there is nothing to say, no such voice, or espeak-ng fails.
-        MissingExtra: espeak-ng or soxr is not installed or does not load.
+        DataError: there is nothing to say, no such voice, or the engine fails.
+        MissingExtra: the engine or soxr is not installed or does not load.
     """
     if sample_rate not in RATES:
         raise DataError(f"a sample rate of {sample_rate} Hz cannot be right")
     if not text.isprintable() or not any(c.isalnum() for c in text):
         raise DataError(f"{text!r}: no text that can be spoken; letters or digits are needed")
-    samples = espeak.synthesize(
-        text, voice.identifier, voice.speed, voice.pitch, voice.pitch_range, phonemes
-    )
-    sound = _trim(pcm16_to_float(samples))
-    if not len(sound):
-        raise DataError(f"{text!r}: espeak-ng says nothing as {voice.identifier}")
-    sound = as_float(Resampler(espeak.SAMPLE_RATE, sample_rate).push(sound, last=True))
+    sound = _trim(speaker.say(text, phonemes), speaker.rate)
+    sound = as_float(Resampler(speaker.rate, sample_rate).push(sound, last=True))
     return sound * np.float32(PEAK / np.abs(sound).max())
 
 
@@ -154,12 +215,10 @@ def _draw(rng: np.random.Generator, start: int, turn: int) -> Voice:
     )
 
 
-def _trim(sound: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cut silence down to MARGIN, or fill it up; empty where all is silent."""
+def _trim(sound: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+    """Cut silence down to MARGIN, or fill it up."""
     level = np.abs(sound)
-    loud = np.flatnonzero(level > level.max(initial=0.0) * 10 ** (SILENCE / 20))
-    if not len(loud):
-        return sound[:0]
-    margin = round(MARGIN * espeak.SAMPLE_RATE)
+    loud = np.flatnonzero(level > level.max() * 10 ** (SILENCE / 20))
+    margin = round(MARGIN * rate)
     # The sound at `loud[0]` stands at `loud[0] + margin` once padded.
     return np.pad(sound, margin)[loud[0] : loud[-1] + 2 * margin + 1]
