@@ -233,11 +233,15 @@ class GateRecipe:
     # None: 0.005 of a share, 0.02 of any other.
     metric_drop: float | None = None
     drift_growth: float = 2.0  # error late in the stream over error early in it
+    # Of words that were learned in streams, against the float model on the same streams.
+    recall_drop: float = 0.02  # of the words
+    more_false_accepts: float = 1.0  # an hour
 
     def __post_init__(self) -> None:
         check_range(self, 1, 10_000_000, "samples", "stream_steps")
-        check_range(self, 0, 1, "agreement")
+        check_range(self, 0, 1, "agreement", "recall_drop")
         check_range(self, 0, 1_000, "float_error", "half_error", "drift_growth")
+        check_range(self, 0, 1_000, "more_false_accepts")
         if self.metric_drop is not None:
             check_range(self, 0, 1, "metric_drop")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,13 +16,14 @@ from numpy.typing import NDArray
 
 from edgenets import zoo
 from edgenets.bundle import Bundle
+from edgenets.progress import Progress
 from edgenets.sound.audio import write_wav
 from edgenets.spec import spec_as
 from edgenets.tasks.keywords.decoding import KeywordDecoder, means
 from edgenets.tasks.keywords.listening import Found, Listened
 from edgenets.tasks.keywords.rates import poisson_bounds
 from edgenets.tasks.keywords.spec import KeywordDecoding, KeywordSpec
-from edgenets.tasks.keywords.thresholds import _chosen, _Option
+from edgenets.tasks.keywords.thresholds import _chosen, _Option, chosen_decoding
 from edgenets.tasks.keywords.voice import speak, voices
 from tests.commands import Call, call
 
@@ -96,6 +98,28 @@ def test_of_all_sets_of_thresholds_the_best(
     taken = [next(o for o in options[w] if o.threshold == t) for w, t in chosen.items()]
     assert sum(o.accepts for o in taken) <= allowed
     assert sum(o.gain for o in taken) == best
+
+
+@pytest.mark.parametrize(("apart", "refractory"), [(0.8, 1.0), (1.3, 1.5), (3.0, 0.8)])
+def test_what_comes_in_bursts_is_accepted_once(apart: float, refractory: float) -> None:
+    """Negatives of pairs of accepts, of which one an hour is allowed; a word that is like them."""
+    made = replace(spec(), decoding=KeywordDecoding(4, 0.7, refractory=0.8))
+    word = made.labels.index(made.reported[0])
+    between = round(apart / made.step_seconds)
+
+    def sure(steps: int, *places: int) -> NDArray[np.float32]:
+        scores = np.zeros((steps, len(made.labels)), np.float32)
+        scores[:, made.labels.index("_unknown_")] = 6.0
+        for place in places:
+            scores[place : place + 8, word] = 20.0
+        return scores
+
+    negatives = sure(400, 100, 100 + between)
+    words = tuple((made.reported[0], sure(60, 20)) for _ in range(5))
+    heard = Listened(made, negatives, ((0, Path("a.wav")),), 1.0, words)
+    decoding, found = chosen_decoding(heard, 1.0, Progress())
+    assert decoding.refractory == refractory
+    assert found.recall == (1.0 if refractory > 0.8 else 0.0) and found.rate <= 1.0
 
 
 def test_rates() -> None:

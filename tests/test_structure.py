@@ -171,7 +171,8 @@ class TestDependencies:
     def test_an_extra_brings_what_it_is_named_for(self) -> None:
         """`pip install 'edgenets[EXTRA]'`, as an error says, must install the module."""
         distributions = {
-            "ai_edge_litert": "ai-edge-litert", "espeakng_loader": "espeakng-loader", "hibari": "hibari-tts",
+            "ai_edge_litert": "ai-edge-litert", "espeakng_loader": "espeakng-loader",
+            "hibari": "hibari-tts",
             "pymicro_features": "pymicro-features", "cv2": "opencv-python-headless",
             "PIL": "pillow", "paho": "paho-mqtt", "prometheus_client": "prometheus-client",
             "ansible": "ansible-core", "yaml": "pyyaml", "litert_quantizer": "litert-quantizer",

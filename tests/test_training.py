@@ -24,6 +24,7 @@ from edgenets.tasks.keywords.recipe import (
     ListeningRecipe,
     ScheduleRecipe,
 )
+from edgenets.tasks.keywords.trial import WORD_STREAMS
 from edgenets.training.doubts import doubts_of
 from edgenets.training.train import train
 
@@ -241,6 +242,20 @@ def test_training_on_streams_settles_thresholds_and_says_what_they_hear(
     other = dataclasses.replace(STREAMED.decoding, refractory=1.5)
     changed = train(dataclasses.replace(STREAMED, decoding=other), tones, streamed.folder)
     assert changed.spec.decoding == dataclasses.replace(spec.decoding, refractory=1.5)
+
+
+def test_artifacts_are_held_by_what_is_heard_in_streams(streamed: runs.Run, tones: Path) -> None:
+    """The model's own weights pass; the word that an artifact no longer hears is counted."""
+    folder = streamed.folder
+    api.convert(folder, to=("onnx",), precisions=("fp32", "int8"), data=tones)
+    report = api.verify(folder, tones)
+    assert report.kind == "streams" and report.items == 2 * WORD_STREAMS + 10
+    for verdict in report.verdicts:
+        checks = {check.name: check for check in verdict.checks}
+        assert checks["recall_drop"].limit == 0.02
+        assert checks["more_false_accepts"].limit == 1.0
+    exact = next(v for v in report.verdicts if v.precision == "fp32")
+    assert exact.passed and exact.metric == report.reference
 
 
 def test_the_best_epoch_is_kept_through_an_interruption(

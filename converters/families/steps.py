@@ -79,7 +79,8 @@ class StepReference:
         Raises:
             DataError: there are no sequences, or one is shorter than a step.
         """
-        self._decisions, self.gate = sequence_task(spec.task).decisions(spec), gate
+        self._decisions = samples.decisions or sequence_task(spec.task).decisions(spec)
+        self.gate, self._apart = gate, samples.apart
         frames = spec.step.frames
         shortest = min((len(item) for item in samples.features), default=0)
         if shortest < frames:
@@ -115,7 +116,12 @@ class StepReference:
             figure = self._decisions.score(decided, self._targets)
             return figure, self._decisions.agreement(decided, self._decided)
 
-        return [Outputs(session.runs_on, kept, self._answers, score, (last, self._whole))]
+        def apart() -> Sequence[tuple[str, float, float]]:
+            decided = self._decisions.decide(kept) if self._apart else ()
+            return self._apart(decided, self._decided) if self._apart else ()
+
+        stream_pair = (last, self._whole)
+        return [Outputs(session.runs_on, kept, self._answers, score, stream_pair, apart=apart)]
 
 
 def answers_of(model: Any, items: Sequence[Array] | Array) -> list[NDArray[np.float32]]:

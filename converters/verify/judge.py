@@ -55,6 +55,8 @@ class Outputs:
     score: Callable[[], tuple[float, float]]
     stream: Pair | None = None  # streaming models alone: of one long stream, (steps, numbers)
     outputs: Sequence[Output] = ()  # what each is; none: the task knows
+    # What the task measures beside that; see `edgenets.tasks.task.Samples`.
+    apart: Callable[[], Sequence[tuple[str, float, float]]] = tuple
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ class Judge:
         checks = self._checks(item.artifact.precision, differences, agreement, loss)
         if fit is not None:
             checks = (*checks, _at_least("worst_channel", fit, _CHANNEL))
+        checks = (*checks, *(_at_most(*measured) for measured in given.apart()))
         return replace(
             _blank(item),
             runs_on=given.runs_on,

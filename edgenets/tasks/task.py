@@ -59,8 +59,14 @@ class Samples:
     """Sequences to verify on, as the model takes them."""
 
     features: Sequences
-    targets: Sequence[Any]  # of each item what is to be decided: a label, a string of them
+    targets: Sequence[object]  # of each item what is to be decided: a label, a string of them
     kind: str = "clips"  # what the items are called
+    decisions: Decisions | None = None  # how these are decided; None: as the task's items are
+    # How far apart an artifact's decisions and the model's are beside that: what is measured, and
+    # the most that the gate takes of it.
+    apart: Callable[[Sequence[Any], Sequence[Any]], Sequence[tuple[str, float, float]]] | None = (
+        None
+    )
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from edgenets.data.split import Split
 from edgenets.progress import Progress
 from edgenets.runs import Run
 from edgenets.tasks.keywords import dataset
+from edgenets.tasks.keywords.kept import kept
+from edgenets.tasks.keywords.metric import on_streams
 from edgenets.tasks.keywords.recipe import KeywordRecipe
 from edgenets.tasks.keywords.spec import KeywordSpec
 from edgenets.tasks.task import Samples
@@ -18,6 +20,8 @@ from edgenets.tasks.task import Samples
 
 def calibration(run: Run, data: Path, progress: Progress) -> NDArray[np.float32]:
     """See `SequenceTask.calibration`."""
+    if streams := kept(run.folder):
+        return streams.calibration
     clips, _ = clips_of(run, data, "train", progress)
     return clips
 
@@ -25,6 +29,8 @@ def calibration(run: Run, data: Path, progress: Progress) -> NDArray[np.float32]
 def verification(run: Run, data: Path, progress: Progress) -> Samples:
     """See `SequenceTask.samples`."""
     gate = run.recipe_as(KeywordRecipe).gate
+    if streams := kept(run.folder):
+        return on_streams(streams, run.spec_as(KeywordSpec), gate)
     return Samples(*clips_of(run, data, "validation", progress, gate.samples))
 
 

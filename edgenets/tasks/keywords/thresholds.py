@@ -1,7 +1,8 @@
-"""Thresholds and smoothing by what a model hears in streams.
+"""Thresholds, smoothing and refractory time by what a model hears in streams.
 
 Of all sets of a threshold a word that accept no more often in the negatives than is allowed, that
-is taken by which most of the recordings of words are heard; so for every length of smoothing.
+is taken by which most of the recordings of words are heard; so for every length of smoothing, and
+for a longer refractory time, where what is accepted falsely comes in bursts.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from edgenets.tasks.task import SetByStreams, Streams
 # Thresholds that are tried, and by how much the smoothing that a model was made with is longer.
 _TRIED = tuple(n / 1000 for n in (*range(300, 860, 50), *range(860, 950, 10), *range(950, 1001, 5)))
 _LONGER = (1.0, 1.5, 2.0)
+
+# s for which a word is not heard again, which are tried; nobody says it again so soon.
+_REFRACTORY = (1.0, 1.5)
 
 # A word of which less is heard is as good as lost.
 _HALF = 0.5
@@ -62,19 +66,28 @@ def set_thresholds(
 def chosen_decoding(
     heard: Listened, per_hour: float, progress: Progress
 ) -> tuple[KeywordDecoding, Found]:
-    """The smoothing and the thresholds by which most is heard at so many false accepts an hour."""
-    spec = heard.spec
+    """The decoding by which most is heard at so many false accepts an hour."""
+    before = heard.spec.decoding
     allowed = math.floor(per_hour * heard.hours)
-    tried = []
-    lengths = dict.fromkeys(round(factor * spec.decoding.smoothing) for factor in _LONGER)
+    lengths = dict.fromkeys(round(factor * before.smoothing) for factor in _LONGER)
+    pauses = [seconds for seconds in _REFRACTORY if seconds > before.refractory]
+    done, total = 0, len(lengths) + len(pauses)
     with progress.task("trying thresholds") as task:
-        for done, smoothing in enumerate(lengths, 1):
-            if smoothing <= MOST_SMOOTHING:
-                decoding = replace(spec.decoding, smoothing=smoothing)
-                tried.append(_best(heard, decoding, allowed))
-            task.update(done, len(lengths), f"{smoothing} steps")
-    # Of what hears alike, the quickest.
-    return max(tried, key=lambda one: (one[1].recall, -one[0].smoothing))
+
+        def tried(decoding: KeywordDecoding, said: str) -> tuple[KeywordDecoding, Found]:
+            nonlocal done
+            task.update(done := done + 1, total, said)
+            return _best(heard, decoding, allowed)
+
+        smoothed = [replace(before, smoothing=n) for n in lengths if n <= MOST_SMOOTHING]
+        every = [tried(decoding, f"{decoding.smoothing} steps") for decoding in smoothed]
+        # Of what hears alike, the quickest.
+        best = max(every, key=lambda one: (one[1].recall, -one[0].smoothing))
+        for seconds in pauses:
+            paused = replace(before, smoothing=best[0].smoothing, refractory=seconds)
+            longer = tried(paused, f"{seconds:g} s")
+            best = max(best, longer, key=lambda one: one[1].recall)
+    return best
 
 
 def _best(

@@ -22,13 +22,14 @@ from edgenets.tasks.keywords import dataset, running
 from edgenets.tasks.keywords.clips import ClipSet
 from edgenets.tasks.keywords.dataset import Splits
 from edgenets.tasks.keywords.decoding import decide_clips
+from edgenets.tasks.keywords.kept import keep
 from edgenets.tasks.keywords.material import material, with_background
 from edgenets.tasks.keywords.mixture import MixtureBatches
 from edgenets.tasks.keywords.recipe import KeywordRecipe
 from edgenets.tasks.keywords.spec import KeywordSpec
 from edgenets.tasks.keywords.streams import StreamBatches, StreamMaker
 from edgenets.tasks.keywords.thresholds import chosen_decoding
-from edgenets.tasks.keywords.trial import Trial, listened, recall, trial
+from edgenets.tasks.keywords.trial import Trial, listened, recall, streams, trial
 from edgenets.tasks.task import Trained
 from edgenets.training import figures
 from edgenets.training.doubts import doubts_of
@@ -43,26 +44,29 @@ SYNTHETIC = "synthetic"
 # Clips that are evaluated at once.
 EVALUATION_BATCH = 256
 
-# Streams by which features are normalized.
+# Streams by which features are normalized, and artifacts calibrated.
 STATISTICS_STREAMS = 200
+CALIBRATION_STREAMS = 300
 
 
 def train_keywords(recipe: KeywordRecipe, data: Path, out: Path, progress: Progress) -> Trained:
     """See `edgenets.training.train.train`; also draws `curves.png` and `confusion.png`."""
     splits = dataset.load(recipe, data, progress, out / SYNTHETIC)
-    make = _on_streams if recipe.listening.streams else _on_clips
-    plan = make(recipe, splits, progress)
+    if recipe.listening.streams:
+        plan = _on_streams(recipe, splits, out, progress)
+    else:
+        plan = _on_clips(recipe, splits, progress)
     trainer = Trainer(plan.job, out, progress)
     trainer.fit()
-    spec, streams = plan.settled(trainer.model)
+    spec, found = plan.settled(trainer.model)
     test = _figures(trainer.model, splits.test, spec, recipe)
     trainer.curves(f"validation {plan.job.metric}, %")
     figures.confusion(np.array(test["confusion"]), spec.labels, out / "confusion.png")
     validation = _figures(trainer.model, splits.validation, spec, recipe)
     doubts = [
         doubt
-        for split, found in (("validation", validation), ("test", test))
-        for doubt in doubts_of(found, spec.labels, split, "clips")
+        for split, figured in (("validation", validation), ("test", test))
+        for doubt in doubts_of(figured, spec.labels, split, "clips")
     ]
     for doubt in doubts:
         progress.say(doubt)
@@ -71,8 +75,8 @@ def train_keywords(recipe: KeywordRecipe, data: Path, out: Path, progress: Progr
         "metric": "accuracy",
         "doubts": doubts,
         "train": splits.train.counts(),
-        "validation": {**validation, **streams.get("validation", {})},
-        "test": {**test, **streams.get("test", {})},
+        "validation": {**validation, **found.get("validation", {})},
+        "test": {**test, **found.get("test", {})},
     }
     return Trained(trainer.model, spec, metrics)
 
@@ -106,7 +110,7 @@ def _on_clips(recipe: KeywordRecipe, splits: Splits, progress: Progress) -> _Pla
     return _Plan(job, lambda model: (spec, {}))
 
 
-def _on_streams(recipe: KeywordRecipe, splits: Splits, progress: Progress) -> _Plan:
+def _on_streams(recipe: KeywordRecipe, splits: Splits, out: Path, progress: Progress) -> _Plan:
     """Train on streams in which all else is said, too; settle the thresholds by such ones."""
     train = material(recipe, with_background(splits.train), "train", progress)
     shape = (recipe.schedule.batch, recipe.model.frames_per_step)
@@ -123,6 +127,7 @@ def _on_streams(recipe: KeywordRecipe, splits: Splits, progress: Progress) -> _P
         return trial(made, features, recipe, running.SEEDS[split])
 
     validation = tried("validation", splits.validation)
+    keep(out, streams(train, features, recipe, recipe.seed, CALIBRATION_STREAMS), validation)
 
     def settled(model: keras.Model) -> tuple[KeywordSpec, dict[str, Json]]:
         found = listened(model, validation, spec)

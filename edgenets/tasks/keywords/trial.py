@@ -51,27 +51,34 @@ def trial(
     material: Material, features: AudioInput, recipe: KeywordRecipe, split_seed: int
 ) -> Trial:
     """Make what a network is tried on."""
-    plain = replace(
-        recipe.augment, speed=0.0, band_shift=0, equalizer=0.0, time_masks=0, band_masks=0
-    )
-    per_step = recipe.model.frames_per_step
 
-    def streams(of: Material, negatives: float, count: int) -> NDArray[np.float32]:
+    def made(of: Material, negatives: float, count: int) -> NDArray[np.float32]:
         listening = replace(recipe.listening, negatives=negatives)
-        made = MixtureBatches(of, features, listening, plain, (1, per_step), split_seed)
-        rng = np.random.default_rng((split_seed, 3))
-        sounds = np.stack([made.stream(rng)[0] for _ in range(count)])
-        every = log_mel_of_many(sounds, features)
-        return every[:, : every.shape[1] - every.shape[1] % per_step]
+        return streams(of, features, replace(recipe, listening=listening), split_seed, count)
 
     positives = [
-        streams(replace(material, words=(word,)), 0.0, WORD_STREAMS) for word in material.words
+        made(replace(material, words=(word,)), 0.0, WORD_STREAMS) for word in material.words
     ]
     labels = [label for label, _ in material.words for _ in range(WORD_STREAMS)]
     count = recipe.listening.trial
     hours = count * recipe.listening.seconds / 3600
-    negatives = streams(material, 1.0, count)
+    negatives = made(material, 1.0, count)
     return Trial(negatives, np.concatenate(positives), tuple(labels), hours)
+
+
+def streams(
+    material: Material, features: AudioInput, recipe: KeywordRecipe, seed: int, count: int
+) -> NDArray[np.float32]:
+    """Streams as a microphone takes them up, (streams, frames, bands)."""
+    plain = replace(
+        recipe.augment, speed=0.0, band_shift=0, equalizer=0.0, time_masks=0, band_masks=0
+    )
+    per_step = recipe.model.frames_per_step
+    made = MixtureBatches(material, features, recipe.listening, plain, (1, per_step), seed)
+    rng = np.random.default_rng((seed, 3))
+    sounds = np.stack([made.stream(rng)[0] for _ in range(count)])
+    every = log_mel_of_many(sounds, features)
+    return every[:, : every.shape[1] - every.shape[1] % per_step]
 
 
 def listened(model: keras.Model, on: Trial, spec: KeywordSpec) -> Listened:
