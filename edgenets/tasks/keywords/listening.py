@@ -120,7 +120,7 @@ class Listened:
     def at(self, decoding: KeywordDecoding) -> Found:
         """What is heard."""
         said, heard = Counter[str](), Counter[str]()
-        likely, *of_words = self._likely(decoding.smoothing)
+        likely, *of_words = self.likely(decoding.smoothing)
         for (label, scores), own in zip(self.words, of_words, strict=True):
             said[label] += 1
             decided = self._decided(scores, own, decoding)
@@ -128,7 +128,7 @@ class Listened:
         found = self._decided(self.negatives, likely, decoding)
         return Found(said, heard, tuple(map(self._accepted, found)), self.hours)
 
-    def _likely(self, smoothing: int) -> list[Scores]:
+    def likely(self, smoothing: int) -> list[Scores]:
         """The largest smoothed posterior of a word at every step, of negatives and each word."""
         if smoothing not in self._known:
             words = [label in self.spec.reported for label in self.spec.labels]
@@ -146,7 +146,7 @@ class Listened:
         """What a decoder says that takes every step; where no word is likely it need not look.
 
         Args:
-            likely: see `_likely`.
+            likely: see `likely`.
         """
         least = min(decoding.threshold, *decoding.thresholds.values(), 1.0) - _ROUNDING
         worth = np.flatnonzero(likely >= least)

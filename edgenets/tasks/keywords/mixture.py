@@ -56,6 +56,10 @@ HISS = (-90.0, -55.0)
 MUTED = 0.15
 NOISE = (-60.0, -20.0)
 
+# Noises that are heard at once, and by how many dB the others are below the first.
+MIXED = 3
+SOFTER = (-15.0, 0.0)
+
 MASK_BANDS = 6
 
 
@@ -216,17 +220,24 @@ class MixtureBatches:
         if rng.random() < recipe.room:
             sound = augment.reverberate(rng, sound, self._features.sample_rate)
         if rng.random() < recipe.noise:
-            noises = self._material.noises
-            noise = noises[int(rng.integers(len(noises)))]
-            noise = np.roll(noise, int(rng.integers(self._length)))[: self._length]
+            noise = self._noise(rng)
             speech = sound[sound != 0]
             level = np.sqrt(np.mean(np.square(speech))) if len(speech) else _ratio(rng, NOISE)
             snr = rng.uniform(*recipe.noise_snr)
-            sound = sound + np.float32(level * 10 ** (-snr / 20)) * noise
+            sound = sound + np.float32(level * 10 ** (-snr / 20) / noise.std()) * noise
         if rng.random() >= MUTED:
             hiss = np.roll(self._hiss, int(rng.integers(self._length)))
             sound = sound + np.float32(_ratio(rng, HISS)) * hiss
         return np.clip(sound, -1.0, 1.0)
+
+    def _noise(self, rng: np.random.Generator) -> Sound:
+        """One or several at once, of which one is the loudest: never the same twice."""
+        every, mixed = self._material.noises, np.zeros(self._length, np.float32)
+        for number in range(int(rng.integers(1, MIXED, endpoint=True))):
+            noise = every[int(rng.integers(len(every)))]
+            softer = _ratio(rng, SOFTER) if number else 1.0
+            mixed += np.float32(softer) * np.roll(noise, int(rng.integers(self._length)))
+        return mixed
 
 
 def _ratio(rng: np.random.Generator, decibels: tuple[float, float]) -> float:

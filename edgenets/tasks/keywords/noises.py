@@ -19,7 +19,7 @@ from edgenets.tasks.keywords.running import Pcm
 # Noises that are made for a training, by kind. People are the hardest.
 COLORED, BABBLE, MUSIC, PLACES, CLATTER, MACHINES, QUIET = 60, 150, 40, 40, 70, 50, 40
 
-TALKERS = (2, 7)
+TALKERS = (1, 6)
 
 # What strikes rings at some of its own frequencies, and dies away by 60 dB in so long.
 STRIKES = (1.0, 9.0)  # a second

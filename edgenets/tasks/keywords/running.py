@@ -7,8 +7,11 @@ and phrases that differ from the user's by a few phonemes, or begin or end as th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +33,7 @@ FUNCTION_SHARE = 0.4
 
 # Voices that speak; each split has those of its own throats, and says other things.
 CAST = 600
+TOGETHER = 64  # texts that are said at once, or are about to be
 SEEDS: dict[Split, int] = {"train": 101, "validation": 102, "test": 103}
 
 # Of what is nearly a word: the share of changed phonemes; else it begins or ends as the word does.
@@ -62,14 +66,16 @@ def sentences(
     common, function = (
         [word for word in texts if not ear.hears([word])] for texts in (COMMON, FUNCTION)
     )
-    done = 0
-    while done < count:
-        shares = rng.random(int(rng.integers(*SENTENCE_WORDS, endpoint=True)))
-        kinds = [function if share < FUNCTION_SHARE else common for share in shares]
-        text = [kind[int(rng.integers(len(kind)))] for kind in kinds]
-        if not ear.hears(text):
-            yield _said(" ".join(text), speakers[done % len(speakers)], sample_rate)
-            done += 1
+
+    def texts() -> Iterator[str]:
+        while True:
+            shares = rng.random(int(rng.integers(*SENTENCE_WORDS, endpoint=True)))
+            kinds = [function if share < FUNCTION_SHARE else common for share in shares]
+            text = [kind[int(rng.integers(len(kind)))] for kind in kinds]
+            if not ear.hears(text):
+                yield " ".join(text)
+
+    yield from islice(_said(zip(texts(), cycle(speakers), strict=False), sample_rate), count)
 
 
 def near_misses(
@@ -82,15 +88,15 @@ def near_misses(
         engine: _Spelled(one.mnemonics(words), one.mnemonics(COMMON))
         for engine, one in engines.items()
     }
-    done = 0
-    for _ in range(TRIES * count if words else 0):
-        if done == count:
-            return
-        speaker = speakers[done % len(speakers)]
-        sound = _as_nearly(spelled[type(speaker)].near(rng), speaker, sample_rate)
-        if sound is not None:
-            yield sound
-            done += 1
+
+    def texts() -> Iterator[tuple[str, Speaker]]:
+        for speaker in islice(cycle(speakers), TRIES * count if words else 0):
+            if (made := spelled[type(speaker)].near(rng)) is not None:
+                yield made, speaker
+
+    sounds = _said(texts(), sample_rate, phonemes=True)
+    fitting = (s for s in sounds if LENGTHS[0] <= len(s) / sample_rate <= LENGTHS[1])
+    yield from islice(fitting, count)
 
 
 @dataclass(frozen=True)
@@ -167,19 +173,23 @@ def _files(root: Path) -> list[Path]:
     return found
 
 
-def _said(text: str, speaker: Speaker, sample_rate: int, phonemes: bool = False) -> Pcm:
-    return audio.float_to_pcm16(speak(text, speaker, sample_rate, phonemes))
+def _said(
+    texts: Iterable[tuple[str, Speaker]], sample_rate: int, phonemes: bool = False
+) -> Iterator[Pcm]:
+    """What speakers say, several at once, in order; without the phonemes that make no sound."""
 
+    def say(one: tuple[str, Speaker]) -> Pcm | None:
+        try:
+            return audio.float_to_pcm16(speak(*one, sample_rate, phonemes))
+        except DataError:
+            if phonemes:
+                return None
+            raise
 
-def _as_nearly(phonemes: str | None, speaker: Speaker, sample_rate: int) -> Pcm | None:
-    """Phonemes as sound, where the engine can make any of a fitting length of them."""
-    if phonemes is None:
-        return None
-    try:
-        sound = _said(phonemes, speaker, sample_rate, phonemes=True)
-    except DataError:
-        return None
-    return sound if LENGTHS[0] <= len(sound) / sample_rate <= LENGTHS[1] else None
+    waiting = iter(texts)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        while some := list(islice(waiting, TOGETHER)):
+            yield from (sound for sound in pool.map(say, some) if sound is not None)
 
 
 def _changed(

@@ -92,11 +92,18 @@ def listened(model: keras.Model, on: Trial, spec: KeywordSpec) -> Listened:
     return Listened(spec, joined, ((0, Path("trial")),), on.hours, words)
 
 
+def hardest(on: Trial, heard: Listened, count: int) -> Trial:
+    """A trial with only those streams without a word in which one is likeliest, for as long."""
+    likely = (
+        heard.likely(heard.spec.decoding.smoothing)[0].reshape(len(on.negatives), -1).max(axis=1)
+    )
+    return replace(on, negatives=on.negatives[np.sort(np.argsort(-likely)[:count])])
+
+
 def recall(heard: Listened) -> float:
     """The mean recall at COUNTS false accepts, by the smoothing of the spec."""
     spec, smoothing = heard.spec, heard.spec.decoding.smoothing
-    words = [spec.labels.index(label) for label in spec.reported]
-    wrong = means(softmax(heard.negatives), smoothing)[:, words].max(axis=1)
+    wrong = heard.likely(heard.spec.decoding.smoothing)[0]
     own = [(spec.labels.index(label), scores) for label, scores in heard.words]
     right = np.array([means(softmax(scores), smoothing)[:, n].max() for n, scores in own])
     peaks = _peaks(wrong, int(APART / spec.step_seconds), max(COUNTS) + 1)
