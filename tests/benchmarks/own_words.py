@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.own_words [--words snowboy "view glass"] [--shared ../shared]
         [--bundle FILE.edge | --recipe NAME] [--spoken HOURS] [--negatives PATH…]
+        [--artifacts tflite-fp32 tflite-int8]
 
 The words are synthesized and trained on as the README says; no recording is given. People's
 recordings of them (`wake_words`) are heard clean and in noise at 10 dB: pink noise, five people who
@@ -152,6 +153,7 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path)
     parser.add_argument("--recipe", default="custom-words")
     parser.add_argument("--spoken", type=float, default=0.0)
+    parser.add_argument("--artifacts", nargs="+", help="fp32 and int8, where not given")
     parser.add_argument("--negatives", type=Path, nargs="*", default=[])
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="edgenets-") as place:
@@ -160,9 +162,11 @@ def main() -> None:
             bundle = zoo.load(str(given.bundle))
         else:
             bundle = build(given.words, given.recipe, folder, given.negatives)
-        for artifact in bundle.artifacts:
-            if artifact.precision in ("fp32", "int8"):
-                judge(bundle, artifact.id, given.words, given.shared, folder)
+        wanted = given.artifacts or [
+            artifact.id for artifact in bundle.artifacts if artifact.precision in ("fp32", "int8")
+        ]
+        for id in wanted:
+            judge(bundle, id, given.words, given.shared, folder)
         if given.spoken and shutil.which("flite"):
             root = spoken(given.spoken, folder / "flite")
             spec = spec_as(bundle.spec, KeywordSpec)
