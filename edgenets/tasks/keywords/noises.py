@@ -58,7 +58,7 @@ def noises(
 def hiss(rng: np.random.Generator, length: int) -> Sound:
     """What a microphone and its converter hear of themselves, (length,) and of unit RMS.
 
-    Its spectrum is of any shape: shaped dither is 35 dB louder at 8 kHz than at 2, hum and rumble the like
+    Its spectrum is of any shape: shaped dither is 35 dB louder at 8 kHz than at 2, rumble the like
     below.
     """
     spectrum = np.fft.rfft(rng.standard_normal(length))
