@@ -53,7 +53,7 @@ JITTER = 3.0
 
 # dB RMS of a microphone's own hiss, and of noise in which nobody speaks; some devices mute what
 # is no speech.
-HISS = (-90.0, -50.0)
+HISS = (-95.0, -60.0)
 HISSES = 30  # kinds of it
 MUTED = 0.15
 NOISE = (-60.0, -20.0)
