@@ -235,7 +235,7 @@ class GateRecipe:
     drift_growth: float = 2.0  # error late in the stream over error early in it
     # Of words that were learned in streams, against the float model on the same streams.
     recall_drop: float = 0.02  # of the words
-    more_false_accepts: float = 1.0  # an hour
+    more_false_accepts: float = 1.0  # an hour, beside one that may be chance
 
     def __post_init__(self) -> None:
         check_range(self, 1, 10_000_000, "samples", "stream_steps")

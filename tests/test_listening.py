@@ -103,8 +103,11 @@ def test_of_all_sets_of_thresholds_the_best(
 @pytest.mark.parametrize(("apart", "refractory"), [(0.8, 1.0), (1.3, 1.5), (3.0, 0.8)])
 def test_what_comes_in_bursts_is_accepted_once(apart: float, refractory: float) -> None:
     """Negatives of pairs of accepts, of which one an hour is allowed; a word that is like them."""
-    made = replace(spec(), decoding=KeywordDecoding(4, 0.7, refractory=0.8))
-    word = made.labels.index(made.reported[0])
+    every = spec()
+    decoding = KeywordDecoding(4, 0.7, refractory=0.8, background=every.labels[:-1])
+    made = replace(every, decoding=decoding)
+    (alone,) = made.reported
+    word = made.labels.index(alone)
     between = round(apart / made.step_seconds)
 
     def sure(steps: int, *places: int) -> NDArray[np.float32]:
@@ -115,8 +118,12 @@ def test_what_comes_in_bursts_is_accepted_once(apart: float, refractory: float) 
         return scores
 
     negatives = sure(400, 100, 100 + between)
-    words = tuple((made.reported[0], sure(60, 20)) for _ in range(5))
+    words = tuple((alone, sure(60, 20)) for _ in range(5))
     heard = Listened(made, negatives, ((0, Path("a.wav")),), 1.0, words)
+    of_two = replace(
+        heard, spec=replace(made, decoding=replace(decoding, background=every.labels[:-2]))
+    )
+    assert chosen_decoding(of_two, 1.0, Progress())[0].refractory == 0.8  # the other may follow
     decoding, found = chosen_decoding(heard, 1.0, Progress())
     assert decoding.refractory == refractory
     assert found.recall == (1.0 if refractory > 0.8 else 0.0) and found.rate <= 1.0

@@ -106,22 +106,26 @@ class StepReference:
         (item,) = items
         session = backend.load(backend.backend_of(item.artifact), item.artifact, item.files)
         answers = [backend.answers(session, x) for x in self._items]
-        stream = backend.answers(session, self.stream)
+        whole = backend.answers(session, self.stream)
         # Without padding the first steps mean nothing; with time gone, all but the last.
-        pairs = zip([*answers, stream], [*self._answers, self._whole], strict=True)
+        pairs = zip([*answers, whole], [*self._answers, self._whole], strict=True)
         *kept, last = [found[-len(wanted) :] for found, wanted in pairs]
 
+        decided = self._decided_of(kept)
+
         def score() -> tuple[float, float]:
-            decided = self._decisions.decide(kept)
             figure = self._decisions.score(decided, self._targets)
             return figure, self._decisions.agreement(decided, self._decided)
 
-        def apart() -> Sequence[tuple[str, float, float]]:
-            decided = self._decisions.decide(kept) if self._apart else ()
-            return self._apart(decided, self._decided) if self._apart else ()
+        apart = self._apart(decided, self._decided) if decided and self._apart else ()
+        stream = (last, self._whole)
+        return [Outputs(session.runs_on, kept, self._answers, score, stream, apart=apart)]
 
-        stream_pair = (last, self._whole)
-        return [Outputs(session.runs_on, kept, self._answers, score, stream_pair, apart=apart)]
+    def _decided_of(self, found: Sequence[Array]) -> Sequence[object]:
+        """What is decided of answers; nothing where they are not of the model's shapes."""
+        pairs = zip(found, self._answers, strict=True)
+        alike = all(one.shape == wanted.shape for one, wanted in pairs)
+        return self._decisions.decide(found) if alike else ()
 
 
 def answers_of(model: Any, items: Sequence[Array] | Array) -> list[NDArray[np.float32]]:

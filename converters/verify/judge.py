@@ -21,6 +21,7 @@ from edgenets.errors import EdgenetsError
 from edgenets.metrics import metric_of
 from edgenets.progress import Progress
 from edgenets.recipeparts import GateRecipe
+from edgenets.tasks.task import Measured
 
 from ..formats import Written
 from .comparison import Differences, Pair, compare
@@ -55,8 +56,7 @@ class Outputs:
     score: Callable[[], tuple[float, float]]
     stream: Pair | None = None  # streaming models alone: of one long stream, (steps, numbers)
     outputs: Sequence[Output] = ()  # what each is; none: the task knows
-    # What the task measures beside that; see `edgenets.tasks.task.Samples`.
-    apart: Callable[[], Sequence[tuple[str, float, float]]] = tuple
+    apart: Sequence[Measured] = ()  # what the task measures beside that
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class Judge:
         checks = self._checks(item.artifact.precision, differences, agreement, loss)
         if fit is not None:
             checks = (*checks, _at_least("worst_channel", fit, _CHANNEL))
-        checks = (*checks, *(_at_most(*measured) for measured in given.apart()))
+        checks = (*checks, *(_at_most(m.name, m.found, m.most) for m in given.apart))
         return replace(
             _blank(item),
             runs_on=given.runs_on,

@@ -55,6 +55,15 @@ Replay = Callable[["Session"], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What the gate measured."""
+
+    name: str
+    found: float
+    most: float  # that passes
+
+
+@dataclass(frozen=True)
 class Samples:
     """Sequences to verify on, as the model takes them."""
 
@@ -62,11 +71,8 @@ class Samples:
     targets: Sequence[object]  # of each item what is to be decided: a label, a string of them
     kind: str = "clips"  # what the items are called
     decisions: Decisions | None = None  # how these are decided; None: as the task's items are
-    # How far apart an artifact's decisions and the model's are beside that: what is measured, and
-    # the most that the gate takes of it.
-    apart: Callable[[Sequence[Any], Sequence[Any]], Sequence[tuple[str, float, float]]] | None = (
-        None
-    )
+    # How far an artifact's decisions are from the model's, beside what all tasks are held by.
+    apart: Callable[[Sequence[Any], Sequence[Any]], Sequence[Measured]] | None = None
 
 
 @dataclass(frozen=True)

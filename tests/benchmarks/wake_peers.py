@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -101,9 +102,10 @@ def main() -> None:
         if given.bundle:
             bundle = zoo.load(str(given.bundle))
             spec, session = spec_as(bundle.spec, KeywordSpec), load(bundle, select(bundle))
-            print(f"ours: {listen(spec, session, paths, []).at(spec.decoding).line}", flush=True)
+            decoding = replace(spec.decoding, refractory=REFRACTORY)
+            print(f"ours: {listen(spec, session, paths, []).at(decoding).line}", flush=True)
             for name, root in words.items():
-                found = listen(spec, session, [], [root / WORD]).at(spec.decoding)
+                found = listen(spec, session, [], [root / WORD]).at(decoding)
                 print(f"  {name}: recall {found.recall:.1%}", flush=True)
 
 

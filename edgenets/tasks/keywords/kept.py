@@ -5,7 +5,6 @@ Making them again takes as long as hearing them: they hold what was synthesized 
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +26,7 @@ class Kept:
     negatives: NDArray[np.float32]  # of validation, without a word
     positives: NDArray[np.float32]  # of validation, with one
     words: tuple[int, ...]  # the label of each of these
-    hours: float  # of negatives
+    hours: float  # that the negatives were chosen from
 
 
 def keep(folder: Path, calibration: NDArray[np.float32], validation: Trial) -> None:
@@ -59,5 +58,5 @@ def kept(folder: Path) -> Kept | None:
             )
             words, hours = tuple(found["words"].tolist()), float(found["hours"])
             return Kept(calibration, negatives, positives, words, hours)
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as exc:
+    except Exception as exc:  # NumPy and zipfile raise many kinds over a damaged file
         raise ModelError(f"{path} is damaged ({exc}); train the model again") from exc

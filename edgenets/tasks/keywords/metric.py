@@ -13,7 +13,7 @@ from edgenets.tasks.keywords.decoding import KeywordDecoder
 from edgenets.tasks.keywords.kept import Kept
 from edgenets.tasks.keywords.spec import KeywordSpec
 from edgenets.tasks.metrics import Answers, Choices
-from edgenets.tasks.task import Samples
+from edgenets.tasks.task import Measured, Samples
 
 
 class Words(Choices):
@@ -49,26 +49,33 @@ class Heard(Choices):
 
 
 def on_streams(streams: Kept, spec: KeywordSpec, gate: GateRecipe) -> Samples:
-    """What artifacts are held against their model by: what both hear in streams."""
-    count = len(streams.words)
-    features = [*streams.positives, *streams.negatives][: gate.samples]
-    targets = [(word,) for word in streams.words] + [()] * len(streams.negatives)
-    hours = streams.hours * max(0, len(features) - count) / len(streams.negatives)
+    """What artifacts are held against their model by: what both hear in streams.
+
+    Of more than the gate takes, half are without a word, and the others are of all words.
+    """
+    count = max(gate.samples // 2, gate.samples - len(streams.negatives))
+    places = np.linspace(0, len(streams.words) - 1, min(count, len(streams.words))).astype(int)
+    words = [streams.words[place] for place in places]
+    negatives = streams.negatives[: max(1, gate.samples - len(words))]
+    hours = streams.hours * len(negatives) / len(streams.negatives)
 
     def apart(
         found: Sequence[tuple[int, ...]], models: Sequence[tuple[int, ...]]
-    ) -> list[tuple[str, float, float]]:
-        lost = [_recall(d[:count], streams.words) for d in (models, found)]
-        accepts = [sum(map(len, d[count:])) for d in (models, found)]
-        more = (accepts[1] - accepts[0]) / hours if hours else 0.0
+    ) -> list[Measured]:
+        heard = [_recall(decided, words) for decided in (models, found)]
+        accepts = [sum(map(len, decided[len(words) :])) for decided in (models, found)]
+        more = max(0, accepts[1] - accepts[0] - 1) / hours  # one may be chance in any time
         return [
-            ("recall_drop", lost[0] - lost[1], gate.recall_drop),
-            ("more_false_accepts", more, gate.more_false_accepts),
+            Measured("recall_drop", heard[0] - heard[1], gate.recall_drop),
+            Measured("more_false_accepts", more, gate.more_false_accepts),
         ]
 
-    return Samples(features, targets[: len(features)], "streams", Heard(spec), apart)
+    features = [*streams.positives[places], *negatives]
+    targets = [*((word,) for word in words), *([()] * len(negatives))]
+    return Samples(features, targets, "streams", Heard(spec), apart)
 
 
 def _recall(heard: Sequence[tuple[int, ...]], words: Sequence[int]) -> float:
+    """The part of words that are heard where they are said."""
     pairs = list(zip(heard, words, strict=False))
-    return sum(word in labels for labels, word in pairs) / max(1, len(pairs))
+    return sum(word in labels for labels, word in pairs) / len(pairs)

@@ -54,7 +54,7 @@ JITTER = 3.0
 # dB RMS of a microphone's own hiss, and of noise in which nobody speaks; some devices mute what
 # is no speech.
 HISS = (-95.0, -60.0)
-HISSES = 30  # kinds of it
+HISSES = 200  # kinds of it: of a few, a network knows each
 MUTED = 0.15
 NOISE = (-60.0, -20.0)
 

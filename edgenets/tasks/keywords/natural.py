@@ -10,6 +10,7 @@ is warped (another pace, sound by sound).
 from __future__ import annotations
 
 import hashlib
+import threading
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -49,6 +50,8 @@ BREATH = (-0.6, 1.0)
 TILT = 0.12
 
 VOICED = 40.0  # Hz: below it the network means no pitch
+
+_LOCK = threading.Lock()
 
 _STRESS = "ˈˌ"
 
@@ -166,7 +169,7 @@ def natural_voices(count: int, seed: int) -> list[NaturalVoice]:
 
 
 def _throats() -> tuple[tuple[float, float], ...]:
-    """The pitch and the stretch of every throat, so that any some in turn are of all kinds."""
+    """The pitch and the stretch of every throat, so that throats in turn are of all kinds."""
     made = [
         (
             number / count,
@@ -182,9 +185,15 @@ def _throats() -> tuple[tuple[float, float], ...]:
 THROATS = _throats()
 
 
-@cache
 def _engine() -> _Engine:
+    with _LOCK:  # several threads begin at once, and each would load all of it
+        return _loaded()
+
+
+@cache
+def _loaded() -> _Engine:
     engine: _Engine = require("hibari").Hibari()
+    engine.phonemize("hello")  # its lexicons are read at the first word
     return engine
 
 

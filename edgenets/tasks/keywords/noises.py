@@ -19,7 +19,7 @@ from edgenets.tasks.keywords.running import Pcm
 # Noises that are made for a training, by kind. People are the hardest.
 COLORED, BABBLE, MUSIC, PLACES, CLATTER, MACHINES, QUIET = 60, 150, 40, 40, 70, 50, 40
 
-# Hiss is as loud as it likes at so many frequencies, and between them in between: dB, deviation.
+# Points of a hiss's spectrum, and how much they differ from each other (standard deviation, dB).
 SHAPES, SHAPED = 5, 15.0
 
 TALKERS = (1, 6)

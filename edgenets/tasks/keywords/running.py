@@ -84,10 +84,7 @@ def near_misses(
     """What sounds nearly like one of some words; errors as `words.vocabulary`."""
     rng = np.random.default_rng((seed, 12))
     engines = {type(speaker): speaker for speaker in speakers}
-    spelled = {
-        engine: _Spelled(one.mnemonics(words), one.mnemonics(COMMON))
-        for engine, one in engines.items()
-    }
+    spelled = {engine: _Spelled.by(one, words) for engine, one in engines.items()}
 
     def texts() -> Iterator[tuple[str, Speaker]]:
         for speaker in islice(cycle(speakers), TRIES * count if words else 0):
@@ -105,13 +102,25 @@ class _Spelled:
 
     own: list[tuple[str, ...]]
     others: list[tuple[str, ...]]
+    every: list[str]  # phoneme of these
+
+    @classmethod
+    def by(cls, speaker: Speaker, words: Sequence[str]) -> _Spelled:
+        """As a speaker's engine reads them; without those that it cannot say."""
+        own, others = (
+            [spelled for spelled in speaker.mnemonics(texts) if spelled]
+            for texts in (words, COMMON)
+        )
+        return cls(own, others, [phoneme for spelled in others for phoneme in spelled])
 
     def near(self, rng: np.random.Generator) -> str | None:
         """Something that is nearly one of the words, if that was found."""
+        if not self.own:
+            return None
         word = self.own[int(rng.integers(len(self.own)))]
         other = self.others[int(rng.integers(len(self.others)))]
         if rng.random() < CHANGED:
-            made = _changed(rng, word, [phoneme for spelled in self.others for phoneme in spelled])
+            made = _changed(rng, word, self.every)
         else:
             made = _joined(rng, word, other)
         return None if any(_is_like(made, one) for one in self.own) else "".join(made)

@@ -113,7 +113,7 @@ def make_dataset(
 ) -> Path:
     """Synthesize a folder of recordings of words; the same arguments give the same files.
 
-    A folder that the same arguments made before is left as it is.
+    A folder that the same arguments made before is left as it is, if by an earlier VERSION.
 
     Args:
         words: words or short phrases in English; `words.label_of` names their folders.

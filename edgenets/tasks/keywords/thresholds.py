@@ -2,7 +2,7 @@
 
 Of all sets of a threshold a word that accept no more often in the negatives than is allowed, that
 is taken by which most of the recordings of words are heard; so for every length of smoothing, and
-for a longer refractory time, where what is accepted falsely comes in bursts.
+of one word for a longer refractory time, where what is accepted falsely comes in bursts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from edgenets.tasks.task import SetByStreams, Streams
 _TRIED = tuple(n / 1000 for n in (*range(300, 860, 50), *range(860, 950, 10), *range(950, 1001, 5)))
 _LONGER = (1.0, 1.5, 2.0)
 
-# s for which a word is not heard again, which are tried; nobody says it again so soon.
+# s for which nothing is heard again, which are tried of a model of one word: nobody says it again
+# so soon. Of several, another one may be said then.
 _REFRACTORY = (1.0, 1.5)
 
 # A word of which less is heard is as good as lost.
@@ -60,7 +61,8 @@ def set_thresholds(
     )
     rows = _rows(spec, decoding, before, after)
     changed = replace(spec, decoding=decoding)
-    return SetByStreams(changed, evidence, rows, lost, _advice(per_hour, before, after))
+    advice = (*_changes(spec.decoding, decoding), *_advice(per_hour, before, after))
+    return SetByStreams(changed, evidence, rows, lost, advice)
 
 
 def chosen_decoding(
@@ -70,7 +72,8 @@ def chosen_decoding(
     before = heard.spec.decoding
     allowed = math.floor(per_hour * heard.hours)
     lengths = dict.fromkeys(round(factor * before.smoothing) for factor in _LONGER)
-    pauses = [seconds for seconds in _REFRACTORY if seconds > before.refractory]
+    alone = len(heard.spec.reported) == 1
+    pauses = [s for s in _REFRACTORY if alone and s > before.refractory]
     done, total = 0, len(lengths) + len(pauses)
     with progress.task("trying thresholds") as task:
 
@@ -156,6 +159,17 @@ def _rows(
         counts = [sum(a.label == word for a in f.accepted) for f in (before, after)]
         rows.append((word, f"{old:g}", f"{decoding.thresholds[word]:g}", *parts, *map(str, counts)))
     return tuple(rows)
+
+
+def _changes(before: KeywordDecoding, after: KeywordDecoding) -> tuple[str, ...]:
+    """What is set for all words."""
+    said = []
+    if after.smoothing != before.smoothing:
+        said.append(f"smoothing over {after.smoothing} steps; before {before.smoothing}")
+    if after.refractory != before.refractory:
+        seconds = f"{after.refractory:g} s after a word; before {before.refractory:g}"
+        said.append(f"nothing is heard for {seconds}")
+    return tuple(said)
 
 
 def _advice(per_hour: float, before: Found, after: Found) -> tuple[str, ...]:

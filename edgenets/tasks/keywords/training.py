@@ -48,7 +48,7 @@ STATISTICS_STREAMS = 200
 CALIBRATION_STREAMS = 300
 
 # Streams without a word that artifacts are held by: those in which the model was nearest to hearing
-# one. Where it was not, none does that is like it.
+# one. An artifact that is like it hears none in the others.
 KEPT_STREAMS, HELD_SEED = 300, 1000
 
 

@@ -44,7 +44,7 @@ class Trial:
     negatives: NDArray[np.float32]  # (streams, frames, bands)
     positives: NDArray[np.float32]  # (streams, frames, bands)
     words: tuple[int, ...]  # the label of each of these
-    hours: float  # of negatives
+    hours: float  # of negatives, or that these were chosen from
 
 
 def trial(
@@ -93,10 +93,9 @@ def listened(model: keras.Model, on: Trial, spec: KeywordSpec) -> Listened:
 
 
 def hardest(on: Trial, heard: Listened, count: int) -> Trial:
-    """A trial with only those streams without a word in which one is likeliest, for as long."""
-    likely = (
-        heard.likely(heard.spec.decoding.smoothing)[0].reshape(len(on.negatives), -1).max(axis=1)
-    )
+    """Of the streams without a word, only those in which one is likeliest; they stand for all."""
+    by_step = heard.likely(heard.spec.decoding.smoothing)[0]
+    likely = by_step.reshape(len(on.negatives), -1).max(axis=1)
     return replace(on, negatives=on.negatives[np.sort(np.argsort(-likely)[:count])])
 
 
