@@ -37,6 +37,9 @@ from edgenets.tasks.keywords.synthetic import (
 from edgenets.tasks.keywords.voice import MEN, PEAK, WOMEN, cast
 from edgenets.tasks.keywords.words import COMMON, PHRASES, SILENCE, UNKNOWN, label_of, vocabulary
 from edgenets.tasks.speech import continuous as monologue
+from tests.commands import call
+
+__all__ = ["call"]
 
 pytest.importorskip("espeakng_loader", reason="synthetic speech needs espeakng-loader")
 pytest.importorskip("soxr", reason="synthetic speech needs soxr")
@@ -272,7 +275,15 @@ def test_phonemes_are_read_as_they_are_written(speaker):
 def test_half_of_a_cast_speak_by_each_engine():
     speakers = cast(9, seed=5)
     assert [isinstance(s, NaturalVoice) for s in speakers] == [True, False] * 4 + [True]
-    assert cast(4, seed=5) == speakers[:4] and len(set(speakers)) == 9
+    assert cast(4, seed=5) == speakers[:4] == cast(4, seed=5, words=["go"])
+    assert len(set(speakers)) == 9
+
+
+def test_a_word_that_hibari_does_not_know_is_said_by_espeak_alone(tmp_path):
+    assert NaturalVoice.mnemonics(["Ħ"]) == [()]
+    assert not any(isinstance(s, NaturalVoice) for s in cast(4, seed=5, words=["go", "Ħ"]))
+    made = make_dataset(["Ħ"], tmp_path / "a", clips_per_word=2, seed=1)
+    assert len(find_clips(made)) == 2 * 4
 
 
 # --- voices ----------------------------------------------------------------------------------
@@ -528,12 +539,14 @@ def test_a_folder_made_before_is_used_again(dataset):
     assert {p: p.stat().st_mtime_ns for p in dataset.rglob("*")} == before
 
 
-def test_a_folder_of_an_earlier_edgenets_is_kept(tmp_path):
+def test_a_folder_of_an_earlier_edgenets_is_kept(tmp_path, call):
     made = make_dataset(["go"], tmp_path / "go", clips_per_word=2, seed=1)
     origin = json.loads((made / speech.ORIGIN).read_text(encoding="utf-8"))
     (made / speech.ORIGIN).write_text(json.dumps({**origin, "version": 1}), encoding="utf-8")
     before = digest(made)
     assert make_dataset(["go"], made, clips_per_word=2, seed=1) == made and digest(made) == before
+    told = call("words", "go", "--out", made, "--clips", 2)
+    assert told.code == 0 and "an earlier edgenets" in told.err and digest(made) == before
     (made / speech.ORIGIN).write_text(json.dumps({**origin, "version": 99}), encoding="utf-8")
     with pytest.raises(DataError, match="other words or settings"):
         make_dataset(["go"], made, clips_per_word=2, seed=1)

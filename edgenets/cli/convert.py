@@ -56,7 +56,7 @@ edgetpu_compiler on the PATH, and is for models of your own; of a bundle: `edgen
 @click.option(
     "--precision", type=Several(PRECISIONS), help="[default: every one that the model can have]"
 )
-@click.option("--data", type=AnyData, help="What a run folder is calibrated on.")
+@click.option("--data", type=AnyData, help="What a run folder was trained on, to calibrate by.")
 @click.option(
     "--calibration",
     type=AnyData,

@@ -23,7 +23,7 @@ Examples:
   edgenets demo lights music stop
   edgenets demo "open door" "close door" --out doors
 
-Nothing is downloaded: the words are synthesized by espeak-ng."""
+Nothing is downloaded: espeak-ng and hibari say the words."""
 )
 @click.argument("words", nargs=-1)
 @click.option("--out", type=AnyPath, default="demo-out", show_default=True)

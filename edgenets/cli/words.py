@@ -32,10 +32,13 @@ def command(words: tuple[str, ...], out: Path, clips: int, seed: int, as_json: b
     """
     from edgenets import progress
     from edgenets.tasks.keywords.clips import find_clips
-    from edgenets.tasks.keywords.synthetic import make_dataset
+    from edgenets.tasks.keywords.synthetic import is_earlier, make_dataset
 
     with progress.for_stderr().task("speaking") as task:
         make_dataset(words, out, clips_per_word=clips, seed=seed, progress=task.update)
+    if is_earlier(out):
+        said = "by espeak-ng alone; delete it, and half of the voices will be those of a person"
+        click.echo(f"{out} is as an earlier edgenets made it, {said}", err=True)
     counts: dict[str, int] = {}
     for clip in find_clips(out):
         counts[clip.label] = counts.get(clip.label, 0) + 1

@@ -63,7 +63,7 @@ def load(recipe: KeywordRecipe, data: Path, progress: Progress, synthetic: Path)
 
 
 def _synthesised(recipe: KeywordRecipe, like: ClipSet, folder: Path, progress: Progress) -> ClipSet:
-    """More clips of the same labels, spoken by espeak-ng."""
+    """More clips of the same labels, synthesized."""
     words = [label for label in like.labels if label not in recipe.decoding.background]
     with progress.task("speaking") as task:
         make_dataset(

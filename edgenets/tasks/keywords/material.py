@@ -50,7 +50,7 @@ def material(recipe: KeywordRecipe, clips: ClipSet, split: Split, progress: Prog
 
     Raises:
         DataError: there are no recordings of a word, or a folder of negatives has none.
-        MissingExtra: espeak-ng is not installed or does not load.
+        MissingExtra: espeak-ng or hibari is not installed or does not load.
     """
     unknown, silence = (clips.labels.index(label) for label in (UNKNOWN, SILENCE))
     words = _words(clips, split, (unknown, silence))

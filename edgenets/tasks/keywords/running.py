@@ -130,7 +130,7 @@ def cast_of(split: Split, shares: SplitShares, seed: int) -> list[Speaker]:
     """Speakers whose throats are of a split; those of training where it has none.
 
     Raises:
-        MissingExtra: espeak-ng is not installed or does not load.
+        MissingExtra: espeak-ng or hibari is not installed or does not load.
     """
     every = cast(CAST, seed)
     found = {

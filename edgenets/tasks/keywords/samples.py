@@ -11,7 +11,7 @@ from edgenets.data.split import Split
 from edgenets.progress import Progress
 from edgenets.runs import Run
 from edgenets.tasks.keywords import dataset
-from edgenets.tasks.keywords.kept import kept
+from edgenets.tasks.keywords.kept import FILE, Kept, kept
 from edgenets.tasks.keywords.metric import on_streams
 from edgenets.tasks.keywords.recipe import KeywordRecipe
 from edgenets.tasks.keywords.spec import KeywordSpec
@@ -20,7 +20,7 @@ from edgenets.tasks.task import Samples
 
 def calibration(run: Run, data: Path, progress: Progress) -> NDArray[np.float32]:
     """See `SequenceTask.calibration`."""
-    if streams := kept(run.folder):
+    if streams := _own_streams(run, data, progress):
         return streams.calibration
     clips, _ = clips_of(run, data, "train", progress)
     return clips
@@ -29,9 +29,16 @@ def calibration(run: Run, data: Path, progress: Progress) -> NDArray[np.float32]
 def verification(run: Run, data: Path, progress: Progress) -> Samples:
     """See `SequenceTask.samples`."""
     gate = run.recipe_as(KeywordRecipe).gate
-    if streams := kept(run.folder):
+    if streams := _own_streams(run, data, progress):
         return on_streams(streams, run.spec_as(KeywordSpec), gate)
     return Samples(*clips_of(run, data, "validation", progress, gate.samples))
+
+
+def _own_streams(run: Run, data: Path, progress: Progress) -> Kept | None:
+    """The streams that a training left, which stand for its data."""
+    if streams := kept(run.folder):
+        progress.say(f"by the streams that training left in {run.folder / FILE}, not by {data}")
+    return streams
 
 
 def card(run: Run, items: int) -> list[str]:
@@ -39,6 +46,7 @@ def card(run: Run, items: int) -> list[str]:
     metrics, spec, recipe = run.metrics, run.spec_as(KeywordSpec), run.recipe_as(KeywordRecipe)
     test, train, features = metrics["test"], metrics["train"], spec.input
     heard = run.heard("test")
+    judged_on = "streams in noise, with words and without" if heard else "the validation clips"
     streams = (
         f"- **Streams**: {heard} in {test.get('hours', 0):.1f} h of synthesized sentences in "
         f"noise, by voices that training never heard; words in noise and among other speech. "
@@ -57,7 +65,7 @@ def card(run: Run, items: int) -> list[str]:
         f"- **Figures**: float Keras model: {test['accuracy']:.2%} on {test['clips']} test "
         f"clips of speakers that training never heard, "
         f"{metrics['validation']['accuracy']:.2%} on {metrics['validation']['clips']} "
-        f"validation clips. Artifacts below: streaming, on the validation clips.",
+        f"validation clips. Artifacts below: streaming, on {judged_on}.",
         *([streams] if heard else []),
         *(f"- **Doubt**: {doubt}." for doubt in metrics.get("doubts", ())),
         "- **Limits**: words in other languages and accents, far-field sound and music were "

@@ -128,7 +128,7 @@ def make_dataset(
     Raises:
         DataError: a word cannot be said, is there twice or does not fit into a clip; or `out`
             cannot be written, or holds something else.
-        MissingExtra: espeak-ng or soxr is not installed or does not load.
+        MissingExtra: espeak-ng, hibari or soxr is not installed or does not load.
     """
     known = vocabulary(words)
     try:
@@ -159,7 +159,7 @@ def _recordings(known: Vocabulary, origin: Origin) -> Iterator[_Recording]:
     """All clips of a data set, each from random numbers of its own."""
     rate = origin.sample_rate
     length = round(origin.clip_seconds * rate)
-    speakers = cast(origin.clips_per_word, origin.seed)
+    speakers = cast(origin.clips_per_word, origin.seed, known.words)
     for index, (word, label) in enumerate(zip(known.words, known.labels, strict=True)):
         for number, speaker in enumerate(speakers):
             rng = np.random.default_rng((origin.seed, _WORDS, index, number))
@@ -180,7 +180,7 @@ def _recordings(known: Vocabulary, origin: Origin) -> Iterator[_Recording]:
 
 def _needed(words: Sequence[str], origin: Origin) -> float:
     """s in which every voice can say every word; at its own pace, where that is more than one."""
-    rate, speakers = origin.sample_rate, cast(origin.clips_per_word, origin.seed)
+    rate, speakers = origin.sample_rate, cast(origin.clips_per_word, origin.seed, words)
     if _longest(words, _hurried(speakers), rate) <= SHORT_CLIP * rate:
         return SHORT_CLIP
     return min(CLIP_SECONDS[1], _tenths(_longest(words, speakers, rate) / rate))
@@ -254,6 +254,12 @@ def _made_before(out: Path, wanted: Origin) -> Path:
     if {label: len(list((out / label).glob("*.wav"))) for label in found.counts} != found.counts:
         raise DataError(other.format("some of its clips are gone"))
     return out
+
+
+def is_earlier(folder: Path) -> bool:
+    """Whether an earlier edgenets made a data set, by espeak-ng alone."""
+    origin = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
+    return records.parse(Origin, origin).version < VERSION
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from edgenets.errors import DataError
 from edgenets.sound.audio import RATES, Resampler, as_float, pcm16_to_float
 from edgenets.tasks.keywords import espeak
-from edgenets.tasks.keywords.natural import natural_voices
+from edgenets.tasks.keywords.natural import NaturalVoice, natural_voices
 
 # Accents of English in the data of espeak-ng 1.52, and how often each is drawn. British English
 # is `en`: espeak-ng does not know its own `en-gb`. Shavian is left out, being a script.
@@ -146,11 +146,14 @@ class Voice:
         return espeak.mnemonics(texts)
 
 
-def cast(count: int, seed: int) -> list[Speaker]:
+def cast(count: int, seed: int, words: Sequence[str] = ()) -> list[Speaker]:
     """Distinct speakers of English, half of them of espeak-ng; errors as `voices`.
 
-    The first of many are those of fewer by the same seed.
+    The first of many are those of fewer by the same seed. Where hibari does not know how to say one
+    of these words, all are of espeak-ng.
     """
+    if not all(NaturalVoice.mnemonics(words)):
+        return [*voices(count, seed)]
     speakers: list[Speaker] = []
     for turn in zip(natural_voices(count, seed), voices(count, seed), strict=True):
         speakers += turn
