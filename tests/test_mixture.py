@@ -25,7 +25,7 @@ from edgenets.tasks.keywords.decoding import decide_clips, means, softmax
 from edgenets.tasks.keywords.listening import Listened
 from edgenets.tasks.keywords.material import material, with_background, word_of
 from edgenets.tasks.keywords.mixture import Material, MixtureBatches
-from edgenets.tasks.keywords.noises import babble, clatter, hiss, machine, music
+from edgenets.tasks.keywords.noises import babble, clatter, machine, music
 from edgenets.tasks.keywords.recipe import KeywordRecipe, ListeningRecipe
 from edgenets.tasks.keywords.spec import KeywordDecoding
 from edgenets.tasks.keywords.synthetic import make_dataset
@@ -128,9 +128,6 @@ def test_noises() -> None:
     assert all(noise.std() == pytest.approx(1.0, abs=1e-3) for noise in MATERIAL.noises)
     assert len(MATERIAL.noises) == 411  # nothing at all is no noise
     rng = np.random.default_rng(1)
-    for number in range(20):
-        own = hiss(np.random.default_rng(number), 9001)
-        assert own.shape == (9001,) and own.std() == pytest.approx(1.0, abs=1e-3)
     for noise in (
         babble(rng, MATERIAL.speech[0], 9000),
         *(kind(rng, 9000, RATE) for kind in (music, clatter, machine) for _ in range(9)),

@@ -11,9 +11,15 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 from edgenets import api, runs
+from edgenets.converters import store
+from edgenets.converters.families.family import family_of
+from edgenets.converters.formats import Written
+from edgenets.converters.verify.judge import Judge
 from edgenets.errors import DataError, RecipeError
 from edgenets.progress import Progress, Task
 from edgenets.recipeparts import AugmentRecipe, BundleRecipe, ModelRecipe
@@ -245,7 +251,7 @@ def test_training_on_streams_settles_thresholds_and_says_what_they_hear(
 
 
 def test_artifacts_are_held_by_what_is_heard_in_streams(streamed: runs.Run, tones: Path) -> None:
-    """The model's own weights pass; the word that an artifact no longer hears is counted."""
+    """The model's own weights pass; what an artifact no longer hears is counted."""
     folder = streamed.folder
     api.convert(folder, to=("onnx",), precisions=("fp32", "int8"), data=tones)
     report = api.verify(folder, tones)
@@ -256,6 +262,25 @@ def test_artifacts_are_held_by_what_is_heard_in_streams(streamed: runs.Run, tone
         assert checks["more_false_accepts"].limit == 1.0
     exact = next(v for v in report.verdicts if v.precision == "fp32")
     assert exact.passed and exact.metric == report.reference
+    judge = Judge(family_of(streamed.spec).reference(streamed, tones, Progress()))
+    written, _ = store.load(folder)
+    whole = next(item for item in written if item.artifact.id == "onnx-fp32")
+    for by, name in ((-50.0, "recall_drop"), (50.0, "more_false_accepts")):
+        verdict = judge.verdict(
+            biased(whole, [by * (n in ("high", "low")) for n in streamed.spec.labels])
+        )
+        (check,) = [check for check in verdict.checks if check.name == name]
+        assert not check.passed and not verdict.passed and check.found > check.limit
+
+
+def biased(item: Written, by: list[float]) -> Written:
+    """An artifact that says the words more often, or less."""
+    ((name, content),) = item.files.items()
+    model = onnx.load_model_from_string(content)
+    (bias,) = [i for i in model.graph.initializer if tuple(i.dims) == (len(by),)]
+    values = numpy_helper.to_array(bias) + np.array(by, np.float32)
+    bias.CopyFrom(numpy_helper.from_array(values, bias.name))
+    return dataclasses.replace(item, files={name: model.SerializeToString()})
 
 
 def test_the_best_epoch_is_kept_through_an_interruption(

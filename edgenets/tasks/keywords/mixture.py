@@ -20,7 +20,6 @@ from edgenets.sound.logmel import frame_count, log_mel_of_many
 from edgenets.tasks.keywords import augment
 from edgenets.tasks.keywords.augment import Sound
 from edgenets.tasks.keywords.batches import Batch
-from edgenets.tasks.keywords.noises import hiss
 from edgenets.tasks.keywords.recipe import ListeningRecipe
 from edgenets.tasks.keywords.running import Pcm
 from edgenets.tasks.keywords.surroundings import another_voice, mask_stretches
@@ -53,8 +52,7 @@ JITTER = 3.0
 
 # dB RMS of a microphone's own hiss, and of noise in which nobody speaks; some devices mute what
 # is no speech.
-HISS = (-95.0, -60.0)
-HISSES = 200  # kinds of it: of a few, a network knows each
+HISS = (-90.0, -55.0)
 MUTED = 0.15
 NOISE = (-60.0, -20.0)
 
@@ -118,8 +116,7 @@ class MixtureBatches:
         self._seed = seed
         self._length = int(recipe.seconds * features.sample_rate)
         self._steps = frame_count(self._length, features) // self._per_step
-        rng = np.random.default_rng((seed, 0))
-        self._hisses = [hiss(rng, self._length) for _ in range(HISSES)]
+        self._hiss = np.random.default_rng((seed, 0)).standard_normal(self._length, np.float32)
         # The sample at which the last frame of each step ends.
         step = self._per_step * features.hop
         self._ends = np.arange(1, self._steps + 1) * step - features.hop + features.window
@@ -229,9 +226,8 @@ class MixtureBatches:
             snr = rng.uniform(*recipe.noise_snr)
             sound = sound + np.float32(level * 10 ** (-snr / 20) / noise.std()) * noise
         if rng.random() >= MUTED:
-            own = self._hisses[int(rng.integers(HISSES))]
-            own = np.roll(own, int(rng.integers(self._length)))
-            sound = sound + np.float32(_ratio(rng, HISS)) * own
+            hiss = np.roll(self._hiss, int(rng.integers(self._length)))
+            sound = sound + np.float32(_ratio(rng, HISS)) * hiss
         return np.clip(sound, -1.0, 1.0)
 
     def _noise(self, rng: np.random.Generator) -> Sound:

@@ -19,9 +19,6 @@ from edgenets.tasks.keywords.running import Pcm
 # Noises that are made for a training, by kind. People are the hardest.
 COLORED, BABBLE, MUSIC, PLACES, CLATTER, MACHINES, QUIET = 60, 150, 40, 40, 70, 50, 40
 
-# Points of a hiss's spectrum, and how much they differ from each other (standard deviation, dB).
-SHAPES, SHAPED = 5, 15.0
-
 TALKERS = (1, 6)
 
 # What strikes rings at some of its own frequencies, and dies away by 60 dB in so long.
@@ -53,20 +50,6 @@ def noises(
     chosen = rng.permutation(len(quiet))[:QUIET].tolist()
     bank += [np.resize(pcm16_to_float(quiet[number]), length) for number in chosen]
     return tuple(noise / np.float32(noise.std()) for noise in bank if noise.std() > 0)
-
-
-def hiss(rng: np.random.Generator, length: int) -> Sound:
-    """What a microphone and its converter hear of themselves, (length,) and of unit RMS.
-
-    Its spectrum is of any shape: shaped dither is 35 dB louder at 8 kHz than at 2, rumble the like
-    below.
-    """
-    spectrum = np.fft.rfft(rng.standard_normal(length))
-    points = rng.normal(0, SHAPED, SHAPES)
-    gains = np.interp(np.linspace(0, SHAPES - 1, len(spectrum)), range(SHAPES), points)
-    sound = np.fft.irfft(spectrum * 10 ** (gains / 20), length).astype(np.float32)
-    unit: Sound = sound / np.float32(sound.std())
-    return unit
 
 
 def babble(rng: np.random.Generator, speech: Sequence[Pcm], length: int) -> Sound:
