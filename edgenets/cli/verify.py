@@ -66,7 +66,8 @@ Exit code 1: at least one does not. The report is written to RUN/report.html and
     "--data",
     required=True,
     type=AnyData,
-    help="Recordings, images or texts, of which the validation split is used; for a model of "
+    help="Recordings, images or texts, of which the validation split is used (of words that were "
+    "learned in streams, the streams that training left are, in the run folder); for a model of "
     "your own .npy, or .npz with an array an input and perhaps 'y', which is right; or a folder "
     "of images or recordings, of a folder a label where --labels are given.",
 )

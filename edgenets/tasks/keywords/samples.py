@@ -11,7 +11,7 @@ from edgenets.data.split import Split
 from edgenets.progress import Progress
 from edgenets.runs import Run
 from edgenets.tasks.keywords import dataset
-from edgenets.tasks.keywords.kept import FILE, Kept, kept
+from edgenets.tasks.keywords.kept import kept
 from edgenets.tasks.keywords.metric import on_streams
 from edgenets.tasks.keywords.recipe import KeywordRecipe
 from edgenets.tasks.keywords.spec import KeywordSpec
@@ -20,7 +20,7 @@ from edgenets.tasks.task import Samples
 
 def calibration(run: Run, data: Path, progress: Progress) -> NDArray[np.float32]:
     """See `SequenceTask.calibration`."""
-    if streams := _own_streams(run, data, progress):
+    if streams := kept(run.folder):
         return streams.calibration
     clips, _ = clips_of(run, data, "train", progress)
     return clips
@@ -29,16 +29,9 @@ def calibration(run: Run, data: Path, progress: Progress) -> NDArray[np.float32]
 def verification(run: Run, data: Path, progress: Progress) -> Samples:
     """See `SequenceTask.samples`."""
     gate = run.recipe_as(KeywordRecipe).gate
-    if streams := _own_streams(run, data, progress):
+    if streams := kept(run.folder):
         return on_streams(streams, run.spec_as(KeywordSpec), gate)
     return Samples(*clips_of(run, data, "validation", progress, gate.samples))
-
-
-def _own_streams(run: Run, data: Path, progress: Progress) -> Kept | None:
-    """The streams that a training left, which stand for its data."""
-    if streams := kept(run.folder):
-        progress.say(f"by the streams that training left in {run.folder / FILE}, not by {data}")
-    return streams
 
 
 def card(run: Run, items: int) -> list[str]:
