@@ -7,6 +7,7 @@ drift to show; the Keras model computes whole sequences.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from edgenets.recipeparts import GateRecipe
 from edgenets.runs import Run
 from edgenets.stepspec import StreamSpec
 from edgenets.tasks import sequence_task
-from edgenets.tasks.task import Samples
+from edgenets.tasks.task import Measured, Samples
 from edgenets.tasks.text.batches import pieces_by_length
 
 from ..formats import Converted, Written, activation_type
@@ -111,21 +112,18 @@ class StepReference:
         pairs = zip([*answers, whole], [*self._answers, self._whole], strict=True)
         *kept, last = [found[-len(wanted) :] for found, wanted in pairs]
 
-        decided = self._decided_of(kept)
+        # Asked for where shapes are the model's; by both, and decided once.
+        decided = cache(lambda: self._decisions.decide(kept))
 
         def score() -> tuple[float, float]:
-            figure = self._decisions.score(decided, self._targets)
-            return figure, self._decisions.agreement(decided, self._decided)
+            figure = self._decisions.score(decided(), self._targets)
+            return figure, self._decisions.agreement(decided(), self._decided)
 
-        apart = self._apart(decided, self._decided) if decided and self._apart else ()
+        def apart() -> Sequence[Measured]:
+            return self._apart(decided(), self._decided) if self._apart else ()
+
         stream = (last, self._whole)
         return [Outputs(session.runs_on, kept, self._answers, score, stream, apart=apart)]
-
-    def _decided_of(self, found: Sequence[Array]) -> Sequence[object]:
-        """What is decided of answers; nothing where they are not of the model's shapes."""
-        pairs = zip(found, self._answers, strict=True)
-        alike = all(one.shape == wanted.shape for one, wanted in pairs)
-        return self._decisions.decide(found) if alike else ()
 
 
 def answers_of(model: Any, items: Sequence[Array] | Array) -> list[NDArray[np.float32]]:

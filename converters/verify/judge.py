@@ -56,7 +56,8 @@ class Outputs:
     score: Callable[[], tuple[float, float]]
     stream: Pair | None = None  # streaming models alone: of one long stream, (steps, numbers)
     outputs: Sequence[Output] = ()  # what each is; none: the task knows
-    apart: Sequence[Measured] = ()  # what the task measures beside that
+    # What the task measures beside that; asked where the shapes are the model's, too.
+    apart: Callable[[], Sequence[Measured]] = tuple
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ class Judge:
         checks = self._checks(item.artifact.precision, differences, agreement, loss)
         if fit is not None:
             checks = (*checks, _at_least("worst_channel", fit, _CHANNEL))
-        checks = (*checks, *(_at_most(m.name, m.found, m.most) for m in given.apart))
+        checks = (*checks, *(_at_most(m.name, m.found, m.most) for m in given.apart()))
         return replace(
             _blank(item),
             runs_on=given.runs_on,

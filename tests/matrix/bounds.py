@@ -81,7 +81,7 @@ PROBES: dict[str, tuple[str, ...]] = {
     "h5py": ("tests/converters/test_sources.py",),
     "matplotlib": (_SMOKE, "-k", "train or verify"),
     "espeakng-loader": ("tests/test_speech.py",),
-    "hibari-tts": ("tests/test_speech.py",),
+    "hibari-tts": ("tests/test_natural.py", "tests/test_speech.py"),
     "simplejpeg": ("tests/vision/test_image_files.py",),
     "pillow": ("tests/vision/test_layouts.py",),
     "pycocotools": ("tests/vision/test_road.py",),

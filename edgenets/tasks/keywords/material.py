@@ -43,15 +43,16 @@ def with_background(clips: ClipSet) -> ClipSet:
 
 
 def material(recipe: KeywordRecipe, clips: ClipSet, split: Split, progress: Progress) -> Material:
-    """What streams of a split are made of.
+    """What streams of a split are made of; its labels are those of `with_background`.
 
     Args:
-        clips: of the split, with both labels of `with_background`.
+        clips: of the split.
 
     Raises:
         DataError: there are no recordings of a word, or a folder of negatives has none.
         MissingExtra: espeak-ng or hibari is not installed or does not load.
     """
+    clips = with_background(clips)
     unknown, silence = (clips.labels.index(label) for label in (UNKNOWN, SILENCE))
     words = _words(clips, split, (unknown, silence))
     rate = clips.sample_rate

@@ -90,8 +90,8 @@ def clatter(rng: np.random.Generator, length: int, sample_rate: int) -> Sound:
         seconds = float(_spread(rng, RINGING, 1)[0])
         time = np.arange(min(length - begin, int(seconds * sample_rate))) / sample_rate
         pitches = _spread(rng, MODES, int(rng.integers(2, 8)))
-        phases = 2 * np.pi * (np.outer(pitches, time) + rng.random((len(pitches), 1)))
-        ring = rng.uniform(0.1, 1, len(pitches)) @ np.sin(phases)
+        waves = _waves(rng, pitches, time)
+        ring = rng.uniform(0.1, 1, len(pitches)) @ waves
         ring += rng.uniform(0, 2) * rng.standard_normal(len(time)) * np.exp(-time * 300)
         # 60 dB of decay are a factor of e^(-6.9).
         ring *= np.exp(-6.9 * time / seconds) * np.exp(rng.normal(0, 0.7))
@@ -106,14 +106,21 @@ def machine(rng: np.random.Generator, length: int, sample_rate: int) -> Sound:
     pitch = rng.uniform(*TURNS)
     orders = orders[orders * pitch < sample_rate / 2]
     strengths = rng.exponential(1, len(orders)) / orders ** rng.uniform(0.3, 1.5)
-    phases = 2 * np.pi * (np.outer(orders * pitch, time) + rng.random((len(orders), 1)))
-    hum = strengths @ np.sin(phases)
+    hum = strengths @ _waves(rng, orders * pitch, time)
     hiss = colored_noise(rng, length) * np.float32(rng.uniform(0.1, 3) * max(float(hum.std()), 0.1))
     swell = 1 + rng.uniform(0, 0.9) * np.sin(
         2 * np.pi * (rng.uniform(*SWELLS) * time + rng.random())
     )
     sound: Sound = ((hum + hiss) * swell).astype(np.float32)
     return sound
+
+
+def _waves(
+    rng: np.random.Generator, hz: NDArray[np.float64], time: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """A sine of each frequency, by any phase, (frequencies, samples)."""
+    waves: NDArray[np.float64] = np.sin(2 * np.pi * (np.outer(hz, time) + rng.random((len(hz), 1))))
+    return waves
 
 
 def _spread(

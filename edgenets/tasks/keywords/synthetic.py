@@ -246,7 +246,7 @@ def _made_before(out: Path, wanted: Origin) -> Path:
     """
     other = f"{out} is there already, and {{}}; delete it, or choose another folder"
     try:
-        found = records.parse(Origin, json.loads((out / ORIGIN).read_text(encoding="utf-8")))
+        found = _origin(out)
     except (OSError, ValueError, RecordError) as exc:
         raise DataError(other.format(f"is no data set of synthetic speech ({exc})")) from exc
     if replace(found, counts={}, version=VERSION) != wanted or found.version > VERSION:
@@ -258,8 +258,12 @@ def _made_before(out: Path, wanted: Origin) -> Path:
 
 def is_earlier(folder: Path) -> bool:
     """Whether an earlier edgenets made a data set, by espeak-ng alone."""
-    origin = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
-    return records.parse(Origin, origin).version < VERSION
+    return _origin(folder).version < VERSION
+
+
+def _origin(folder: Path) -> Origin:
+    """What a data set says that it was made from."""
+    return records.parse(Origin, json.loads((folder / ORIGIN).read_text(encoding="utf-8")))
 
 
 @contextmanager

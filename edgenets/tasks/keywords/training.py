@@ -22,7 +22,7 @@ from edgenets.tasks.keywords.clips import ClipSet
 from edgenets.tasks.keywords.dataset import Splits
 from edgenets.tasks.keywords.decoding import decide_clips
 from edgenets.tasks.keywords.kept import keep
-from edgenets.tasks.keywords.material import material, with_background
+from edgenets.tasks.keywords.material import material
 from edgenets.tasks.keywords.mixture import MixtureBatches
 from edgenets.tasks.keywords.recipe import KeywordRecipe
 from edgenets.tasks.keywords.spec import KeywordSpec
@@ -49,7 +49,10 @@ CALIBRATION_STREAMS = 300
 
 # Streams without a word that artifacts are held by: those in which the model was nearest to hearing
 # one. An artifact that is like it hears none in the others.
-KEPT_STREAMS, HELD_SEED = 300, 1000
+KEPT_STREAMS = 300
+
+# What sets their seed apart from that of streams by which thresholds are set.
+HELD_SEED = 1000
 
 
 def train_keywords(recipe: KeywordRecipe, data: Path, out: Path, progress: Progress) -> Trained:
@@ -115,7 +118,7 @@ def _on_clips(recipe: KeywordRecipe, splits: Splits, progress: Progress) -> _Pla
 
 def _on_streams(recipe: KeywordRecipe, splits: Splits, out: Path, progress: Progress) -> _Plan:
     """Train on streams in which all else is said, too; settle the thresholds by such ones."""
-    train = material(recipe, with_background(splits.train), "train", progress)
+    train = material(recipe, splits.train, "train", progress)
     shape = (recipe.schedule.batch, recipe.model.frames_per_step)
     parts = (recipe.listening, recipe.augment, shape, recipe.seed)
     raw = MixtureBatches(train, recipe.features, *parts)
@@ -125,7 +128,7 @@ def _on_streams(recipe: KeywordRecipe, splits: Splits, out: Path, progress: Prog
     spec = _spec(recipe, features, train.labels)
     spec = replace(spec, decoding=replace(spec.decoding, clips="peak"))
 
-    chosen_by = material(recipe, with_background(splits.validation), "validation", progress)
+    chosen_by = material(recipe, splits.validation, "validation", progress)
     validation = trial(chosen_by, features, recipe, running.SEEDS["validation"])
 
     def settled(model: keras.Model) -> tuple[KeywordSpec, dict[str, Json]]:
@@ -136,7 +139,7 @@ def _on_streams(recipe: KeywordRecipe, splits: Splits, out: Path, progress: Prog
         held = trial(chosen_by, features, recipe, running.SEEDS["validation"] + HELD_SEED)
         held = hardest(held, listened(model, held, made), KEPT_STREAMS)
         keep(out, streams(train, features, recipe, recipe.seed, CALIBRATION_STREAMS), held)
-        others = material(recipe, with_background(splits.test), "test", progress)
+        others = material(recipe, splits.test, "test", progress)
         test = trial(others, features, recipe, running.SEEDS["test"])
         heard = listened(model, test, made).at(decoding)
         return made, {"validation": known.figures(), "test": heard.figures()}

@@ -102,7 +102,7 @@ def hardest(on: Trial, heard: Listened, count: int) -> Trial:
 def recall(heard: Listened) -> float:
     """The mean recall at COUNTS false accepts, by the smoothing of the spec."""
     spec, smoothing = heard.spec, heard.spec.decoding.smoothing
-    wrong = heard.likely(heard.spec.decoding.smoothing)[0]
+    wrong = heard.likely(smoothing)[0]
     own = [(spec.labels.index(label), scores) for label, scores in heard.words]
     right = np.array([means(softmax(scores), smoothing)[:, n].max() for n, scores in own])
     peaks = _peaks(wrong, int(APART / spec.step_seconds), max(COUNTS) + 1)
