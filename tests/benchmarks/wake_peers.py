@@ -53,7 +53,7 @@ def pyopen() -> Push:
     """pyopen-wakeword: a speech embedding, and a small network of its own for each word."""
     from pyopen_wakeword import Model, OpenWakeWord, OpenWakeWordFeatures
 
-    model, features = OpenWakeWord.from_model(Model.ALEXA), OpenWakeWordFeatures.from_builtin()
+    model, features = OpenWakeWord.from_builtin(Model.ALEXA), OpenWakeWordFeatures.from_builtin()
 
     def push(block: bytes) -> bool:
         scores = [p for found in features.process_streaming(block)
