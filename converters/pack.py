@@ -28,7 +28,8 @@ class Contents:
     report: Report  # the verification of just these artifacts
     card: str  # the model card, Markdown
     licence: str  # of the model
-    assets: Mapping[str, bytes] = field(default_factory=dict)  # files that the model needs, by name
+    # Files that the model needs, or a training that goes on from it, by name.
+    assets: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def pack(path: Path, contents: Contents, only: Collection[str] | None = None) -> Bundle:

@@ -215,7 +215,8 @@ def pack_run(run: runs.Run, path: Path, only: Collection[str] | None = None) -> 
     chosen = only if only is not None else run.recipe.bundle.artifacts
     text = card.write(run, found)
     licence = run.recipe.bundle.licence
-    return pack(path, Contents(run.spec, written, found, text, licence, run.assets()), chosen)
+    others = {**run.assets(), **run.weights()}
+    return pack(path, Contents(run.spec, written, found, text, licence, others), chosen)
 
 
 def load_report(folder: Path, written: Sequence[Written]) -> Report:

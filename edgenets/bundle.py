@@ -9,6 +9,7 @@
     golden/given-NAME.f32  what a decoder is given once a sentence
     golden/ID.f32       what each artifact answers to it: float32, step after step
     pieces.model        of a model that translates: what divides text (sentencepiece)
+    weights.…           what a training can go on from; see `edgenets.weights`
     report.json         the verification report
     card.md             the model card: data, figures, limits, licences
 

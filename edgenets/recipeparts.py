@@ -111,6 +111,20 @@ class Recipe:
         except ValueError as exc:
             raise RecipeError(f"--columns {','.join(columns)}: {exc}") from exc
 
+    def with_start(self, source: str) -> Self:
+        """The same recipe, trained on from a network that was trained before.
+
+        Raises:
+            RecipeError: networks of its task begin anew.
+        """
+        start: StartRecipe | None = getattr(self, "start", None)
+        if start is None:
+            raise RecipeError(
+                f"--from: the recipe {self.name!r} is for {self.task}, where every training begins "
+                f"anew; networks that listen can go on"
+            )
+        return replace(self, start=replace(start, weights=source))  # type: ignore[type-var]
+
     def with_negatives(self, paths: tuple[Path, ...]) -> Self:
         """The same recipe, trained on these recordings as well, in which no word is said.
 
@@ -125,6 +139,20 @@ class Recipe:
             )
         recordings = (*listening.recordings, *(str(path.absolute()) for path in paths))
         return replace(self, listening=replace(listening, recordings=recordings))  # type: ignore[type-var]
+
+
+@dataclass(frozen=True)
+class StartRecipe:
+    """What training goes on from; see `edgenets.training.start`."""
+
+    # A run folder, a bundle that carries its weights, or the name of a shipped one, whose sizes and
+    # features are taken over; "": from nothing.
+    weights: str = ""
+    frozen: tuple[str, ...] = ()  # layers stay as they are whose names begin so
+
+    def __post_init__(self) -> None:
+        if self.frozen and not self.weights:
+            raise ValueError("frozen layers need weights, of which they are")
 
 
 @dataclass(frozen=True)

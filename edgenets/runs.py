@@ -6,6 +6,7 @@ recipe.json      the recipe it was made by
 metrics.json     its figures, confusion matrix included
 pieces.model     of models that translate: what divides text; see `StreamSpec.assets`
 curves.png …    images of the training
+weights.…        what a training can go on from without Keras's file; see `edgenets.weights`
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from edgenets import records
+from edgenets import records, weights
 from edgenets.errors import ModelError, RecordError, first_line
 from edgenets.extras import require
 from edgenets.files import Json, replacing, write_json
@@ -106,6 +107,11 @@ class Run:
         except OSError as exc:
             raise ModelError(f"{exc.filename}: {exc.strerror}; train the model again") from exc
 
+    def weights(self) -> dict[str, bytes]:
+        """What a bundle carries for a training to go on from; nothing where this is an old run."""
+        paths = [self.folder / name for name in (weights.INDEX, weights.ARRAYS)]
+        return {p.name: p.read_bytes() for p in paths} if all(p.is_file() for p in paths) else {}
+
     def model(self) -> keras.Model:
         """Read the Keras model."""
         return load_keras(self.folder / MODEL)
@@ -116,13 +122,17 @@ def save(
     assets: Mapping[str, bytes],
 ) -> None:  # fmt: skip
     """Write a run folder."""
-    for name, data in assets.items():
+    plain = records.to_plain(spec), records.to_plain(recipe)
+    layers = weights.Weights(
+        spec.task, plain[1]["model"], plain[0]["input"], weights.layers_of(model)
+    )
+    for name, data in {**assets, **weights.stored(layers)}.items():
         with replacing(folder / name) as beside:
             beside.write_bytes(data)
     with replacing(folder / MODEL) as beside:
         model.save(beside)
-    write_json(folder / SPEC, records.to_plain(spec))
-    write_json(folder / RECIPE, records.to_plain(recipe))
+    write_json(folder / SPEC, plain[0])
+    write_json(folder / RECIPE, plain[1])
     write_json(folder / METRICS, metrics)
 
 

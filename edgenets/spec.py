@@ -38,14 +38,16 @@ class ModelSpec:
         """
         return tasks.named(data, where).spec
 
-    # Files that a model of this kind needs beside its weights, by name; a bundle carries them.
-    assets: ClassVar[tuple[str, ...]] = ()
-
     # The networks that a model of this kind is made of, each with artifacts of its own; (): of one.
     parts: ClassVar[tuple[str, ...]] = ()
 
     # What a label is called when none is found.
     noun: ClassVar[str] = "word"
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """Files that the model needs beside its weights, by name; a bundle carries them."""
+        return ()
 
     @property
     def extras(self) -> tuple[str, ...]:

@@ -160,7 +160,7 @@ def test_what_is_nearly_a_word_is_another(word: str) -> None:
             made = running._joined(rng, own, others[number % 50])
         if running._is_like(made, own):
             continue
-        assert running._unstressed(made) != running._unstressed(own)
+        assert running.unstressed(made) != running.unstressed(own)
         assert running.edits(made, own) >= (1 if len(own) <= 4 else 2) - 1
     cast = running.cast_of("train", SHARES, 1)[:5]
     assert len(list(running.near_misses([word], 6, cast, 1, RATE))) == 6

@@ -22,47 +22,21 @@ from edgenets.converters.formats import Written
 from edgenets.converters.verify.judge import Judge
 from edgenets.errors import DataError, RecipeError
 from edgenets.progress import Progress, Task
-from edgenets.recipeparts import AugmentRecipe, BundleRecipe, ModelRecipe
+from edgenets.recipeparts import BundleRecipe
 from edgenets.sound import audio
 from edgenets.tasks.keywords.recipe import (
     DataRecipe,
-    KeywordRecipe,
     ListeningRecipe,
-    ScheduleRecipe,
 )
 from edgenets.tasks.keywords.trial import WORD_STREAMS
 from edgenets.training.doubts import doubts_of
 from edgenets.training.train import train
-
-RATE = 16_000
-LABELS = ("_silence_", "high", "low")
-
-RECIPE = KeywordRecipe(
-    name="tones",
-    description="Two tones and silence",
-    model=ModelRecipe("kws-gru", stem=8, units=(8,), dropout=0.1),
-    seed=3,
-    data=DataRecipe(validation=0.25, test=0.25),
-    augment=AugmentRecipe(room=0.1),
-    schedule=ScheduleRecipe(epochs=6, batch=8, learning_rate=1e-2, average=0.9),
-)
+from tests.tones import LABELS, RATE, RECIPE, make_tones
 
 
 @pytest.fixture(scope="module")
 def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three labels that any network tells apart, by twelve speakers each."""
-    root = tmp_path_factory.mktemp("tones")
-    rng = np.random.default_rng(0)
-    for label, pitch in zip(LABELS, (0.0, 2400.0, 300.0), strict=True):
-        (root / label).mkdir()
-        for i in range(24):
-            time = np.arange(RATE) / RATE
-            inside = (time > 0.3) & (time < 0.7)
-            sound = 0.2 * np.sin(2 * np.pi * pitch * rng.uniform(0.9, 1.1) * time) * inside
-            sound += 0.005 * rng.standard_normal(RATE)
-            speaker = f"{0xABC00000 + i // 2:08x}"
-            audio.write_wav(root / label / f"{speaker}_nohash_{i % 2}.wav", sound, RATE)
-    return root
+    return make_tones(tmp_path_factory.mktemp("tones"))
 
 
 def weights(run: runs.Run) -> list[np.ndarray]:

@@ -18,6 +18,7 @@ from edgenets.api.running import (
     bench,
     calibrate,
     choose,
+    enrol,
     evaluate,
     listen,
     load,
@@ -28,6 +29,6 @@ from edgenets.api.running import (
 
 __all__ = [
     "Built", "aware", "bench", "build", "bundle_model", "calibrate", "choose", "convert", "deploy",
-    "evaluate", "flash", "import_model", "listen", "load", "pack", "preflight", "run", "selftest",
-    "train", "verify", "write",
+    "enrol", "evaluate", "flash", "import_model", "listen", "load", "pack", "preflight", "run",
+    "selftest", "train", "verify", "write",
 ]  # fmt: skip

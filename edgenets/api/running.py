@@ -30,7 +30,7 @@ from edgenets.selection import Request, select
 from edgenets.tasks import task_of
 from edgenets.tasks.language.sampling import Sampling
 from edgenets.tasks.series.tableformat import TableFormat
-from edgenets.tasks.task import SetByStreams, Streams
+from edgenets.tasks.task import Enrolment, SetByStreams, Spoken, Streams
 
 if TYPE_CHECKING:
     from edgenets.choice import Chosen, Limits
@@ -162,6 +162,27 @@ def listen(
 
     streams = Streams(tuple(map(Path, negatives)), tuple(map(Path, positives)))
     return listen(as_bundle(bundle), streams, Request(backend, precision), progress)
+
+
+def enrol(
+    bundle: Bundle | str | Path,
+    word: str,
+    clips: Sequence[str | Path],
+    out: str | Path,
+    negatives: Sequence[str | Path] = (),
+    progress: Progress | None = None,
+) -> Enrolment:
+    """Teach a bundle a word from a few recordings; see `edgenets.runtime.enrol.enrol`.
+
+    Args:
+        clips: recordings of the word, or folders of them.
+        out: the bundle to write.
+        negatives: recordings in which the word is not said, or others say it.
+    """
+    from edgenets.runtime.enrol import enrol
+
+    spoken = Spoken(word, tuple(map(Path, clips)), tuple(map(Path, negatives)))
+    return enrol(as_bundle(bundle), spoken, Path(out), progress=progress)
 
 
 def calibrate(

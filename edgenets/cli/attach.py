@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgenets.cli.copies import check_own
+from edgenets.cli.copies import target_of
 from edgenets.cli.options import AnyPath, BundleName, emit, json_option, size, table
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ def _attach(
     from edgenets.choice import choice_of
     from edgenets.converters.accelerators.attach import attach
 
-    check_own(bundle, out)
-    target = out or opened.path
+    target = target_of(opened, out)
     check_place(target)
     chosen = choice_of(opened)
     found = attach(opened, files, target)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgenets.cli.listening import negatives_option
+from edgenets.cli.listening import negatives_option, start_option
 from edgenets.cli.options import (
     FORMATS,
     PRECISIONS,
@@ -44,12 +44,13 @@ Exit code 1 when an artifact fails the gate; what passed is bundled all the same
 @click.option("--only", help="Ids of the artifacts to bundle, comma-separated.")
 @columns_option
 @negatives_option
+@start_option
 @json_option
 @click.pass_context
 def command(
     ctx: click.Context, recipe: str, data: Path, out: Path | None, run_folder: Path | None,
     to: tuple[Format, ...], precision: tuple[Precision, ...], only: str | None,
-    columns: tuple[str, ...] | None, negatives: tuple[Path, ...], as_json: bool,
+    columns: tuple[str, ...] | None, negatives: tuple[Path, ...], start: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Train, convert, verify and bundle in one go.
 
@@ -64,6 +65,8 @@ def command(
         found = found.with_columns(columns)
     if negatives:
         found = found.with_negatives(negatives)
+    if start is not None:
+        found = found.with_start(start)
     path = out or Path(f"{found.name}.edge")
     built = api.build(
         found, data, path, run_folder=run_folder, to=to, precisions=precision,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgenets.cli.copies import check_own
+from edgenets.cli.copies import target_of
 from edgenets.cli.listening import Rate
 from edgenets.cli.options import (
     BACKENDS,
@@ -78,9 +78,8 @@ def command(
     from edgenets.selection import Request
     from edgenets.tasks.task import Streams
 
-    check_own(bundle, out)
     opened = zoo.load(bundle)
-    target = out or opened.path
+    target = target_of(opened, out)
     found = calibrate(
         opened,
         Streams(negatives, positives),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgenets.cli.copies import target_of
 from edgenets.cli.measuring import counts_of, measured, warn
 from edgenets.cli.options import (
     BACKENDS,
@@ -101,9 +102,7 @@ def command(
     from edgenets.runtime.pick import candidates, pick
 
     opened = zoo.load(bundle)
-    if out is None and opened.path.parent == zoo.ZOO:
-        raise click.UsageError(f"{bundle} is a shipped bundle; say where to write its copy: --out")
-    target = out or opened.path
+    target = target_of(opened, out)
     bundles.check_place(target)
     _check_page(report)
     limits = choice.Limits(

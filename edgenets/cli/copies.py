@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+if TYPE_CHECKING:
+    from edgenets.bundle import Bundle
 
-def check_own(bundle: str, out: Path | None) -> None:
-    """Refuse to change a bundle that comes with edgenets.
+
+def target_of(bundle: Bundle, out: Path | None) -> Path:
+    """Where a changed bundle is written.
 
     Args:
-        bundle: a name of one, or a file.
         out: where its copy goes; None: into its place.
 
     Raises:
-        click.UsageError: it is a shipped one, and has no other place.
+        click.UsageError: it comes with edgenets, and its copy has no place.
     """
-    if out is None and not Path(bundle).is_file():
-        raise click.UsageError(f"{bundle} is a shipped bundle; say where to write its copy: --out")
+    from edgenets import zoo
+
+    if out is None and bundle.path.parent == zoo.ZOO:
+        name = bundle.path.stem
+        raise click.UsageError(f"{name} is a shipped bundle; say where to write its copy: --out")
+    return out or bundle.path

@@ -34,3 +34,14 @@ def negatives_option(function: F) -> F:
         help="Recordings in which no word is said, or a folder of them, to train on as well "
         "(words); may be given several times.",
     )(function)
+
+
+def start_option(function: F) -> F:
+    """Add `--from` to a command that trains."""
+    return click.option(
+        "--from",
+        "start",
+        metavar="RUN|BUNDLE",
+        help="Go on from a network that was trained before: a run folder, a bundle that carries "
+        "its weights, or the name of a shipped one (sound).",
+    )(function)

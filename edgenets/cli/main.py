@@ -50,6 +50,7 @@ COMMANDS = {
         "edgenets.cli.calibrate",
         "Set a bundle's thresholds by what it hears in recordings.",
     ),
+    "enrol": ("edgenets.cli.enrol", "Teach a bundle a word from a few recordings of it."),
     "bench": ("edgenets.cli.bench", "Measure latency, CPU and memory of a bundle on this machine."),
     "choose": ("edgenets.cli.choose", "Choose the best artifact for this machine, within limits."),
     "compare": ("edgenets.cli.compare", "Compare CNN and RNN models of one size on one task."),

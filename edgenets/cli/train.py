@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from edgenets.cli.listening import negatives_option
+from edgenets.cli.listening import negatives_option, start_option
 from edgenets.cli.options import AnyData, AnyPath, columns_option, emit, json_option
 
 
@@ -29,6 +29,7 @@ command is given again."""
 @click.option("--epochs", type=click.IntRange(1), help="Another length than the recipe's.")
 @columns_option
 @negatives_option
+@start_option
 @json_option
 def command(
     recipe: str,
@@ -38,6 +39,7 @@ def command(
     epochs: int | None,
     columns: tuple[str, ...] | None,
     negatives: tuple[Path, ...],
+    start: str | None,
     as_json: bool,
 ) -> None:
     """Train a recipe's model on recordings, images, text or tables.
@@ -57,6 +59,8 @@ def command(
         found = found.with_columns(columns)
     if negatives:
         found = found.with_negatives(negatives)
+    if start is not None:
+        found = found.with_start(start)
     folder = out or Path("runs") / found.name
     run = train(found, data, folder, progress.for_stderr())
     if as_json:

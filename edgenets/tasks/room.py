@@ -15,7 +15,7 @@ from edgenets.backend import Session
 from edgenets.errors import ModelError
 from edgenets.files import Json
 from edgenets.progress import Progress
-from edgenets.tasks.task import Samples, SetByStreams, Streams, Variant
+from edgenets.tasks.task import Enrolment, Samples, SetByStreams, Spoken, Streams, Variant
 
 if TYPE_CHECKING:
     from edgenets.bundle import Bundle
@@ -96,6 +96,19 @@ class Room(ABC):
     ) -> SetByStreams:
         """See `Task.set_by_streams`: likewise."""
         raise ModelError(f"a model for {spec.task} has no thresholds that streams could set")
+
+    def enrol(
+        self, bundle: Bundle, session: Session, spoken: Spoken, progress: Progress
+    ) -> Enrolment:
+        """See `Task.enrol`: likewise."""
+        raise ModelError(
+            f"a model for {bundle.spec.task} learns no words; enrol into speech-embedding, or into "
+            f"a model that hears words"
+        )
+
+    def completed(self, bundle: Bundle, session: Session) -> Session:
+        """See `Task.completed`: most bundles carry nothing else."""
+        return session
 
     def card(self, run: Run, items: int) -> list[str]:
         """See `Task.card`."""

@@ -96,6 +96,26 @@ class SetByStreams:
 
 
 @dataclass(frozen=True)
+class Spoken:
+    """A word that is to be learned."""
+
+    word: str
+    clips: tuple[Path, ...]  # recordings of it, or folders of them
+    # Recordings, or folders of them, in which it is not said; of a voice, in which others say it.
+    negatives: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Enrolment:
+    """What a bundle gets that learned a word from recordings."""
+
+    spec: ModelSpec
+    members: Mapping[str, bytes]  # of the bundle, by name
+    evidence: Json  # for the bundle's report
+    said: tuple[str, ...]  # what it is worth, and what would help
+
+
+@dataclass(frozen=True)
 class Trained:
     """The outcome of a training."""
 
@@ -172,6 +192,28 @@ class Task(Protocol):
         Raises:
             ModelError: a model of this task accepts nothing.
             DataError: there is nothing to listen to, or a recording cannot be read.
+        """
+        ...
+
+    def enrol(
+        self, bundle: Bundle, session: Session, spoken: Spoken, progress: Progress
+    ) -> Enrolment:
+        """Learn a word from recordings, or a person's voice for one that the model hears.
+
+        Args:
+            session: of an artifact alone, without what was enrolled before.
+
+        Raises:
+            ModelError: a model of this task learns no word, or this one cannot.
+            DataError: the recordings cannot be used.
+        """
+        ...
+
+    def completed(self, bundle: Bundle, session: Session) -> Session:
+        """A session of a bundle's artifact, with what the bundle carries beside it.
+
+        Raises:
+            BundleError: that is damaged.
         """
         ...
 

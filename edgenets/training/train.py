@@ -15,6 +15,7 @@ from edgenets.progress import Progress
 from edgenets.recipe import parse
 from edgenets.recipeparts import Recipe
 from edgenets.tasks import task_of
+from edgenets.training.start import adopted
 from edgenets.training.trainer import clear
 
 
@@ -33,11 +34,13 @@ def train(recipe: Recipe, data: Path, out: Path, progress: Progress | None = Non
 
     Raises:
         DataError: the data cannot be used.
+        ModelError: there is no such network as the recipe goes on from.
         RecipeError: `out` holds a run of another recipe.
     """
     ensure("keras")
     progress = progress or Progress()
     started = time.monotonic()
+    recipe = adopted(recipe)
     there = [path for path in (out, out / runs.RECIPE) if path.exists()]
     before = _stored(out)
     if _claim(out, recipe, before):

@@ -15,9 +15,10 @@ from edgenets.extras import require
 from edgenets.files import replacing, write_json
 from edgenets.metrics import metric_of
 from edgenets.progress import Progress
-from edgenets.recipeparts import Schedule
+from edgenets.recipeparts import Schedule, StartRecipe
 from edgenets.tasks.keywords.batches import Batch, Batches
 from edgenets.training import aware, figures
+from edgenets.training.start import begun
 
 if TYPE_CHECKING:
     import keras
@@ -60,6 +61,7 @@ class Job:
     seed: int
     metric: str = "accuracy"  # what `judge` gives
     keep_best: bool = False  # the weights of the epoch that was judged best, not the last ones
+    start: StartRecipe = field(default_factory=StartRecipe)  # what the model goes on from
 
 
 class Trainer:
@@ -148,7 +150,7 @@ class Trainer:
         """A fresh model, compiled."""
         keras, schedule = self._keras, self._job.schedule
         keras.utils.set_random_seed(self._job.seed)
-        built = self._job.build()
+        built = begun(self._job.build(), self._job.start, self._progress)
         model = aware.aware(built) if schedule.qat else built
         steps = len(self._job.batches) * schedule.epochs
         warmup = max(1, int(WARMUP * steps))

@@ -9,9 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.soak import GROWTH
+
 ROOT = Path(__file__).parents[2]
 
 SECONDS = 20
+
+# ms. If none were passed over, images would wait ten seconds at the end. What `make soak` allows is
+# a figure of an idle machine.
+NO_QUEUE = 1000.0
 
 
 @pytest.mark.slow
@@ -21,6 +27,6 @@ def test_results_stay_young_and_memory_flat() -> None:
         cwd=ROOT, capture_output=True, text=True, timeout=SECONDS + 120,
     )  # fmt: skip
     found = json.loads(done.stdout)
-    assert done.returncode == 0 and found["kept"], found
+    assert found["age_ms_p95"] < NO_QUEUE and found["growth_mb"] <= GROWTH, found
     # The model takes longer than images need to come, so some are dropped.
     assert found["passed_over"] and found["results"] > 5 * SECONDS

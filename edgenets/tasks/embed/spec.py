@@ -5,10 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from edgenets.recipeparts import AugmentRecipe, GateRecipe, ModelRecipe, StepRecipe, check_range
+from edgenets.recipeparts import (
+    AugmentRecipe,
+    GateRecipe,
+    ModelRecipe,
+    StartRecipe,
+    StepRecipe,
+    check_range,
+)
 from edgenets.sound.input import AudioInput
 from edgenets.tasks.keywords.recipe import DataRecipe, KeywordRecipe, ScheduleRecipe
-from edgenets.tasks.keywords.spec import MOST_SMOOTHING, KeywordDecoding
+from edgenets.tasks.keywords.spec import (
+    BACKGROUND,
+    MOST_SMOOTHING,
+    Background,
+    KeywordDecoding,
+)
 from edgenets.tasks.sound import SoundSpec
 
 # Bounds far above all use: beyond them a file is broken or hostile.
@@ -38,9 +50,15 @@ class EmbedSpec(SoundSpec):
     task: Literal["embed"]
     decoding: EmbedDecoding
     size: int = field(default=64, kw_only=True)  # numbers of an embedding
+    background: Background | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         check_range(self, 1, LARGEST, "size")
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """See `ModelSpec.assets`."""
+        return (BACKGROUND,) if self.background else ()
 
     @property
     def scores(self) -> int:
@@ -57,6 +75,20 @@ class EmbedGate(GateRecipe):
 
 
 @dataclass(frozen=True)
+class VocabularyRecipe:
+    """Common words by which an embedding of speech is learned, one after another in streams."""
+
+    recordings: int = 0  # synthesized of each word; 0: the labels of the data are learned instead
+    streams: int = 3200  # an epoch
+    seconds: float = 3.0  # of a stream
+
+    def __post_init__(self) -> None:
+        check_range(self, 0, 10_000, "recordings")
+        check_range(self, 1, 1_000_000, "streams")
+        check_range(self, 1, 60, "seconds")
+
+
+@dataclass(frozen=True)
 class EmbedRecipe(StepRecipe):
     """A classifier of recordings, of which the layer before the last is the embedding."""
 
@@ -65,9 +97,13 @@ class EmbedRecipe(StepRecipe):
     # A run folder of `edgenets train` with a keyword model, whose layers are taken as they are;
     # None: a classifier of the data's labels is trained first.
     trained: str | None = None
+    # Layers whose outputs, side by side, are the embedding; (): the one before the last.
+    outputs: tuple[str, ...] = ()
+    vocabulary: VocabularyRecipe = field(default_factory=VocabularyRecipe)
     data: DataRecipe = field(default_factory=DataRecipe)
     features: AudioInput = field(default_factory=AudioInput)
     augment: AugmentRecipe = field(default_factory=AugmentRecipe)
+    start: StartRecipe = field(default_factory=StartRecipe)
     schedule: ScheduleRecipe = field(default_factory=ScheduleRecipe, kw_only=True)
     decoding: EmbedDecoding = field(default_factory=EmbedDecoding)
     gate: EmbedGate = field(default_factory=EmbedGate, kw_only=True)
@@ -76,6 +112,6 @@ class EmbedRecipe(StepRecipe):
         """The recipe of the classifier."""
         return KeywordRecipe(
             self.name, self.description, self.model, data=self.data, features=self.features,
-            augment=self.augment, schedule=self.schedule, seed=self.seed,
+            augment=self.augment, start=self.start, schedule=self.schedule, seed=self.seed,
             decoding=KeywordDecoding(smoothing=self.decoding.smoothing),
         )  # fmt: skip

@@ -10,10 +10,11 @@ from edgenets.progress import Progress
 from edgenets.tasks.embed.spec import EmbedRecipe, EmbedSpec
 from edgenets.tasks.room import EvaluationModule, SamplesModule
 from edgenets.tasks.sound_room import SoundRoom
-from edgenets.tasks.task import Trained
+from edgenets.tasks.task import Enrolment, Spoken, Trained
 
 if TYPE_CHECKING:
     from edgenets.backend import Session
+    from edgenets.bundle import Bundle
     from edgenets.spec import ModelSpec
     from edgenets.tasks.embed.pipeline import Embedder
     from edgenets.tasks.metrics import Decisions
@@ -49,6 +50,14 @@ class Embed(SoundRoom):
         from edgenets.tasks.embed import evaluation
 
         return evaluation
+
+    def enrol(
+        self, bundle: Bundle, session: Session, spoken: Spoken, progress: Progress
+    ) -> Enrolment:
+        """See `Task.enrol`."""
+        from edgenets.tasks.keywords.enrolling import enrol
+
+        return enrol(bundle, session, spoken, progress)
 
     def decisions(self, spec: ModelSpec) -> Decisions:
         """See `SequenceTask.decisions`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,12 @@ from edgenets.extras import require
 from edgenets.files import Json
 from edgenets.progress import Progress
 from edgenets.sound.input import AudioInput
+from edgenets.spec import spec_as
 from edgenets.stepspec import StepSpec
 from edgenets.tasks.embed.metric import Neighbors
 from edgenets.tasks.embed.spec import EmbedRecipe, EmbedSpec
 from edgenets.tasks.keywords import dataset
-from edgenets.tasks.keywords.spec import KeywordSpec
+from edgenets.tasks.keywords.spec import BACKGROUND, Background, KeywordSpec
 from edgenets.tasks.keywords.training import EVALUATION_BATCH, train_keywords
 from edgenets.tasks.sound import log_mel_of
 from edgenets.tasks.task import Samples, Trained
@@ -30,48 +32,75 @@ if TYPE_CHECKING:
 
 def train_embedding(recipe: EmbedRecipe, data: Path, out: Path, progress: Progress) -> Trained:
     """See `edgenets.training.train.train`."""
-    classifier, frames, features = _classifier(recipe, data, out, progress)
-    model = without_head(classifier, recipe.name)
+    classifier, frames, features, heard = _classifier(recipe, data, out, progress)
+    model = without_head(classifier, recipe.name, recipe.outputs)
+    background, assets = None, {}
+    if heard is not None:
+        background, assets[BACKGROUND] = _background(model, heard)
     size = int(model.output_shape[-1])
     spec = EmbedSpec(
         recipe.name, "embed", (), features, recipe.decoding, StepSpec(frames=frames),
-        recipe.data.shares, size=size,
+        recipe.data.shares, size=size, background=background,
     )  # fmt: skip
     metrics: Json = {
         "parameters": int(model.count_params()),
         "metric": Neighbors.metric,
         **{split: _figures(model, spec, recipe, data, split, progress) for split in _SPLITS},
     }
-    return Trained(model, spec, metrics)
+    return Trained(model, spec, metrics, assets)
 
 
 _SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
-def without_head(model: keras.Model, name: str) -> keras.Model:
-    """The same layers up to the one before the last, whose output is the embedding.
+def without_head(model: keras.Model, name: str, outputs: Sequence[str] = ()) -> keras.Model:
+    """The same layers without the head, whose outputs are the embedding.
+
+    Args:
+        outputs: names of layers whose outputs are laid side by side; (): the one before the last.
 
     Raises:
-        RecipeError: the last layer is no Dense one, so that nothing says what is before a head.
+        RecipeError: there is no such layer; or the last is no Dense one, so that nothing says what
+            is before a head.
     """
     keras = require("keras")
     head = model.layers[-1]
     if not isinstance(head, keras.layers.Dense):
         raise RecipeError(f"{name}: ends with {type(head).__name__}, not with a Dense layer")
-    output = keras.layers.Activation("linear", name="embedding")(head.input)
+    known = {layer.name: layer.output for layer in model.layers[:-1]}
+    if absent := [layer for layer in outputs if layer not in known]:
+        raise RecipeError(f"{name}: outputs: no layer is called {absent[0]}: {', '.join(known)}")
+    parts = [known[layer] for layer in outputs] or [head.input]
+    joined = keras.layers.Concatenate(name="joined")(parts) if len(parts) > 1 else parts[0]
+    output = keras.layers.Activation("linear", name="embedding")(joined)
     return keras.Model(model.inputs, output, name="embed")
+
+
+def _background(model: keras.Model, heard: NDArray[np.float32]) -> tuple[Background, bytes]:
+    """What a model gives to (streams, frames, bands), as a bundle carries it."""
+    found = model.predict(heard, batch_size=EVALUATION_BATCH, verbose=0)
+    scale = float(np.abs(found).max()) / 127
+    integers = np.round(found / scale).astype(np.int8)
+    return Background(len(found), found.shape[1], scale), integers.tobytes()
 
 
 def _classifier(
     recipe: EmbedRecipe, data: Path, out: Path, progress: Progress
-) -> tuple[keras.Model, int, AudioInput]:
-    """A trained classifier, the frames of its steps, and its features."""
+) -> tuple[keras.Model, int, AudioInput, NDArray[np.float32] | None]:
+    """A trained classifier, the frames of its steps, its features, and what is no word of a user's,
+    (streams, frames, bands), where it learned common words."""
+    if recipe.vocabulary.recordings:
+        from edgenets.tasks.embed.vocabulary import train_classifier
+
+        model, features, heard = train_classifier(recipe, data, out, progress)
+        return model, recipe.model.frames_per_step, features, heard
     if recipe.trained is None:
         made = train_keywords(recipe.classifier(), data, out, progress)
-        return made.model, recipe.model.frames_per_step, log_mel_of(made.spec)  # type: ignore[arg-type]
+        features = log_mel_of(spec_as(made.spec, KeywordSpec))
+        return made.model, recipe.model.frames_per_step, features, None
     run = runs.load(Path(recipe.trained))
     spec = run.spec_as(KeywordSpec)
-    return run.model(), spec.step.frames, log_mel_of(spec)
+    return run.model(), spec.step.frames, log_mel_of(spec), None
 
 
 def _clips(

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from edgenets.data.split import Split
 from edgenets.errors import DataError
 from edgenets.progress import Progress
+from edgenets.recipeparts import StartRecipe
 from edgenets.sound.audio import float_to_pcm16, pcm16_to_float
 from edgenets.sound.input import AudioInput
 from edgenets.sound.logmel import LogMel, frame_count
@@ -105,10 +107,24 @@ def _split(clip: Clip, recipe: KeywordRecipe) -> Split:
     return split_of(clip, recipe.data.validation, recipe.data.test)
 
 
-def normalised(
-    features: AudioInput, sounds: Sequence[NDArray[np.int16]], enough: int = STATISTICS_CLIPS
+class _Listens(Protocol):
+    """A recipe of a network that listens."""
+
+    @property
+    def features(self) -> AudioInput:
+        """What it takes."""
+
+    @property
+    def start(self) -> StartRecipe:
+        """What it goes on from."""
+
+
+def features_for(
+    recipe: _Listens, sounds: Sequence[NDArray[np.int16]], enough: int = STATISTICS_CLIPS
 ) -> AudioInput:
-    """The same features with the mean and deviation of these recordings.
+    """A recipe's features with the mean and deviation of these recordings.
+
+    A network that goes on from another one takes what that took, by its mean and deviation.
 
     Args:
         enough: of about so many of them, at equal distances.
@@ -116,6 +132,9 @@ def normalised(
     Raises:
         DataError: the recordings are all silent.
     """
+    features = recipe.features
+    if recipe.start.weights:
+        return features
     raw = LogMel(dataclasses.replace(features, mean=0.0, std=1.0))
     frames = []
     for sound in sounds[:: max(1, len(sounds) // enough)]:

@@ -57,11 +57,11 @@ def material(recipe: KeywordRecipe, clips: ClipSet, split: Split, progress: Prog
     words = _words(clips, split, (unknown, silence))
     rate = clips.sample_rate
     speech = _synthesized(recipe, [clips.labels[n] for n in words], split, rate, progress)
-    speech.append(_of(clips, unknown))
+    speech.append(recordings_of(clips, unknown))
     if paths := [Path(path) for path in recipe.listening.recordings]:
         speech.append(running.recordings(paths, split, recipe.data.shares, rate, progress))
     length = int(recipe.listening.seconds * rate)
-    bank = noises(speech[0], _of(clips, silence), length, rate)
+    bank = noises(speech[0], recordings_of(clips, silence), length, rate)
     kinds = _drawn(speech, (1,) * len(speech) if split == "train" else TRIAL_SHARES)
     recordings = tuple((number, tuple(found)) for number, found in words.items())
     return Material(clips.labels, recordings, kinds, bank, unknown, silence)
@@ -69,7 +69,7 @@ def material(recipe: KeywordRecipe, clips: ClipSet, split: Split, progress: Prog
 
 def _words(clips: ClipSet, split: Split, others: Sequence[int]) -> dict[int, list[Pcm]]:
     """The recordings of each label that is a word."""
-    words = {n: _of(clips, n) for n in range(len(clips.labels)) if n not in others}
+    words = {n: recordings_of(clips, n) for n in range(len(clips.labels)) if n not in others}
     if missing := [clips.labels[number] for number, found in words.items() if not found]:
         raise DataError(f"the {split} split has no recordings of {', '.join(missing)}")
     return words
@@ -81,7 +81,7 @@ def _drawn(speech: Sequence[Sequence[Pcm]], shares: Sequence[int]) -> tuple[tupl
     return tuple(tuple(kind) for kind, share in pairs if kind for _ in range(share))
 
 
-def _of(clips: ClipSet, number: int) -> list[Pcm]:
+def recordings_of(clips: ClipSet, number: int) -> list[Pcm]:
     """The recordings of a label; of words, what is said in them."""
     found = [clips.sounds[i] for i in np.flatnonzero(clips.targets == number).tolist()]
     if clips.labels[number] == SILENCE:

@@ -76,7 +76,7 @@ class Material:
 
 
 @dataclass
-class _Scene:
+class Scene:
     """A stream that is being made."""
 
     sound: Sound  # (samples,)
@@ -112,7 +112,7 @@ class MixtureBatches:
         """
         self._material, self._features, self._recipe = material, features, recipe
         self._surroundings = surroundings
-        self._size, self._per_step = shape
+        self.size, self._per_step = shape  # streams a batch
         self._seed = seed
         self._length = int(recipe.seconds * features.sample_rate)
         self._steps = frame_count(self._length, features) // self._per_step
@@ -122,12 +122,12 @@ class MixtureBatches:
         self._ends = np.arange(1, self._steps + 1) * step - features.hop + features.window
 
     def __len__(self) -> int:
-        return max(1, self._recipe.streams // self._size)
+        return max(1, self._recipe.streams // self.size)
 
     def batch(self, epoch: int, number: int) -> Batch:
         """See `Batches`."""
         rng = np.random.default_rng((self._seed, 2, epoch, number))
-        size, steps, labels = self._size, self._steps, len(self._material.labels)
+        size, steps, labels = self.size, self._steps, len(self._material.labels)
         inputs = np.empty((size, steps * self._per_step, self._features.bands), np.float32)
         targets = np.zeros((size, steps, labels), np.float32)
         weights = np.empty((size, steps), np.float32)
@@ -145,7 +145,7 @@ class MixtureBatches:
         self, rng: np.random.Generator
     ) -> tuple[Sound, NDArray[np.int64], NDArray[np.float32]]:
         """One stream: (samples,), the label asked for at every step, and what that counts for."""
-        scene = _Scene(np.zeros(self._length, np.float32), rng.uniform(*LEVELS))
+        scene = Scene(np.zeros(self._length, np.float32), rng.uniform(*LEVELS))
         if rng.random() < self._recipe.negatives:
             word = None
             self._speak(rng, scene)
@@ -154,7 +154,7 @@ class MixtureBatches:
         asked, weights = self._asked(scene, word)
         return self._placed(rng, scene), asked, weights
 
-    def _speak(self, rng: np.random.Generator, scene: _Scene) -> None:
+    def _speak(self, rng: np.random.Generator, scene: Scene) -> None:
         """Say this and that from the beginning to the end, if anything."""
         if rng.random() < SILENT:
             return
@@ -165,12 +165,12 @@ class MixtureBatches:
             at = scene.put(rng, 0, first[int(rng.integers(1 + len(first) // 2)) :])
         self._speak_on(rng, scene, at + int(rng.exponential(PAUSE) * rate))
 
-    def _speak_on(self, rng: np.random.Generator, scene: _Scene, at: int) -> None:
+    def _speak_on(self, rng: np.random.Generator, scene: Scene, at: int) -> None:
         rate = self._features.sample_rate
         while at < self._length - rate // 4:
             at = scene.put(rng, at, self._other(rng)) + int(rng.exponential(PAUSE) * rate)
 
-    def _say_word(self, rng: np.random.Generator, scene: _Scene) -> tuple[int, int, int]:
+    def _say_word(self, rng: np.random.Generator, scene: Scene) -> tuple[int, int, int]:
         """Say a word somewhere; gives its label, its first sample and its end."""
         rate, words = self._features.sample_rate, self._material.words
         label, recordings = words[int(rng.integers(len(words)))]
@@ -198,7 +198,7 @@ class MixtureBatches:
         return augment.change_speed(pcm16_to_float(pcm), 1 + rng.uniform(-speed, speed))
 
     def _asked(
-        self, scene: _Scene, word: tuple[int, int, int] | None
+        self, scene: Scene, word: tuple[int, int, int] | None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The label that each step is asked for, and what it counts for."""
         rate, ends = self._features.sample_rate, self._ends
@@ -214,7 +214,7 @@ class MixtureBatches:
             asked[answered], weights[answered] = label, WORD_WEIGHT
         return asked, weights
 
-    def _placed(self, rng: np.random.Generator, scene: _Scene) -> Sound:
+    def _placed(self, rng: np.random.Generator, scene: Scene) -> Sound:
         """What a microphone takes up of it: a room, noise, its own hiss."""
         sound, recipe = scene.sound, self._surroundings
         if rng.random() < recipe.room:

@@ -10,6 +10,7 @@ from edgenets.recipeparts import (
     AugmentRecipe,
     ModelRecipe,
     Schedule,
+    StartRecipe,
     StepRecipe,
     check_range,
     check_shares,
@@ -86,6 +87,7 @@ class KeywordRecipe(StepRecipe):
     data: DataRecipe = field(default_factory=DataRecipe)
     features: AudioInput = field(default_factory=AudioInput)
     augment: AugmentRecipe = field(default_factory=AugmentRecipe)
+    start: StartRecipe = field(default_factory=StartRecipe)
     listening: ListeningRecipe = field(default_factory=ListeningRecipe)
     schedule: ScheduleRecipe = field(default_factory=ScheduleRecipe, kw_only=True)
     decoding: KeywordDecoding = field(default_factory=KeywordDecoding)

@@ -75,7 +75,7 @@ def sentences(
             if not ear.hears(text):
                 yield " ".join(text)
 
-    yield from islice(_said(zip(texts(), cycle(speakers), strict=False), sample_rate), count)
+    yield from islice(said(zip(texts(), cycle(speakers), strict=False), sample_rate), count)
 
 
 def near_misses(
@@ -91,7 +91,7 @@ def near_misses(
             if (made := spelled[type(speaker)].near(rng)) is not None:
                 yield made, speaker
 
-    sounds = _said(texts(), sample_rate, phonemes=True)
+    sounds = said(texts(), sample_rate, phonemes=True)
     fitting = (s for s in sounds if LENGTHS[0] <= len(s) / sample_rate <= LENGTHS[1])
     yield from islice(fitting, count)
 
@@ -182,7 +182,7 @@ def _files(root: Path) -> list[Path]:
     return found
 
 
-def _said(
+def said(
     texts: Iterable[tuple[str, Speaker]], sample_rate: int, phonemes: bool = False
 ) -> Iterator[Pcm]:
     """What speakers say, several at once, in order; without the phonemes that make no sound."""
@@ -228,7 +228,7 @@ def _joined(rng: np.random.Generator, word: Sequence[str], other: Sequence[str])
 
 def _is_like(made: Sequence[str], word: Sequence[str]) -> bool:
     """Whether the one may be taken for the other, or holds it."""
-    one, other = _unstressed(made), _unstressed(word)
+    one, other = unstressed(made), unstressed(word)
     places = range(len(one) - len(other) + 1)
     return edits(one, other) < _apart(word) or any(one[i : i + len(other)] == other for i in places)
 
@@ -238,5 +238,6 @@ def _apart(word: Sequence[str]) -> int:
     return 1 if len(word) <= SHORT else 2
 
 
-def _unstressed(phonemes: Sequence[str]) -> list[str]:
-    return [phoneme.lstrip("',%=ˈˌ") for phoneme in phonemes]
+def unstressed(phonemes: Sequence[str]) -> tuple[str, ...]:
+    """Phonemes without their stress: words that are the same in these sound alike."""
+    return tuple(phoneme.lstrip("',%=ˈˌ") for phoneme in phonemes)

@@ -12,10 +12,11 @@ from edgenets.tasks.keywords.recipe import KeywordRecipe
 from edgenets.tasks.keywords.spec import KeywordSpec
 from edgenets.tasks.room import EvaluationModule, SamplesModule
 from edgenets.tasks.sound_room import SoundRoom
-from edgenets.tasks.task import SetByStreams, Streams, Trained
+from edgenets.tasks.task import Enrolment, SetByStreams, Spoken, Streams, Trained
 
 if TYPE_CHECKING:
     from edgenets.backend import Session
+    from edgenets.bundle import Bundle
     from edgenets.tasks.evaluation import Evaluation
     from edgenets.tasks.keywords.pipeline import KeywordDetector
     from edgenets.tasks.metrics import Decisions
@@ -83,6 +84,22 @@ class Keywords(SoundRoom):
         from edgenets.tasks.keywords.thresholds import set_thresholds
 
         return set_thresholds(spec_as(spec, KeywordSpec), session, streams, per_hour, progress)
+
+    def enrol(
+        self, bundle: Bundle, session: Session, spoken: Spoken, progress: Progress
+    ) -> Enrolment:
+        """See `Task.enrol`."""
+        from edgenets.tasks.keywords.enrolling import enrol
+
+        return enrol(bundle, session, spoken, progress)
+
+    def completed(self, bundle: Bundle, session: Session) -> Session:
+        """See `Task.completed`: what was enrolled."""
+        if not spec_as(bundle.spec, KeywordSpec).enrolled:
+            return session
+        from edgenets.tasks.keywords.enrolled import with_enrolled
+
+        return with_enrolled(bundle, session)
 
     def decisions(self, spec: KeywordSpec) -> Decisions:
         """See `SequenceTask.decisions`."""

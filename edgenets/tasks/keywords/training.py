@@ -98,7 +98,7 @@ class _Plan:
 
 def _on_clips(recipe: KeywordRecipe, splits: Splits, progress: Progress) -> _Plan:
     """Train on a few clips one after another, each asked for at its end."""
-    features = dataset.normalised(recipe.features, splits.train.sounds)
+    features = dataset.features_for(recipe, splits.train.sounds)
     seconds = dataset.seconds_of(splits.train, recipe.data.clip_seconds)
     streams = StreamMaker(
         splits.train, features, recipe.augment, recipe.model.frames_per_step,
@@ -112,6 +112,7 @@ def _on_clips(recipe: KeywordRecipe, splits: Splits, progress: Progress) -> _Pla
         judge=_accuracy_on(splits.validation, spec, recipe),
         schedule=recipe.schedule,
         seed=recipe.seed,
+        start=recipe.start,
     )
     return _Plan(job, lambda model: (spec, {}))
 
@@ -124,7 +125,7 @@ def _on_streams(recipe: KeywordRecipe, splits: Splits, out: Path, progress: Prog
     raw = MixtureBatches(train, recipe.features, *parts)
     rng = np.random.default_rng((recipe.seed, 5))
     sounds = [float_to_pcm16(raw.stream(rng)[0]) for _ in range(STATISTICS_STREAMS)]
-    features = dataset.normalised(recipe.features, sounds)
+    features = dataset.features_for(recipe, sounds)
     spec = _spec(recipe, features, train.labels)
     spec = replace(spec, decoding=replace(spec.decoding, clips="peak"))
 
@@ -153,6 +154,7 @@ def _on_streams(recipe: KeywordRecipe, splits: Splits, out: Path, progress: Prog
         seed=recipe.seed,
         metric="recall",
         keep_best=True,
+        start=recipe.start,
     )
     return _Plan(job, settled)
 

@@ -8,6 +8,7 @@ from typing import Literal
 from edgenets.recipeparts import (
     AugmentRecipe,
     ModelRecipe,
+    StartRecipe,
     StepRecipe,
     check_range,
     check_shares,
@@ -59,4 +60,5 @@ class SpeechRecipe(StepRecipe):
     data: SpeechData
     features: AudioInput = field(default_factory=AudioInput)
     augment: AugmentRecipe = field(default_factory=AugmentRecipe)
+    start: StartRecipe = field(default_factory=StartRecipe)
     decoding: CtcDecoding = field(default_factory=CtcDecoding)

@@ -66,7 +66,6 @@ class TranslationDecoding:
 class TranslationSpec(StreamSpec):
     """A model that translates; it has a score for each piece, and no labels."""
 
-    assets: ClassVar[tuple[str, ...]] = (PIECES,)
     parts: ClassVar[tuple[str, ...]] = ("encoder", "decoder")
 
     task: Literal["translation"]
@@ -81,6 +80,11 @@ class TranslationSpec(StreamSpec):
             raise ValueError("a model that translates has pieces, no labels")
         if not (1 <= self.memory <= WIDEST and 1 <= self.start <= WIDEST):
             raise ValueError(f"memory and start have 1 to {WIDEST:,} numbers")
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """See `ModelSpec.assets`."""
+        return (PIECES,)
 
     @property
     def scores(self) -> int:

@@ -1,0 +1,233 @@
+"""`enrol`: a word, or one person's voice for one, from a few recordings, on a board too.
+
+A `Head` learns to tell the moments at which the word has just ended from all else: what the bundle
+keeps of what a device hears all day, recordings of the user's without the word, and the word itself
+before and behind that. What it is worth is tried on recordings that are left out in turn; by these
+the threshold is set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenets.backend import Session
+from edgenets.progress import Progress
+from edgenets.sound import audio
+from edgenets.tasks.keywords.augment import Sound
+from edgenets.tasks.keywords.clips import recordings_below
+from edgenets.tasks.keywords.enrolled import vectors_of
+from edgenets.tasks.keywords.head import DELAYS, Head, Reals, history, trained
+from edgenets.tasks.keywords.listening import Recorder
+from edgenets.tasks.keywords.spec import Background
+from edgenets.tasks.keywords.takes import Take, Takes
+from edgenets.tasks.sound import SoundSpec
+
+# s about a word's end: it has just ended; it is not over yet; it is over.
+ENDED, NOT_YET, OVER = (0.0, 0.28), (-0.64, -0.24), (0.52, 9.0)
+
+# Of recordings and background, one of so many parts is left out at a time, where there are enough.
+FOLDS, ENOUGH = 3, 6
+
+# Steps that posteriors are averaged over of models that have no smoothing of their own; and accepts
+# so far apart are two, s.
+SMOOTHING, APART = 4, 0.8
+
+SEED = 1
+
+# Thresholds that may be set.
+LEAST, HIGHEST = 0.5, 0.99
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A head, and what it is worth."""
+
+    head: Head
+    threshold: float
+    clips: int  # recordings
+    heard: int | None  # of these, when they were left out; None: there were too few
+    accepts: int  # in other sound, when that was left out
+    hours: float  # of it
+
+    @property
+    def line(self) -> str:
+        """That, in words."""
+        if self.heard is None:
+            return f"{self.clips} recordings are too few to leave some out and try them"
+        return (
+            f"{self.heard} of {self.clips} recordings are heard when they are left out, with "
+            f"{self.accepts} false accepts in {60 * self.hours:.0f} min of other sound"
+        )
+
+
+class VectorRecorder(Recorder):
+    """Keeps the vectors of a stream."""
+
+    def __init__(self, spec: SoundSpec, session: Session) -> None:
+        super().__init__(spec, session)  # type: ignore[arg-type]  # it asks for no labels
+        self.size, self._vectors = vectors_of(spec, session)
+
+    def heard(self, sound: Sound) -> Reals:
+        """The vectors of a stream of its own, (steps, numbers)."""
+        self.reset()
+        self.push(sound)
+        return self.taken()
+
+    def _decide(self, scores: NDArray[np.float32]) -> None:
+        self.rows.append(self._vectors(scores).copy())
+
+
+def background_of(data: bytes | memoryview, background: Background, size: int) -> list[Reals]:
+    """The streams that a bundle keeps, (steps, numbers) each.
+
+    Raises:
+        ValueError: it keeps others.
+    """
+    integers = np.frombuffer(data, np.int8)
+    shape = (background.streams, background.steps, size)
+    if len(integers) != int(np.prod(shape)):
+        raise ValueError(f"{len(integers):,} numbers are not {' × '.join(map(str, shape))}")
+    return list(integers.reshape(shape) * np.float32(background.scale))
+
+
+def streams_of(recorder: VectorRecorder, paths: Sequence[Path], progress: Progress) -> list[Reals]:
+    """The vectors of recordings in which the word is not said.
+
+    Raises:
+        DataError: one cannot be read.
+    """
+    found, every = [], [path for root in paths for path in recordings_below(root)]
+    with progress.task("listening to negatives") as task:
+        for done, path in enumerate(every, 1):
+            recorder.reset()
+            for block in audio.read_blocks(path, recorder.spec.input.sample_rate):
+                recorder.push(block)
+            found.append(recorder.taken())
+            task.update(done, len(every), path.name)
+    return [stream for stream in found if len(stream)]
+
+
+def learn(
+    recorder: VectorRecorder,
+    clips: Sequence[Sound],
+    others: Sequence[Reals],
+    smoothing: int,
+    progress: Progress,
+) -> Learned:
+    """Learn a word from recordings of it; the same ones give the same head.
+
+    Args:
+        clips: see `takes.clips_of`.
+        others: streams in which it is not said, (steps, numbers) each.
+        smoothing: steps that posteriors are averaged over in use.
+    """
+    rate = recorder.spec.input.sample_rate
+    takes = Takes(clips, rate, SEED).every()
+    heard = []
+    with progress.task("listening") as task:
+        for done, take in enumerate(takes, 1):
+            heard.append(_Heard.of(recorder, take))
+            task.update(done, len(takes))
+    folds = FOLDS if len(clips) >= ENOUGH else 0
+    with progress.task("learning") as task:
+
+        def made(left_out: int | None) -> Head:
+            kept = [one for one in heard if left_out is None or one.clip % FOLDS != left_out]
+            known = [s for n, s in enumerate(others) if left_out is None or n % FOLDS != left_out]
+            turn = folds if left_out is None else left_out
+            return _trained(kept, known, lambda n, of: task.update(turn * of + n, (folds + 1) * of))
+
+        tried = [_tried(made(fold), fold, smoothing, heard, others) for fold in range(folds)]
+        head = made(None)
+    step = recorder.spec.step_seconds
+    hours = sum(map(len, others)) * step / 3600
+    if not tried:
+        return Learned(head, (LEAST + HIGHEST) / 2, len(clips), None, 0, hours)
+    right = np.concatenate([one for one, _ in tried])
+    peaks = _peaks(np.concatenate([one for _, one in tried]), int(APART / step))
+    threshold = _threshold(right, peaks)
+    heard_again = int(np.sum(right >= threshold))
+    return Learned(head, threshold, len(clips), heard_again, int(np.sum(peaks >= threshold)), hours)
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """What became of a take."""
+
+    clip: int
+    vectors: Reals  # (steps, numbers)
+    since: NDArray[np.float64]  # s from the word's end to each step
+
+    @classmethod
+    def of(cls, recorder: VectorRecorder, take: Take) -> _Heard:
+        vectors = recorder.heard(take.sound)
+        times = np.array([recorder.time_of(step) for step in range(len(vectors))])
+        return cls(take.clip, vectors, times - take.end / recorder.spec.input.sample_rate)
+
+    def within(self, *seconds: tuple[float, float]) -> NDArray[np.bool_]:
+        """Which steps lie in one of these."""
+        found = np.zeros(len(self.since), bool)
+        for low, high in seconds:
+            found |= (self.since >= low) & (self.since <= high)
+        return found
+
+
+def _trained(
+    heard: Sequence[_Heard], others: Sequence[Reals], progress: Callable[[int, int], None]
+) -> Head:
+    windows = [history(one.vectors) for one in heard]
+    right = [of[one.within(ENDED)] for one, of in zip(heard, windows, strict=True)]
+    wrong = [of[one.within(NOT_YET, OVER)] for one, of in zip(heard, windows, strict=True)]
+    # At a stream's beginning, what was before is not known.
+    wrong += [history(stream)[max(DELAYS) :] for stream in others]
+    return trained(np.concatenate(right), np.concatenate(wrong), SEED, progress=progress)
+
+
+def _tried(
+    head: Head, fold: int, smoothing: int, heard: Sequence[_Heard], others: Sequence[Reals]
+) -> tuple[Reals, Reals]:
+    """What was left out: the median over ways of each recording's highest posterior, (clips,), and
+    the posteriors of other sound, (steps,)."""
+    by_clip: dict[int, list[float]] = {}
+    for one in heard:
+        if one.clip % FOLDS == fold:
+            by_clip.setdefault(one.clip, []).append(
+                float(_smoothed(head, one.vectors, smoothing).max())
+            )
+    right = np.array([np.median(every) for every in by_clip.values()], np.float32)
+    left = [
+        _smoothed(head, stream, smoothing)
+        for number, stream in enumerate(others)
+        if number % FOLDS == fold
+    ]
+    return right, np.concatenate(left) if left else np.zeros(0, np.float32)
+
+
+def _smoothed(head: Head, vectors: Reals, smoothing: int) -> Reals:
+    """The posterior over the last steps."""
+    posteriors = 1 / (1 + np.exp(-head.logits(vectors)))
+    sums = np.cumsum(np.concatenate([np.zeros(smoothing), posteriors]), dtype=np.float64)
+    found: Reals = ((sums[smoothing:] - sums[:-smoothing]) / smoothing).astype(np.float32)
+    return found
+
+
+def _peaks(scores: Reals, apart: int) -> Reals:
+    """The highest of scores that are so many steps apart, in falling order."""
+    found, left = [], scores.copy()
+    while len(left) and left.max() >= LEAST:
+        at = int(left.argmax())
+        found.append(float(left[at]))
+        left[max(0, at - apart) : at + apart + 1] = 0.0
+    return np.array(found, np.float32)
+
+
+def _threshold(right: Reals, peaks: Iterable[float]) -> float:
+    """Where other sound is accepted no more; or half way to what is heard, where that is far."""
+    highest = max(peaks, default=0.0)
+    usual = float(np.quantile(right, 0.1)) if len(right) else HIGHEST
+    return float(np.clip(max(highest + 1e-3, (highest + usual) / 2), LEAST, HIGHEST))

@@ -1,0 +1,121 @@
+"""Training that goes on from a network that was trained before: `--from`.
+
+The new network has the sizes of that one, takes the same features, and begins with its weights,
+layer by layer, where names and shapes are the same. A head for other labels begins anew. Layers
+may stay frozen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from edgenets import records, runs, weights, zoo
+from edgenets.errors import BundleError, ModelError, RecipeError, RecordError
+from edgenets.models import ARCHITECTURES
+from edgenets.progress import Progress
+from edgenets.recipeparts import Recipe, StartRecipe
+from edgenets.weights import Weights
+
+if TYPE_CHECKING:
+    import keras
+
+R = TypeVar("R", bound=Recipe)
+
+
+def found(source: str) -> Weights:
+    """The network to go on from.
+
+    Args:
+        source: a run folder, a bundle that carries its weights, or the name of a shipped one.
+
+    Raises:
+        ModelError: it is none of these, or damaged.
+    """
+    path = Path(source)
+    if path.is_dir() and (path / runs.MODEL).is_file():
+        run = runs.load(path)
+        plain = records.to_plain(run.spec)
+        layers = weights.layers_of(run.model())
+        return Weights(run.spec.task, records.to_plain(run.recipe.model), plain["input"], layers)
+    try:
+        bundle = zoo.load(source)
+    except BundleError as exc:
+        raise ModelError(f"--from {exc}") from exc
+    if weights.INDEX not in bundle.manifest.members:
+        raise ModelError(
+            f"--from {source}: this bundle carries no weights to go on from, as bundles do that "
+            f"are made now; give the run folder that it was made of"
+        )
+    files = {name: bundle.read(name) for name in (weights.INDEX, weights.ARRAYS)}
+    return weights.read(files, str(bundle.path))
+
+
+def adopted(recipe: R) -> R:
+    """The recipe with the network and the features of what it starts from, if from anything.
+
+    Raises:
+        ModelError: there is no such network, or it takes something else.
+    """
+    start: StartRecipe | None = getattr(recipe, "start", None)
+    if start is None or not start.weights:
+        return recipe
+    known = found(start.weights)
+    try:
+        model = records.parse(type(recipe.model), known.model)
+        features = records.parse(type(recipe.features), known.input)  # type: ignore[attr-defined]
+    except RecordError as exc:
+        raise ModelError(
+            f"--from {start.weights}: a network for {known.task} is no beginning of one for "
+            f"{recipe.task}: {exc}"
+        ) from exc
+    own = recipe.model
+    if ARCHITECTURES[own.architecture] == ARCHITECTURES[model.architecture]:
+        model = replace(model, architecture=own.architecture)
+    changed = {"model": replace(model, dropout=own.dropout), "features": features}
+    return replace(recipe, **changed)  # type: ignore[type-var]
+
+
+def begun(model: keras.Model, start: StartRecipe, progress: Progress) -> keras.Model:
+    """A network with the weights that it goes on from; it is changed in place.
+
+    Raises:
+        ModelError: nothing of that fits.
+        RecipeError: no layer has a name that is to stay frozen.
+    """
+    if not start.weights:
+        return model
+    known = found(start.weights).layers
+    own = weights.layers_of(model)
+    taken = [name for name, arrays in own.items() if _shapes(arrays) == _shapes(known.get(name))]
+    if not taken:
+        raise ModelError(f"--from {start.weights}: no layer of it is one of this network")
+    for name in taken:
+        model.get_layer(name).set_weights(known[name])
+    for name in _frozen(start.frozen, list(own), taken):
+        model.get_layer(name).trainable = False
+    fresh = ", ".join(name for name in own if name not in taken)
+    said = f"goes on from {start.weights}: {len(taken)} of {len(own)} layers"
+    progress.say(said + (f"; {fresh} anew" if fresh else ""))
+    return model
+
+
+def _frozen(parts: tuple[str, ...], own: Sequence[str], taken: Sequence[str]) -> list[str]:
+    """The layers that are to stay as they are.
+
+    Raises:
+        RecipeError: there is none of such a name, or it begins anew.
+    """
+    for part in parts:
+        if not any(name.startswith(part) for name in own):
+            raise RecipeError(f"frozen: no layer is called {part!r}; there are {', '.join(own)}")
+    frozen = [name for name in own if parts and name.startswith(parts)]
+    if anew := set(frozen) - set(taken):
+        raise RecipeError(f"frozen: {min(anew)} begins anew, and would never learn")
+    return frozen
+
+
+def _shapes(arrays: object) -> list[tuple[int, ...]] | None:
+    return [array.shape for array in arrays] if isinstance(arrays, list) else None
