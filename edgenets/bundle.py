@@ -14,7 +14,8 @@
     card.md             the model card: data, figures, limits, licences
 
 A bundle is read from the file as it is; nothing is unpacked. Bundles of format 1 have `artefacts/`
-and `golden/picture.png`; they are read as if they had today's names.
+and `golden/picture.png`; they are read as if they had today's names. Those of format 2 carry no
+weights, and learn no words.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from edgenets.signature import check_face
 from edgenets.spec import ModelSpec
 from edgenets.stepspec import StreamSpec
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 SUFFIX = ".edge"
 MANIFEST, REPORT, CARD = "manifest.json", "report.json", "card.md"
 GOLDEN_SOUND, GOLDEN_IMAGE = "golden/sound.pcm", "golden/image.png"

@@ -13,7 +13,7 @@ import pytest
 
 from edgenets import backend
 from edgenets.archive import MOST_MEMBERS
-from edgenets.bundle import CARD, GOLDEN_SOUND, MANIFEST, Bundle
+from edgenets.bundle import CARD, FORMAT_VERSION, GOLDEN_SOUND, MANIFEST, Bundle
 from edgenets.errors import BackendError, BundleError
 from tests.bundles import SPEC, artifact, make_fake, make_with, manifest, members
 from tests.commands import Call, call
@@ -158,7 +158,8 @@ MANIFESTS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "version 1.0": (with_manifest("format_version", value=1.0), "format_version is float 1.0"),
     "version list": (
         with_manifest("format_version", value=[1] * 9999), "format_version is a list of 9999"),
-    "newer": (with_manifest("format_version", value=3), "newer edgenets .*pip install -U edgenet"),
+    "newer": (
+        with_manifest("format_version", value=FORMAT_VERSION + 1), "newer .*pip install -U edgenet"),
     "newest": (with_manifest("format_version", value=HUGE), "newer edgenets"),
     "unknown key": (with_manifest("spec", "label", value=[]), "did you mean 'labels'"),
     "hostile key": (with_manifest("spec", "\n\x1b[2J" * 99, value=[]), "unknown key"),
