@@ -159,7 +159,7 @@ MANIFESTS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "version list": (
         with_manifest("format_version", value=[1] * 9999), "format_version is a list of 9999"),
     "newer": (
-        with_manifest("format_version", value=FORMAT_VERSION + 1), "newer .*pip install -U edgenet"),
+        with_manifest("format_version", value=FORMAT_VERSION + 1), "newer .*install -U edgenet"),
     "newest": (with_manifest("format_version", value=HUGE), "newer edgenets"),
     "unknown key": (with_manifest("spec", "label", value=[]), "did you mean 'labels'"),
     "hostile key": (with_manifest("spec", "\n\x1b[2J" * 99, value=[]), "unknown key"),
