@@ -99,6 +99,7 @@ zoo: setup ## Rebuild the shipped bundles from DATA (Speech Commands), SIGNS, CE
 	for pair in kws-gru:$(DATA) kws-dscnn:$(DATA) image-classify:$(SIGNS) object-detect:$(CELLS) \
 	    segment:$(NUCLEI) asr-digits:$(DIGITS) char-lm:$(PLAYS) text-sentiment:$(REVIEWS) \
 	    text-sentiment-cnn:$(REVIEWS) forecast:$(METERS) forecast-cnn:$(METERS) anomaly:$(NAB) embed:$(DATA) \
+	    speech-embedding:$(DATA) \
 	    translate-en-de:$(PAIRS); do \
 	  name=$${pair%%:*}; \
 	  $(BIN)/edgenets build $$name --data $${pair#*:} --run runs/$$name --out edgenets/zoo/$$name.edge && \

@@ -27,6 +27,9 @@ HOUSE = ("edgenets", *STAGES)
 
 LONGEST_FILE = 400  # lines
 
+# Files that may be larger than a megabyte: it carries what a device hears all day.
+LARGEST = {"speech-embedding.edge": 3 << 20}
+
 CONSTRAINTS = sorted((ROOT / "constraints").glob("3.*.txt"))
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
@@ -246,4 +249,6 @@ class TestFiles:
     def test_nothing_large_is_tracked(self) -> None:
         for path in tracked():
             if path.is_file():
-                assert path.stat().st_size < 1 << 20, f"{path}: {path.stat().st_size:,} bytes"
+                assert path.stat().st_size < LARGEST.get(path.name, 1 << 20), (
+                    f"{path}: {path.stat().st_size:,} bytes"
+                )

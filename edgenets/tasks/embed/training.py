@@ -145,11 +145,17 @@ def card(run: runs.Run, items: int) -> list[str]:
         f"- **Model**: `{recipe.model.architecture}` without its last layer, "
         f"{metrics['parameters']:,} parameters; a step every {1e3 * spec.step_seconds:.0f} ms.",
         f"- **Input**: mono sound at {features.sample_rate:,} Hz; {features.bands} log-mel bands.",
-        f"- **Data**: {metrics['train']['clips']:,} training clips; split by speaker. "
-        f"{recipe.bundle.data_licence}",
+        f"- **Data**: {_words_of(recipe)}{metrics['train']['clips']:,} training clips; split by "
+        f"speaker. {recipe.bundle.data_licence}",
         f"- **Figures**: float Keras model: the nearest of all other test clips has the label of "
         f"{test[Neighbors.metric]:.2%} of {test['clips']} test clips of speakers that training "
         f"never heard.",
         "- **Limits**: sounds of other kinds than those of its training are embedded, too; how "
         "far apart was not measured.",
     ]
+
+
+def _words_of(recipe: EmbedRecipe) -> str:
+    """What was synthesized, in words."""
+    count = recipe.vocabulary.recordings
+    return f"common English words, each synthesized {count} times, in noise; " if count else ""

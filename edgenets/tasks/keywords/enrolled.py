@@ -19,7 +19,7 @@ from edgenets.errors import BundleError, ModelError
 from edgenets.quantization import dequantizer
 from edgenets.session import Given, Session, State
 from edgenets.spec import spec_as
-from edgenets.tasks.keywords.head import Follower, Head
+from edgenets.tasks.keywords.head import TEMPERATURE, Follower, Head
 from edgenets.tasks.keywords.spec import KeywordSpec, head_of
 from edgenets.tasks.sound import SoundSpec
 
@@ -95,7 +95,7 @@ class EnrolledSession:
         vector = self._vectors(last)
         own = np.zeros(1, np.float32) if self._embeds else last.copy()
         for place, voice in self._voices:
-            own[place] -= np.logaddexp(0.0, -voice.push(vector))
+            own[place] -= np.logaddexp(0.0, -TEMPERATURE * voice.push(vector))
         odds = [word.push(vector) for word in self._words]
         most = float(own.max())
         base = most + math.log(float(np.exp(own - most).sum()))

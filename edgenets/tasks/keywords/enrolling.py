@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from edgenets.backend import Session
 from edgenets.bundle import Bundle
@@ -18,7 +19,7 @@ from edgenets.tasks.keywords.enrolment import (
     learn,
     streams_of,
 )
-from edgenets.tasks.keywords.head import DELAYS, UNITS, Reals
+from edgenets.tasks.keywords.head import Reals
 from edgenets.tasks.keywords.spec import BACKGROUND, Enrolled, KeywordDecoding, KeywordSpec, head_of
 from edgenets.tasks.keywords.takes import clips_of
 from edgenets.tasks.keywords.words import UNKNOWN
@@ -32,15 +33,19 @@ def enrol(bundle: Bundle, session: Session, spoken: Spoken, progress: Progress) 
     if spec.decoding.scores != "logits":
         raise ModelError(f"{spec.name}: gives probabilities, beside which no word is enrolled")
     recorder = VectorRecorder(spec, session)
-    recordings = clips_of(spoken.clips, spec.input.sample_rate)
+    rate, kind = spec.input.sample_rate, _kind(spec, word)
+    recordings = clips_of(spoken.clips, rate)
+    voices = clips_of(negatives, rate) if kind == "voice" and negatives else []
     others = _kept(bundle, spec, recorder.size) + streams_of(recorder, negatives, progress)
     if not others:
         raise DataError(
             f"{spec.name}: knows of nothing that is not to be heard; give recordings in which "
             f"{word!r} is not said: --negatives, or enrol into speech-embedding"
         )
-    learned = learn(recorder, recordings, others, spec.decoding.smoothing, progress)
-    made, number = _with(spec, word, learned.threshold)
+    learned = learn(recorder, recordings, others, spec.decoding.smoothing, progress, voices)
+    made, number = _with(spec, Enrolled(word, kind, learned.head.delays, learned.head.units))
+    if kind == "word":
+        made = made.with_threshold(word, round(learned.threshold, 4))
     evidence = {
         "word": word,
         "kind": made.enrolled[number].kind,
@@ -76,27 +81,34 @@ def _kept(bundle: Bundle, spec: KeywordSpec, size: int) -> list[Reals]:
         raise BundleError(f"{bundle.path}: '{BACKGROUND}': {exc}") from exc
 
 
-def _with(spec: KeywordSpec, word: str, threshold: float) -> tuple[KeywordSpec, int]:
-    """The spec with a word enrolled, and the number of what was; one of that name is replaced."""
-    known = [one.label for one in spec.enrolled]
-    kind = spec.enrolled[known.index(word)].kind if word in known else "word"
-    if word not in known and word in spec.labels:
-        if word in spec.decoding.background:
-            raise ModelError(f"{spec.name}: {word!r} stands for what is no word")
-        kind = "voice"
-    number = known.index(word) if word in known else len(known)
-    enrolled = [*spec.enrolled]
-    enrolled[number:] = [Enrolled(word, kind, DELAYS, UNITS), *spec.enrolled[number + 1 :]]
-    decoding = spec.decoding
-    if kind == "word":
-        thresholds = {**decoding.thresholds, word: round(threshold, 4)}
-        decoding = replace(decoding, thresholds=thresholds)
-    labels = spec.labels if word in spec.labels else (*spec.labels, word)
+def _kind(spec: KeywordSpec, word: str) -> Literal["word", "voice"]:
+    """What is learned: of a word that the model itself hears, a voice.
+
+    Raises:
+        ModelError: it stands for what is no word.
+    """
+    for one in spec.enrolled:
+        if one.label == word:
+            return one.kind
+    if word in spec.decoding.background:
+        raise ModelError(f"{spec.name}: {word!r} stands for what is no word")
+    return "voice" if word in spec.labels else "word"
+
+
+def _with(spec: KeywordSpec, one: Enrolled) -> tuple[KeywordSpec, int]:
+    """The spec with something enrolled, and its number; what was of that name is replaced.
+
+    Raises:
+        DataError: the name is no label's.
+    """
+    known = [other.label for other in spec.enrolled]
+    number = known.index(one.label) if one.label in known else len(known)
+    enrolled = (*spec.enrolled[:number], one, *spec.enrolled[number + 1 :])
+    labels = spec.labels if one.label in spec.labels else (*spec.labels, one.label)
     try:
-        made = replace(spec, labels=labels, decoding=decoding, enrolled=tuple(enrolled))
+        return replace(spec, labels=labels, enrolled=enrolled), number
     except ValueError as exc:
-        raise DataError(f"{word!r}: {exc}") from exc
-    return made, number
+        raise DataError(f"{one.label!r}: {exc}") from exc
 
 
 def _said(one: Enrolled, learned: Learned, by_others: bool) -> tuple[str, ...]:

@@ -8,30 +8,35 @@ the threshold is set.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.backend import Session
-from edgenets.progress import Progress
+from edgenets.progress import Progress, Task
 from edgenets.sound import audio
 from edgenets.tasks.keywords.augment import Sound
 from edgenets.tasks.keywords.clips import recordings_below
 from edgenets.tasks.keywords.enrolled import vectors_of
-from edgenets.tasks.keywords.head import DELAYS, Head, Reals, history, trained
+from edgenets.tasks.keywords.head import DELAYS, Head, Reals, history, joined, trained
 from edgenets.tasks.keywords.listening import Recorder
 from edgenets.tasks.keywords.spec import Background
 from edgenets.tasks.keywords.takes import Take, Takes
 from edgenets.tasks.sound import SoundSpec
 
+T = TypeVar("T")
+
 # s about a word's end: it has just ended; it is not over yet; it is over.
 ENDED, NOT_YET, OVER = (0.0, 0.28), (-0.64, -0.24), (0.52, 9.0)
 
-# Of recordings and background, one of so many parts is left out at a time, where there are enough.
-FOLDS, ENOUGH = 3, 6
+# So many heads are learned and joined. Where there are enough recordings, each of some learns
+# without one of so many parts of them and of the background, and is tried on that.
+HEADS, FOLDS, ENOUGH = 4, 3, 6
 
 # Steps that posteriors are averaged over of models that have no smoothing of their own; and accepts
 # so far apart are two, s.
@@ -40,7 +45,7 @@ SMOOTHING, APART = 4, 0.8
 SEED = 1
 
 # Thresholds that may be set.
-LEAST, HIGHEST = 0.5, 0.99
+LEAST, HIGHEST = 0.5, 0.98
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,7 @@ def learn(
     others: Sequence[Reals],
     smoothing: int,
     progress: Progress,
+    voices: Sequence[Sound] = (),
 ) -> Learned:
     """Learn a word from recordings of it; the same ones give the same head.
 
@@ -125,34 +131,46 @@ def learn(
         clips: see `takes.clips_of`.
         others: streams in which it is not said, (steps, numbers) each.
         smoothing: steps that posteriors are averaged over in use.
+        voices: recordings of the word by those who are not meant, where it is one voice's.
     """
-    rate = recorder.spec.input.sample_rate
-    takes = Takes(clips, rate, SEED).every()
-    heard = []
-    with progress.task("listening") as task:
-        for done, take in enumerate(takes, 1):
-            heard.append(_Heard.of(recorder, take))
-            task.update(done, len(takes))
+    heard = _heard(recorder, clips, progress)
+    apart = _heard(recorder, voices, progress) if voices else []
     folds = FOLDS if len(clips) >= ENOUGH else 0
+    heads: list[Head] = []
     with progress.task("learning") as task:
+        for number in range(HEADS):
+            out = number if number < folds else None
+            kept = _without(heard, [one.clip for one in heard], out)
+            known = _without(others, range(len(others)), out)
+            right, wrong = _windows(kept, known, apart)
+            update = partial(_update, task, number)
+            heads.append(trained(right, wrong, SEED + number, progress=update))
+    tried = [_tried(heads[fold], fold, smoothing, heard, others) for fold in range(folds)]
+    return _judged(joined(heads), tried, len(clips), others, recorder.spec.step_seconds)
 
-        def made(left_out: int | None) -> Head:
-            kept = [one for one in heard if left_out is None or one.clip % FOLDS != left_out]
-            known = [s for n, s in enumerate(others) if left_out is None or n % FOLDS != left_out]
-            turn = folds if left_out is None else left_out
-            return _trained(kept, known, lambda n, of: task.update(turn * of + n, (folds + 1) * of))
 
-        tried = [_tried(made(fold), fold, smoothing, heard, others) for fold in range(folds)]
-        head = made(None)
-    step = recorder.spec.step_seconds
+def _judged(
+    head: Head,
+    tried: Sequence[tuple[Reals, Reals]],
+    clips: int,
+    others: Sequence[Reals],
+    step: float,
+) -> Learned:
+    """A head with the threshold that what was left out asks for; see `_tried`."""
     hours = sum(map(len, others)) * step / 3600
     if not tried:
-        return Learned(head, (LEAST + HIGHEST) / 2, len(clips), None, 0, hours)
+        return Learned(head, (LEAST + HIGHEST) / 2, clips, None, 0, hours)
     right = np.concatenate([one for one, _ in tried])
     peaks = _peaks(np.concatenate([one for _, one in tried]), int(APART / step))
     threshold = _threshold(right, peaks)
-    heard_again = int(np.sum(right >= threshold))
-    return Learned(head, threshold, len(clips), heard_again, int(np.sum(peaks >= threshold)), hours)
+    heard, accepts = (int(np.sum(found >= threshold)) for found in (right, peaks))
+    return Learned(head, threshold, clips, heard, accepts, hours)
+
+
+def _without(items: Sequence[T], numbers: Iterable[int], fold: int | None) -> list[T]:
+    """What is not of a part that is left out, if one is."""
+    pairs = zip(items, numbers, strict=True)
+    return [item for item, number in pairs if fold is None or number % FOLDS != fold]
 
 
 @dataclass(frozen=True)
@@ -177,15 +195,31 @@ class _Heard:
         return found
 
 
-def _trained(
-    heard: Sequence[_Heard], others: Sequence[Reals], progress: Callable[[int, int], None]
-) -> Head:
-    windows = [history(one.vectors) for one in heard]
-    right = [of[one.within(ENDED)] for one, of in zip(heard, windows, strict=True)]
-    wrong = [of[one.within(NOT_YET, OVER)] for one, of in zip(heard, windows, strict=True)]
+def _update(task: Task, number: int, done: int, total: int) -> None:
+    task.update(number * total + done, HEADS * total)
+
+
+def _heard(recorder: VectorRecorder, clips: Sequence[Sound], progress: Progress) -> list[_Heard]:
+    """What becomes of all takes of recordings."""
+    takes = Takes(clips, recorder.spec.input.sample_rate, SEED).every()
+    found = []
+    with progress.task("listening") as task:
+        for done, take in enumerate(takes, 1):
+            found.append(_Heard.of(recorder, take))
+            task.update(done, len(takes))
+    return found
+
+
+def _windows(
+    heard: Sequence[_Heard], others: Sequence[Reals], apart: Sequence[_Heard]
+) -> tuple[Reals, Reals]:
+    """In which the word has just ended, as it is meant; and all else."""
+    right = [history(one.vectors)[one.within(ENDED)] for one in heard]
+    wrong = [history(one.vectors)[one.within(NOT_YET, OVER)] for one in heard]
+    wrong += [history(one.vectors)[one.within(NOT_YET, ENDED, OVER)] for one in apart]
     # At a stream's beginning, what was before is not known.
     wrong += [history(stream)[max(DELAYS) :] for stream in others]
-    return trained(np.concatenate(right), np.concatenate(wrong), SEED, progress=progress)
+    return np.concatenate(right), np.concatenate(wrong)
 
 
 def _tried(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,11 @@ Reals = NDArray[np.float32]
 # Steps before the present one that are looked at, beside it.
 DELAYS = (0, 5, 10, 15)
 
-UNITS = 32
+UNITS = 32  # of a head as it is learned; several are joined
+
+# Log-odds are divided by it: posteriors that are all next to 0 or 1 leave nothing for a threshold.
+TEMPERATURE = 3.0
+
 DROPOUT = 0.3
 EPOCHS = 15
 BATCH = 512
@@ -62,6 +66,11 @@ class Head:
         first, bias, second, last = np.split(numbers, np.cumsum([inputs * units, units, units]))
         return Head(delays, first.reshape(inputs, units), bias, second, float(last[0]))
 
+    @property
+    def units(self) -> int:
+        """Of its layer."""
+        return len(self.bias)
+
     def logits(self, vectors: Reals) -> Reals:
         """The log-odds of the word at every step of a stream, (steps,).
 
@@ -101,6 +110,18 @@ class Follower:
             hidden += self._past[max(0, known - 1 - delay)] @ part
         np.maximum(hidden, 0.0, out=hidden)
         return float(hidden @ self.head.second) + self.head.last
+
+
+def joined(heads: Sequence[Head]) -> Head:
+    """The mean of heads with the same delays, as one; it wavers less than any of them."""
+    count = np.float32(len(heads))
+    return Head(
+        heads[0].delays,
+        np.concatenate([head.first for head in heads], axis=1),
+        np.concatenate([head.bias for head in heads]),
+        np.concatenate([head.second for head in heads]) / count,
+        sum(head.last for head in heads) / len(heads),
+    )
 
 
 def history(vectors: Reals, delays: tuple[int, ...] = DELAYS) -> Reals:
@@ -144,7 +165,8 @@ def trained(
             progress(epoch + 1, EPOCHS)
     first = network.first / spread[:, None]
     bias = network.bias - mean @ first
-    return Head(delays, first, bias, network.second, float(network.last[0]))
+    cooler = np.float32(1 / TEMPERATURE)
+    return Head(delays, first, bias, cooler * network.second, float(network.last[0] * cooler))
 
 
 class _Network:

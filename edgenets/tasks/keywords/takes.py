@@ -37,17 +37,18 @@ WAYS, ALL_WAYS = 12, 240
 
 SPEED = 0.15
 LEVELS = (-41.0, -6.0)  # dB of the loudest sample
-SNR = (0.0, 30.0)  # dB
+SNR = (-3.0, 25.0)  # dB
 HISS = (-85.0, -55.0)  # dB RMS
 
 # Shares of takes in noise, in a room, with speech before the word, and behind it.
-NOISY, ROOM, AFTER_SPEECH, BEFORE_SPEECH = 0.7, 0.25, 0.4, 0.3
+NOISY, ROOM, AFTER_SPEECH, BEFORE_SPEECH = 0.85, 0.25, 0.4, 0.3
 
 # s before a word, and behind it.
 BEFORE, BEHIND = (0.6, 1.2), 0.6
 
-# Noises of each kind that are made, and their length, s.
+# Noises of each kind that are made, and their length, s; of people who talk, twice as many.
 NOISES, NOISE_SECONDS = 12, 5.0
+TALKERS = (1, 6)
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Takes:
         bank += [
             make(rng, length, rate) for make in (music, clatter, machine) for _ in range(NOISES)
         ]
-        bank += [self._backwards(length) for _ in range(NOISES)]
+        bank += [self._babble(length) for _ in range(2 * NOISES)]
         self._noises = [noise / np.float32(noise.std()) for noise in bank if noise.std() > 0]
 
     def every(self) -> list[Take]:
@@ -141,6 +142,13 @@ class Takes:
             parts.append(clip / np.float32(max(float(np.abs(clip).max()), 1e-6)))
             left -= len(clip)
         found: Sound = np.concatenate(parts)[:length].astype(np.float32)
+        return found
+
+    def _babble(self, length: int) -> Sound:
+        """Several of these at once."""
+        count = int(self._rng.integers(*TALKERS, endpoint=True))
+        parts = [self._backwards(length) * self._rng.uniform(0.5, 1.0) for _ in range(count)]
+        found: Sound = np.sum(parts, axis=0).astype(np.float32)
         return found
 
     def _placed(self, sound: Sound) -> Sound:
