@@ -253,7 +253,7 @@ class TestHead:
 
         def accuracy(delays: tuple[int, ...]) -> float:
             windows = history(vectors, delays)
-            head = trained(windows[train][right[train]], windows[train][~right[train]], 1, delays)
+            head = trained(windows[train].copy(), right[train].astype(np.float32), 1, delays)
             of_kind = [np.mean((head.of(windows[test]) > 0)[right[test] == k] == k) for k in (0, 1)]
             return float(np.mean(of_kind))
 

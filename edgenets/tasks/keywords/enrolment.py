@@ -142,9 +142,8 @@ def learn(
             out = number if number < folds else None
             kept = _without(heard, [one.clip for one in heard], out)
             known = _without(others, range(len(others)), out)
-            right, wrong = _windows(kept, known, apart)
             update = partial(_update, task, number)
-            heads.append(trained(right, wrong, SEED + number, progress=update))
+            heads.append(trained(*_windows(kept, known, apart), SEED + number, progress=update))
     tried = [_tried(heads[fold], fold, smoothing, heard, others) for fold in range(folds)]
     return _judged(joined(heads), tried, len(clips), others, recorder.spec.step_seconds)
 
@@ -201,25 +200,34 @@ def _update(task: Task, number: int, done: int, total: int) -> None:
 
 def _heard(recorder: VectorRecorder, clips: Sequence[Sound], progress: Progress) -> list[_Heard]:
     """What becomes of all takes of recordings."""
-    takes = Takes(clips, recorder.spec.input.sample_rate, SEED).every()
+    takes = Takes(clips, recorder.spec.input.sample_rate, SEED)
     found = []
     with progress.task("listening") as task:
-        for done, take in enumerate(takes, 1):
+        for done, take in enumerate(takes.every(), 1):
             found.append(_Heard.of(recorder, take))
-            task.update(done, len(takes))
+            task.update(done, takes.count)
     return found
 
 
 def _windows(
     heard: Sequence[_Heard], others: Sequence[Reals], apart: Sequence[_Heard]
 ) -> tuple[Reals, Reals]:
-    """In which the word has just ended, as it is meant; and all else."""
-    right = [history(one.vectors)[one.within(ENDED)] for one in heard]
-    wrong = [history(one.vectors)[one.within(NOT_YET, OVER)] for one in heard]
-    wrong += [history(one.vectors)[one.within(NOT_YET, ENDED, OVER)] for one in apart]
+    """What a head learns from, (windows, delays × numbers), and of each whether the word has just
+    ended in it, as it is meant."""
+    parts = [(one.vectors, one.within(ENDED), 1.0) for one in heard]
+    parts += [(one.vectors, one.within(NOT_YET, OVER), 0.0) for one in heard]
+    parts += [(one.vectors, one.within(NOT_YET, ENDED, OVER), 0.0) for one in apart]
     # At a stream's beginning, what was before is not known.
-    wrong += [history(stream)[max(DELAYS) :] for stream in others]
-    return np.concatenate(right), np.concatenate(wrong)
+    parts += [(stream, np.arange(len(stream)) >= max(DELAYS), 0.0) for stream in others]
+    sizes = [int(chosen.sum()) for _, chosen, _ in parts]
+    # Filled in place: it is the most that is held.
+    windows = np.empty((sum(sizes), len(DELAYS) * heard[0].vectors.shape[1]), np.float32)
+    at = 0
+    for size, (vectors, chosen, _) in zip(sizes, parts, strict=True):
+        windows[at : at + size] = history(vectors)[chosen]
+        at += size
+    asked = np.repeat([answer for _, _, answer in parts], sizes).astype(np.float32)
+    return windows, asked
 
 
 def _tried(

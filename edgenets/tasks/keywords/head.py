@@ -132,8 +132,8 @@ def history(vectors: Reals, delays: tuple[int, ...] = DELAYS) -> Reals:
 
 
 def trained(
-    right: Reals,
-    wrong: Reals,
+    windows: Reals,
+    asked: Reals,
     seed: int,
     delays: tuple[int, ...] = DELAYS,
     progress: Callable[[int, int], None] | None = None,
@@ -141,18 +141,20 @@ def trained(
     """Learn to tell windows from one another; both kinds count alike, however many there are.
 
     Args:
-        right: (windows, delays × numbers) in which the word has just ended.
-        wrong: of everything else.
+        windows: (windows, delays × numbers); they are changed in their place.
+        asked: (windows,), 1 of those in which the word has just ended, 0 of all else.
         progress: called with (epochs done, all).
     """
     rng = np.random.default_rng(seed)
-    windows = np.concatenate([right, wrong])
-    asked = np.zeros(len(windows), np.float32)
-    asked[: len(right)] = 1.0
-    counts = np.where(asked > 0, 0.5 / len(right), 0.5 / len(wrong)).astype(np.float32)
-    counts *= len(windows)
-    mean, spread = windows.mean(axis=0), windows.std(axis=0) + np.float32(_FLAT)
-    windows = (windows - mean) / spread
+    right = float(asked.sum())
+    counts = np.where(asked > 0, 0.5 / right, 0.5 / (len(asked) - right)).astype(np.float32)
+    counts *= len(asked)
+    mean = windows.mean(axis=0)
+    windows -= mean
+    # Without a copy of all, as `std` would make.
+    squares = np.einsum("ij,ij->j", windows, windows) / np.float32(len(windows))
+    spread = np.sqrt(squares) + np.float32(_FLAT)
+    windows /= spread
     network = _Network(rng, windows.shape[1])
     batches = math.ceil(len(windows) / BATCH)
     for epoch in range(EPOCHS):

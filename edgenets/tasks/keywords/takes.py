@@ -7,7 +7,7 @@ recordings themselves, backwards.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +47,7 @@ NOISY, ROOM, AFTER_SPEECH, BEFORE_SPEECH = 0.85, 0.25, 0.4, 0.3
 BEFORE, BEHIND = (0.6, 1.2), 0.6
 
 # Noises of each kind that are made, and their length, s; of people who talk, twice as many.
-NOISES, NOISE_SECONDS = 12, 5.0
+NOISES, NOISE_SECONDS = 12, 4.0
 TALKERS = (1, 6)
 
 
@@ -103,6 +103,7 @@ class Takes:
 
     def __init__(self, clips: Sequence[Sound], rate: int, seed: int) -> None:
         self._clips, self._rate = clips, rate
+        self._ways = max(WAYS, ALL_WAYS // len(clips))
         self._rng = np.random.default_rng((seed, 21))
         length = int(NOISE_SECONDS * rate)
         rng = self._rng
@@ -112,12 +113,20 @@ class Takes:
             make(rng, length, rate) for make in (music, clatter, machine) for _ in range(NOISES)
         ]
         bank += [self._babble(length) for _ in range(2 * NOISES)]
-        self._noises = [noise / np.float32(noise.std()) for noise in bank if noise.std() > 0]
+        self._noises = [
+            (noise / noise.std()).astype(np.float32) for noise in bank if noise.std() > 0
+        ]
 
-    def every(self) -> list[Take]:
+    @property
+    def count(self) -> int:
+        """Of `every`."""
+        return len(self._clips) * self._ways
+
+    def every(self) -> Iterator[Take]:
         """All recordings in all their ways."""
-        ways = max(WAYS, ALL_WAYS // len(self._clips))
-        return [self._take(number) for number in range(len(self._clips)) for _ in range(ways)]
+        for number in range(len(self._clips)):
+            for _ in range(self._ways):
+                yield self._take(number)
 
     def _take(self, number: int) -> Take:
         rng, rate = self._rng, self._rate
