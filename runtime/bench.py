@@ -102,10 +102,11 @@ def measure(
     name = backend_name or backend.backend_of(artifact)
     files = bundle.files(artifact)
     begun = time.perf_counter()
-    session = backend.load(name, artifact, files, backend.Options(threads=threads))
+    task = task_of(bundle.spec.task)
+    alone = backend.load(name, artifact, files, backend.Options(threads=threads))
+    session = task.completed(bundle, alone)
     loaded = time.perf_counter()
     (source,) = session.artifact.inputs
-    task = task_of(bundle.spec.task)
     frames = task.random(bundle.spec, 64 * math.prod(source.shape)).reshape(64, *source.shape)
     session.reset(task.given(bundle.spec) if artifact.sequence_inputs else None)
     first = _time_step(session, source.name, frames[0])

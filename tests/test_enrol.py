@@ -93,6 +93,18 @@ class TestWord:
             assert bundle.files(bundle.artifact(artifact.id)) == before.files(artifact)
         assert all(trial.passed for trial in selftest(bundle))
 
+    def test_it_is_measured_and_chosen_as_others_are(
+        self, bundle: Bundle, said: Path, tmp_path: Path, call: Call
+    ) -> None:
+        rows = call("bench", bundle.path, "--seconds", 1, "--json").json()["rows"]
+        assert {row["backend"] for row in rows} == {"tflite", "onnx", "openvino"}
+        data = shutil.copytree(said / "test", tmp_path / "words" / WORD).parent
+        heard_of = call("eval", bundle.path, "--positives", data, "--json").json()
+        assert heard_of["figures"]["recall"] >= 0.8
+        streams = ("--negatives", said / "other", "--positives", data)
+        assert call("calibrate", bundle.path, *streams, "--out", tmp_path / "set.edge").code == 0
+        assert Bundle(tmp_path / "set.edge").spec.reported == [WORD]
+
     def test_the_same_recordings_give_the_same_bundle(
         self, bundle: Bundle, said: Path, tmp_path: Path
     ) -> None:
