@@ -44,7 +44,7 @@ SHIPPED, SHIPPED_WORDS = "kws-gru", ("yes", "stop", "left", "go")
 CLIPS_PER_WORD = 240
 
 # A few of the recipe's epochs, and half of what it says: what a demonstration has time for.
-EPOCHS = 5
+EPOCHS = 3
 SENTENCES, NEAR, TRIAL = 800, 600, 450
 
 # An hour: so short a training hears few words at the rate that the recipe is strict about.

@@ -12,6 +12,7 @@ import pytest
 from edgenets import api, runs, weights
 from edgenets.bundle import Bundle, write
 from edgenets.errors import ModelError, RecipeError
+from edgenets.progress import Progress
 from edgenets.recipe import load_recipe
 from edgenets.recipeparts import ModelRecipe, StartRecipe
 from edgenets.training.start import adopted
@@ -40,6 +41,16 @@ def bundle(known: runs.Run, tones: Path) -> Bundle:
     return api.build(known.recipe, tones, out, run_folder=known.folder, **only).bundle
 
 
+class Said(Progress):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+
 def shorter(source: str | Path, **start: tuple[str, ...]) -> object:
     """A recipe of other sizes and labels, of one short epoch, that goes on from something."""
     return replace(
@@ -57,6 +68,14 @@ class TestGoesOn:
         made = adopted(shorter(known.folder))
         assert made.model == replace(known.recipe.model, dropout=0.0)
         assert made.features == known.spec.input
+
+    def test_what_it_replaces_is_said(self, known: runs.Run) -> None:
+        said = Said()
+        adopted(shorter(known.folder), said)
+        (line,) = said.lines
+        assert "model.stem = 8 (not 12)" in line and "model.units" in line and "mean" not in line
+        adopted(replace(known.recipe, start=StartRecipe(str(known.folder))), said)
+        assert len(said.lines) == 1
 
     @pytest.mark.parametrize("kind", ["run", "bundle"])
     def test_layers_but_the_head_begin_with_its_weights(

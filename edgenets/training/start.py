@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound=Recipe)
 
+# Of features, by the data.
+_MEASURED = ("mean", "std")
+
 
 def found(source: str) -> Weights:
     """The network to go on from.
@@ -53,8 +56,9 @@ def found(source: str) -> Weights:
     return weights.read(files, str(bundle.path))
 
 
-def adopted(recipe: R) -> R:
-    """The recipe with the network and the features of what it starts from, if from anything.
+def adopted(recipe: R, progress: Progress | None = None) -> R:
+    """The recipe with the network and the features of what it starts from, if from anything; what
+    of its own these replace is said.
 
     Raises:
         ModelError: there is no such network, or it takes something else.
@@ -75,7 +79,23 @@ def adopted(recipe: R) -> R:
     if ARCHITECTURES[own.architecture] == ARCHITECTURES[model.architecture]:
         model = replace(model, architecture=own.architecture)
     changed = {"model": replace(model, dropout=own.dropout), "features": features}
-    return replace(recipe, **changed)  # type: ignore[type-var]
+    made = replace(recipe, **changed)  # type: ignore[type-var]
+    if progress is not None and (other := _differences(recipe, made)):
+        progress.say(f"{recipe.name}: has {other}, as {start.weights} has them")
+    return made
+
+
+def _differences(before: Recipe, after: Recipe) -> str:
+    """What one recipe has in another way than the other, but for what training measures."""
+    found = []
+    for part in ("model", "features"):
+        plain = [records.to_plain(getattr(recipe, part)) for recipe in (before, after)]
+        found += [
+            f"{part}.{key} = {value} (not {plain[0][key]})"
+            for key, value in plain[1].items()
+            if value != plain[0][key] and key not in _MEASURED
+        ]
+    return ", ".join(found)
 
 
 def begun(model: keras.Model, start: StartRecipe, progress: Progress) -> keras.Model:

@@ -40,7 +40,7 @@ def train(recipe: Recipe, data: Path, out: Path, progress: Progress | None = Non
     ensure("keras")
     progress = progress or Progress()
     started = time.monotonic()
-    recipe = adopted(recipe)
+    recipe = adopted(recipe, progress)
     there = [path for path in (out, out / runs.RECIPE) if path.exists()]
     before = _stored(out)
     if _claim(out, recipe, before):
