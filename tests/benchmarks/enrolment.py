@@ -58,7 +58,7 @@ def judge(word: str, path: Path, right: Sequence[Path], shared: Path, folder: Pa
     bundle = zoo.load(path)
     spec = spec_as(bundle.spec, KeywordSpec)
     session = load(bundle, select(bundle))
-    negatives = listen(spec, session, others([word], shared), [])
+    negatives = listen(spec, session, others([word.replace("_", " ")], shared), [])
     print(f"  {negatives.at(spec.decoding).line}", flush=True)
     for name, noise in noises(shared).items():
         rng = np.random.default_rng(7)

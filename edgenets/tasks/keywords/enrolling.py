@@ -22,7 +22,7 @@ from edgenets.tasks.keywords.enrolment import (
 from edgenets.tasks.keywords.head import Reals
 from edgenets.tasks.keywords.spec import BACKGROUND, Enrolled, KeywordDecoding, KeywordSpec, head_of
 from edgenets.tasks.keywords.takes import clips_of
-from edgenets.tasks.keywords.words import UNKNOWN
+from edgenets.tasks.keywords.words import COMMON, FUNCTION, UNKNOWN
 from edgenets.tasks.task import Enrolment, Spoken
 
 
@@ -42,7 +42,8 @@ def enrol(bundle: Bundle, session: Session, spoken: Spoken, progress: Progress) 
             f"{spec.name}: knows of nothing that is not to be heard; give recordings in which "
             f"{word!r} is not said: --negatives, or enrol into speech-embedding"
         )
-    learned = learn(recorder, recordings, others, spec.decoding.smoothing, progress, voices)
+    common = word.lower() in {*COMMON, *FUNCTION}
+    learned = learn(recorder, recordings, others, progress, voices=voices, common=common)
     made, number = _with(spec, Enrolled(word, kind, learned.head.delays, learned.head.units))
     if kind == "word":
         made = made.with_threshold(word, round(learned.threshold, 4))

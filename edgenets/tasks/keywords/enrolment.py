@@ -44,6 +44,9 @@ SMOOTHING, APART = 4, 0.8
 
 SEED = 1
 
+# Of recordings of the word, this part is less sure than a stream must be to hold it.
+SURE = 0.25
+
 # Thresholds that may be set.
 LEAST, HIGHEST = 0.5, 0.98
 
@@ -121,46 +124,101 @@ def learn(
     recorder: VectorRecorder,
     clips: Sequence[Sound],
     others: Sequence[Reals],
-    smoothing: int,
     progress: Progress,
+    *,
     voices: Sequence[Sound] = (),
+    common: bool = False,
 ) -> Learned:
     """Learn a word from recordings of it; the same ones give the same head.
 
     Args:
         clips: see `takes.clips_of`.
         others: streams in which it is not said, (steps, numbers) each.
-        smoothing: steps that posteriors are averaged over in use.
         voices: recordings of the word by those who are not meant, where it is one voice's.
+        common: whether it is a word that may be said in these streams all the same.
     """
     heard = _heard(recorder, clips, progress)
     apart = _heard(recorder, voices, progress) if voices else []
-    folds = FOLDS if len(clips) >= ENOUGH else 0
-    heads: list[Head] = []
-    with progress.task("learning") as task:
-        for number in range(HEADS):
-            out = number if number < folds else None
-            kept = _without(heard, [one.clip for one in heard], out)
-            known = _without(others, range(len(others)), out)
-            update = partial(_update, task, number)
-            heads.append(trained(*_windows(kept, known, apart), SEED + number, progress=update))
-    tried = [_tried(heads[fold], fold, smoothing, heard, others) for fold in range(folds)]
+    said = Said(heard, apart, len(clips), recorder.spec.decoding.smoothing)
+    heads, tried = said.learned(others, progress)
+    if common and tried and (kept := _unlike(others, tried)):
+        others = kept
+        heads, tried = said.learned(others, progress)
     return _judged(joined(heads), tried, len(clips), others, recorder.spec.step_seconds)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What became of the recordings of a word."""
+
+    heard: list[_Heard]
+    apart: list[_Heard]  # of other voices, where it is one voice's
+    clips: int
+    smoothing: int
+
+    def learned(
+        self, others: Sequence[Reals], progress: Progress
+    ) -> tuple[list[Head], list[_Tried]]:
+        """Heads, and what those came to that learned without a part."""
+        folds = FOLDS if self.clips >= ENOUGH else 0
+        heads: list[Head] = []
+        with progress.task("learning") as task:
+            for number in range(HEADS):
+                out = number if number < folds else None
+                kept = _without(self.heard, [one.clip for one in self.heard], out)
+                known = _without(others, range(len(others)), out)
+                update = partial(_update, task, number)
+                windows = _windows(kept, known, self.apart)
+                heads.append(trained(*windows, SEED + number, progress=update))
+        tried = [_Tried.of(heads[fold], fold, self, others) for fold in range(folds)]
+        return heads, tried
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """What a head came to on what was left out."""
+
+    right: Reals  # of each recording: the median over its ways of its highest posterior, (clips,)
+    others: dict[int, Reals]  # posteriors of other streams by their number, (steps,) each
+
+    @classmethod
+    def of(cls, head: Head, fold: int, said: Said, others: Sequence[Reals]) -> _Tried:
+        """A head that learned without a part."""
+        by_clip: dict[int, list[float]] = {}
+        for one in said.heard:
+            if one.clip % FOLDS == fold:
+                highest = _smoothed(head, one.vectors, said.smoothing).max()
+                by_clip.setdefault(one.clip, []).append(float(highest))
+        right = np.array([np.median(every) for every in by_clip.values()], np.float32)
+        left = range(fold, len(others), FOLDS)
+        return cls(right, {n: _smoothed(head, others[n], said.smoothing) for n in left})
+
+
+def _unlike(others: Sequence[Reals], tried: Sequence[_Tried]) -> list[Reals]:
+    """Streams that are not as sure to hold the word as recordings of it are.
+
+    The background is common words: one of them is said in it, too, and would have its own
+    recordings count as false accepts.
+    """
+    usual = float(np.quantile(np.concatenate([one.right for one in tried]), SURE))
+    highest = {n: found.max() for one in tried for n, found in one.others.items()}
+    return [stream for n, stream in enumerate(others) if highest[n] < usual]
 
 
 def _judged(
     head: Head,
-    tried: Sequence[tuple[Reals, Reals]],
+    tried: Sequence[_Tried],
     clips: int,
     others: Sequence[Reals],
     step: float,
 ) -> Learned:
-    """A head with the threshold that what was left out asks for; see `_tried`."""
+    """A head with the threshold that what was left out asks for."""
     hours = sum(map(len, others)) * step / 3600
     if not tried:
         return Learned(head, (LEAST + HIGHEST) / 2, clips, None, 0, hours)
-    right = np.concatenate([one for one, _ in tried])
-    peaks = _peaks(np.concatenate([one for _, one in tried]), int(APART / step))
+    right = np.concatenate([one.right for one in tried])
+    left = [found for one in tried for found in one.others.values()]
+    peaks = _peaks(np.concatenate(left), int(APART / step))
     threshold = _threshold(right, peaks)
     heard, accepts = (int(np.sum(found >= threshold)) for found in (right, peaks))
     return Learned(head, threshold, clips, heard, accepts, hours)
@@ -228,26 +286,6 @@ def _windows(
         at += size
     asked = np.repeat([answer for _, _, answer in parts], sizes).astype(np.float32)
     return windows, asked
-
-
-def _tried(
-    head: Head, fold: int, smoothing: int, heard: Sequence[_Heard], others: Sequence[Reals]
-) -> tuple[Reals, Reals]:
-    """What was left out: the median over ways of each recording's highest posterior, (clips,), and
-    the posteriors of other sound, (steps,)."""
-    by_clip: dict[int, list[float]] = {}
-    for one in heard:
-        if one.clip % FOLDS == fold:
-            by_clip.setdefault(one.clip, []).append(
-                float(_smoothed(head, one.vectors, smoothing).max())
-            )
-    right = np.array([np.median(every) for every in by_clip.values()], np.float32)
-    left = [
-        _smoothed(head, stream, smoothing)
-        for number, stream in enumerate(others)
-        if number % FOLDS == fold
-    ]
-    return right, np.concatenate(left) if left else np.zeros(0, np.float32)
 
 
 def _smoothed(head: Head, vectors: Reals, smoothing: int) -> Reals:
