@@ -122,17 +122,16 @@ def save(
     assets: Mapping[str, bytes],
 ) -> None:  # fmt: skip
     """Write a run folder."""
-    plain = records.to_plain(spec), records.to_plain(recipe)
-    layers = weights.Weights(
-        spec.task, plain[1]["model"], plain[0]["input"], weights.layers_of(model)
-    )
-    for name, data in {**assets, **weights.stored(layers)}.items():
+    plain_spec, plain_recipe = records.to_plain(spec), records.to_plain(recipe)
+    network = weights.Index(spec.task, plain_recipe["model"], plain_spec["input"])
+    layers = weights.layers_of(model)
+    for name, data in {**assets, **weights.stored(network, layers)}.items():
         with replacing(folder / name) as beside:
             beside.write_bytes(data)
     with replacing(folder / MODEL) as beside:
         model.save(beside)
-    write_json(folder / SPEC, plain[0])
-    write_json(folder / RECIPE, plain[1])
+    write_json(folder / SPEC, plain_spec)
+    write_json(folder / RECIPE, plain_recipe)
     write_json(folder / METRICS, metrics)
 
 

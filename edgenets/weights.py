@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,59 +37,56 @@ class Stored:
 
 @dataclass(frozen=True)
 class Index:
-    """What is stored."""
+    """What a trained network is, and which arrays of it are stored."""
 
     task: str
     model: Json  # the recipe's `model`
     input: Json  # what the network takes: `input` of the spec
-    arrays: tuple[Stored, ...]
+    arrays: tuple[Stored, ...] = ()
 
 
-@dataclass(frozen=True)
-class Weights:
-    """A trained network, to go on from."""
-
-    task: str
-    model: Json
-    input: Json
-    layers: dict[str, list[Array]]  # as `get_weights` of each layer gives them
+# As `get_weights` of each layer gives them, by its name.
+Layers = dict[str, list[Array]]
 
 
-def layers_of(model: keras.Model) -> dict[str, list[Array]]:
+def layers_of(model: keras.Model) -> Layers:
     """The weights of the layers that have any, by name."""
     found = {layer.name: layer.get_weights() for layer in model.layers}
     return {name: arrays for name, arrays in found.items() if arrays}
 
 
-def stored(weights: Weights) -> dict[str, bytes]:
+def stored(network: Index, layers: Layers) -> dict[str, bytes]:
     """The files of a network."""
-    arrays = [(name, array) for name, every in weights.layers.items() for array in every]
-    index = Index(
-        weights.task,
-        weights.model,
-        weights.input,
-        tuple(Stored(name, array.shape) for name, array in arrays),
-    )
+    arrays = [(name, array) for name, every in layers.items() for array in every]
+    index = replace(network, arrays=tuple(Stored(name, array.shape) for name, array in arrays))
     data = b"".join(array.astype("<f2").tobytes() for _, array in arrays)
     return {INDEX: json.dumps(records.to_plain(index)).encode(), ARRAYS: data}
 
 
-def read(files: Mapping[str, bytes | memoryview], where: str) -> Weights:
-    """A network from its files.
+def read_index(data: bytes | memoryview, stored_bytes: int, where: str) -> Index:
+    """What is stored.
+
+    Args:
+        stored_bytes: of the arrays, which need not be read for it.
 
     Raises:
-        ModelError: they are damaged, or no network's.
+        ModelError: it is damaged, or not of these arrays.
     """
     try:
-        index = records.parse(Index, json.loads(bytes(files[INDEX])))
-        numbers = np.frombuffer(files[ARRAYS], "<f2")
+        index: Index = records.parse(Index, json.loads(bytes(data)))
         sizes = [math.prod(one.shape) for one in index.arrays]
-        if len(sizes) > MOST_ARRAYS or min(sizes, default=0) < 0 or sum(sizes) != len(numbers):
-            raise ValueError(f"{len(numbers):,} numbers are not those of its {INDEX}")
+        if len(sizes) > MOST_ARRAYS or min(sizes, default=0) < 0 or 2 * sum(sizes) != stored_bytes:
+            raise ValueError(f"{stored_bytes:,} bytes are not those of its {INDEX}")
     except (ValueError, RecursionError, RecordError) as exc:
         raise ModelError(f"{where}: the weights in it cannot be read: {exc}") from exc
-    layers: dict[str, list[Array]] = {}
-    parts = np.split(numbers, np.cumsum(sizes)[:-1])
+    return index
+
+
+def read_layers(index: Index, data: bytes | memoryview) -> Layers:
+    """The weights, from the bytes of the arrays of an index."""
+    sizes = [math.prod(one.shape) for one in index.arrays]
+    layers: Layers = {}
+    parts = np.split(np.frombuffer(data, "<f2"), np.cumsum(sizes)[:-1])
     for one, part in zip(index.arrays, parts, strict=True):
         layers.setdefault(one.layer, []).append(part.reshape(one.shape).astype(np.float32))
-    return Weights(index.task, index.model, index.input, layers)
+    return layers

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from edgenets import bundle as bundles
-from edgenets.bundle import CARD, REPORT, Bundle
+from edgenets.bundle import Bundle
 from edgenets.progress import Progress
 from edgenets.selection import Request, select
 from edgenets.tasks import task_of
 from edgenets.tasks.task import SetByStreams, Streams
 
+from .evidence import rewrite
 from .load import load
 
 
@@ -42,11 +42,7 @@ def calibrate(
     found = task_of(bundle.spec.task).set_by_streams(
         bundle.spec, session, streams, per_hour, progress or Progress()
     )
-    artifacts, others = bundle.contents()
     evidence = {**found.evidence, "artifact": selected.artifact.id, "runs_on": session.runs_on}
-    others[REPORT] = json.dumps({**bundle.report(), "thresholds": evidence}).encode()
-    lines = [*found.said, f"by {selected.artifact.id}"]
-    others[CARD] = f"{bundle.card().rstrip()}\n- **Thresholds**: {'; '.join(lines)}.\n".encode()
-    manifest = bundle.manifest
-    bundles.write(out, found.spec, artifacts, others, manifest.licence, manifest.made_by)
+    said = ("Thresholds", (*found.said, f"by {selected.artifact.id}"))
+    rewrite(bundle, out, found.spec, {"thresholds": evidence}, said)
     return found

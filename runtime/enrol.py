@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from edgenets import bundle as bundles
-from edgenets.bundle import CARD, REPORT, Bundle
+from edgenets.bundle import Bundle
 from edgenets.progress import Progress
 from edgenets.selection import Request, select
 from edgenets.tasks import task_of
 from edgenets.tasks.task import Enrolment, Spoken
 
+from .evidence import rewrite
 from .load import bare
 
 
@@ -41,17 +41,10 @@ def enrol(
     session = bare(bundle, selected)
     task = task_of(bundle.spec.task)
     found = task.enrol(bundle, session, spoken, progress or Progress())
-    artifacts, others = bundle.contents()
     evidence = {**found.evidence, "artifact": selected.artifact.id, "runs_on": session.runs_on}
-    report = bundle.report()
-    before = [one for one in report.get("enrolled", []) if one.get("word") != spoken.word]
-    others[REPORT] = json.dumps({**report, "enrolled": [*before, evidence]}).encode()
-    lines = [*found.said, f"by {selected.artifact.id}"]
-    others[CARD] = (
-        f"{bundle.card().rstrip()}\n- **Enrolled**: {spoken.word}: {'; '.join(lines)}.\n".encode()
-    )
-    manifest = bundle.manifest
-    bundles.write(
-        out, found.spec, artifacts, {**others, **found.members}, manifest.licence, manifest.made_by
-    )
+    known = bundle.report().get("enrolled", [])
+    enrolled = [*(one for one in known if one.get("word") != spoken.word), evidence]
+    first, *others = found.said
+    said = ("Enrolled", (f"{spoken.word}: {first}", *others, f"by {selected.artifact.id}"))
+    rewrite(bundle, out, found.spec, {"enrolled": enrolled}, said, found.members)
     return found

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgenets.cli.listening import negatives_option, start_option
 from edgenets.cli.options import (
     FORMATS,
     PRECISIONS,
@@ -19,6 +18,7 @@ from edgenets.cli.options import (
     json_option,
     size,
 )
+from edgenets.cli.training import negatives_option, recipe_of, start_option
 from edgenets.cli.verify import show
 
 if TYPE_CHECKING:
@@ -58,15 +58,8 @@ def command(
     """
     from edgenets import api, progress
     from edgenets.converters.verify.report import as_json as report_json
-    from edgenets.recipe import load_recipe
 
-    found = load_recipe(recipe)
-    if columns is not None:
-        found = found.with_columns(columns)
-    if negatives:
-        found = found.with_negatives(negatives)
-    if start is not None:
-        found = found.with_start(start)
+    found = recipe_of(recipe, columns, negatives, start)
     path = out or Path(f"{found.name}.edge")
     built = api.build(
         found, data, path, run_folder=run_folder, to=to, precisions=precision,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from edgenets.cli.listening import negatives_option, start_option
 from edgenets.cli.options import AnyData, AnyPath, columns_option, emit, json_option
+from edgenets.cli.training import negatives_option, recipe_of, start_option
 
 
 @click.command(
@@ -47,20 +47,13 @@ def command(
     RECIPE is a TOML file, or the name of a shipped recipe (`edgenets zoo`).
     """
     from edgenets import progress
-    from edgenets.recipe import load_recipe
     from edgenets.training.train import train
 
-    found = load_recipe(recipe)
+    found = recipe_of(recipe, columns, negatives, start)
     if seed is not None:
         found = found.with_seed(seed)
     if epochs is not None:
         found = found.with_epochs(epochs)
-    if columns is not None:
-        found = found.with_columns(columns)
-    if negatives:
-        found = found.with_negatives(negatives)
-    if start is not None:
-        found = found.with_start(start)
     folder = out or Path("runs") / found.name
     run = train(found, data, folder, progress.for_stderr())
     if as_json:

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from edgenets import records, runs, weights, zoo
+from edgenets.bundle import Bundle
 from edgenets.errors import BundleError, ModelError, RecipeError, RecordError
 from edgenets.models import ARCHITECTURES
 from edgenets.progress import Progress
 from edgenets.recipeparts import Recipe, StartRecipe
-from edgenets.weights import Weights
+from edgenets.weights import Index, Layers
 
 if TYPE_CHECKING:
     import keras
@@ -28,8 +29,8 @@ R = TypeVar("R", bound=Recipe)
 _MEASURED = ("mean", "std")
 
 
-def found(source: str) -> Weights:
-    """The network to go on from.
+def network_of(source: str) -> Index:
+    """What the network is that a training goes on from; its weights are not read.
 
     Args:
         source: a run folder, a bundle that carries its weights, or the name of a shipped one.
@@ -37,23 +38,40 @@ def found(source: str) -> Weights:
     Raises:
         ModelError: it is none of these, or damaged.
     """
+    opened = _opened(source)
+    if isinstance(opened, Bundle):
+        return _index_of(opened)
+    model, plain = records.to_plain(opened.recipe.model), records.to_plain(opened.spec)
+    return Index(opened.spec.task, model, plain["input"])
+
+
+def layers_of(source: str) -> Layers:
+    """Its weights; errors as `network_of`."""
+    opened = _opened(source)
+    if not isinstance(opened, Bundle):
+        return weights.layers_of(opened.model())
+    return weights.read_layers(_index_of(opened), opened.read(weights.ARRAYS))
+
+
+def _index_of(bundle: Bundle) -> Index:
+    size = bundle.manifest.members[weights.ARRAYS].size
+    return weights.read_index(bundle.read(weights.INDEX), size, str(bundle.path))
+
+
+def _opened(source: str) -> runs.Run | Bundle:
     path = Path(source)
     if path.is_dir() and (path / runs.MODEL).is_file():
-        run = runs.load(path)
-        plain = records.to_plain(run.spec)
-        layers = weights.layers_of(run.model())
-        return Weights(run.spec.task, records.to_plain(run.recipe.model), plain["input"], layers)
+        return runs.load(path)
     try:
         bundle = zoo.load(source)
     except BundleError as exc:
         raise ModelError(f"--from {exc}") from exc
-    if weights.INDEX not in bundle.manifest.members:
+    if not {weights.INDEX, weights.ARRAYS} <= bundle.manifest.members.keys():
         raise ModelError(
             f"--from {source}: this bundle carries no weights to go on from, as bundles do that "
             f"are made now; give the run folder that it was made of"
         )
-    files = {name: bundle.read(name) for name in (weights.INDEX, weights.ARRAYS)}
-    return weights.read(files, str(bundle.path))
+    return bundle
 
 
 def adopted(recipe: R, progress: Progress | None = None) -> R:
@@ -66,7 +84,7 @@ def adopted(recipe: R, progress: Progress | None = None) -> R:
     start: StartRecipe | None = getattr(recipe, "start", None)
     if start is None or not start.weights:
         return recipe
-    known = found(start.weights)
+    known = network_of(start.weights)
     try:
         model = records.parse(type(recipe.model), known.model)
         features = records.parse(type(recipe.features), known.input)  # type: ignore[attr-defined]
@@ -107,7 +125,7 @@ def begun(model: keras.Model, start: StartRecipe, progress: Progress) -> keras.M
     """
     if not start.weights:
         return model
-    known = found(start.weights).layers
+    known = layers_of(start.weights)
     own = weights.layers_of(model)
     taken = [name for name, arrays in own.items() if _shapes(arrays) == _shapes(known.get(name))]
     if not taken:

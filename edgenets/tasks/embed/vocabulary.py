@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 
 from edgenets import models
 from edgenets.data.split import Split
-from edgenets.extras import require
 from edgenets.progress import Progress
-from edgenets.sound.audio import float_to_pcm16
 from edgenets.sound.input import AudioInput
 from edgenets.tasks.embed.spec import EmbedRecipe
 from edgenets.tasks.keywords import dataset, running
@@ -29,6 +27,7 @@ from edgenets.tasks.keywords.noises import noises
 from edgenets.tasks.keywords.recipe import ListeningRecipe
 from edgenets.tasks.keywords.running import Pcm
 from edgenets.tasks.keywords.succession import SuccessionBatches
+from edgenets.tasks.keywords.training import features_by_streams, loss_of
 from edgenets.tasks.keywords.trial import streams
 from edgenets.tasks.keywords.voice import Voice
 from edgenets.tasks.keywords.words import COMMON, FUNCTION, SILENCE, UNKNOWN
@@ -51,7 +50,6 @@ SHORTEST = 2
 CHATTER, CHATTER_WORDS = 400, 10
 SENTENCES, BACKGROUND_STREAMS, BACKGROUND_SEED = 600, 160, 2000
 
-STATISTICS_STREAMS = 200
 BATCH = 64
 
 
@@ -78,15 +76,11 @@ def train_classifier(
     def batches(of: Material, features: AudioInput) -> SuccessionBatches:
         return SuccessionBatches(of, features, listening, recipe.augment, shape, recipe.seed)
 
-    raw, rng = batches(train, recipe.features), np.random.default_rng((recipe.seed, 5))
-    sounds = [float_to_pcm16(raw.stream(rng)[0]) for _ in range(STATISTICS_STREAMS)]
-    features = dataset.features_for(recipe, sounds)
+    features = features_by_streams(recipe, batches(train, recipe.features))
     job = Job(
         build=lambda: models.build(recipe.model, features.bands, len(train.labels)),
         batches=batches(train, features),
-        loss=require("keras").losses.CategoricalCrossentropy(
-            from_logits=True, label_smoothing=recipe.schedule.label_smoothing
-        ),
+        loss=loss_of(recipe.schedule),
         judge=_Judge(batches(validation, features)),
         schedule=recipe.schedule,
         seed=recipe.seed,

@@ -77,6 +77,11 @@ def add_noise(sound: Sound, noise: Sound, snr_db: float) -> Sound:
     return mixed
 
 
+def drawn_ratio(rng: np.random.Generator, decibels: tuple[float, float]) -> float:
+    """A factor between two levels, dB, alike over the logarithm."""
+    return float(10 ** (rng.uniform(*decibels) / 20))
+
+
 def apply_gain(sound: Sound, decibels: float) -> Sound:
     """Louder or softer, saturating where a sound card would."""
     louder: Sound = np.clip(sound * np.float32(10 ** (decibels / 20)), -1.0, 1.0)

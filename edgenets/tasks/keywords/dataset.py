@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -107,7 +107,7 @@ def _split(clip: Clip, recipe: KeywordRecipe) -> Split:
     return split_of(clip, recipe.data.validation, recipe.data.test)
 
 
-class _Listens(Protocol):
+class Listens(Protocol):
     """A recipe of a network that listens."""
 
     @property
@@ -118,15 +118,22 @@ class _Listens(Protocol):
     def start(self) -> StartRecipe:
         """What it goes on from."""
 
+    @property
+    def seed(self) -> int:
+        """Of all that is drawn."""
+
 
 def features_for(
-    recipe: _Listens, sounds: Sequence[NDArray[np.int16]], enough: int = STATISTICS_CLIPS
+    recipe: Listens,
+    recordings: Callable[[], Sequence[NDArray[np.int16]]],
+    enough: int = STATISTICS_CLIPS,
 ) -> AudioInput:
     """A recipe's features with the mean and deviation of these recordings.
 
     A network that goes on from another one takes what that took, by its mean and deviation.
 
     Args:
+        recordings: gives them, where they are needed.
         enough: of about so many of them, at equal distances.
 
     Raises:
@@ -135,6 +142,7 @@ def features_for(
     features = recipe.features
     if recipe.start.weights:
         return features
+    sounds = recordings()
     raw = LogMel(dataclasses.replace(features, mean=0.0, std=1.0))
     frames = []
     for sound in sounds[:: max(1, len(sounds) // enough)]:

@@ -7,7 +7,7 @@ says, beside those of the model's own labels. A voice lowers the score of its wo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from edgenets.artifact import Artifact
 from edgenets.bundle import Bundle
 from edgenets.errors import BundleError, ModelError
 from edgenets.quantization import dequantizer
-from edgenets.session import Given, Session, State
+from edgenets.session import Given, Session
 from edgenets.spec import spec_as
 from edgenets.tasks.keywords.head import TEMPERATURE, Follower, Head
 from edgenets.tasks.keywords.spec import KeywordSpec, head_of
@@ -75,6 +75,9 @@ class EnrolledSession:
         self.artifact: Artifact = session.artifact
         self.runs_on = session.runs_on
         self._session, self._output = session, spec.step.output
+        # These are of the model alone.
+        self.state, self.restore = session.state, session.restore
+        self.places, self.infer = session.places, session.infer
         size, self._vectors = vectors_of(spec, session)
         if any(len(head.first) != size * len(head.delays) for head in heads.values()):
             raise ModelError(f"{spec.name}: what was enrolled is not for vectors of {size} numbers")
@@ -108,22 +111,6 @@ class EnrolledSession:
         for follower in (*self._words, *(voice for _, voice in self._voices)):
             follower.reset()
 
-    def state(self) -> State:
-        """See `Session.state`: of the model alone."""
-        return self._session.state()
-
-    def restore(self, state: State) -> None:
-        """See `Session.restore`."""
-        self._session.restore(state)
-
-    def places(self) -> Mapping[str, Array]:
-        """See `Session.places`."""
-        return self._session.places()
-
-    def infer(self, raw: Collection[str] = ()) -> Mapping[str, Array]:
-        """See `Session.infer`."""
-        return self._session.infer(raw)
-
 
 def with_enrolled(bundle: Bundle, session: Session) -> Session:
     """A session of a bundle with what was enrolled into it.
@@ -140,4 +127,4 @@ def with_enrolled(bundle: Bundle, session: Session) -> Session:
             heads[one.label] = Head.read(bundle.read(name), one.delays, one.units)
         except ValueError as exc:
             raise BundleError(f"{bundle.path}: '{name}': {exc}") from exc
-    return EnrolledSession(spec, session, heads) if heads else session
+    return EnrolledSession(spec, session, heads)

@@ -19,7 +19,7 @@ from edgenets.tasks.keywords.enrolment import (
     learn,
     streams_of,
 )
-from edgenets.tasks.keywords.head import Reals
+from edgenets.tasks.keywords.head import Floats
 from edgenets.tasks.keywords.spec import BACKGROUND, Enrolled, KeywordDecoding, KeywordSpec, head_of
 from edgenets.tasks.keywords.takes import clips_of
 from edgenets.tasks.keywords.words import COMMON, FUNCTION, UNKNOWN
@@ -44,12 +44,13 @@ def enrol(bundle: Bundle, session: Session, spoken: Spoken, progress: Progress) 
         )
     common = word.lower() in {*COMMON, *FUNCTION}
     learned = learn(recorder, recordings, others, progress, voices=voices, common=common)
-    made, number = _with(spec, Enrolled(word, kind, learned.head.delays, learned.head.units))
+    one = Enrolled(word, kind, learned.head.delays, learned.head.units)
+    made, number = _with(spec, one)
     if kind == "word":
         made = made.with_threshold(word, round(learned.threshold, 4))
     evidence = {
         "word": word,
-        "kind": made.enrolled[number].kind,
+        "kind": kind,
         "clips": learned.clips,
         "heard_left_out": learned.heard,
         "false_accepts": learned.accepts,
@@ -57,7 +58,7 @@ def enrol(bundle: Bundle, session: Session, spoken: Spoken, progress: Progress) 
         "threshold": learned.threshold,
         "negatives": [str(path) for path in negatives],
     }
-    said = _said(made.enrolled[number], learned, bool(negatives))
+    said = _said(one, learned, bool(negatives))
     return Enrolment(made, {head_of(number): learned.head.stored()}, evidence, said)
 
 
@@ -72,7 +73,7 @@ def _listening(spec: ModelSpec) -> KeywordSpec:
     return KeywordSpec(spec.name, "keywords", (UNKNOWN,), *taken, size=spec.size, background=kept)
 
 
-def _kept(bundle: Bundle, spec: KeywordSpec, size: int) -> list[Reals]:
+def _kept(bundle: Bundle, spec: KeywordSpec, size: int) -> list[Floats]:
     """What the bundle keeps of other sound, if any."""
     if spec.background is None:
         return []

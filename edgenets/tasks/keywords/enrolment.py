@@ -22,8 +22,9 @@ from edgenets.progress import Progress, Task
 from edgenets.sound import audio
 from edgenets.tasks.keywords.augment import Sound
 from edgenets.tasks.keywords.clips import recordings_below
+from edgenets.tasks.keywords.decoding import means
 from edgenets.tasks.keywords.enrolled import vectors_of
-from edgenets.tasks.keywords.head import DELAYS, Head, Reals, history, joined, trained
+from edgenets.tasks.keywords.head import DELAYS, Floats, Head, history, joined, trained
 from edgenets.tasks.keywords.listening import Recorder
 from edgenets.tasks.keywords.spec import Background
 from edgenets.tasks.keywords.takes import Take, Takes
@@ -80,7 +81,7 @@ class VectorRecorder(Recorder):
         super().__init__(spec, session)  # type: ignore[arg-type]  # it asks for no labels
         self.size, self._vectors = vectors_of(spec, session)
 
-    def heard(self, sound: Sound) -> Reals:
+    def heard(self, sound: Sound) -> Floats:
         """The vectors of a stream of its own, (steps, numbers)."""
         self.reset()
         self.push(sound)
@@ -90,7 +91,7 @@ class VectorRecorder(Recorder):
         self.rows.append(self._vectors(scores).copy())
 
 
-def background_of(data: bytes | memoryview, background: Background, size: int) -> list[Reals]:
+def background_of(data: bytes | memoryview, background: Background, size: int) -> list[Floats]:
     """The streams that a bundle keeps, (steps, numbers) each.
 
     Raises:
@@ -103,7 +104,7 @@ def background_of(data: bytes | memoryview, background: Background, size: int) -
     return list(integers.reshape(shape) * np.float32(background.scale))
 
 
-def streams_of(recorder: VectorRecorder, paths: Sequence[Path], progress: Progress) -> list[Reals]:
+def streams_of(recorder: VectorRecorder, paths: Sequence[Path], progress: Progress) -> list[Floats]:
     """The vectors of recordings in which the word is not said.
 
     Raises:
@@ -123,7 +124,7 @@ def streams_of(recorder: VectorRecorder, paths: Sequence[Path], progress: Progre
 def learn(
     recorder: VectorRecorder,
     clips: Sequence[Sound],
-    others: Sequence[Reals],
+    others: Sequence[Floats],
     progress: Progress,
     *,
     voices: Sequence[Sound] = (),
@@ -139,25 +140,29 @@ def learn(
     """
     heard = _heard(recorder, clips, progress)
     apart = _heard(recorder, voices, progress) if voices else []
-    said = Said(heard, apart, len(clips), recorder.spec.decoding.smoothing)
+    said = _Said(heard, apart, recorder.spec.decoding.smoothing)
     heads, tried = said.learned(others, progress)
     if common and tried and (kept := _unlike(others, tried)):
         others = kept
         heads, tried = said.learned(others, progress)
-    return _judged(joined(heads), tried, len(clips), others, recorder.spec.step_seconds)
+    return _judged(joined(heads), tried, said.clips, others, recorder.spec.step_seconds)
 
 
 @dataclass(frozen=True)
-class Said:
+class _Said:
     """What became of the recordings of a word."""
 
     heard: list[_Heard]
     apart: list[_Heard]  # of other voices, where it is one voice's
-    clips: int
     smoothing: int
 
+    @property
+    def clips(self) -> int:
+        """How many there are."""
+        return len({one.clip for one in self.heard})
+
     def learned(
-        self, others: Sequence[Reals], progress: Progress
+        self, others: Sequence[Floats], progress: Progress
     ) -> tuple[list[Head], list[_Tried]]:
         """Heads, and what those came to that learned without a part."""
         folds = FOLDS if self.clips >= ENOUGH else 0
@@ -178,11 +183,11 @@ class Said:
 class _Tried:
     """What a head came to on what was left out."""
 
-    right: Reals  # of each recording: the median over its ways of its highest posterior, (clips,)
-    others: dict[int, Reals]  # posteriors of other streams by their number, (steps,) each
+    right: Floats  # of each recording: the median over its ways of its highest posterior, (clips,)
+    others: dict[int, Floats]  # posteriors of other streams by their number, (steps,) each
 
     @classmethod
-    def of(cls, head: Head, fold: int, said: Said, others: Sequence[Reals]) -> _Tried:
+    def of(cls, head: Head, fold: int, said: _Said, others: Sequence[Floats]) -> _Tried:
         """A head that learned without a part."""
         by_clip: dict[int, list[float]] = {}
         for one in said.heard:
@@ -194,7 +199,7 @@ class _Tried:
         return cls(right, {n: _smoothed(head, others[n], said.smoothing) for n in left})
 
 
-def _unlike(others: Sequence[Reals], tried: Sequence[_Tried]) -> list[Reals]:
+def _unlike(others: Sequence[Floats], tried: Sequence[_Tried]) -> list[Floats]:
     """Streams that are not as sure to hold the word as recordings of it are.
 
     The background is common words: one of them is said in it, too, and would have its own
@@ -209,7 +214,7 @@ def _judged(
     head: Head,
     tried: Sequence[_Tried],
     clips: int,
-    others: Sequence[Reals],
+    others: Sequence[Floats],
     step: float,
 ) -> Learned:
     """A head with the threshold that what was left out asks for."""
@@ -235,7 +240,7 @@ class _Heard:
     """What became of a take."""
 
     clip: int
-    vectors: Reals  # (steps, numbers)
+    vectors: Floats  # (steps, numbers)
     since: NDArray[np.float64]  # s from the word's end to each step
 
     @classmethod
@@ -268,8 +273,8 @@ def _heard(recorder: VectorRecorder, clips: Sequence[Sound], progress: Progress)
 
 
 def _windows(
-    heard: Sequence[_Heard], others: Sequence[Reals], apart: Sequence[_Heard]
-) -> tuple[Reals, Reals]:
+    heard: Sequence[_Heard], others: Sequence[Floats], apart: Sequence[_Heard]
+) -> tuple[Floats, Floats]:
     """What a head learns from, (windows, delays × numbers), and of each whether the word has just
     ended in it, as it is meant."""
     parts = [(one.vectors, one.within(ENDED), 1.0) for one in heard]
@@ -288,15 +293,13 @@ def _windows(
     return windows, asked
 
 
-def _smoothed(head: Head, vectors: Reals, smoothing: int) -> Reals:
+def _smoothed(head: Head, vectors: Floats, smoothing: int) -> Floats:
     """The posterior over the last steps."""
     posteriors = 1 / (1 + np.exp(-head.logits(vectors)))
-    sums = np.cumsum(np.concatenate([np.zeros(smoothing), posteriors]), dtype=np.float64)
-    found: Reals = ((sums[smoothing:] - sums[:-smoothing]) / smoothing).astype(np.float32)
-    return found
+    return means(posteriors[:, None], smoothing)[:, 0]
 
 
-def _peaks(scores: Reals, apart: int) -> Reals:
+def _peaks(scores: Floats, apart: int) -> Floats:
     """The highest of scores that are so many steps apart, in falling order."""
     found, left = [], scores.copy()
     while len(left) and left.max() >= LEAST:
@@ -306,7 +309,7 @@ def _peaks(scores: Reals, apart: int) -> Reals:
     return np.array(found, np.float32)
 
 
-def _threshold(right: Reals, peaks: Iterable[float]) -> float:
+def _threshold(right: Floats, peaks: Iterable[float]) -> float:
     """Where other sound is accepted no more; or half way to what is heard, where that is far."""
     highest = max(peaks, default=0.0)
     usual = float(np.quantile(right, 0.1)) if len(right) else HIGHEST

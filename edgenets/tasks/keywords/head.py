@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Reals = NDArray[np.float32]
+Floats = NDArray[np.float32]
 
 # Steps before the present one that are looked at, beside it.
 DELAYS = (0, 5, 10, 15)
@@ -41,9 +41,9 @@ class Head:
     """What says how likely a word has just ended."""
 
     delays: tuple[int, ...]
-    first: Reals  # (delays × numbers, units)
-    bias: Reals  # (units,)
-    second: Reals  # (units,)
+    first: Floats  # (delays × numbers, units)
+    bias: Floats  # (units,)
+    second: Floats  # (units,)
     last: float
 
     def stored(self) -> bytes:
@@ -71,7 +71,7 @@ class Head:
         """Of its layer."""
         return len(self.bias)
 
-    def logits(self, vectors: Reals) -> Reals:
+    def logits(self, vectors: Floats) -> Floats:
         """The log-odds of the word at every step of a stream, (steps,).
 
         Args:
@@ -79,10 +79,10 @@ class Head:
         """
         return self.of(history(vectors, self.delays))
 
-    def of(self, windows: Reals) -> Reals:
+    def of(self, windows: Floats) -> Floats:
         """The same of (windows, delays × numbers) as `history` gives them."""
         hidden = np.maximum(windows @ self.first + self.bias, 0.0)
-        found: Reals = hidden @ self.second + np.float32(self.last)
+        found: Floats = hidden @ self.second + np.float32(self.last)
         return found
 
 
@@ -94,13 +94,13 @@ class Follower:
         size = len(head.first) // len(head.delays)
         # What each delay adds, of the last steps: every vector is multiplied once.
         self._parts = head.first.reshape(len(head.delays), size, -1)
-        self._past: deque[Reals] = deque(maxlen=max(head.delays) + 1)
+        self._past: deque[Floats] = deque(maxlen=max(head.delays) + 1)
 
     def reset(self) -> None:
         """Begin a new stream."""
         self._past.clear()
 
-    def push(self, vector: Reals) -> float:
+    def push(self, vector: Floats) -> float:
         """The log-odds after one more step, whose vector is (numbers,)."""
         self._past.append(vector)
         known = len(self._past)
@@ -124,7 +124,7 @@ def joined(heads: Sequence[Head]) -> Head:
     )
 
 
-def history(vectors: Reals, delays: tuple[int, ...] = DELAYS) -> Reals:
+def history(vectors: Floats, delays: tuple[int, ...] = DELAYS) -> Floats:
     """(steps, numbers) to (steps, delays × numbers): each with those some steps before it."""
     steps = np.arange(len(vectors))
     places = [np.maximum(0, steps - delay) for delay in delays]
@@ -132,8 +132,8 @@ def history(vectors: Reals, delays: tuple[int, ...] = DELAYS) -> Reals:
 
 
 def trained(
-    windows: Reals,
-    asked: Reals,
+    windows: Floats,
+    asked: Floats,
     seed: int,
     delays: tuple[int, ...] = DELAYS,
     progress: Callable[[int, int], None] | None = None,
@@ -187,7 +187,7 @@ class _Network:
         self._squares = [np.zeros_like(one) for one in self._every]
         self._steps = 0
 
-    def step(self, windows: Reals, asked: Reals, counts: Reals, rate: float) -> None:
+    def step(self, windows: Floats, asked: Floats, counts: Floats, rate: float) -> None:
         """Learn from a batch."""
         windows = windows * self._kept(windows.shape)
         hidden = np.maximum(windows @ self.first + self.bias, 0.0)
@@ -212,7 +212,7 @@ class _Network:
             root = np.sqrt(square / corrections[1]) + _TINY
             one -= (rate / corrections[0]) * mean / root
 
-    def _kept(self, shape: tuple[int, ...]) -> Reals:
+    def _kept(self, shape: tuple[int, ...]) -> Floats:
         """Dropout: which numbers are kept, and made larger by as much as others are dropped."""
         # Bytes are drawn four times as quickly as numbers.
         drawn = self._rng.integers(0, 256, shape, np.uint8) >= np.uint8(256 * DROPOUT)

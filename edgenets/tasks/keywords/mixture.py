@@ -222,12 +222,16 @@ class MixtureBatches:
         if rng.random() < recipe.noise:
             noise = self._noise(rng)
             speech = sound[sound != 0]
-            level = np.sqrt(np.mean(np.square(speech))) if len(speech) else _ratio(rng, NOISE)
+            level = (
+                np.sqrt(np.mean(np.square(speech)))
+                if len(speech)
+                else augment.drawn_ratio(rng, NOISE)
+            )
             snr = rng.uniform(*recipe.noise_snr)
             sound = sound + np.float32(level * 10 ** (-snr / 20) / noise.std()) * noise
         if rng.random() >= MUTED:
             hiss = np.roll(self._hiss, int(rng.integers(self._length)))
-            sound = sound + np.float32(_ratio(rng, HISS)) * hiss
+            sound = sound + np.float32(augment.drawn_ratio(rng, HISS)) * hiss
         return np.clip(sound, -1.0, 1.0)
 
     def _noise(self, rng: np.random.Generator) -> Sound:
@@ -235,10 +239,6 @@ class MixtureBatches:
         every, mixed = self._material.noises, np.zeros(self._length, np.float32)
         for number in range(int(rng.integers(1, MIXED, endpoint=True))):
             noise = every[int(rng.integers(len(every)))]
-            softer = _ratio(rng, SOFTER) if number else 1.0
+            softer = augment.drawn_ratio(rng, SOFTER) if number else 1.0
             mixed += np.float32(softer) * np.roll(noise, int(rng.integers(self._length)))
         return mixed
-
-
-def _ratio(rng: np.random.Generator, decibels: tuple[float, float]) -> float:
-    return float(10 ** (rng.uniform(*decibels) / 20))

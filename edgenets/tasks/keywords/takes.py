@@ -139,7 +139,7 @@ class Takes:
             word,
             self._backwards(behind) if rng.random() < BEFORE_SPEECH else np.zeros(behind),
         ]
-        sound = np.concatenate(parts).astype(np.float32) * _ratio(rng, LEVELS)
+        sound = np.concatenate(parts).astype(np.float32) * augment.drawn_ratio(rng, LEVELS)
         return Take(self._placed(sound), before + len(word), number)
 
     def _backwards(self, length: int) -> Sound:
@@ -168,11 +168,7 @@ class Takes:
             noise = self._noises[int(rng.integers(len(self._noises)))]
             noise = np.resize(np.roll(noise, int(rng.integers(len(noise)))), len(sound))
             level = float(np.sqrt(np.mean(np.square(loud))))
-            sound = sound + np.float32(level) * noise / _ratio(rng, SNR)
-        hiss = rng.standard_normal(len(sound), np.float32) * _ratio(rng, HISS)
+            sound = sound + np.float32(level) * noise / augment.drawn_ratio(rng, SNR)
+        hiss = rng.standard_normal(len(sound), np.float32) * augment.drawn_ratio(rng, HISS)
         placed: NDArray[np.float32] = np.clip(sound + hiss, -1.0, 1.0)
         return placed
-
-
-def _ratio(rng: np.random.Generator, decibels: tuple[float, float]) -> np.float32:
-    return np.float32(10 ** (rng.uniform(*decibels) / 20))

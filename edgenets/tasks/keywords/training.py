@@ -14,6 +14,7 @@ from edgenets import models
 from edgenets.extras import require
 from edgenets.files import Json
 from edgenets.progress import Progress
+from edgenets.recipeparts import Schedule
 from edgenets.sound.audio import float_to_pcm16
 from edgenets.sound.input import AudioInput
 from edgenets.stepspec import StepSpec
@@ -98,7 +99,7 @@ class _Plan:
 
 def _on_clips(recipe: KeywordRecipe, splits: Splits, progress: Progress) -> _Plan:
     """Train on a few clips one after another, each asked for at its end."""
-    features = dataset.features_for(recipe, splits.train.sounds)
+    features = dataset.features_for(recipe, lambda: splits.train.sounds)
     seconds = dataset.seconds_of(splits.train, recipe.data.clip_seconds)
     streams = StreamMaker(
         splits.train, features, recipe.augment, recipe.model.frames_per_step,
@@ -108,7 +109,7 @@ def _on_clips(recipe: KeywordRecipe, splits: Splits, progress: Progress) -> _Pla
     job = Job(
         build=lambda: models.build(recipe.model, features.bands, len(spec.labels)),
         batches=StreamBatches(streams, recipe.schedule.batch),
-        loss=_loss(recipe),
+        loss=loss_of(recipe.schedule),
         judge=_accuracy_on(splits.validation, spec, recipe),
         schedule=recipe.schedule,
         seed=recipe.seed,
@@ -123,9 +124,7 @@ def _on_streams(recipe: KeywordRecipe, splits: Splits, out: Path, progress: Prog
     shape = (recipe.schedule.batch, recipe.model.frames_per_step)
     parts = (recipe.listening, recipe.augment, shape, recipe.seed)
     raw = MixtureBatches(train, recipe.features, *parts)
-    rng = np.random.default_rng((recipe.seed, 5))
-    sounds = [float_to_pcm16(raw.stream(rng)[0]) for _ in range(STATISTICS_STREAMS)]
-    features = dataset.features_for(recipe, sounds)
+    features = features_by_streams(recipe, raw)
     spec = _spec(recipe, features, train.labels)
     spec = replace(spec, decoding=replace(spec.decoding, clips="peak"))
 
@@ -148,7 +147,7 @@ def _on_streams(recipe: KeywordRecipe, splits: Splits, out: Path, progress: Prog
     job = Job(
         build=lambda: models.build(recipe.model, features.bands, len(spec.labels)),
         batches=MixtureBatches(train, features, *parts),
-        loss=_loss(recipe),
+        loss=loss_of(recipe.schedule),
         judge=lambda model: recall(listened(model, validation, spec)),
         schedule=recipe.schedule,
         seed=recipe.seed,
@@ -159,8 +158,23 @@ def _on_streams(recipe: KeywordRecipe, splits: Splits, out: Path, progress: Prog
     return _Plan(job, settled)
 
 
-def _loss(recipe: KeywordRecipe) -> keras.losses.Loss:
-    smoothing = recipe.schedule.label_smoothing
+def features_by_streams(recipe: dataset.Listens, raw: MixtureBatches) -> AudioInput:
+    """A recipe's features with the mean and deviation of its streams; see `dataset.features_for`.
+
+    Args:
+        raw: streams as the recipe has its features.
+    """
+
+    def sounds() -> list[NDArray[np.int16]]:
+        rng = np.random.default_rng((recipe.seed, 5))
+        return [float_to_pcm16(raw.stream(rng)[0]) for _ in range(STATISTICS_STREAMS)]
+
+    return dataset.features_for(recipe, sounds)
+
+
+def loss_of(schedule: Schedule) -> keras.losses.Loss:
+    """The loss of networks that tell labels apart at every step."""
+    smoothing = schedule.label_smoothing
     return require("keras").losses.CategoricalCrossentropy(
         from_logits=True, label_smoothing=smoothing
     )

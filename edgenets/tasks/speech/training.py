@@ -56,7 +56,7 @@ def train_speech(recipe: SpeechRecipe, data: Path, out: Path, progress: Progress
     """See `edgenets.training.train.train`; also draws `curves.png`."""
     # All of them are needed in the end; a training that fails only then is lost.
     spoken = load_split(recipe, data, "train", progress, SPLITS)
-    features = dataset.features_for(recipe, spoken.sounds, STATISTICS)
+    features = dataset.features_for(recipe, lambda: spoken.sounds, STATISTICS)
     maker = StringMaker(
         spoken, features, recipe.augment, recipe.model.frames_per_step, recipe.data.seconds,
         recipe.data.gap, recipe.seed,
