@@ -153,6 +153,13 @@ def _calibrate(place: Place) -> None:
     assert found.json()["after"]["false_accepts"] == 0
 
 
+@smoke("enrol")
+def _enrol(place: Place) -> None:
+    clips = sorted((place.demo / "recordings" / "stop").glob("*.wav"))[:5]
+    place("enrol", "speech-embedding", "--word", "halt", *clips, "--out", "halt.edge", "--json")
+    assert place("run", "halt.edge", place.demo / "stream.wav", "--json").json()["steps"] > 70
+
+
 @smoke("bench")
 def _bench(place: Place) -> None:
     assert place("bench", "kws-gru", "--precision", "int8", "--seconds", 1, "--json").json()["rows"]
