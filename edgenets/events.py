@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edgenets.tasks.series.events import Forecast as Forecast
     from edgenets.tasks.series.events import SeriesSummary as SeriesSummary
     from edgenets.tasks.sound_summary import SoundSummary as SoundSummary
+    from edgenets.tasks.sounds.pipeline import SoundEvent as SoundEvent
     from edgenets.tasks.speech.events import Transcript as Transcript
     from edgenets.tasks.text.events import Classified as Classified
     from edgenets.tasks.translation.events import Translation as Translation
@@ -35,6 +36,7 @@ _HOMES = {
     "language.events": ("Suggested", "TextSummary", "Written"),
     "series.events": ("Anomaly", "Forecast", "SeriesSummary"),
     "sound_summary": ("SoundSummary",),
+    "sounds.pipeline": ("SoundEvent",),
     "speech.events": ("Transcript",),
     "text.events": ("Classified",),
     "translation.events": ("Translation",),

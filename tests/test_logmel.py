@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from edgenets.errors import RecordError
 from edgenets.records import parse
 from edgenets.sound import audio
-from edgenets.sound.input import AudioInput, hz_to_mel, mel_to_hz
-from edgenets.sound.logmel import BLOCK, LogMel, frame_count, log_mel
+from edgenets.sound.input import AudioInput, Leveling, hz_to_mel, mel_to_hz
+from edgenets.sound.logmel import BLOCK, LogMel, frame_count, log_mel, log_mel_of_many
 
 CONFIGS = [
     AudioInput(),
@@ -27,6 +27,8 @@ CONFIGS = [
     AudioInput(sample_rate=8_000, window=200, hop=80, fft=511, bands=13, high_hz=4000.0),
     AudioInput(sample_rate=48_000, window=1440, hop=480, fft=2048, bands=40, high_hz=20_000.0),
     AudioInput(sample_rate=44_100, window=1103, hop=441, fft=1103, bands=32),
+    AudioInput(leveling=Leveling(), mean=0.4, std=0.7),
+    AudioInput(window=320, hop=160, bands=20, leveling=Leveling(0.05, 0.8, 1.0, 0.25, 1e-6)),
 ]  # fmt: skip
 
 
@@ -48,11 +50,17 @@ def textbook(samples: NDArray[np.float32], config: AudioInput) -> NDArray[np.flo
     falling = (hz[2:, None] - bins) / np.diff(hz)[1:, None]
     triangles = np.maximum(0, np.minimum(rising, falling))
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(config.window) / config.window)
-    frames = []
+    frames, recent, by = [], None, config.leveling
     for start in range(0, len(samples) - config.window + 1, config.hop):
         spectrum = np.fft.rfft(hann * samples[start : start + config.window], config.fft)
         power = triangles @ np.abs(spectrum) ** 2
-        frames.append((np.log(power + config.log_floor) - config.mean) / config.std)
+        found = np.log(power + config.log_floor)
+        if by is not None:
+            share = by.share(config.frame_seconds)
+            recent = power if recent is None else (1 - share) * recent + share * power
+            found = (power / (by.floor + recent) ** by.gain + by.bias) ** by.power
+            found -= by.bias**by.power
+        frames.append((found - config.mean) / config.std)
     return np.array(frames).reshape(-1, config.bands)
 
 
@@ -126,6 +134,25 @@ def test_a_clip_of_many_blocks_has_the_same_bits() -> None:
     extractor = LogMel(config)
     parts = [extractor.push(sound[i : i + 640]) for i in range(0, len(sound), 640)]
     assert np.concatenate(parts).tobytes() == log_mel(sound, config).tobytes()
+
+
+def test_of_many_clips_they_are_the_same() -> None:
+    for config in CONFIGS:
+        sounds = np.stack([noise(4 * config.window + 90, seed) for seed in range(3)])
+        found = log_mel_of_many(sounds, config)
+        whole = np.stack([log_mel(sound, config) for sound in sounds])
+        np.testing.assert_allclose(found, whole, rtol=1e-3, atol=2e-3)
+
+
+def test_leveled_sound_is_alike_near_and_far() -> None:
+    """From −50 to 0 dB, where the logarithm's floor is reached at −40."""
+    leveled, plain = AudioInput(leveling=Leveling()), AudioInput()
+    loud = noise(32_000) * np.repeat(np.random.default_rng(1).uniform(0.1, 1, 100), 320)
+    loud = loud.astype(np.float32) / 3
+    for decibels in (-50, -30, -10):
+        faint = loud * np.float32(10 ** (decibels / 20))
+        apart = np.abs(log_mel(faint, leveled) - log_mel(loud, leveled)).max()
+        assert apart < 0.5 < np.abs(log_mel(faint, plain) - log_mel(loud, plain)).max()
 
 
 def test_what_was_given_out_does_not_change() -> None:

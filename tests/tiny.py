@@ -133,6 +133,10 @@ TINY: dict[str, Tiny] = {
         {"model": _SOUND_MODEL, "data": _SPLIT}, _tones(_RATE, "_silence_", "high", "low"),
         "*/*.wav",
     ),
+    "sounds": Tiny(
+        {"model": _SOUND_MODEL, "data": _SPLIT, "mixing": {"streams": 16, "seconds": 2.0}},
+        _tones(_RATE, "_background_", "high", "low"), "*/*.wav",
+    ),
     "embed": Tiny(
         {"model": _SOUND_MODEL, "data": _SPLIT}, _tones(_RATE, "high", "low", "middle"), "*/*.wav"
     ),

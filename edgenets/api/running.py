@@ -20,6 +20,7 @@ from edgenets.events import (
     Notice,
     Result,
     Seen,
+    SoundEvent,
     Suggested,
     Transcript,
     Translation,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 Found = (
     Result | Transcript | Seen | Classified | Suggested | Translation | Forecast | Anomaly
     | Embedding
+    | SoundEvent
 )  # fmt: skip
 
 
@@ -78,10 +80,10 @@ def run(
             found from the first lines.
 
     Returns:
-        a `Result` for every word, a `Transcript` for every utterance, a `Seen` for every
-        image, a `Classified`, `Suggested` or `Translation` for every text, a `Forecast` for
-        every reading that comes live, or after the last one of a file, a `Anomaly` for every
-        reading that is unusual.
+        a `Result` for every word, a `SoundEvent` for every sound that begins or ends, a
+        `Transcript` for every utterance, a `Seen` for every image, a `Classified`, `Suggested` or
+        `Translation` for every text, a `Forecast` for every reading that comes live, or after the
+        last one of a file, a `Anomaly` for every reading that is unusual.
 
     Raises:
         BackendError: nothing in the bundle can be run here.

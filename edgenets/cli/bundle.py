@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 # What `--task` takes; see `Task.own_input`.
 _TASKS = (
-    *("keywords", "speech", "embed", "classify", "detect", "segment"),
+    *("keywords", "sounds", "speech", "embed", "classify", "detect", "segment"),
     *("text", "language", "forecast"),
 )
 

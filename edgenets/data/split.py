@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -38,8 +39,38 @@ def split_of(group: str, validation: float, test: float) -> Split:
         validation: fraction of the groups, 0…1.
         test: fraction of the groups, 0…1.
     """
-    digest = hashlib.sha256((_SALT + group).encode()).digest()
-    place = int.from_bytes(digest[:8], "big") / (1 << 64)
+    place = _place(group)
     if place < test:
         return "test"
     return "validation" if place < test + validation else "train"
+
+
+def splits_of(items: Iterable[tuple[str, str]], validation: float, test: float) -> dict[str, Split]:
+    """The split of every group, so that every label is in every split where it has groups enough.
+
+    They are those of `split_of`. Where that leaves a label out of a split, as it does in small
+    sets, the group of it that is nearest to the split moves there.
+
+    Args:
+        items: the label of each, and its group.
+    """
+    groups: dict[str, set[str]] = {}
+    for label, group in items:
+        groups.setdefault(label, set()).add(group)
+    every = sorted(set().union(*groups.values()) if groups else (), key=lambda g: (_place(g), g))
+    found = {group: split_of(group, validation, test) for group in every}
+    shares: tuple[tuple[Split, float], ...] = (("test", test), ("validation", validation))
+    for label in sorted(groups):
+        for split, share in shares:
+            own = [group for group in every if group in groups[label]]
+            if share and not any(found[group] == split for group in own):
+                left = [group for group in own if found[group] == "train"]
+                if len(left) > 1:  # the last one is trained on
+                    found[left[0]] = split
+    return found
+
+
+def _place(group: str) -> float:
+    """Where a group is among all, 0…1."""
+    digest = hashlib.sha256((_SALT + group).encode()).digest()
+    return int.from_bytes(digest[:8], "big") / (1 << 64)

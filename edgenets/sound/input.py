@@ -18,8 +18,36 @@ LONGEST_FRAME = 32_768  # samples
 
 
 @dataclass(frozen=True)
+class Leveling:
+    """Each band by what it was lately: near or far, loud or soft, a word looks alike.
+
+    Per-channel energy normalization (Wang et al. 2017, arXiv:1607.05666), with its names.
+    """
+
+    seconds: float = 0.4  # time constant of what a band was lately
+    gain: float = 0.98  # 1: no difference between levels is left
+    bias: float = 2.0
+    power: float = 0.5
+    # Of a band's power: sound this faint is not made louder. 1e-10 is about -70 dB of full scale.
+    floor: float = 1e-10
+
+    def __post_init__(self) -> None:
+        if not 1e-3 <= self.seconds <= 1e3:
+            raise ValueError("seconds must be 0.001 to 1000")
+        if not (0 <= self.gain <= 1 and 0 <= self.bias <= 1e3 and 0 < self.power <= 1):
+            raise ValueError("gain must be 0 to 1, bias 0 to 1000, power above 0 and up to 1")
+        if not 1e-30 <= self.floor <= 1e30:
+            raise ValueError("floor must be positive, and within reason")
+
+    def share(self, frame_seconds: float) -> float:
+        """How much of a new frame is taken into what a band was lately."""
+        frames = self.seconds / frame_seconds
+        return float((np.sqrt(1 + 4 * frames**2) - 1) / (2 * frames**2))
+
+
+@dataclass(frozen=True)
 class AudioInput:
-    """Log-mel features of mono sound; see `edgenets.sound.logmel`."""
+    """Log-mel features of mono sound, or leveled ones; see `edgenets.sound.logmel`."""
 
     dtype: ClassVar[DType] = "float32"
     lead: ClassVar[int] = 0  # samples that stand before the sound
@@ -35,6 +63,7 @@ class AudioInput:
     log_floor: float = 1e-5  # added to a band's power before the logarithm
     mean: float = 0.0  # of the log power over the training set
     std: float = 1.0  # of the log power over the training set
+    leveling: Leveling | None = None  # in place of the logarithm
 
     def __post_init__(self) -> None:
         if self.sample_rate not in SAMPLE_RATES:

@@ -2,7 +2,8 @@
 
 A frame is a Hann-windowed stretch of sound; its power spectrum is summed into
 triangular bands on the mel scale (HTK formula, O'Shaughnessy 1987) and the
-logarithm is taken. Frame t covers the samples [t·hop, t·hop + window).
+logarithm is taken; or each band is leveled by what it was lately, see `Leveling`.
+Frame t covers the samples [t·hop, t·hop + window).
 
 A frame has the same bits however its samples arrived, in one clip or in crumbs:
 every operation works on one frame at a time or element by element, but for the
@@ -19,8 +20,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from edgenets.arrays import Reals
 from edgenets.sound.audio import FULL_SCALE, Sound
-from edgenets.sound.input import AudioInput, edges
+from edgenets.sound.input import AudioInput, Leveling, edges
 
 # Frames that are computed at once, or a few more: bounds a long clip's scratch arrays.
 BLOCK = 64
@@ -46,7 +48,7 @@ class LogMel:
         # What waits is in units of 16-bit sound: then that needs no conversion at all.
         self._hann = np.hanning(config.window + 1)[:-1] / FULL_SCALE
         # ln(e^(−mean) · x) is ln x − mean: the mean is taken off by weights that are there anyway.
-        centre = np.exp(-config.mean)
+        centre = 1.0 if config.leveling else np.exp(-config.mean)
         self._filterbank = centre * _filterbank(config)
         # Sound waits at the front of this buffer; the frames are views into it, made once.
         # It is float64 because NumPy's FFT is: a product of mixed types would be buffered.
@@ -65,6 +67,7 @@ class LogMel:
         shape = (block, config.bands)
         self._floor = np.full(shape, centre * config.log_floor)
         self._scale = np.full(shape, 1.0 / config.std)
+        self._level = _Level(config, block) if config.leveling else None
         self._views = [[self._rows(odd, n) for n in range(block + 1)] for odd in (0, 1)]
 
     def _rows(self, odd: int, n: int) -> tuple[Any, ...]:
@@ -84,6 +87,8 @@ class LogMel:
     def reset(self) -> None:
         """Forget what was heard."""
         self._fill = self._odd = 0
+        if self._level is not None:
+            self._level.reset()
 
     def push(self, samples: Sound) -> NDArray[np.float32]:
         """Take mono sound and give the frames that it completes.
@@ -131,11 +136,66 @@ class LogMel:
         spectrum = np.fft.rfft(padded).view(np.float64)
         multiply(spectrum, spectrum, squares)
         product(factors, self._filterbank, sums)
-        np.add(mel, floor, mel)
-        np.log(mel, mel)
+        if self._level is None:
+            np.add(mel, floor, mel)
+            np.log(mel, mel)
+        else:
+            self._level.apply(mel)
         multiply(mel, scale, mel)
         out[...] = mel
         self._odd = (self._odd + n) & 1
+
+
+class _Level:
+    """Levels frame after frame, in place."""
+
+    def __init__(self, config: AudioInput, block: int) -> None:
+        assert config.leveling is not None, "asked before"
+        self._by, self._mean = config.leveling, config.mean
+        self._share = self._by.share(config.frame_seconds)
+        self._recent = np.zeros((block, config.bands))
+        self._last = np.zeros(config.bands)
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin a stream: its first frame is what was before."""
+        self._begun = False
+
+    def apply(self, powers: NDArray[np.float64]) -> None:
+        """(frames, bands) of power to leveled ones, less their mean."""
+        recent, last = self._recent[: len(powers)], self._last
+        if not self._begun:
+            last[:] = powers[0]
+            self._begun = True
+        for power, now in zip(powers, recent, strict=True):
+            np.subtract(power, last, now)
+            np.multiply(now, self._share, now)
+            np.add(last, now, now)
+            last = now
+        self._last[:] = last
+        leveled(powers, recent, self._by)
+        np.subtract(powers, self._mean, powers)
+
+
+def leveled(powers: Reals, recent: Reals, by: Leveling) -> None:
+    """Bands by what they were lately, in place.
+
+    Args:
+        powers: (…, bands) of power; becomes (power · (floor + recent)^−gain + bias)^power −
+            bias^power.
+        recent: likewise, what they were; is spoiled.
+    """
+    np.add(recent, by.floor, recent)
+    np.log(recent, recent)
+    np.multiply(recent, -by.gain, recent)
+    np.exp(recent, recent)
+    np.multiply(powers, recent, powers)
+    np.add(powers, by.bias, powers)
+    if by.power == 0.5:
+        np.sqrt(powers, powers)
+    else:
+        np.power(powers, by.power, powers)
+    np.subtract(powers, by.bias**by.power, powers)
 
 
 def log_mel(samples: Sound, config: AudioInput) -> NDArray[np.float32]:
@@ -160,8 +220,21 @@ def log_mel_of_many(sounds: NDArray[np.float32], config: AudioInput) -> NDArray[
         spectrum = np.fft.rfft(of_clip * hann, config.fft)
         power = np.square(spectrum.real) + np.square(spectrum.imag)
         np.matmul(power.astype(np.float32), weights, row)
-    np.log(out + np.float32(config.log_floor), out)
+    if config.leveling:
+        leveled(out, _recent(out, config.leveling.share(config.frame_seconds)), config.leveling)
+    else:
+        np.log(out + np.float32(config.log_floor), out)
     return (out - np.float32(config.mean)) * np.float32(1 / config.std)
+
+
+def _recent(powers: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    """What each band was lately, at every frame of (clips, frames, bands)."""
+    recent = np.empty_like(powers)
+    last = powers[:, 0]
+    for at in range(powers.shape[1]):
+        last = last + np.float32(share) * (powers[:, at] - last)
+        recent[:, at] = last
+    return recent
 
 
 def frame_count(samples: int, config: AudioInput) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # Task → what it is; imported when it is used.
 TASKS = {
     "keywords": "edgenets.tasks.keywords.task:Keywords",
+    "sounds": "edgenets.tasks.sounds.task:Sounds",
     "speech": "edgenets.tasks.speech.task:Speech",
     "language": "edgenets.tasks.language.task:Language",
     "text": "edgenets.tasks.text.task:Text",

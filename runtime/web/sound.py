@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.files import Json
-from edgenets.tasks.keywords.spec import KeywordSpec
+from edgenets.tasks.heard import HeardSpec
 
 # So much is kept for a viewer who comes now.
 _SECONDS = 8.0
@@ -21,7 +21,7 @@ _DARKEST, _BRIGHTEST = -1.0, 3.5
 class Spectrogram:
     """The last seconds of features. The run writes, viewers read, each from where he was."""
 
-    def __init__(self, spec: KeywordSpec) -> None:
+    def __init__(self, spec: HeardSpec) -> None:
         self._bands = spec.input.bands
         self._size = round(_SECONDS / spec.input.frame_seconds)
         self._ring = np.zeros((self._size, self._bands), np.uint8)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from edgenets.events import Event, Notice, Result, Seen
 from edgenets.extras import require
 from edgenets.files import Json
-from edgenets.tasks.keywords.spec import KeywordSpec
+from edgenets.tasks.heard import HeardSpec
 from edgenets.tasks.vision.drawing import color_of, draw
 from edgenets.uri import shown
 
@@ -134,7 +134,7 @@ class State:
     def attach(self, run: Any) -> None:
         """Take the run that is shown."""
         self.run = run
-        if isinstance(run.spec, KeywordSpec):
+        if isinstance(run.spec, HeardSpec):
             self.sound = Spectrogram(run.spec)
             run.observe(self._hear)
 

@@ -14,13 +14,9 @@ from edgenets.recipeparts import (
     check_range,
 )
 from edgenets.sound.input import AudioInput
+from edgenets.tasks.heard import MOST_SMOOTHING
 from edgenets.tasks.keywords.recipe import DataRecipe, KeywordRecipe, ScheduleRecipe
-from edgenets.tasks.keywords.spec import (
-    BACKGROUND,
-    MOST_SMOOTHING,
-    Background,
-    KeywordDecoding,
-)
+from edgenets.tasks.keywords.spec import BACKGROUND, Background, KeywordDecoding
 from edgenets.tasks.sound import SoundSpec
 
 # Bounds far above all use: beyond them a file is broken or hostile.

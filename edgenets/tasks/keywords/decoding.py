@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.arrays import Reals
+from edgenets.tasks.heard import Heard, HeardDecoding
 from edgenets.tasks.keywords.spec import KeywordDecoding
 
 
@@ -66,9 +66,17 @@ def decide_clips(
     return np.where(peaks.max(axis=-1) >= least[decided], decided, quiet)
 
 
-def posteriors_of(scores: Reals, decoding: KeywordDecoding) -> NDArray[np.float32]:
+def posteriors_of(scores: Reals, decoding: HeardDecoding) -> NDArray[np.float32]:
     """Posteriors of what a model gives, (…, labels), be it logits or already these."""
-    return softmax(scores) if decoding.scores == "logits" else np.asarray(scores)
+    if decoding.scores == "logits":
+        return softmax(scores)
+    return sigmoid(scores) if decoding.scores == "independent" else np.asarray(scores)
+
+
+def sigmoid(logits: Reals) -> NDArray[np.float32]:
+    """The posterior of each label by itself, (…, labels) float32."""
+    posteriors: NDArray[np.float32] = 0.5 * (1 + np.tanh(0.5 * np.asarray(logits, np.float32)))
+    return posteriors
 
 
 def means(posteriors: Reals, smoothing: int) -> NDArray[np.float32]:
@@ -86,20 +94,11 @@ BEHIND = 0.4
 _ROUNDING = 1e-5
 
 
-@dataclass(frozen=True)
-class Heard:
-    """A word that a decoder heard."""
-
-    label: str
-    score: float  # smoothed posterior, 0…1
-    step: int  # number of the step at which it was heard, from 0
-
-
 class KeywordDecoder:
     """Takes one step's scores after another, and says when a word was heard."""
 
     def __init__(
-        self, labels: tuple[str, ...], decoding: KeywordDecoding, step_seconds: float
+        self, labels: tuple[str, ...], decoding: HeardDecoding, step_seconds: float
     ) -> None:
         self.labels = labels
         self._count = decoding.smoothing

@@ -21,11 +21,11 @@ from edgenets.files import Json
 from edgenets.progress import Progress
 from edgenets.sound import audio
 from edgenets.tasks.evaluation import Evaluation, Table
+from edgenets.tasks.heard import Heard, HeardDecoding, HeardSpec
 from edgenets.tasks.keywords.augment import QUIET, frame_powers
 from edgenets.tasks.keywords.clips import is_recording, recordings_below
-from edgenets.tasks.keywords.decoding import Heard, KeywordDecoder, means, posteriors_of
+from edgenets.tasks.keywords.decoding import means, posteriors_of
 from edgenets.tasks.keywords.rates import poisson_bounds
-from edgenets.tasks.keywords.spec import KeywordDecoding, KeywordSpec
 from edgenets.tasks.sound_pipeline import Stepper
 from edgenets.tasks.task import Streams
 
@@ -110,14 +110,14 @@ class Found:
 class Listened:
     """What a model answered to streams."""
 
-    spec: KeywordSpec
+    spec: HeardSpec
     negatives: Scores
     files: tuple[tuple[int, Path], ...]  # the steps at which they begin, in order
     hours: float  # of negatives
     words: tuple[tuple[str, Scores], ...]  # the label of every recording, and what was answered
     _known: dict[int, list[Scores]] = field(default_factory=dict, repr=False)
 
-    def at(self, decoding: KeywordDecoding) -> Found:
+    def at(self, decoding: HeardDecoding) -> Found:
         """What is heard."""
         said, heard = Counter[str](), Counter[str]()
         likely, *of_words = self.likely(decoding.smoothing)
@@ -140,26 +140,21 @@ class Listened:
             ]
         return self._known[smoothing]
 
-    def _decided(
-        self, scores: Scores, likely: Scores, decoding: KeywordDecoding
-    ) -> Iterator[Heard]:
+    def _decided(self, scores: Scores, likely: Scores, decoding: HeardDecoding) -> Iterator[Heard]:
         """What a decoder says that takes every step; where no word is likely it need not look.
 
         Args:
             likely: see `likely`.
         """
-        least = min(decoding.threshold, *decoding.thresholds.values(), 1.0) - _ROUNDING
-        worth = np.flatnonzero(likely >= least)
-        decoder = KeywordDecoder(self.spec.labels, decoding, self.spec.step_seconds)
+        worth = np.flatnonzero(likely >= decoding.lowest - _ROUNDING)
+        hear = self.spec.hearer(decoding)
         apart = decoding.smoothing + int(np.ceil(decoding.refractory / self.spec.step_seconds))
         for steps in np.split(worth, np.flatnonzero(np.diff(worth) > apart) + 1):
             if not len(steps):
                 continue
-            decoder.reset()
             begin = max(0, int(steps[0]) - decoding.smoothing)
-            for row in scores[begin : int(steps[-1]) + 1]:
-                if (heard := decoder.push(row)) is not None:
-                    yield replace(heard, step=begin + heard.step)
+            for heard in hear(scores[begin : int(steps[-1]) + 1]):
+                yield replace(heard, step=begin + heard.step)
 
     def _accepted(self, heard: Heard) -> Accepted:
         begin, path = max(f for f in self.files if f[0] <= heard.step)
@@ -168,7 +163,7 @@ class Listened:
 
 
 def listen(
-    spec: KeywordSpec,
+    spec: HeardSpec,
     session: Session,
     negatives: Sequence[Path],
     positives: Sequence[Path],
@@ -206,9 +201,7 @@ def listen(
     return Listened(spec, scores, tuple(files), hours, tuple(answers))
 
 
-def measure(
-    spec: KeywordSpec, session: Session, streams: Streams, progress: Progress
-) -> Evaluation:
+def measure(spec: HeardSpec, session: Session, streams: Streams, progress: Progress) -> Evaluation:
     """False accepts an hour and recall, by word and by threshold; errors as `listen`."""
     listened = listen(spec, session, streams.negatives, streams.positives, progress)
     found = listened.at(spec.decoding)
@@ -220,7 +213,7 @@ def measure(
         len(listened.files) if by_rate else len(listened.words),
         _line(found),
         _figures(spec, found, curve),
-        ("word", "said", "heard", "recall", "false accepts", "an hour"),
+        (spec.noun, "said", "heard", "recall", "false accepts", "an hour"),
         tuple(_row(found, label) for label in spec.reported),
         more=(_curve(curve),),
     )
@@ -235,7 +228,7 @@ def _line(found: Found) -> str:
     return "; ".join(parts)
 
 
-def _figures(spec: KeywordSpec, found: Found, curve: Sequence[tuple[float, Found]]) -> Json:
+def _figures(spec: HeardSpec, found: Found, curve: Sequence[tuple[float, Found]]) -> Json:
     """All of it, for programs."""
     words = {
         label: {
@@ -282,7 +275,7 @@ def _curve(curve: Sequence[tuple[float, Found]]) -> Table:
         )
         for threshold, found in curve
     ]
-    return Table("one threshold for all words", ("threshold", "recall", "an hour"), tuple(rows))
+    return Table("one threshold for all", ("threshold", "recall", "an hour"), tuple(rows))
 
 
 def _count(found: Found, label: str) -> int:
@@ -292,7 +285,7 @@ def _count(found: Found, label: str) -> int:
 class Recorder(Stepper[Heard]):  # type: ignore[type-var]  # it decides nothing
     """Keeps what a model answers."""
 
-    def __init__(self, spec: KeywordSpec, session: Session) -> None:
+    def __init__(self, spec: HeardSpec, session: Session) -> None:
         super().__init__(spec, session)
         self.rows: list[Scores] = []
         self.reset()
@@ -314,7 +307,7 @@ class Recorder(Stepper[Heard]):  # type: ignore[type-var]  # it decides nothing
         self.rows.append(scores.copy())
 
 
-def _negatives(roots: Sequence[Path], spec: KeywordSpec, progress: Progress) -> list[Path]:
+def _negatives(roots: Sequence[Path], spec: HeardSpec, progress: Progress) -> list[Path]:
     """Recordings, in order; those that lie in a folder of a word's name are left out."""
     paths = []
     for root in roots:
@@ -331,7 +324,7 @@ def _negatives(roots: Sequence[Path], spec: KeywordSpec, progress: Progress) -> 
     return paths
 
 
-def _words(root: Path, spec: KeywordSpec) -> Iterator[tuple[str, Path]]:
+def _words(root: Path, spec: HeardSpec) -> Iterator[tuple[str, Path]]:
     """The recordings of words below a folder, each with its label."""
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; give a folder of LABEL/*.wav or *.flac")

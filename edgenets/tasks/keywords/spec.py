@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgenets.spec import check_labels
-from edgenets.tasks.sound import LONGEST_REFRACTORY, SoundSpec
+from edgenets.tasks.heard import MOST_SMOOTHING, Heard, HeardDecoding, HeardSpec, Hearer
 
-# A bound far above all use: beyond it a file is broken or hostile.
-MOST_SMOOTHING = 10_000  # steps
-
-
-# Likewise, of what an enrolled word is known by, and of its background.
+# Bounds far above all use, of what an enrolled word is known by, and of its background.
 _MOST = 1_000_000
 MOST_ENROLLED = 1000
 
@@ -50,29 +50,16 @@ class Enrolled:
 
 
 @dataclass(frozen=True)
-class KeywordDecoding:
+class KeywordDecoding(HeardDecoding):
     """How posteriors become detections; see `edgenets.tasks.keywords.decoding`."""
 
-    smoothing: int = 5  # steps that the posterior is averaged over
-    threshold: float = 0.6  # smoothed posterior from which a word counts as heard
-    thresholds: dict[str, float] = field(default_factory=dict)  # per word, over `threshold`
-    refractory: float = 0.8  # s in which the next detection is held back
-    background: tuple[str, ...] = ("_silence_", "_unknown_")  # labels that are no detections
-    scores: Literal["logits", "probabilities"] = "logits"  # what the model gives
+    scores: Literal["logits", "probabilities"] = "logits"
     # How a clip is decided: by its end, as training asked, or by the likeliest word in it.
     clips: Literal["end", "peak"] = "end"
 
-    def __post_init__(self) -> None:
-        if not 1 <= self.smoothing <= MOST_SMOOTHING:
-            raise ValueError(f"smoothing must be 1 to {MOST_SMOOTHING} steps")
-        if not 0 <= self.refractory <= LONGEST_REFRACTORY:
-            raise ValueError(f"refractory must be 0 to {LONGEST_REFRACTORY:g} s")
-        if any(not 0 < t <= 1 for t in (self.threshold, *self.thresholds.values())):
-            raise ValueError("thresholds must lie in (0, 1]")
-
 
 @dataclass(frozen=True)
-class KeywordSpec(SoundSpec):
+class KeywordSpec(HeardSpec):
     """A model that spots words."""
 
     task: Literal["keywords"]
@@ -80,6 +67,20 @@ class KeywordSpec(SoundSpec):
     enrolled: tuple[Enrolled, ...] = field(default=(), kw_only=True)
     size: int = field(default=0, kw_only=True)  # of an embedding, where the model gives no scores
     background: Background | None = field(default=None, kw_only=True)
+
+    def hearer(self, decoding: HeardDecoding) -> Hearer:
+        """See `HeardSpec.hearer`."""
+        from edgenets.tasks.keywords.decoding import KeywordDecoder
+
+        decoder = KeywordDecoder(self.labels, decoding, self.step_seconds)
+
+        def heard(scores: NDArray[np.float32]) -> Iterator[Heard]:
+            decoder.reset()
+            for row in scores:
+                if (found := decoder.push(row)) is not None:
+                    yield found
+
+        return heard
 
     def __post_init__(self) -> None:
         check_labels(self.labels, [*self.decoding.thresholds, *(e.label for e in self.enrolled)])

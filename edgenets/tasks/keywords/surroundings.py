@@ -45,6 +45,8 @@ def another_voice(
     """Another vocal tract and another microphone, on (frames, bands) log-mel."""
     shift = int(rng.integers(-recipe.band_shift, recipe.band_shift + 1))
     curve = augment.equalize(rng, features.bands, recipe.equalizer)
+    if features.leveling:  # a microphone's response is leveled out
+        return augment.shift_bands(frames, shift)
     # Features are natural logarithms of power, normalized; 10 dB are ln 10 of it.
     offset = curve * np.float32(np.log(10) / 10 / features.std)
     return augment.shift_bands(frames, shift) + offset

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, ClassVar
 from edgenets.files import Json
 from edgenets.progress import Progress
 from edgenets.spec import ModelSpec, spec_as
+from edgenets.tasks.heard_room import HeardRoom
 from edgenets.tasks.keywords.recipe import KeywordRecipe
 from edgenets.tasks.keywords.spec import KeywordSpec
 from edgenets.tasks.room import EvaluationModule, SamplesModule
-from edgenets.tasks.sound_room import SoundRoom
-from edgenets.tasks.task import Enrolment, SetByStreams, Spoken, Streams, Trained
+from edgenets.tasks.task import Enrolment, Spoken, Trained
 
 if TYPE_CHECKING:
     from edgenets.backend import Session
     from edgenets.bundle import Bundle
-    from edgenets.tasks.evaluation import Evaluation
     from edgenets.tasks.keywords.pipeline import KeywordDetector
     from edgenets.tasks.metrics import Decisions
     from edgenets.tasks.own import OwnModel
@@ -32,7 +31,7 @@ NO_WORDS = frozenset(
 )
 
 
-class Keywords(SoundRoom):
+class Keywords(HeardRoom):
     """See `SequenceTask`."""
 
     spec: ClassVar = KeywordSpec
@@ -63,27 +62,6 @@ class Keywords(SoundRoom):
         from edgenets.tasks.keywords import evaluation
 
         return evaluation
-
-    def listened(
-        self, spec: ModelSpec, session: Session, streams: Streams, progress: Progress
-    ) -> Evaluation:
-        """See `Task.listened`."""
-        from edgenets.tasks.keywords.listening import measure
-
-        return measure(spec_as(spec, KeywordSpec), session, streams, progress)
-
-    def set_by_streams(
-        self,
-        spec: ModelSpec,
-        session: Session,
-        streams: Streams,
-        per_hour: float,
-        progress: Progress,
-    ) -> SetByStreams:
-        """See `Task.set_by_streams`."""
-        from edgenets.tasks.keywords.thresholds import set_thresholds
-
-        return set_thresholds(spec_as(spec, KeywordSpec), session, streams, per_hour, progress)
 
     def enrol(
         self, bundle: Bundle, session: Session, spoken: Spoken, progress: Progress

@@ -15,9 +15,9 @@ from edgenets.backend import Session
 from edgenets.errors import DataError
 from edgenets.files import Json
 from edgenets.progress import Progress
+from edgenets.tasks.heard import MOST_SMOOTHING, HeardDecoding, HeardSpec
 from edgenets.tasks.keywords.listening import Found, Listened, listen
 from edgenets.tasks.keywords.rates import poisson_bounds
-from edgenets.tasks.keywords.spec import MOST_SMOOTHING, KeywordDecoding, KeywordSpec
 from edgenets.tasks.task import SetByStreams, Streams
 
 # Thresholds that are tried, and by how much the smoothing that a model was made with is longer.
@@ -45,7 +45,7 @@ class _Option:
 
 
 def set_thresholds(
-    spec: KeywordSpec, session: Session, streams: Streams, per_hour: float, progress: Progress
+    spec: HeardSpec, session: Session, streams: Streams, per_hour: float, progress: Progress
 ) -> SetByStreams:
     """See `Task.set_by_streams`."""
     if not streams.negatives:
@@ -60,14 +60,14 @@ def set_thresholds(
         if after.heard[word] < _HALF * said
     )
     rows = _rows(spec, decoding, before, after)
-    changed = replace(spec, decoding=decoding)
+    changed = spec.decided_by(decoding)
     advice = (*_changes(spec.decoding, decoding), *_advice(per_hour, before, after))
     return SetByStreams(changed, evidence, rows, lost, advice)
 
 
 def chosen_decoding(
     heard: Listened, per_hour: float, progress: Progress
-) -> tuple[KeywordDecoding, Found]:
+) -> tuple[HeardDecoding, Found]:
     """The decoding by which most is heard at so many false accepts an hour."""
     before = heard.spec.decoding
     allowed = math.floor(per_hour * heard.hours)
@@ -77,7 +77,7 @@ def chosen_decoding(
     done, total = 0, len(lengths) + len(pauses)
     with progress.task("trying thresholds") as task:
 
-        def tried(decoding: KeywordDecoding, said: str) -> tuple[KeywordDecoding, Found]:
+        def tried(decoding: HeardDecoding, said: str) -> tuple[HeardDecoding, Found]:
             nonlocal done
             task.update(done := done + 1, total, said)
             return _best(heard, decoding, allowed)
@@ -93,9 +93,7 @@ def chosen_decoding(
     return best
 
 
-def _best(
-    heard: Listened, decoding: KeywordDecoding, allowed: int
-) -> tuple[KeywordDecoding, Found]:
+def _best(heard: Listened, decoding: HeardDecoding, allowed: int) -> tuple[HeardDecoding, Found]:
     """The thresholds by which most is heard at so many false accepts, and what is."""
     options: dict[str, list[_Option]] = {word: [] for word in heard.spec.reported}
     for threshold in _TRIED:
@@ -148,7 +146,7 @@ def _evidence(streams: Streams, per_hour: float, before: Found, after: Found) ->
 
 
 def _rows(
-    spec: KeywordSpec, decoding: KeywordDecoding, before: Found, after: Found
+    spec: HeardSpec, decoding: HeardDecoding, before: Found, after: Found
 ) -> tuple[tuple[str, ...], ...]:
     """Of each word: its threshold before and now, what is heard, what is accepted."""
     rows = []
@@ -161,7 +159,7 @@ def _rows(
     return tuple(rows)
 
 
-def _changes(before: KeywordDecoding, after: KeywordDecoding) -> tuple[str, ...]:
+def _changes(before: HeardDecoding, after: HeardDecoding) -> tuple[str, ...]:
     """What is set for all words."""
     said = []
     if after.smoothing != before.smoothing:

@@ -134,7 +134,7 @@ def _on_streams(recipe: KeywordRecipe, splits: Splits, out: Path, progress: Prog
     def settled(model: keras.Model) -> tuple[KeywordSpec, dict[str, Json]]:
         found = listened(model, validation, spec)
         decoding, known = chosen_decoding(found, recipe.listening.max_fa, progress)
-        made = replace(spec, decoding=decoding)
+        made = spec.decided_by(decoding)
         # Not those that thresholds were set by: the model alone would be at its best in them.
         held = trial(chosen_by, features, recipe, running.SEEDS["validation"] + HELD_SEED)
         held = hardest(held, listened(model, held, made), KEPT_STREAMS)
