@@ -57,12 +57,17 @@ class Run:
         return str(self.metrics["metric"])
 
     @property
+    def judged(self) -> str:
+        """The split by which the model is judged: the test, or validation where none was kept."""
+        return "test" if self._counted("test")[0] else "validation"
+
+    @property
     def headline(self) -> str:
-        """The figure of the test split, in words."""
+        """The figure of the split by which it is judged, in words."""
         count, kind = self.test_size
-        figure = metric_of(self.metric).shown(self.metrics["test"][self.metric])
+        figure = metric_of(self.metric).shown(self.metrics[self.judged][self.metric])
         said = f"{self.metric} {figure} on {count:,} {kind}"
-        return f"{heard}, {said}" if (heard := self.heard("test")) else said
+        return f"{heard}, {said}" if (heard := self.heard(self.judged)) else said
 
     def heard(self, split: str) -> str:
         """What was heard on streams of a split, in words; empty where none were listened to."""
@@ -77,10 +82,13 @@ class Run:
 
     @property
     def test_size(self) -> tuple[int, str]:
-        """How many items the test split has, and what they are."""
-        test = self.metrics["test"]
-        kind = next(k for k in _KINDS if k in test)
-        return test[kind], kind
+        """How many items the split has by which it is judged, and what they are."""
+        return self._counted(self.judged)
+
+    def _counted(self, split: str) -> tuple[int, str]:
+        found = self.metrics[split]
+        kind = next(k for k in _KINDS if k in found)
+        return found[kind], kind
 
     def recipe_as(self, kind: type[R]) -> R:
         """The recipe, which is of the kind that its task has.

@@ -155,30 +155,31 @@ def test_short_pauses_are_filled_and_nothing_else(on: list[bool]) -> None:
         assert nearest * FRAME <= 1.0
 
 
-class TestStreams:
-    @pytest.fixture(scope="class")
-    def made(self, tmp_path_factory: pytest.TempPathFactory) -> EventStreams:
-        root = tmp_path_factory.mktemp("sounds")
-        for label, seconds in (("bark", 0.4), ("rain", 7.0)):
-            for number in range(6):
-                clip(root / label, f"{number}.wav", seconds)
-        plain = recipe_of("sounds") | {"mixing": {"streams": 8, "seconds": 3.0, "overlap": 1.0}}
-        recipe = parse(plain)
-        assert isinstance(recipe, SoundsRecipe)
-        found = recordings.load(recipe, root, "train", Progress())
-        return EventStreams(found, recipe.features, recipe)
+@pytest.fixture(scope="module")
+def streams(tmp_path_factory: pytest.TempPathFactory) -> EventStreams:
+    root = tmp_path_factory.mktemp("sounds")
+    for label, seconds in (("bark", 0.4), ("rain", 7.0)):
+        for number in range(6):
+            clip(root / label, f"{number}.wav", seconds)
+    plain = recipe_of("sounds") | {"mixing": {"streams": 8, "seconds": 3.0, "overlap": 1.0}}
+    recipe = parse(plain)
+    assert isinstance(recipe, SoundsRecipe)
+    found = recordings.load(recipe, root, "train", Progress())
+    return EventStreams(found, recipe.features, recipe)
 
-    def test_the_same_batch_again(self, made: EventStreams) -> None:
-        one, again = made.batch(3, 0), made.batch(3, 0)
+
+class TestStreams:
+    def test_the_same_batch_again(self, streams: EventStreams) -> None:
+        one, again = streams.batch(3, 0), streams.batch(3, 0)
         assert np.array_equal(one.inputs, again.inputs)
         assert np.array_equal(one.targets, again.targets)
 
-    def test_what_is_asked_for_is_heard_there(self, made: EventStreams) -> None:
+    def test_what_is_asked_for_is_heard_there(self, streams: EventStreams) -> None:
         rng = np.random.default_rng(0)
         labels: NDArray[np.int64] = np.zeros(2, np.int64)
         for _ in range(40):
-            sound, targets, weights = made.stream(rng)
-            assert targets.shape == (made.steps, 2) and weights.shape == (made.steps,)
+            sound, targets, weights = streams.stream(rng)
+            assert targets.shape == (streams.steps, 2) and weights.shape == (streams.steps,)
             assert len(sound) == 3 * RATE and np.abs(sound).max() <= 1
             labels += targets.any(axis=0)
             # What is longer than a stream fills it; what is shorter, so much of it.

@@ -60,6 +60,6 @@ def command(
         emit({"run": str(run.folder), **run.metrics})
         return
     click.echo(
-        f"{run.folder}: {run.metrics['parameters']:,} parameters, test {run.headline}\n"
+        f"{run.folder}: {run.metrics['parameters']:,} parameters, {run.judged} {run.headline}\n"
         f"Next: edgenets convert {run.folder} --data {data}"
     )

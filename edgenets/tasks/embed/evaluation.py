@@ -17,7 +17,7 @@ from edgenets.tasks.embed.metric import Neighbors, nearest, neighbor_accuracy
 from edgenets.tasks.embed.pipeline import Embedder
 from edgenets.tasks.embed.spec import EmbedSpec
 from edgenets.tasks.evaluation import Evaluation, confusion_of, rows_by_label, some
-from edgenets.tasks.keywords.clips import find_clips, load_clips, split_of
+from edgenets.tasks.keywords.clips import find_clips, load_clips, of_split
 
 
 def measure(
@@ -25,11 +25,7 @@ def measure(
 ) -> Evaluation:
     """See `Task.evaluate`: every clip against all others."""
     spec = spec_as(bundle.spec, EmbedSpec)
-    clips = some(
-        [clip for clip in find_clips(data)
-         if split in (None, split_of(clip, spec.split.validation, spec.split.test))],
-        data, split,
-    )  # fmt: skip
+    clips = some(of_split(find_clips(data), split, spec.split), data, split)
     if len(clips) < 2:
         raise DataError(f"{data}: one clip has no neighbor; two at least are needed")
     labels = tuple(sorted({clip.label for clip in clips}))

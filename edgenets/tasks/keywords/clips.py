@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.data import split
-from edgenets.data.split import Split
+from edgenets.data.split import Split, SplitShares, splits_of
 from edgenets.errors import DataError
 from edgenets.sound import audio
 
@@ -90,6 +90,12 @@ def speaker_of(path: Path) -> str | None:
 def split_of(clip: Clip, validation: float, test: float) -> Split:
     """The split that a clip belongs to, with its speaker; see `edgenets.data.split.split_of`."""
     return split.split_of(clip.group, validation, test)
+
+
+def of_split(clips: Sequence[Clip], split: Split | None, shares: SplitShares) -> list[Clip]:
+    """The clips of a split; None: all of them. See `edgenets.data.split.splits_of`."""
+    of = splits_of(((clip.label, clip.group) for clip in clips), shares.validation, shares.test)
+    return [clip for clip in clips if split in (None, of[clip.group])]
 
 
 def recordings_below(root: Path) -> list[Path]:

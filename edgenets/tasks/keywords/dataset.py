@@ -20,7 +20,7 @@ from edgenets.sound.audio import float_to_pcm16, pcm16_to_float
 from edgenets.sound.input import AudioInput
 from edgenets.sound.logmel import LogMel, frame_count
 from edgenets.tasks.keywords import augment
-from edgenets.tasks.keywords.clips import Clip, ClipSet, find_clips, load_clips, split_of
+from edgenets.tasks.keywords.clips import ClipSet, find_clips, load_clips, of_split
 from edgenets.tasks.keywords.decoding import BEHIND
 from edgenets.tasks.keywords.recipe import KeywordRecipe
 from edgenets.tasks.keywords.spec import KeywordSpec
@@ -92,7 +92,9 @@ def load_split(recipe: KeywordRecipe, data: Path, split: Split, progress: Progre
     labels = recipe.data.labels or tuple(sorted({c.label for c in clips}))
     if len(labels) < 2:
         raise DataError(f"{data}: one label alone ({labels[0]}) leaves nothing to tell apart")
-    chosen = [c for c in clips if _split(c, recipe) == split]
+    if split == "test" and not recipe.data.test:
+        return load_clips((), labels, recipe.features.sample_rate)
+    chosen = of_split(clips, split, recipe.data.shares)
     missing = set(labels) - {c.label for c in chosen}
     if missing:
         raise DataError(
@@ -101,10 +103,6 @@ def load_split(recipe: KeywordRecipe, data: Path, split: Split, progress: Progre
         )
     with progress.task(f"reading {split}") as task:
         return load_clips(chosen, labels, recipe.features.sample_rate, task.update)
-
-
-def _split(clip: Clip, recipe: KeywordRecipe) -> Split:
-    return split_of(clip, recipe.data.validation, recipe.data.test)
 
 
 class Listens(Protocol):

@@ -17,7 +17,7 @@ from edgenets.sound.audio import pcm16_to_float
 from edgenets.spec import spec_as
 from edgenets.tasks.evaluation import Evaluation, confusion_of, rows_by_label, some
 from edgenets.tasks.keywords.augment import Sound, fit
-from edgenets.tasks.keywords.clips import Clip, find_clips, load_clips, split_of
+from edgenets.tasks.keywords.clips import Clip, find_clips, load_clips, of_split
 from edgenets.tasks.keywords.decoding import BEHIND, decide_clips
 from edgenets.tasks.keywords.listening import Recorder
 from edgenets.tasks.keywords.pipeline import KeywordDetector
@@ -101,11 +101,7 @@ def measure(
 ) -> Evaluation:
     """See `Task.evaluate`."""
     spec = spec_as(bundle.spec, KeywordSpec)
-    clips = [
-        clip
-        for clip in find_clips(data, spec.labels)
-        if split in (None, split_of(clip, spec.split.validation, spec.split.test))
-    ]
+    clips = of_split(find_clips(data, spec.labels), split, spec.split)
     found = evaluate(spec, session, some(clips, data, split), progress=progress)
     return Evaluation(
         "accuracy",

@@ -27,7 +27,7 @@ class DataRecipe:
     # Recordings are cut or padded to this; 0: to the longest, and to 1 s at least.
     clip_seconds: float = 0.0
     validation: float = 0.1  # fraction of the speakers
-    test: float = 0.15  # fraction of the speakers
+    test: float = 0.15  # fraction of the speakers; 0: none is kept for a test
     synthetic: int = 0  # synthesized clips a word that are added to training, and to it alone
 
     def __post_init__(self) -> None:

@@ -37,13 +37,16 @@ def verification(run: Run, data: Path, progress: Progress) -> Samples:
 def card(run: Run, items: int) -> list[str]:
     """See `Task.card`."""
     metrics, spec, recipe = run.metrics, run.spec_as(KeywordSpec), run.recipe_as(KeywordRecipe)
-    test, train, features = metrics["test"], metrics["train"], spec.input
-    heard = run.heard("test")
+    train, features = metrics["train"], spec.input
+    heard = run.heard(run.judged)
+    judged = [(split, metrics[split]) for split in ("test", "validation")]
+    shown = [f"{of['accuracy']:.2%} on {of['clips']} {s} clips" for s, of in judged if of["clips"]]
     judged_on = "streams in noise, with words and without" if heard else "the validation clips"
+    hours = metrics[run.judged].get("hours", 0)
     streams = (
-        f"- **Streams**: {heard} in {test.get('hours', 0):.1f} h of synthesized sentences in "
-        f"noise, by voices that training never heard; words in noise and among other speech. "
-        f"How it does where it is used, `edgenets eval --negatives` says."
+        f"- **Streams**: {heard} in {hours:.1f} h of synthesized sentences in noise, by voices "
+        f"that training never heard; words in noise and among other speech. How it does where it "
+        f"is used, `edgenets eval --negatives` says."
     )
     return [
         f"- **Task**: keyword spotting, {len(spec.labels)} classes. "
@@ -55,10 +58,8 @@ def card(run: Run, items: int) -> list[str]:
         f"hop {1e3 * features.frame_seconds:.0f} ms.",
         f"- **Data**: {sum(train.values()):,} training clips; split by speaker. "
         f"{recipe.bundle.data_licence}",
-        f"- **Figures**: float Keras model: {test['accuracy']:.2%} on {test['clips']} test "
-        f"clips of speakers that training never heard, "
-        f"{metrics['validation']['accuracy']:.2%} on {metrics['validation']['clips']} "
-        f"validation clips. Artifacts below: streaming, on {judged_on}.",
+        f"- **Figures**: float Keras model: {', '.join(shown)}, of speakers that training never "
+        f"heard. Artifacts below: streaming, on {judged_on}.",
         *([streams] if heard else []),
         *(f"- **Doubt**: {doubt}." for doubt in metrics.get("doubts", ())),
         "- **Limits**: words in other languages and accents, far-field sound and music were "

@@ -68,11 +68,13 @@ def train_keywords(recipe: KeywordRecipe, data: Path, out: Path, progress: Progr
     spec, found = plan.settled(trainer.model)
     test = _figures(trainer.model, splits.test, spec, recipe)
     trainer.curves(f"validation {plan.job.metric}, %")
-    figures.confusion(np.array(test["confusion"]), spec.labels, out / "confusion.png")
     validation = _figures(trainer.model, splits.validation, spec, recipe)
+    shown = test if test["clips"] else validation
+    figures.confusion(np.array(shown["confusion"]), spec.labels, out / "confusion.png")
     doubts = [
         doubt
         for split, figured in (("validation", validation), ("test", test))
+        if figured["clips"]
         for doubt in doubts_of(figured, spec.labels, split, "clips")
     ]
     for doubt in doubts:
@@ -132,17 +134,19 @@ def _on_streams(recipe: KeywordRecipe, splits: Splits, out: Path, progress: Prog
     validation = trial(chosen_by, features, recipe, running.SEEDS["validation"])
 
     def settled(model: keras.Model) -> tuple[KeywordSpec, dict[str, Json]]:
-        found = listened(model, validation, spec)
-        decoding, known = chosen_decoding(found, recipe.listening.max_fa, progress)
+        answered = listened(model, validation, spec)
+        decoding, known = chosen_decoding(answered, recipe.listening.max_fa, progress)
         made = spec.decided_by(decoding)
         # Not those that thresholds were set by: the model alone would be at its best in them.
         held = trial(chosen_by, features, recipe, running.SEEDS["validation"] + HELD_SEED)
         held = hardest(held, listened(model, held, made), KEPT_STREAMS)
         keep(out, streams(train, features, recipe, recipe.seed, CALIBRATION_STREAMS), held)
-        others = material(recipe, splits.test, "test", progress)
-        test = trial(others, features, recipe, running.SEEDS["test"])
-        heard = listened(model, test, made).at(decoding)
-        return made, {"validation": known.figures(), "test": heard.figures()}
+        found = {"validation": known.figures()}
+        if len(splits.test):
+            others = material(recipe, splits.test, "test", progress)
+            test = trial(others, features, recipe, running.SEEDS["test"])
+            found["test"] = listened(model, test, made).at(decoding).figures()
+        return made, found
 
     job = Job(
         build=lambda: models.build(recipe.model, features.bands, len(spec.labels)),
@@ -214,6 +218,8 @@ def _accuracy(decided: NDArray[np.int64], clips: ClipSet) -> float:
 
 def _figures(model: keras.Model, clips: ClipSet, spec: KeywordSpec, recipe: KeywordRecipe) -> Json:
     """Accuracy and confusion of the float model on one split."""
+    if not len(clips):
+        return {"clips": 0}
     decided = _decide(model, dataset.frames_of(clips, spec, recipe), spec)
     matrix = figures.confusion_matrix(clips.targets, decided, len(spec.labels))
     return {

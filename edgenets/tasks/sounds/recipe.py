@@ -24,11 +24,12 @@ class SoundsDataRecipe:
 
     # None: every folder of the data is a label, but those in which nothing is to be heard.
     labels: tuple[str, ...] | None = None
-    validation: float = 0.15  # fraction of the recordings
-    test: float = 0.15  # fraction of the recordings
+    validation: float = 0.1  # fraction of the recordings
+    test: float = 0.1  # fraction of the recordings; 0: none is kept for a test
 
     def __post_init__(self) -> None:
-        check_range(self, 0, 1, "validation", "test")
+        check_range(self, 0.001, 1, "validation")
+        check_range(self, 0, 1, "test")
         check_shares(self, "no recording")
 
     @property

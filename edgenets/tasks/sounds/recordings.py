@@ -67,7 +67,9 @@ def load(recipe: SoundsRecipe, data: Path, split: Split, progress: Progress) -> 
     shares = recipe.data.shares
     clips, nothing = find(data, recipe.data.labels, split, (shares.validation, shares.test))
     labels = labels_of(recipe, data)
-    if missing := set(labels) - {clip.label for clip in clips}:
+    if split == "test" and not shares.test:
+        clips = nothing = []
+    elif missing := set(labels) - {clip.label for clip in clips}:
         raise DataError(
             f"{data}: the {split} split has no recordings of {', '.join(sorted(missing))}; every "
             f"label needs three at least, of different origin"

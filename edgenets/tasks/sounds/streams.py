@@ -174,7 +174,8 @@ class EventStreams:
 def sounding(pcm: NDArray[np.int16], rate: int) -> Sounding:
     """A recording without the silence before and behind it, and where something sounds in it."""
     levels = 10 * np.log10(frame_powers(pcm, rate) + 1e-3)
-    on = levels >= levels.max(initial=-30.0) - QUIETER if len(levels) else np.ones(1, bool)
+    # A recording that is all below a unit of 16 bits is silent.
+    on = levels >= max(0.0, levels.max(initial=0.0) - QUIETER) if len(levels) else np.ones(1, bool)
     loud = np.flatnonzero(on)
     if not len(loud):
         return Sounding(pcm16_to_float(pcm), np.zeros(max(1, len(levels)), bool))

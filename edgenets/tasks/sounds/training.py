@@ -69,8 +69,10 @@ def train_sounds(recipe: SoundsRecipe, data: Path, out: Path, progress: Progress
         split: _figures(trainer.model, of.clips, spec)
         for split, of in (("validation", validation), ("test", test))
     }
-    figures.confusion(np.array(found["test"]["confusion"]), spec.labels, out / "confusion.png")
-    doubts = [d for split, of in found.items() for d in doubts_of(of, spec.labels, split, "clips")]
+    shown = found["test" if len(test.clips) else "validation"]
+    figures.confusion(np.array(shown["confusion"]), spec.labels, out / "confusion.png")
+    measured = [(split, of) for split, of in found.items() if of["clips"]]
+    doubts = [doubt for s, of in measured for doubt in doubts_of(of, spec.labels, s, "clips")]
     for doubt in doubts:
         progress.say(doubt)
     metrics: Json = {
@@ -108,6 +110,8 @@ def _accuracy(decided: NDArray[np.int64], clips: ClipSet) -> float:
 
 def _figures(model: keras.Model, clips: ClipSet, spec: SoundsSpec) -> Json:
     """Accuracy and confusion of the float model on one split."""
+    if not len(clips):
+        return {"clips": 0}
     decided = _decided(model, clip_frames(clips, log_mel_of(spec), spec.step.frames), spec)
     matrix = figures.confusion_matrix(clips.targets, decided, len(spec.labels))
     return {
@@ -144,7 +148,8 @@ def _views(
 def card(run: Run, items: int) -> list[str]:
     """See `Task.card`."""
     metrics, spec, recipe = run.metrics, run.spec_as(SoundsSpec), run.recipe_as(SoundsRecipe)
-    test, features = metrics["test"], spec.input
+    features, judged = spec.input, [(s, metrics[s]) for s in ("test", "validation")]
+    shown = [f"{of['accuracy']:.2%} on {of['clips']} {s} clips" for s, of in judged if of["clips"]]
     return [
         f"- **Task**: sound events, {len(spec.labels)} classes, several at once: "
         f"{', '.join(spec.reported)}.",
@@ -154,9 +159,8 @@ def card(run: Run, items: int) -> list[str]:
         f"- **Input**: mono sound at {features.sample_rate:,} Hz; {features.bands} log-mel bands.",
         f"- **Data**: {sum(metrics['train'].values()):,} training clips; split by recording. "
         f"{recipe.bundle.data_licence}",
-        f"- **Figures**: float Keras model: {test['accuracy']:.2%} on {test['clips']} test clips "
-        f"of recordings that training never heard, {metrics['validation']['accuracy']:.2%} on "
-        f"{metrics['validation']['clips']} validation clips.",
+        f"- **Figures**: float Keras model: {', '.join(shown)}, of recordings that training never "
+        f"heard.",
         *(f"- **Doubt**: {doubt}." for doubt in metrics.get("doubts", ())),
         "- **Limits**: other sounds than these were not measured. The thresholds are a starting "
         "point: `edgenets calibrate` sets them by recordings of the place of use.",
