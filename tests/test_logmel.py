@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from edgenets.errors import RecordError
 from edgenets.records import parse
 from edgenets.sound import audio
+from edgenets.sound.features import frame_count
 from edgenets.sound.input import AudioInput, Leveling, hz_to_mel, mel_to_hz
-from edgenets.sound.logmel import BLOCK, LogMel, frame_count, log_mel, log_mel_of_many
+from edgenets.sound.logmel import BLOCK, LogMel, log_mel, log_mel_of_many
 
 CONFIGS = [
     AudioInput(),

@@ -17,8 +17,8 @@ from edgenets.progress import Progress
 from edgenets.recipe import load_recipe
 from edgenets.recipeparts import AugmentRecipe, ModelRecipe
 from edgenets.sound import audio
+from edgenets.sound.features import frame_count
 from edgenets.sound.input import AudioInput
-from edgenets.sound.logmel import frame_count
 from edgenets.tasks.keywords import dataset, espeak, mixture, noises, running
 from edgenets.tasks.keywords.clips import ClipSet
 from edgenets.tasks.keywords.decoding import decide_clips, means, softmax

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from edgenets.recipeparts import AugmentRecipe
 from edgenets.sound.audio import pcm16_to_float
+from edgenets.sound.features import frame_count
 from edgenets.sound.input import AudioInput
-from edgenets.sound.logmel import frame_count, log_mel
+from edgenets.sound.logmel import log_mel
 from edgenets.tasks.keywords import augment
 from edgenets.tasks.keywords.clips import ClipSet
 from edgenets.tasks.keywords.streams import ANSWER_SECONDS, LONGEST_GAP, Batch, StreamMaker

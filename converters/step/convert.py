@@ -20,7 +20,7 @@ from ..formats import Written
 from .calibrate import Calibration, Rolls, calibrate, rolls_of
 from .graph import StepGraph
 from .passes import isolate_fixed, simplify
-from .plan import make_plan
+from .plan import Plan, make_plan
 from .walk import walk
 
 if TYPE_CHECKING:
@@ -128,6 +128,10 @@ class Steps:
             plan = make_plan(graph, self._calibration, dtype)
         outputs = (*graph.outputs, *((formats.seen(name), name) for name in probes))
         return formats.write(replace(graph, outputs=outputs), format, precision, plan, part)
+
+    def planned(self) -> tuple[StepGraph, Plan]:
+        """The graph with its int8 plan, for writers of their own."""
+        return self._fixed, make_plan(self._fixed, self._calibration, "int8")
 
     @cached_property
     def _calibration(self) -> Calibration:

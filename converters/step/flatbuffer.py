@@ -29,6 +29,8 @@ _TYPES = {
     "int16": "INT16",
     "int32": "INT32",
     "int64": "INT64",
+    "uint8": "UINT8",
+    "resource": "RESOURCE",
 }
 
 
@@ -38,16 +40,34 @@ class FlatModel:
     def __init__(self, name: str) -> None:
         self.schema: Any = require("ai_edge_litert.schema_py_generated")
         s = self.schema
-        self._graph = s.SubGraphT()
-        self._graph.name = name.encode()
-        self._graph.tensors, self._graph.operators = [], []
         self._model = s.ModelT()
+        self._model.subgraphs = []
+        self.begin_graph(name)
         self._model.version = _SCHEMA_VERSION
         self._model.description = b"edgenets step model"
         self._model.buffers = [s.BufferT()]  # buffer 0 is the empty one, by convention
         self._codes: dict[tuple[int, int], int] = {}
         self._model.operatorCodes = []
         self._constants: dict[tuple[str, bytes], int] = {}
+
+    def begin_graph(self, name: str) -> None:
+        """What follows is of another subgraph; the first is the one that is called from outside."""
+        self._graph = self.schema.SubGraphT()
+        self._graph.name = name.encode()
+        self._graph.tensors, self._graph.operators = [], []
+        self._model.subgraphs.append(self._graph)
+
+    def variable(self, name: str) -> int:
+        """A handle of what an interpreter keeps from call to call."""
+        handle = self._add("", (), "resource", 0, None)
+        self.operator("VAR_HANDLE", [], [handle], container=b"", sharedName=name.encode())
+        return handle
+
+    @property
+    def operators(self) -> set[str]:
+        """The names of all operators so far."""
+        known = {v: k for k, v in vars(self.schema.BuiltinOperator).items() if k.isupper()}
+        return {known[builtin] for builtin, _ in self._codes}
 
     def tensor(
         self, name: str, shape: Sequence[int], dtype: str, q: Quantization | None = None
@@ -160,9 +180,11 @@ class FlatModel:
         signature.subgraphIndex = 0
         signature.inputs = [self._entry(name, index) for name, index in inputs]
         signature.outputs = [self._entry(name, index) for name, index in outputs]
-        self._graph.inputs = np.asarray([i for _, i in inputs], np.int32)
-        self._graph.outputs = np.asarray([i for _, i in outputs], np.int32)
-        self._model.subgraphs = [self._graph]
+        first, *others = self._model.subgraphs
+        first.inputs = np.asarray([i for _, i in inputs], np.int32)
+        first.outputs = np.asarray([i for _, i in outputs], np.int32)
+        for graph in others:
+            graph.inputs = graph.outputs = np.zeros(0, np.int32)
         self._model.signatureDefs = [signature]
         builder = _sharing_builder()
         builder.Finish(self._model.Pack(builder), _IDENTIFIER)
@@ -171,7 +193,7 @@ class FlatModel:
     def _entry(self, name: str, index: int) -> Any:
         entry = self.schema.TensorMapT()
         entry.name, entry.tensorIndex = name.encode(), index
-        self._graph.tensors[index].name = name.encode()
+        self._model.subgraphs[0].tensors[index].name = name.encode()
         return entry
 
 
@@ -206,4 +228,7 @@ _OPTIONS = {
     "BATCH_MATMUL": "BatchMatMulOptions", "SOFTMAX": "SoftmaxOptions",
     "LEAKY_RELU": "LeakyReluOptions", "QUANTIZE": "QuantizeOptions",
     "DEQUANTIZE": "DequantizeOptions", "EXP": "ExpOptions", "GATHER": "GatherOptions",
+    "CALL_ONCE": "CallOnceOptions", "VAR_HANDLE": "VarHandleOptions",
+    "READ_VARIABLE": "ReadVariableOptions", "ASSIGN_VARIABLE": "AssignVariableOptions",
+    "STRIDED_SLICE": "StridedSliceOptions",
 }  # fmt: skip

@@ -9,6 +9,7 @@ from edgenets.api.models import (
     build,
     bundle_model,
     convert,
+    export_microwakeword,
     import_model,
     pack,
     train,
@@ -29,6 +30,6 @@ from edgenets.api.running import (
 
 __all__ = [
     "Built", "aware", "bench", "build", "bundle_model", "calibrate", "choose", "convert", "deploy",
-    "enrol", "evaluate", "flash", "import_model", "listen", "load", "pack", "preflight", "run",
-    "selftest", "train", "verify", "write",
+    "enrol", "evaluate", "export_microwakeword", "flash", "import_model", "listen", "load", "pack",
+    "preflight", "run", "selftest", "train", "verify", "write",
 ]  # fmt: skip

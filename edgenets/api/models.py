@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from edgenets.converters.formats import Converted
     from edgenets.converters.image_import import Imported
+    from edgenets.converters.microwakeword_export import Exported
     from edgenets.converters.own.bundle import Own
     from edgenets.converters.own.options import OwnOptions
     from edgenets.converters.verify.verdicts import Report
@@ -135,6 +136,31 @@ def pack(run: str | Path, out: str | Path, only: Sequence[str] | None = None) ->
     from edgenets.converters.project import pack_run
 
     return pack_run(runs.load(Path(run)), Path(out), only)
+
+
+def export_microwakeword(
+    run: str | Path,
+    data: str | Path,
+    out: str | Path,
+    word: str | None = None,
+    progress: Progress | None = None,
+) -> Exported:
+    """Write a trained word as a microWakeWord model, for ESP32 devices with ESPHome.
+
+    Args:
+        run: a run folder of `train`, by a recipe whose features are those of the micro frontend.
+        data: what it was trained on, to calibrate and to verify by.
+        out: a folder for `WORD.tflite` and `WORD.json`.
+        word: of those that it hears; None: the only one.
+
+    Raises:
+        ConversionError: it is no such model; the message says what is missing.
+        GateFailed: what was written does not decide as the model does.
+        MissingExtra: a package that is needed is not installed.
+    """
+    from edgenets.converters.microwakeword_export import export
+
+    return export(runs.load(Path(run)), Path(data), Path(out), word, progress)
 
 
 def bundle_model(

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from edgenets.recipeparts import Calibrator
 
 
+# For ESP32 devices: no format of artifacts, but a file with its JSON.
+_MICRO = "microwakeword"
+
 _CALIBRATORS = ("minmax", "moving-average", "percentile", "mse", "entropy", "auto")
 
 
@@ -44,6 +47,7 @@ Examples:
   edgenets convert vww_96.h5 --calibration photos --std 255 --out vww
   edgenets convert crnn.keras --shape 100,40 --calibration features.npz --out crnn
   edgenets convert net.onnx --explain
+  edgenets convert runs/microwakeword --to microwakeword --data recordings
   edgenets convert net.keras --calibration images.npy --to tflite,edgetpu --precision int8
 
 Recurrent and causal networks of Keras become step models: one call takes the newest frames and the
@@ -52,7 +56,9 @@ one size. A precision that cannot be had is said so, with the reason. edgetpu ne
 edgetpu_compiler on the PATH, and is for models of your own; of a bundle: `edgenets attach`."""
 )
 @click.argument("model", type=click.Path(exists=True, path_type=Path))
-@click.option("--to", type=Several(TARGETS), default=",".join(FORMATS), show_default=True)
+@click.option(
+    "--to", type=Several((*TARGETS, _MICRO)), default=",".join(FORMATS), show_default=True
+)
 @click.option(
     "--precision", type=Several(PRECISIONS), help="[default: every one that the model can have]"
 )
@@ -90,13 +96,14 @@ edgetpu_compiler on the PATH, and is for models of your own; of a bundle: `edgen
 @click.option(
     "--explain", is_flag=True, help="Show the conversion paths, and why some are closed; no more."
 )
+@click.option("--word", help="Of several that a run hears, the one for --to microwakeword.")
 @click.option("--out", type=AnyPath, help="Folder for artifacts/.  [default: beside MODEL]")
 @json_option
 def command(
     model: Path, to: tuple[Format, ...], precision: tuple[Precision, ...] | None, data: Path | None,
     calibration: Path | None, variant: Variant, shape: Shapes, keep_float: str | None,
     per_tensor: bool, symmetric: bool, calibrator: Calibrator | Literal["auto"],
-    explain: bool, out: Path | None, as_json: bool,
+    explain: bool, word: str | None, out: Path | None, as_json: bool,
     **said: object,
 ) -> None:  # fmt: skip
     """Convert a model to TFLite, ONNX and OpenVINO.
@@ -110,6 +117,9 @@ def command(
     from edgenets.recipeparts import QuantizeRecipe
 
     preparation = preparation_of(said)
+    if _MICRO in to or word is not None:
+        _export(model, to, data, word, out or model / _MICRO, as_json)
+        return
     if (model / runs.MODEL).is_file():
         own = (out, calibration, keep_float, variant, shape)
         how = (per_tensor, symmetric, calibrator, explain)
@@ -123,9 +133,8 @@ def command(
         return
     if data is not None:
         raise click.UsageError("--data is for a run folder; a model of your own: --calibration")
-    kept = tuple(name.strip() for name in (keep_float or "").split(",") if name.strip())
     quantize = QuantizeRecipe(
-        keep_float=kept,
+        keep_float=_names(keep_float or ""),
         per_channel=not per_tensor,
         symmetric=symmetric,
         calibrator=calibrator,
@@ -137,6 +146,11 @@ def command(
         return
     folder = out or model.parent
     _show(folder, convert(model, folder, request), "ITEMS.npz", as_json)
+
+
+def _names(said: str) -> tuple[str, ...]:
+    """What stands between commas."""
+    return tuple(name.strip() for name in said.split(",") if name.strip())
 
 
 def _convert_run(
@@ -157,6 +171,31 @@ def _convert_run(
         )
     found = convert_run(runs.load(folder), data, to, precisions, progress.for_stderr())
     _show(folder, report_of(found), str(data or "DATA"), as_json)
+
+
+def _export(
+    folder: Path, to: tuple[str, ...], data: Path | None, word: str | None, out: Path, as_json: bool
+) -> None:
+    """Write the model of a run folder as microWakeWord's."""
+    from edgenets import progress, runs
+    from edgenets.converters.microwakeword_export import export
+
+    if to != (_MICRO,) or not (folder / runs.MODEL).is_file() or data is None:
+        raise click.UsageError(
+            "a model for ESP32 devices is made of a run folder, by itself: convert RUN --to "
+            "microwakeword --data DATA [--word WORD] [--out FOLDER]"
+        )
+    made = export(runs.load(folder), data, out, word, progress.for_stderr())
+    if as_json:
+        paths = {"model": str(made.model), "manifest": str(made.manifest)}
+        figures = {"bytes": made.bytes, "agreement": made.agreement, "streams": made.streams}
+        emit({**paths, "word": made.word, **figures})
+        return
+    click.echo(f"{made.model}: {size(made.bytes)}, hears '{made.word}'")
+    click.echo(
+        f"Decides {made.agreement:.2%} of {made.streams:,} streams as the model does. ESPHome's "
+        f"micro_wake_word takes {made.manifest} as `model:`."
+    )
 
 
 def _show(folder: Path, report: Json, data: str, as_json: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -57,17 +57,24 @@ def splits_of(items: Iterable[tuple[str, str]], validation: float, test: float) 
     groups: dict[str, set[str]] = {}
     for label, group in items:
         groups.setdefault(label, set()).add(group)
-    every = sorted(set().union(*groups.values()) if groups else (), key=lambda g: (_place(g), g))
+    every = sorted(
+        {group for own in groups.values() for group in own}, key=lambda g: (_place(g), g)
+    )
     found = {group: split_of(group, validation, test) for group in every}
-    shares: tuple[tuple[Split, float], ...] = (("test", test), ("validation", validation))
     for label in sorted(groups):
-        for split, share in shares:
-            own = [group for group in every if group in groups[label]]
-            if share and not any(found[group] == split for group in own):
-                left = [group for group in own if found[group] == "train"]
-                if len(left) > 1:  # the last one is trained on
-                    found[left[0]] = split
+        own = [group for group in every if group in groups[label]]
+        if test:
+            _fill("test", own, found)
+        if validation:
+            _fill("validation", own, found)
     return found
+
+
+def _fill(split: Split, groups: Sequence[str], found: dict[str, Split]) -> None:
+    """Move the first of a label's groups, in order, to a split that has none of them."""
+    trained = [group for group in groups if found[group] == "train"]
+    if all(found[group] != split for group in groups) and len(trained) > 1:
+        found[trained[0]] = split  # the last one is trained on
 
 
 def _place(group: str) -> float:

@@ -17,6 +17,9 @@ from edgenets.sound.melinput import MelInput
 
 SoundInput = AudioInput | MicroFrontendInput | MelInput | RawInput
 
+# What training makes.
+TrainedInput = AudioInput | MicroFrontendInput
+
 # Kind of input → its extractor. To add one: a class, and a line here.
 EXTRACTORS = {
     "audio": "edgenets.sound.logmel:LogMel",
@@ -51,6 +54,31 @@ def extractor(config: SoundInput, group: int = 1) -> Extractor:
     module, _, name = EXTRACTORS[config.kind].partition(":")
     made: Extractor = getattr(importlib.import_module(module), name)(config, group)
     return made
+
+
+def frames_of_many(sounds: NDArray[np.float32], config: TrainedInput) -> NDArray[np.float32]:
+    """The frames of clips of one length, for training: (clips, n) to (clips, frames, bands).
+
+    Those of `log_mel` may differ from the ones that a device computes by rounding.
+
+    Raises:
+        MissingExtra: they need a package that is not installed.
+    """
+    if isinstance(config, AudioInput):
+        from edgenets.sound.logmel import log_mel_of_many
+
+        return log_mel_of_many(sounds, config)
+    made = extractor(config)
+    every = []
+    for sound in sounds:
+        made.reset()
+        every.append(made.push(sound))
+    return np.stack(every)
+
+
+def frame_count(samples: int, config: TrainedInput) -> int:
+    """How many whole frames `samples` samples give."""
+    return max(0, (samples - config.window) // config.hop + 1)
 
 
 def frames_of(samples: Sound, config: SoundInput) -> NDArray[np.float32]:

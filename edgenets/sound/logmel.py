@@ -237,11 +237,6 @@ def _recent(powers: NDArray[np.float32], share: float) -> NDArray[np.float32]:
     return recent
 
 
-def frame_count(samples: int, config: AudioInput) -> int:
-    """How many whole frames `samples` samples give."""
-    return max(0, (samples - config.window) // config.hop + 1)
-
-
 def _filterbank(config: AudioInput) -> NDArray[np.float64]:
     """The triangles as weights of the squared parts of a spectrum.
 

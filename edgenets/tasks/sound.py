@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgenets.errors import ModelError
-from edgenets.sound.features import SoundInput
-from edgenets.sound.input import AudioInput
+from edgenets.sound.features import SoundInput, TrainedInput
 from edgenets.stepspec import StreamSpec
 
 # A bound far above all use: beyond it a file is broken or hostile.
@@ -38,12 +37,12 @@ def sound_of(spec: SoundSpec) -> str:
     )
 
 
-def log_mel_of(spec: SoundSpec) -> AudioInput:
+def trained_input_of(spec: SoundSpec) -> TrainedInput:
     """The features of a model that was trained here.
 
     Raises:
         ModelError: it takes others.
     """
-    if not isinstance(spec.input, AudioInput):
+    if not isinstance(spec.input, TrainedInput):
         raise ModelError(f"{spec.name}: takes {spec.input.kind} features, which no training makes")
     return spec.input

@@ -18,8 +18,11 @@ from edgenets.recipe import load_recipe, parse
 from edgenets.records import to_plain
 
 ARTIFACTS = (
-    ("tflite", "fp32"), ("tflite", "int8"), ("onnx", "int8"), ("openvino", "int8"),
-)  # fmt: skip
+    ("tflite", "fp32"),
+    ("tflite", "int8"),
+    ("onnx", "int8"),
+    ("openvino", "int8"),
+)
 
 
 def lay_out(data: Path, fold: str, folder: Path) -> tuple[Path, Path]:

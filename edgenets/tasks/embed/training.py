@@ -15,7 +15,7 @@ from edgenets.errors import RecipeError
 from edgenets.extras import require
 from edgenets.files import Json
 from edgenets.progress import Progress
-from edgenets.sound.input import AudioInput
+from edgenets.sound.features import TrainedInput
 from edgenets.spec import spec_as
 from edgenets.stepspec import StepSpec
 from edgenets.tasks.embed.metric import Neighbors
@@ -23,7 +23,7 @@ from edgenets.tasks.embed.spec import EmbedRecipe, EmbedSpec
 from edgenets.tasks.keywords import dataset
 from edgenets.tasks.keywords.spec import BACKGROUND, Background, KeywordSpec
 from edgenets.tasks.keywords.training import EVALUATION_BATCH, train_keywords
-from edgenets.tasks.sound import log_mel_of
+from edgenets.tasks.sound import trained_input_of
 from edgenets.tasks.task import Samples, Trained
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _background(model: keras.Model, heard: NDArray[np.float32]) -> tuple[Backgro
 
 def _classifier(
     recipe: EmbedRecipe, data: Path, out: Path, progress: Progress
-) -> tuple[keras.Model, int, AudioInput, NDArray[np.float32] | None]:
+) -> tuple[keras.Model, int, TrainedInput, NDArray[np.float32] | None]:
     """A trained classifier, the frames of its steps, its features, and what is no word of a user's,
     (streams, frames, bands), where it learned common words."""
     if recipe.vocabulary.recordings:
@@ -96,11 +96,11 @@ def _classifier(
         return model, recipe.model.frames_per_step, features, heard
     if recipe.trained is None:
         made = train_keywords(recipe.classifier(), data, out, progress)
-        features = log_mel_of(spec_as(made.spec, KeywordSpec))
+        features = trained_input_of(spec_as(made.spec, KeywordSpec))
         return made.model, recipe.model.frames_per_step, features, None
     run = runs.load(Path(recipe.trained))
     spec = run.spec_as(KeywordSpec)
-    return run.model(), spec.step.frames, log_mel_of(spec), None
+    return run.model(), spec.step.frames, trained_input_of(spec), None
 
 
 def _clips(
@@ -108,7 +108,7 @@ def _clips(
 ) -> tuple[NDArray[np.float32], list[int]]:
     """(clips, frames, bands) of a split, and the label of each."""
     clips = dataset.load_split(recipe.classifier(), data, split, progress)
-    frames = dataset.features_of(clips, log_mel_of(spec), recipe.data.clip_seconds)
+    frames = dataset.features_of(clips, trained_input_of(spec), recipe.data.clip_seconds)
     return frames, clips.targets.tolist()
 
 

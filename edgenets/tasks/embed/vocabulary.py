@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from edgenets import models
 from edgenets.data.split import Split
 from edgenets.progress import Progress
-from edgenets.sound.input import AudioInput
+from edgenets.sound.features import TrainedInput
 from edgenets.tasks.embed.spec import EmbedRecipe
 from edgenets.tasks.keywords import dataset, running
 from edgenets.tasks.keywords.material import recordings_of, word_of
@@ -55,7 +55,7 @@ BATCH = 64
 
 def train_classifier(
     recipe: EmbedRecipe, data: Path, out: Path, progress: Progress
-) -> tuple[keras.Model, AudioInput, NDArray[np.float32]]:
+) -> tuple[keras.Model, TrainedInput, NDArray[np.float32]]:
     """A network that tells the words apart.
 
     Returns:
@@ -73,7 +73,7 @@ def train_classifier(
     listening = ListeningRecipe(recipe.vocabulary.streams, recipe.vocabulary.seconds)
     shape = (recipe.schedule.batch, recipe.model.frames_per_step)
 
-    def batches(of: Material, features: AudioInput) -> SuccessionBatches:
+    def batches(of: Material, features: TrainedInput) -> SuccessionBatches:
         return SuccessionBatches(of, features, listening, recipe.augment, shape, recipe.seed)
 
     features = features_by_streams(recipe, batches(train, recipe.features))
@@ -178,7 +178,7 @@ def _chatter(rng: np.random.Generator, words: Sequence[tuple[int, tuple[Pcm, ...
 
 
 def _background(
-    recipe: EmbedRecipe, material: Material, features: AudioInput
+    recipe: EmbedRecipe, material: Material, features: TrainedInput
 ) -> NDArray[np.float32]:
     """What a device hears all day: sentences, single words, noise, (streams, frames, bands)."""
     rate, seed = features.sample_rate, recipe.seed + BACKGROUND_SEED

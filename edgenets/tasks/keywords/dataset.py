@@ -17,15 +17,15 @@ from edgenets.errors import DataError
 from edgenets.progress import Progress
 from edgenets.recipeparts import StartRecipe
 from edgenets.sound.audio import float_to_pcm16, pcm16_to_float
+from edgenets.sound.features import TrainedInput, extractor, frame_count
 from edgenets.sound.input import AudioInput
-from edgenets.sound.logmel import LogMel, frame_count
 from edgenets.tasks.keywords import augment
 from edgenets.tasks.keywords.clips import ClipSet, find_clips, load_clips, of_split
 from edgenets.tasks.keywords.decoding import BEHIND
 from edgenets.tasks.keywords.recipe import KeywordRecipe
 from edgenets.tasks.keywords.spec import KeywordSpec
 from edgenets.tasks.keywords.synthetic import CLIP_SECONDS, SHORT_CLIP, make_dataset
-from edgenets.tasks.sound import log_mel_of
+from edgenets.tasks.sound import trained_input_of
 
 # What a view of a clip is moved by, and the noise that it is put into.
 VIEW_SHIFT = 0.1  # s
@@ -109,7 +109,7 @@ class Listens(Protocol):
     """A recipe of a network that listens."""
 
     @property
-    def features(self) -> AudioInput:
+    def features(self) -> TrainedInput:
         """What it takes."""
 
     @property
@@ -125,7 +125,7 @@ def features_for(
     recipe: Listens,
     recordings: Callable[[], Sequence[NDArray[np.int16]]],
     enough: int = STATISTICS_CLIPS,
-) -> AudioInput:
+) -> TrainedInput:
     """A recipe's features with the mean and deviation of these recordings.
 
     A network that goes on from another one takes what that took, by its mean and deviation.
@@ -138,10 +138,10 @@ def features_for(
         DataError: the recordings are all silent.
     """
     features = recipe.features
-    if recipe.start.weights:
+    if recipe.start.weights or not isinstance(features, AudioInput):
         return features
     sounds = recordings()
-    raw = LogMel(dataclasses.replace(features, mean=0.0, std=1.0))
+    raw = extractor(dataclasses.replace(features, mean=0.0, std=1.0))
     frames = []
     for sound in sounds[:: max(1, len(sounds) // enough)]:
         raw.reset()
@@ -169,7 +169,7 @@ def seconds_of(clips: ClipSet, wanted: float) -> float:
 
 
 def features_of(
-    clips: ClipSet, features: AudioInput, seconds: float, behind: float = 0.0
+    clips: ClipSet, features: TrainedInput, seconds: float, behind: float = 0.0
 ) -> NDArray[np.float32]:
     """The features of whole clips, cut or padded to one length: (clips, frames, bands) float32.
 
@@ -180,7 +180,7 @@ def features_of(
     fitted = int(seconds_of(clips, seconds) * features.sample_rate)
     length = fitted + int(behind * features.sample_rate)
     out = np.empty((len(clips), frame_count(length, features), features.bands), dtype=np.float32)
-    log_mel = LogMel(features)
+    log_mel = extractor(features)
     for row, sound in zip(out, clips.sounds, strict=True):
         log_mel.reset()
         clip = augment.fit(pcm16_to_float(sound), fitted)
@@ -191,7 +191,7 @@ def features_of(
 def frames_of(clips: ClipSet, spec: KeywordSpec, recipe: KeywordRecipe) -> NDArray[np.float32]:
     """The features by which a model decides clips, (clips, frames, bands)."""
     behind = BEHIND if spec.decoding.clips == "peak" else 0.0
-    return features_of(clips, log_mel_of(spec), recipe.data.clip_seconds, behind)
+    return features_of(clips, trained_input_of(spec), recipe.data.clip_seconds, behind)
 
 
 def views(clips: ClipSet, count: int, seed: int) -> ClipSet:

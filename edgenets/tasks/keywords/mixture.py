@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from edgenets.recipeparts import AugmentRecipe
 from edgenets.sound.audio import pcm16_to_float
-from edgenets.sound.input import AudioInput
-from edgenets.sound.logmel import frame_count, log_mel_of_many
+from edgenets.sound.features import TrainedInput, frame_count, frames_of_many
 from edgenets.tasks.keywords import augment
 from edgenets.tasks.keywords.augment import Sound
 from edgenets.tasks.keywords.batches import Batch
@@ -99,7 +98,7 @@ class MixtureBatches:
     def __init__(
         self,
         material: Material,
-        features: AudioInput,
+        features: TrainedInput,
         recipe: ListeningRecipe,
         surroundings: AugmentRecipe,
         shape: tuple[int, int],
@@ -135,7 +134,7 @@ class MixtureBatches:
         for row in range(size):
             sounds[row], asked, weights[row] = self.stream(rng)
             targets[row, np.arange(steps), asked] = 1.0
-        every = log_mel_of_many(sounds, self._features)[:, : inputs.shape[1]]
+        every = frames_of_many(sounds, self._features)[:, : inputs.shape[1]]
         for row, frames in enumerate(every):
             inputs[row] = another_voice(rng, frames, self._surroundings, self._features)
             mask_stretches(rng, inputs[row], self._surroundings, self._features, MASK_BANDS)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from edgenets.data.split import SplitShares
+from edgenets.files import Json
 from edgenets.recipeparts import (
     AugmentRecipe,
     ModelRecipe,
@@ -15,6 +16,7 @@ from edgenets.recipeparts import (
     check_range,
     check_shares,
 )
+from edgenets.sound.features import TrainedInput
 from edgenets.sound.input import AudioInput
 from edgenets.tasks.keywords.spec import KeywordDecoding
 
@@ -85,9 +87,17 @@ class KeywordRecipe(StepRecipe):
     model: ModelRecipe
     task: Literal["keywords"] = "keywords"
     data: DataRecipe = field(default_factory=DataRecipe)
-    features: AudioInput = field(default_factory=AudioInput)
+    features: TrainedInput = field(default_factory=AudioInput)
     augment: AugmentRecipe = field(default_factory=AugmentRecipe)
     start: StartRecipe = field(default_factory=StartRecipe)
     listening: ListeningRecipe = field(default_factory=ListeningRecipe)
     schedule: ScheduleRecipe = field(default_factory=ScheduleRecipe, kw_only=True)
     decoding: KeywordDecoding = field(default_factory=KeywordDecoding)
+
+    @staticmethod
+    def renamed(data: Json) -> Json:
+        """Features of no kind are those that all recipes had once; for `records.parse`."""
+        features = data.get("features")
+        if not isinstance(features, dict) or "kind" in features:
+            return data
+        return {**data, "features": {**features, "kind": AudioInput.kind}}

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from edgenets.recipeparts import AugmentRecipe
 from edgenets.sound.audio import pcm16_to_float
-from edgenets.sound.input import AudioInput
-from edgenets.sound.logmel import LogMel, frame_count
+from edgenets.sound.features import TrainedInput, extractor, frame_count
 from edgenets.tasks.keywords import augment
 from edgenets.tasks.keywords.batches import Batch
 from edgenets.tasks.keywords.clips import ClipSet
@@ -39,7 +38,7 @@ class StreamMaker:
     def __init__(
         self,
         clips: ClipSet,
-        features: AudioInput,
+        features: TrainedInput,
         recipe: AugmentRecipe,
         frames_per_step: int,
         clip_seconds: float,
@@ -60,7 +59,7 @@ class StreamMaker:
         frames = frame_count(self.length, features)
         self.steps = frames // frames_per_step
         self.frames = self.steps * frames_per_step
-        self._log_mel = LogMel(features)
+        self._log_mel = extractor(features)
         self._noises = self._noise_bank(np.random.default_rng((seed, 0)))
 
     def order(self, epoch: int) -> NDArray[np.int64]:

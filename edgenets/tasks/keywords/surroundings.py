@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.recipeparts import AugmentRecipe
+from edgenets.sound.features import TrainedInput
 from edgenets.sound.input import AudioInput
 from edgenets.tasks.keywords import augment
 
@@ -40,12 +41,13 @@ def another_voice(
     rng: np.random.Generator,
     frames: NDArray[np.float32],
     recipe: AugmentRecipe,
-    features: AudioInput,
+    features: TrainedInput,
 ) -> NDArray[np.float32]:
-    """Another vocal tract and another microphone, on (frames, bands) log-mel."""
+    """Another vocal tract and another microphone, on (frames, bands) of features."""
     shift = int(rng.integers(-recipe.band_shift, recipe.band_shift + 1))
     curve = augment.equalize(rng, features.bands, recipe.equalizer)
-    if features.leveling:  # a microphone's response is leveled out
+    if not isinstance(features, AudioInput) or features.leveling:
+        # A microphone's response is leveled out.
         return augment.shift_bands(frames, shift)
     # Features are natural logarithms of power, normalized; 10 dB are ln 10 of it.
     offset = curve * np.float32(np.log(10) / 10 / features.std)
@@ -56,7 +58,7 @@ def mask_stretches(
     rng: np.random.Generator,
     frames: NDArray[np.float32],
     recipe: AugmentRecipe,
-    features: AudioInput,
+    features: TrainedInput,
     bands: int,
 ) -> None:
     """Blank stretches of time, and of so many bands at most, in place."""

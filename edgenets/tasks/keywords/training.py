@@ -16,7 +16,7 @@ from edgenets.files import Json
 from edgenets.progress import Progress
 from edgenets.recipeparts import Schedule
 from edgenets.sound.audio import float_to_pcm16
-from edgenets.sound.input import AudioInput
+from edgenets.sound.features import TrainedInput
 from edgenets.stepspec import StepSpec
 from edgenets.tasks.keywords import dataset, running
 from edgenets.tasks.keywords.clips import ClipSet
@@ -162,7 +162,7 @@ def _on_streams(recipe: KeywordRecipe, splits: Splits, out: Path, progress: Prog
     return _Plan(job, settled)
 
 
-def features_by_streams(recipe: dataset.Listens, raw: MixtureBatches) -> AudioInput:
+def features_by_streams(recipe: dataset.Listens, raw: MixtureBatches) -> TrainedInput:
     """A recipe's features with the mean and deviation of its streams; see `dataset.features_for`.
 
     Args:
@@ -191,7 +191,7 @@ def _accuracy_on(
     return lambda model: _accuracy(_decide(model, frames, spec), clips)
 
 
-def _spec(recipe: KeywordRecipe, features: AudioInput, labels: tuple[str, ...]) -> KeywordSpec:
+def _spec(recipe: KeywordRecipe, features: TrainedInput, labels: tuple[str, ...]) -> KeywordSpec:
     return KeywordSpec(
         name=recipe.name,
         task="keywords",

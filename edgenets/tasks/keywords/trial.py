@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenets.sound.input import AudioInput
-from edgenets.sound.logmel import log_mel_of_many
+from edgenets.sound.features import TrainedInput, frames_of_many
 from edgenets.tasks.keywords.decoding import means, softmax
 from edgenets.tasks.keywords.listening import Listened
 from edgenets.tasks.keywords.mixture import Material, MixtureBatches
@@ -48,7 +47,7 @@ class Trial:
 
 
 def trial(
-    material: Material, features: AudioInput, recipe: KeywordRecipe, split_seed: int
+    material: Material, features: TrainedInput, recipe: KeywordRecipe, split_seed: int
 ) -> Trial:
     """Make what a network is tried on."""
 
@@ -67,7 +66,7 @@ def trial(
 
 
 def streams(
-    material: Material, features: AudioInput, recipe: KeywordRecipe, seed: int, count: int
+    material: Material, features: TrainedInput, recipe: KeywordRecipe, seed: int, count: int
 ) -> NDArray[np.float32]:
     """Streams as a microphone takes them up, (streams, frames, bands)."""
     plain = replace(
@@ -77,7 +76,7 @@ def streams(
     made = MixtureBatches(material, features, recipe.listening, plain, (1, per_step), seed)
     rng = np.random.default_rng((seed, 3))
     sounds = np.stack([made.stream(rng)[0] for _ in range(count)])
-    every = log_mel_of_many(sounds, features)
+    every = frames_of_many(sounds, features)
     return every[:, : every.shape[1] - every.shape[1] % per_step]
 
 

@@ -49,13 +49,15 @@ def find(
     every = find_clips(root)
     if missing := set(labels or ()) - {clip.label for clip in every}:
         raise DataError(f"{root}: no folder for the label(s) {', '.join(sorted(missing))}")
-    of = splits_of(((clip.label, group_of(clip)) for clip in every), *shares)
-    chosen = [clip for clip in every if split in (None, of[group_of(clip)])]
     wanted = set(labels or {clip.label for clip in every} - NOTHING)
-    return (
-        [clip for clip in chosen if clip.label in wanted],
-        [clip for clip in chosen if clip.label in NOTHING - wanted],
-    )
+    chosen = every if split is None else _of_split(every, split, shares)
+    nothing = NOTHING - wanted
+    return [c for c in chosen if c.label in wanted], [c for c in chosen if c.label in nothing]
+
+
+def _of_split(clips: Sequence[Clip], split: Split, shares: tuple[float, float]) -> list[Clip]:
+    of = splits_of(((clip.label, group_of(clip)) for clip in clips), *shares)
+    return [clip for clip in clips if of[group_of(clip)] == split]
 
 
 def load(recipe: SoundsRecipe, data: Path, split: Split, progress: Progress) -> Recordings:

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.sound.audio import pcm16_to_float
-from edgenets.sound.input import AudioInput
-from edgenets.sound.logmel import frame_count, log_mel_of_many
+from edgenets.sound.features import TrainedInput, frame_count, frames_of_many
 from edgenets.tasks.keywords import augment
 from edgenets.tasks.keywords.augment import FRAME, Sound, frame_powers
 from edgenets.tasks.keywords.batches import Batch
@@ -57,7 +56,7 @@ class Sounding:
 class EventStreams:
     """See `Batches`."""
 
-    def __init__(self, found: Recordings, features: AudioInput, recipe: SoundsRecipe) -> None:
+    def __init__(self, found: Recordings, features: TrainedInput, recipe: SoundsRecipe) -> None:
         self._features, self._recipe = features, recipe
         self._per_step, self.size = recipe.model.frames_per_step, recipe.schedule.batch
         self._rate = features.sample_rate
@@ -87,7 +86,7 @@ class EventStreams:
         sounds = np.empty((self.size, self._length), np.float32)
         for row in range(self.size):
             sounds[row], targets[row], weights[row] = self.stream(rng)
-        inputs = log_mel_of_many(sounds, self._features)[:, : self.steps * self._per_step]
+        inputs = frames_of_many(sounds, self._features)[:, : self.steps * self._per_step]
         for row in range(self.size):
             inputs[row] = another_voice(rng, inputs[row], augmented, self._features)
             mask_stretches(rng, inputs[row], augmented, self._features, MASK_BANDS)
@@ -193,11 +192,11 @@ def closed(on: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return filled
 
 
-def clip_frames(clips: ClipSet, features: AudioInput, per_step: int) -> NDArray[np.float32]:
+def clip_frames(clips: ClipSet, features: TrainedInput, per_step: int) -> NDArray[np.float32]:
     """The features of whole clips, padded to the longest: (clips, frames, bands) float32."""
     longest = max(len(sound) for sound in clips.sounds) + features.window
     sounds = np.zeros((len(clips), longest), np.float32)
     for row, pcm in zip(sounds, clips.sounds, strict=True):
         row[: len(pcm)] = pcm16_to_float(pcm)
-    frames = log_mel_of_many(sounds, features)
+    frames = frames_of_many(sounds, features)
     return frames[:, : frames.shape[1] - frames.shape[1] % per_step]

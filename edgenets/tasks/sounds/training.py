@@ -15,11 +15,11 @@ from edgenets.files import Json
 from edgenets.progress import Progress
 from edgenets.runs import Run
 from edgenets.sound.audio import float_to_pcm16
-from edgenets.sound.input import AudioInput
+from edgenets.sound.features import TrainedInput
 from edgenets.stepspec import StepSpec
 from edgenets.tasks.keywords.clips import ClipSet
 from edgenets.tasks.keywords.dataset import features_for
-from edgenets.tasks.sound import log_mel_of
+from edgenets.tasks.sound import trained_input_of
 from edgenets.tasks.sounds import recordings
 from edgenets.tasks.sounds.decoding import decide_clips
 from edgenets.tasks.sounds.recipe import SoundsRecipe
@@ -47,9 +47,14 @@ def train_sounds(recipe: SoundsRecipe, data: Path, out: Path, progress: Progress
     )
     features = _features(recipe, train)
     spec = SoundsSpec(
-        recipe.name, "sounds", train.clips.labels, features, recipe.decoding,
-        StepSpec(frames=recipe.model.frames_per_step), recipe.data.shares,
-    )  # fmt: skip
+        recipe.name,
+        "sounds",
+        train.clips.labels,
+        features,
+        recipe.decoding,
+        StepSpec(frames=recipe.model.frames_per_step),
+        recipe.data.shares,
+    )
     held = clip_frames(validation.clips, features, spec.step.frames)
     job = Job(
         build=lambda: models.build(recipe.model, features.bands, len(spec.labels)),
@@ -85,7 +90,7 @@ def train_sounds(recipe: SoundsRecipe, data: Path, out: Path, progress: Progress
     return Trained(trainer.model, spec, metrics)
 
 
-def _features(recipe: SoundsRecipe, train: recordings.Recordings) -> AudioInput:
+def _features(recipe: SoundsRecipe, train: recordings.Recordings) -> TrainedInput:
     """The recipe's features, with the mean and deviation of its streams."""
     raw = EventStreams(train, recipe.features, recipe)
 
@@ -112,7 +117,7 @@ def _figures(model: keras.Model, clips: ClipSet, spec: SoundsSpec) -> Json:
     """Accuracy and confusion of the float model on one split."""
     if not len(clips):
         return {"clips": 0}
-    decided = _decided(model, clip_frames(clips, log_mel_of(spec), spec.step.frames), spec)
+    decided = _decided(model, clip_frames(clips, trained_input_of(spec), spec.step.frames), spec)
     matrix = figures.confusion_matrix(clips.targets, decided, len(spec.labels))
     return {
         "accuracy": _accuracy(decided, clips),
@@ -125,7 +130,7 @@ def calibration(run: Run, data: Path, progress: Progress) -> NDArray[np.float32]
     """See `SequenceTask.calibration`: streams as training has them."""
     recipe = run.recipe_as(SoundsRecipe)
     train = recordings.load(recipe, data, "train", progress)
-    made = EventStreams(train, log_mel_of(run.spec_as(SoundsSpec)), recipe)
+    made = EventStreams(train, trained_input_of(run.spec_as(SoundsSpec)), recipe)
     count = -(-min(recipe.quantize.samples, recipe.mixing.streams) // made.size)
     inputs = [made.batch(0, number).inputs for number in range(count)]
     return np.concatenate([np.asarray(one, np.float32) for one in inputs])
@@ -142,7 +147,7 @@ def _views(
 ) -> tuple[NDArray[np.float32], list[int]]:
     """(clips, frames, bands) of a split, and the label of each."""
     clips = recordings.load(recipe, data, split, progress).clips
-    return clip_frames(clips, log_mel_of(spec), spec.step.frames), clips.targets.tolist()
+    return clip_frames(clips, trained_input_of(spec), spec.step.frames), clips.targets.tolist()
 
 
 def card(run: Run, items: int) -> list[str]:

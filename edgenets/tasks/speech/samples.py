@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edgenets.progress import Progress
 from edgenets.runs import Run
-from edgenets.tasks.sound import log_mel_of
+from edgenets.tasks.sound import trained_input_of
 from edgenets.tasks.speech import distance
 from edgenets.tasks.speech import training as speech
 from edgenets.tasks.speech.recipe import SpeechRecipe
@@ -23,14 +23,16 @@ def calibration(run: Run, data: Path, progress: Progress) -> NDArray[np.float32]
     recipe = run.recipe_as(SpeechRecipe)
     spoken = speech.load_split(recipe, data, "train", progress)
     made = strings_to_measure(spoken, recipe.quantize.samples, recipe.data.test_words, recipe.seed)
-    return features_of(made, log_mel_of(run.spec_as(SpeechSpec)), recipe.model.frames_per_step)
+    return features_of(
+        made, trained_input_of(run.spec_as(SpeechSpec)), recipe.model.frames_per_step
+    )
 
 
 def verification(run: Run, data: Path, progress: Progress) -> Samples:
     """See `SequenceTask.samples`."""
     recipe = run.recipe_as(SpeechRecipe)
     found = speech.measured(
-        recipe, log_mel_of(run.spec_as(SpeechSpec)), data, "validation", progress
+        recipe, trained_input_of(run.spec_as(SpeechSpec)), data, "validation", progress
     )
     return Samples(found.features, found.symbols)
 

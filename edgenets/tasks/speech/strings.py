@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from edgenets.recipeparts import AugmentRecipe
 from edgenets.sound.audio import pcm16_to_float
-from edgenets.sound.input import AudioInput
-from edgenets.sound.logmel import LogMel, frame_count
+from edgenets.sound.features import TrainedInput, extractor, frame_count
 from edgenets.tasks.keywords import augment
 from edgenets.tasks.keywords.batches import Batch
 from edgenets.tasks.keywords.surroundings import another_voice, mask_stretches, surround
@@ -45,7 +44,7 @@ class StringMaker:
     """Draws training batches from utterances."""
 
     def __init__(
-        self, spoken: Spoken, features: AudioInput, recipe: AugmentRecipe, frames_per_step: int,
+        self, spoken: Spoken, features: TrainedInput, recipe: AugmentRecipe, frames_per_step: int,
         seconds: float, gap: tuple[float, float], seed: int,
     ) -> None:  # fmt: skip
         self._spoken, self._features, self._recipe = spoken, features, recipe
@@ -54,7 +53,7 @@ class StringMaker:
         self._length = int(seconds * self._rate)
         self.steps = frame_count(self._length, features) // frames_per_step
         self._frames = self.steps * frames_per_step
-        self._log_mel = LogMel(features)
+        self._log_mel = extractor(features)
         rng = np.random.default_rng((seed, 0))
         noise = int(NOISE_SECONDS * self._rate) + self._length
         self._noises = [augment.colored_noise(rng, noise) for _ in range(NOISE_COUNT)]
@@ -142,13 +141,13 @@ def strings_to_measure(
 
 
 def features_of(
-    strings: Sequence[String], features: AudioInput, frames_per_step: int
+    strings: Sequence[String], features: TrainedInput, frames_per_step: int
 ) -> NDArray[np.float32]:
     """The features of strings, (strings, frames, bands); shorter ones end in silence."""
     longest = max(len(string.sound) for string in strings)
     frames = frame_count(longest, features) // frames_per_step * frames_per_step
     out = np.empty((len(strings), frames, features.bands), np.float32)
-    log_mel = LogMel(features)
+    log_mel = extractor(features)
     for row, string in zip(out, strings, strict=True):
         log_mel.reset()
         padded = np.zeros(longest, np.float32)

@@ -16,7 +16,7 @@ from edgenets.errors import DataError
 from edgenets.extras import require
 from edgenets.files import Json
 from edgenets.progress import Progress
-from edgenets.sound.input import AudioInput
+from edgenets.sound.features import TrainedInput
 from edgenets.stepspec import StepSpec
 from edgenets.tasks.keywords import dataset
 from edgenets.tasks.speech import distance
@@ -130,7 +130,7 @@ def load_split(
 
 
 def measured(
-    recipe: SpeechRecipe, features: AudioInput, data: Path, split: Split, progress: Progress
+    recipe: SpeechRecipe, features: TrainedInput, data: Path, split: Split, progress: Progress
 ) -> Measured:
     """The strings of a split that a model is measured by; errors as `load_split`."""
     spoken = load_split(recipe, data, split, progress)
