@@ -118,7 +118,7 @@ def command(
 
     preparation = preparation_of(said)
     if _MICRO in to or word is not None:
-        _export(model, to, data, word, out or model / _MICRO, as_json)
+        _export(model, to, data, word, out, as_json)
         return
     if (model / runs.MODEL).is_file():
         own = (out, calibration, keep_float, variant, shape)
@@ -174,7 +174,12 @@ def _convert_run(
 
 
 def _export(
-    folder: Path, to: tuple[str, ...], data: Path | None, word: str | None, out: Path, as_json: bool
+    folder: Path,
+    to: tuple[str, ...],
+    data: Path | None,
+    word: str | None,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
     """Write the model of a run folder as microWakeWord's."""
     from edgenets import progress, runs
@@ -185,7 +190,7 @@ def _export(
             "a model for ESP32 devices is made of a run folder, by itself: convert RUN --to "
             "microwakeword --data DATA [--word WORD] [--out FOLDER]"
         )
-    made = export(runs.load(folder), data, out, word, progress.for_stderr())
+    made = export(runs.load(folder), data, out or folder / _MICRO, word, progress.for_stderr())
     if as_json:
         paths = {"model": str(made.model), "manifest": str(made.manifest)}
         figures = {"bytes": made.bytes, "agreement": made.agreement, "streams": made.streams}

@@ -33,6 +33,12 @@ class SpeechData:
     strings: int = 2000  # an epoch
     test_strings: int = 400  # of validation and test, made once
     test_words: tuple[int, int] = (1, 7)  # recordings in each of these
+    synthetic: int = (
+        0  # synthesized recordings a symbol that are added to training, and to it alone
+    )
+    # Whether people babble, dishes clatter and engines run behind training's strings, and not only
+    # colored noise; some strings are nothing else then.
+    surrounded: bool = False
 
     def __post_init__(self) -> None:
         check_range(self, 0, 1, "validation", "test")
@@ -40,6 +46,7 @@ class SpeechData:
         check_range(self, 0, 10, "gap")
         check_range(self, 1, 1_000_000, "strings", "test_strings")
         check_range(self, 1, 100, "test_words")
+        check_range(self, 0, 100_000, "synthetic")
         check_shares(self, "nothing")
         for name in ("gap", "test_words"):
             low, high = getattr(self, name)

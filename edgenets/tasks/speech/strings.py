@@ -16,12 +16,16 @@ from edgenets.recipeparts import AugmentRecipe
 from edgenets.sound.audio import pcm16_to_float
 from edgenets.sound.features import TrainedInput, extractor, frame_count
 from edgenets.tasks.keywords import augment
+from edgenets.tasks.keywords.augment import Sound
 from edgenets.tasks.keywords.batches import Batch
 from edgenets.tasks.keywords.surroundings import another_voice, mask_stretches, surround
 from edgenets.tasks.speech.utterances import Spoken
 
 # Widest SpecAugment stretch over bands: there are fewer at 8 kHz than at 16.
 MASK_BANDS = 6
+
+# Share of strings in which nothing is said, where noise is more than a hiss; and its dB RMS.
+EMPTY, EMPTY_LEVELS = 0.06, (-60.0, -20.0)
 
 NOISE_COUNT = 48
 NOISE_SECONDS = 8.0
@@ -45,8 +49,14 @@ class StringMaker:
 
     def __init__(
         self, spoken: Spoken, features: TrainedInput, recipe: AugmentRecipe, frames_per_step: int,
-        seconds: float, gap: tuple[float, float], seed: int,
+        seconds: float, gap: tuple[float, float], seed: int, noises: Sequence[Sound] = (),
     ) -> None:  # fmt: skip
+        """Make strings.
+
+        Args:
+            noises: behind them, each longer than a string; none: colored noise, and no string is
+                without symbols.
+        """
         self._spoken, self._features, self._recipe = spoken, features, recipe
         self._gap, self._seed = gap, seed
         self._rate = features.sample_rate
@@ -56,7 +66,8 @@ class StringMaker:
         self._log_mel = extractor(features)
         rng = np.random.default_rng((seed, 0))
         noise = int(NOISE_SECONDS * self._rate) + self._length
-        self._noises = [augment.colored_noise(rng, noise) for _ in range(NOISE_COUNT)]
+        self._noises = noises or [augment.colored_noise(rng, noise) for _ in range(NOISE_COUNT)]
+        self._empty = EMPTY if noises else 0.0
         # A network says at most one symbol a step, and a blank between two that are alike.
         self._most = self.steps // 2
 
@@ -80,6 +91,10 @@ class StringMaker:
         symbols: list[int] = []
         place = int(rng.uniform(0, self._gap[1]) * self._rate)
         gain = rng.uniform(-recipe.gain, recipe.gain)
+        if rng.random() < self._empty:
+            noise = self._noises[int(rng.integers(len(self._noises)))][: self._length]
+            level = augment.drawn_ratio(rng, EMPTY_LEVELS) / max(float(noise.std()), 1e-9)
+            return np.clip(np.float32(level) * noise, -1.0, 1.0), symbols
         while True:
             index = int(rng.integers(len(self._spoken)))
             piece = pcm16_to_float(self._spoken.sounds[index])

@@ -28,6 +28,7 @@ from edgenets.tasks.speech.strings import (
     features_of,
     strings_to_measure,
 )
+from edgenets.tasks.speech.surroundings import behind, with_synthetic
 from edgenets.tasks.speech.symbols import spelling
 from edgenets.tasks.speech.transcriber import transcribe
 from edgenets.tasks.speech.utterances import Spoken, Utterance, find_utterances, load_utterances
@@ -57,9 +58,11 @@ def train_speech(recipe: SpeechRecipe, data: Path, out: Path, progress: Progress
     # All of them are needed in the end; a training that fails only then is lost.
     spoken = load_split(recipe, data, "train", progress, SPLITS)
     features = dataset.features_for(recipe, lambda: spoken.sounds, STATISTICS)
+    noises = behind(recipe, progress) if recipe.data.surrounded else ()
+    spoken = with_synthetic(recipe, spoken, progress) if recipe.data.synthetic else spoken
     maker = StringMaker(
         spoken, features, recipe.augment, recipe.model.frames_per_step, recipe.data.seconds,
-        recipe.data.gap, recipe.seed,
+        recipe.data.gap, recipe.seed, noises,
     )  # fmt: skip
     validation = measured(recipe, features, data, "validation", progress)
     labels = (BLANK_LABEL, *recipe.data.symbols)
