@@ -125,15 +125,18 @@ def template(path: Path) -> Any:
 
 def _facts(report: Report, run: Run) -> list[tuple[str, str]]:
     """The figures at the top: each with what it is."""
-    count, kind = run.test_size
-    shown_of = metric_of(run.metric).shown
-    facts = [
-        (
-            shown_of(run.metrics["test"][run.metric]),
-            f"test {run.metric}, float Keras, {count:,} {kind}",
-        ),
-        (f"{run.metrics['parameters']:,}", "parameters"),
-    ]
+    (count, kind), found = run.test_size, run.metrics[run.judged]
+    figure = metric_of(run.metric).shown(found[run.metric])
+    facts = [(figure, f"{run.judged} {run.metric}, float Keras, {count:,} {kind}")]
+    if hours := found.get("hours"):
+        low, high = found["per_hour_95"]
+        bounds = f"in {hours:.1f} h of streams, 95 %: {low:.1f} to {high:.1f}"
+        accepts = f"false accepts an hour, float Keras, {bounds}"
+        facts += [
+            (f"{found['per_hour']:.1f}", accepts),
+            (f"{found['recall']:.1%}", "recall of words in these streams"),
+        ]
+    facts.append((f"{run.metrics['parameters']:,}", "parameters"))
     facts += task_of(run.spec.task).facts(run)
     return [*facts, (str(len(report.labels)), "classes")] if report.labels else facts
 

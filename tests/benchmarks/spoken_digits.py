@@ -47,12 +47,11 @@ def of_data(spec: SpeechSpec, shared: Path) -> list[String]:
 def noisy(strings: list[String], noise: Noise, rate: int) -> Iterator[String]:
     """The same in noise at 10 dB."""
     rng = np.random.default_rng(7)
-    up, down = audio.Resampler(rate, RATE), audio.Resampler(RATE, rate)
     for string in strings:
-        sound = np.concatenate([up.push(string.sound), up.flush()])
-        mixed = in_noise(sound, noise, rng)
-        yield String(np.concatenate([down.push(mixed), down.flush()]), string.symbols)
-        up, down = audio.Resampler(rate, RATE), audio.Resampler(RATE, rate)
+        sound = audio.Resampler(rate, RATE).push(string.sound, last=True)
+        mixed = in_noise(np.asarray(sound, np.float32), noise, rng)
+        taken = audio.Resampler(RATE, rate).push(mixed, last=True)
+        yield String(np.asarray(taken, np.float32), string.symbols)
 
 
 def by_flite(spec: SpeechSpec, folder: Path) -> Iterator[String]:

@@ -33,8 +33,8 @@ from tests.truth.ledger import Outcome, Verdict, numbers
 
 _PLACE = "/var/tmp/truth"
 
-# Images that the camera shows, over and over: more than it can lose at once.
-_LOOP = 90
+# Images that the camera shows, over and over: twice what a busy host lets it lose at once.
+_LOOP = 150
 
 # An emulated board looks at an image long after a real one would have.
 _LATE = 3.0  # s

@@ -27,8 +27,14 @@ QUIETER = 35.0
 # A sound that pauses for less goes on, s: a clock, a cock.
 PAUSE = 1.0
 
-# s for which a step is not asked, after a beginning and after an end.
-ONSET, ECHO = 0.25, 0.5
+# s after its end in which a sound is still asked for: a sneeze is known when it is over.
+HELD = 0.4
+
+# s for which a step is not asked, after a beginning, and once a sound is not asked for any more.
+ONSET, ECHO = 0.12, 0.3
+
+# A sound that is shorter than this counts as much as one of this length, s; and at most so much.
+EQUAL, MOST_WEIGHT = 2.0, 4.0
 
 # dB of the loudest sample below full scale; and by how much a second sound differs.
 LEVELS, JITTER = (-40.0, 0.0), 8.0
@@ -139,18 +145,27 @@ class EventStreams:
 
     def _asked(self, on: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """What each step is asked for, (steps, labels), and counts, (steps,), by frames."""
-        onset, echo = int(ONSET / FRAME), int(ECHO / FRAME)
-        changed = np.zeros(on.shape[1] + 1, bool)
-        for row in on:
-            edges = np.diff(row.astype(np.int8), prepend=0)
-            for at in np.flatnonzero(edges > 0).tolist():
-                changed[at : at + onset] = True
-            for at in np.flatnonzero(edges < 0).tolist():
-                changed[at : at + echo] = True
+        onset, echo, held = (int(seconds / FRAME) for seconds in (ONSET, ECHO, HELD))
+        weights = np.ones(on.shape[1], np.float32)
+        unasked = np.zeros(on.shape[1] + 1, bool)
+        asked = np.zeros_like(on)
+        for row, of in zip(on, asked, strict=True):
+            edges = np.diff(row.astype(np.int8), prepend=0, append=0)
+            begins, ends = np.flatnonzero(edges > 0).tolist(), np.flatnonzero(edges < 0).tolist()
+            for begin, end in zip(begins, ends, strict=True):
+                of[begin : end + held] = True
+                counts = min(MOST_WEIGHT, max(1.0, EQUAL / FRAME / (end + held - begin)))
+                stretch = weights[begin : end + held]
+                np.maximum(stretch, counts, out=stretch)
+                unasked[begin : begin + onset] = True
+                unasked[end + held : end + held + echo] = True
         step = self._per_step * self._features.hop / self._rate  # s
-        ends = step * np.arange(1, self.steps + 1) + self._features.window / self._rate - step / 2
-        frames = np.minimum((ends / FRAME).astype(int), on.shape[1] - 1)
-        return on[:, frames].T.astype(np.float32), 1.0 - changed[frames].astype(np.float32)
+        ends_at = (
+            step * np.arange(1, self.steps + 1) + self._features.window / self._rate - step / 2
+        )
+        frames = np.minimum((ends_at / FRAME).astype(int), on.shape[1] - 1)
+        counted = np.where(unasked[frames], 0.0, weights[frames]).astype(np.float32)
+        return asked[:, frames].T.astype(np.float32), counted
 
     def _placed(self, rng: np.random.Generator, sound: Sound) -> Sound:
         """What a microphone takes up of it: a room, noise, its own hiss."""
