@@ -144,6 +144,14 @@ class TestBesideWords:
         found = [heard(made.path, path) for path in sorted((said / "mine").iterdir())]
         assert sum(WORD in one for one in found) >= 10, found
 
+    def test_negatives_of_which_there_are_none(self, said: Path, tmp_path: Path) -> None:
+        (tmp_path / "empty").mkdir()
+        for none in ("empty", "absent"):
+            with pytest.raises(DataError, match=f"{none}: no recordings in it"):
+                args = (zoo.load("kws-gru"), WORD, [said / "mine"], tmp_path / "a.edge")
+                teach(*args, negatives=[tmp_path / none])
+        assert not (tmp_path / "a.edge").exists()
+
     def test_a_voice_for_one(self, tmp_path: Path) -> None:
         me, others = tmp_path / "me", tmp_path / "others"
         mine, *theirs = [

@@ -7,7 +7,7 @@ import json
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ from ..steptime import step_us
 from ..verify.appendix import Wanted
 from ..verify.verdicts import Report
 from . import families, gradients, memory, recall, speed, tasks
+from .streams import InStreams, in_streams
 
 if TYPE_CHECKING:
     from keras import Model
@@ -118,6 +119,7 @@ class Comparison:
     taught: str  # what all of them were taught with
     networks: tuple[Measured, ...]
     seconds: float
+    streams: dict[str, InStreams] = field(default_factory=dict)  # by family, where asked for
 
     @property
     def measure(self) -> Metric:
@@ -127,10 +129,12 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Effort:
-    """How large the networks are, and how long they are trained."""
+    """How large the networks are, how long they are trained, and what they listen to."""
 
     parameters: int | None = None  # None: as many as the network that is shipped for the task
     epochs: int | None = None  # None: few, as a comparison needs them
+    # Of keywords: recordings without any of them, or folders of such.
+    negatives: tuple[Path, ...] = ()
 
 
 def compare(
@@ -166,11 +170,16 @@ def compare(
     for family, run in zip(names, trained, strict=True):
         progress.say(f"{family}: measuring")
         networks.append(_measured(family, run, data, progress))
+    streams = {
+        family: in_streams(run, data, effort.negatives, progress)
+        for family, run in zip(names, trained, strict=True)
+        if effort.negatives
+    }
     first = trained[0]
     count, kind = first.test_size
     return Comparison(
         task, first.metric, count, kind, tasks.KINDS[first.spec.task].unit,
-        _taught(first), tuple(networks), round(time.monotonic() - begun, 1),
+        _taught(first), tuple(networks), round(time.monotonic() - begun, 1), streams,
     )  # fmt: skip
 
 

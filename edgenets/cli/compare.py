@@ -22,7 +22,7 @@ _FAMILIES = ("cnn", "gru", "lstm", "rnn")
 @click.command(
     epilog="""\b
 Examples:
-  edgenets compare keywords --data speech_commands --out runs/compare
+  edgenets compare keywords --data speech_commands --out runs/compare --negatives talks
   edgenets compare text --data sentiment_mr --families cnn,gru --out runs/texts
   edgenets compare series --data ett --parameters 50000 --out runs/series --json
 
@@ -44,10 +44,16 @@ OUT/compare.json. A network that OUT holds already is measured again, not traine
     "--parameters", type=click.IntRange(1000), help="Of each network.  [default: as shipped]"
 )
 @click.option("--epochs", type=click.IntRange(1), help="Of each training.  [default: few]")
+@click.option(
+    "--negatives",
+    type=AnyData,
+    multiple=True,
+    help="Of keywords: recordings without any of them, to count false accepts in.",
+)
 @json_option
 def command(
     task: str, data: Path, families: str, out: Path, parameters: int | None, epochs: int | None,
-    as_json: bool,
+    negatives: tuple[Path, ...], as_json: bool,
 ) -> None:  # fmt: skip
     """Compare CNN and RNN models of one size on one task.
 
@@ -68,7 +74,10 @@ def command(
         )
     if len(names) < 2:
         raise click.BadParameter("two families at least", param_hint="--families")
-    found = compare(task, names, data, out, Effort(parameters, epochs), progress.for_stderr())
+    if negatives and task != "keywords":
+        raise click.UsageError("--negatives is for keywords: nothing else accepts anything")
+    effort = Effort(parameters, epochs, negatives)
+    found = compare(task, names, data, out, effort, progress.for_stderr())
     path = write(out, found)
     if as_json:
         emit(compare_json(found))
@@ -106,6 +115,16 @@ def _show(found: Comparison, claims: Sequence[Claim]) -> None:
             for network in found.networks
         ],
     )
+    if found.streams:
+        hours = next(iter(found.streams.values())).hours
+        table(
+            f"int8 in {hours:.2f} h of negatives, and on the test clips as streams",
+            ("family", "false accepts an hour", "recall", "recall at 1 an hour"),
+            [
+                (family, f"{one.per_hour:.1f}", f"{one.recall:.1%}", f"{one.recall_at:.1%}")
+                for family, one in found.streams.items()
+            ],
+        )
     if claims:
         click.secho("What books say, and what was measured\n", bold=True)
     for claim in claims:

@@ -21,13 +21,16 @@ from edgenets.cli.compare import command
 from edgenets.converters import steptime
 from edgenets.converters.compare import families, gradients, memory, recall, speed
 from edgenets.converters.compare.compare import Comparison, Effort, compare
+from edgenets.converters.compare.streams import InStreams, in_streams
 from edgenets.converters.compare.textbook import claims
 from edgenets.converters.step.passes import simplify
 from edgenets.converters.step.walk import walk
 from edgenets.errors import ModelError, RecipeError
+from edgenets.progress import Progress
 from tests.commands import Call, call
 from tests.converters import nets
 from tests.language import grammar
+from tests.tiny import made
 
 __all__ = ["call"]  # a fixture
 
@@ -225,6 +228,19 @@ class TestComparison:
         assert len(plain["claims"]) == 9
         assert plain["nets"] == plain["networks"] and len(plain["nets"]) == 2
 
+    def test_what_is_heard_in_streams_stands_beside_it(
+        self, found: Comparison, folder: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        streams = {"gru": InStreams(2.0, 3.5, 0.75, 0.5)}
+        heard = replace(found, task="keywords", streams=streams)
+        monkeypatch.setattr(comparing, "compare", lambda *_: heard)
+        wanted = ("compare", "keywords", "--data", folder / "data", "--out", folder / "heard")
+        told = call(*wanted, "--families", "cnn,gru", "--negatives", folder / "data")
+        assert told.code == 0 and re.search(r"gru\s+3\.5\s+75\.0%\s+50\.0%", told.out), told
+        assert "recall at 1 an hour at most" in (folder / "heard" / "compare.html").read_text()
+        told = call("compare", "text", *wanted[2:], "--negatives", folder / "data")
+        assert told.code == 2 and "--negatives is for keywords" in told.err
+
     @pytest.mark.parametrize(
         ("families", "message"), [("cnn,foo", "no such: foo"), ("cnn", "two families at least")]
     )
@@ -233,3 +249,12 @@ class TestComparison:
     ) -> None:
         told = call("compare", "text", "--data", folder, "--families", families, "--out", folder)
         assert told.code == 2 and message in told.err
+
+
+def test_a_network_hears_what_it_was_not_trained_on(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    of = made("keywords", tmp_path_factory)
+    found = in_streams(of.run, of.data, [of.data / "_silence_"], Progress())
+    assert found.hours == pytest.approx(10 / 3600, rel=0.01)
+    assert 0 <= found.recall_at <= 1 and 0 <= found.recall <= 1 and found.per_hour >= 0

@@ -103,6 +103,18 @@ def recordings_below(root: Path) -> list[Path]:
     return [root] if root.is_file() else sorted(p for p in root.rglob("*") if is_recording(p))
 
 
+def some_recordings(root: Path) -> list[Path]:
+    """The same.
+
+    Raises:
+        DataError: there are none.
+    """
+    found = recordings_below(root)
+    if not found:  # nor is there such a folder
+        raise DataError(f"{root}: no recordings in it")
+    return found
+
+
 @dataclass(frozen=True)
 class ClipSet:
     """Recordings of one split, in memory."""

@@ -21,7 +21,7 @@ from edgenets.backend import Session
 from edgenets.progress import Progress, Task
 from edgenets.sound import audio
 from edgenets.tasks.keywords.augment import Sound
-from edgenets.tasks.keywords.clips import recordings_below
+from edgenets.tasks.keywords.clips import some_recordings
 from edgenets.tasks.keywords.decoding import means
 from edgenets.tasks.keywords.enrolled import vectors_of
 from edgenets.tasks.keywords.head import DELAYS, Floats, Head, history, joined, trained
@@ -108,9 +108,9 @@ def streams_of(recorder: VectorRecorder, paths: Sequence[Path], progress: Progre
     """The vectors of recordings in which the word is not said.
 
     Raises:
-        DataError: one cannot be read.
+        DataError: one cannot be read, or a folder has none.
     """
-    found, every = [], [path for root in paths for path in recordings_below(root)]
+    found, every = [], [path for root in paths for path in some_recordings(root)]
     with progress.task("listening to negatives") as task:
         for done, path in enumerate(every, 1):
             recorder.reset()

@@ -21,7 +21,7 @@ from edgenets.data.split import Split, SplitShares, split_of
 from edgenets.errors import DataError
 from edgenets.progress import Progress
 from edgenets.sound import audio
-from edgenets.tasks.keywords.clips import recordings_below
+from edgenets.tasks.keywords.clips import some_recordings
 from edgenets.tasks.keywords.voice import Speaker, cast, speak
 from edgenets.tasks.keywords.words import COMMON, FUNCTION, Ear, edits
 
@@ -148,7 +148,7 @@ def recordings(
     Raises:
         DataError: there are none, or one cannot be read.
     """
-    found = [path for root in paths for path in _files(root)]
+    found = [path for root in paths for path in some_recordings(root)]
     by_file = len(found) >= ENOUGH_FILES
     kept: list[Pcm] = []
 
@@ -173,13 +173,6 @@ def _pieces(path: Path, sample_rate: int) -> list[Pcm]:
     size = int(PIECE_SECONDS * sample_rate)
     pieces = [pcm[at : at + size] for at in range(0, len(pcm), size)]
     return [piece for piece in pieces if len(piece) >= LENGTHS[0] * sample_rate]
-
-
-def _files(root: Path) -> list[Path]:
-    found = recordings_below(root)
-    if not found:  # nor is there such a folder
-        raise DataError(f"{root}: no recordings in it")
-    return found
 
 
 def said(
