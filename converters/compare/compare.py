@@ -32,7 +32,7 @@ from ..steptime import step_us
 from ..verify.appendix import Wanted
 from ..verify.verdicts import Report
 from . import families, gradients, memory, recall, speed, tasks
-from .streams import InStreams, in_streams
+from .streams import InStreams, check_hears, in_streams
 
 if TYPE_CHECKING:
     from keras import Model
@@ -156,9 +156,12 @@ def compare(
 
     Raises:
         DataError: the data cannot be used.
-        RecipeError: a family has no network of that size, or `out` holds other runs.
+        RecipeError: a family has no network of that size, `out` holds other runs, or there are
+            negatives for networks that accept nothing.
     """
     progress, effort = progress or Progress(), effort or Effort()
+    if effort.negatives:
+        check_hears(families.recipe_of(task, names[0], effort.parameters, effort.epochs))
     begun = time.monotonic()
     trained: list[Run] = []
     for family in names:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgenets import backend
+from edgenets.errors import RecipeError
 from edgenets.progress import Progress
+from edgenets.recipeparts import Recipe
 from edgenets.runs import Run
 from edgenets.tasks.keywords.clips import find_clips, of_split
 from edgenets.tasks.keywords.listening import listen
@@ -21,6 +23,18 @@ from .. import store
 PER_HOUR = 1.0
 
 _ARTIFACT = "tflite-int8"
+
+
+def check_hears(recipe: Recipe) -> None:
+    """Refuse negatives for networks that accept nothing.
+
+    Raises:
+        RecipeError: they are of such a recipe.
+    """
+    if not hasattr(recipe, "listening"):
+        raise RecipeError(
+            f"--negatives: networks for {recipe.task} accept nothing falsely; those of words do"
+        )
 
 
 @dataclass(frozen=True)

@@ -74,8 +74,6 @@ def command(
         )
     if len(names) < 2:
         raise click.BadParameter("two families at least", param_hint="--families")
-    if negatives and task != "keywords":
-        raise click.UsageError("--negatives is for keywords: nothing else accepts anything")
     effort = Effort(parameters, epochs, negatives)
     found = compare(task, names, data, out, effort, progress.for_stderr())
     path = write(out, found)

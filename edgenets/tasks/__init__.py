@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 # Task → what it is; imported when it is used.
 TASKS = {
     "keywords": "edgenets.tasks.keywords.task:Keywords",
-    "sounds": "edgenets.tasks.sounds.task:Sounds",
     "speech": "edgenets.tasks.speech.task:Speech",
     "language": "edgenets.tasks.language.task:Language",
     "text": "edgenets.tasks.text.task:Text",
@@ -30,6 +29,7 @@ TASKS = {
     "detect": "edgenets.tasks.vision.task:Detect",
     "segment": "edgenets.tasks.vision.task:Segment",
     "embed": "edgenets.tasks.embed.task:Embed",
+    "sounds": "edgenets.tasks.sounds.task:Sounds",
 }
 
 

@@ -238,8 +238,11 @@ class TestComparison:
         told = call(*wanted, "--families", "cnn,gru", "--negatives", folder / "data")
         assert told.code == 0 and re.search(r"gru\s+3\.5\s+75\.0%\s+50\.0%", told.out), told
         assert "recall at 1 an hour at most" in (folder / "heard" / "compare.html").read_text()
-        told = call("compare", "text", *wanted[2:], "--negatives", folder / "data")
-        assert told.code == 2 and "--negatives is for keywords" in told.err
+
+    def test_what_accepts_nothing_has_no_negatives(self, folder: Path) -> None:
+        effort = Effort(negatives=(folder,))
+        with pytest.raises(RecipeError, match="for text accept nothing falsely"):
+            compare("text", ("cnn", "gru"), folder / "data", folder / "none", effort)
 
     @pytest.mark.parametrize(
         ("families", "message"), [("cnn,foo", "no such: foo"), ("cnn", "two families at least")]

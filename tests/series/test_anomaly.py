@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from edgenets import backend, zoo
@@ -62,6 +62,13 @@ class TestHabits:
             if abs(near) < 12:
                 assert seasonal.unscaled(near) == pytest.approx(value, rel=1e-6, abs=1e-6)
             seasonal.after(value)
+
+    @given(st.floats(-1e15, 1e15))
+    @example(-1e-311)
+    @example(-1e-20)
+    @example(86_400.0)
+    def test_every_time_has_its_place_in_a_day(self, time: float) -> None:
+        assert len(SeasonalProfile(INPUT).before(time, 1.0)) == NUMBERS
 
     def test_nothing_is_told_of_the_reading_that_comes(self) -> None:
         one, other = SeasonalProfile(INPUT), SeasonalProfile(INPUT)

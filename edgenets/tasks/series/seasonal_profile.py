@@ -67,7 +67,8 @@ class SeasonalProfile:
             slow = self.scaled(self._slow)
             return [slow, slow, 0.0, 0.0, 0.0]
         second = time % _DAY
-        self._bin = int(second * self._input.bins // _DAY)
+        # A hair before midnight rounds to a whole day.
+        self._bin = int(second * self._input.bins // _DAY) % self._input.bins
         usual, place = self._bins[self._bin], 2 * math.pi * second / _DAY
         return [
             self.scaled(self._slow),
