@@ -22,7 +22,7 @@ HOURS ?= 0.25
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-torch matrix newest bounds pins debian lint bench truth attack zoo profiles soak twin-full clean
+.PHONY: help setup demo test twins test-torch matrix newest bounds pins debian lint bench truth attack zoo profiles soak twin-full clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 12
@@ -55,10 +55,13 @@ $(VENV)/.tested: $(VENV)/.python pyproject.toml $(wildcard constraints/*.txt)
 demo: $(VENV)/.demo ## The whole road with words of your choice: make demo WORDS="lights music stop"
 	$(BIN)/edgenets demo $(WORDS) --out $(OUT)
 
-test: $(VENV)/.tested ## Run the whole suite; Debian packages that it needs are installed where it may.
+test: $(VENV)/.tested ## Run the suite; Debian packages that it needs are installed where it may.
+	@sh tests/packages.sh
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not twin and not twin_full'
+
+twins: $(VENV)/.tested ## Run the tests on emulated boards, one after another.
 	@sh tests/packages.sh
 	$(BIN)/edgenets twin build || echo 'tests with twins will be skipped' >&2
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not twin and not twin_full'
 	$(BIN)/python -m pytest -m 'twin and not twin_full' --durations=5
 
 test-torch: $(VENV)/.tested ## Tests of PyTorch models; installs PyTorch, of which the suite has no need.

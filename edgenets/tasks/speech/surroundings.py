@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from itertools import cycle, islice
 
+import numpy as np
+
 from edgenets.data.split import SplitShares
 from edgenets.progress import Progress
-from edgenets.tasks.keywords.augment import Sound
+from edgenets.tasks.keywords.augment import Sound, colored_noise
 from edgenets.tasks.keywords.noises import noises
 from edgenets.tasks.keywords.running import cast_of, said, sentences
 from edgenets.tasks.speech.recipe import SpeechRecipe
@@ -16,6 +18,9 @@ from edgenets.tasks.speech.utterances import Spoken
 
 # Sentences that are babbled; none holds what sounds like a symbol.
 SENTENCES = 400
+
+# Colored noises beside all that people, dishes and engines make: a third of what is heard.
+COLORED = 200
 
 # How digits are said; other symbols are said as they are spelled.
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -63,4 +68,7 @@ def behind(recipe: SpeechRecipe, progress: Progress) -> tuple[Sound, ...]:
         for pcm in sentences(words, SENTENCES, cast, recipe.seed, rate):
             spoken.append(pcm)
             task.update(len(spoken), SENTENCES)
-    return noises(spoken, (), int((NOISE_SECONDS + recipe.data.seconds) * rate), rate)
+    length = int((NOISE_SECONDS + recipe.data.seconds) * rate)
+    rng = np.random.default_rng((recipe.seed, 9))
+    colored = (colored_noise(rng, length) for _ in range(COLORED))
+    return (*noises(spoken, (), length, rate), *colored)
