@@ -218,7 +218,7 @@ class TestSound:
         assert bundle.spec.input.before == "reflect"
         assert "passed" in edgenets("selftest", out, "--json")
 
-    @pytest.mark.parametrize("task", ["keywords", "embed"])
+    @pytest.mark.parametrize("task", ["keywords", "sounds", "embed"])
     def test_raw_sound(self, task: str, sounds: Path, tmp_path: Path, edgenets: Run) -> None:
         keras.utils.set_random_seed(3)
         model = keras.Sequential(
@@ -229,7 +229,7 @@ class TestSound:
         )  # fmt: skip
         file, how = tmp_path / "raw.keras", Preparation(front="raw")
         out = carried(model, file, ("tflite",), how, sounds / "words")
-        more = ("--labels", sounds / "labels.txt") if task == "keywords" else ()
+        more = () if task == "embed" else ("--labels", sounds / "labels.txt")
         edgenets("bundle", out, "--task", task, "--front", "raw", "--every", "0.25", *more)
         bundle = Bundle(out / "raw.edge")
         assert bundle.artifacts[0].window is not None
