@@ -33,8 +33,8 @@ from tests.truth.ledger import Outcome, Verdict, numbers
 
 _PLACE = "/var/tmp/truth"
 
-# Images that the camera shows, over and over: ten seconds of them, which are more than twice what an
-# emulated board on a busy host loses while its process stands still.
+# Images that the camera shows, over and over: ten seconds of them, more than twice what an emulated
+# board on a busy host loses while its process stands still.
 _LOOP = 300
 
 # An emulated board looks at an image long after a real one would have.
