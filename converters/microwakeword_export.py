@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,9 @@ from .step.convert import Steps
 from .step.graph import Activation, Linear, Op, Pool, StepGraph
 from .step.stateful import StatefulWriter
 from .step.walk import walk
+
+if TYPE_CHECKING:
+    import keras
 
 # Features from 0 to 26 in 8 bits, as all of microWakeWord's models take them.
 FEATURES = Quantization(26 / 255, -128, "int8")
@@ -75,10 +79,10 @@ def export(
         MissingExtra: ai-edge-litert or pymicro-features is not installed.
     """
     progress = progress or Progress()
-    spec = _spec(run)
+    spec, keras_model = _spec(run), run.model()
     word = _word(spec, word)
     task = tasks.sequence_task(spec.task)
-    walked = alone(walk(run.model()), spec.labels.index(word))
+    walked = alone(walk(keras_model), spec.labels.index(word))
     clips = task.calibration(run, data, progress)
     steps = Steps(walked, clips, run.recipe.quantize, progress)
     graph, plan = steps.planned()
@@ -87,11 +91,13 @@ def export(
     model, manifest = out / f"{word}.tflite", out / f"{word}.json"
     with replacing(model) as beside:
         beside.write_bytes(content)
-    plain = _manifest(spec, word, _arena(content, graph))
+    plain = _manifest(spec, word, _arena(graph))
     with replacing(manifest) as beside:
         beside.write_text(json.dumps(plain, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     samples = task.samples(run, data, progress)
-    agreement = _agreement(run, manifest, word, list(samples.features))
+    place = spec.labels.index(word)
+    wanted = _posteriors(keras_model, spec, list(samples.features), place)
+    agreement = _agreement(spec, manifest, word, list(samples.features), wanted)
     if agreement < run.recipe.gate.agreement:
         raise GateFailed(
             f"{model}: decides {agreement:.1%} of {len(samples.features)} {samples.kind} as the "
@@ -179,7 +185,7 @@ def _manifest(spec: KeywordSpec, word: str, arena: int) -> Json:
     }
 
 
-def _arena(content: bytes, graph: StepGraph) -> int:
+def _arena(graph: StepGraph) -> int:
     """B of working memory that TFLite Micro is to be given, generously."""
     states = sum(int(np.prod(graph.shapes[state.input])) for state in graph.states)
     largest = sorted(int(np.prod(shape)) for shape in graph.shapes.values())[-3:]
@@ -188,10 +194,17 @@ def _arena(content: bytes, graph: StepGraph) -> int:
 
 
 def _agreement(
-    run: runs.Run, manifest: Path, word: str, streams: Sequence[NDArray[np.float32]]
+    spec: KeywordSpec,
+    manifest: Path,
+    word: str,
+    streams: Sequence[NDArray[np.float32]],
+    posteriors: Iterable[NDArray[np.float32]],
 ) -> float:
-    """The share of streams in which the file hears the word where the model does."""
-    spec = _spec(run)
+    """The share of streams in which the file hears the word where the model does.
+
+    Args:
+        posteriors: the model's, of the word, at every step of each stream.
+    """
     bundle: Bundle = bundle_of(manifest, manifest.with_suffix(".edge"))
     try:
         (artifact,) = bundle.artifacts
@@ -199,9 +212,8 @@ def _agreement(
         found = [backend.run_sequence(session, frames)[..., 0].ravel() for frames in streams]
     finally:
         bundle.path.unlink()
-    place, least = spec.labels.index(word), spec.threshold_of(word)
-    same = 0
-    for wanted, own in zip(_posteriors(run, streams, place), found, strict=True):
+    least, same = spec.threshold_of(word), 0
+    for wanted, own in zip(posteriors, found, strict=True):
         smoothed = (means(p[: len(wanted), None], spec.decoding.smoothing) for p in (own, wanted))
         heard = [bool(p.max() > least) for p in smoothed]
         same += heard[0] == heard[1]
@@ -209,10 +221,10 @@ def _agreement(
 
 
 def _posteriors(
-    run: runs.Run, streams: Sequence[NDArray[np.float32]], place: int
+    model: keras.Model, spec: KeywordSpec, streams: Sequence[NDArray[np.float32]], place: int
 ) -> Iterator[NDArray[np.float32]]:
     """The model's posterior of a label at every step of each stream, (steps,)."""
-    model, step = run.model(), _spec(run).step.frames
+    step = spec.step.frames
     usable = [frames[: len(frames) - len(frames) % step] for frames in streams]
     for _, group in itertools.groupby(usable, len):  # streams of one length at once
         scores = model.predict(np.stack(list(group)), batch_size=_BATCH, verbose=0)

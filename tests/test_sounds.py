@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edgenets import models
-from edgenets.data.split import split_of, splits_of
+from edgenets.data.split import SplitShares, split_of, splits_of
 from edgenets.errors import DataError
 from edgenets.progress import Progress
 from edgenets.recipe import load_recipe, parse
@@ -127,7 +127,7 @@ def test_takes_of_a_recording_stay_together(tmp_path: Path) -> None:
                 clip(tmp_path / label, f"1-{label}{number}-{take}.wav", 0.1)
     where: dict[str, str] = {}
     for split in ("train", "validation", "test"):
-        for found in recordings.find(tmp_path, None, split, (0.2, 0.2))[0]:  # type: ignore[arg-type]
+        for found in recordings.find(tmp_path, None, split, SplitShares(0.2, 0.2))[0]:  # type: ignore[arg-type]
             assert where.setdefault(found.path.stem[:-2], split) == split
     assert len(where) == 24 and set(where.values()) == {"train", "validation", "test"}
 

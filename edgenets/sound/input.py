@@ -17,6 +17,11 @@ SAMPLE_RATES = range(1_000, 768_001)  # Hz
 LONGEST_FRAME = 32_768  # samples
 
 
+def share_of(frames: float) -> float:
+    """How much of a new frame a mean takes whose time constant is so many frames."""
+    return float((np.sqrt(1 + 4 * frames**2) - 1) / (2 * frames**2))
+
+
 @dataclass(frozen=True)
 class Leveling:
     """Each band by what it was lately: near or far, loud or soft, a word looks alike.
@@ -41,8 +46,7 @@ class Leveling:
 
     def share(self, frame_seconds: float) -> float:
         """How much of a new frame is taken into what a band was lately."""
-        frames = self.seconds / frame_seconds
-        return float((np.sqrt(1 + 4 * frames**2) - 1) / (2 * frames**2))
+        return share_of(self.seconds / frame_seconds)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.sound.audio import FULL_SCALE, Sound
+from edgenets.sound.input import share_of
 from edgenets.sound.melinput import MelInput, mel_edges, to_hz, to_mel
 
 Rows = NDArray[np.float64]
@@ -30,7 +31,7 @@ class Mel:
         self._window = window_of(config)
         self._weights = filterbank(config)
         self._turned = dct_of(config) if config.coefficients else None
-        self._smooth = _smoothing(config)
+        self._smooth = share_of(config.pcen_time * config.sample_rate / config.hop)
         self._mean = np.asarray(config.mean)
         self._std = np.asarray(config.std)
         # Where the window lies in the FFT turns its spectrum's phase, not its power.
@@ -173,9 +174,3 @@ def dct_of(config: MelInput) -> Rows:
         place = k + config.lifter_from
         basis *= 1.0 + config.lifter / 2.0 * np.sin(np.pi * place / config.lifter)
     return np.asarray(basis)
-
-
-def _smoothing(config: MelInput) -> float:
-    """How much of a new frame PCEN's smoothed energy takes."""
-    frames = config.pcen_time * config.sample_rate / config.hop
-    return float((np.sqrt(1 + 4 * frames**2) - 1) / (2 * frames**2))

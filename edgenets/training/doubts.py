@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from edgenets.files import Json
+from edgenets.progress import Progress
 
 # Fewer items of a label than this say little about it.
 FEW = 5
 
 # By so many standard errors must a network be better than one that always says the same.
 SIGMAS = 2.0
+
+
+def doubted(found: Mapping[str, Json], labels: Sequence[str], progress: Progress) -> list[str]:
+    """What is wrong with the figures of the splits that have clips; it is said, too."""
+    doubts = [
+        doubt
+        for split, figures in found.items()
+        if figures["clips"]
+        for doubt in doubts_of(figures, labels, split, "clips")
+    ]
+    for doubt in doubts:
+        progress.say(doubt)
+    return doubts
 
 
 def doubts_of(figures: Json, labels: Sequence[str], split: str, items: str) -> list[str]:

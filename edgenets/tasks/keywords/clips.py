@@ -92,10 +92,19 @@ def split_of(clip: Clip, validation: float, test: float) -> Split:
     return split.split_of(clip.group, validation, test)
 
 
-def of_split(clips: Sequence[Clip], split: Split | None, shares: SplitShares) -> list[Clip]:
-    """The clips of a split; None: all of them. See `edgenets.data.split.splits_of`."""
-    of = splits_of(((clip.label, clip.group) for clip in clips), shares.validation, shares.test)
-    return [clip for clip in clips if split in (None, of[clip.group])]
+def of_split(
+    clips: Sequence[Clip],
+    split: Split | None,
+    shares: SplitShares,
+    group: Callable[[Clip], str] = lambda clip: clip.group,
+) -> list[Clip]:
+    """The clips of a split; None: all of them. See `edgenets.data.split.splits_of`.
+
+    Args:
+        group: what must not be divided between splits.
+    """
+    of = splits_of(((clip.label, group(clip)) for clip in clips), shares.validation, shares.test)
+    return [clip for clip in clips if split in (None, of[group(clip)])]
 
 
 def recordings_below(root: Path) -> list[Path]:

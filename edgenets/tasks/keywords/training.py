@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ from edgenets.tasks.keywords.thresholds import chosen_decoding
 from edgenets.tasks.keywords.trial import hardest, listened, recall, streams, trial
 from edgenets.tasks.task import Trained
 from edgenets.training import figures
-from edgenets.training.doubts import doubts_of
+from edgenets.training.doubts import doubted
 from edgenets.training.trainer import Job, Trainer
 
 if TYPE_CHECKING:
@@ -71,14 +71,7 @@ def train_keywords(recipe: KeywordRecipe, data: Path, out: Path, progress: Progr
     validation = _figures(trainer.model, splits.validation, spec, recipe)
     shown = test if test["clips"] else validation
     figures.confusion(np.array(shown["confusion"]), spec.labels, out / "confusion.png")
-    doubts = [
-        doubt
-        for split, figured in (("validation", validation), ("test", test))
-        if figured["clips"]
-        for doubt in doubts_of(figured, spec.labels, split, "clips")
-    ]
-    for doubt in doubts:
-        progress.say(doubt)
+    doubts = doubted({"validation": validation, "test": test}, spec.labels, progress)
     metrics = {
         "parameters": int(trainer.model.count_params()),
         "metric": "accuracy",
@@ -162,7 +155,17 @@ def _on_streams(recipe: KeywordRecipe, splits: Splits, out: Path, progress: Prog
     return _Plan(job, settled)
 
 
-def features_by_streams(recipe: dataset.Listens, raw: MixtureBatches) -> TrainedInput:
+class Streams(Protocol):
+    """What draws streams."""
+
+    def stream(
+        self, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.generic], NDArray[np.float32]]:
+        """One: (samples,), what is asked for at every step, and what that counts for."""
+        ...
+
+
+def features_by_streams(recipe: dataset.Listens, raw: Streams) -> TrainedInput:
     """A recipe's features with the mean and deviation of its streams; see `dataset.features_for`.
 
     Args:
@@ -188,7 +191,7 @@ def _accuracy_on(
     clips: ClipSet, spec: KeywordSpec, recipe: KeywordRecipe
 ) -> Callable[[keras.Model], float]:
     frames = dataset.frames_of(clips, spec, recipe)
-    return lambda model: _accuracy(_decide(model, frames, spec), clips)
+    return lambda model: accuracy(_decide(model, frames, spec), clips)
 
 
 def _spec(recipe: KeywordRecipe, features: TrainedInput, labels: tuple[str, ...]) -> KeywordSpec:
@@ -212,7 +215,8 @@ def _decide(
     return decide_clips(logits, spec.decoding, spec.labels)
 
 
-def _accuracy(decided: NDArray[np.int64], clips: ClipSet) -> float:
+def accuracy(decided: NDArray[np.int64], clips: ClipSet) -> float:
+    """The share of clips whose label number was decided."""
     return float(np.mean(decided == clips.targets))
 
 
@@ -220,10 +224,14 @@ def _figures(model: keras.Model, clips: ClipSet, spec: KeywordSpec, recipe: Keyw
     """Accuracy and confusion of the float model on one split."""
     if not len(clips):
         return {"clips": 0}
-    decided = _decide(model, dataset.frames_of(clips, spec, recipe), spec)
-    matrix = figures.confusion_matrix(clips.targets, decided, len(spec.labels))
+    return judged(_decide(model, dataset.frames_of(clips, spec, recipe), spec), clips)
+
+
+def judged(decided: NDArray[np.int64], clips: ClipSet) -> Json:
+    """Accuracy and confusion of the label numbers that clips were decided to be, (clips,)."""
+    matrix = figures.confusion_matrix(clips.targets, decided, len(clips.labels))
     return {
-        "accuracy": _accuracy(decided, clips),
+        "accuracy": accuracy(decided, clips),
         "clips": len(clips),
         "confusion": matrix.tolist(),
     }

@@ -25,7 +25,7 @@ def measure(
 ) -> Evaluation:
     """See `Task.evaluate`."""
     spec = spec_as(bundle.spec, SoundsSpec)
-    clips, _ = find(data, spec.labels, split, (spec.split.validation, spec.split.test))
+    clips, _ = find(data, spec.labels, split, spec.split)
     chosen, rate = some(clips, data, split), spec.input.sample_rate
     with progress.task("reading") as task:
         sounds = load_clips(chosen, spec.labels, rate, task.update)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgenets.data.split import Split, splits_of
+from edgenets.data.split import Split, SplitShares
 from edgenets.errors import DataError
 from edgenets.progress import Progress
-from edgenets.tasks.keywords.clips import Clip, ClipSet, find_clips, load_clips
+from edgenets.tasks.keywords.clips import Clip, ClipSet, find_clips, load_clips, of_split
 from edgenets.tasks.sounds.recipe import SoundsRecipe
 
 # Folders in which nothing is to be heard that the model tells of.
@@ -34,14 +34,14 @@ def group_of(clip: Clip) -> str:
 
 
 def find(
-    root: Path, labels: Sequence[str] | None, split: Split | None, shares: tuple[float, float]
+    root: Path, labels: Sequence[str] | None, split: Split | None, shares: SplitShares
 ) -> tuple[list[Clip], list[Clip]]:
     """The recordings of a split, of labels and of nothing.
 
     Args:
         labels: see `SoundsDataRecipe.labels`.
         split: None: all.
-        shares: fractions of recordings for validation and for the test.
+        shares: see `of_split`.
 
     Raises:
         DataError: the folder, a label's folder or its recordings are missing.
@@ -50,14 +50,9 @@ def find(
     if missing := set(labels or ()) - {clip.label for clip in every}:
         raise DataError(f"{root}: no folder for the label(s) {', '.join(sorted(missing))}")
     wanted = set(labels or {clip.label for clip in every} - NOTHING)
-    chosen = every if split is None else _of_split(every, split, shares)
+    chosen = of_split(every, split, shares, group_of)
     nothing = NOTHING - wanted
     return [c for c in chosen if c.label in wanted], [c for c in chosen if c.label in nothing]
-
-
-def _of_split(clips: Sequence[Clip], split: Split, shares: tuple[float, float]) -> list[Clip]:
-    of = splits_of(((clip.label, group_of(clip)) for clip in clips), *shares)
-    return [clip for clip in clips if of[group_of(clip)] == split]
 
 
 def load(recipe: SoundsRecipe, data: Path, split: Split, progress: Progress) -> Recordings:
@@ -67,7 +62,7 @@ def load(recipe: SoundsRecipe, data: Path, split: Split, progress: Progress) -> 
         DataError: there is no data, it cannot be read, or a label is not in the split.
     """
     shares = recipe.data.shares
-    clips, nothing = find(data, recipe.data.labels, split, (shares.validation, shares.test))
+    clips, nothing = find(data, recipe.data.labels, split, shares)
     labels = labels_of(recipe, data)
     if split == "test" and not shares.test:
         clips = nothing = []

@@ -6,6 +6,7 @@ sound it is not asked: nobody could say.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +80,12 @@ class EventStreams:
         nothing = [pcm16_to_float(pcm) for pcm in found.nothing.sounds if pcm.any()]
         self._noises += [np.resize(sound, self._length) for sound in nothing]
         self._hiss = rng.standard_normal(self._length, np.float32)
+
+    def taking(self, features: TrainedInput) -> EventStreams:
+        """The same streams by features that differ in their mean and deviation alone."""
+        made = copy(self)
+        made._features = features
+        return made
 
     def __len__(self) -> int:
         return max(1, self._recipe.mixing.streams // self.size)

@@ -9,16 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenets import models
-from edgenets.data.split import Split
 from edgenets.extras import require
 from edgenets.files import Json
 from edgenets.progress import Progress
 from edgenets.runs import Run
-from edgenets.sound.audio import float_to_pcm16
-from edgenets.sound.features import TrainedInput
 from edgenets.stepspec import StepSpec
 from edgenets.tasks.keywords.clips import ClipSet
-from edgenets.tasks.keywords.dataset import features_for
+from edgenets.tasks.keywords.training import accuracy, features_by_streams, judged
 from edgenets.tasks.sound import trained_input_of
 from edgenets.tasks.sounds import recordings
 from edgenets.tasks.sounds.decoding import decide_clips
@@ -27,7 +24,7 @@ from edgenets.tasks.sounds.spec import SoundsSpec
 from edgenets.tasks.sounds.streams import EventStreams, clip_frames
 from edgenets.tasks.task import Samples, Trained
 from edgenets.training import figures
-from edgenets.training.doubts import doubts_of
+from edgenets.training.doubts import doubted
 from edgenets.training.trainer import Job, Trainer
 
 if TYPE_CHECKING:
@@ -36,16 +33,14 @@ if TYPE_CHECKING:
 # Clips that are evaluated at once.
 BATCH = 64
 
-# Streams by which features are normalized, and artifacts calibrated.
-STATISTICS_STREAMS = 200
-
 
 def train_sounds(recipe: SoundsRecipe, data: Path, out: Path, progress: Progress) -> Trained:
     """See `edgenets.training.train.train`; also draws `curves.png` and `confusion.png`."""
     train, validation, test = (
         recordings.load(recipe, data, split, progress) for split in ("train", "validation", "test")
     )
-    features = _features(recipe, train)
+    raw = EventStreams(train, recipe.features, recipe)
+    features = features_by_streams(recipe, raw)
     spec = SoundsSpec(
         recipe.name,
         "sounds",
@@ -58,11 +53,11 @@ def train_sounds(recipe: SoundsRecipe, data: Path, out: Path, progress: Progress
     held = clip_frames(validation.clips, features, spec.step.frames)
     job = Job(
         build=lambda: models.build(recipe.model, features.bands, len(spec.labels)),
-        batches=EventStreams(train, features, recipe),
+        batches=raw.taking(features),
         loss=require("keras").losses.BinaryCrossentropy(
             from_logits=True, label_smoothing=recipe.schedule.label_smoothing
         ),
-        judge=lambda model: _accuracy(_decided(model, held, spec), validation.clips),
+        judge=lambda model: accuracy(_decided(model, held, spec), validation.clips),
         schedule=recipe.schedule,
         seed=recipe.seed,
         start=recipe.start,
@@ -71,15 +66,12 @@ def train_sounds(recipe: SoundsRecipe, data: Path, out: Path, progress: Progress
     trainer.fit()
     trainer.curves("validation accuracy, %")
     found = {
-        split: _figures(trainer.model, of.clips, spec)
-        for split, of in (("validation", validation), ("test", test))
+        "validation": judged(_decided(trainer.model, held, spec), validation.clips),
+        "test": _figures(trainer.model, test.clips, spec),
     }
     shown = found["test" if len(test.clips) else "validation"]
     figures.confusion(np.array(shown["confusion"]), spec.labels, out / "confusion.png")
-    measured = [(split, of) for split, of in found.items() if of["clips"]]
-    doubts = [doubt for s, of in measured for doubt in doubts_of(of, spec.labels, s, "clips")]
-    for doubt in doubts:
-        progress.say(doubt)
+    doubts = doubted(found, spec.labels, progress)
     metrics: Json = {
         "parameters": int(trainer.model.count_params()),
         "metric": "accuracy",
@@ -90,17 +82,6 @@ def train_sounds(recipe: SoundsRecipe, data: Path, out: Path, progress: Progress
     return Trained(trainer.model, spec, metrics)
 
 
-def _features(recipe: SoundsRecipe, train: recordings.Recordings) -> TrainedInput:
-    """The recipe's features, with the mean and deviation of its streams."""
-    raw = EventStreams(train, recipe.features, recipe)
-
-    def sounds() -> list[NDArray[np.int16]]:
-        rng = np.random.default_rng((recipe.seed, 5))
-        return [float_to_pcm16(raw.stream(rng)[0]) for _ in range(STATISTICS_STREAMS)]
-
-    return features_for(recipe, sounds)
-
-
 def _decided(
     model: keras.Model, frames: NDArray[np.float32], spec: SoundsSpec
 ) -> NDArray[np.int64]:
@@ -109,21 +90,12 @@ def _decided(
     return decide_clips(scores, spec.decoding, spec.labels)
 
 
-def _accuracy(decided: NDArray[np.int64], clips: ClipSet) -> float:
-    return float(np.mean(decided == clips.targets))
-
-
 def _figures(model: keras.Model, clips: ClipSet, spec: SoundsSpec) -> Json:
     """Accuracy and confusion of the float model on one split."""
     if not len(clips):
         return {"clips": 0}
-    decided = _decided(model, clip_frames(clips, trained_input_of(spec), spec.step.frames), spec)
-    matrix = figures.confusion_matrix(clips.targets, decided, len(spec.labels))
-    return {
-        "accuracy": _accuracy(decided, clips),
-        "clips": len(clips),
-        "confusion": matrix.tolist(),
-    }
+    frames = clip_frames(clips, trained_input_of(spec), spec.step.frames)
+    return judged(_decided(model, frames, spec), clips)
 
 
 def calibration(run: Run, data: Path, progress: Progress) -> NDArray[np.float32]:
@@ -137,17 +109,11 @@ def calibration(run: Run, data: Path, progress: Progress) -> NDArray[np.float32]
 
 
 def verification(run: Run, data: Path, progress: Progress) -> Samples:
-    """See `SequenceTask.samples`: streams of the validation split, each around one clip of it."""
+    """See `SequenceTask.samples`: the clips of the validation split."""
     recipe, spec = run.recipe_as(SoundsRecipe), run.spec_as(SoundsSpec)
-    return Samples(*_views(recipe, spec, data, "validation", progress))
-
-
-def _views(
-    recipe: SoundsRecipe, spec: SoundsSpec, data: Path, split: Split, progress: Progress
-) -> tuple[NDArray[np.float32], list[int]]:
-    """(clips, frames, bands) of a split, and the label of each."""
-    clips = recordings.load(recipe, data, split, progress).clips
-    return clip_frames(clips, trained_input_of(spec), spec.step.frames), clips.targets.tolist()
+    clips = recordings.load(recipe, data, "validation", progress).clips
+    frames = clip_frames(clips, trained_input_of(spec), spec.step.frames)
+    return Samples(frames, clips.targets.tolist())
 
 
 def card(run: Run, items: int) -> list[str]:

@@ -23,16 +23,13 @@ SENTENCES = 400
 COLORED = 200
 
 # How digits are said; other symbols are said as they are spelled.
-_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_SAID = dict(zip("0123456789", _WORDS, strict=True))
 
 
 def text_of(symbol: str) -> str:
     """What a speaker is given to say."""
-    return (
-        _DIGITS[int(symbol)]
-        if symbol.isascii() and symbol.isdigit() and len(symbol) == 1
-        else symbol
-    )
+    return _SAID.get(symbol, symbol)
 
 
 def with_synthetic(recipe: SpeechRecipe, spoken: Spoken, progress: Progress) -> Spoken:
