@@ -176,7 +176,72 @@ def write_masks(root: Path, count: int = 24) -> Path:
     return root
 
 
+def write_fiftyone(root: Path, count: int = 24) -> Path:
+    """data/*.png and labels.json; boxes in fractions."""
+    (root / "data").mkdir(parents=True, exist_ok=True)
+    labels = {}
+    for number, drawn in enumerate(many(count, 8)):
+        stem = f"s{number * 10:04d}"
+        cv2.imwrite(str(root / "data" / f"{stem}.png"), drawn.image)
+        height, width = drawn.image.shape[:2]
+        labels[stem] = [
+            {
+                "label": SHAPES.index(label),
+                "bounding_box": [a / width, b / height, (c - a) / width, (d - b) / height],
+            }
+            for label, a, b, c, d in drawn.boxes
+        ]
+    (root / "labels.json").write_text(json.dumps({"classes": list(SHAPES), "labels": labels}))
+    return root
+
+
+def write_labelstudio(root: Path, count: int = 24) -> Path:
+    """images/*.png and export.json; boxes in percents."""
+    (root / "images").mkdir(parents=True, exist_ok=True)
+    tasks = []
+    for number, drawn in enumerate(many(count, 9)):
+        name = f"s{number * 10:04d}.png"
+        cv2.imwrite(str(root / "images" / name), drawn.image)
+        height, width = drawn.image.shape[:2]
+        results = [
+            {
+                "type": "rectanglelabels", "original_width": width, "original_height": height,
+                "value": {
+                    "x": 100 * a / width, "y": 100 * b / height, "rotation": 0,
+                    "width": 100 * (c - a) / width, "height": 100 * (d - b) / height,
+                    "rectanglelabels": [label],
+                },
+            }
+            for label, a, b, c, d in drawn.boxes
+        ]  # fmt: skip
+        notes = [{"id": number, "was_cancelled": False, "result": results}]
+        upload = f"/data/upload/1/{number:08x}-{name}"
+        tasks.append({"id": number, "data": {"image": upload}, "annotations": notes})
+    (root / "export.json").write_text(json.dumps(tasks))
+    return root
+
+
+def write_cvat(root: Path, count: int = 24) -> Path:
+    """images/*.png and annotations.xml."""
+    (root / "images").mkdir(parents=True, exist_ok=True)
+    text = "".join(f"<label><name>{name}</name></label>" for name in SHAPES)
+    text = f"<meta><job><labels>{text}</labels></job></meta>"
+    for number, drawn in enumerate(many(count, 10)):
+        name = f"s{number * 10:04d}.png"
+        cv2.imwrite(str(root / "images" / name), drawn.image)
+        height, width = drawn.image.shape[:2]
+        boxes = "".join(
+            f'<box label="{label}" xtl="{a}" ytl="{b}" xbr="{c}" ybr="{d}" occluded="0"/>'
+            for label, a, b, c, d in drawn.boxes
+        )
+        size = f'width="{width}" height="{height}"'
+        text += f'<image id="{number}" name="{name}" {size}>{boxes}</image>'
+    (root / "annotations.xml").write_text(f"<annotations>{text}</annotations>")
+    return root
+
+
 WRITERS = {
     "voc": write_voc, "coco": write_coco, "yolo": write_yolo, "masks": write_masks,
-    "folders": write_folders,
+    "folders": write_folders, "fiftyone": write_fiftyone, "labelstudio": write_labelstudio,
+    "cvat": write_cvat,
 }  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,39 +11,38 @@ import numpy as np
 import pytest
 
 from edgenets.errors import DataError
-from edgenets.tasks.vision.data import layouts, masks, voc, yolo
-from edgenets.tasks.vision.data.catalogue import Catalogue, Labelled, Thing, checked_box
+from edgenets.tasks.vision.data import layouts, masks, voc, yolonames
+from edgenets.tasks.vision.data.catalogue import Catalogue, Labelled, Thing, Where, checked_box
 from edgenets.tasks.vision.data.memory import load
 from edgenets.tasks.vision.spec import ImageInput
 
 from . import sets
 
-DETECT = ("voc", "coco", "yolo")
+DETECT = tuple(name for name, layout in layouts.LAYOUTS.items() if "detect" in layout.tasks)
 
 
 @pytest.mark.parametrize("name", layouts.LAYOUTS)
 class TestContract:
     def test_it_reads_what_it_says_it_reads(self, name: str, tmp_path: Path) -> None:
         root = sets.WRITERS[name](tmp_path / "set")
-        task, module, look = layouts.LAYOUTS[name]
-        layout = importlib.import_module(module)
-        assert layout.looks_like(root) and look
-        found = layouts.read(root, task)
-        assert found.images and not found.faults
+        layout = layouts.LAYOUTS[name]
+        assert layout.looks_like(root) and layout.look
+        found = layouts.read(root, layout.tasks[0])
+        assert found.images and not found.faults and found.layout == name
         assert all(p.path.is_file() for p in found.images)
         if name != "masks":
             assert found.labels == sets.SHAPES and sum(found.counts().values()) > 0
 
     def test_another_folder_is_none_of_it(self, name: str, tmp_path: Path) -> None:
-        task, module, _ = layouts.LAYOUTS[name]
+        layout = layouts.LAYOUTS[name]
         (tmp_path / "empty").mkdir()
-        assert not importlib.import_module(module).looks_like(tmp_path)
-        with pytest.raises(DataError, match=f"no layout known for '{task}'"):
-            layouts.read(tmp_path, task)
+        assert not layout.looks_like(tmp_path)
+        with pytest.raises(DataError, match=f"no layout known for '{layout.tasks[0]}'"):
+            layouts.read(tmp_path, layout.tasks[0])
 
     def test_its_splits_hold_every_picture_once(self, name: str, tmp_path: Path) -> None:
         root = sets.WRITERS[name](tmp_path / "set")
-        found = layouts.read(root, layouts.LAYOUTS[name][0])
+        found = layouts.read(root, layouts.LAYOUTS[name].tasks[0])
         parts = [found.split(s, 0.2, 0.3) for s in ("train", "validation", "test")]  # type: ignore[arg-type]
         paths = [p.path for part in parts for p in part]
         assert sorted(paths) == sorted(p.path for p in found.images)
@@ -112,7 +110,7 @@ def test_voc_lists_are_its_splits(tmp_path: Path) -> None:
 def test_boxes_that_cannot_be_right(
     box: tuple[float, ...], says: str, kept: tuple[float, ...] | None
 ) -> None:
-    thing, fault = checked_box(Thing("x", *box), 100, 80, Path("notes.xml"))
+    thing, fault = checked_box(Thing("x", *box), 100, 80, Where(Path("notes.xml")))
     assert (says in str(fault) and "notes.xml" in str(fault)) if says else fault is None
     found = None if thing is None else (thing.left, thing.top, thing.right, thing.bottom)
     assert found == kept
@@ -154,10 +152,9 @@ def test_a_broken_voc_annotation_is_told_of_and_left_out(name: str, tmp_path: Pa
 def test_a_missing_picture_is_told_of(tmp_path: Path) -> None:
     for name in DETECT:
         root = sets.WRITERS[name](tmp_path / name, 4)
-        sorted((root / ("JPEGImages" if name == "voc" else "images")).rglob("*.png"))[0].unlink()
+        sorted(root.rglob("*.png"))[0].unlink()
         found = layouts.read(root, "detect")
-        if name != "yolo":  # its text files say nothing of the image they belong to
-            assert len(found.faults) == 1 and "missing" in str(found.faults[0])
+        assert len(found.faults) == 1 and "missing" in str(found.faults[0])
 
 
 @pytest.mark.parametrize(
@@ -168,7 +165,7 @@ def test_a_missing_picture_is_told_of(tmp_path: Path) -> None:
         lambda d: d["annotations"][0].update(image_id="elsewhere"),
         lambda d: d["annotations"][0].update(category_id=99),
         lambda d: d["annotations"][0].update(bbox=[5, 5, 0, 0]),
-        lambda d: d["images"][0].pop("width"),
+        lambda d: d["images"][0].update(width=-1),
         lambda d: d["images"][0].update(file_name="../../etc/passwd"),
     ],
 )
@@ -200,7 +197,7 @@ def test_a_broken_yolo_line_costs_itself_alone(line: str, tmp_path: Path) -> Non
     file.write_text(f"{line}\n{file.read_text()}")
     found = layouts.read(root, "detect")
     (fault,) = found.faults
-    assert "line 1" in str(fault)
+    assert fault.line == 1 and f"{file}:1: " in str(fault)
     (image,) = [p for p in found.images if p.path.match("train/0.png")]
     assert len(image.things) == before
 
@@ -211,12 +208,35 @@ def test_a_broken_yolo_line_costs_itself_alone(line: str, tmp_path: Path) -> Non
         ("names: [a, b]", ["a", "b"]), ("names: ['a b', \"c\"]  # two", ["a b", "c"]),
         ("names:\n- a\n- b\nnc: 2", ["a", "b"]), ("names:\n  - a\n  - b\n", ["a", "b"]),
         ("train: x\nnames:\n  0: a\n  1: b\nval: y", ["a", "b"]),
-        ("names: {0: a, 1: b}", ["a", "b"]),
-        ("nc: 2", []),
+        ("names: {1: b, 0: a}", ["a", "b"]), ("names: {0: 'a, b', 7: \"[c]\"}", ["a, b", "[c]"]),
+        ("names: [yes, no, null, 3, 0x1f]", ["yes", "no", "null", "3", "0x1f"]),
+        ("names:\n  0: stop sign, red\n  1: it's\n", ["stop sign, red", "it's"]),
+        ("\ufeffnames: [a]", ["a"]),
     ],
 )  # fmt: skip
-def test_names_of_a_yaml(text: str, names: list[str]) -> None:
-    assert yolo._yaml_names(text) == names
+def test_names_of_a_yaml(text: str, names: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    assert list(yolonames.read_description(file).names.values()) == names
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("nc: 2", "no list `names:`"), ("names: a", "no list `names:`"), ("[1, 2]", "no list"),
+        ("names: [a, b]\nnc: 3", "nc says 3 classes, names has 2"), ("names: {x: a}", "x is no"),
+        ("names: {0: a, 00: b}", "stands there twice"), ("names: [a, '']", "class 1 has no name"),
+        ("names: [[a], b]", "class 0 has no name"), ("a: [", "no YAML"), ("a: *b", "no YAML"),
+        ("names: [a]\ntrain: {a: b}", "train: a folder"),
+        ("names: [a]\nkpt_shape: 17", "kpt_shape"),
+    ],
+)  # fmt: skip
+def test_a_yaml_that_names_nothing_for_certain(text: str, says: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    with pytest.raises(DataError, match=says) as caught:
+        yolonames.read_description(file)
+    assert str(file) in str(caught.value)
 
 
 def test_masks_without_a_picture_and_pictures_without_a_mask(tmp_path: Path) -> None:

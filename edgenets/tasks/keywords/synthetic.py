@@ -49,12 +49,20 @@ __all__ = [
 ORIGIN = "speech.json"
 
 # Raised when the same arguments come to mean other sounds.
-VERSION = 2
+VERSION = 3
+
+# The first that has voices of more engines than espeak-ng.
+_VOICES_OF_TWO = 2
 
 # Clips of unknown words and of silence for each clip of one word: what a device hears all day
 # is hardly ever one of the user's words.
 UNKNOWN_CLIPS = 2
 SILENCE_CLIPS = 1
+
+# Of the clips of a phrase, the share in which the voice halts between two words, and how long, s:
+# "hey, edge" is what people say when they wait to be heard.
+HALTING = 0.25
+HALT_SECONDS = (0.05, 0.3)
 
 # Loudness about `voice.PEAK`, and the room that a recording is made in.
 GAINS = (-20.0, 4.0)  # dB
@@ -164,6 +172,8 @@ def _recordings(known: Vocabulary, origin: Origin) -> Iterator[_Recording]:
         for number, speaker in enumerate(speakers):
             rng = np.random.default_rng((origin.seed, _WORDS, index, number))
             sound = _say_within(length, word, speaker, speakers, rate)
+            if " " in word and rng.random() < HALTING:
+                sound = _halting(rng, word, speaker, rate, length, sound)
             yield _Recording(label, speaker.speaker, _record(rng, sound, length, rate))
     for number in range(UNKNOWN_CLIPS * len(speakers)):
         rng = np.random.default_rng((origin.seed, _UNKNOWN, number))
@@ -182,8 +192,11 @@ def _needed(words: Sequence[str], origin: Origin) -> float:
     """s in which every voice can say every word; at its own pace, where that is more than one."""
     rate, speakers = origin.sample_rate, cast(origin.clips_per_word, origin.seed, words)
     if _longest(words, _hurried(speakers), rate) <= SHORT_CLIP * rate:
-        return SHORT_CLIP
-    return min(CLIP_SECONDS[1], _tenths(_longest(words, speakers, rate) / rate))
+        seconds = SHORT_CLIP
+    else:
+        seconds = _tenths(_longest(words, speakers, rate) / rate)
+    halts = max(len(word.split()) for word in words) - 1
+    return min(CLIP_SECONDS[1], seconds + halts * HALT_SECONDS[1])
 
 
 def _longest(words: Sequence[str], speakers: Sequence[Speaker], sample_rate: int) -> int:
@@ -216,6 +229,24 @@ def _say_within(
         f"{word!r} does not fit into clips of {length / sample_rate:g} s; "
         f"make them {_tenths(longest / sample_rate):g} s or longer"
     )
+
+
+def _halting(
+    rng: np.random.Generator,
+    phrase: str,
+    speaker: Speaker,
+    sample_rate: int,
+    length: int,
+    fluent: Sound,
+) -> Sound:
+    """Say a phrase with a halt between two of its words; `fluent` where that does not fit in."""
+    words = phrase.split()
+    place = int(rng.integers(1, len(words)))
+    halt = np.zeros(round(rng.uniform(*HALT_SECONDS) * sample_rate), np.float32)
+    parts = (" ".join(words[:place]), " ".join(words[place:]))
+    before, behind = (speak(part, speaker, sample_rate) for part in parts)
+    sound = np.concatenate([before, halt, behind])
+    return sound if len(sound) <= length else fluent
 
 
 def _record(rng: np.random.Generator, sound: Sound, length: int, sample_rate: int) -> Sound:
@@ -258,7 +289,7 @@ def _made_before(out: Path, wanted: Origin) -> Path:
 
 def is_earlier(folder: Path) -> bool:
     """Whether an earlier edgenets made a data set, by espeak-ng alone."""
-    return _origin(folder).version < VERSION
+    return _origin(folder).version < _VOICES_OF_TWO
 
 
 def _origin(folder: Path) -> Origin:

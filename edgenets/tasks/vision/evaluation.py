@@ -50,7 +50,10 @@ def evaluate_images(
     """
     progress = progress or Progress()
     catalogue = layouts.read(data, spec.task)
-    if catalogue.labels:
+    # Two labels that the set does not have: what its masks show of anything, or nothing.
+    other = not set(spec.labels) <= set(catalogue.labels)
+    foreground = spec.task == "segment" and len(spec.labels) == 2 and other
+    if catalogue.labels and not foreground:
         catalogue = catalogue.restricted(spec.labels, data)
     chosen = catalogue.images
     if split is not None:
@@ -59,10 +62,9 @@ def evaluate_images(
         raise DataError(f"{data}: nothing in it belongs to the {split} split")
     watcher = ImagePipeline(spec, session)
     found = metric(spec, watcher.scale)
-    instances = spec.task == "segment" and not catalogue.labels and len(spec.labels) == 2
     with progress.task("evaluating") as task:
         for done, item in enumerate(chosen, 1):
-            (example,) = load([item], spec.labels, instances).items
+            (example,) = load([item], spec.labels, foreground).items
             outputs, placement = watcher.answer(example.image)
             found.add(example, outputs, placement)
             task.update(done, len(chosen))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edgenets.extras import require
-from edgenets.tasks.vision.data.augment import IGNORED
+from edgenets.tasks.vision.data.memory import IGNORED
 
 if TYPE_CHECKING:
     import keras

@@ -109,7 +109,7 @@ def read_catalogue(recipe: ImageRecipe, data: Path, progress: Progress) -> Catal
         progress.say(str(fault))
     if len(catalogue.faults) > _FAULTS_SHOWN:
         progress.say(f"… and {len(catalogue.faults) - _FAULTS_SHOWN} more faults of this kind")
-    if recipe.data.labels is not None and catalogue.labels:
+    if recipe.data.labels is not None and catalogue.labels and not recipe.data.foreground:
         return catalogue.restricted(recipe.data.labels, data)
     return catalogue
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edgenets.extras import require
 from edgenets.tasks.vision.boxes import Boxes, area
+from edgenets.tasks.vision.data.memory import IGNORED
 from edgenets.tasks.vision.image import Image
 from edgenets.tasks.vision.preprocess import GREY, Placement
 from edgenets.tasks.vision.recipe import ImageAugmentRecipe
@@ -21,9 +22,6 @@ Matrix = NDArray[np.float64]  # (3, 3): from pixels of the image to pixels of th
 # Of a box that the frame cuts off this part must be left, or it says nothing of its object.
 _LEAST_LEFT = 0.3
 _SMALLEST = 3.0  # pixels of the frame
-
-# Mask pixels that are left out of account: what lies around the image.
-IGNORED = 255
 
 
 def movement(

@@ -32,13 +32,16 @@ _BLOCK = 10
 
 @dataclass(frozen=True)
 class Thing:
-    """An object that somebody drew a box around."""
+    """An object that somebody drew a box or an outline around."""
 
     label: str
     left: float  # pixels of the image, from its left edge
     top: float
     right: float
     bottom: float
+    # Its own pixels, as pycocotools packs run lengths of the whole image; empty: only the box is
+    # known, or no mask is wanted.
+    pixels: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Labelled:
     label: str = ""  # of the whole image
     things: tuple[Thing, ...] = ()
     mask: Path | None = None  # an image of one number a pixel
+    painted: bool = False  # its things are to be a mask, in place of one
+    ignored: tuple[bytes, ...] = ()  # pixels that are left out of account; see `Thing.pixels`
 
     @property
     def group(self) -> str:
@@ -66,9 +71,23 @@ class Fault:
 
     file: Path
     text: str
+    line: int = 0  # of the file, from 1 on; 0: it has none
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.text}"
+        return f"{self.file}:{self.line}: {self.text}" if self.line else f"{self.file}: {self.text}"
+
+
+@dataclass(frozen=True)
+class Where:
+    """The place of an annotation."""
+
+    file: Path
+    line: int = 0
+    entry: str = ""  # such as `annotation 7`, where lines do not say which
+
+    def fault(self, text: str) -> Fault:
+        """What is wrong there."""
+        return Fault(self.file, f"{self.entry}: {text}" if self.entry else text, self.line)
 
 
 @dataclass(frozen=True)
@@ -78,6 +97,7 @@ class Catalogue:
     images: tuple[Labelled, ...]
     labels: tuple[str, ...]
     faults: tuple[Fault, ...] = ()
+    layout: str = ""  # its name in `layouts.LAYOUTS`
 
     def restricted(self, labels: Sequence[str], root: Path) -> Catalogue:
         """The same with these labels alone, in this order.
@@ -129,30 +149,30 @@ class Catalogue:
 
 
 def checked_box(
-    thing: Thing, width: int, height: int, file: Path
+    thing: Thing, width: int, height: int, where: Where
 ) -> tuple[Thing | None, Fault | None]:
     """A box that lies in its image, or None, and what was wrong with it.
 
     Args:
         width: of the image, pixels.
         height: likewise.
-        file: the annotation's, for the fault.
+        where: it stands.
     """
     box = f"{thing.label} at {thing.left:g}, {thing.top:g} … {thing.right:g}, {thing.bottom:g}"
     numbers = (thing.left, thing.top, thing.right, thing.bottom)
     if not all(abs(n) < 1e7 for n in numbers):  # also false of NaN
-        return None, Fault(file, f"{box} is no box; left out")
+        return None, where.fault(f"{box} is no box; left out")
     if thing.right - thing.left < _THINNEST or thing.bottom - thing.top < _THINNEST:
-        return None, Fault(file, f"{box} has no area; left out")
+        return None, where.fault(f"{box} has no area; left out")
     left, top = max(thing.left, 0.0), max(thing.top, 0.0)
     right, bottom = min(thing.right, float(width)), min(thing.bottom, float(height))
     if right - left < _THINNEST or bottom - top < _THINNEST:
-        return None, Fault(file, f"{box} lies outside the image of {width} × {height}; left out")
-    inside = Thing(thing.label, left, top, right, bottom)
+        return None, where.fault(f"{box} lies outside the image of {width} × {height}; left out")
+    inside = replace(thing, left=left, top=top, right=right, bottom=bottom)
     moved = max(left - thing.left, top - thing.top, thing.right - right, thing.bottom - bottom)
     if moved <= _ROUNDING:
         return inside, None
-    return inside, Fault(file, f"{box} reaches out of the image of {width} × {height}; clipped")
+    return inside, where.fault(f"{box} reaches out of the image of {width} × {height}; clipped")
 
 
 def images_by_stem(folder: Path) -> dict[str, Path]:

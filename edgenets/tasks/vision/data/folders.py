@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgenets.data.split import Split
 from edgenets.errors import DataError
-from edgenets.tasks.vision.data.catalogue import Catalogue, Labelled
+from edgenets.tasks.vision.data.catalogue import Catalogue, Fault, Labelled
 from edgenets.tasks.vision.image import is_image
 
 # What people call the folders of a set that is divided already.
@@ -19,7 +19,7 @@ SPLIT_NAMES: dict[str, Split] = {
 
 def looks_like(root: Path) -> bool:
     """Whether some folder below holds images."""
-    return any(_images(folder) for _, folder in _label_folders(root))
+    return root.is_dir() and any(images_below(folder) for _, folder in _label_folders(root))
 
 
 def read(root: Path) -> Catalogue:
@@ -28,28 +28,51 @@ def read(root: Path) -> Catalogue:
     Raises:
         DataError: a label has no images.
     """
+    folders = _label_folders(root)
     found = [
         Labelled(path, split, label=folder.name)
-        for split, folder in _label_folders(root)
-        for path in _images(folder)
+        for split, folder in folders
+        for path in images_below(folder)
     ]
-    names = {folder.name for _, folder in _label_folders(root)}
+    names = {folder.name for _, folder in folders}
     empty = names - {p.label for p in found}
     if empty:
         raise DataError(f"{root}: no images in {', '.join(sorted(empty))}")
-    return Catalogue(tuple(found), tuple(sorted(names)))
+    loose = [p for p in sorted(root.iterdir()) if p.is_file() and is_image(p)]
+    used = {root, *(f for _, f in folders), *(f.parent for _, f in folders)}
+    faults = [Fault(path, "lies in no folder of a label; left out") for path in loose]
+    faults += [
+        Fault(folder, "is no split beside train, and is left out")
+        for folder in _folders(root)
+        if folder not in used
+    ]
+    return Catalogue(tuple(found), tuple(sorted(names)), tuple(faults))
+
+
+def images_below(folder: Path) -> list[Path]:
+    """The images of a folder and of those in it."""
+    return [p for p in sorted(folder.rglob("*")) if is_image(p) and p.is_file()]
 
 
 def _label_folders(root: Path) -> list[tuple[Split | None, Path]]:
+    """Folders of labels, each with its split.
+
+    Splits are folders of such names that hold folders of images, the training split among them: a
+    label may be called `train` as well, and then holds images.
+    """
     inner = _folders(root)
-    if inner and all(p.name.lower() in SPLIT_NAMES for p in inner):
-        return [(SPLIT_NAMES[p.name.lower()], q) for p in inner for q in _folders(p)]
+    splits = [p for p in inner if p.name.lower() in SPLIT_NAMES and _holds_labels(p)]
+    if any(SPLIT_NAMES[p.name.lower()] == "train" for p in splits):
+        return [(SPLIT_NAMES[p.name.lower()], q) for p in splits for q in _folders(p)]
     return [(None, p) for p in inner]
 
 
+def _holds_labels(folder: Path) -> bool:
+    loose = any(is_image(p) and p.is_file() for p in folder.iterdir())
+    return not loose and any(images_below(inner) for inner in _folders(folder))
+
+
 def _folders(root: Path) -> list[Path]:
-    return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
-
-
-def _images(folder: Path) -> list[Path]:
-    return [p for p in sorted(folder.iterdir()) if p.is_file() and is_image(p)]
+    hidden = ("__MACOSX",)
+    every = (p for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+    return sorted(p for p in every if p.name not in hidden)

@@ -13,14 +13,14 @@ from edgenets.data.split import Split
 from edgenets.tasks.vision.data.catalogue import Catalogue, Fault, Labelled, images_by_stem
 from edgenets.tasks.vision.data.folders import SPLIT_NAMES
 
-IMAGES = ("images", "JPEGImages", "imgs")
+IMAGES = ("images", "JPEGImages", "imgs", "data")
 MASKS = ("masks", "labels", "SegmentationClass", "annotations")
 NAMES = "classes.txt"
 
 
 def looks_like(root: Path) -> bool:
     """Whether a folder of images has one of masks beside it."""
-    return bool(_pairs(root))
+    return root.is_dir() and bool(_pairs(root))
 
 
 def read(root: Path) -> Catalogue:

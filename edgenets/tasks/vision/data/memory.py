@@ -14,11 +14,15 @@ from edgenets.extras import require
 from edgenets.tasks.vision import image
 from edgenets.tasks.vision.boxes import Boxes
 from edgenets.tasks.vision.data.catalogue import Labelled
+from edgenets.tasks.vision.data.drawn import unpacked
 from edgenets.tasks.vision.image import Image
 from edgenets.tasks.vision.spec import ImageInput
 
 # Images are kept at this times the model's size, at most: an enlarged part stays sharp.
 _MARGIN = 2.0
+
+# Mask pixels that are left out of account: what lies around the image, or is known by half.
+IGNORED = 255
 
 
 @dataclass(frozen=True)
@@ -85,12 +89,15 @@ def _example(
     cv2 = require("cv2")
     pixels = whole if factor == 1.0 else cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
     boxes = numbers = mask = instances = None
-    if item.mask is not None:
-        drawn = image.read_mask(item.mask)
-        if drawn.shape != whole.shape[:2]:
-            raise DataError(f"{item.mask}: is {drawn.shape}, its image {whole.shape[:2]}")
-        mask = _labels_of(drawn, len(index), foreground, item.mask)
-        instances = drawn if foreground else None
+    if item.mask is not None or item.painted:
+        if item.mask is None:
+            mask, instances = _painted(item, index, foreground, (height, width))
+        else:
+            drawn = image.read_mask(item.mask)
+            if drawn.shape != whole.shape[:2]:
+                raise DataError(f"{item.mask}: is {drawn.shape}, its image {whole.shape[:2]}")
+            mask = _labels_of(drawn, len(index), foreground, item.mask)
+            instances = drawn if foreground else None
         if factor != 1.0:
             mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
             instances = None
@@ -100,6 +107,28 @@ def _example(
         boxes = (np.array(corners).reshape(-1, 4) * scale).astype(np.float32)
         numbers = np.array([index[t.label] for t in item.things], np.int64)
     return Example(item.path, pixels, index.get(item.label, -1), boxes, numbers, mask, instances)
+
+
+def _painted(
+    item: Labelled, index: dict[str, int], foreground: bool, size: tuple[int, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.int32] | None]:
+    """A mask of the things of an image, large ones below small ones, and their instances.
+
+    What has a box alone is left out of account: nobody can say which of its pixels it is.
+    """
+    mask, instances = np.zeros(size, np.uint8), np.zeros(size, np.int32)
+    for thing in item.things:
+        if not thing.pixels:
+            rows = slice(int(thing.top), int(np.ceil(thing.bottom)))
+            mask[rows, int(thing.left) : int(np.ceil(thing.right))] = IGNORED
+    for pixels in item.ignored:
+        mask[unpacked(pixels, *size) > 0] = IGNORED
+    outlined = [(unpacked(t.pixels, *size) > 0, t.label) for t in item.things if t.pixels]
+    outlined.sort(key=lambda found: -int(found[0].sum()))
+    for number, (inside, label) in enumerate(outlined, 1):
+        mask[inside] = 1 if foreground else index[label]
+        instances[inside] = number
+    return mask, instances if foreground else None
 
 
 def _labels_of(

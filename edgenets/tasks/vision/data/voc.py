@@ -1,8 +1,13 @@
-"""Pascal VOC: `JPEGImages/`, `Annotations/*.xml`, `ImageSets/Main/*.txt`."""
+"""Pascal VOC: an `.xml` for each image.
+
+In `JPEGImages/`, `Annotations/*.xml`, `ImageSets/Main/*.txt`; in `data/` and `labels/`, as FiftyOne
+writes them; or side by side, as LabelImg and Roboflow do, in folders of splits where there are any.
+"""
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
 from pathlib import Path
 
 from edgenets.data.split import Split
@@ -12,9 +17,12 @@ from edgenets.tasks.vision.data.catalogue import (
     Fault,
     Labelled,
     Thing,
-    checked_box,
+    Where,
     images_by_stem,
 )
+from edgenets.tasks.vision.data.drawn import Canvas, Drawn
+from edgenets.tasks.vision.data.folders import SPLIT_NAMES
+from edgenets.tasks.vision.image import is_image
 
 IMAGES, ANNOTATIONS, LISTS = "JPEGImages", "Annotations", "ImageSets/Main"
 
@@ -24,35 +32,67 @@ _LISTED: dict[str, Split] = {"train": "train", "val": "validation", "test": "tes
 _LONGEST = 16 << 20  # bytes
 
 
+# Folders of images, and of annotations.
+_PAIRS = (
+    (IMAGES, ANNOTATIONS),
+    ("images", "annotations"),
+    ("data", "labels"),
+    ("images", "labels"),
+)
+
+
 def looks_like(root: Path) -> bool:
-    """Whether the two folders are there."""
-    return (root / ANNOTATIONS).is_dir() and (root / IMAGES).is_dir()
+    """Whether there are folders of both, or files side by side."""
+    return any(True for _ in _places(root))
 
 
-def read(root: Path) -> Catalogue:
-    """Read the set; its labels are the names in the annotations, sorted."""
-    images = images_by_stem(root / IMAGES)
+def read(root: Path, outlines: bool = False) -> Catalogue:
+    """Read the set; its labels are the names in the annotations, sorted.
+
+    Args:
+        outlines: things are wanted with their pixels; these have boxes alone.
+    """
     splits = _splits(root)
     found, faults, labels = [], [], set()
-    for file in sorted((root / ANNOTATIONS).glob("*.xml")):
-        path = images.get(file.stem)
-        if path is None:
-            faults.append(Fault(file, f"its image {IMAGES}/{file.stem}.* is missing; left out"))
-            continue
-        try:
-            things, wrong = _things(file)
-        except (DataError, ElementTree.ParseError) as exc:
-            faults.append(Fault(file, f"{exc}; left out"))
-            continue
-        labels |= {t.label for t in things}
-        faults += wrong
-        found.append(Labelled(path, splits.get(file.stem), things=things))
+    for stated, folder, notes in _places(root):
+        images = images_by_stem(folder)
+        for file in sorted(notes.glob("*.xml")):
+            path = images.get(file.stem)
+            if path is None:
+                text = f"its image {folder.name}/{file.stem}.* is missing; left out"
+                faults.append(Fault(file, text))
+                continue
+            try:
+                things = _things(file, path, faults)
+            except (DataError, ElementTree.ParseError) as exc:
+                faults.append(Fault(file, f"{exc}; left out"))
+                continue
+            if things is None:
+                continue
+            labels |= {t.label for t in things}
+            split = stated or splits.get(file.stem)
+            found.append(Labelled(path, split, things=things, painted=outlines))
     listed = splits.keys() - {p.path.stem for p in found}
     faults += [
         Fault(root / LISTS, f"lists {name}, which has no image with annotations; left out")
         for name in sorted(listed - {f.file.stem for f in faults})
     ]
     return Catalogue(tuple(found), tuple(sorted(labels)), tuple(faults))
+
+
+def _places(root: Path) -> Iterator[tuple[Split | None, Path, Path]]:
+    """(split, folder of images, folder of annotations)."""
+    if not root.is_dir():
+        return
+    inner = [p for p in sorted(root.iterdir()) if p.is_dir() and p.name.lower() in SPLIT_NAMES]
+    for split, place in ((None, root), *((SPLIT_NAMES[p.name.lower()], p) for p in inner)):
+        for pair in _PAIRS:
+            images, annotations = (place / name for name in pair)
+            if images.is_dir() and any(annotations.glob("*.xml")):
+                yield split, images, annotations
+                break
+        if any(is_image(p) and p.with_suffix(".xml").is_file() for p in place.iterdir()):
+            yield split, place, place
 
 
 def _splits(root: Path) -> dict[str, Split]:
@@ -66,34 +106,39 @@ def _splits(root: Path) -> dict[str, Split]:
     return splits
 
 
-def _things(file: Path) -> tuple[tuple[Thing, ...], list[Fault]]:
+def _things(file: Path, image: Path, faults: list[Fault]) -> tuple[Thing, ...] | None:
     """The boxes of one annotation. VOC counts pixels from 1, and its boxes include their last."""
     if file.stat().st_size > _LONGEST:
         raise DataError("is absurdly long")
-    text = file.read_text(encoding="utf-8", errors="replace")
+    text = file.read_text(encoding="utf-8-sig", errors="replace")
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise DataError("has a document type, which no annotation needs and an attack does")
     tree = ElementTree.fromstring(text)
     width, height = (_number(tree, f"size/{name}") for name in ("width", "height"))
-    if not (width >= 1 and height >= 1):
+    if tree.find("size") is None or not (width >= 0 and height >= 0):
         raise DataError("does not say how large its image is")
-    things, faults = [], []
-    for node in tree.iter("object"):
+    # LabelImg writes 0 × 0 where it could not tell.
+    stated = (width, height) if width and height else None
+    canvas = Canvas.opened(image, stated, Where(file), faults)
+    if canvas is None:
+        return None
+    things = []
+    for number, node in enumerate(tree.iter("object"), 1):
+        where = Where(file, entry=f"object {number}")
         label = (node.findtext("name") or "").strip()
         if not label:
-            faults.append(Fault(file, "an object has no name; left out"))
+            faults.append(where.fault("has no name; left out"))
             continue
         left, top, right, bottom = (
             _number(node, f"bndbox/{name}") for name in ("xmin", "ymin", "xmax", "ymax")
         )
         # From 1 and inclusive to from 0 and exclusive: both corners of the first end move.
-        drawn = Thing(label, left - 1, top - 1, right, bottom)
+        drawn = Drawn(label, (left - 1, top - 1, right, bottom))
         if right <= left or bottom <= top:
-            drawn = Thing(label, left, top, right, bottom)
-        thing, fault = checked_box(drawn, int(width), int(height), file)
-        things += [thing] if thing is not None else []
-        faults += [fault] if fault is not None else []
-    return tuple(things), faults
+            drawn = Drawn(label, (left, top, right, bottom))
+        thing = canvas.thing(drawn, where, faults)
+        things += [] if thing is None else [thing]
+    return tuple(things)
 
 
 def _number(node: ElementTree.Element, path: str) -> float:

@@ -1,0 +1,134 @@
+"""CVAT for images 1.1: one `annotations.xml`, with images beside or below; FiftyOne's `labels.xml`.
+
+Corners are in pixels of the image. Sub-sets become splits by their names.
+"""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from edgenets.errors import DataError
+from edgenets.limits import JSON
+from edgenets.tasks.vision.data.catalogue import Catalogue, Fault, Labelled, Thing, Where
+from edgenets.tasks.vision.data.drawn import Canvas, Drawn
+from edgenets.tasks.vision.data.finding import Images
+from edgenets.tasks.vision.data.folders import SPLIT_NAMES
+
+FILES = ("annotations.xml", "labels.xml")
+
+
+def looks_like(root: Path) -> bool:
+    """Whether its file is there."""
+    file = _file(root)
+    if file is None:
+        return False
+    with file.open("rb") as opened:
+        return b"<annotations" in opened.read(1 << 12)
+
+
+def read(root: Path, outlines: bool = False) -> Catalogue:
+    """Read the set; its labels are those that its file lists, else those given, sorted.
+
+    Args:
+        root: its folder, or the file.
+        outlines: things are wanted with their pixels.
+
+    Raises:
+        DataError: it is no such file.
+    """
+    file = _file(root)
+    assert file is not None, "`looks_like` says so"
+    tree = _tree(file)
+    images = Images(file.parent)
+    found: list[Labelled] = []
+    faults: list[Fault] = []
+    for node in tree.iter("image"):
+        name = node.get("name") or ""
+        where = Where(file, entry=f"image {name}")
+        try:
+            path = images.find(name, file.parent)
+            width, height = (float(node.get(side) or "nan") for side in ("width", "height"))
+        except (LookupError, ValueError) as exc:
+            faults.append(where.fault(f"{exc.args[0]}; left out"))
+            continue
+        stated = (width, height) if width > 0 and height > 0 else None
+        canvas = Canvas.opened(path, stated, where, faults, outlines)
+        if canvas is not None:
+            things = tuple(_things(node, canvas, where, faults))
+            split = SPLIT_NAMES.get((node.get("subset") or "").lower())
+            found.append(Labelled(path, split, things=things, painted=outlines))
+    listed = [(n.text or "").strip() for n in tree.findall("meta//labels/label/name")]
+    given = sorted({t.label for item in found for t in item.things})
+    labels = dict.fromkeys((*filter(None, listed), *given))
+    return Catalogue(tuple(found), tuple(labels), tuple(faults))
+
+
+def _file(root: Path) -> Path | None:
+    if root.is_file():
+        return root if root.suffix == ".xml" else None
+    return next((root / name for name in FILES if (root / name).is_file()), None)
+
+
+def _tree(file: Path) -> ElementTree.Element:
+    JSON.check(file.stat().st_size / 1e6, str(file), "XML of")
+    text = file.read_text(encoding="utf-8-sig", errors="replace")
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise DataError(f"{file}: has a document type, which no annotation needs")
+    try:
+        return ElementTree.fromstring(text)
+    except ElementTree.ParseError as exc:
+        raise DataError(f"{file}: no XML of CVAT ({exc})") from exc
+
+
+def _things(
+    image: ElementTree.Element, canvas: Canvas, where: Where, faults: list[Fault]
+) -> Iterator[Thing]:
+    for node in image:
+        try:
+            drawn = _drawn(node)
+        except (TypeError, ValueError) as exc:
+            faults.append(where.fault(f"a {node.tag} cannot be read ({exc}); left out"))
+            continue
+        if drawn is None:
+            if node.tag != "tag":
+                faults.append(where.fault(f"a {node.tag} is no box or polygon; left out"))
+            continue
+        thing = canvas.thing(drawn, where, faults)
+        if thing is not None:
+            yield thing
+
+
+def _drawn(node: ElementTree.Element) -> Drawn | None:
+    """A box or a polygon; None: something else."""
+    label = (node.get("label") or "").strip()
+    if node.tag == "box":
+        left, top, right, bottom = (
+            float(node.get(k) or "nan") for k in ("xtl", "ytl", "xbr", "ybr")
+        )
+        degrees = float(node.get("rotation") or 0)
+        if not abs(degrees) <= 360:
+            raise ValueError(f"it is turned by {degrees:g} degrees")
+        turn = np.deg2rad(degrees)
+        if not turn:
+            return Drawn(_named(label), (left, top, right, bottom))
+        # About its middle.
+        middle = np.array(((left + right) / 2, (top + bottom) / 2))
+        corners = np.array(((left, top), (right, top), (right, bottom), (left, bottom))) - middle
+        cos, sin = np.cos(turn), np.sin(turn)
+        return Drawn(_named(label), rings=(corners @ np.array(((cos, sin), (-sin, cos))) + middle,))
+    if node.tag == "polygon":
+        points = [
+            [float(v) for v in pair.split(",")] for pair in (node.get("points") or "").split(";")
+        ]
+        return Drawn(_named(label), rings=(np.array(points, float).reshape(-1, 2),))
+    return None
+
+
+def _named(label: str) -> str:
+    if not label:
+        raise ValueError("it has no label")
+    return label
