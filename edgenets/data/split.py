@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -22,6 +23,10 @@ class SplitShares:
     validation: float = 0.1  # fraction of the groups
     test: float = 0.15  # fraction of the groups
     apart: Literal["speakers", "recordings"] = "speakers"  # what a group of recordings is
+    # Of images. hash: see `split_of`, as all were divided once; labels: see `stratified`.
+    by: Literal["hash", "labels"] = "hash"
+    second: Literal["validation", "test"] = "test"  # what the second split of a set of two is
+    divided: str = ""  # by labels: what was, as a digest; another set has no such splits
 
     def __post_init__(self) -> None:
         if self.validation < 0 or self.test < 0 or not self.validation + self.test <= 1:
@@ -67,6 +72,53 @@ def splits_of(items: Iterable[tuple[str, str]], validation: float, test: float) 
             _fill("test", own, found)
         if validation:
             _fill("validation", own, found)
+    return found
+
+
+def stratified(
+    groups: Mapping[str, Counter[str]], validation: float, test: float
+) -> dict[str, Split]:
+    """The split of every group, so that each label has its share in every split.
+
+    Large groups of rare labels are placed first, each where most of its label is still missing
+    (Sechidis, Tsoumakas, Vlahavas 2011, “On the stratification of multi-label data”). A label of
+    three groups or more is in every split, where no other label shares them. The answer depends on
+    all groups: see `SplitShares.divided`.
+
+    Args:
+        groups: how often each label comes in each group.
+        validation: fraction, 0…1.
+        test: fraction, 0…1.
+    """
+    shares: dict[Split, float] = {
+        "train": 1 - validation - test, "validation": validation, "test": test,
+    }  # fmt: skip
+    totals: Counter[str] = Counter()
+    holders: dict[str, list[str]] = {}
+    for name, counts in groups.items():
+        totals += counts
+        for label in counts:
+            holders.setdefault(label, []).append(name)
+    missing = {
+        split: {label: share * totals[label] for label in totals} for split, share in shares.items()
+    }
+    found: dict[str, Split] = {}
+    for label in sorted(holders, key=lambda label: (len(holders[label]), label)):
+        open = [name for name in holders[label] if name not in found]
+        for name in sorted(open, key=lambda name: (-groups[name][label], _place(name), name)):
+            split = max(
+                (s for s, share in shares.items() if share),
+                key=lambda s: (missing[s][label], sum(missing[s].values())),
+            )
+            found[name] = split
+            for own, count in groups[name].items():
+                missing[split][own] -= count
+    for label in sorted(holders):
+        least = sorted(holders[label], key=lambda name: (sum(groups[name].values()), _place(name)))
+        if test:
+            _fill("test", least, found)
+        if validation:
+            _fill("validation", least, found)
     return found
 
 

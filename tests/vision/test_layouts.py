@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from edgenets.data.split import SPLITS, SplitShares
 from edgenets.errors import DataError
 from edgenets.tasks.vision.data import layouts, masks, voc, yolonames
 from edgenets.tasks.vision.data.catalogue import Catalogue, Labelled, Thing, Where, checked_box
+from edgenets.tasks.vision.data.division import divide
 from edgenets.tasks.vision.data.memory import load
 from edgenets.tasks.vision.spec import ImageInput
 
@@ -43,7 +46,8 @@ class TestContract:
     def test_its_splits_hold_every_picture_once(self, name: str, tmp_path: Path) -> None:
         root = sets.WRITERS[name](tmp_path / "set")
         found = layouts.read(root, layouts.LAYOUTS[name].tasks[0])
-        parts = [found.split(s, 0.2, 0.3) for s in ("train", "validation", "test")]  # type: ignore[arg-type]
+        divided = divide(found, SplitShares(0.2, 0.3, by="labels"), root)
+        parts = [divided.part(split) for split in SPLITS]
         paths = [p.path for part in parts for p in part]
         assert sorted(paths) == sorted(p.path for p in found.images)
         assert parts[0] and parts[2]
@@ -72,13 +76,21 @@ def test_boxes_are_where_they_were_drawn(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ("coco", "yolo"))
-def test_what_a_set_says_of_its_splits_holds(name: str, tmp_path: Path) -> None:
-    """Its validation split is the test split where it has no other."""
-    found = layouts.read(sets.WRITERS[name](tmp_path / "set"), "detect")
-    test = found.split("test", 0.25, 0.5)
+@pytest.mark.parametrize("rule", ("labels", "hash"))
+def test_what_a_set_says_of_its_splits_holds(name: str, rule: str, tmp_path: Path) -> None:
+    """A validation split may be the test split where there is no other."""
+    root = sets.WRITERS[name](tmp_path / "set")
+    found = layouts.read(root, "detect")
+    shares = SplitShares(0.25, 0.5, by=rule, second="test")  # type: ignore[arg-type]
+    test = divide(found, shares, root).part("test")
     assert {p.path.parent.name for p in test} == {"val"} and len(test) == 8
-    train = found.split("train", 0.0, 0.5)
+    train = divide(found, replace(shares, validation=0.0), root).part("train")
     assert {p.path.parent.name for p in train} == {"train"} and len(train) == 8
+    if rule == "labels":
+        usual = divide(found, replace(shares, second="validation", test=0.25), root)
+        assert {p.path.parent.name for p in usual.part("validation")} == {"val"}
+        assert {p.path.parent.name for p in usual.part("test")} == {"train"}
+        assert len(usual.part("test")) == 2 and "validation as the set has it" in usual.said
 
 
 def test_voc_lists_are_its_splits(tmp_path: Path) -> None:
@@ -89,8 +101,9 @@ def test_voc_lists_are_its_splits(tmp_path: Path) -> None:
     for name, part in (("train", stems[:3]), ("val", stems[3:5]), ("test", [*stems[5:], "gone"])):
         (lists / f"{name}.txt").write_text("\n".join(part))
     found = layouts.read(root, "detect")
-    assert [p.path.stem for p in found.split("test", 0.5, 0.5)] == stems[5:]
-    assert [p.path.stem for p in found.split("validation", 0.5, 0.5)] == stems[3:5]
+    divided = divide(found, SplitShares(0.5, 0.5, by="labels"), root)
+    assert [p.path.stem for p in divided.part("test")] == stems[5:]
+    assert [p.path.stem for p in divided.part("validation")] == stems[3:5]
     assert any("gone" in str(fault) for fault in found.faults)
 
 

@@ -21,7 +21,7 @@ from edgenets.converters.verify.judge import Judge
 from edgenets.errors import ConversionError, DataError, ModelError
 from edgenets.recipe import parse
 from edgenets.runtime.selftest import selftest
-from edgenets.tasks.vision import training
+from edgenets.tasks.vision import samples, training
 from edgenets.tasks.vision.recipe import ImageRecipe
 from edgenets.training.train import train
 from tests import tiny
@@ -141,12 +141,8 @@ class TestGate:
     def judge(self, made: Made) -> Judge:
         recipe = made.run.recipe
         assert isinstance(recipe, ImageRecipe)
-        catalogue = training.read_catalogue(recipe, made.data, training.Progress())
-        part = training.shown(
-            recipe,
-            training.load_split(recipe, catalogue, made.data, "validation", training.Progress()),
-        )
         spec: Any = made.run.spec
+        part = samples.shown(made.run, made.data, "validation", 1000, training.Progress())
         return Judge(ImageReference(made.run.model(), spec, part, recipe.gate))
 
     def test_another_model_in_the_same_shape(self, made: Made, judge: Judge) -> None:

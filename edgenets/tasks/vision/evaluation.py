@@ -14,6 +14,7 @@ from edgenets.spec import spec_as
 from edgenets.tasks.evaluation import Evaluation
 from edgenets.tasks.vision.data import layouts
 from edgenets.tasks.vision.data.catalogue import Fault
+from edgenets.tasks.vision.data.division import divide
 from edgenets.tasks.vision.data.memory import load
 from edgenets.tasks.vision.metrics import metric
 from edgenets.tasks.vision.pipeline import ImagePipeline
@@ -57,7 +58,7 @@ def evaluate_images(
         catalogue = catalogue.restricted(spec.labels, data)
     chosen = catalogue.images
     if split is not None:
-        chosen = catalogue.split(split, spec.split.validation, spec.split.test)
+        chosen = divide(catalogue, spec.split, data).part(split)
     if not chosen:
         raise DataError(f"{data}: nothing in it belongs to the {split} split")
     watcher = ImagePipeline(spec, session)

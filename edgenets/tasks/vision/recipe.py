@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from edgenets.data.split import SplitShares
 from edgenets.recipeparts import (
     BundleRecipe,
     GateRecipe,
@@ -23,14 +24,21 @@ class ImagesRecipe:
     """Which images, and how they are divided."""
 
     labels: tuple[str, ...] | None = None  # None: all that the set has
-    validation: float = 0.1  # fraction of the groups, where the set leaves it open
-    test: float = 0.2  # likewise
+    validation: float = 0.1  # fraction of the images, where the set leaves it open
+    test: float = 0.2  # likewise; 0: none is kept, and what chose the model judges it
+    # Of a set that is divided into two, training and another: what the other is.
+    second: Literal["validation", "test"] = "validation"
     # segment: masks number instances, or several classes are to be one: all but 0 is the label 1
     foreground: bool = False
 
     def __post_init__(self) -> None:
         check_range(self, 0, 1, "validation", "test")
         check_shares(self, "no image")
+
+    @property
+    def shares(self) -> SplitShares:
+        """How a set is divided."""
+        return SplitShares(self.validation, self.test, by="labels", second=self.second)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgenets import models
 from edgenets.arrays import Array
-from edgenets.data.split import Split, SplitShares
+from edgenets.data.split import Split
 from edgenets.errors import DataError
 from edgenets.extras import ensure, require
 from edgenets.files import Json
@@ -23,7 +23,8 @@ from edgenets.tasks.task import Trained
 from edgenets.tasks.vision import detection, segmentation
 from edgenets.tasks.vision.data import layouts
 from edgenets.tasks.vision.data.batches import BATCHES
-from edgenets.tasks.vision.data.catalogue import Catalogue
+from edgenets.tasks.vision.data.catalogue import Catalogue, Labelled
+from edgenets.tasks.vision.data.division import divide
 from edgenets.tasks.vision.data.memory import Examples, load
 from edgenets.tasks.vision.metrics import ClassMetric, Metric, metric
 from edgenets.tasks.vision.preprocess import Placement, Preprocessor
@@ -57,11 +58,16 @@ def train_images(recipe: ImageRecipe, data: Path, out: Path, progress: Progress)
         ensure(module)
     catalogue = read_catalogue(recipe, data, progress)
     labels = labels_of(recipe, catalogue)
-    shares = SplitShares(recipe.data.validation, recipe.data.test)
+    division = divide(catalogue, recipe.data.shares, data)
+    progress.say(f"splits: {division.said}")
+    shares = replace(recipe.data.shares, divided=division.digest)
     spec = ImageSpec(recipe.name, recipe.task, labels, recipe.input, recipe.decoding, shares)
-    train = load_split(recipe, catalogue, data, "train", progress, shrink=True)
-    validation = shown(recipe, load_split(recipe, catalogue, data, "validation", progress))
-    test = shown(recipe, load_split(recipe, catalogue, data, "test", progress))
+    chosen = division.part("train")
+    train = load_images(recipe, catalogue, chosen, "train", progress, shrink=True)
+    validation, test = (
+        shown(recipe, load_images(recipe, catalogue, division.part(split), split, progress))
+        for split in ("validation", "test")
+    )
     detects = recipe.task == "detect"
 
     @cache
@@ -84,21 +90,25 @@ def train_images(recipe: ImageRecipe, data: Path, out: Path, progress: Progress)
     trainer = Trainer(job, out, progress)
     trainer.fit()
     model = view(trainer.model)
-    found = {"validation": judged(model, spec, validation), "test": judged(model, spec, test)}
-    trainer.curves(f"validation {found['test'].name}, %")
+    parts = {"validation": validation, "test": test}
+    # Where nothing was kept to judge it, what chose the model must do.
+    judges = "test" if len(test.examples) else "validation"
+    found = {name: judged(model, spec, part) for name, part in parts.items() if len(part.examples)}
+    last = found[judges]
+    trainer.curves(f"validation {last.name}, %")
+    counts = Catalogue(chosen, catalogue.labels).counts() if recipe.task != "segment" else {}
     metrics: Json = {
         "parameters": int(model.count_params()),
-        "metric": found["test"].name,
-        "train": {"images": len(train), **_counts(catalogue, recipe)},
+        "metric": last.name,
+        "train": {"images": len(train), **counts},
+        "test": {"images": 0},
     }
-    for name, part in (("validation", validation), ("test", test)):
-        metrics[name] = {"images": len(part.examples), **found[name].figures()}
-    if isinstance(found["test"], ClassMetric):
-        matrix = figures.confusion_matrix(
-            np.array(found["test"].truths), found["test"].decisions(), len(labels)
-        )
+    for name, one in found.items():
+        metrics[name] = {"images": len(parts[name].examples), **one.figures()}
+    if isinstance(last, ClassMetric):
+        matrix = figures.confusion_matrix(np.array(last.truths), last.decisions(), len(labels))
         figures.confusion(matrix, labels, out / "confusion.png")
-        metrics["test"]["confusion"] = matrix.tolist()
+        metrics[judges]["confusion"] = matrix.tolist()
     return Trained(model, spec, metrics)
 
 
@@ -129,28 +139,28 @@ def labels_of(recipe: ImageRecipe, catalogue: Catalogue) -> tuple[str, ...]:
     return labels
 
 
-def load_split(
+def load_images(
     recipe: ImageRecipe,
     catalogue: Catalogue,
-    data: Path,
+    images: Sequence[Labelled],
     split: Split,
     progress: Progress,
     shrink: bool = False,
 ) -> Examples:
-    """Read one split.
+    """Read the images of one split.
 
     Raises:
-        DataError: there is nothing in it, or an image cannot be read.
+        DataError: there is nothing in it, and there should be; or an image cannot be read.
     """
-    chosen = catalogue.split(split, recipe.data.validation, recipe.data.test)
-    if not chosen:
+    if not images and not (split == "test" and recipe.data.test == 0):
         raise DataError(
-            f"{data}: the {split} split is empty; more images, or a larger fraction in the "
-            f"recipe's [data], are needed"
+            f"the {split} split is empty; more images, or a larger fraction in the recipe's "
+            f"[data], are needed"
         )
     size = recipe.input if shrink else None
     with progress.task(f"reading {split}") as task:
-        return load(chosen, labels_of(recipe, catalogue), recipe.data.foreground, size, task.update)
+        labels = labels_of(recipe, catalogue)
+        return load(images, labels, recipe.data.foreground, size, task.update)
 
 
 def shown(recipe: ImageRecipe, examples: Examples) -> Shown:
@@ -198,9 +208,3 @@ def _loss(recipe: ImageRecipe) -> keras.losses.Loss:
     return require("keras").losses.CategoricalCrossentropy(
         from_logits=True, label_smoothing=recipe.schedule.label_smoothing
     )
-
-
-def _counts(catalogue: Catalogue, recipe: ImageRecipe) -> dict[str, int]:
-    """How often each label comes in the training split."""
-    chosen = catalogue.split("train", recipe.data.validation, recipe.data.test)
-    return Catalogue(chosen, catalogue.labels).counts() if recipe.task != "segment" else {}

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgenets.data.split import Split, split_of
+from edgenets.data.split import Split
 from edgenets.errors import DataError
 
 # What of a box may lie outside the image, as a rounding error, and goes unsaid.
@@ -59,10 +59,24 @@ class Labelled:
     @property
     def group(self) -> str:
         """What must not be divided between splits: a block of neighbours, else the image."""
+        prefix, number = self.number
+        return self.path.stem if number is None else f"{prefix}{number // _BLOCK}"
+
+    @property
+    def number(self) -> tuple[str, int | None]:
+        """The number at the end of its name, and what stands before; None: it has none."""
         number = _NUMBER.search(self.path.stem)
         if number is None:
-            return self.path.stem
-        return f"{self.path.stem[: number.start()]}{int(number.group(1)) // _BLOCK}"
+            return self.path.stem, None
+        return self.path.stem[: number.start()], int(number.group(1))
+
+    @property
+    def labels(self) -> Counter[str]:
+        """What it shows, each as often; one empty label where that is nothing."""
+        found = Counter(thing.label for thing in self.things)
+        if self.label:
+            found[self.label] += 1
+        return found or Counter([""])
 
 
 @dataclass(frozen=True)
@@ -115,31 +129,6 @@ class Catalogue:
             if not p.label or p.label in labels
         ]
         return replace(self, images=tuple(kept), labels=tuple(labels))
-
-    def split(self, wanted: Split, validation: float, test: float) -> tuple[Labelled, ...]:
-        """The images of one split.
-
-        What the set says of its splits holds. Where it has no test split, its
-        validation split is that, and `validation` is taken out of what is left to
-        train on: a part that models were chosen by cannot say how good they are.
-
-        Args:
-            validation: fraction of the groups, where the set leaves it open.
-            test: likewise.
-        """
-        stated = {p.split for p in self.images}
-        if "test" not in stated and "validation" in stated:
-            renamed: dict[Split | None, Split | None] = {"validation": "test", "train": None}
-            test = 0.0
-        elif "validation" not in stated and "test" in stated:
-            renamed, test = {"train": None}, 0.0
-        else:
-            renamed = {}
-        return tuple(
-            p
-            for p in self.images
-            if (renamed.get(p.split, p.split) or split_of(p.group, validation, test)) == wanted
-        )
 
     def counts(self) -> dict[str, int]:
         """How often each label comes."""
