@@ -22,7 +22,7 @@ HOURS ?= 0.25
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test twins test-torch matrix newest bounds pins debian lint bench truth attack zoo profiles soak twin-full clean
+.PHONY: help setup demo test twins test-torch matrix newest bounds pins debian lint bench truth attack docs-recipes zoo profiles soak twin-full clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 12
@@ -97,6 +97,9 @@ bench: $(VENV)/.tested ## The pipeline's cost beside a peer's, and a shipped bun
 	$(BIN)/edgenets bench kws-gru
 	$(BIN)/python -m tests.benchmarks.vision object-detect
 	$(BIN)/python -m tests.benchmarks.throughput segment
+
+docs-recipes: setup ## Write docs/recipes.md, the reference of all keys of recipes.
+	$(BIN)/python -m tests.reference
 
 zoo: setup ## Rebuild the shipped bundles from DATA (Speech Commands), SIGNS, CELLS, NUCLEI, DIGITS, PLAYS, REVIEWS, METERS, NAB and PAIRS.
 	for pair in kws-gru:$(DATA) kws-dscnn:$(DATA) image-classify:$(SIGNS) object-detect:$(CELLS) \

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self, get_args
 
 from edgenets import tasks
 from edgenets.errors import RecipeError
+from edgenets.files import Json
 from edgenets.metrics import Metric
 
 Architecture = Literal["kws-gru", "kws-dscnn", "asr-gru"]
@@ -42,11 +43,11 @@ def check_name(name: str, seed: int) -> None:
 class Schedule:
     """How long and how fast."""
 
-    epochs: int = 60
+    epochs: int = 60  # times that training goes over its items
     batch: int = 64  # items that a step sees
     learning_rate: float = 3e-3  # peak of a warm-up and cosine schedule
-    weight_decay: float = 1e-3
-    label_smoothing: float = 0.1
+    weight_decay: float = 1e-3  # of AdamW: the pull of weights to zero, a step
+    label_smoothing: float = 0.1  # of a target that other labels share
     average: float = 0.99  # momentum of the weight average that is kept (EMA)
     qat: bool = False  # quantization-aware: rounded in training as the int8 forms will be
 
@@ -84,6 +85,11 @@ class Recipe:
             RecordError: there is no such task.
         """
         return tasks.named(data, where, "keywords").recipe
+
+    @staticmethod
+    def renamed(data: Json) -> Json:
+        """A recipe need not be described; for `records.parse`."""
+        return {"description": "", **data}
 
     def __post_init__(self) -> None:
         check_name(self.name, self.seed)
@@ -168,7 +174,7 @@ class BundleRecipe:
 class ModelRecipe:
     """A network that is run step by step, and its sizes."""
 
-    architecture: Architecture
+    architecture: Architecture  # the network
     frames_per_step: int = 2  # stride of the first convolution, in frames
     front: tuple[int, ...] = ()  # channels of convolutions over time and bands, before the stem
     stem: int = 48  # channels of the first convolution
@@ -179,7 +185,7 @@ class ModelRecipe:
     kernel: int = 7  # kws-dscnn: steps that a depthwise convolution sees
     dilations: tuple[int, ...] = (1, 1, 2, 2)  # kws-dscnn: one a block, in steps
     pool: int = 12  # kws-dscnn: steps that the head averages over
-    dropout: float = 0.2
+    dropout: float = 0.2  # share of features that a training step leaves out
 
     def __post_init__(self) -> None:
         check_range(self, 1, 64, "frames_per_step", "stem_kernel", "kernel")
@@ -228,6 +234,7 @@ class QuantizeRecipe:
     """How ranges are found for integer precisions."""
 
     samples: int = 300  # of the training split, that calibration rolls through the model
+    # Of step forms, how a range is taken of the values seen; see `Calibrator` for their names.
     method: Literal["minmax", "percentile", "mse"] = "mse"
     percentile: float = 99.99  # of |x| a tensor, where method is percentile
     keep_float: tuple[str, ...] = ()  # layers that stay float in integer precisions

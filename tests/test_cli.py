@@ -32,9 +32,11 @@ FRAMEWORKS = ("tensorflow", "keras", "onnx", "onnxruntime", "openvino", "ai_edge
 
 
 # What they print is another program's, or for one; or they print nothing.
-WITHOUT_JSON = ("twin build", "twin address", "twin ssh", "twin run", "twin cut", "twin on",
-    "twin down", "twin reboot", "twin put", "twin see", "twin hear", "twin fail", "device logs",
-    "device remove")  # fmt: skip
+WITHOUT_JSON = (
+    "recipe show", "recipe new", "twin build", "twin address", "twin ssh", "twin run", "twin cut",
+    "twin on", "twin down", "twin reboot", "twin put", "twin see", "twin hear", "twin fail",
+    "device logs", "device remove",
+)  # fmt: skip
 
 
 def command(name: str) -> click.Command:

@@ -18,7 +18,7 @@ from edgenets.cli.options import (
     json_option,
     size,
 )
-from edgenets.cli.training import negatives_option, recipe_of, start_option
+from edgenets.cli.training import change_options, negatives_option, recipe_of, start_option
 from edgenets.cli.verify import show
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ Exit code 1 when an artifact fails the gate; what passed is bundled all the same
     "--precision", type=Several(PRECISIONS), default=",".join(PRECISIONS), show_default=True
 )
 @click.option("--only", help="Ids of the artifacts to bundle, comma-separated.")
+@change_options
 @columns_option
 @negatives_option
 @start_option
@@ -49,6 +50,7 @@ Exit code 1 when an artifact fails the gate; what passed is bundled all the same
 @click.pass_context
 def command(
     ctx: click.Context, recipe: str, data: Path, out: Path | None, run_folder: Path | None,
+    changes: tuple[tuple[str, str], ...], name: str | None,
     to: tuple[Format, ...], precision: tuple[Precision, ...], only: str | None,
     columns: tuple[str, ...] | None, negatives: tuple[Path, ...], start: str | None, as_json: bool,
 ) -> None:  # fmt: skip
@@ -59,7 +61,7 @@ def command(
     from edgenets import api, progress
     from edgenets.converters.verify.report import as_json as report_json
 
-    found = recipe_of(recipe, columns, negatives, start)
+    found = recipe_of(recipe, columns, negatives, start, changes, name)
     path = out or Path(f"{found.name}.edge")
     built = api.build(
         found, data, path, run_folder=run_folder, to=to, precisions=precision,
@@ -72,7 +74,7 @@ def command(
             {
                 "bundle": str(path),
                 "bytes": path.stat().st_size,
-                "test": run.metrics["test"][run.metric],
+                run.judged: run.metrics[run.judged][run.metric],
                 "artifacts": [a.id for a in built.bundle.artifacts],
                 "report": report_json(report),
             }

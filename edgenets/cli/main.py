@@ -37,6 +37,7 @@ COMMANDS = {
     "bundle": ("edgenets.cli.bundle", "Pack what passed the gate into one .edge file."),
     "build": ("edgenets.cli.build", "Train, convert, verify and bundle in one go."),
     "import": ("edgenets.cli.import_", "Make a bundle of a third-party model."),
+    "recipe": ("edgenets.cli.recipe", "List, show and begin recipes, and explain their keys."),
     "words": ("edgenets.cli.words", "Synthesize recordings of words of your choice."),
     "run": (
         "edgenets.cli.run",

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from edgenets.cli.options import AnyData, AnyPath, columns_option, emit, json_option
-from edgenets.cli.training import negatives_option, recipe_of, start_option
+from edgenets.cli.training import change_options, negatives_option, recipe_of, start_option
 
 
 @click.command(
@@ -15,6 +15,7 @@ from edgenets.cli.training import negatives_option, recipe_of, start_option
 Examples:
   edgenets train kws-gru --data speech_commands
   edgenets train my-recipe.toml --data recordings --out runs/mine --seed 7
+  edgenets train image-classify --data photos --name parts --set schedule.epochs=40
 
 Keywords: one folder a label, each with .wav, .flac or .mp3 files; `_unknown_` and `_silence_` are
 labels too; files named SPEAKER_nohash_N are split by speaker. Speech: transcripts.tsv, names that
@@ -27,6 +28,7 @@ command is given again."""
 @click.option("--out", type=AnyPath, help="Run folder.  [default: runs/RECIPE]")
 @click.option("--seed", type=click.IntRange(0), help="Another seed than the recipe's.")
 @click.option("--epochs", type=click.IntRange(1), help="Another length than the recipe's.")
+@change_options
 @columns_option
 @negatives_option
 @start_option
@@ -37,6 +39,8 @@ def command(
     out: Path | None,
     seed: int | None,
     epochs: int | None,
+    changes: tuple[tuple[str, str], ...],
+    name: str | None,
     columns: tuple[str, ...] | None,
     negatives: tuple[Path, ...],
     start: str | None,
@@ -44,12 +48,12 @@ def command(
 ) -> None:
     """Train a recipe's model on recordings, images, text or tables.
 
-    RECIPE is a TOML file, or the name of a shipped recipe (`edgenets zoo`).
+    RECIPE is a TOML file, or the name of a shipped recipe (`edgenets recipe list`).
     """
     from edgenets import progress
     from edgenets.training.train import train
 
-    found = recipe_of(recipe, columns, negatives, start)
+    found = recipe_of(recipe, columns, negatives, start, changes, name)
     if seed is not None:
         found = found.with_seed(seed)
     if epochs is not None:

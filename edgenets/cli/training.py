@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def recipe_of(
-    name: str, columns: tuple[str, ...] | None, negatives: tuple[Path, ...], start: str | None
+    source: str,
+    columns: tuple[str, ...] | None,
+    negatives: tuple[Path, ...],
+    start: str | None,
+    changes: tuple[tuple[str, str], ...] = (),
+    name: str | None = None,
 ) -> Recipe:
     """The recipe of a name or a file, as the options have it.
 
@@ -23,7 +29,11 @@ def recipe_of(
     """
     from edgenets.recipe import load_recipe
 
-    found = load_recipe(name)
+    changes = (
+        *changes,
+        *([("name", json.dumps(name, ensure_ascii=False))] if name is not None else []),
+    )
+    found = load_recipe(source, changes)
     if columns is not None:
         found = found.with_columns(columns)
     if negatives:
@@ -31,6 +41,39 @@ def recipe_of(
     if start is not None:
         found = found.with_start(start)
     return found
+
+
+class Change(click.ParamType):  # type: ignore[type-arg]
+    """`KEY=VALUE`."""
+
+    name = "change"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Divide it; a default is divided already."""
+        if isinstance(value, tuple):
+            return value
+        key, equals, setting = str(value).partition("=")
+        if not equals or not key.strip() or not setting.strip():
+            self.fail(f"{value!r}: KEY=VALUE is needed, such as schedule.epochs=40", param, ctx)
+        return key.strip(), setting.strip()
+
+
+def change_options(function: F) -> F:
+    """Add `--set` and `--name` to a command that trains."""
+    function = click.option(
+        "--name", help="What the model, its run folder and its bundle are called."
+    )(function)
+    return click.option(
+        "--set",
+        "changes",
+        multiple=True,
+        type=Change(),
+        metavar="KEY=VALUE",
+        help="Another value than the recipe's, such as schedule.epochs=40; may be given several "
+        "times. See `edgenets recipe keys`.",
+    )(function)
 
 
 def negatives_option(function: F) -> F:

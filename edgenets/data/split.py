@@ -90,35 +90,35 @@ def stratified(
         validation: fraction, 0…1.
         test: fraction, 0…1.
     """
-    shares: dict[Split, float] = {
-        "train": 1 - validation - test, "validation": validation, "test": test,
-    }  # fmt: skip
-    totals: Counter[str] = Counter()
-    holders: dict[str, list[str]] = {}
-    for name, counts in groups.items():
-        totals += counts
-        for label in counts:
-            holders.setdefault(label, []).append(name)
-    missing = {
+    wanted = zip(SPLITS, (1 - validation - test, validation, test), strict=True)
+    shares = {split: share for split, share in wanted if share}
+    totals: Counter[str] = sum(groups.values(), Counter())
+    holders = _holders(groups)
+    missing: dict[Split, dict[str, float]] = {
         split: {label: share * totals[label] for label in totals} for split, share in shares.items()
     }
     found: dict[str, Split] = {}
     for label in sorted(holders, key=lambda label: (len(holders[label]), label)):
-        open = [name for name in holders[label] if name not in found]
-        for name in sorted(open, key=lambda name: (-groups[name][label], _place(name), name)):
-            split = max(
-                (s for s, share in shares.items() if share),
-                key=lambda s: (missing[s][label], sum(missing[s].values())),
-            )
-            found[name] = split
-            for own, count in groups[name].items():
-                missing[split][own] -= count
+        for name in sorted(holders[label], key=lambda n: (-groups[n][label], _place(n), n)):
+            if name not in found:
+                split = max(missing, key=lambda s: (missing[s][label], sum(missing[s].values())))
+                found[name] = split
+                missing[split] |= {
+                    own: missing[split][own] - groups[name][own] for own in groups[name]
+                }
     for label in sorted(holders):
-        least = sorted(holders[label], key=lambda name: (sum(groups[name].values()), _place(name)))
-        if test:
-            _fill("test", least, found)
-        if validation:
-            _fill("validation", least, found)
+        least = sorted(holders[label], key=lambda n: (sum(groups[n].values()), _place(n)))
+        for split in sorted(shares.keys() - {"train"}):
+            _fill(split, least, found)
+    return found
+
+
+def _holders(groups: Mapping[str, Counter[str]]) -> dict[str, list[str]]:
+    """The groups in which each label comes."""
+    found: dict[str, list[str]] = {}
+    for name, counts in groups.items():
+        for label in counts:
+            found.setdefault(label, []).append(name)
     return found
 
 

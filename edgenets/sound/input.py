@@ -31,8 +31,8 @@ class Leveling:
 
     seconds: float = 0.4  # time constant of what a band was lately
     gain: float = 0.98  # 1: no difference between levels is left
-    bias: float = 2.0
-    power: float = 0.5
+    bias: float = 2.0  # added before the root: noise under it is pressed together
+    power: float = 0.5  # of the root that takes the place of the logarithm
     # Of a band's power: sound this faint is not made louder. 1e-10 is about -70 dB of full scale.
     floor: float = 1e-10
 

@@ -215,6 +215,14 @@ def _zoo(place: Place) -> None:
     assert len(place("zoo", "--json").json()["bundles"]) >= 12
 
 
+@smoke("recipe")
+def _recipe(place: Place) -> None:
+    known = {entry["task"] for entry in place("recipe", "list", "--json").json()}
+    for task in known:
+        made = place("recipe", "new", "mine", "--task", task).out
+        assert 'name = "mine"' in made and "[schedule]" in made
+
+
 @smoke("completion")
 def _completion(place: Place) -> None:
     for shell in ("bash", "zsh", "fish"):

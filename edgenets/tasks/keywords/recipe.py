@@ -73,7 +73,7 @@ class ListeningRecipe:
 class ScheduleRecipe(Schedule):
     """How long and how fast; an item is a stream."""
 
-    clips_per_stream: int = 2
+    clips_per_stream: int = 2  # one after another, where `listening.streams` is 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -97,6 +97,7 @@ class KeywordRecipe(StepRecipe):
     @staticmethod
     def renamed(data: Json) -> Json:
         """Features of no kind are those that all recipes had once; for `records.parse`."""
+        data = StepRecipe.renamed(data)
         features = data.get("features")
         if not isinstance(features, dict) or "kind" in features:
             return data

@@ -18,14 +18,14 @@ from edgenets.tasks.language.spec import LanguageDecoding, TextDecoding, Units
 class TokenModelRecipe:
     """A network that reads tokens, and its sizes."""
 
-    architecture: Literal["language-rnn", "text-rnn", "text-cnn"]
+    architecture: Literal["language-rnn", "text-rnn", "text-cnn"]  # the network
     embedding: int = 64  # numbers that stand for a token
     cell: Cell = "gru"  # of all but text-cnn
     units: tuple[int, ...] = (256,)  # of all but text-cnn: one a recurrent layer
     kernels: tuple[int, ...] = (2, 3)  # text-cnn: tokens that a branch looks at
     channels: int = 64  # text-cnn: of each branch
-    dropout: float = 0.3
-    embedding_dropout: float = 0.0
+    dropout: float = 0.3  # share of features that a training step leaves out
+    embedding_dropout: float = 0.0  # share of tokens whose numbers it leaves out
 
     def __post_init__(self) -> None:
         check_range(self, 1, 4096, "embedding", "units", "channels")
@@ -40,8 +40,8 @@ class LanguageData:
     """Which text, and how it is divided: the end is kept to measure by."""
 
     files: str = "*.txt"  # of the folder; one after another, in the order of their names
-    units: Units = "characters"
-    lower: bool = False
+    units: Units = "characters"  # what a token is
+    lower: bool = False  # capital letters are read as small ones
     vocabulary: int | None = None  # tokens at most, the most frequent; None: all that there are
     validation: float = 0.05  # part of the text before the test part
     test: float = 0.1  # part at the very end
@@ -74,13 +74,13 @@ class TextData:
     labels: tuple[str, ...] | None = None  # None: every LABEL.txt or folder is a label
     # Columns of a table that have the texts and the labels, by name or by number; None: found.
     columns: tuple[str, ...] | None = None
-    units: Units = "words"
-    lower: bool = True
+    units: Units = "words"  # what a token is
+    lower: bool = True  # capital letters are read as small ones
     least: int = 2  # times that a word is in the training texts, to be in the vocabulary
     vocabulary: int | None = None  # words at most; None: all of these
     longest: int = 200  # tokens of a text that training looks at, the last ones
     validation: float = 0.1  # fraction of the texts
-    test: float = 0.1
+    test: float = 0.1  # fraction of the texts
     word_dropout: float = 0.0  # words of a training text that become unknown ones
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ from edgenets.tasks.series.tableformat import TableFormat
 class SeriesModelRecipe:
     """A network over stretches of readings, and its sizes."""
 
-    architecture: Literal["series-rnn", "series-cnn"]
+    architecture: Literal["series-rnn", "series-cnn"]  # the network
     segment: int = 24  # readings that a step takes
     embedding: int = 128  # numbers that stand for a stretch
     cell: Cell = "gru"  # series-rnn
@@ -29,7 +29,7 @@ class SeriesModelRecipe:
     channels: int = 128  # series-cnn: of every block
     kernel: int = 3  # series-cnn: stretches that a convolution sees
     dilations: tuple[int, ...] = (1, 2, 4)  # series-cnn: one a block
-    dropout: float = 0.5
+    dropout: float = 0.5  # share of features that a training step leaves out
 
     def __post_init__(self) -> None:
         check_range(self, 1, 4096, "segment", "embedding", "units", "channels", "dilations")
@@ -75,9 +75,9 @@ class SeriesData:
 class SeasonalModelRecipe:
     """A network that predicts one reading from a series' seasonal profile, and its size."""
 
-    architecture: Literal["seasonal-rnn"]
-    cell: Cell = "gru"
-    units: tuple[int, ...] = (32,)
+    architecture: Literal["seasonal-rnn"]  # the network
+    cell: Cell = "gru"  # the recurrent cell
+    units: tuple[int, ...] = (32,)  # one a recurrent layer
 
     def __post_init__(self) -> None:
         check_range(self, 1, 4096, "units")

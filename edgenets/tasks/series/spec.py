@@ -89,7 +89,7 @@ class ForecastDecoding:
     """What an answer holds: the median of each step ahead, then each quantile of all of them."""
 
     horizon: int  # readings ahead
-    quantiles: tuple[float, ...] = (0.1, 0.9)
+    quantiles: tuple[float, ...] = (0.1, 0.9)  # of the band around a forecast: none, or two
 
     def __post_init__(self) -> None:
         if not 1 <= self.horizon <= MOST_HORIZON:

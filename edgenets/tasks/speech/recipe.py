@@ -27,7 +27,7 @@ class SpeechData:
     # recordings; figures then say nothing of speakers who were never heard.
     apart: Literal["speakers", "recordings"] = "speakers"
     validation: float = 0.1  # fraction of the speakers or recordings
-    test: float = 0.1
+    test: float = 0.1  # fraction of the speakers or recordings
     seconds: float = 4.0  # of a training string; recordings follow each other until it is full
     gap: tuple[float, float] = (0.02, 0.6)  # s of silence between two recordings of a string
     strings: int = 2000  # an epoch

@@ -17,7 +17,7 @@ BLANK_LABEL = "_blank_"
 class CtcDecoding:
     """How scores become text; see `edgenets.tasks.speech.transcriber`."""
 
-    method: Literal["greedy", "beam"] = "greedy"
+    method: Literal["greedy", "beam"] = "greedy"  # the best symbol a step, or of whole strings
     width: int = 8  # beam: what is kept in mind
     endpoint: float = 0.7  # s of silence that end an utterance
     longest: float = 20.0  # s after which it ends in any case

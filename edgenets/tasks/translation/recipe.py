@@ -16,13 +16,13 @@ from edgenets.tasks.translation.spec import TranslationDecoding
 class TranslationModelRecipe:
     """An encoder and a decoder with attention, and their sizes."""
 
-    architecture: Literal["translation-rnn"]
+    architecture: Literal["translation-rnn"]  # the network
     embedding: int = 160  # numbers that stand for a piece, in both languages
     encoder: int = 256  # units
     decoder: int = 256  # units
     memory: int = 256  # numbers of a row of memory
-    embedding_dropout: float = 0.15
-    dropout: float = 0.2
+    embedding_dropout: float = 0.15  # share of pieces whose numbers it leaves out
+    dropout: float = 0.2  # share of features that a training step leaves out
 
     def __post_init__(self) -> None:
         check_range(self, 1, 4096, "embedding", "encoder", "decoder", "memory")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from edgenets.data.split import SplitShares
+from edgenets.files import Json
 from edgenets.recipeparts import (
     BundleRecipe,
     GateRecipe,
@@ -19,13 +20,23 @@ from edgenets.tasks.vision.spec import ImageDecoding, ImageInput, ImageTask, Poi
 Architecture = Literal["image-classify", "object-detect", "segment"]
 
 
+# How outputs are read where a recipe does not say.
+_DECODINGS: dict[str, Json] = {
+    "classify": {"kind": "class"},
+    "detect": {"kind": "boxes", "head": {"kind": "points", "strides": [8, 16]}},
+    "segment": {"kind": "mask"},
+}
+
+
 @dataclass(frozen=True)
 class ImagesRecipe:
     """Which images, and how they are divided."""
 
     labels: tuple[str, ...] | None = None  # None: all that the set has
     validation: float = 0.1  # fraction of the images, where the set leaves it open
-    test: float = 0.2  # likewise; 0: none is kept, and what chose the model judges it
+    test: float = (
+        0.2  # fraction of the images, likewise; 0: none is kept, and what chose the model judges it
+    )
     # Of a set that is divided into two, training and another: what the other is.
     second: Literal["validation", "test"] = "validation"
     # segment: masks number instances, or several classes are to be one: all but 0 is the label 1
@@ -45,14 +56,13 @@ class ImagesRecipe:
 class ImageModelRecipe:
     """The network and its sizes."""
 
-    architecture: Architecture
+    architecture: Architecture  # the network, one a task
     stem: int = 16  # channels of the first convolution, which halves the image
-    # One stage a number, each of which halves it again: channels, and blocks of that width.
-    channels: tuple[int, ...] = (24, 32, 64, 96)
-    blocks: tuple[int, ...] = (2, 2, 2, 2)
-    expansion: int = 4  # of the inverted residuals
+    channels: tuple[int, ...] = (24, 32, 64, 96)  # one a stage, each of which halves it again
+    blocks: tuple[int, ...] = (2, 2, 2, 2)  # inverted residuals, one number a stage
+    expansion: int = 4  # times that an inverted residual is wider inside
     head: int = 64  # channels of the layers before the answer
-    dropout: float = 0.2
+    dropout: float = 0.2  # share of features that a training step leaves out
 
     def __post_init__(self) -> None:
         check_range(self, 1, 4096, "stem", "channels", "head")
@@ -75,7 +85,7 @@ class ImageAugmentRecipe:
     shift: float = 0.1  # of the frame either way, at most
     brightness: float = 0.2  # of the whole range either way, at most
     contrast: float = 0.3  # factor between 1 − contrast and 1 + contrast
-    saturation: float = 0.3  # likewise
+    saturation: float = 0.3  # factor between 1 − saturation and 1 + saturation
     hue: float = 0.02  # of the circle of colors either way, at most
     noise: float = 0.0  # standard deviation of the strongest, of the whole range
     blur: float = 0.0  # probability of a slight blur
@@ -146,6 +156,13 @@ class ImageRecipe(Recipe):
     quantize: ImageQuantizeRecipe = field(default_factory=ImageQuantizeRecipe)
     gate: ImageGateRecipe = field(default_factory=ImageGateRecipe)
     bundle: BundleRecipe = field(default_factory=BundleRecipe)
+
+    @staticmethod
+    def renamed(data: Json) -> Json:
+        """Decoding need not be said where it is the usual of the task; for `records.parse`."""
+        usual = _DECODINGS.get(str(data.get("task")))
+        found = Recipe.renamed(data)
+        return found if usual is None else {"decoding": usual, **found}
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -33,13 +33,13 @@ class ImageInput:
     name: str = "image"  # of the tensor: (1, height, width, channels), or (1, channels, …)
     height: int = 96  # pixels
     width: int = 96  # pixels
-    color: Color = "rgb"
+    color: Color = "rgb"  # order of the channels
     # stretch: both sides to the model's; letterbox: as large as fits, grey around; crop: the
     # middle of the image in the model's shape.
     resize: Resize = "stretch"
     mean: tuple[float, ...] = (0.0,)  # one for all channels, or one each, in the order of `color`
-    std: tuple[float, ...] = (255.0,)
-    layout: Layout = "nhwc"
+    std: tuple[float, ...] = (255.0,)  # that pixels are divided by, less `mean`; as many
+    layout: Layout = "nhwc"  # of the tensor; Keras trains in nhwc
     # Where an image is made smaller, each pixel is a mean over all that it covers, as Pillow and
     # torchvision have it; otherwise between four of them, as OpenCV has it.
     antialias: bool = False
@@ -71,7 +71,7 @@ class ClassDecoding:
 
     kind: Literal["class"] = "class"
     output: str = "logits"  # (1, labels)
-    scores: Scores = "logits"
+    scores: Scores = "logits"  # what the outputs are
     top: int = 1  # labels that are reported, the best first
     threshold: float = 0.5  # score from which a label is reported
     thresholds: dict[str, float] = field(default_factory=dict)  # per label, over `threshold`
@@ -93,7 +93,7 @@ class PointHead:
 
     kind: Literal["points"] = "points"
     strides: tuple[int, ...] = (8, 16)  # pixels of the input
-    scores: Scores = "logits"
+    scores: Scores = "logits"  # what the outputs are
 
     def __post_init__(self) -> None:
         if not self.strides or not all(1 <= s <= 256 for s in self.strides):
@@ -169,7 +169,7 @@ class YoloHead:
     transposed: bool = False  # as YOLOv8 and later have it
     objectness: bool = False  # a fifth column that all scores are multiplied by (YOLOv5)
     normalised: bool = False  # boxes are fractions of the input, not pixels of it
-    scores: Scores = "probabilities"
+    scores: Scores = "probabilities"  # what the outputs are
     best: bool = False  # a box has its likeliest label alone, as Ultralytics decides it
     detail: Detail | None = None
 
@@ -224,7 +224,7 @@ class MaskDecoding:
     layout: Layout = "nhwc"  # of the output
     # A score of each label; one of the second of two labels; or the label's number.
     form: MaskForm = "scores"
-    scores: Scores = "logits"
+    scores: Scores = "logits"  # what the outputs are
     background: tuple[str, ...] = ("background",)  # labels that are no finding
     instances: bool = False  # tell of every connected region, not of the label's whole area
     smallest: float = 0.0  # part of the image below which a region is not reported

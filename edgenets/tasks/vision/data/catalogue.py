@@ -130,6 +130,10 @@ class Catalogue:
         ]
         return replace(self, images=tuple(kept), labels=tuple(labels))
 
+    def given(self) -> tuple[str, ...]:
+        """The labels that its images have, sorted."""
+        return tuple(sorted({label for p in self.images for label in p.labels} - {""}))
+
     def counts(self) -> dict[str, int]:
         """How often each label comes."""
         found = Counter(p.label for p in self.images if p.label)
@@ -162,6 +166,15 @@ def checked_box(
     if moved <= _ROUNDING:
         return inside, None
     return inside, where.fault(f"{box} reaches out of the image of {width} × {height}; clipped")
+
+
+def head_of(file: Path, length: int = 1 << 16) -> bytes:
+    """How a file begins, without what marks UTF-8; nothing of what cannot be read."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(length).lstrip(b"\xef\xbb\xbf \t\r\n")
+    except OSError:
+        return b""
 
 
 def images_by_stem(folder: Path) -> dict[str, Path]:

@@ -6,9 +6,10 @@ outline, which is polygons or run lengths.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,10 +17,19 @@ from edgenets.data.split import Split
 from edgenets.errors import DataError
 from edgenets.files import Json
 from edgenets.limits import read_json
-from edgenets.tasks.vision.data.catalogue import Catalogue, Fault, Labelled, Thing, Where
+from edgenets.tasks.vision.data.catalogue import (
+    Catalogue,
+    Fault,
+    Labelled,
+    Thing,
+    Where,
+    head_of,
+)
 from edgenets.tasks.vision.data.drawn import Canvas, Drawn
 from edgenets.tasks.vision.data.finding import Images
 from edgenets.tasks.vision.data.folders import SPLIT_NAMES
+
+T = TypeVar("T")
 
 # What marks the name of a `.json` that is one of these, where its folder does not.
 _MARKS = ("coco", "annotation", "instances", "result", "labels")
@@ -64,27 +74,22 @@ def _files(root: Path) -> list[Path]:
         return [root]
     places = [root / "annotations", root]
     places += [p for p in sorted(root.iterdir()) if p.is_dir() and p.name.lower() in SPLIT_NAMES]
-    found = [
-        file
-        for folder in places
-        if folder.is_dir()
-        for file in sorted(folder.glob("*.json"))
-        if _split(file) is not None
-        or folder.name == "annotations"
-        or any(mark in file.name.lower() for mark in _MARKS)
-    ]
+    every = [file for folder in places for file in sorted(folder.glob("*.json"))]
+    found = [file for file in every if _may_be(file)]
     return [file for file in found if not file.name.startswith(_OTHERS)] or found
+
+
+def _may_be(file: Path) -> bool:
+    """Whether a file is one of these by its name, or lies where they do."""
+    marked = any(mark in file.name.lower() for mark in _MARKS)
+    return marked or file.parent.name == "annotations" or _split(file) is not None
 
 
 def _begins_like(file: Path) -> bool:
     """Whether a file begins as an object of JSON that has COCO's keys, or is too large to tell."""
-    try:
-        with file.open("rb") as opened:
-            head = opened.read(1 << 20)
-    except OSError:
-        return False
+    head = head_of(file, 1 << 20)
     keys = (b'"images"', b'"annotations"', b'"categories"', b'"info"', b'"licenses"')
-    return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and any(k in head for k in keys)
+    return head.startswith(b"{") and any(k in head for k in keys)
 
 
 def _split(file: Path) -> Split | None:
@@ -221,21 +226,14 @@ class _Reader:
             assert isinstance(note, dict)
             if "id" in note:
                 where = Where(file, entry=f"annotation {note['id']}")
-            image = note["image_id"]
-            if image not in sheets:
-                raise LookupError(f"there is no image {image}")
-            if note["category_id"] not in categories:
-                raise LookupError(f"there is no category {note['category_id']}")
-            label = categories[note["category_id"]]
-            sheet = sheets[image]
-            if sheet is None:  # a fault of its own
-                return
-            drawn, crowd = _drawn(label, note), note.get("iscrowd") or 0
-            if crowd not in (0, 1):
-                raise ValueError(f"iscrowd is {crowd}, neither 0 nor 1")
+            sheet = _known(sheets, note["image_id"], "image")
+            label = _known(categories, note["category_id"], "category")
+            drawn, crowd = _drawn(label, note), _is_crowd(note)
         except (AssertionError, KeyError, TypeError, ValueError, OverflowError, LookupError) as exc:
             why = f"has no {exc}" if isinstance(exc, KeyError) else exc
             self.faults.append(where.fault(f"{why or 'is no annotation'}; left out"))
+            return
+        if sheet is None:  # a fault of its own
             return
         thing = sheet.canvas.thing(drawn, where, self.faults)
         if thing is None:
@@ -244,6 +242,19 @@ class _Reader:
             sheet.ignored.extend([thing.pixels] if thing.pixels else [])
         else:
             sheet.things.append(thing)
+
+
+def _known(of: Mapping[int | str, T], id: int | str, what: str) -> T:
+    if id not in of:
+        raise LookupError(f"there is no {what} {id}")
+    return of[id]
+
+
+def _is_crowd(note: Json) -> bool:
+    crowd = note.get("iscrowd") or 0
+    if crowd not in (0, 1):
+        raise ValueError(f"iscrowd is {crowd}, neither 0 nor 1")
+    return bool(crowd)
 
 
 def _stated(image: Json) -> tuple[float, float] | None:

@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from edgenets.errors import DataError
 from edgenets.limits import JSON
-from edgenets.tasks.vision.data.catalogue import Catalogue, Fault, Labelled, Thing, Where
+from edgenets.tasks.vision.data.catalogue import (
+    Catalogue,
+    Fault,
+    Labelled,
+    Thing,
+    Where,
+    head_of,
+)
 from edgenets.tasks.vision.data.drawn import Canvas, Drawn
 from edgenets.tasks.vision.data.finding import Images
 from edgenets.tasks.vision.data.folders import SPLIT_NAMES
@@ -26,8 +34,7 @@ def looks_like(root: Path) -> bool:
     file = _file(root)
     if file is None:
         return False
-    with file.open("rb") as opened:
-        return b"<annotations" in opened.read(1 << 12)
+    return b"<annotations" in head_of(file)
 
 
 def read(root: Path, outlines: bool = False) -> Catalogue:
@@ -50,21 +57,27 @@ def read(root: Path, outlines: bool = False) -> Catalogue:
         name = node.get("name") or ""
         where = Where(file, entry=f"image {name}")
         try:
-            path = images.find(name, file.parent)
-            width, height = (float(node.get(side) or "nan") for side in ("width", "height"))
+            path, stated = images.find(name, file.parent), _stated(node)
         except (LookupError, ValueError) as exc:
             faults.append(where.fault(f"{exc.args[0]}; left out"))
             continue
-        stated = (width, height) if width > 0 and height > 0 else None
         canvas = Canvas.opened(path, stated, where, faults, outlines)
         if canvas is not None:
             things = tuple(_things(node, canvas, where, faults))
             split = SPLIT_NAMES.get((node.get("subset") or "").lower())
             found.append(Labelled(path, split, things=things, painted=outlines))
+    catalogue = Catalogue(tuple(found), (), tuple(faults))
     listed = [(n.text or "").strip() for n in tree.findall("meta//labels/label/name")]
-    given = sorted({t.label for item in found for t in item.things})
-    labels = dict.fromkeys((*filter(None, listed), *given))
-    return Catalogue(tuple(found), tuple(labels), tuple(faults))
+    labels = dict.fromkeys((*filter(None, listed), *catalogue.given()))
+    return replace(catalogue, labels=tuple(labels))
+
+
+def _stated(image: ElementTree.Element) -> tuple[float, float]:
+    """The size that an image is said to have."""
+    width, height = (float(image.get(side) or "nan") for side in ("width", "height"))
+    if not (width > 0 and height > 0):
+        raise ValueError("does not say how large it is")
+    return width, height
 
 
 def _file(root: Path) -> Path | None:

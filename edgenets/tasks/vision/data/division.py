@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -64,26 +63,33 @@ def divide(catalogue: Catalogue, shares: SplitShares, root: Path) -> Division:
             f"nobody can say what of it was trained on; leave the split out, or give the set as "
             f"it was"
         )
-    stated = [_as_meant(item.split, catalogue, shares) for item in catalogue.images]
-    validation = 0.0 if "validation" in stated else shares.validation
-    test = 0.0 if "test" in stated else shares.test
-    open = [
-        item
-        for item, split in zip(catalogue.images, stated, strict=True)
-        if split is None or (split == "train" and (validation or test))
-    ]
-    groups = groups_of(open, validation, test)
-    placed = _placed(open, groups, validation, test)
+    stated = {item.path: _as_meant(item.split, catalogue, shares) for item in catalogue.images}
+    own = [name for name in ("validation", "test") if name in stated.values()]
+    validation = 0.0 if "validation" in own else shares.validation
+    test = 0.0 if "test" in own else shares.test
+    open = [item for item in catalogue.images if stated[item.path] in (None, "train")]
+    groups = groups_of(open, validation, test) if validation or test else []
+    placed = _placed(open, groups, validation, test) if groups else {}
+    parts = _parts((placed.get(p.path, stated[p.path] or "train"), p) for p in catalogue.images)
+    return Division(parts, digest, _said(parts, own, groups))
+
+
+def _parts(images: Iterable[tuple[Split, Labelled]]) -> dict[Split, tuple[Labelled, ...]]:
     parts: dict[Split, list[Labelled]] = {split: [] for split in SPLITS}
-    for item, split in zip(catalogue.images, stated, strict=True):
-        parts[placed.get(item.path, split or "train")].append(item)
-    said = ", ".join(f"{len(part):,} {split}" for split, part in parts.items())
-    own = [name for name in ("validation", "test") if name in stated]
+    for split, item in images:
+        parts[split].append(item)
+    return {split: tuple(part) for split, part in parts.items()}
+
+
+def _said(
+    parts: Mapping[Split, Sequence[Labelled]], own: Sequence[str], groups: Sequence[str]
+) -> str:
+    """How a set was divided, for people."""
     how = [f"{' and '.join(own)} as the set has it"] if own else []
-    if open and len(set(groups)) < len(open):
+    if len(set(groups)) < len(groups):
         how.append(f"images of {len(set(groups)):,} bursts or scenes kept together")
-    said += f" ({'; '.join(how)})" if how else ""
-    return Division({split: tuple(part) for split, part in parts.items()}, digest, said)
+    said = ", ".join(f"{len(part):,} {split}" for split, part in parts.items())
+    return f"{said} ({'; '.join(how)})" if how else said
 
 
 def _as_meant(split: Split | None, catalogue: Catalogue, shares: SplitShares) -> Split | None:
@@ -157,7 +163,7 @@ def _near(one: int | None, other: int | None) -> bool:
 
 def thumbprint(path: Path) -> int | None:
     """64 bits that images of one scene have nearly in common; None where there is no image."""
-    cv2: Any = require("cv2")
+    cv2 = require("cv2")
     try:
         small = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_4)
     except (OSError, cv2.error):
@@ -212,8 +218,9 @@ def _by_hash(catalogue: Catalogue, shares: SplitShares) -> Division:
         renamed, test = {"validation": "test", "train": None}, 0.0
     elif "validation" not in stated and "test" in stated:
         renamed, test = {"train": None}, 0.0
-    parts: dict[Split, list[Labelled]] = {split: [] for split in SPLITS}
-    for item in catalogue.images:
+
+    def of(item: Labelled) -> Split:
         split = renamed.get(item.split, item.split)
-        parts[split or split_of(item.group, shares.validation, test)].append(item)
-    return Division({split: tuple(part) for split, part in parts.items()}, "", "")
+        return split or split_of(item.group, shares.validation, test)
+
+    return Division(_parts((of(item), item) for item in catalogue.images), "", "")

@@ -5,10 +5,9 @@ A `Canvas` says what of it can be right. What cannot is left out or clipped, and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +41,7 @@ class Canvas:
 
     def __init__(self, extent: Extent, move: Move = STAY, outlines: bool = False) -> None:
         """See `opened`, which makes one of a file."""
-        self.extent, self._move, self._outlines = extent, move, outlines
+        self.extent, self.outlines, self._move = extent, outlines, move
 
     @classmethod
     def opened(
@@ -96,36 +95,35 @@ class Canvas:
 
     def _placed(self, drawn: Drawn) -> tuple[Box, bytes]:
         """Its box and, where that is wanted, its pixels; ValueError where there is neither."""
-        pixels = b""
+        outlined, pixels = self._outlined(drawn)
+        if drawn.box is None:
+            if outlined is None:
+                raise ValueError("has neither a box nor an outline")
+            return outlined, pixels
+        corners = self._move.points(np.array(drawn.box).reshape(2, 2))
+        if not self._move.is_none and (corners[0] != corners[1]).all():
+            # A turn may swap corners; what was drawn the wrong way round stays that.
+            corners = np.stack((corners.min(axis=0), corners.max(axis=0)))
+        (left, top), (right, bottom) = corners.tolist()
+        box = (left, top, right, bottom)
+        if outlined is not None and self.outlines and _are_apart(outlined, box):
+            raise ValueError("its box and its outline lie apart")
+        return box, pixels
+
+    def _outlined(self, drawn: Drawn) -> tuple[Box | None, bytes]:
+        """The box around an outline, and its pixels where these are wanted."""
         if drawn.runs is not None:
             mask = self._unrolled(drawn.runs)
-            around = _around_pixels(mask)
-            if self._outlines:
-                pixels = _packed(mask)
-        elif drawn.rings:
-            rings = [self._move.points(_checked_ring(ring)) for ring in drawn.rings]
-            every = np.concatenate(rings)
-            around = (*every.min(axis=0).tolist(), *every.max(axis=0).tolist())
-            if self._outlines:
-                pixels = self._filled(rings)
-        elif drawn.box is None:
-            raise ValueError("has neither a box nor an outline")
-        else:
-            around = drawn.box
-        if drawn.box is not None:
-            outlined = around if drawn.rings or drawn.runs is not None else None
-            corners = self._move.points(np.array(drawn.box).reshape(2, 2))
-            # A turn may swap corners; what was drawn the wrong way round stays that.
-            around = tuple(corners.ravel().tolist())
-            if not self._move.is_none and (corners[0] != corners[1]).all():
-                around = (*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist())
-            if outlined is not None and self._outlines and _are_apart(outlined, around):
-                raise ValueError("its box and its outline lie apart")
-        left, top, right, bottom = around
-        return (left, top, right, bottom), pixels
+            return _around_pixels(mask), _packed(mask) if self.outlines else b""
+        if not drawn.rings:
+            return None, b""
+        rings = [self._move.points(_checked_ring(ring)) for ring in drawn.rings]
+        every = np.concatenate(rings)
+        (left, top), (right, bottom) = every.min(axis=0).tolist(), every.max(axis=0).tolist()
+        return (left, top, right, bottom), self._filled(rings) if self.outlines else b""
 
     def _filled(self, rings: Sequence[Points]) -> bytes:
-        mask: Any = require("pycocotools.mask")
+        mask = require("pycocotools.mask")
         width, height = self.extent.width, self.extent.height
         inside = [np.clip(ring, 0, (width, height)).ravel().tolist() for ring in rings]
         merged: Json = mask.merge(mask.frPyObjects(inside, height, width))
@@ -146,7 +144,7 @@ class Canvas:
         mask = np.repeat(values, counts).astype(np.uint8).reshape(width, height).T
         if self._move.is_none:
             return np.ascontiguousarray(mask)
-        cv2: Any = require("cv2")
+        cv2 = require("cv2")
         # Of middles of pixels: half a pixel there and back.
         shift = self._move.matrix @ (0.5, 0.5) + self._move.offset - 0.5
         matrix = np.column_stack((self._move.matrix, shift))
@@ -159,7 +157,7 @@ class Canvas:
 
 def unpacked(pixels: bytes, height: int, width: int) -> NDArray[np.uint8]:
     """The pixels of a `Thing`, (height, width), 1 where it is."""
-    mask: Any = require("pycocotools.mask")
+    mask = require("pycocotools.mask")
     found: NDArray[np.uint8] = mask.decode({"size": [height, width], "counts": pixels})
     return found
 
@@ -170,7 +168,7 @@ def _are_apart(one: Sequence[float], other: Sequence[float]) -> bool:
 
 
 def _packed(mask: NDArray[np.uint8]) -> bytes:
-    tools: Any = require("pycocotools.mask")
+    tools = require("pycocotools.mask")
     return bytes(tools.encode(np.asfortranarray(mask))["counts"])
 
 
@@ -208,20 +206,26 @@ def _counts_of(counts: object) -> list[int]:
     if not isinstance(counts, str):
         raise ValueError("it has no run lengths")
     found: list[int] = []
-    at = 0
-    while at < len(counts):
-        value, shift, more = 0, 0, True
-        while more:
-            if at == len(counts):
-                raise ValueError("its run lengths are cut off")
-            digit = ord(counts[at]) - 48  # of 6 bits: 5 of the number, and whether more follow
-            if not 0 <= digit < 64:
-                raise ValueError("its run lengths are no text of run lengths")
-            value |= (digit & 31) << shift
-            shift, at, more = shift + 5, at + 1, bool(digit & 32)
-            if not more and digit & 16:
-                value |= -1 << shift
+    for value in _numbers_of(counts):
         found.append(value + found[-2] if len(found) > 2 else value)  # from the last but one
         if found[-1] < 0:
             raise ValueError("its run lengths are no whole numbers")
     return found
+
+
+def _numbers_of(text: str) -> Iterator[int]:
+    """The numbers of a text of run lengths: digits of 6 bits, 5 of the number and whether more
+    follow.
+    """
+    value = shift = 0
+    for character in text:
+        digit = ord(character) - 48
+        if not 0 <= digit < 64:
+            raise ValueError("its run lengths are no text of run lengths")
+        value |= (digit & 31) << shift
+        shift += 5
+        if not digit & 32:
+            yield value | -1 << shift if digit & 16 else value
+            value = shift = 0
+    if shift:
+        raise ValueError("its run lengths are cut off")

@@ -6,7 +6,7 @@ Boxes are left, top, width and height as fractions of the image.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,14 @@ from edgenets.data.split import Split
 from edgenets.errors import DataError
 from edgenets.files import Json
 from edgenets.limits import read_json
-from edgenets.tasks.vision.data.catalogue import Catalogue, Fault, Labelled, Thing, Where
+from edgenets.tasks.vision.data.catalogue import (
+    Catalogue,
+    Fault,
+    Labelled,
+    Thing,
+    Where,
+    head_of,
+)
 from edgenets.tasks.vision.data.drawn import Canvas, Drawn
 from edgenets.tasks.vision.data.finding import Images
 from edgenets.tasks.vision.data.folders import SPLIT_NAMES
@@ -38,17 +45,9 @@ def looks_like(root: Path) -> bool:
     file = _file(root)
     if file is None:
         return False
-    try:
-        with file.open("rb") as opened:
-            head = opened.read(1 << 16)
-    except OSError:
-        return False
-    marks = (b'"labels"', b'"samples"')
-    return (
-        head.lstrip().startswith(b"{")
-        and any(m in head for m in marks)
-        and (b'"annotations"' not in head)
-    )
+    head = head_of(file)
+    marked = b'"labels"' in head or b'"samples"' in head
+    return head.startswith(b"{") and marked and b'"annotations"' not in head
 
 
 def read(root: Path, task: ImageTask) -> Catalogue:
@@ -67,22 +66,18 @@ def read(root: Path, task: ImageTask) -> Catalogue:
     classes, samples = _samples(file)
     found: list[Labelled] = []
     faults: list[Fault] = []
-    by_stem: dict[str, list[Path]] = {}
-    for path in images.every:
-        by_stem.setdefault(path.stem, []).append(path)
     for sample in samples:
         where = Where(file, entry=sample.name)
         try:
-            same = by_stem.get(sample.name, [])
-            path = same[0] if len(same) == 1 else images.find(sample.name, file.parent / "data")
+            path = images.find(sample.name, file.parent / "data")
             item = _labeled(path, sample, classes, task, where, faults)
         except (KeyError, TypeError, ValueError, IndexError, LookupError) as exc:
             faults.append(where.fault(f"{str(exc).strip(chr(34) + chr(39))}; left out"))
             continue
         found += [] if item is None else [item]
-    given = {item.label for item in found} | {t.label for item in found for t in item.things}
-    labels = classes or tuple(sorted(given - {""}))
-    return Catalogue(tuple(found), tuple(dict.fromkeys(labels)), tuple(faults))
+    catalogue = Catalogue(tuple(found), (), tuple(faults))
+    labels = classes or catalogue.given()
+    return replace(catalogue, labels=tuple(dict.fromkeys(labels)))
 
 
 def _file(root: Path) -> Path | None:
@@ -106,23 +101,23 @@ def _samples(file: Path) -> tuple[tuple[str, ...], list[_Sample]]:
 
 
 def _sample(plain: Json) -> _Sample:
-    fields = [
-        value
-        for key, value in plain.items()
-        if key != "predictions"
-        and isinstance(value, dict)
-        and value.get("_cls") in ("Classification", "Detections", "Polylines")
-    ]
-    fields = [plain["ground_truth"]] if isinstance(plain.get("ground_truth"), dict) else fields
+    fields = {key: value for key, value in plain.items() if _is_labels(value)}
+    fields.pop("predictions", None)
+    if "ground_truth" in fields:
+        fields = {"ground_truth": fields["ground_truth"]}
     if len(fields) > 1:
-        raise ValueError(f"{plain['filepath']} has {len(fields)} fields of labels")
+        raise ValueError(f"{plain['filepath']} has labels in {', '.join(fields)}; one is needed")
     tags = [tag.lower() for tag in plain.get("tags") or () if isinstance(tag, str)]
     split = next((SPLIT_NAMES[tag] for tag in tags if tag in SPLIT_NAMES), None)
     labels: object = None
-    if fields:
-        own = fields[0]
+    for own in fields.values():
         labels = own.get("detections", own.get("polylines", own))
     return _Sample(str(plain["filepath"]), labels, split)
+
+
+def _is_labels(value: object) -> bool:
+    kinds = ("Classification", "Detections", "Polylines")
+    return isinstance(value, dict) and value.get("_cls") in kinds
 
 
 def _labeled(

@@ -35,6 +35,9 @@ class Images:
         named: dict[str, list[Path]] = {}
         for path in self.every:
             named.setdefault(path.name, []).append(path)
+        for path in self.every:  # some annotations leave the suffix away
+            if path.stem not in named or named[path.stem][0].stem == path.stem:
+                named.setdefault(path.stem, []).append(path)
         return named
 
     def find(self, name: str, near: Path, words: Sequence[str] = ()) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edgenets.data.split import Split
@@ -11,10 +12,15 @@ from edgenets.tasks.vision.image import is_image
 
 # What people call the folders of a set that is divided already.
 SPLIT_NAMES: dict[str, Split] = {
-    "train": "train", "training": "train",
-    "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",
-    "test": "test", "testing": "test",
-}  # fmt: skip
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
 
 
 def looks_like(root: Path) -> bool:
@@ -38,20 +44,30 @@ def read(root: Path) -> Catalogue:
     empty = names - {p.label for p in found}
     if empty:
         raise DataError(f"{root}: no images in {', '.join(sorted(empty))}")
-    loose = [p for p in sorted(root.iterdir()) if p.is_file() and is_image(p)]
-    used = {root, *(f for _, f in folders), *(f.parent for _, f in folders)}
-    faults = [Fault(path, "lies in no folder of a label; left out") for path in loose]
-    faults += [
-        Fault(folder, "is no split beside train, and is left out")
-        for folder in _folders(root)
-        if folder not in used
-    ]
+    faults = _left_out(root, [folder for _, folder in folders])
     return Catalogue(tuple(found), tuple(sorted(names)), tuple(faults))
+
+
+def _left_out(root: Path, labels: Sequence[Path]) -> Iterator[Fault]:
+    """What of a set is no part of it."""
+    for path in sorted(root.iterdir()):
+        if path.is_file() and is_image(path):
+            yield Fault(path, "lies in no folder of a label; left out")
+    used = {*labels, *(folder.parent for folder in labels)}
+    for folder in _folders(root):
+        if folder not in used:
+            yield Fault(folder, "is no split beside train, and is left out")
 
 
 def images_below(folder: Path) -> list[Path]:
     """The images of a folder and of those in it."""
     return [p for p in sorted(folder.rglob("*")) if is_image(p) and p.is_file()]
+
+
+def split_folders(root: Path) -> list[tuple[Split, Path]]:
+    """The folders of a set that are called as splits are."""
+    inner = (p for p in sorted(root.iterdir()) if p.is_dir() and p.name.lower() in SPLIT_NAMES)
+    return [(SPLIT_NAMES[folder.name.lower()], folder) for folder in inner]
 
 
 def _label_folders(root: Path) -> list[tuple[Split | None, Path]]:

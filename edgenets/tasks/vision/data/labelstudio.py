@@ -7,15 +7,22 @@ image is found by its name, without what an upload put before it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from edgenets.errors import DataError
 from edgenets.files import Json
 from edgenets.limits import read_json
-from edgenets.tasks.vision.data.catalogue import Catalogue, Fault, Labelled, Thing, Where
+from edgenets.tasks.vision.data.catalogue import (
+    Catalogue,
+    Fault,
+    Labelled,
+    Thing,
+    Where,
+    head_of,
+)
 from edgenets.tasks.vision.data.drawn import Canvas, Drawn
 from edgenets.tasks.vision.data.finding import Images
 from edgenets.tasks.vision.spec import ImageTask
@@ -59,17 +66,25 @@ def read(root: Path, task: ImageTask) -> Catalogue:
             why = "is no task with an image" if not str(exc) else str(exc).strip("'\"")
             faults.append(where.fault(f"{why}; left out"))
             continue
+        labeled: Labelled | None
         if task == "classify":
             label = _choice(results, where, faults)
-            found += [Labelled(path, label=label)] if label else []
-            continue
-        canvas = Canvas.opened(path, stated, where, faults, task == "segment")
-        if canvas is not None:
-            size = stated or (canvas.extent.width, canvas.extent.height)
-            things = _things(results, canvas, size, where, faults)
-            found.append(Labelled(path, things=tuple(things), painted=task == "segment"))
-    labels = {item.label for item in found} | {t.label for item in found for t in item.things}
-    return Catalogue(tuple(found), tuple(sorted(labels - {""})), tuple(faults))
+            labeled = Labelled(path, label=label) if label else None
+        else:
+            canvas = Canvas.opened(path, stated, where, faults, task == "segment")
+            labeled = None if canvas is None else _labeled(path, results, canvas, where, faults)
+        found += [] if labeled is None else [labeled]
+    catalogue = Catalogue(tuple(found), (), tuple(faults))
+    return replace(catalogue, labels=catalogue.given())
+
+
+def _labeled(
+    path: Path, results: list[Json], canvas: Canvas, where: Where, faults: list[Fault]
+) -> Labelled:
+    """An image with its objects, whose places are percents of the size that it had."""
+    size = _stated(results) or (canvas.extent.width, canvas.extent.height)
+    things = tuple(_things(results, canvas, size, where, faults))
+    return Labelled(path, things=things, painted=canvas.outlines)
 
 
 def _file(root: Path) -> Path | None:
@@ -78,13 +93,9 @@ def _file(root: Path) -> Path | None:
 
 
 def _begins_like(file: Path) -> bool:
-    try:
-        with file.open("rb") as opened:
-            head = opened.read(1 << 16)
-    except OSError:
-        return False
+    head = head_of(file)
     marks = (b'"annotations"', b'"image"', b'"completions"', b"rectanglelabels", b"original_width")
-    return head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[") and any(m in head for m in marks)
+    return head.startswith(b"[") and any(m in head for m in marks)
 
 
 def _load(file: Path) -> list[object]:
@@ -108,19 +119,24 @@ def _image_of(item: Json) -> str:
 
 def _results(item: Json, where: Where, faults: list[Fault]) -> Iterator[Json]:
     """The results of a task, each with its `type` and `value`."""
-    if "data" not in item:  # JSON-MIN
-        for key, value in item.items():
-            if key == "choice" and isinstance(value, str):
-                yield {"type": "choices", "value": {"choices": [value]}}
-            for one in value if isinstance(value, list) else ():
-                if isinstance(one, dict) and any(name in one for name in _LABELS):
-                    kind = next(name for name in _LABELS if name in one)
-                    yield {"type": kind, "value": one}
+    if "data" not in item:
+        yield from _least_results(item)
         return
     kept = [note for note in item["annotations"] if not note.get("was_cancelled")]
     if len(kept) > 1:
         faults.append(where.fault(f"has {len(kept)} annotations; the last one is taken"))
     yield from (kept[-1]["result"] if kept else ())
+
+
+def _least_results(item: Json) -> Iterator[Json]:
+    """Those of `JSON-MIN`, whose keys are whatever a project calls them."""
+    if isinstance(item.get("choice"), str):
+        yield {"type": "choices", "value": {"choices": [item["choice"]]}}
+    lists = (value for value in item.values() if isinstance(value, list))
+    for one in (one for value in lists for one in value if isinstance(one, dict)):
+        kind = next((name for name in _LABELS if name in one), None)
+        if kind is not None:
+            yield {"type": kind, "value": one}
 
 
 def _stated(results: list[Json]) -> tuple[float, float] | None:
@@ -182,7 +198,7 @@ def _things(
 
 
 def _drawn(value: Json, whole: tuple[float, float]) -> Drawn:
-    labels: list[Any] = next((value[name] for name in _LABELS if name in value), [])
+    labels: list[object] = next((value[name] for name in _LABELS if name in value), [])
     if len(labels) != 1:
         raise ValueError(f"{len(labels)} labels, where one is needed")
     size = np.array(whole) / 100

@@ -20,8 +20,8 @@ class Layout:
     module: str
     tasks: tuple[ImageTask, ...]
     look: str  # how it looks
-    # What its reader is told besides the folder: of the task, or whether outlines are wanted.
-    told: Callable[[ImageTask], tuple[object, ...]] = lambda task: ()
+    # What its reader takes besides the folder: the task, or whether outlines are wanted.
+    takes: Callable[[ImageTask], tuple[object, ...]] = lambda task: ()
 
     def looks_like(self, root: Path) -> bool:
         """Whether a set has it."""
@@ -30,7 +30,7 @@ class Layout:
 
     def read(self, root: Path, task: ImageTask) -> Catalogue:
         """Read a set that has it."""
-        found: Catalogue = self._module().read(root, *self.told(task))
+        found: Catalogue = self._module().read(root, *self.takes(task))
         return found
 
     def _module(self) -> Any:
@@ -80,18 +80,23 @@ def read(root: Path, task: ImageTask) -> Catalogue:
     if not fitting:
         looks = "; ".join(f"{name}: {layout.look}" for name, layout in known.items())
         raise DataError(f"{root}: is in no layout known for '{task}'. Known: {looks}")
-    catalogue = _once(replace(known[fitting[0]].read(root, task), layout=fitting[0]))
+    catalogue = _checked(replace(known[fitting[0]].read(root, task), layout=fitting[0]), root)
+    if len(fitting) > 1:
+        text = f"is read as {fitting[0]}, and looks like {fitting[1]} as well; give the file with "
+        fault = Fault(root, text + "the labels as the set to choose")
+        catalogue = replace(catalogue, faults=(fault, *catalogue.faults))
+    return catalogue
+
+
+def _checked(catalogue: Catalogue, root: Path) -> Catalogue:
+    """A set with every image once and, where outlines are a mask, a label for what is between."""
     if not catalogue.images:
         why = f"; the first fault: {catalogue.faults[0]}" if catalogue.faults else ""
         raise DataError(f"{root}: no image with an annotation that can be used{why}")
     if any(item.painted for item in catalogue.images):
         labels = dict.fromkeys((BACKGROUND, *catalogue.labels))
         catalogue = replace(catalogue, labels=tuple(labels))
-    if len(fitting) > 1:
-        text = f"is read as {fitting[0]}, and looks like {fitting[1]} as well; give the file with "
-        fault = Fault(root, text + "the labels as the set to choose")
-        catalogue = replace(catalogue, faults=(fault, *catalogue.faults))
-    return catalogue
+    return _once(catalogue)
 
 
 def _once(catalogue: Catalogue) -> Catalogue:

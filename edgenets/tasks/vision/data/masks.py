@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgenets.data.split import Split
 from edgenets.tasks.vision.data.catalogue import Catalogue, Fault, Labelled, images_by_stem
-from edgenets.tasks.vision.data.folders import SPLIT_NAMES
+from edgenets.tasks.vision.data.folders import split_folders
 
 IMAGES = ("images", "JPEGImages", "imgs", "data")
 MASKS = ("masks", "labels", "SegmentationClass", "annotations")
@@ -43,13 +43,9 @@ def read(root: Path) -> Catalogue:
 
 def _pairs(root: Path) -> list[tuple[Split | None, Path, Path]]:
     """(split, folder of images, folder of masks)."""
-    places: list[tuple[Split | None, Path]] = [(None, root)]
-    for inner in sorted(p for p in root.iterdir() if p.is_dir()):
-        if inner.name.lower() in SPLIT_NAMES:
-            places.append((SPLIT_NAMES[inner.name.lower()], inner))
     return [
         (split, place / images, place / masks)
-        for split, place in places
+        for split, place in ((None, root), *split_folders(root))
         for images in IMAGES
         for masks in MASKS
         if (place / images).is_dir() and (place / masks).is_dir() and images_by_stem(place / masks)

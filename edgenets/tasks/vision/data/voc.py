@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from edgenets.data.split import Split
@@ -21,7 +22,7 @@ from edgenets.tasks.vision.data.catalogue import (
     images_by_stem,
 )
 from edgenets.tasks.vision.data.drawn import Canvas, Drawn
-from edgenets.tasks.vision.data.folders import SPLIT_NAMES
+from edgenets.tasks.vision.data.folders import split_folders
 from edgenets.tasks.vision.image import is_image
 
 IMAGES, ANNOTATIONS, LISTS = "JPEGImages", "Annotations", "ImageSets/Main"
@@ -53,39 +54,36 @@ def read(root: Path, outlines: bool = False) -> Catalogue:
         outlines: things are wanted with their pixels; these have boxes alone.
     """
     splits = _splits(root)
-    found, faults, labels = [], [], set()
+    found: list[Labelled] = []
+    faults: list[Fault] = []
     for stated, folder, notes in _places(root):
         images = images_by_stem(folder)
         for file in sorted(notes.glob("*.xml")):
-            path = images.get(file.stem)
-            if path is None:
-                text = f"its image {folder.name}/{file.stem}.* is missing; left out"
-                faults.append(Fault(file, text))
-                continue
             try:
+                if file.stem not in images:
+                    raise DataError(f"its image {folder.name}/{file.stem}.* is missing")
+                path = images[file.stem]
                 things = _things(file, path, faults)
             except (DataError, ElementTree.ParseError) as exc:
                 faults.append(Fault(file, f"{exc}; left out"))
                 continue
-            if things is None:
-                continue
-            labels |= {t.label for t in things}
-            split = stated or splits.get(file.stem)
-            found.append(Labelled(path, split, things=things, painted=outlines))
+            if things is not None:
+                split = stated or splits.get(file.stem)
+                found.append(Labelled(path, split, things=things, painted=outlines))
     listed = splits.keys() - {p.path.stem for p in found}
     faults += [
         Fault(root / LISTS, f"lists {name}, which has no image with annotations; left out")
         for name in sorted(listed - {f.file.stem for f in faults})
     ]
-    return Catalogue(tuple(found), tuple(sorted(labels)), tuple(faults))
+    catalogue = Catalogue(tuple(found), (), tuple(faults))
+    return replace(catalogue, labels=catalogue.given())
 
 
 def _places(root: Path) -> Iterator[tuple[Split | None, Path, Path]]:
     """(split, folder of images, folder of annotations)."""
     if not root.is_dir():
         return
-    inner = [p for p in sorted(root.iterdir()) if p.is_dir() and p.name.lower() in SPLIT_NAMES]
-    for split, place in ((None, root), *((SPLIT_NAMES[p.name.lower()], p) for p in inner)):
+    for split, place in ((None, root), *split_folders(root)):
         for pair in _PAIRS:
             images, annotations = (place / name for name in pair)
             if images.is_dir() and any(annotations.glob("*.xml")):
@@ -107,13 +105,8 @@ def _splits(root: Path) -> dict[str, Split]:
 
 
 def _things(file: Path, image: Path, faults: list[Fault]) -> tuple[Thing, ...] | None:
-    """The boxes of one annotation. VOC counts pixels from 1, and its boxes include their last."""
-    if file.stat().st_size > _LONGEST:
-        raise DataError("is absurdly long")
-    text = file.read_text(encoding="utf-8-sig", errors="replace")
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise DataError("has a document type, which no annotation needs and an attack does")
-    tree = ElementTree.fromstring(text)
+    """The boxes of one annotation."""
+    tree = _tree(file)
     width, height = (_number(tree, f"size/{name}") for name in ("width", "height"))
     if tree.find("size") is None or not (width >= 0 and height >= 0):
         raise DataError("does not say how large its image is")
@@ -125,20 +118,34 @@ def _things(file: Path, image: Path, faults: list[Fault]) -> tuple[Thing, ...] |
     things = []
     for number, node in enumerate(tree.iter("object"), 1):
         where = Where(file, entry=f"object {number}")
-        label = (node.findtext("name") or "").strip()
-        if not label:
+        drawn = _drawn(node)
+        if not drawn.label:
             faults.append(where.fault("has no name; left out"))
             continue
-        left, top, right, bottom = (
-            _number(node, f"bndbox/{name}") for name in ("xmin", "ymin", "xmax", "ymax")
-        )
-        # From 1 and inclusive to from 0 and exclusive: both corners of the first end move.
-        drawn = Drawn(label, (left - 1, top - 1, right, bottom))
-        if right <= left or bottom <= top:
-            drawn = Drawn(label, (left, top, right, bottom))
         thing = canvas.thing(drawn, where, faults)
         things += [] if thing is None else [thing]
     return tuple(things)
+
+
+def _tree(file: Path) -> ElementTree.Element:
+    if file.stat().st_size > _LONGEST:
+        raise DataError("is absurdly long")
+    text = file.read_text(encoding="utf-8-sig", errors="replace")
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise DataError("has a document type, which no annotation needs and an attack does")
+    return ElementTree.fromstring(text)
+
+
+def _drawn(node: ElementTree.Element) -> Drawn:
+    """An object's box. VOC counts pixels from 1, and its boxes include their last."""
+    label = (node.findtext("name") or "").strip()
+    left, top, right, bottom = (
+        _number(node, f"bndbox/{name}") for name in ("xmin", "ymin", "xmax", "ymax")
+    )
+    if right <= left or bottom <= top:
+        return Drawn(label, (left, top, right, bottom))
+    # From 1 and inclusive to from 0 and exclusive: both corners of the first end move.
+    return Drawn(label, (left - 1, top - 1, right, bottom))
 
 
 def _number(node: ElementTree.Element, path: str) -> float:

@@ -70,17 +70,15 @@ def read(root: Path, outlines: bool = False) -> Catalogue:
     places = list(dict.fromkeys(_places(folder, description, faults)))
     twice = _labels_twice(places)
     found = []
-    labels = set()
+    labels = {file for _, path in places if (file := label_file(path)).is_file()}
     for split, path in places:
         file = label_file(path)
-        if not file.is_file():  # nothing is on it
-            found.append(Labelled(path, split, painted=outlines))
-            continue
-        labels.add(file)
+        things: tuple[Thing, ...] | None = ()  # nothing is on it
         if file in twice:
             faults.append(Fault(file, f"belongs to {' and '.join(twice[file])}; both left out"))
             continue
-        things = _things(file, path, classes, outlines, faults)
+        if file in labels:
+            things = _things(file, path, classes, outlines, faults)
         if things is not None:
             found.append(Labelled(path, split, things=things, painted=outlines))
     if places and not labels:

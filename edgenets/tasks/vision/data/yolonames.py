@@ -6,14 +6,14 @@ is, where YAML would make `no` false of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from edgenets.data.split import Split
 from edgenets.errors import DataError, first_line
 from edgenets.extras import require
+from edgenets.files import Json
 
 NAME_LISTS = ("classes.txt", "obj.names", "classes.names", "labels/classes.txt")
 YAMLS = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
@@ -96,8 +96,8 @@ def _names_classes(path: Path) -> bool:
         return False
 
 
-def _yaml(file: Path) -> Mapping[str, Any]:
-    yaml: Any = require("yaml")
+def _yaml(file: Path) -> Json:
+    yaml = require("yaml")
     try:
         if file.stat().st_size > _LONGEST:
             raise DataError(f"{file}: over {_LONGEST >> 20} MB; no description of a set")
