@@ -127,7 +127,7 @@ class Recipe:
         if start is None:
             raise RecipeError(
                 f"--from: the recipe {self.name!r} is for {self.task}, where every training begins "
-                f"anew; networks that listen can go on"
+                f"anew; networks of sound and images can go on"
             )
         return replace(self, start=replace(start, weights=source))  # type: ignore[type-var]
 
@@ -152,13 +152,17 @@ class StartRecipe:
     """What training goes on from; see `edgenets.training.start`."""
 
     # A run folder, a bundle that carries its weights, or the name of a shipped one, whose sizes and
-    # features are taken over; "": from nothing.
+    # features are taken over; of images also BACKBONE or BACKBONE:FILE; "": from nothing.
     weights: str = ""
     frozen: tuple[str, ...] = ()  # layers stay as they are whose names begin so
+    head_first: int = 0  # epochs before all others that train only what begins anew
+    # What normalizations know of the data before stays, as few items say little of that.
+    keep_norms: bool = False
 
     def __post_init__(self) -> None:
-        if self.frozen and not self.weights:
-            raise ValueError("frozen layers need weights, of which they are")
+        if (self.frozen or self.head_first or self.keep_norms) and not self.weights:
+            raise ValueError("frozen, head_first and keep_norms need weights, of which they are")
+        check_range(self, 0, 100_000, "head_first")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Where objects are: inverted residuals, features of two scales joined, a head without anchors.
+"""Where objects are: a backbone, features of two scales joined, a head without anchors.
 
 Each cell of a level tells the distances from its middle to the four sides of an
 object, and a score a label (Tian et al. 2019, arXiv:1904.01355). Two more
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgenets.extras import require
-from edgenets.models.inverted_residual import backbone, convolved, separable
+from edgenets.models.backbones import features_of
+from edgenets.models.inverted_residual import convolved, separable
 from edgenets.tasks.vision.recipe import ImageRecipe
 from edgenets.tasks.vision.spec import BoxDecoding, PointHead
 
@@ -38,7 +39,7 @@ def build(recipe: ImageRecipe, labels: int) -> keras.Model:
     keras = require("keras")
     layers, frame = keras.layers, recipe.input
     image = layers.Input((frame.height, frame.width, frame.channels), name=frame.name)
-    stages = {2 << i: x for i, x in enumerate(backbone(image, recipe.model))}
+    stages = {2 << i: x for i, x in enumerate(features_of(image, recipe.model))}
     strides, width = head_of(recipe).strides, recipe.model.head
     levels: dict[int, KerasTensor] = {}
     above = None

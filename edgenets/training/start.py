@@ -18,6 +18,8 @@ from edgenets.errors import BundleError, ModelError, RecipeError, RecordError
 from edgenets.models import ARCHITECTURES
 from edgenets.progress import Progress
 from edgenets.recipeparts import Recipe, StartRecipe
+from edgenets.tasks.vision.recipe import ImageRecipe
+from edgenets.training.pretrained import is_backbone, take, with_backbone
 from edgenets.weights import Index, Layers
 
 if TYPE_CHECKING:
@@ -84,10 +86,27 @@ def adopted(recipe: R, progress: Progress | None = None) -> R:
     start: StartRecipe | None = getattr(recipe, "start", None)
     if start is None or not start.weights:
         return recipe
+    changed = _backbone_of(recipe) if is_backbone(start.weights) else _network_of(recipe, start)
+    made = replace(recipe, **changed)  # type: ignore[type-var]
+    _say_differences(recipe, made, progress)
+    return made
+
+
+def _backbone_of(recipe: Recipe) -> dict[str, object]:
+    """What a recipe has of a known backbone."""
+    if not isinstance(recipe, ImageRecipe):
+        raise ModelError(f"--from: {recipe.name} is for {recipe.task}; a backbone sees images")
+    made = with_backbone(recipe)
+    return {"model": made.model, "input": made.input}
+
+
+def _network_of(recipe: Recipe, start: StartRecipe) -> dict[str, object]:
+    """What a recipe has of a network that was trained here; errors as `adopted`."""
     known = network_of(start.weights)
     try:
         model = records.parse(type(recipe.model), known.model)
-        features = records.parse(type(recipe.features), known.input)  # type: ignore[attr-defined]
+        part = "input" if isinstance(recipe, ImageRecipe) else "features"
+        features = records.parse(type(getattr(recipe, part)), known.input)
     except RecordError as exc:
         raise ModelError(
             f"--from {start.weights}: a network for {known.task} is no beginning of one for "
@@ -96,35 +115,49 @@ def adopted(recipe: R, progress: Progress | None = None) -> R:
     own = recipe.model
     if ARCHITECTURES[own.architecture] == ARCHITECTURES[model.architecture]:
         model = replace(model, architecture=own.architecture)
-    changed = {"model": replace(model, dropout=own.dropout), "features": features}
-    made = replace(recipe, **changed)  # type: ignore[type-var]
-    if progress is not None and (other := _differences(recipe, made)):
-        progress.say(f"{recipe.name}: has {other}, as {start.weights} has them")
-    return made
+    return {"model": replace(model, dropout=own.dropout), part: features}
+
+
+def _say_differences(before: R, after: R, progress: Progress | None) -> None:
+    if progress is not None and (other := _differences(before, after)):
+        source = after.start.weights  # type: ignore[attr-defined]
+        progress.say(f"{before.name}: has {other}, as {source} has them")
 
 
 def _differences(before: Recipe, after: Recipe) -> str:
     """What one recipe has in another way than the other, but for what training measures."""
     found = []
-    for part in ("model", "features"):
-        plain = [records.to_plain(getattr(recipe, part)) for recipe in (before, after)]
+    for part in ("model", "features", "input"):
+        plain = [records.to_plain(getattr(recipe, part, {})) for recipe in (before, after)]
         found += [
             f"{part}.{key} = {value} (not {plain[0][key]})"
             for key, value in plain[1].items()
-            if value != plain[0][key] and key not in _MEASURED
+            if value != plain[0][key] and (part == "input" or key not in _MEASURED)
         ]
     return ", ".join(found)
 
 
-def begun(model: keras.Model, start: StartRecipe, progress: Progress) -> keras.Model:
-    """A network with the weights that it goes on from; it is changed in place.
+def begun(
+    model: keras.Model, start: StartRecipe, progress: Progress, width: float = 1.0
+) -> list[str]:
+    """Put the weights into a network that it goes on from; it is changed in place.
+
+    Args:
+        width: of a known backbone; see `ImageModelRecipe.width`.
+
+    Returns:
+        the layers that have weights of before.
 
     Raises:
         ModelError: nothing of that fits.
         RecipeError: no layer has a name that is to stay frozen.
     """
     if not start.weights:
-        return model
+        return []
+    if is_backbone(start.weights):
+        every = [layer.name for layer in model.layers if layer.weights]
+        found, left = take(model, start.weights, width)
+        return _settled(model, start, every, found, left, progress)
     known = layers_of(start.weights)
     own = weights.layers_of(model)
     taken = [name for name, arrays in own.items() if _shapes(arrays) == _shapes(known.get(name))]
@@ -132,12 +165,27 @@ def begun(model: keras.Model, start: StartRecipe, progress: Progress) -> keras.M
         raise ModelError(f"--from {start.weights}: no layer of it is one of this network")
     for name in taken:
         model.get_layer(name).set_weights(known[name])
-    for name in _frozen(start.frozen, list(own), taken):
+    return _settled(model, start, list(own), taken, "", progress)
+
+
+def _settled(
+    model: keras.Model,
+    start: StartRecipe,
+    own: Sequence[str],
+    taken: Sequence[str],
+    left: str,
+    progress: Progress,
+) -> list[str]:
+    """Freeze what is to stay as it is, and say what was taken."""
+    for name in _frozen(start.frozen, own, taken):
         model.get_layer(name).trainable = False
+    for name in taken if start.keep_norms else ():
+        layer = model.get_layer(name)
+        layer.trainable = layer.trainable and not hasattr(layer, "moving_mean")
     fresh = ", ".join(name for name in own if name not in taken)
     said = f"goes on from {start.weights}: {len(taken)} of {len(own)} layers"
-    progress.say(said + (f"; {fresh} anew" if fresh else ""))
-    return model
+    progress.say("; ".join(filter(None, (said, f"{fresh} anew" if fresh else "", left))))
+    return list(taken)
 
 
 def _frozen(parts: tuple[str, ...], own: Sequence[str], taken: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +62,7 @@ class Job:
     metric: str = "accuracy"  # what `judge` gives
     keep_best: bool = False  # the weights of the epoch that was judged best, not the last ones
     start: StartRecipe = field(default_factory=StartRecipe)  # what the model goes on from
+    width: float = 1.0  # of a known backbone that it goes on from
 
 
 class Trainer:
@@ -150,7 +151,9 @@ class Trainer:
         """A fresh model, compiled."""
         keras, schedule = self._keras, self._job.schedule
         keras.utils.set_random_seed(self._job.seed)
-        built = begun(self._job.build(), self._job.start, self._progress)
+        built = self._job.build()
+        taken = begun(built, self._job.start, self._progress, self._job.width)
+        self._train_head(built, taken)
         model = aware.aware(built) if schedule.qat else built
         steps = len(self._job.batches) * schedule.epochs
         warmup = max(1, int(WARMUP * steps))
@@ -171,6 +174,28 @@ class Trainer:
         # Built in the first step, its variables would make TensorFlow trace that step twice.
         optimizer.build(model.trainable_variables)
         return model
+
+    def _train_head(self, model: keras.Model, taken: Sequence[str]) -> None:
+        """Train what began anew alone, or its first steps would undo what the rest knows."""
+        epochs = self._job.start.head_first if taken else 0
+        if not epochs:
+            return
+        known = [layer for name in taken if (layer := model.get_layer(name)).trainable]
+        for layer in known:
+            layer.trainable = False
+        schedule, steps = self._job.schedule, epochs * len(self._job.batches)
+        rates = self._keras.optimizers.schedules.CosineDecay(schedule.learning_rate, steps)
+        model.compile(self._keras.optimizers.Adam(rates, global_clipnorm=CLIP_NORM), self._job.loss)
+        with self._progress.task("training the head") as task:
+            for epoch in range(epochs):
+                # Other batches than those of the epochs that come after.
+                for batch in self._prefetch(schedule.epochs + epoch):
+                    loss = model.train_on_batch(
+                        batch.inputs, batch.targets, sample_weight=batch.weights
+                    )
+                task.update(epoch + 1, epochs, f"loss {float(loss):.3f}")
+        for layer in known:
+            layer.trainable = True
 
     def _average(self) -> None:
         """Put the running average of the weights in their place."""

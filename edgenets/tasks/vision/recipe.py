@@ -12,12 +12,16 @@ from edgenets.recipeparts import (
     GateRecipe,
     Recipe,
     Schedule,
+    StartRecipe,
     check_range,
     check_shares,
 )
 from edgenets.tasks.vision.spec import ImageDecoding, ImageInput, ImageTask, PointHead
 
 Architecture = Literal["image-classify", "object-detect", "segment"]
+Backbone = Literal[
+    "own", "efficientnet-lite0", "mobilenet-v2", "mobilenet-v3-small", "efficientnet-b0"
+]
 
 
 # How outputs are read where a recipe does not say.
@@ -57,6 +61,9 @@ class ImageModelRecipe:
     """The network and its sizes."""
 
     architecture: Architecture  # the network, one a task
+    # What it sees with: own has the sizes below; weights of the others are known (`--from`).
+    backbone: Backbone = "own"
+    width: float = 1.0  # of mobilenet-v2 and -v3-small: times their channels
     stem: int = 16  # channels of the first convolution, which halves the image
     channels: tuple[int, ...] = (24, 32, 64, 96)  # one a stage, each of which halves it again
     blocks: tuple[int, ...] = (2, 2, 2, 2)  # inverted residuals, one number a stage
@@ -68,6 +75,7 @@ class ImageModelRecipe:
         check_range(self, 1, 4096, "stem", "channels", "head")
         check_range(self, 1, 64, "blocks", "expansion")
         check_range(self, 0, 0.99, "dropout")
+        check_range(self, 0.1, 4, "width")
         if not self.channels or len(self.channels) != len(self.blocks):
             raise ValueError("channels and blocks have one number a stage, and at least one")
 
@@ -151,6 +159,7 @@ class ImageRecipe(Recipe):
     seed: int = 1
     data: ImagesRecipe = field(default_factory=ImagesRecipe)
     input: ImageInput = field(default_factory=ImageInput)
+    start: StartRecipe = field(default_factory=StartRecipe)
     augment: ImageAugmentRecipe = field(default_factory=ImageAugmentRecipe)
     schedule: ImageScheduleRecipe = field(default_factory=ImageScheduleRecipe)
     quantize: ImageQuantizeRecipe = field(default_factory=ImageQuantizeRecipe)

@@ -86,6 +86,8 @@ def train_images(recipe: ImageRecipe, data: Path, out: Path, progress: Progress)
         lambda model: judged(view(model), spec, validation).value,
         recipe.schedule,
         recipe.seed,
+        start=recipe.start,
+        width=recipe.model.width,
     )
     trainer = Trainer(job, out, progress)
     trainer.fit()
