@@ -74,6 +74,7 @@ EXTRAS = {
     "openvino._offline_transformations": ("openvino", "to write OpenVINO artifacts"),
     "pymicro_features": ("microwakeword", "to compute the features of microWakeWord's models"),
     "sacrebleu": ("bleu", "to measure translation"),
+    "safetensors.numpy": ("train", "to read .safetensors files"),
     "sentencepiece": ("text", "to divide text into sub-words"),
     "sounddevice": ("mic", "to listen to a microphone"),
     "soundfile": ("mic", "to read sound files other than 16-bit WAV"),

@@ -53,20 +53,13 @@ def application(known: Known, image: KerasTensor, recipe: ImageModelRecipe) -> k
 
 def _of_keras(name: str) -> Callable[[KerasTensor, ImageModelRecipe], list[KerasTensor]]:
     def features(image: KerasTensor, recipe: ImageModelRecipe) -> list[KerasTensor]:
-        made = application(KNOWN[name], image, recipe)
-        ends: dict[int, KerasTensor] = {}
-        for layer in made.layers:
-            size = layer.output.shape[1] if len(layer.output.shape) == 4 else 0
-            # Where no block ends at a stride, what the next begins with stands for it.
-            if size and (_ENDS.search(layer.name) or size not in ends or size not in blocks):
-                ends[size] = layer.output
-            if _ENDS.search(layer.name):
-                blocks.add(size)
-        height = image.shape[1]
-        found = [ends[size] for stride in _STRIDES if (size := -(-height // stride)) in ends]
-        return [*found, made.layers[-1].output]
+        layers = [x for x in application(KNOWN[name], image, recipe).layers if x.output.ndim == 4]
+        last = {layer.output.shape[1]: layer.output for layer in layers}
+        # What a block ends with is narrower than what the next begins with.
+        last |= {x.output.shape[1]: x.output for x in layers if _ENDS.search(x.name)}
+        sizes = [-(-image.shape[1] // stride) for stride in _STRIDES]
+        return [*(last[size] for size in sizes), layers[-1].output]
 
-    blocks: set[int] = set()
     return features
 
 
@@ -89,7 +82,7 @@ def features_of(image: KerasTensor, recipe: ImageModelRecipe) -> list[KerasTenso
 
 
 def top_of(image: KerasTensor, recipe: ImageModelRecipe) -> KerasTensor:
-    """All that a known backbone gives in the end, by which it told a thousand things apart."""
+    """All that a known backbone gives in the end, by which it knew a thousand things."""
     return KNOWN[recipe.backbone].features(image, recipe)[-1]
 
 

@@ -20,7 +20,7 @@ from edgenets.arrays import Array
 from edgenets.errors import ModelError, first_line
 from edgenets.extras import require
 from edgenets.models.backbones import KNOWN, application
-from edgenets.tasks.vision.recipe import ImageRecipe
+from edgenets.tasks.vision.recipe import ImageModelRecipe, ImageRecipe
 
 if TYPE_CHECKING:
     import keras
@@ -94,23 +94,13 @@ def _of_keras(
     model: keras.Model, name: str, path: Path | None, width: float
 ) -> tuple[list[str], str]:
     """From a file that Keras wrote, else from Keras's own download."""
-    keras = require("keras")
-    known = KNOWN[name]
-    if not known.keras:
+    source = f"{name}:{path}" if path else name
+    if not KNOWN[name].keras:
         raise ModelError(
             f"--from {name}:{path}: a file of {', '.join(torchfile.SUFFIXES)} is needed"
         )
     try:
-        if path is not None and path.suffix == ".keras":
-            donor = keras.models.load_model(path)
-        else:
-            options = {"alpha": width} if known.keras.startswith("MobileNet") else {}
-            shape = (*model.input_shape[1:3], 3)
-            weights = "imagenet" if path is None else None
-            build = getattr(keras.applications, known.keras)
-            donor = build(input_shape=shape, include_top=False, weights=weights, **options)
-            if path is not None:
-                donor.load_weights(path)
+        donor = _donor(KNOWN[name].keras, path, model.input_shape[1:3], width)
     except Exception as exc:  # of a network that is not there, or of a file of anything
         where = f"{path}" if path else "Keras's own download"
         hint = (
@@ -119,16 +109,35 @@ def _of_keras(
             else f"; give a file: --from {name}:FILE.h5, or a .pth of torchvision or timm"
         )
         raise ModelError(f"--from {name}: no weights by {where}: {first_line(exc)}{hint}") from exc
-    donated = {layer.name: layer.get_weights() for layer in donor.layers if layer.weights}
-    wanted = _layers(model, name, width)
-    if missing := [layer.name for layer in wanted if layer.name not in donated]:
-        raise ModelError(f"--from {name}:{path}: has no layer {missing[0]}; it is another network")
-    for layer in wanted:
+    layers = _layers(model, name, width)
+    donated = {layer.name: layer.get_weights() for layer in donor.layers}
+    for layer in layers:
         try:
             layer.set_weights(donated[layer.name])
-        except ValueError as exc:
-            raise ModelError(f"--from {name}: {layer.name}: {first_line(exc)}") from exc
-    return [layer.name for layer in wanted], ""
+        except (KeyError, ValueError) as exc:
+            raise ModelError(
+                f"--from {source}: {layer.name}: {first_line(exc)}; it is another network"
+            ) from exc
+    return [layer.name for layer in layers], ""
+
+
+def _donor(network: str, path: Path | None, size: tuple[int, int], width: float) -> keras.Model:
+    """One of Keras's networks with its weights; raises whatever Keras does."""
+    library = require("keras")
+    found: keras.Model
+    if path is not None and path.suffix == ".keras":
+        found = library.models.load_model(path)
+        return found
+    options = {"alpha": width} if network.startswith("MobileNet") else {}
+    found = getattr(library.applications, network)(
+        input_shape=(*size, 3),
+        include_top=False,
+        weights="imagenet" if path is None else None,
+        **options,
+    )
+    if path is not None:
+        found.load_weights(path)
+    return found
 
 
 def _layers(model: keras.Model, name: str, width: float) -> list[keras.Layer]:
@@ -136,15 +145,11 @@ def _layers(model: keras.Model, name: str, width: float) -> list[keras.Layer]:
     keras = require("keras")
     image = keras.layers.Input(model.input_shape[1:])
     known = KNOWN[name]
+    recipe = ImageModelRecipe("image-classify", width=width)
     if known.keras:
-        from edgenets.tasks.vision.recipe import ImageModelRecipe
-
-        recipe = ImageModelRecipe("image-classify", width=width)
         alone = application(known, image, recipe)
     else:
-        from edgenets.models.efficientnet_lite import features
-
-        alone = keras.Model(image, features(image)[-1])
+        alone = keras.Model(image, known.features(image, recipe)[-1])
     there = {layer.name for layer in model.layers}
     return [
         model.get_layer(layer.name)
@@ -167,22 +172,29 @@ class _Module:
 
 
 def _of_torch(model: keras.Model, name: str, path: Path, width: float) -> tuple[list[str], str]:
+    """From a file of PyTorch, one of its modules a layer."""
     modules = _modules(torchfile.read_tensors(path))
     layers = [layer for layer in _layers(model, name, width) if _takes_tensors(layer)]
-    for number, layer in enumerate(layers):
-        if number >= len(modules):
-            raise ModelError(f"--from {name}:{path}: ends before {layer.name}; another network")
-        arrays = _as_keras(layer, modules[number], _EPSILON[name])
-        shapes = [tuple(variable.shape) for variable in layer.weights]
-        if arrays is None or [array.shape for array in arrays] != shapes:
-            found = ", ".join(f"{k} {list(v.shape)}" for k, v in modules[number].tensors.items())
-            raise ModelError(
-                f"--from {name}:{path}: {modules[number].name} ({found}) is not {layer.name} "
-                f"({', '.join(str(list(shape)) for shape in shapes)}); it is another network"
-            )
-        layer.set_weights(arrays)
-    left = [module.name for module in modules[len(layers) :]]
-    return [layer.name for layer in layers], f"left: {', '.join(left)}" if left else ""
+    if len(modules) < len(layers):
+        last = layers[len(modules)].name
+        raise ModelError(f"--from {name}:{path}: ends before {last}; it is another network")
+    for layer, module in zip(layers, modules, strict=False):
+        _fill(layer, module, _EPSILON[name], f"--from {name}:{path}")
+    left = ", ".join(module.name for module in modules[len(layers) :])
+    return [layer.name for layer in layers], f"left: {left}" if left else ""
+
+
+def _fill(layer: keras.Layer, module: _Module, epsilon: float, where: str) -> None:
+    """Put a module's tensors into a layer, if it is the same one."""
+    arrays = _as_keras(layer, module, epsilon)
+    shapes = [tuple(variable.shape) for variable in layer.weights]
+    if arrays is None or [array.shape for array in arrays] != shapes:
+        found = ", ".join(f"{k} {list(v.shape)}" for k, v in module.tensors.items())
+        wanted = ", ".join(str(list(shape)) for shape in shapes)
+        raise ModelError(
+            f"{where}: {module.name} ({found}) is not {layer.name} ({wanted}): another network"
+        )
+    layer.set_weights(arrays)
 
 
 def _takes_tensors(layer: keras.Layer) -> bool:

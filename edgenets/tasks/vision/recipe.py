@@ -79,6 +79,11 @@ class ImageModelRecipe:
         if not self.channels or len(self.channels) != len(self.blocks):
             raise ValueError("channels and blocks have one number a stage, and at least one")
 
+    @property
+    def deepest(self) -> int:
+        """The stride of the coarsest features."""
+        return 2 << len(self.channels) if self.backbone == "own" else 32
+
 
 @dataclass(frozen=True)
 class ImageAugmentRecipe:
@@ -180,3 +185,11 @@ class ImageRecipe(Recipe):
         head = getattr(self.decoding, "head", None)
         if self.task == "detect" and not isinstance(head, PointHead):
             raise ValueError("a detector is trained with the head 'points'")
+        # Features of two strides are joined: the coarser ones must fit on the finer ones.
+        joined = 1 if self.task == "classify" else self.model.deepest
+        joined = max(head.strides) if isinstance(head, PointHead) else joined
+        if self.input.height % joined or self.input.width % joined:
+            raise ValueError(
+                f"input: height and width must be multiples of {joined}, by which this network "
+                f"divides them; they are {self.input.height} and {self.input.width}"
+            )
