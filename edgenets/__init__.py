@@ -53,6 +53,7 @@ __all__ = [
     "build",
     "bundle_model",
     "calibrate",
+    "check_data",
     "choose",
     "convert",
     "deploy",

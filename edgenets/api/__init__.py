@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgenets.api.boards import deploy, flash, preflight
+from edgenets.api.data import Checked, check_data
 from edgenets.api.models import (
     Built,
     aware,
@@ -29,7 +30,8 @@ from edgenets.api.running import (
 )
 
 __all__ = [
-    "Built", "aware", "bench", "build", "bundle_model", "calibrate", "choose", "convert", "deploy",
-    "enrol", "evaluate", "export_microwakeword", "flash", "import_model", "listen", "load", "pack",
-    "preflight", "run", "selftest", "train", "verify", "write",
+    "Built", "Checked", "aware", "bench", "build", "bundle_model", "calibrate", "check_data",
+    "choose", "convert", "deploy", "enrol", "evaluate", "export_microwakeword",
+    "flash", "import_model", "listen", "load", "pack", "preflight", "run", "selftest",
+    "train", "verify", "write",
 ]  # fmt: skip

@@ -38,6 +38,10 @@ COMMANDS = {
     "build": ("edgenets.cli.build", "Train, convert, verify and bundle in one go."),
     "import": ("edgenets.cli.import_", "Make a bundle of a third-party model."),
     "recipe": ("edgenets.cli.recipe", "List, show and begin recipes, and explain their keys."),
+    "data": (
+        "edgenets.cli.data",
+        "Look at sets of images, recordings, texts and tables before training.",
+    ),
     "words": ("edgenets.cli.words", "Synthesize recordings of words of your choice."),
     "run": (
         "edgenets.cli.run",

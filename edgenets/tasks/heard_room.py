@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgenets.progress import Progress
@@ -12,11 +13,18 @@ from edgenets.tasks.task import SetByStreams, Streams
 
 if TYPE_CHECKING:
     from edgenets.backend import Session
+    from edgenets.data.survey import Survey
     from edgenets.tasks.evaluation import Evaluation
 
 
 class HeardRoom(SoundRoom):
     """Their models are judged by what they hear in streams, and their thresholds set by it."""
+
+    def survey(self, data: Path, progress: Progress) -> Survey:
+        """See `Task.survey`."""
+        from edgenets.tasks.sound_survey import survey
+
+        return survey(data, progress)
 
     def listened(
         self, spec: ModelSpec, session: Session, streams: Streams, progress: Progress

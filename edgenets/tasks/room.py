@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from edgenets.arrays import Array
 from edgenets.backend import Session
-from edgenets.errors import ModelError
+from edgenets.errors import DataError, ModelError
 from edgenets.files import Json
 from edgenets.progress import Progress
 from edgenets.tasks.task import Enrolment, Samples, SetByStreams, Spoken, Streams, Variant
@@ -20,6 +20,7 @@ from edgenets.tasks.task import Enrolment, Samples, SetByStreams, Spoken, Stream
 if TYPE_CHECKING:
     from edgenets.bundle import Bundle
     from edgenets.data.split import Split
+    from edgenets.data.survey import Survey
     from edgenets.runs import Run
     from edgenets.spec import ModelSpec
     from edgenets.tasks.evaluation import Evaluation
@@ -73,6 +74,10 @@ class Room(ABC):
     @abstractmethod
     def _samples(self) -> CardModule:
         """The module, imported now."""
+
+    def survey(self, data: Path, progress: Progress) -> Survey:
+        """See `Task.survey`: data of such a task are not looked at yet."""
+        raise DataError(f"{data}: data of this task cannot be looked at; its training reads them")
 
     def evaluate(
         self, bundle: Bundle, session: Session, data: Path, split: Split | None, progress: Progress

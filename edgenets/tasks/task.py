@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edgenets.backend import Given, Session
     from edgenets.bundle import Bundle
     from edgenets.data.split import Split
+    from edgenets.data.survey import Survey
     from edgenets.recipeparts import Recipe
     from edgenets.runs import Run
     from edgenets.spec import ModelSpec
@@ -151,6 +152,14 @@ class Task(Protocol):
 
         Raises:
             ModelError: it is no such model.
+        """
+        ...
+
+    def survey(self, data: Path, progress: Progress) -> Survey:
+        """What a set of data holds, read item by item.
+
+        Raises:
+            DataError: the data are in no layout of the task, or cannot be looked at.
         """
         ...
 

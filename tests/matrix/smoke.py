@@ -223,6 +223,14 @@ def _recipe(place: Place) -> None:
         assert 'name = "mine"' in made and "[schedule]" in made
 
 
+@smoke("data")
+def _data(place: Place) -> None:
+    words = place.folder / "readings.csv"
+    words.write_text("a,b\n" + "".join(f"{n},{n % 7}\n" for n in range(200)))
+    found = place("data", "check", str(words), "--json").json()
+    assert found["task"] == "forecast" and found["passed"]
+
+
 @smoke("completion")
 def _completion(place: Place) -> None:
     for shell in ("bash", "zsh", "fish"):

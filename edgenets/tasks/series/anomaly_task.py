@@ -16,6 +16,7 @@ from edgenets.tasks.task import Medium, Trained
 if TYPE_CHECKING:
     from edgenets.backend import Session
     from edgenets.bundle import Bundle
+    from edgenets.data.survey import Survey
     from edgenets.runs import Run
     from edgenets.tasks.metrics import Decisions
     from edgenets.tasks.options import RunOptions
@@ -31,6 +32,12 @@ class Anomaly(SequenceRoom, GoldenFrames, Cost):
     extras: ClassVar[tuple[str, ...]] = ()
     run_options: ClassVar[tuple[str, ...]] = ("every", "delimiter", "decimal", "time_format")
     doing: ClassVar[str] = "looking for anomalies in"
+
+    def survey(self, data: Path, progress: Progress) -> Survey:
+        """See `Task.survey`."""
+        from edgenets.tasks.series.survey import survey
+
+        return survey(data)
 
     def train(self, recipe: AnomalyRecipe, data: Path, out: Path, progress: Progress) -> Trained:
         """See `Task.train`."""

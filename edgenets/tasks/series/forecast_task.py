@@ -18,6 +18,7 @@ from edgenets.tasks.task import Medium, Trained
 if TYPE_CHECKING:
     from edgenets.backend import Session
     from edgenets.bundle import Bundle
+    from edgenets.data.survey import Survey
     from edgenets.runs import Run
     from edgenets.tasks.metrics import Decisions
     from edgenets.tasks.options import RunOptions
@@ -36,6 +37,12 @@ class Forecast(SequenceRoom, GoldenFrames, Cost):
     extras: ClassVar[tuple[str, ...]] = ()
     run_options: ClassVar[tuple[str, ...]] = ("every", "delimiter", "decimal", "time_format")
     doing: ClassVar[str] = "reading"
+
+    def survey(self, data: Path, progress: Progress) -> Survey:
+        """See `Task.survey`."""
+        from edgenets.tasks.series.survey import survey
+
+        return survey(data)
 
     def train(self, recipe: ForecastRecipe, data: Path, out: Path, progress: Progress) -> Trained:
         """See `Task.train`."""

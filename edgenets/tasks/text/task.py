@@ -16,6 +16,7 @@ from edgenets.tasks.task import Trained
 if TYPE_CHECKING:
     from edgenets.backend import Session
     from edgenets.bundle import Bundle
+    from edgenets.data.survey import Survey
     from edgenets.tasks.metrics import Decisions
     from edgenets.tasks.options import RunOptions
     from edgenets.tasks.own import OwnModel
@@ -35,6 +36,12 @@ class Text(TextRoom):
         from edgenets.tasks.text.training import train_text
 
         return train_text(recipe, data, out, progress)
+
+    def survey(self, data: Path, progress: Progress) -> Survey:
+        """See `Task.survey`."""
+        from edgenets.tasks.text.survey import survey
+
+        return survey(data)
 
     def own(self, model: OwnModel) -> Json:
         """See `Task.own`."""

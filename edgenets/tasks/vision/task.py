@@ -16,10 +16,11 @@ from edgenets.tasks.cost import Cost
 from edgenets.tasks.room import CardModule, EvaluationModule, Room
 from edgenets.tasks.task import Medium, Replay, Trained, Variant
 from edgenets.tasks.vision.recipe import ImageRecipe
-from edgenets.tasks.vision.spec import ImageSpec
+from edgenets.tasks.vision.spec import ImageSpec, ImageTask
 
 if TYPE_CHECKING:
     from edgenets.bundle import Bundle
+    from edgenets.data.survey import Survey
     from edgenets.runs import Run
     from edgenets.tasks.own import OwnInput
 
@@ -36,12 +37,19 @@ class _Images(Room, Cost):
     extras: ClassVar[tuple[str, ...]] = ("camera",)
     run_options: ClassVar[tuple[str, ...]] = ("seconds", "scene")
     doing: ClassVar[str] = "looking at"
+    image_task: ClassVar[ImageTask]
 
     def train(self, recipe: ImageRecipe, data: Path, out: Path, progress: Progress) -> Trained:
         """See `Task.train`."""
         from edgenets.tasks.vision.training import train_images
 
         return train_images(recipe, data, out, progress)
+
+    def survey(self, data: Path, progress: Progress) -> Survey:
+        """See `Task.survey`."""
+        from edgenets.tasks.vision.survey import survey
+
+        return survey(data, self.image_task, progress)
 
     def _samples(self) -> CardModule:
         from edgenets.tasks.vision import samples
@@ -94,10 +102,16 @@ class _Images(Room, Cost):
 class Classify(_Images):
     """One label, or several, for a whole image."""
 
+    image_task: ClassVar[ImageTask] = "classify"
+
 
 class Detect(_Images):
     """Objects, each with a box."""
 
+    image_task: ClassVar[ImageTask] = "detect"
+
 
 class Segment(_Images):
     """A label for every pixel."""
+
+    image_task: ClassVar[ImageTask] = "segment"
