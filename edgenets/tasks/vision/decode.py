@@ -151,6 +151,10 @@ class BoxDecoder:
         return found[stay]
 
 
+# A rim's pixels lie no further from what they surround, pixels of the mask.
+_RIM = 6.0
+
+
 class MaskDecoder:
     """A label for every pixel, and the regions that they make."""
 
@@ -163,7 +167,9 @@ class MaskDecoder:
     ) -> None:
         self.labels, self._frame, self._decoding = tuple(labels), frame, decoding
         self._two = len(labels) == 2
-        self._reported = [i for i, x in enumerate(labels) if x not in decoding.background]
+        self.edge = labels.index(decoding.edge) if decoding.edge else None
+        unnamed = (*decoding.background, decoding.edge)
+        self._reported = [i for i, x in enumerate(labels) if x not in unnamed]
         self._margin = self._margin_of(scale or 1.0)
 
     def _margin_of(self, scale: float) -> np.float32:
@@ -239,10 +245,62 @@ class MaskDecoder:
         top, low, left, right = self._seen(whole.shape, placement)
         mask = np.ascontiguousarray(whole[top:low, left:right])  # no copy where it is all of it
         found: list[Found] = []
+        if self.edge is not None:
+            mask, regions = self.parted(mask)
+            return Findings(tuple(self._instances(mask, regions, placement)), mask)
         for number in self._reported:
             where = mask.view(np.bool_) if self._reported == [1] and self._two else mask == number
             found += self._regions(where, self.labels[number], placement)
         return Findings(tuple(found), mask)
+
+    def parted(self, mask: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+        """A mask without rims, and the number of the instance of each pixel, 0 where there is none.
+
+        What is inside of rims parts the instances; a pixel of a rim is of the nearest one. Rims
+        with nothing inside are instances that are all rim.
+        """
+        cv2 = require("cv2")
+        if self.edge is None:
+            return mask, cv2.connectedComponents(mask, connectivity=4)[1]
+        inside = (mask != 0) & (mask != self.edge)
+        count, regions = cv2.connectedComponents(inside.view(np.uint8), connectivity=4)
+        apart, nearest = cv2.distanceTransformWithLabels(
+            (~inside).view(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
+        )
+        of = np.zeros(int(nearest.max(initial=0)) + 1, np.int64)
+        of[nearest[inside]] = np.flatnonzero(inside)
+        rim = (mask == self.edge) & (apart <= _RIM)
+        own = of[nearest[rim]]
+        whole, found = mask.copy(), regions.astype(np.int32)
+        whole[rim], found[rim] = mask.ravel()[own], regions.ravel()[own]
+        alone = (mask == self.edge) & ~rim
+        _, small = cv2.connectedComponents(alone.view(np.uint8), connectivity=4)
+        whole[alone], found[alone] = self._reported[0], small[alone] + count - 1
+        return whole, found
+
+    def _instances(
+        self, mask: NDArray[np.uint8], regions: NDArray[np.int32], placement: Placement
+    ) -> list[Found]:
+        """The findings of a parted mask: each instance, or the area of each label."""
+        pixels = max(1, mask.size)
+        if not self._decoding.instances:
+            parts = [(n, np.count_nonzero(mask == n) / pixels) for n in self._reported]
+            least = self._decoding.smallest
+            return [Found(self.labels[n], 1.0, area=part) for n, part in parts if part > least]
+        wide, high = placement.width / mask.shape[1], placement.height / mask.shape[0]
+        order = np.argsort(regions, axis=None, kind="stable")
+        numbers = regions.ravel()[order]
+        starts = np.flatnonzero(np.diff(numbers, prepend=0))
+        found = []
+        for own in np.split(order, starts)[1:]:
+            rows, columns = np.divmod(own, mask.shape[1])
+            left, right = columns.min() * wide, (columns.max() + 1) * wide
+            top, low = rows.min() * high, (rows.max() + 1) * high
+            if len(own) / pixels > self._decoding.smallest:
+                label = self.labels[int(mask.ravel()[own[0]])]
+                box = (float(left), float(top), float(right), float(low))
+                found.append(Found(label, 1.0, box, area=len(own) / pixels))
+        return found
 
     def _regions(self, inside: NDArray[np.bool_], label: str, placement: Placement) -> list[Found]:
         """The findings of one label: its connected regions, or all of it as one."""

@@ -51,9 +51,10 @@ def evaluate_images(
     """
     progress = progress or Progress()
     catalogue = layouts.read(data, spec.task)
-    # Two labels that the set does not have: what its masks show of anything, or nothing.
-    other = not set(spec.labels) <= set(catalogue.labels)
-    foreground = spec.task == "segment" and len(spec.labels) == 2 and other
+    # Two labels, rims aside, that the set does not have: what its masks show of anything, or not.
+    named = [label for label in spec.labels if label != getattr(spec.decoding, "edge", "")]
+    other = not set(named) <= set(catalogue.labels)
+    foreground = spec.task == "segment" and len(named) == 2 and other
     if catalogue.labels and not foreground:
         catalogue = catalogue.restricted(spec.labels, data)
     chosen = catalogue.images

@@ -163,24 +163,25 @@ class MaskMetric(Metric):
         self._decoder, self._spec = found, spec
         count = len(spec.labels)
         self.matrix = np.zeros((count, count), np.int64)  # row the truth, column the decision
-        self._instances: list[tuple[NDArray[np.int32], NDArray[np.uint8]]] = []
+        self._instances: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = []
         self._masks: list[NDArray[np.uint8]] = []
 
     def add(self, example: Example, outputs: Outputs, placement: Placement) -> None:
         """See `Metric.add`."""
         assert example.mask is not None
-        decided = self._decoder.mask_in_image(outputs, placement)
+        decided, regions = self._decoder.parted(self._decoder.mask_in_image(outputs, placement))
         truth = example.mask
         known = truth < len(self._spec.labels)
         pairs = truth[known].astype(np.int64) * len(self.matrix) + decided[known]
         self.matrix += np.bincount(pairs, minlength=self.matrix.size).reshape(self.matrix.shape)
         self._masks.append(self._decoder.mask(outputs).reshape(-1))
         if example.instances is not None:
-            self._instances.append((example.instances, decided))
+            self._instances.append((example.instances, regions))
 
     def figures(self) -> dict[str, float]:
         """See `Metric.figures`: the mean over the labels that are no background; also each."""
         each, reported = self._overlaps(), self._reported()
+        each = np.delete(each, [] if self._decoder.edge is None else [self._decoder.edge])
         figures = {"IoU": self.value, "mIoU": float(np.mean(each))}
         figures["pixels"] = float(np.trace(self.matrix) / max(1, self.matrix.sum()))
         if len(reported) > 1:
@@ -196,8 +197,8 @@ class MaskMetric(Metric):
         return float(np.mean(self._overlaps()[self._reported()]))
 
     def _reported(self) -> list[int]:
-        background = self._spec.decoding.background
-        return [i for i, x in enumerate(self._spec.labels) if x not in background]
+        unnamed = (*self._spec.decoding.background, getattr(self._spec.decoding, "edge", ""))
+        return [i for i, x in enumerate(self._spec.labels) if x not in unnamed]
 
     def _overlaps(self) -> NDArray[np.float64]:
         """The IoU of each label."""
@@ -212,23 +213,23 @@ class MaskMetric(Metric):
 
 
 def _instance_precision(
-    images: list[tuple[NDArray[np.int32], NDArray[np.uint8]]],
+    images: list[tuple[NDArray[np.int32], NDArray[np.int32]]],
 ) -> tuple[float, float]:
-    """AP at IoU 0.5 and COCO's mean, of connected regions against the instances that there are."""
-    cv2, mask = require("cv2"), require("pycocotools.mask")
+    """AP at IoU 0.5 and COCO's mean, of the regions found against the instances that there are."""
+    mask = require("pycocotools.mask")
     coco = _Coco("segm", [1])
 
     def encoded(where: NDArray[np.bool_]) -> Any:
         return mask.encode(np.asfortranarray(where.view(np.uint8)))
 
-    for truth, decided in images:
+    for truth, regions in images:
         coco.image(truth.shape[1], truth.shape[0])
         for number in np.unique(truth[truth > 0]):
             where = truth == number
             coco.truth(1, encoded(where), float(where.sum()))
-        _, regions, stats, _ = cv2.connectedComponentsWithStats(decided, connectivity=4)
-        for number in range(1, len(stats)):
-            if stats[number, cv2.CC_STAT_AREA] >= _SMALLEST_INSTANCE:
+        sizes = np.bincount(regions.ravel())
+        for number in range(1, len(sizes)):
+            if sizes[number] >= _SMALLEST_INSTANCE:
                 coco.answer(1, encoded(regions == number), 1.0)
     half, mean, _ = coco.precision()
     return half, mean

@@ -45,10 +45,16 @@ class ImagesRecipe:
     second: Literal["validation", "test"] = "validation"
     # segment: masks number instances, or several classes are to be one: all but 0 is the label 1
     foreground: bool = False
+    # segment, with foreground: pixels at the rims of instances, as seen by the model, that get a
+    # label of their own, `edge`, so that instances that touch come apart; 0: none
+    edges: int = 0
 
     def __post_init__(self) -> None:
         check_range(self, 0, 1, "validation", "test")
         check_shares(self, "no image")
+        check_range(self, 0, 16, "edges")
+        if self.edges and not self.foreground:
+            raise ValueError("edges are of instances: they need foreground = true")
 
     @property
     def shares(self) -> SplitShares:
@@ -183,6 +189,8 @@ class ImageRecipe(Recipe):
         if self.input.layout != "nhwc":
             raise ValueError("Keras models are trained in the layout nhwc")
         head = getattr(self.decoding, "head", None)
+        if (self.data.edges > 0) != bool(getattr(self.decoding, "edge", "")):
+            raise ValueError('edges in [data] and edge = "edge" in [decoding] belong together')
         if self.task == "detect" and not isinstance(head, PointHead):
             raise ValueError("a detector is trained with the head 'points'")
         # Features of two strides are joined: the coarser ones must fit on the finer ones.

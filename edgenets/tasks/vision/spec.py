@@ -227,6 +227,9 @@ class MaskDecoding:
     scores: Scores = "logits"  # what the outputs are
     background: tuple[str, ...] = ("background",)  # labels that are no finding
     instances: bool = False  # tell of every connected region, not of the label's whole area
+    # The label of the rims of instances, which parts those that touch; its pixels are then those of
+    # the instance beside them.
+    edge: str = ""
     smallest: float = 0.0  # part of the image below which a region is not reported
     threshold: float = 0.5  # for two labels: posterior of the second from which it holds
 
@@ -260,6 +263,8 @@ class ImageSpec(ModelSpec):
 
     def __post_init__(self) -> None:
         named = (*getattr(self.decoding, "thresholds", ()), *self.decoding.background)
+        if edge := getattr(self.decoding, "edge", ""):
+            named = (*named, edge)
         check_labels(self.labels, named)
         if not isinstance(self.decoding, _DECODINGS[self.task]):
             raise ValueError(f"the decoding of a model that is to {self.task} is another")

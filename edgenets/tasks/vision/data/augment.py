@@ -63,7 +63,7 @@ def movement(
 
 def moved_image(image: Image, matrix: Matrix, width: int, height: int) -> Image:
     """The image in its frame; grey where it does not reach."""
-    cv2: Any = require("cv2")
+    cv2 = require("cv2")
     # warpAffine puts pixels on corners, where a placement has them in the middle of cells.
     out: Image = cv2.warpAffine(
         image,
@@ -78,7 +78,7 @@ def moved_image(image: Image, matrix: Matrix, width: int, height: int) -> Image:
 
 def moved_mask(mask: NDArray[np.uint8], matrix: Matrix, width: int, height: int) -> Any:
     """A mask in its frame; `IGNORED` where it does not reach."""
-    cv2: Any = require("cv2")
+    cv2 = require("cv2")
     return cv2.warpAffine(
         mask,
         _centred(matrix),
@@ -87,6 +87,26 @@ def moved_mask(mask: NDArray[np.uint8], matrix: Matrix, width: int, height: int)
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=IGNORED,
     )
+
+
+def moved_instances(
+    instances: NDArray[np.int32], matrix: Matrix, width: int, height: int
+) -> NDArray[np.uint16]:
+    """The numbers of instances in their frame; 0 where it does not reach."""
+    cv2 = require("cv2")
+    moved: NDArray[np.uint16] = cv2.warpAffine(
+        instances.astype(np.uint16), _centred(matrix), (width, height), flags=cv2.INTER_NEAREST
+    )
+    return moved
+
+
+def rims(instances: NDArray[np.uint16], wide: int) -> NDArray[np.bool_]:
+    """Where another instance, or none, is no further than so many pixels."""
+    cv2 = require("cv2")
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * wide + 1, 2 * wide + 1))
+    most, least = cv2.dilate(instances, around), cv2.erode(instances, around)
+    found: NDArray[np.bool_] = (instances > 0) & ((most != instances) | (least != instances))
+    return found
 
 
 def moved_boxes(
@@ -115,7 +135,7 @@ def colored(
     rng: np.random.Generator, recipe: ImageAugmentRecipe, image: Image
 ) -> NDArray[np.float32]:
     """Other light, another camera, (height, width, 3) float32 of 0…255."""
-    cv2: Any = require("cv2")
+    cv2 = require("cv2")
     if recipe.blur and rng.random() < recipe.blur:
         image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 1.2)))
     if recipe.hue:

@@ -156,6 +156,10 @@ class MaskBatches(ImageBatches):
         assert example.mask is not None
         matrix = self._movement(rng, example)
         mask = augment.moved_mask(example.mask, matrix, frame.width, frame.height)
+        if edges := self._recipe.data.edges:
+            assert example.instances is not None, "checked by ImagesRecipe"
+            apart = augment.moved_instances(example.instances, matrix, frame.width, frame.height)
+            mask[augment.rims(apart, edges) & (mask == 1)] = len(self._examples.labels) - 1
         return self._moved(example, matrix), mask.astype(np.float32)
 
 

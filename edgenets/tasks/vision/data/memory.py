@@ -90,23 +90,39 @@ def _example(
     pixels = whole if factor == 1.0 else cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
     boxes = numbers = mask = instances = None
     if item.mask is not None or item.painted:
-        if item.mask is None:
-            mask, instances = _painted(item, index, foreground, (height, width))
-        else:
-            drawn = image.read_mask(item.mask)
-            if drawn.shape != whole.shape[:2]:
-                raise DataError(f"{item.mask}: is {drawn.shape}, its image {whole.shape[:2]}")
-            mask = _labels_of(drawn, len(index), foreground, item.mask)
-            instances = drawn if foreground else None
+        mask, instances = _mask_of(item, index, foreground, (height, width))
         if factor != 1.0:
             mask = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
-            instances = None
+            if instances is not None:
+                instances = cv2.resize(instances, size, interpolation=cv2.INTER_NEAREST)
     elif not item.label:
         scale = np.array((size[0] / width, size[1] / height) * 2)
         corners = [(t.left, t.top, t.right, t.bottom) for t in item.things]
         boxes = (np.array(corners).reshape(-1, 4) * scale).astype(np.float32)
         numbers = np.array([index[t.label] for t in item.things], np.int64)
     return Example(item.path, pixels, index.get(item.label, -1), boxes, numbers, mask, instances)
+
+
+def _mask_of(
+    item: Labelled, index: dict[str, int], foreground: bool, size: tuple[int, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.int32] | None]:
+    """The label number of each pixel of an image, and its instances where there are any."""
+    if item.mask is None:
+        return _painted(item, index, foreground, size)
+    drawn = image.read_mask(item.mask)
+    if drawn.shape != size:
+        raise DataError(f"{item.mask}: is {drawn.shape}, its image {size}")
+    mask = _labels_of(drawn, len(index), foreground, item.mask)
+    return mask, _numbered(drawn) if foreground else None
+
+
+def _numbered(instances: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The same instances, numbered so that 16 bits hold the numbers."""
+    if instances.max() < 1 << 16:
+        return instances
+    _, compact = np.unique(instances, return_inverse=True)
+    found: NDArray[np.int32] = compact.reshape(instances.shape).astype(np.int32)
+    return found
 
 
 def _painted(
