@@ -59,7 +59,8 @@ def page(report: Report, run: Run, extra: Sequence[Section] = ()) -> str:
     return _rendered(
         report, extra, facts=_facts(report, run), about=run.recipe.description,
         made_of=f"recipe {run.recipe.name}, seed {run.recipe.seed}", kind="Keras model",
-        confusion=_svg(_confusion(run)) if "confusion" in run.metrics["test"] else "",
+        confusion=_svg(_confusion(run)) if "confusion" in run.metrics[run.judged] else "",
+        judged=run.judged,
         streams=isinstance(run.spec, StreamSpec), trained=True,
     )  # fmt: skip
 
@@ -195,6 +196,7 @@ def within_all(axes: Axes, share: bool) -> None:
     if share:
         low, high = axes.get_ylim()
         axes.set_ylim(max(low, -4), min(high, 104))
+        axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= min(high, 100)])
 
 
 def _errors(report: Report) -> Figure:
@@ -217,7 +219,7 @@ def _errors(report: Report) -> Figure:
 
 
 def _confusion(run: Run) -> Figure:
-    matrix = np.array(run.metrics["test"]["confusion"])
+    matrix = np.array(run.metrics[run.judged]["confusion"])
     labels = run.spec.labels
     figure = new_figure(0.36 * len(labels) + 1.6, 0.33 * len(labels) + 1.3)
     axes = figure.subplots()

@@ -10,7 +10,7 @@ from edgenets.metrics import metric_of
 from .confidence import lowest
 
 # Metrics that are shares of decisions, each right or wrong.
-DECIDED = ("accuracy", "agreement")
+DECIDED = ("accuracy", "agreement", "top1")
 
 # Agreement from which on an artifact is called the model's equal.
 _EQUAL = 0.9995
