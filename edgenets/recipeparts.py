@@ -131,6 +131,22 @@ class Recipe:
             )
         return replace(self, start=replace(start, weights=source))  # type: ignore[type-var]
 
+    def with_teacher(self, source: str, images: Path | None) -> Self:
+        """The same recipe, that learns what a teacher says, of images without labels too.
+
+        Raises:
+            RecipeError: models of its task have no teachers.
+        """
+        teacher: Any = getattr(self, "teacher", None)
+        if teacher is None:
+            raise RecipeError(
+                f"--teacher: the recipe {self.name!r} is for {self.task}; models of images have "
+                f"teachers"
+            )
+        folder = "" if images is None else str(images.absolute())
+        changed = replace(teacher, model=source, images=folder or teacher.images)
+        return replace(self, teacher=changed)  # type: ignore[type-var]
+
     def with_negatives(self, paths: tuple[Path, ...]) -> Self:
         """The same recipe, trained on these recordings as well, in which no word is said.
 

@@ -102,7 +102,7 @@ def old_words() -> list[str]:
 
 FIGURES = [
     Figure(
-        "lines", 90_000, lambda: sum(text.count("\n") for text in sources().values()), goal=52_500
+        "lines", 92_000, lambda: sum(text.count("\n") for text in sources().values()), goal=52_500
     ),
     Figure("functions of complexity > 12", 37, lambda: above(12)),
     Figure("functions of complexity > 20", 0, lambda: above(20)),

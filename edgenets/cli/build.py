@@ -18,7 +18,13 @@ from edgenets.cli.options import (
     json_option,
     size,
 )
-from edgenets.cli.training import change_options, negatives_option, recipe_of, start_option
+from edgenets.cli.training import (
+    change_options,
+    negatives_option,
+    recipe_of,
+    start_option,
+    teacher_options,
+)
 from edgenets.cli.verify import show
 
 if TYPE_CHECKING:
@@ -46,13 +52,15 @@ Exit code 1 when an artifact fails the gate; what passed is bundled all the same
 @columns_option
 @negatives_option
 @start_option
+@teacher_options
 @json_option
 @click.pass_context
 def command(
     ctx: click.Context, recipe: str, data: Path, out: Path | None, run_folder: Path | None,
     changes: tuple[tuple[str, str], ...], name: str | None,
     to: tuple[Format, ...], precision: tuple[Precision, ...], only: str | None,
-    columns: tuple[str, ...] | None, negatives: tuple[Path, ...], start: str | None, as_json: bool,
+    columns: tuple[str, ...] | None, negatives: tuple[Path, ...], start: str | None,
+    teacher: str | None, unlabeled: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Train, convert, verify and bundle in one go.
 
@@ -61,7 +69,7 @@ def command(
     from edgenets import api, progress
     from edgenets.converters.verify.report import as_json as report_json
 
-    found = recipe_of(recipe, columns, negatives, start, changes, name)
+    found = recipe_of(recipe, columns, negatives, start, changes, name, (teacher, unlabeled))
     path = out or Path(f"{found.name}.edge")
     built = api.build(
         found, data, path, run_folder=run_folder, to=to, precisions=precision,

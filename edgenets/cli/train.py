@@ -7,7 +7,13 @@ from pathlib import Path
 import click
 
 from edgenets.cli.options import AnyData, AnyPath, columns_option, emit, json_option
-from edgenets.cli.training import change_options, negatives_option, recipe_of, start_option
+from edgenets.cli.training import (
+    change_options,
+    negatives_option,
+    recipe_of,
+    start_option,
+    teacher_options,
+)
 
 
 @click.command(
@@ -32,6 +38,7 @@ command is given again."""
 @columns_option
 @negatives_option
 @start_option
+@teacher_options
 @json_option
 def command(
     recipe: str,
@@ -44,6 +51,8 @@ def command(
     columns: tuple[str, ...] | None,
     negatives: tuple[Path, ...],
     start: str | None,
+    teacher: str | None,
+    unlabeled: Path | None,
     as_json: bool,
 ) -> None:
     """Train a recipe's model on recordings, images, text or tables.
@@ -53,7 +62,7 @@ def command(
     from edgenets import progress
     from edgenets.training.train import train
 
-    found = recipe_of(recipe, columns, negatives, start, changes, name)
+    found = recipe_of(recipe, columns, negatives, start, changes, name, (teacher, unlabeled))
     if seed is not None:
         found = found.with_seed(seed)
     if epochs is not None:

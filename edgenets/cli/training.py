@@ -21,6 +21,7 @@ def recipe_of(
     start: str | None,
     changes: tuple[tuple[str, str], ...] = (),
     name: str | None = None,
+    teacher: tuple[str | None, Path | None] = (None, None),
 ) -> Recipe:
     """The recipe of a name or a file, as the options have it.
 
@@ -40,6 +41,11 @@ def recipe_of(
         found = found.with_negatives(negatives)
     if start is not None:
         found = found.with_start(start)
+    taught_by, images = teacher
+    if taught_by is not None:
+        found = found.with_teacher(taught_by, images)
+    elif images is not None:
+        raise click.UsageError("--unlabeled needs --teacher, which says what is on its images")
     return found
 
 
@@ -84,6 +90,20 @@ def negatives_option(function: F) -> F:
         type=AnyData,
         help="Recordings in which no word is said, or a folder of them, to train on as well "
         "(words); may be given several times.",
+    )(function)
+
+
+def teacher_options(function: F) -> F:
+    """Add `--teacher` and `--unlabeled` to a command that trains."""
+    function = click.option(
+        "--unlabeled",
+        type=AnyData,
+        help="A folder of images without labels, of which the teacher says what they show.",
+    )(function)
+    return click.option(
+        "--teacher",
+        metavar="RUN|BUNDLE",
+        help="Learn as well what a larger network answers (images).",
     )(function)
 
 

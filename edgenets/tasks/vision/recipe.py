@@ -122,6 +122,21 @@ class ImageAugmentRecipe:
 
 
 @dataclass(frozen=True)
+class TeacherRecipe:
+    """Who teaches; see `edgenets.tasks.vision.teacher`."""
+
+    # A run folder, or a bundle that carries its weights, whose answers are learned; "": nobody.
+    model: str = ""
+    weight: float = 0.7  # of its answers, beside the labels
+    images: str = ""  # a folder of images without labels, of which it alone says what they show
+
+    def __post_init__(self) -> None:
+        check_range(self, 0, 1, "weight")
+        if self.images and not self.model:
+            raise ValueError("images without labels need a teacher's model")
+
+
+@dataclass(frozen=True)
 class ImageScheduleRecipe(Schedule):
     """How long and how fast; an item is an image."""
 
@@ -171,6 +186,7 @@ class ImageRecipe(Recipe):
     data: ImagesRecipe = field(default_factory=ImagesRecipe)
     input: ImageInput = field(default_factory=ImageInput)
     start: StartRecipe = field(default_factory=StartRecipe)
+    teacher: TeacherRecipe = field(default_factory=TeacherRecipe)
     augment: ImageAugmentRecipe = field(default_factory=ImageAugmentRecipe)
     schedule: ImageScheduleRecipe = field(default_factory=ImageScheduleRecipe)
     quantize: ImageQuantizeRecipe = field(default_factory=ImageQuantizeRecipe)

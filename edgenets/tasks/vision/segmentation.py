@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 def mask_loss() -> keras.losses.Loss:
-    """A Keras loss of (batch, rows, columns) label numbers and (batch, rows, columns, labels).
+    """A Keras loss of (batch, rows, columns) label numbers and (batch, rows, columns, labels);
+    in place of numbers there may be a share of each label, (batch, rows, columns, labels).
 
     Cross-entropy makes posteriors right, Dice (Milletari et al. 2016,
     arXiv:1606.04797) the overlap, which is what is measured; pixels of the number
@@ -24,8 +25,12 @@ def mask_loss() -> keras.losses.Loss:
 
     class MaskLoss(base):  # type: ignore[misc,valid-type]  # Keras has no types
         def call(self, y_true: KerasTensor, y_pred: KerasTensor) -> KerasTensor:
-            counts = ops.cast(y_true != IGNORED, "float32")
-            named = ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[-1])  # 255: zeros
+            if len(y_true.shape) == 4:  # of a teacher: how sure it is of each
+                named = y_true
+                counts = ops.cast(ops.sum(named, axis=-1) > 0, "float32")
+            else:
+                counts = ops.cast(y_true != IGNORED, "float32")
+                named = ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[-1])  # 255: zeros
             entropy = -ops.sum(named * ops.log_softmax(y_pred, axis=-1), axis=-1)
             entropy = ops.sum(entropy * counts) / ops.maximum(ops.sum(counts), 1.0)
             posterior = ops.softmax(y_pred, axis=-1) * counts[..., None]

@@ -63,6 +63,13 @@ def train_images(recipe: ImageRecipe, data: Path, out: Path, progress: Progress)
     shares = replace(recipe.data.shares, divided=division.digest)
     spec = ImageSpec(recipe.name, recipe.task, labels, recipe.input, recipe.decoding, shares)
     chosen = division.part("train")
+    teacher = None
+    if recipe.teacher.model:
+        from edgenets.tasks.vision.teacher import Teacher, unlabeled
+
+        teacher = Teacher(recipe.teacher.model, labels)
+        if recipe.teacher.images:
+            chosen += tuple(unlabeled(Path(recipe.teacher.images), teacher, progress))
     train = load_images(recipe, catalogue, chosen, "train", progress, shrink=True)
     validation, test = (
         shown(recipe, load_images(recipe, catalogue, division.part(split), split, progress))
@@ -81,7 +88,7 @@ def train_images(recipe: ImageRecipe, data: Path, out: Path, progress: Progress)
 
     job = Job(
         build,
-        BATCHES[recipe.task](train, recipe),
+        BATCHES[recipe.task](train, recipe, teacher),
         _loss(recipe),
         lambda model: judged(view(model), spec, validation).value,
         recipe.schedule,

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgenets.tasks.keywords.batches import Batch
 from edgenets.tasks.vision.data import augment
-from edgenets.tasks.vision.data.memory import Example, Examples
+from edgenets.tasks.vision.data.memory import IGNORED, Example, Examples
 from edgenets.tasks.vision.image import Image
 from edgenets.tasks.vision.preprocess import GREY, place
 from edgenets.tasks.vision.recipe import ImageRecipe
 from edgenets.tasks.vision.spec import ImageTask
+
+if TYPE_CHECKING:
+    from edgenets.tasks.vision.teacher import Teacher
 
 # Objects of an image that training looks at, at most.
 MOST_THINGS = 100
@@ -25,8 +29,10 @@ _MIDDLE = (0.35, 0.65)
 class ImageBatches(ABC):
     """Draws batches from the examples of one split; see `keywords.batches.Batches`."""
 
-    def __init__(self, examples: Examples, recipe: ImageRecipe) -> None:
-        self._examples, self._recipe = examples, recipe
+    def __init__(
+        self, examples: Examples, recipe: ImageRecipe, teacher: Teacher | None = None
+    ) -> None:
+        self._examples, self._recipe, self._teacher = examples, recipe, teacher
         self._frame, self._augment = recipe.input, recipe.augment
         self._size = min(recipe.schedule.batch, len(examples) * recipe.schedule.repeat)
         # Batches of one size: the last few of an order wait for another epoch.
@@ -43,8 +49,17 @@ class ImageBatches(ABC):
         chosen = numbers[number * self._size : (number + 1) * self._size]
         rng = np.random.default_rng((seed, 2, epoch, number))
         made = [self._one(rng, int(i)) for i in chosen]
-        inputs = np.stack([self._input(rng, image) for image, _ in made])
-        return self._mixed(rng, Batch(inputs, np.stack([target for _, target in made])))
+        frames = np.stack([augment.colored(rng, self._augment, image) for image, _ in made])
+        targets = np.stack([target for _, target in made])
+        if self._teacher is not None:
+            targets = self._taught(targets, frames, self._teacher)
+        return self._mixed(rng, Batch(self._inputs(frames), targets))
+
+    def _taught(
+        self, targets: NDArray[np.float32], frames: NDArray[np.float32], teacher: Teacher
+    ) -> NDArray[np.float32]:
+        """Targets, and beside them what a teacher says of the same frames."""
+        return targets
 
     @abstractmethod
     def _one(self, rng: np.random.Generator, number: int) -> tuple[Image, NDArray[np.float32]]:
@@ -63,10 +78,9 @@ class ImageBatches(ABC):
         frame = self._frame
         return augment.moved_image(example.image, matrix, frame.width, frame.height)
 
-    def _input(self, rng: np.random.Generator, image: Image) -> NDArray[np.float32]:
-        """Other colors, and the numbers that the model takes."""
+    def _inputs(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The numbers that the model takes of frames of 0…255."""
         frame = self._frame
-        x = augment.colored(rng, self._augment, image)
         if frame.color == "rgb":
             x = x[..., ::-1]
         elif frame.color == "grey":
@@ -82,8 +96,15 @@ class ClassBatches(ImageBatches):
     def _one(self, rng: np.random.Generator, number: int) -> tuple[Image, NDArray[np.float32]]:
         example = self._examples.items[number]
         target = np.zeros(len(self._examples.labels), np.float32)
-        target[example.label] = 1.0
+        if example.label >= 0:
+            target[example.label] = 1.0
         return self._moved(example, self._movement(rng, example)), target
+
+    def _taught(
+        self, targets: NDArray[np.float32], frames: NDArray[np.float32], teacher: Teacher
+    ) -> NDArray[np.float32]:
+        weight = self._recipe.teacher.weight
+        return _between(targets, teacher.posteriors(frames), weight)
 
     def _mixed(self, rng: np.random.Generator, batch: Batch) -> Batch:
         """Every image mixed with another (Zhang et al. 2018, arXiv:1710.09412)."""
@@ -98,6 +119,14 @@ class ClassBatches(ImageBatches):
             wide * batch.inputs + (1 - wide) * batch.inputs[other],
             share * batch.targets + (1 - share) * batch.targets[other],
         )
+
+
+def _between(
+    labels: NDArray[np.float32], sure: NDArray[np.float32], weight: float
+) -> NDArray[np.float32]:
+    """Labels, one-hot, and posteriors in one; posteriors alone where nothing is labeled."""
+    share = np.where(labels.any(axis=-1, keepdims=True), np.float32(weight), np.float32(1))
+    return (1 - share) * labels + share * sure
 
 
 class BoxBatches(ImageBatches):
@@ -161,6 +190,16 @@ class MaskBatches(ImageBatches):
             apart = augment.moved_instances(example.instances, matrix, frame.width, frame.height)
             mask[augment.rims(apart, edges) & (mask == 1)] = len(self._examples.labels) - 1
         return self._moved(example, matrix), mask.astype(np.float32)
+
+    def _taught(
+        self, targets: NDArray[np.float32], frames: NDArray[np.float32], teacher: Teacher
+    ) -> NDArray[np.float32]:
+        """Targets are (rows, columns, labels) then; what is left out of account has none."""
+        count = len(self._examples.labels)
+        named = (targets[..., None] == np.arange(count)).astype(np.float32)
+        learned = _between(named, teacher.posteriors(frames), self._recipe.teacher.weight)
+        learned[(targets == IGNORED) & named.any(axis=(1, 2, 3))[:, None, None]] = 0
+        return learned
 
 
 BATCHES: dict[ImageTask, type[ImageBatches]] = {
