@@ -50,6 +50,7 @@ PROBES: dict[str, tuple[str, ...]] = {
     "click": ("tests/test_cli.py",),
     "rich": ("tests/test_progress.py", "tests/test_cli.py"),
     "torch": ("tests/converters/test_torch.py",),
+    "safetensors": ("tests/test_torchfile.py",),
     "onnxscript": ("tests/converters/test_torch.py",),
     "ai-edge-litert": (_STEP, _EACH, "tests/test_live.py"),
     "onnxruntime": (_STEP, _EACH, _SMOKE, "-k", "not test_it_runs or selftest"),

@@ -215,16 +215,31 @@ def _zoo(place: Place) -> None:
     assert len(place("zoo", "--json").json()["bundles"]) >= 12
 
 
-@smoke("recipe")
-def _recipe(place: Place) -> None:
-    known = {entry["task"] for entry in place("recipe", "list", "--json").json()}
-    for task in known:
-        made = place("recipe", "new", "mine", "--task", task).out
+@smoke("recipe list")
+def _recipe_list(place: Place) -> None:
+    assert {"classify", "keywords"} <= {r["task"] for r in place("recipe", "list", "--json").json()}
+
+
+@smoke("recipe show")
+def _recipe_show(place: Place) -> None:
+    assert 'name = "wake"' in place("recipe", "show", "wake").out
+
+
+@smoke("recipe new")
+def _recipe_new(place: Place) -> None:
+    for entry in place("recipe", "list", "--json").json():
+        made = place("recipe", "new", "mine", "--task", entry["task"]).out
         assert 'name = "mine"' in made and "[schedule]" in made
 
 
-@smoke("data")
-def _data(place: Place) -> None:
+@smoke("recipe keys")
+def _recipe_keys(place: Place) -> None:
+    keys = {entry["key"] for entry in place("recipe", "keys", "detect", "--json").json()}
+    assert {"schedule.epochs", "input.width", "decoding.head.strides"} <= keys
+
+
+@smoke("data check")
+def _data_check(place: Place) -> None:
     words = place.folder / "readings.csv"
     words.write_text("a,b\n" + "".join(f"{n},{n % 7}\n" for n in range(200)))
     found = place("data", "check", str(words), "--json").json()
