@@ -81,9 +81,9 @@ def stratified(
     """The split of every group, so that each label has its share in every split.
 
     Large groups of rare labels are placed first, each where most of its label is still missing
-    (Sechidis, Tsoumakas, Vlahavas 2011, “On the stratification of multi-label data”). A label of
-    three groups or more is in every split, where no other label shares them. The answer depends on
-    all groups: see `SplitShares.divided`.
+    (Sechidis, Tsoumakas, Vlahavas 2011, “On the stratification of multi-label data”). Every label
+    is trained on, and is in every split where it has groups enough. The answer depends on all
+    groups: see `SplitShares.divided`.
 
     Args:
         groups: how often each label comes in each group.
@@ -107,10 +107,43 @@ def stratified(
                     own: missing[split][own] - groups[name][own] for own in groups[name]
                 }
     for label in sorted(holders):
-        least = sorted(holders[label], key=lambda n: (sum(groups[n].values()), _place(n)))
         for split in sorted(shares.keys() - {"train"}):
-            _fill(split, least, found)
+            _lend(split, label, holders, groups, found)
+    _train_all(holders, groups, found)
     return found
+
+
+def _train_all(
+    holders: Mapping[str, Sequence[str]],
+    groups: Mapping[str, Counter[str]],
+    found: dict[str, Split],
+) -> None:
+    """Give training a group of every label: what nobody trains on, nobody knows."""
+    for own in holders.values():
+        if all(found[name] != "train" for name in own):
+            found[max(own, key=lambda name: groups[name].total())] = "train"
+
+
+def _lend(
+    split: Split,
+    label: str,
+    holders: Mapping[str, Sequence[str]],
+    groups: Mapping[str, Counter[str]],
+    found: dict[str, Split],
+) -> None:
+    """Move the least group of a label to a split that has none of it, where training keeps others
+    of all that the group holds.
+    """
+    if any(found[name] == split for name in holders[label]):
+        return
+    trained = {own: sum(found[name] == "train" for name in names) for own, names in holders.items()}
+    free = [
+        name
+        for name in holders[label]
+        if found[name] == "train" and all(trained[own] > 1 for own in groups[name])
+    ]
+    if free:
+        found[min(free, key=lambda name: (groups[name].total(), _place(name), name))] = split
 
 
 def _holders(groups: Mapping[str, Counter[str]]) -> dict[str, list[str]]:

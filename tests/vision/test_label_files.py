@@ -283,6 +283,17 @@ def test_voc_beside_its_images(tmp_path: Path) -> None:
     assert [p.split for p in found.images] == ["train", "validation"]
 
 
+@pytest.mark.parametrize("name", ("voc", "masks", "yolo"))
+def test_two_images_of_one_name(name: str, tmp_path: Path) -> None:
+    """Nobody can say which of the two the labels are of."""
+    root = sets.WRITERS[name](tmp_path / "set", 3)
+    image = sorted((root / ("JPEGImages" if name == "voc" else "images")).rglob("*.png"))[0]
+    cv2.imwrite(str(image.with_suffix(".jpg")), cv2.imread(str(image)))
+    found = layouts.read(root, layouts.LAYOUTS[name].tasks[0])
+    assert image.stem not in {p.path.stem for p in found.images if p.path.parent == image.parent}
+    assert any(f"{image.stem}.jpg" in f.text and "png" in f.text for f in found.faults)
+
+
 def test_outlines_are_a_mask(tmp_path: Path) -> None:
     """Small ones lie above large ones; what has a box alone is left out of account."""
     picture(tmp_path / "images/a.png")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -177,8 +177,30 @@ def head_of(file: Path, length: int = 1 << 16) -> bytes:
         return b""
 
 
-def images_by_stem(folder: Path) -> dict[str, Path]:
-    """The images of a folder by their name without its suffix."""
-    from edgenets.tasks.vision.image import is_image
+class ByStem:
+    """The images of a folder by their names without suffix."""
 
-    return {p.stem: p for p in sorted(folder.iterdir()) if p.is_file() and is_image(p)}
+    def __init__(self, folder: Path) -> None:
+        from edgenets.tasks.vision.image import is_image
+
+        self._named: dict[str, list[Path]] = {}
+        self._folder = folder
+        for path in sorted(folder.iterdir()):
+            if is_image(path) and path.is_file():
+                self._named.setdefault(path.stem, []).append(path)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._named)
+
+    def find(self, stem: str) -> Path:
+        """The one image of a name.
+
+        Raises:
+            DataError: there is none, or there are several.
+        """
+        found = self._named.get(stem, [])
+        if not found:
+            raise DataError(f"its image {self._folder.name}/{stem}.* is missing")
+        if len(found) > 1:
+            raise DataError(f"its image could be {' or '.join(path.name for path in found)}")
+        return found[0]

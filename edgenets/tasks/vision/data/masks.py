@@ -10,7 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgenets.data.split import Split
-from edgenets.tasks.vision.data.catalogue import Catalogue, Fault, Labelled, images_by_stem
+from edgenets.errors import DataError
+from edgenets.tasks.vision.data.catalogue import ByStem, Catalogue, Fault, Labelled
 from edgenets.tasks.vision.data.folders import split_folders
 
 IMAGES = ("images", "JPEGImages", "imgs", "data")
@@ -27,13 +28,18 @@ def read(root: Path) -> Catalogue:
     """Read the set; its labels are those of `classes.txt`, else none."""
     found, faults = [], []
     for split, images, masks in _pairs(root):
-        drawn = images_by_stem(masks)
-        for stem, path in images_by_stem(images).items():
-            if stem in drawn:
-                found.append(Labelled(path, split, mask=drawn.pop(stem)))
-            else:
-                faults.append(Fault(path, f"its mask {masks.name}/{stem}.png is missing; left out"))
-        faults += [Fault(p, "its image is missing; left out") for p in drawn.values()]
+        shown, drawn = ByStem(images), ByStem(masks)
+        for stem in sorted({*shown, *drawn}):
+            try:
+                path = shown.find(stem)
+            except DataError as exc:
+                faults.append(Fault(masks / stem, f"{exc}; left out"))
+                continue
+            try:
+                found.append(Labelled(path, split, mask=drawn.find(stem)))
+            except DataError as exc:
+                why = str(exc).replace("its image", "its mask")
+                faults.append(Fault(path, f"{why}; left out"))
     names: tuple[str, ...] = ()
     if (root / NAMES).is_file():
         lines = (root / NAMES).read_text(encoding="utf-8", errors="replace").splitlines()
@@ -48,5 +54,5 @@ def _pairs(root: Path) -> list[tuple[Split | None, Path, Path]]:
         for split, place in ((None, root), *split_folders(root))
         for images in IMAGES
         for masks in MASKS
-        if (place / images).is_dir() and (place / masks).is_dir() and images_by_stem(place / masks)
+        if (place / images).is_dir() and (place / masks).is_dir() and [*ByStem(place / masks)]
     ]

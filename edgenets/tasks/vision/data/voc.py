@@ -14,12 +14,12 @@ from pathlib import Path
 from edgenets.data.split import Split
 from edgenets.errors import DataError
 from edgenets.tasks.vision.data.catalogue import (
+    ByStem,
     Catalogue,
     Fault,
     Labelled,
     Thing,
     Where,
-    images_by_stem,
 )
 from edgenets.tasks.vision.data.drawn import Canvas, Drawn
 from edgenets.tasks.vision.data.folders import split_folders
@@ -57,12 +57,10 @@ def read(root: Path, outlines: bool = False) -> Catalogue:
     found: list[Labelled] = []
     faults: list[Fault] = []
     for stated, folder, notes in _places(root):
-        images = images_by_stem(folder)
+        images = ByStem(folder)
         for file in sorted(notes.glob("*.xml")):
             try:
-                if file.stem not in images:
-                    raise DataError(f"its image {folder.name}/{file.stem}.* is missing")
-                path = images[file.stem]
+                path = images.find(file.stem)
                 things = _things(file, path, faults)
             except (DataError, ElementTree.ParseError) as exc:
                 faults.append(Fault(file, f"{exc}; left out"))
