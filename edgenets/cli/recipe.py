@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from edgenets.recipekeys import Key
 
 
+# What a shipped recipe says of its own data alone.
+_OF_ITS_DATA = ("labels", "second", "foreground")
+
+
 @click.group(
     epilog="""\b
 Examples:
@@ -70,8 +74,10 @@ def new(name: str, task: str | None, like: str | None) -> None:
         raise RecipeError(f"--like {like} is for {known}, and --task says {task}")
     own |= {"description": ""}
     parse({**own, "name": name})  # whether the name is one
-    # Whoever trains it says what its licences are.
+    # Whoever trains it says what its licences are, and a shipped recipe's data are not theirs.
     own["bundle"] = {k: v for k, v in own.get("bundle", {}).items() if "licence" not in k}
+    if like is None and "data" in own:
+        own["data"] = {k: v for k, v in own["data"].items() if k not in _OF_ITS_DATA}
     click.echo(template(name, known, own), nl=False)
 
 

@@ -7,7 +7,9 @@ shape, and what does not fit is an error.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -129,12 +131,13 @@ def _donor(network: str, path: Path | None, size: tuple[int, int], width: float)
         found = library.models.load_model(path)
         return found
     options = {"alpha": width} if network.startswith("MobileNet") else {}
-    found = getattr(library.applications, network)(
-        input_shape=(*size, 3),
-        include_top=False,
-        weights="imagenet" if path is None else None,
-        **options,
-    )
+    with contextlib.redirect_stdout(sys.stderr):  # a download shows how far it is
+        found = getattr(library.applications, network)(
+            input_shape=(*size, 3),
+            include_top=False,
+            weights="imagenet" if path is None else None,
+            **options,
+        )
     if path is not None:
         found.load_weights(path)
     return found

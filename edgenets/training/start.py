@@ -16,6 +16,7 @@ from edgenets import records, runs, weights, zoo
 from edgenets.bundle import Bundle
 from edgenets.errors import BundleError, ModelError, RecipeError, RecordError
 from edgenets.models import ARCHITECTURES
+from edgenets.models.backbones import KNOWN
 from edgenets.progress import Progress
 from edgenets.recipeparts import Recipe, StartRecipe
 from edgenets.tasks.vision.recipe import ImageRecipe
@@ -67,7 +68,7 @@ def _opened(source: str) -> runs.Run | Bundle:
     try:
         bundle = zoo.load(source)
     except BundleError as exc:
-        raise ModelError(f"--from {exc}") from exc
+        raise ModelError(f"--from {exc}; backbones: {', '.join(KNOWN)}") from exc
     if not {weights.INDEX, weights.ARRAYS} <= bundle.manifest.members.keys():
         raise ModelError(
             f"--from {source}: this bundle carries no weights to go on from, as bundles do that "
