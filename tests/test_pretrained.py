@@ -157,7 +157,9 @@ def test_it_trains_and_its_run_is_a_start(tensors: Tensors, tmp_path: Path) -> N
     assert (mean == tensors["features.1.running_mean"]).all()
     kernel = np.asarray(run.model().get_layer("stem_conv").weights[0])
     assert (kernel != tensors["features.0.weight"].transpose(2, 3, 1, 0)).any()
-    again = adopted(recipe_of("classify", str(tmp_path / "run")))
+    wide = recipe_of("classify", str(tmp_path / "run"))
+    again = adopted(replace(wide, input=replace(wide.input, width=96)))
+    assert isinstance(again, ImageRecipe) and (again.input.width, again.input.height) == (96, 64)
     assert isinstance(again, ImageRecipe) and again.model.backbone == LITE
     assert again.input.std == KNOWN[LITE].std
     model = models.build_image(again, 2)

@@ -108,6 +108,9 @@ def _network_of(recipe: Recipe, start: StartRecipe) -> dict[str, object]:
         model = records.parse(type(recipe.model), known.model)
         part = "input" if isinstance(recipe, ImageRecipe) else "features"
         features = records.parse(type(getattr(recipe, part)), known.input)
+        if isinstance(recipe, ImageRecipe):  # its layers slide over images of any size
+            own_size = {"height": recipe.input.height, "width": recipe.input.width}
+            features = replace(features, **own_size, resize=recipe.input.resize)
     except RecordError as exc:
         raise ModelError(
             f"--from {start.weights}: a network for {known.task} is no beginning of one for "
