@@ -15,7 +15,7 @@ from edgenets.progress import Progress
 from edgenets.tasks.vision import image
 from edgenets.tasks.vision.data import layouts
 from edgenets.tasks.vision.data.catalogue import Labelled
-from edgenets.tasks.vision.data.division import thumbprint
+from edgenets.tasks.vision.data.division import print_of
 from edgenets.tasks.vision.data.drawn import unpacked
 from edgenets.tasks.vision.spec import ImageTask
 
@@ -55,7 +55,8 @@ def survey(root: Path, task: ImageTask, progress: Progress) -> Survey:
 def _item(one: Labelled, base: Path) -> Item:
     name = str(one.path.relative_to(base)) if base in one.path.parents else one.path.name
     try:
-        pixels = image.read(one.path)
+        data = image.load(one.path, image.Rules.from_environment())
+        pixels = image.decode(data, name)
     except DataError as exc:
         return Item(name, one.labels, one.split, faults=(str(exc),))
     height, width = pixels.shape[:2]
@@ -65,10 +66,11 @@ def _item(one: Labelled, base: Path) -> Item:
         if thing.right - thing.left < _TINY * width or thing.bottom - thing.top < _TINY * height
     ]
     odd = ("has boxes with a side below 1 % of the image's",) if tiny else ()
-    digest = hashlib.sha256(one.path.read_bytes()).hexdigest()
-    small = require("cv2").resize(pixels, (_DETAIL, _DETAIL), interpolation=3)  # by area
+    cv2, digest = require("cv2"), hashlib.sha256(data).hexdigest()
+    small = cv2.resize(pixels, (_DETAIL, _DETAIL), interpolation=cv2.INTER_AREA)
     detail = small.astype(np.float32).ravel()
-    return Item(name, one.labels, one.split, digest, thumbprint(one.path), detail, odd=odd)
+    print = print_of(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY))
+    return Item(name, one.labels, one.split, digest, print, detail, odd=odd)
 
 
 def _preview(one: Labelled, labels: list[str]) -> str:

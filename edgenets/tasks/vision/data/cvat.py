@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 
 from edgenets.errors import DataError
-from edgenets.limits import JSON
 from edgenets.tasks.vision.data.catalogue import (
     Catalogue,
     Fault,
@@ -25,6 +24,7 @@ from edgenets.tasks.vision.data.catalogue import (
 from edgenets.tasks.vision.data.drawn import Canvas, Drawn
 from edgenets.tasks.vision.data.finding import Images
 from edgenets.tasks.vision.data.folders import SPLIT_NAMES
+from edgenets.tasks.vision.data.xmlfile import read_xml
 
 FILES = ("annotations.xml", "labels.xml")
 
@@ -49,7 +49,10 @@ def read(root: Path, outlines: bool = False) -> Catalogue:
     """
     file = _file(root)
     assert file is not None, "`looks_like` says so"
-    tree = _tree(file)
+    try:
+        tree = read_xml(file)
+    except DataError as exc:
+        raise DataError(f"{file}: no labels of CVAT: {exc}") from exc
     images = Images(file.parent)
     found: list[Labelled] = []
     faults: list[Fault] = []
@@ -84,17 +87,6 @@ def _file(root: Path) -> Path | None:
     if root.is_file():
         return root if root.suffix == ".xml" else None
     return next((root / name for name in FILES if (root / name).is_file()), None)
-
-
-def _tree(file: Path) -> ElementTree.Element:
-    JSON.check(file.stat().st_size / 1e6, str(file), "XML of")
-    text = file.read_text(encoding="utf-8-sig", errors="replace")
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise DataError(f"{file}: has a document type, which no annotation needs")
-    try:
-        return ElementTree.fromstring(text)
-    except ElementTree.ParseError as exc:
-        raise DataError(f"{file}: no XML of CVAT ({exc})") from exc
 
 
 def _things(

@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgenets.data.split import SPLITS, Split, SplitShares, split_of, stratified
 from edgenets.errors import DataError
@@ -168,9 +169,13 @@ def thumbprint(path: Path) -> int | None:
         small = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_4)
     except (OSError, cv2.error):
         return None
-    if small is None:
-        return None
-    small = cv2.resize(small, (_SIDE + 1, _SIDE), interpolation=cv2.INTER_AREA)
+    return None if small is None else print_of(small)
+
+
+def print_of(grey: NDArray[np.uint8]) -> int:
+    """64 bits of an image's light, (rows, columns) uint8."""
+    cv2 = require("cv2")
+    small = cv2.resize(grey, (_SIDE + 1, _SIDE), interpolation=cv2.INTER_AREA)
     return int.from_bytes(np.packbits(small[:, 1:] > small[:, :-1]).tobytes(), "big")
 
 

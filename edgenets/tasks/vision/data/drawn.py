@@ -22,6 +22,9 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom
 # An outline has at least so many corners.
 CORNERS = 3
 
+# Fractions of an image; what tools round may lie so far outside.
+FRACTIONS = (-0.01, 1.01)
+
 # Nobody draws so far from an image, and what fills outlines takes memory for every pixel around.
 _FARTHEST = 1e6  # pixels
 

@@ -23,7 +23,7 @@ from edgenets.tasks.vision.data.catalogue import (
     Where,
     head_of,
 )
-from edgenets.tasks.vision.data.drawn import Canvas, Drawn
+from edgenets.tasks.vision.data.drawn import FRACTIONS, Canvas, Drawn
 from edgenets.tasks.vision.data.finding import Images
 from edgenets.tasks.vision.data.folders import SPLIT_NAMES
 from edgenets.tasks.vision.spec import ImageTask
@@ -181,7 +181,7 @@ def _drawn(one: Json, classes: tuple[str, ...], width: int, height: int) -> Draw
     if "points" in one:
         return Drawn(label, rings=tuple(np.array(ring, float) * size for ring in one["points"]))
     left, top, wide, high = (float(side) for side in one["bounding_box"])
-    if not all(-0.01 <= side <= 1.01 for side in (left, top, wide, high)):
+    if not all(FRACTIONS[0] <= side <= FRACTIONS[1] for side in (left, top, wide, high)):
         raise ValueError("its bounding_box is no fractions of the image, 0 to 1")
     box = (left * width, top * height, (left + wide) * width, (top + high) * height)
     return Drawn(label, box)

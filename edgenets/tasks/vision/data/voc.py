@@ -23,15 +23,12 @@ from edgenets.tasks.vision.data.catalogue import (
 )
 from edgenets.tasks.vision.data.drawn import Canvas, Drawn
 from edgenets.tasks.vision.data.folders import split_folders
+from edgenets.tasks.vision.data.xmlfile import read_xml
 from edgenets.tasks.vision.image import is_image
 
 IMAGES, ANNOTATIONS, LISTS = "JPEGImages", "Annotations", "ImageSets/Main"
 
 _LISTED: dict[str, Split] = {"train": "train", "val": "validation", "test": "test"}
-
-# Nobody annotates by hand what makes a file longer than this.
-_LONGEST = 16 << 20  # bytes
-
 
 # Folders of images, and of annotations.
 _PAIRS = (
@@ -62,7 +59,7 @@ def read(root: Path, outlines: bool = False) -> Catalogue:
             try:
                 path = images.find(file.stem)
                 things = _things(file, path, faults)
-            except (DataError, ElementTree.ParseError) as exc:
+            except DataError as exc:
                 faults.append(Fault(file, f"{exc}; left out"))
                 continue
             if things is not None:
@@ -104,7 +101,7 @@ def _splits(root: Path) -> dict[str, Split]:
 
 def _things(file: Path, image: Path, faults: list[Fault]) -> tuple[Thing, ...] | None:
     """The boxes of one annotation."""
-    tree = _tree(file)
+    tree = read_xml(file)
     width, height = (_number(tree, f"size/{name}") for name in ("width", "height"))
     if tree.find("size") is None or not (width >= 0 and height >= 0):
         raise DataError("does not say how large its image is")
@@ -123,15 +120,6 @@ def _things(file: Path, image: Path, faults: list[Fault]) -> tuple[Thing, ...] |
         thing = canvas.thing(drawn, where, faults)
         things += [] if thing is None else [thing]
     return tuple(things)
-
-
-def _tree(file: Path) -> ElementTree.Element:
-    if file.stat().st_size > _LONGEST:
-        raise DataError("is absurdly long")
-    text = file.read_text(encoding="utf-8-sig", errors="replace")
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise DataError("has a document type, which no annotation needs and an attack does")
-    return ElementTree.fromstring(text)
 
 
 def _drawn(node: ElementTree.Element) -> Drawn:

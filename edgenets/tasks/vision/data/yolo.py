@@ -21,13 +21,10 @@ from edgenets.data.split import Split
 from edgenets.errors import DataError
 from edgenets.tasks.vision.data import yolonames
 from edgenets.tasks.vision.data.catalogue import Catalogue, Fault, Labelled, Thing, Where
-from edgenets.tasks.vision.data.drawn import CORNERS, Canvas, Drawn
+from edgenets.tasks.vision.data.drawn import CORNERS, FRACTIONS, Canvas, Drawn
 from edgenets.tasks.vision.data.folders import SPLIT_NAMES
 from edgenets.tasks.vision.data.yolonames import Description
 from edgenets.tasks.vision.image import is_image
-
-# What tools round may lie so far outside.
-_FRACTIONS = (-0.01, 1.01)
 
 # Files beside images that are no labels.
 _NO_LABELS = frozenset(
@@ -318,8 +315,8 @@ def _drawn(
     if label is None:
         raise ValueError(f"there is no class {words[0][:12]}")
     places, outline = _shape(values[1:], classes, where, faults)
-    if not ((places >= _FRACTIONS[0]) & (places <= _FRACTIONS[1])).all():
-        odd = float(places[~((places >= _FRACTIONS[0]) & (places <= _FRACTIONS[1]))][0])
+    if not ((places >= FRACTIONS[0]) & (places <= FRACTIONS[1])).all():
+        odd = float(places[~((places >= FRACTIONS[0]) & (places <= FRACTIONS[1]))][0])
         raise ValueError(f"{odd:g} is no fraction of the image, 0 to 1")
     size = np.array((canvas.extent.width, canvas.extent.height), float)
     if outline:
