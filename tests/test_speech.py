@@ -391,6 +391,17 @@ def dataset(tmp_path_factory):
     return out
 
 
+def test_a_phrase_that_was_made_before_is_left_as_it_is(tmp_path):
+    """Its clips were shorter then, as nobody halted between its words."""
+    made = {"clips_per_word": 1, "seed": 1}
+    before = make_dataset(["hey edge"], tmp_path / "a", clip_seconds=1.0, **made)
+    origin = json.loads((before / "speech.json").read_text())
+    (before / "speech.json").write_text(json.dumps({**origin, "version": 2}))
+    assert make_dataset(["hey edge"], before, **made) == before
+    with pytest.raises(DataError, match="other words or settings"):
+        make_dataset(["hey edge"], before, clip_seconds=1.3, **made)
+
+
 def test_a_data_set_reads_as_speech_commands(dataset):
     assert sorted(p.name for p in dataset.parent.iterdir()) == ["words"]
     clips = find_clips(dataset)

@@ -39,21 +39,29 @@ def _lite(image: KerasTensor, recipe: ImageModelRecipe) -> list[KerasTensor]:
     return efficientnet_lite.features(image)
 
 
-def application(known: Known, image: KerasTensor, recipe: ImageModelRecipe) -> keras.Model:
-    """A network of Keras's, without its head and weights."""
+def application(
+    known: Known, image: KerasTensor, width: float, weights: str | None = None
+) -> keras.Model:
+    """A network of Keras's, without its head.
+
+    Args:
+        weights: `imagenet` downloads them.
+    """
     applications = require("keras").applications
-    options = {"alpha": recipe.width} if known.keras.startswith("MobileNet") else {}
+    options = {"alpha": width} if known.keras.startswith("MobileNet") else {}
     if known.keras.startswith("MobileNetV3"):
         options |= {"include_preprocessing": False}
     made: keras.Model = getattr(applications, known.keras)(
-        input_tensor=image, include_top=False, weights=None, **options
+        input_tensor=image, include_top=False, weights=weights, **options
     )
     return made
 
 
 def _of_keras(name: str) -> Callable[[KerasTensor, ImageModelRecipe], list[KerasTensor]]:
     def features(image: KerasTensor, recipe: ImageModelRecipe) -> list[KerasTensor]:
-        layers = [x for x in application(KNOWN[name], image, recipe).layers if x.output.ndim == 4]
+        layers = [
+            x for x in application(KNOWN[name], image, recipe.width).layers if x.output.ndim == 4
+        ]
         last = {layer.output.shape[1]: layer.output for layer in layers}
         # What a block ends with is narrower than what the next begins with.
         last |= {x.output.shape[1]: x.output for x in layers if _ENDS.search(x.name)}

@@ -21,7 +21,7 @@ from edgenets import torchfile
 from edgenets.arrays import Array
 from edgenets.errors import ModelError, first_line
 from edgenets.extras import require
-from edgenets.models.backbones import KNOWN, application
+from edgenets.models.backbones import KNOWN, Known, application
 from edgenets.tasks.vision.recipe import ImageModelRecipe, ImageRecipe
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _of_keras(
             f"--from {name}:{path}: a file of {', '.join(torchfile.SUFFIXES)} is needed"
         )
     try:
-        donor = _donor(KNOWN[name].keras, path, model.input_shape[1:3], width)
+        donor = _donor(KNOWN[name], path, model.input_shape[1:3], width)
     except Exception as exc:  # of a network that is not there, or of a file of anything
         where = f"{path}" if path else "Keras's own download"
         hint = (
@@ -123,21 +123,16 @@ def _of_keras(
     return [layer.name for layer in layers], ""
 
 
-def _donor(network: str, path: Path | None, size: tuple[int, int], width: float) -> keras.Model:
+def _donor(known: Known, path: Path | None, size: tuple[int, int], width: float) -> keras.Model:
     """One of Keras's networks with its weights; raises whatever Keras does."""
     library = require("keras")
     found: keras.Model
     if path is not None and path.suffix == ".keras":
         found = library.models.load_model(path)
         return found
-    options = {"alpha": width} if network.startswith("MobileNet") else {}
+    image = library.layers.Input((*size, 3))
     with contextlib.redirect_stdout(sys.stderr):  # a download shows how far it is
-        found = getattr(library.applications, network)(
-            input_shape=(*size, 3),
-            include_top=False,
-            weights="imagenet" if path is None else None,
-            **options,
-        )
+        found = application(known, image, width, "imagenet" if path is None else None)
     if path is not None:
         found.load_weights(path)
     return found
@@ -147,12 +142,8 @@ def _layers(model: keras.Model, name: str, width: float) -> list[keras.Layer]:
     """The layers of a model that are the known network's, in its order."""
     keras = require("keras")
     image = keras.layers.Input(model.input_shape[1:])
-    known = KNOWN[name]
     recipe = ImageModelRecipe("image-classify", width=width)
-    if known.keras:
-        alone = application(known, image, recipe)
-    else:
-        alone = keras.Model(image, known.features(image, recipe)[-1])
+    alone = keras.Model(image, KNOWN[name].features(image, recipe)[-1])
     there = {layer.name for layer in model.layers}
     return [
         model.get_layer(layer.name)

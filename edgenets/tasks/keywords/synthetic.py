@@ -147,7 +147,7 @@ def make_dataset(
     if clip_seconds is None:
         origin = replace(origin, clip_seconds=_needed(known.words, origin))
     if _is_taken(out):
-        return _made_before(out, origin)
+        return _made_before(out, origin, measured=clip_seconds is None)
     total = clips_per_word * (len(known.labels) + UNKNOWN_CLIPS + SILENCE_CLIPS)
     counts: Counter[str] = Counter()
     with _whole_or_nothing(out) as folder:
@@ -269,8 +269,11 @@ def _is_taken(out: Path) -> bool:
     return out.exists() and not (out.is_dir() and not any(out.iterdir()))
 
 
-def _made_before(out: Path, wanted: Origin) -> Path:
+def _made_before(out: Path, wanted: Origin, measured: bool) -> Path:
     """`out`, if it is whole and was made from the same arguments.
+
+    Args:
+        measured: the length of clips follows from the words, and from how a version says them.
 
     Raises:
         DataError: it is not.
@@ -280,6 +283,8 @@ def _made_before(out: Path, wanted: Origin) -> Path:
         found = _origin(out)
     except (OSError, ValueError, RecordError) as exc:
         raise DataError(other.format(f"is no data set of synthetic speech ({exc})")) from exc
+    if measured and found.version < VERSION:
+        wanted = replace(wanted, clip_seconds=found.clip_seconds)
     if replace(found, counts={}, version=VERSION) != wanted or found.version > VERSION:
         raise DataError(other.format("was made from other words or settings"))
     if {label: len(list((out / label).glob("*.wav"))) for label in found.counts} != found.counts:

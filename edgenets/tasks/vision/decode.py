@@ -247,7 +247,8 @@ class MaskDecoder:
         found: list[Found] = []
         if self.edge is not None:
             mask, regions = self.parted(mask)
-            return Findings(tuple(self._instances(mask, regions, placement)), mask)
+            if self._decoding.instances:
+                return Findings(tuple(self._instances(mask, regions, placement)), mask)
         for number in self._reported:
             where = mask.view(np.bool_) if self._reported == [1] and self._two else mask == number
             found += self._regions(where, self.labels[number], placement)
@@ -281,12 +282,8 @@ class MaskDecoder:
     def _instances(
         self, mask: NDArray[np.uint8], regions: NDArray[np.int32], placement: Placement
     ) -> list[Found]:
-        """The findings of a parted mask: each instance, or the area of each label."""
+        """The findings of a parted mask, one an instance."""
         pixels = max(1, mask.size)
-        if not self._decoding.instances:
-            parts = [(n, np.count_nonzero(mask == n) / pixels) for n in self._reported]
-            least = self._decoding.smallest
-            return [Found(self.labels[n], 1.0, area=part) for n, part in parts if part > least]
         wide, high = placement.width / mask.shape[1], placement.height / mask.shape[0]
         order = np.argsort(regions, axis=None, kind="stable")
         numbers = regions.ravel()[order]

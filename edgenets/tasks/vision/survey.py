@@ -14,7 +14,7 @@ from edgenets.extras import ensure, require
 from edgenets.progress import Progress
 from edgenets.tasks.vision import image
 from edgenets.tasks.vision.data import layouts
-from edgenets.tasks.vision.data.catalogue import Labelled
+from edgenets.tasks.vision.data.catalogue import Labelled, name_in
 from edgenets.tasks.vision.data.division import print_of
 from edgenets.tasks.vision.data.drawn import unpacked
 from edgenets.tasks.vision.spec import ImageTask
@@ -40,7 +40,7 @@ def survey(root: Path, task: ImageTask, progress: Progress) -> Survey:
     items = []
     with progress.task("looking at") as task_bar:
         for number, one in enumerate(catalogue.images, 1):
-            items.append(_item(one, base))
+            items.append(_item(one, root))
             task_bar.update(number, len(catalogue.images))
     labels = list(catalogue.labels)
     return Survey(
@@ -52,8 +52,8 @@ def survey(root: Path, task: ImageTask, progress: Progress) -> Survey:
     )
 
 
-def _item(one: Labelled, base: Path) -> Item:
-    name = str(one.path.relative_to(base)) if base in one.path.parents else one.path.name
+def _item(one: Labelled, root: Path) -> Item:
+    name = name_in(root, one.path)
     try:
         data = image.load(one.path, image.Rules.from_environment())
         pixels = image.decode(data, name)

@@ -8,7 +8,6 @@ label; of detectors it is the boxes that it finds on images without labels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +20,7 @@ from edgenets.errors import BundleError, DataError, ModelError
 from edgenets.extras import require
 from edgenets.progress import Progress
 from edgenets.spec import spec_as
-from edgenets.tasks.vision import image
+from edgenets.tasks.vision import image, training
 from edgenets.tasks.vision.data.catalogue import Labelled, Thing
 from edgenets.tasks.vision.data.folders import images_below
 from edgenets.tasks.vision.decode import decoder
@@ -87,7 +86,8 @@ class Teacher:
         inputs = np.empty((1, *frame.shape[1:]), np.float32)
         placement = self._preprocess.into(pixels, inputs)
         answers = self._model.predict_on_batch(inputs)
-        outputs = dict(zip(self._names, map(np.asarray, answers), strict=True))
+        names = training.output_names(self._model)
+        outputs = dict(zip(names, map(np.asarray, answers), strict=True))
         found = decoder(self.spec).decode(outputs, placement).found
         known = {self.spec.labels[number] for number in self._order}
         return tuple(
@@ -98,11 +98,7 @@ class Teacher:
 
     @cached_property
     def _preprocess(self) -> Preprocessor:
-        return Preprocessor(replace(self.spec.input))
-
-    @cached_property
-    def _names(self) -> list[str]:
-        return [tensor._keras_history.operation.name for tensor in self._model.outputs]
+        return Preprocessor(self.spec.input)
 
 
 def unlabeled(folder: Path, teacher: Teacher, progress: Progress) -> list[Labelled]:

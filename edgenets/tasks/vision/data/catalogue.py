@@ -177,14 +177,21 @@ def head_of(file: Path, length: int = 1 << 16) -> bytes:
         return b""
 
 
+def name_in(root: Path, path: Path) -> str:
+    """What an image is called in a set, by its folder or by the file that holds its labels."""
+    base = root.parent if root.is_file() else root
+    return path.relative_to(base).as_posix() if base in path.parents else path.name
+
+
 class ByStem:
     """The images of a folder by their names without suffix."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, what: str = "image") -> None:
+        """`what` they are, for messages."""
         from edgenets.tasks.vision.image import is_image
 
         self._named: dict[str, list[Path]] = {}
-        self._folder = folder
+        self._folder, self._what = folder, what
         for path in sorted(folder.iterdir()):
             if is_image(path) and path.is_file():
                 self._named.setdefault(path.stem, []).append(path)
@@ -200,7 +207,7 @@ class ByStem:
         """
         found = self._named.get(stem, [])
         if not found:
-            raise DataError(f"its image {self._folder.name}/{stem}.* is missing")
+            raise DataError(f"its {self._what} {self._folder.name}/{stem}.* is missing")
         if len(found) > 1:
-            raise DataError(f"its image could be {' or '.join(path.name for path in found)}")
+            raise DataError(f"its {self._what} could be {' or '.join(path.name for path in found)}")
         return found[0]

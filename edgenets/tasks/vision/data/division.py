@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from edgenets.data.split import SPLITS, Split, SplitShares, split_of, stratified
 from edgenets.errors import DataError
 from edgenets.extras import require
-from edgenets.tasks.vision.data.catalogue import Catalogue, Labelled
+from edgenets.tasks.vision.data.catalogue import Catalogue, Labelled, name_in
 
 # A thumbnail's bits (Krawetz 2013, “dHash”): whether each of its pixels is darker than the next.
 _SIDE = 8
@@ -200,16 +200,11 @@ class _Ties:
 
 def _digest(catalogue: Catalogue, root: Path) -> str:
     """Of the names of images, what they show and the splits that the set says."""
-    base = root.parent if root.is_file() else root
     lines = sorted(
-        f"{_from(item.path, base)} {item.split} {sorted(item.labels.items())}"
+        f"{name_in(root, item.path)} {item.split} {sorted(item.labels.items())}"
         for item in catalogue.images
     )
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
-
-
-def _from(path: Path, base: Path) -> str:
-    return path.relative_to(base).as_posix() if base in path.parents else path.name
 
 
 def _by_hash(catalogue: Catalogue, shares: SplitShares) -> Division:

@@ -13,6 +13,7 @@ from edgenets.data.split import Split
 from edgenets.errors import DataError
 from edgenets.tasks.vision.data.catalogue import ByStem, Catalogue, Fault, Labelled
 from edgenets.tasks.vision.data.folders import split_folders
+from edgenets.tasks.vision.data.yolonames import names_of
 
 IMAGES = ("images", "JPEGImages", "imgs", "data")
 MASKS = ("masks", "labels", "SegmentationClass", "annotations")
@@ -28,7 +29,7 @@ def read(root: Path) -> Catalogue:
     """Read the set; its labels are those of `classes.txt`, else none."""
     found, faults = [], []
     for split, images, masks in _pairs(root):
-        shown, drawn = ByStem(images), ByStem(masks)
+        shown, drawn = ByStem(images), ByStem(masks, "mask")
         for stem in sorted({*shown, *drawn}):
             try:
                 path = shown.find(stem)
@@ -38,12 +39,10 @@ def read(root: Path) -> Catalogue:
             try:
                 found.append(Labelled(path, split, mask=drawn.find(stem)))
             except DataError as exc:
-                why = str(exc).replace("its image", "its mask")
-                faults.append(Fault(path, f"{why}; left out"))
+                faults.append(Fault(path, f"{exc}; left out"))
     names: tuple[str, ...] = ()
     if (root / NAMES).is_file():
-        lines = (root / NAMES).read_text(encoding="utf-8", errors="replace").splitlines()
-        names = tuple(line.strip() for line in lines if line.strip())
+        names = tuple(names_of(root / NAMES).values())
     return Catalogue(tuple(found), names, tuple(faults))
 
 

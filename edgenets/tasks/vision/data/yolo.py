@@ -11,7 +11,7 @@ classes are named by `data.yaml`, `classes.txt` or `obj.names`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,11 +65,12 @@ def read(root: Path, outlines: bool = False) -> Catalogue:
     faults: list[Fault] = []
     classes = _classes(folder, description, faults)
     places = list(dict.fromkeys(_places(folder, description, faults)))
-    twice = _labels_twice(places)
+    files = {path: label_file(path) for _, path in places}
+    twice = _labels_twice(files)
     found = []
-    labels = {file for _, path in places if (file := label_file(path)).is_file()}
+    labels = {file for file in files.values() if file.is_file()}
     for split, path in places:
-        file = label_file(path)
+        file = files[path]
         things: tuple[Thing, ...] | None = ()  # nothing is on it
         if file in twice:
             faults.append(Fault(file, f"belongs to {' and '.join(twice[file])}; both left out"))
@@ -252,12 +253,12 @@ def _split_below(path: Path, folder: Path) -> Split | None:
     return next((SPLIT_NAMES[w.lower()] for w in between if w.lower() in SPLIT_NAMES), None)
 
 
-def _labels_twice(places: list[Place]) -> dict[Path, list[str]]:
+def _labels_twice(files: Mapping[Path, Path]) -> dict[Path, list[str]]:
     """Label files that belong to several images, such as `a.jpg` and `a.png`."""
-    images: dict[Path, dict[str, None]] = {}
-    for _, path in places:
-        images.setdefault(label_file(path), {})[path.name] = None
-    return {file: list(names) for file, names in images.items() if len(names) > 1}
+    images: dict[Path, list[str]] = {}
+    for path, file in files.items():
+        images.setdefault(file, []).append(path.name)
+    return {file: names for file, names in images.items() if len(names) > 1}
 
 
 def _without_image(labels: set[Path], root: Path) -> list[Fault]:
